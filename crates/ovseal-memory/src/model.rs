@@ -1,0 +1,223 @@
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use rustix::io::{Errno, Result as SystemResult};
+
+use crate::error::MemoryError;
+use crate::mapping::{Mapping, whole_pages};
+use crate::residency::zeroize_resident;
+
+/// Holds decrypted parts of a model: zero at first, left out of dumps and forks, zeroized when dropped.
+///
+/// The address is a multiple of 4096, from 2 MiB on of 2 MiB, and stays the same. Memory is taken page by page as it is
+/// first touched. It is locked against swapping when the limits allow it, see [`ModelMemory::is_locked`]; what was
+/// swapped out of memory that is not locked stays on the disk.
+///
+/// In a forked child the memory does not exist: a touch ends the child, or finds whatever stands there by then.
+/// Dropping it there does nothing.
+///
+/// ```
+/// use ovseal_memory::ModelMemory;
+///
+/// let mut weights = ModelMemory::zeroed(3_000_000)?;
+/// weights[..4].copy_from_slice(&[1, 2, 3, 4]);
+/// assert_eq!(weights.len(), 3_000_000);
+/// assert_eq!(weights.as_ptr().align_offset(2 << 20), 0);
+/// # Ok::<(), ovseal_memory::MemoryError>(())
+/// ```
+pub struct ModelMemory {
+    mapping: Mapping,
+    length: usize,
+    locked: bool,
+}
+
+impl ModelMemory {
+    /// Maps `length` zero bytes; 0 is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoryError::TooLong`] when no machine can have that much, [`MemoryError::Map`] when this one has not.
+    pub fn zeroed(length: usize) -> Result<Self, MemoryError> {
+        let limit = isize::MAX.unsigned_abs();
+        if length > limit {
+            return Err(MemoryError::TooLong { length, limit });
+        }
+        let mapping = map(length).map_err(|error| MemoryError::Map { length, source: error.into() })?;
+        let locked = lock_beside_secrets(&mapping);
+        Ok(Self { mapping, length, locked })
+    }
+
+    /// Says whether the memory can never be swapped to a disk.
+    ///
+    /// The limit is `RLIMIT_MEMLOCK`, often 8 MiB, unless the process has `CAP_IPC_LOCK`. A model is not locked when
+    /// less than 256 KiB would be left of it for keys.
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+}
+
+impl Deref for ModelMemory {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the mapping has at least `length` readable bytes that the kernel initialized, borrowed with `self`.
+        unsafe { std::slice::from_raw_parts(self.mapping.address().as_ptr(), self.length) }
+    }
+}
+
+impl DerefMut for ModelMemory {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: the mapping has at least `length` writable bytes that the kernel initialized, borrowed by this alone.
+        unsafe { std::slice::from_raw_parts_mut(self.mapping.address().as_ptr(), self.length) }
+    }
+}
+
+impl Drop for ModelMemory {
+    fn drop(&mut self) {
+        if !self.mapping.is_inherited() {
+            zeroize_resident(self);
+        }
+    }
+}
+
+impl fmt::Debug for ModelMemory {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ModelMemory({} bytes)", self.length)
+    }
+}
+
+fn map(length: usize) -> SystemResult<Mapping> {
+    let size = whole_pages(length).ok_or(Errno::NOMEM)?;
+    let mapping = match size {
+        HUGE_PAGE.. => Mapping::aligned(size, HUGE_PAGE)?,
+        _ => Mapping::anonymous(size)?,
+    };
+    mapping.leave_out_of_dumps(0, size)?;
+    mapping.leave_out_of_forks(0, size)?;
+    Ok(mapping)
+}
+
+/// Locks the mapping unless that would leave no room for keys, which need it more.
+fn lock_beside_secrets(mapping: &Mapping) -> bool {
+    if mapping.lock_on_fault().is_err() {
+        return false;
+    }
+    let room = Mapping::inaccessible(ROOM_FOR_SECRETS).is_ok_and(|probe| probe.lock_on_fault().is_ok());
+    // A lock that cannot be taken back holds, and is reported as what it is.
+    room || mapping.unlock().is_err()
+}
+
+/// Bytes in a large page of x86-64, and of aarch64 with pages of 4 KiB.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Bytes of lockable memory that are left for keys: 64 secrets with pages of 4 KiB.
+const ROOM_FOR_SECRETS: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mapping::page_size;
+    use crate::support::{afterlife, fork, smaps};
+
+    #[test]
+    fn new_memory_is_zero_and_keeps_what_was_written() {
+        let mut memory = ModelMemory::zeroed(5000).unwrap();
+        assert_eq!(*memory, [0; 5000]);
+        memory[4999] = 7;
+        assert_eq!((memory.len(), memory[4998], memory[4999]), (5000, 0, 7));
+    }
+
+    #[test]
+    fn addresses_are_aligned_to_the_size() {
+        for (length, alignment) in [
+            (0, 4096),
+            (1, 4096),
+            (HUGE_PAGE - 8192, 4096),
+            (HUGE_PAGE, HUGE_PAGE),
+            (3 * HUGE_PAGE + 1, HUGE_PAGE),
+        ] {
+            let memory = ModelMemory::zeroed(length).unwrap();
+            assert_eq!(memory.as_ptr().align_offset(alignment), 0, "{length}");
+        }
+    }
+
+    #[test]
+    fn only_whole_pages_stay_mapped_after_alignment() {
+        let memory = ModelMemory::zeroed(HUGE_PAGE + 1).unwrap();
+        assert_eq!(memory.mapping.length(), HUGE_PAGE + page_size());
+    }
+
+    #[test]
+    fn no_bytes_are_allowed() {
+        assert!(ModelMemory::zeroed(0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn memory_is_zeroized_when_dropped() {
+        for length in [100, 3 * HUGE_PAGE] {
+            let mut memory = ModelMemory::zeroed(length).unwrap();
+            memory.fill(0xAB);
+            let remains = afterlife::Remains::of(&mut memory);
+            drop(memory);
+            assert_eq!(remains.read(), [0; afterlife::LENGTH]);
+        }
+    }
+
+    #[test]
+    fn absurd_lengths_are_refused() {
+        let limit = isize::MAX.unsigned_abs();
+        let refused = ModelMemory::zeroed(limit + 1).unwrap_err();
+        assert!(
+            matches!(refused, MemoryError::TooLong { length, limit: l } if length == limit + 1 && l == limit)
+        );
+        for length in [limit, 1 << 50] {
+            let MemoryError::Map { source, .. } = ModelMemory::zeroed(length).unwrap_err() else {
+                panic!("the kernel refuses {length} bytes")
+            };
+            assert_eq!(source.kind(), std::io::ErrorKind::OutOfMemory);
+        }
+    }
+
+    #[test]
+    fn memory_is_undumped_not_inherited_and_locked_as_reported() {
+        for length in [0, 100, 3 * HUGE_PAGE] {
+            let memory = ModelMemory::zeroed(length).unwrap();
+            let flags = smaps::flags(memory.as_ptr()).unwrap();
+            assert!(["dd", "dc"].iter().all(|flag| flags.contains(&(*flag).into())), "{flags:?}");
+            assert_eq!(flags.contains(&"lo".into()), memory.is_locked(), "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn a_forked_child_has_no_such_memory_and_drops_it_safely() {
+        let mut memory = ModelMemory::zeroed(4096).unwrap();
+        memory.fill(0xEE);
+        assert_eq!(fork::peek(memory.as_ptr(), 4), Err(libc::EFAULT));
+        assert_eq!(fork::exit_code(move || drop(memory)), Some(0));
+    }
+
+    #[test]
+    fn the_address_stays_when_the_owner_moves() {
+        let memory = ModelMemory::zeroed(HUGE_PAGE).unwrap();
+        let address = memory.as_ptr();
+        let moved = Box::new(memory);
+        assert_eq!(moved.as_ptr(), address);
+    }
+
+    #[test]
+    fn threads_write_disjoint_ranges() {
+        let mut memory = ModelMemory::zeroed(1 << 20).unwrap();
+        std::thread::scope(|scope| {
+            for (number, range) in memory.chunks_mut(1 << 18).enumerate() {
+                scope.spawn(move || range.fill(number as u8 + 1));
+            }
+        });
+        assert_eq!([memory[0], memory[1 << 18], memory[(1 << 20) - 1]], [1, 2, 4]);
+    }
+
+    #[test]
+    fn debug_shows_only_the_length() {
+        let memory = ModelMemory::zeroed(4096).unwrap();
+        assert_eq!(format!("{memory:?}"), "ModelMemory(4096 bytes)");
+    }
+}

@@ -1,0 +1,109 @@
+//! Which pages are in memory.
+
+use rustix::io::{Errno, Result};
+use zeroize::Zeroize;
+
+use crate::mapping::page_size;
+
+/// Zeroizes the pages that are in memory, and takes none into it: a page that was never touched is zero.
+///
+/// `memory` begins at a page and is anonymous. A page that was swapped out is not brought back either; the kernel frees
+/// its place when it is unmapped, without erasing it.
+pub(crate) fn zeroize_resident(memory: &mut [u8]) {
+    let mut residency = [0; PAGES_AT_ONCE];
+    for window in memory.chunks_mut(PAGES_AT_ONCE * page_size()) {
+        match query(window, &mut residency) {
+            Ok(pages) => zeroize_runs(window, pages),
+            Err(_) => window.zeroize(),
+        }
+    }
+}
+
+fn zeroize_runs(mut window: &mut [u8], pages: &[u8]) {
+    for run in pages.chunk_by(|left, right| is_resident(*left) == is_resident(*right)) {
+        let length = window.len().min(run.len() * page_size());
+        let (bytes, rest) = window.split_at_mut(length);
+        if run.first().copied().is_some_and(is_resident) {
+            bytes.zeroize();
+        }
+        window = rest;
+    }
+}
+
+/// Asks the kernel about each page of `window`, `mincore(2)`. A page that is not in memory may come in at any time.
+fn query<'a>(window: &[u8], residency: &'a mut [u8; PAGES_AT_ONCE]) -> Result<&'a [u8]> {
+    let pages = window.len().div_ceil(page_size());
+    let answer = residency.get_mut(..pages).ok_or(Errno::INVAL)?;
+    // SAFETY: the kernel writes one byte a page, for which `answer` has room; the range itself is not touched.
+    let status =
+        unsafe { libc::mincore(window.as_ptr().cast_mut().cast(), window.len(), answer.as_mut_ptr()) };
+    if status != 0 {
+        return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL));
+    }
+    Ok(answer)
+}
+
+fn is_resident(page: u8) -> bool {
+    page & 1 == 1
+}
+
+/// Pages that one system call asks about: 16 MiB with pages of 4 KiB.
+const PAGES_AT_ONCE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ModelMemory;
+
+    fn resident(memory: &[u8]) -> Vec<usize> {
+        let mut residency = [0; PAGES_AT_ONCE];
+        let windows = memory.chunks(PAGES_AT_ONCE * page_size()).enumerate();
+        windows
+            .flat_map(|(window, bytes)| {
+                let pages = query(bytes, &mut residency).unwrap().iter().enumerate();
+                pages
+                    .filter(|(_, page)| is_resident(**page))
+                    .map(|(i, _)| window * PAGES_AT_ONCE + i)
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// Maps memory that takes no huge pages, in which one touch would bring in its neighbours.
+    fn small_pages(pages: usize) -> ModelMemory {
+        let memory = ModelMemory::zeroed(pages * page_size()).unwrap();
+        let address = memory.as_ptr().cast_mut().cast();
+        // SAFETY: the range belongs to `memory`, and the advice changes no contents.
+        unsafe { rustix::mm::madvise(address, memory.len(), rustix::mm::Advice::LinuxNoHugepage) }.unwrap();
+        memory
+    }
+
+    #[test]
+    fn touched_pages_are_zeroized_and_no_others_taken_in() {
+        let touched = [0, 1, 7, 4095, 4096, 4100, 9998];
+        let mut memory = small_pages(9999);
+        for page in touched {
+            memory[page * page_size()..][..page_size()].fill(0xEE);
+        }
+        assert_eq!(resident(&memory), touched);
+        zeroize_resident(&mut memory);
+        assert_eq!(resident(&memory), touched);
+        assert!(memory.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_last_page_that_is_not_full_is_zeroized() {
+        let mut memory = ModelMemory::zeroed(3 * page_size() + 5).unwrap();
+        memory.fill(0xEE);
+        zeroize_resident(&mut memory);
+        assert!(memory.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn memory_that_the_kernel_cannot_be_asked_about_is_zeroized_whole() {
+        let mut memory = ModelMemory::zeroed(2 * page_size()).unwrap();
+        memory.fill(0xEE);
+        zeroize_resident(&mut memory[1..]);
+        assert!(memory[0] == 0xEE && memory[1..].iter().all(|byte| *byte == 0));
+    }
+}

@@ -1,0 +1,31 @@
+//! What the kernel says about a mapping, `/proc/self/smaps`.
+
+/// Gives the flags of the mapping at `address`, two letters each; `None` when nothing is mapped there.
+pub(crate) fn flags(address: *const u8) -> Option<Vec<String>> {
+    let entry = entry(address)?;
+    let line = entry.iter().find_map(|line| line.strip_prefix("VmFlags:")).expect("every entry has flags");
+    Some(line.split_whitespace().map(Into::into).collect())
+}
+
+/// Gives the permissions of the mapping at `address`, as `rw-p`; `None` when nothing is mapped there.
+pub(crate) fn permissions(address: *const u8) -> Option<String> {
+    entry(address)?.first()?.split_whitespace().nth(1).map(Into::into)
+}
+
+fn entry(address: *const u8) -> Option<Vec<String>> {
+    let table = std::fs::read_to_string("/proc/self/smaps").expect("a process can read its own map");
+    let mut lines =
+        table.lines().map(String::from).skip_while(|line| !covers(line, address as usize)).peekable();
+    lines.peek()?;
+    let first = lines.next();
+    Some(first.into_iter().chain(lines.take_while(|line| range(line).is_none())).collect())
+}
+
+fn covers(line: &str, address: usize) -> bool {
+    range(line).is_some_and(|(start, end)| (start..end).contains(&address))
+}
+
+fn range(line: &str) -> Option<(usize, usize)> {
+    let (start, end) = line.split_whitespace().next()?.split_once('-')?;
+    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
+}
