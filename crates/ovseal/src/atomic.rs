@@ -1,0 +1,92 @@
+//! Files that appear whole or not at all: temporary file, synchronize, rename, synchronize the folder.
+
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// A file in the making, beside its later place. Dropping it removes it.
+pub(crate) struct AtomicFile {
+    temporary: NamedTempFile,
+    target: PathBuf,
+}
+
+impl AtomicFile {
+    /// Begins a file that will stand at `target`, readable for everyone as far as the umask allows.
+    pub(crate) fn create(target: &Path) -> io::Result<Self> {
+        Self::with_mode(target, 0o666)
+    }
+
+    /// Begins a file that will stand at `target` with these permissions, less the umask.
+    pub(crate) fn with_mode(target: &Path, mode: u32) -> io::Result<Self> {
+        let mut prefix = OsString::from(".");
+        prefix.push(target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+        let temporary = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(".partial")
+            .permissions(Permissions::from_mode(mode))
+            .tempfile_in(folder(target))?;
+        Ok(Self { temporary, target: target.to_owned() })
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        self.temporary.as_file()
+    }
+
+    /// Puts the file in its place; `replace` says whether another one may stand there.
+    pub(crate) fn commit(self, replace: bool) -> io::Result<()> {
+        self.temporary.as_file().sync_all()?;
+        let Self { temporary, target } = self;
+        let persisted =
+            if replace { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
+        persisted.map_err(|error| error.error)?;
+        sync_folder(&target)
+    }
+}
+
+/// Synchronizes the folder of `path`, so that a rename or removal in it survives a power failure.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `path` with `suffix` appended to the file name.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn an_uncommitted_file_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = AtomicFile::create(&folder.path().join("a")).unwrap();
+        file.file().write_all(b"half").unwrap();
+        drop(file);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_existing_file_is_replaced_only_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        std::fs::write(&target, "old").unwrap();
+        let refused = AtomicFile::create(&target).unwrap().commit(false).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&target).unwrap(), b"old");
+        AtomicFile::create(&target).unwrap().commit(true).unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"");
+    }
+}

@@ -1,0 +1,155 @@
+//! A container's frame: prologue and footer checked, nothing authenticated yet.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{OpenError, Section};
+use crate::footer::{FOOTER_LENGTH, Footer};
+use crate::layout::Layout;
+use crate::prologue::{PROLOGUE_LENGTH, Prologue, PrologueError, is_container};
+use crate::publisher::{Publisher, Signatures, SignaturesError};
+use crate::region::{self, StanzaBlock};
+use crate::rekey_file;
+use crate::source::{ReadAt, read_vec};
+use crate::statement::{KeyId, Statement};
+
+/// Whom the caller believes. There is no default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// One of these publishers must have signed the container.
+    Publishers(Vec<Publisher>),
+    /// Whoever could seal to the caller's key: with a public key that is anyone at all.
+    AnySender,
+}
+
+/// A container of which only the arithmetic is checked.
+#[derive(Clone)]
+pub(crate) struct Container {
+    pub(crate) source: Arc<dyn ReadAt>,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) prologue: Prologue,
+    pub(crate) footer: Footer,
+}
+
+/// A statement that passed the check of its publisher, and the layout that it gives.
+///
+/// With [`Trust::AnySender`] there is no publisher: then it is only consistent, until a key fits.
+#[derive(Clone)]
+pub(crate) struct Verified {
+    pub(crate) statement: Statement,
+    pub(crate) layout: Layout,
+    /// The trusted publisher who signed.
+    pub(crate) publisher: Option<KeyId>,
+    /// Statement and signatures as they stand in the container, for the MAC.
+    pub(crate) raw: Vec<u8>,
+}
+
+impl Container {
+    /// Reads the frame of the container at `path`.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let read = |source| OpenError::Read { what: path.display().to_string(), source };
+        let file = File::open(path).map_err(read)?;
+        let metadata = file.metadata().map_err(read)?;
+        if metadata.is_dir() {
+            return Err(read(std::io::ErrorKind::IsADirectory.into()));
+        }
+        // Files beside the container belong to the file itself, by whatever name it is opened.
+        let path = path.canonicalize().map_err(read)?;
+        Ok(Self { path: Some(path), ..Self::from_source(Arc::new(file))? })
+    }
+
+    /// Reads the frame of a container from anywhere.
+    pub(crate) fn from_source(source: Arc<dyn ReadAt>) -> Result<Self, OpenError> {
+        let length = source.length().map_err(OpenError::read("the container"))?;
+        let prologue = read_prologue(source.as_ref(), length)?;
+        let mut footer = [0; FOOTER_LENGTH];
+        let at = length.checked_sub(FOOTER_LENGTH as u64).ok_or(OpenError::Truncated)?;
+        source.read_exact_at(&mut footer, at).map_err(OpenError::read("the footer"))?;
+        let footer = Footer::parse(&footer, length).ok_or(OpenError::Truncated)?;
+        Ok(Self { source, path: None, prologue, footer })
+    }
+
+    /// Checks statement and signatures against the caller's trust, before anything in them is believed.
+    pub(crate) fn authenticate(&self, trust: &Trust) -> Result<Verified, OpenError> {
+        let raw = self.read_statement()?;
+        let (bytes, signatures) = raw.split_at(self.footer.statement as usize);
+        let signatures = Signatures::parse(signatures).ok_or(OpenError::Damaged(Section::Signatures))?;
+        let publisher = match trust {
+            Trust::Publishers(trusted) => Some(signatures.verify(bytes, trusted).map_err(signature_error)?),
+            Trust::AnySender => None,
+        };
+        let statement = Statement::parse(bytes).ok_or(OpenError::Damaged(Section::Statement))?;
+        if !signatures.agree_with(&statement) {
+            return Err(OpenError::Damaged(Section::Signatures));
+        }
+        let layout = self.layout(&statement)?;
+        Ok(Verified { statement, layout, publisher, raw })
+    }
+
+    /// The stanza blocks from which a key may come, the one with the higher generation first.
+    ///
+    /// There are two while a rekeying is under way or was interrupted.
+    pub(crate) fn stanza_blocks(&self) -> Result<Vec<StanzaBlock>, OpenError> {
+        // A writer may be at work: what is torn is looked at a second time.
+        for _ in 0..2 {
+            let own = region::parse_region(&self.read_region()?);
+            let pending = self.path.as_deref().and_then(|path| rekey_file::read(path, &self.prologue));
+            let mut blocks: Vec<StanzaBlock> = own.into_iter().chain(pending).collect();
+            blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
+            if !blocks.is_empty() {
+                return Ok(blocks);
+            }
+        }
+        Err(OpenError::Damaged(Section::Stanzas))
+    }
+
+    fn read_region(&self) -> Result<Vec<u8>, OpenError> {
+        read_vec(self.source.as_ref(), PROLOGUE_LENGTH as u64, self.prologue.region_length)
+            .map_err(OpenError::read(Section::Stanzas))
+    }
+
+    fn read_statement(&self) -> Result<Vec<u8>, OpenError> {
+        let length = self.footer.statement + self.footer.signatures;
+        read_vec(self.source.as_ref(), self.footer.statement_offset(), length)
+            .map_err(OpenError::read(Section::Statement))
+    }
+
+    /// The layout that the statement gives, if prologue and footer agree with it.
+    fn layout(&self, statement: &Statement) -> Result<Layout, OpenError> {
+        if self.prologue.suite.digest(&[&self.prologue.encode()]) != statement.prologue {
+            return Err(OpenError::NotAuthentic(Section::Prologue));
+        }
+        let payload = PROLOGUE_LENGTH as u64 + self.prologue.region_length;
+        Layout::new(self.prologue.chunk_size, payload, &statement.lengths)
+            .filter(|layout| layout.trailer == self.footer.trailer && self.footer.has_chunks(layout.chunks))
+            .ok_or(OpenError::Damaged(Section::Trailer))
+    }
+}
+
+fn read_prologue(source: &dyn ReadAt, length: u64) -> Result<Prologue, OpenError> {
+    let mut bytes = [0; PROLOGUE_LENGTH];
+    let available = length.min(PROLOGUE_LENGTH as u64) as usize;
+    source.read_exact_at(&mut bytes[..available], 0).map_err(OpenError::read(Section::Prologue))?;
+    if !is_container(&bytes[..available]) {
+        return Err(OpenError::NotAContainer);
+    }
+    match Prologue::parse(&bytes) {
+        Err(PrologueError::Magic) => Err(OpenError::NotAContainer),
+        Err(PrologueError::Version(version)) => Err(OpenError::Version(version)),
+        Err(PrologueError::Suite(suite)) => Err(OpenError::Suite(suite)),
+        Err(PrologueError::Flags(flags)) => Err(OpenError::Flags(flags)),
+        _ if available < PROLOGUE_LENGTH => Err(OpenError::Truncated),
+        Err(PrologueError::Malformed) => Err(OpenError::Damaged(Section::Prologue)),
+        Ok(prologue) => Ok(prologue),
+    }
+}
+
+fn signature_error(error: SignaturesError) -> OpenError {
+    match error {
+        SignaturesError::Unsigned => OpenError::Unsigned,
+        SignaturesError::Untrusted => OpenError::Untrusted,
+        SignaturesError::Missing(id) => OpenError::SignatureMissing(id),
+        SignaturesError::Wrong(id) => OpenError::Signature(id),
+    }
+}

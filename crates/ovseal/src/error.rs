@@ -1,0 +1,201 @@
+//! What goes wrong when a container is opened, verified or rekeyed, and whose fault it is.
+
+use std::path::PathBuf;
+
+use crate::model::onnx::OnnxError;
+use crate::path::PartPath;
+use crate::recipient::UnwrapError;
+use crate::rollback::RollbackError;
+use crate::statement::KeyId;
+
+/// Whose fault a failure is. The command's exit codes follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The environment: a disk, memory, a device.
+    Environment,
+    /// The caller asked for something that makes no sense.
+    Usage,
+    /// The container is damaged, truncated, or not what its publisher made.
+    NotAuthentic,
+    /// None of the caller's keys opens the container.
+    NoKeyFits,
+    /// The container is authentic as far as is known, but the caller's demands refuse it.
+    Denied,
+    /// The file is no container, or of a version that is not known.
+    Unsupported,
+}
+
+/// A container could not be opened or verified. Nothing of its content was handed out.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file cannot be read.
+    #[error("cannot read {what}")]
+    Read {
+        /// Which file or section.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file does not begin as a container does.
+    #[error("the file is no ovseal container")]
+    NotAContainer,
+    /// The container is of another version.
+    #[error("the container has version {0}, this program reads version 1")]
+    Version(u16),
+    /// The container has a suite that this version does not know.
+    #[error("the container has suite {0}, this program reads suites 1 and 2")]
+    Suite(u16),
+    /// The container has flags that this version does not know.
+    #[error("the container has flags {0:#x} that this program does not know")]
+    Flags(u32),
+    /// The container has no end: it is truncated, or something was appended.
+    #[error("the container is truncated or its end is damaged")]
+    Truncated,
+    /// A section is malformed or its checksum is wrong.
+    #[error("{0} is damaged")]
+    Damaged(Section),
+    /// A section is not what the publisher or a holder of the key made.
+    #[error("{0} is not authentic")]
+    NotAuthentic(Section),
+    /// A chunk is not authentic.
+    #[error("chunk {index} of {part} is not authentic")]
+    Chunk {
+        /// The part, by path if the caller may know it, else by number.
+        part: String,
+        /// Number of the chunk in the part, from 0.
+        index: u64,
+    },
+    /// A signature of a trusted publisher is wrong.
+    #[error("the signature of publisher {0} does not verify")]
+    Signature(KeyId),
+    /// A signature of a trusted publisher is missing: its key demands more algorithms than signed.
+    #[error("publisher {0} has not signed with every algorithm of its key")]
+    SignatureMissing(KeyId),
+    /// The container is unsigned although publishers were named.
+    #[error("the container is not signed")]
+    Unsigned,
+    /// The container is signed by others than the named publishers.
+    #[error("the container is not signed by a trusted publisher")]
+    Untrusted,
+    /// The container holds another model than demanded.
+    #[error("the container does not hold the model {name:?}")]
+    WrongName {
+        /// The demanded name.
+        name: String,
+    },
+    /// The security version is below what is demanded.
+    #[error("security version {found} is below {floor}")]
+    SecurityVersion {
+        /// The container's.
+        found: u64,
+        /// The least that is allowed.
+        floor: u64,
+    },
+    /// The rollback state cannot be used.
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    /// A demand rests on a publisher's signature, but no publisher is named.
+    #[error("a demanded name, security version or rollback state needs a trusted publisher")]
+    DemandWithoutPublisher,
+    /// Publishers are to be trusted, but none is named.
+    #[error("the list of trusted publishers is empty")]
+    NoPublisher,
+    /// None of the caller's keys opens the container.
+    #[error("no key fits")]
+    NoKeyFits {
+        /// The types of the container's stanzas.
+        stanzas: Vec<String>,
+    },
+    /// A key could not be tried.
+    #[error(transparent)]
+    Unwrap(#[from] UnwrapError),
+    /// The side file is not one of this container, or not authentic.
+    #[error("{} is damaged or belongs to another container", path.display())]
+    SideFile {
+        /// The side file.
+        path: PathBuf,
+    },
+    /// There is no such part.
+    #[error("the container has no part {0:?}")]
+    NoSuchPart(String),
+    /// A range reaches beyond the end of a part, or a buffer does not have a part's length.
+    #[error("bytes {offset} to {end} are not within {part}")]
+    OutOfRange {
+        /// The part.
+        part: PartPath,
+        /// First byte.
+        offset: u64,
+        /// Byte after the last.
+        end: u64,
+    },
+    /// A part refers to what it must not.
+    #[error("{part} cannot be opened")]
+    Onnx {
+        /// The part.
+        part: PartPath,
+        /// Why.
+        source: OnnxError,
+    },
+    /// There is too little memory.
+    #[error(transparent)]
+    Memory(#[from] ovseal_memory::MemoryError),
+}
+
+/// A section of a container, in messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Section {
+    /// The first 4096 bytes.
+    #[error("the prologue")]
+    Prologue,
+    /// The stanzas.
+    #[error("the stanza region")]
+    Stanzas,
+    /// Zero bytes between the parts.
+    #[error("the padding between the parts")]
+    Padding,
+    /// Tags, digests and MAC.
+    #[error("the trailer")]
+    Trailer,
+    /// The encrypted list of parts.
+    #[error("the manifest")]
+    Manifest,
+    /// What the publisher signs.
+    #[error("the statement")]
+    Statement,
+    /// The publishers' signatures.
+    #[error("the list of signatures")]
+    Signatures,
+}
+
+impl OpenError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Read { .. } | Self::Unwrap(_) | Self::Memory(_) => ErrorKind::Environment,
+            Self::NotAContainer | Self::Version(_) | Self::Suite(_) | Self::Flags(_) => {
+                ErrorKind::Unsupported
+            }
+            Self::Truncated | Self::Damaged(_) | Self::NotAuthentic(_) | Self::Chunk { .. } => {
+                ErrorKind::NotAuthentic
+            }
+            Self::Signature(_) | Self::SideFile { .. } | Self::Onnx { .. } => ErrorKind::NotAuthentic,
+            Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) | Self::WrongName { .. } => {
+                ErrorKind::Denied
+            }
+            Self::SecurityVersion { .. } => ErrorKind::Denied,
+            Self::Rollback(error) => error.kind(),
+            Self::DemandWithoutPublisher | Self::NoPublisher => ErrorKind::Usage,
+            Self::NoSuchPart(_) | Self::OutOfRange { .. } => ErrorKind::Usage,
+            Self::NoKeyFits { .. } => ErrorKind::NoKeyFits,
+        }
+    }
+
+    pub(crate) fn read(what: impl ToString) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.to_string();
+        // A section whose place was checked against the file's length can only end early if the file shrank.
+        move |source| match source.kind() {
+            std::io::ErrorKind::UnexpectedEof => Self::Truncated,
+            _ => Self::Read { what, source },
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What can be known of a container without a key; none of it is authenticated.
+
+use std::path::Path;
+
+use crate::container::{Container, Trust};
+use crate::error::OpenError;
+use crate::layout::ChunkSize;
+use crate::prologue::ContainerId;
+use crate::side_file::SideFile;
+use crate::stanza::{Stanza, StanzaType};
+use crate::statement::{KeyId, ModelId};
+use crate::suite::Suite;
+
+/// The public face of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The cryptographic suite.
+    pub suite: Suite,
+    /// The size of a chunk.
+    pub chunk_size: ChunkSize,
+    /// The container's random name.
+    pub container_id: ContainerId,
+    /// Length of the file in bytes.
+    pub length: u64,
+    /// How often the stanzas were written: 1 after sealing.
+    pub generation: u64,
+    /// The stanzas of the container.
+    pub stanzas: Vec<StanzaSummary>,
+    /// The stanzas of the side file, if there is one.
+    pub side_file: Option<Vec<StanzaSummary>>,
+    /// The lengths of the parts in bytes.
+    pub part_lengths: Vec<u64>,
+    /// SHA-256 of the model's name: whoever guesses the name can confirm it.
+    pub model_id: ModelId,
+    /// The security version.
+    pub security_version: u64,
+    /// Key ids of the publishers who claim to have signed.
+    pub publishers: Vec<KeyId>,
+}
+
+/// What a stanza shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StanzaSummary {
+    /// Its type.
+    pub kind: StanzaType,
+    /// Its length in bytes.
+    pub length: usize,
+    /// Whether it withstands a quantum computer, as far as this version knows the type.
+    pub post_quantum: Option<bool>,
+}
+
+impl Inspection {
+    /// Looks at the container at `path`.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it is no container or damaged.
+    pub fn of(path: &Path) -> Result<Self, OpenError> {
+        let container = Container::open(path)?;
+        let verified = container.authenticate(&Trust::AnySender)?;
+        let blocks = container.stanza_blocks()?;
+        let block = &blocks[0];
+        let side_file = SideFile::read(path, &container.prologue)?;
+        let prologue = &container.prologue;
+        let statement = verified.statement;
+        Ok(Self {
+            suite: prologue.suite,
+            chunk_size: prologue.chunk_size,
+            container_id: prologue.container_id,
+            length: container.source.length().map_err(OpenError::read("the container"))?,
+            generation: block.generation,
+            stanzas: block.stanzas.iter().map(StanzaSummary::of).collect(),
+            side_file: side_file.map(|side| side.block.stanzas.iter().map(StanzaSummary::of).collect()),
+            part_lengths: statement.lengths,
+            model_id: ModelId(statement.model_id),
+            security_version: statement.security_version,
+            publishers: statement.publishers,
+        })
+    }
+}
+
+impl StanzaSummary {
+    fn of(stanza: &Stanza) -> Self {
+        let kind = stanza.kind().clone();
+        Self { length: stanza.encoded_length(), post_quantum: kind.is_post_quantum(), kind }
+    }
+}

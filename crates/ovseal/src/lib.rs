@@ -1,0 +1,95 @@
+//! The `ovseal` container: sealing AI models into one encrypted, authenticated and signed file, and opening it.
+//!
+//! The format is specified byte by byte in `docs/format.md`; what it protects against, and what not, is said in
+//! `docs/threat-model.md`.
+//!
+//! | need | type |
+//! |---|---|
+//! | seal a model | [`Model`], [`SealOptions`] |
+//! | open a container | [`OpenOptions`], [`Trust`], [`Opened`], [`Part`] |
+//! | keys that open | [`Passphrase`], [`PublicKeyIdentity`], [`KeyFile`], or any [`Identity`] |
+//! | keys that are sealed to | [`Passphrase`], [`PublicKeyRecipient`], [`KeyFile`], or any [`Recipient`] |
+//! | who signs, whom to trust | [`PublisherKey`], [`Publisher`] |
+//! | look at a container, verify it | [`Inspection`], [`OpenOptions::verify`] |
+//! | other keys for the same container | [`RekeyOptions`] |
+//! | no way back to old versions | [`RollbackState`] |
+//!
+//! ```
+//! use ovseal::{KeyFile, Model, ModelName, ModelOptions, OpenOptions, SealOptions, Trust};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let (input, output) = (folder.path().join("notes.txt"), folder.path().join("notes.ovseal"));
+//! # std::fs::write(&input, "weights")?;
+//! let key = KeyFile::generate()?;
+//! let model = Model::find(&input, ModelOptions::default())?;
+//! SealOptions::new(ModelName::parse("notes")?).recipient(&key).seal(&model, &output)?;
+//!
+//! let opened = OpenOptions::new(Trust::AnySender).open(&output, &[&key])?;
+//! assert_eq!(&opened.part("notes.txt")?.read()?[..], b"weights");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not protect
+//!
+//! Whoever controls the running device can read the decrypted model from memory. A container that is opened with
+//! [`Trust::AnySender`] may come from anyone who knows the public key to which it is sealed.
+
+#![forbid(unsafe_code)]
+
+mod aead;
+mod atomic;
+mod cbor;
+mod chunk;
+mod container;
+mod error;
+mod footer;
+pub mod hex;
+mod inspect;
+mod key;
+mod layout;
+mod manifest;
+mod model;
+mod open;
+mod path;
+mod prologue;
+mod publisher;
+mod recipient;
+mod region;
+mod rekey;
+mod rekey_file;
+mod rollback;
+mod seal;
+mod side_file;
+mod source;
+mod stanza;
+mod statement;
+mod suite;
+mod threads;
+mod verify;
+
+pub use aead::AeadProvider;
+pub use container::Trust;
+pub use error::{ErrorKind, OpenError, Section};
+pub use inspect::{Inspection, StanzaSummary};
+pub use key::{DataKey, RandomnessError};
+pub use layout::ChunkSize;
+pub use manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
+pub use model::{Model, ModelError, ModelOptions, onnx};
+pub use open::{OpenOptions, Opened, Part};
+pub use path::{PartPath, PathError};
+pub use prologue::{ContainerId, Context, is_container};
+pub use publisher::{Publisher, PublisherKey};
+pub use recipient::{
+    Argon2Cost, Identity, KeyError, KeyFile, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient,
+    RecipientClass, UnwrapError, WrapError, symmetric,
+};
+pub use rekey::{RekeyError, RekeyOptions, Rekeyed};
+pub use rollback::{RollbackError, RollbackState};
+pub use seal::{Progress, SealError, SealOptions, Sealed};
+pub use source::ReadAt;
+pub use stanza::{Stanza, StanzaError, StanzaType};
+pub use statement::{KeyId, ModelId};
+pub use suite::Suite;
+pub use verify::Verification;

@@ -1,0 +1,322 @@
+//! The encrypted list of parts, with the model's name and version (`docs/format.md` §6.1).
+
+use minicbor::{Decode, Encode};
+
+use crate::cbor;
+use crate::path::{self, PartPath};
+use crate::statement::{ModelId, Statement};
+
+/// Bytes that a manifest may have without its tag.
+pub(crate) const MANIFEST_LIMIT: u64 = 4 << 20;
+
+const NAME_LIMIT: usize = 256;
+const KIND_LIMIT: usize = 32;
+const HINT_LIMIT: usize = 32;
+const HINT_LENGTH_LIMIT: usize = 256;
+
+/// What a part is to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PartKind {
+    /// Topology of an OpenVINO IR (`.xml`).
+    Ir,
+    /// An ONNX model (`.onnx`), with or without its weights.
+    Onnx,
+    /// Topology of a PaddlePaddle model (`.pdmodel`).
+    Paddle,
+    /// Weights that a topology of this container needs.
+    Weights,
+    /// Any other file.
+    File,
+    /// A kind of a later version, to be treated as a file.
+    Other,
+}
+
+impl PartKind {
+    const KNOWN: [Self; 5] = [Self::Ir, Self::Onnx, Self::Paddle, Self::Weights, Self::File];
+
+    /// The word in the manifest; `other` for kinds that are not known.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ir => "ir",
+            Self::Onnx => "onnx",
+            Self::Paddle => "paddle",
+            Self::Weights => "weights",
+            Self::File => "file",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether the part is a network's topology.
+    pub const fn is_model(self) -> bool {
+        matches!(self, Self::Ir | Self::Onnx | Self::Paddle)
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        let known = Self::KNOWN.into_iter().find(|kind| kind.word() == word);
+        (1..=KIND_LIMIT).contains(&word.len()).then_some(known.unwrap_or(Self::Other))
+    }
+}
+
+/// One part as the manifest describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartEntry {
+    /// Its path, unique in the container.
+    pub path: PartPath,
+    /// What it is to the model.
+    pub kind: PartKind,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Numbers of the parts of kind [`PartKind::Weights`] that this topology needs, ascending.
+    pub companions: Vec<usize>,
+}
+
+/// The authentic description of an opened model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The model's name.
+    pub name: ModelName,
+    /// The model's security version.
+    pub security_version: u64,
+    /// All parts, in the order of the container.
+    pub parts: Vec<PartEntry>,
+    /// Remarks of the writer, for example which program it was; nothing depends on them.
+    pub hints: Vec<(String, String)>,
+}
+
+/// The name of a model: 1 to 256 bytes without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelName(String);
+
+/// Text is no model name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a model name has 1 to 256 bytes and no control characters")]
+pub struct ModelNameError;
+
+impl ModelName {
+    /// Takes a name of 1 to 256 bytes without control characters.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(name: &str) -> Result<Self, ModelNameError> {
+        let good = (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(char::is_control);
+        good.then(|| Self(name.to_owned())).ok_or(ModelNameError)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id that stands for this name in the open.
+    pub fn id(&self) -> ModelId {
+        ModelId::of(&self.0)
+    }
+}
+
+impl Manifest {
+    /// The manifest that `bytes` encode, if they are one and it agrees with the statement.
+    pub(crate) fn parse(bytes: &[u8], statement: &Statement) -> Option<Self> {
+        let wire: WireManifest = cbor::decode(bytes)?;
+        let manifest = Self::from_wire(wire)?;
+        (manifest.has_consistent_parts() && manifest.agrees_with(statement)).then_some(manifest)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let parts = self.parts.iter().map(WirePart::from).collect();
+        let hints = WireHints(self.hints.clone());
+        let name = self.name.as_str().to_owned();
+        cbor::encode(&WireManifest { name, security_version: self.security_version, parts, hints })
+    }
+
+    /// The lengths of the parts, in their order.
+    pub(crate) fn lengths(&self) -> Vec<u64> {
+        self.parts.iter().map(|part| part.length).collect()
+    }
+
+    fn from_wire(wire: WireManifest) -> Option<Self> {
+        Some(Self {
+            name: ModelName::parse(&wire.name).ok()?,
+            security_version: wire.security_version,
+            parts: wire.parts.into_iter().map(WirePart::into_entry).collect::<Option<_>>()?,
+            hints: wire.hints.within_limits()?,
+        })
+    }
+
+    fn agrees_with(&self, statement: &Statement) -> bool {
+        self.lengths() == statement.lengths
+            && self.security_version == statement.security_version
+            && self.name.id().0 == statement.model_id
+    }
+
+    fn has_consistent_parts(&self) -> bool {
+        path::are_distinct(self.parts.iter().map(|part| &part.path))
+            && self.parts.iter().all(|part| self.has_good_companions(part))
+    }
+
+    fn has_good_companions(&self, part: &PartEntry) -> bool {
+        let companions = &part.companions;
+        let number = match part.kind {
+            PartKind::Onnx | PartKind::Other => usize::MAX,
+            PartKind::Ir | PartKind::Paddle => 1,
+            PartKind::Weights | PartKind::File => 0,
+        };
+        companions.len() <= number
+            && companions.windows(2).all(|pair| pair[0] < pair[1])
+            && companions.iter().all(|&i| {
+                self.parts.get(i).is_some_and(|companion| {
+                    part.kind == PartKind::Other || companion.kind == PartKind::Weights
+                })
+            })
+    }
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct WireManifest {
+    #[n(0)]
+    name: String,
+    #[n(1)]
+    security_version: u64,
+    #[n(2)]
+    parts: Vec<WirePart>,
+    #[n(3)]
+    hints: WireHints,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct WirePart {
+    #[n(0)]
+    path: String,
+    #[n(1)]
+    kind: String,
+    #[n(2)]
+    length: u64,
+    #[n(3)]
+    companions: Vec<u64>,
+}
+
+impl WirePart {
+    fn into_entry(self) -> Option<PartEntry> {
+        Some(PartEntry {
+            path: PartPath::parse(&self.path).ok()?,
+            kind: PartKind::from_word(&self.kind)?,
+            length: self.length,
+            companions: self
+                .companions
+                .into_iter()
+                .map(|i| usize::try_from(i).ok())
+                .collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl From<&PartEntry> for WirePart {
+    fn from(entry: &PartEntry) -> Self {
+        Self {
+            path: entry.path.as_str().to_owned(),
+            kind: entry.kind.word().to_owned(),
+            length: entry.length,
+            companions: entry.companions.iter().map(|&i| i as u64).collect(),
+        }
+    }
+}
+
+/// Hints in the order of deterministic CBOR, where a shorter key comes first.
+struct WireHints(Vec<(String, String)>);
+
+impl WireHints {
+    fn within_limits(self) -> Option<Vec<(String, String)>> {
+        let short = |text: &String| text.len() <= HINT_LENGTH_LIMIT;
+        let ascending = self.0.windows(2).all(|pair| order(&pair[0]) < order(&pair[1]));
+        let good = self.0.len() <= HINT_LIMIT && self.0.iter().all(|(key, value)| short(key) && short(value));
+        (good && ascending).then_some(self.0)
+    }
+}
+
+fn order(hint: &(String, String)) -> (usize, &str) {
+    (hint.0.len(), &hint.0)
+}
+
+impl<C> Encode<C> for WireHints {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        encoder: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        encoder.map(self.0.len() as u64)?;
+        for (key, value) in &self.0 {
+            encoder.str(key)?.str(value)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'b, C> Decode<'b, C> for WireHints {
+    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let pairs = decoder.map_iter::<String, String>()?;
+        pairs.take(HINT_LIMIT + 1).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str, kind: PartKind, companions: &[usize]) -> PartEntry {
+        PartEntry { path: PartPath::parse(path).unwrap(), kind, length: 5, companions: companions.to_vec() }
+    }
+
+    fn manifest() -> Manifest {
+        Manifest {
+            name: ModelName::parse("detector").unwrap(),
+            security_version: 3,
+            parts: vec![entry("m.xml", PartKind::Ir, &[1]), entry("m.bin", PartKind::Weights, &[])],
+            hints: vec![("z".into(), "1".into()), ("aa".into(), "2".into())],
+        }
+    }
+
+    fn statement(manifest: &Manifest) -> Statement {
+        Statement {
+            prologue: [0; 32],
+            lengths: manifest.lengths(),
+            root: [0; 32],
+            manifest: [0; 32],
+            model_id: manifest.name.id().0,
+            security_version: manifest.security_version,
+            publishers: vec![],
+        }
+    }
+
+    #[test]
+    fn parsing_gives_back_what_was_encoded() {
+        assert_eq!(Manifest::parse(&manifest().encode(), &statement(&manifest())), Some(manifest()));
+    }
+
+    #[test]
+    fn a_manifest_that_contradicts_the_statement_is_refused() {
+        let statement = statement(&manifest());
+        let lengths = Statement { lengths: vec![5, 6], ..statement.clone() };
+        let version = Statement { security_version: 4, ..statement.clone() };
+        let name = Statement { model_id: ModelId::of("other").0, ..statement };
+        for contradicting in [lengths, version, name] {
+            assert_eq!(Manifest::parse(&manifest().encode(), &contradicting), None);
+        }
+    }
+
+    #[test]
+    fn companions_must_be_weights_of_this_container() {
+        for companions in [&[0][..], &[2], &[1, 1]] {
+            let mut hostile = manifest();
+            hostile.parts[0].companions = companions.to_vec();
+            assert_eq!(Manifest::parse(&hostile.encode(), &statement(&hostile)), None, "{companions:?}");
+        }
+    }
+
+    #[test]
+    fn hints_out_of_order_are_refused() {
+        let mut hostile = manifest();
+        hostile.hints.reverse();
+        assert_eq!(Manifest::parse(&hostile.encode(), &statement(&hostile)), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! A model that is a folder: every regular file becomes a part under its relative path.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::{
+    Model, ModelError, ModelOptions, Source, kind_of, onnx, onnx_error, part, read_error, weights_extension,
+};
+use crate::layout::PART_LIMIT;
+use crate::manifest::{PartEntry, PartKind};
+use crate::path::PartPath;
+
+type Parts = Vec<(PartEntry, Source)>;
+
+/// How deep folders may lie in each other; a link that leads into its own parent ends here.
+const DEPTH_LIMIT: usize = 64;
+
+/// The model in the folder at `root`.
+pub(super) fn find(root: &Path, options: ModelOptions) -> Result<Model, ModelError> {
+    let mut parts = Parts::new();
+    collect(root, root, options, &mut parts)?;
+    if parts.is_empty() {
+        return Err(ModelError::Empty { path: root.into() });
+    }
+    parts.sort_by(|a, b| a.0.path.cmp(&b.0.path));
+    classify(&mut parts)?;
+    let name = root.canonicalize().map_err(|source| read_error(root, source))?;
+    Model::new(root, parts, name.file_name())
+}
+
+fn collect(root: &Path, folder: &Path, options: ModelOptions, parts: &mut Parts) -> Result<(), ModelError> {
+    let entries = std::fs::read_dir(folder).map_err(|source| read_error(folder, source))?;
+    for entry in entries {
+        let path = entry.map_err(|source| read_error(folder, source))?.path();
+        if is_folder(&path, options)? {
+            if path.components().count() > root.components().count() + DEPTH_LIMIT {
+                return Err(ModelError::TooMany { path: root.into() });
+            }
+            collect(root, &path, options, parts)?;
+        } else {
+            parts.push(part(relative(root, &path)?, PartKind::File, options.source(&path)?));
+        }
+        if parts.len() > PART_LIMIT {
+            return Err(ModelError::TooMany { path: root.into() });
+        }
+    }
+    Ok(())
+}
+
+fn is_folder(path: &Path, options: ModelOptions) -> Result<bool, ModelError> {
+    let metadata = if options.follow_symlinks { path.metadata() } else { path.symlink_metadata() };
+    metadata.map(|metadata| metadata.is_dir()).map_err(|source| read_error(path, source))
+}
+
+fn relative(root: &Path, path: &Path) -> Result<PartPath, ModelError> {
+    let name = || ModelError::Name { path: path.into() };
+    let components = path.strip_prefix(root).map_err(|_| name())?.iter();
+    let components: Vec<&str> = components.map(|c| c.to_str().ok_or_else(name)).collect::<Result<_, _>>()?;
+    Ok(PartPath::parse(&components.join("/"))?)
+}
+
+/// Finds the topologies among the parts, and the weights that each of them needs.
+fn classify(parts: &mut Parts) -> Result<(), ModelError> {
+    let numbers: HashMap<PartPath, usize> =
+        parts.iter().enumerate().map(|(i, (entry, _))| (entry.path.clone(), i)).collect();
+    for number in 0..parts.len() {
+        let kind = kind_of(&parts[number].0.path);
+        let companions = match (kind, weights_extension(kind)) {
+            (PartKind::Onnx, _) => Some(external_data(parts, number, &numbers)?),
+            (_, Some(extension)) => sibling(&parts[number].0.path, extension, &numbers).map(|i| vec![i]),
+            _ => None,
+        };
+        // An `.xml` without a `.bin` is no IR but some other file.
+        if let Some(companions) = companions {
+            companions.iter().for_each(|&i| parts[i].0.kind = PartKind::Weights);
+            parts[number].0.kind = kind;
+            parts[number].0.companions = companions;
+        }
+    }
+    Ok(())
+}
+
+fn sibling(path: &PartPath, extension: &str, numbers: &HashMap<PartPath, usize>) -> Option<usize> {
+    numbers.get(&path.with_extension(extension)?).copied()
+}
+
+fn external_data(
+    parts: &Parts,
+    number: usize,
+    numbers: &HashMap<PartPath, usize>,
+) -> Result<Vec<usize>, ModelError> {
+    let (entry, source) = &parts[number];
+    let file: PathBuf = source.path().into();
+    let reader = source.open().map_err(|error| read_error(&file, error))?;
+    let references = onnx::references_of_file(&reader, entry.length).map_err(onnx_error(&file))?;
+    let entries: Vec<&PartEntry> = parts.iter().map(|(entry, _)| entry).collect();
+    onnx::check_references(&references, &entry.path, &entries).map_err(onnx_error(&file))?;
+    let mut companions = Vec::new();
+    for reference in &references {
+        let path = reference.part_path(&entry.path).map_err(onnx_error(&file))?;
+        companions.extend(numbers.get(&path));
+    }
+    companions.sort_unstable();
+    companions.dedup();
+    Ok(companions)
+}

@@ -1,0 +1,181 @@
+//! A model on the publisher's disk: which files belong to it, and what they are.
+
+mod folder;
+pub mod onnx;
+mod single;
+mod source;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::layout::PART_LIMIT;
+use crate::manifest::{ModelName, PartEntry, PartKind};
+use crate::path::{self, PartPath, PathError};
+pub(crate) use source::{Source, SourceReader};
+
+/// The files of a model, ready to be sealed.
+///
+/// A model is one file with its companions (`.xml` brings its `.bin`, `.pdmodel` its `.pdiparams`, `.onnx` its external
+/// data), or a folder, of which every regular file becomes a part.
+#[derive(Debug)]
+pub struct Model {
+    pub(crate) parts: Vec<(PartEntry, Source)>,
+    stem: String,
+}
+
+/// How the files of a model are found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModelOptions {
+    /// Take exactly the one file that is named, without companions.
+    pub only: bool,
+    /// Follow symbolic links inside the model instead of refusing them.
+    pub follow_symlinks: bool,
+}
+
+/// Files are no model that can be sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The weights that belong to a topology are not beside it.
+    #[error("{} belongs to {} and is missing", weights.display(), topology.display())]
+    MissingWeights {
+        /// The topology.
+        topology: PathBuf,
+        /// What is missing.
+        weights: PathBuf,
+    },
+    /// Something in the model is neither a file nor a folder.
+    #[error("{} is neither a regular file nor a folder", path.display())]
+    NotRegular {
+        /// What it is.
+        path: PathBuf,
+    },
+    /// A symbolic link stands in the model.
+    #[error("{} is a symbolic link", path.display())]
+    Symlink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A file's name is not UTF-8.
+    #[error("the name of {} is not UTF-8", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file's path cannot stand in a container.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// There is no file.
+    #[error("{} holds no file", path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There are more files than a container holds.
+    #[error("{} holds more than {PART_LIMIT} files", path.display())]
+    TooMany {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A whole folder was given where one file was demanded.
+    #[error("{} is a folder, not one file", path.display())]
+    FolderNotFile {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An ONNX model is malformed or refers to what it must not.
+    #[error("{} cannot be sealed", path.display())]
+    Onnx {
+        /// The model.
+        path: PathBuf,
+        /// Why.
+        source: onnx::OnnxError,
+    },
+}
+
+impl Model {
+    /// Finds the files of the model at `path`.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a file is missing, cannot be read or may not be a part.
+    pub fn find(path: &Path, options: ModelOptions) -> Result<Self, ModelError> {
+        let metadata = std::fs::metadata(path).map_err(|source| read_error(path, source))?;
+        if !metadata.is_dir() {
+            return single::find(path, options);
+        }
+        if options.only {
+            Err(ModelError::FolderNotFile { path: path.into() })
+        } else {
+            folder::find(path, options)
+        }
+    }
+
+    /// A name for the model when the publisher gives none: that of the file or folder, without extension.
+    pub fn default_name(&self) -> Option<ModelName> {
+        ModelName::parse(&self.stem).ok()
+    }
+
+    /// The parts in the order in which they will stand in the container.
+    pub fn parts(&self) -> impl Iterator<Item = &PartEntry> {
+        self.parts.iter().map(|(entry, _)| entry)
+    }
+
+    /// The length of all parts together in bytes.
+    pub fn total_length(&self) -> u64 {
+        self.parts().map(|part| part.length).sum()
+    }
+
+    /// Whether `path` is one of the model's own files.
+    pub fn contains_file(&self, path: &Path) -> bool {
+        self.parts.iter().any(|(_, source)| source.is(path))
+    }
+
+    fn new(path: &Path, parts: Vec<(PartEntry, Source)>, stem: Option<&OsStr>) -> Result<Self, ModelError> {
+        if parts.len() > PART_LIMIT {
+            return Err(ModelError::TooMany { path: path.into() });
+        }
+        debug_assert!(path::are_distinct(parts.iter().map(|(entry, _)| &entry.path)));
+        let stem = stem.and_then(OsStr::to_str).unwrap_or_default().to_owned();
+        Ok(Self { parts, stem })
+    }
+}
+
+/// A part of this kind from the file at `path`.
+fn part(path: PartPath, kind: PartKind, source: Source) -> (PartEntry, Source) {
+    (PartEntry { path, kind, length: source.length(), companions: Vec::new() }, source)
+}
+
+/// The kind of a file by its extension, if nothing else is known of it.
+fn kind_of(path: &PartPath) -> PartKind {
+    match path.extension().as_str() {
+        "xml" => PartKind::Ir,
+        "onnx" => PartKind::Onnx,
+        "pdmodel" => PartKind::Paddle,
+        _ => PartKind::File,
+    }
+}
+
+/// The extension of the weights that stand beside a topology of this kind.
+const fn weights_extension(kind: PartKind) -> Option<&'static str> {
+    match kind {
+        PartKind::Ir => Some("bin"),
+        PartKind::Paddle => Some("pdiparams"),
+        _ => None,
+    }
+}
+
+fn read_error(path: &Path, source: std::io::Error) -> ModelError {
+    ModelError::Read { path: path.into(), source }
+}
+
+fn onnx_error(path: &Path) -> impl FnOnce(onnx::OnnxError) -> ModelError {
+    let path = path.to_owned();
+    move |source| ModelError::Onnx { path, source }
+}

@@ -1,0 +1,77 @@
+//! A model that is named by one file.
+
+use std::path::Path;
+
+use super::{
+    Model, ModelError, ModelOptions, Source, kind_of, onnx, onnx_error, part, read_error, weights_extension,
+};
+use crate::manifest::{PartEntry, PartKind};
+use crate::path::PartPath;
+
+/// The model in the file at `path`, with its companions unless told otherwise.
+pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelError> {
+    let name =
+        path.file_name().and_then(|name| name.to_str()).ok_or(ModelError::Name { path: path.into() })?;
+    let part_path = PartPath::parse(name)?;
+    let kind = kind_of(&part_path);
+    let mut parts = vec![part(part_path, kind, Source::find(path, true)?)];
+    if kind == PartKind::Onnx {
+        add_external_data(path, &mut parts, options)?;
+    }
+    if let Some(extension) = weights_extension(kind).filter(|_| !options.only) {
+        add_weights(path, extension, &mut parts)?;
+    }
+    parts[0].0.companions = (1..parts.len()).collect();
+    Model::new(path, parts, path.file_stem())
+}
+
+fn add_weights(
+    topology: &Path,
+    extension: &str,
+    parts: &mut Vec<(PartEntry, Source)>,
+) -> Result<(), ModelError> {
+    let weights = topology.with_extension(extension);
+    let source = Source::find(&weights, true).map_err(|error| match error {
+        ModelError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            ModelError::MissingWeights { topology: topology.into(), weights: weights.clone() }
+        }
+        error => error,
+    })?;
+    let path = parts[0].0.path.with_extension(extension);
+    let path = path.ok_or_else(|| ModelError::Name { path: weights.clone() })?;
+    parts.push(part(path, PartKind::Weights, source));
+    Ok(())
+}
+
+fn add_external_data(
+    model: &Path,
+    parts: &mut Vec<(PartEntry, Source)>,
+    options: ModelOptions,
+) -> Result<(), ModelError> {
+    let reader = parts[0].1.open().map_err(|source| read_error(model, source))?;
+    let length = parts[0].0.length;
+    let references = onnx::references_of_file(&reader, length).map_err(onnx_error(model))?;
+    for reference in &references {
+        let path = reference.part_path(&parts[0].0.path).map_err(onnx_error(model))?;
+        if parts.iter().any(|(entry, _)| entry.path == path) {
+            continue;
+        }
+        if options.only {
+            return Err(onnx_error(model)(onnx::OnnxError::MissingFile { path }));
+        }
+        let file = model.with_file_name(path.as_str());
+        let source = options.source(&file).map_err(|error| missing_file(error, model, &path))?;
+        parts.push(part(path, PartKind::Weights, source));
+    }
+    let entries: Vec<&PartEntry> = parts.iter().map(|(entry, _)| entry).collect();
+    onnx::check_references(&references, &entries[0].path, &entries[1..]).map_err(onnx_error(model))
+}
+
+fn missing_file(error: ModelError, model: &Path, path: &PartPath) -> ModelError {
+    match error {
+        ModelError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            onnx_error(model)(onnx::OnnxError::MissingFile { path: path.clone() })
+        }
+        error => error,
+    }
+}

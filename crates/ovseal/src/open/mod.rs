@@ -1,0 +1,142 @@
+//! Opening a container, in the order of `docs/format.md` §7.
+
+mod opened;
+mod part;
+mod unlock;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use opened::Opened;
+pub(crate) use opened::check_padding;
+pub use part::Part;
+pub(crate) use unlock::{Unlocked, unlock};
+
+use crate::aead::AeadProvider;
+use crate::container::{Container, Trust, Verified};
+use crate::error::OpenError;
+use crate::manifest::ModelName;
+use crate::recipient::Identity;
+use crate::rollback::RollbackState;
+use crate::source::ReadAt;
+use crate::statement::ModelId;
+use crate::threads;
+
+/// What a caller demands of a container, and how it is read.
+///
+/// The trust argument is mandatory: see [`Trust`]. A demanded name, security version or rollback state is worth nothing
+/// without a publisher's signature, so each of them needs [`Trust::Publishers`].
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    trust: Trust,
+    name: Option<ModelName>,
+    min_security_version: Option<u64>,
+    rollback: Option<RollbackState>,
+    threads: NonZeroUsize,
+    provider: AeadProvider,
+}
+
+impl OpenOptions {
+    /// Settings with this trust and no further demands.
+    pub fn new(trust: Trust) -> Self {
+        Self {
+            trust,
+            name: None,
+            min_security_version: None,
+            rollback: None,
+            threads: threads::default_count(),
+            provider: AeadProvider::detect(),
+        }
+    }
+
+    /// Demands the model of this name.
+    pub fn name(self, name: ModelName) -> Self {
+        Self { name: Some(name), ..self }
+    }
+
+    /// Demands at least this security version.
+    pub fn min_security_version(self, version: u64) -> Self {
+        Self { min_security_version: Some(version), ..self }
+    }
+
+    /// Demands at least the security version that this device has accepted before.
+    pub fn rollback_state(self, state: RollbackState) -> Self {
+        Self { rollback: Some(state), ..self }
+    }
+
+    /// How many threads decrypt a whole part.
+    pub fn threads(self, threads: NonZeroUsize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Another library for AES-GCM than [`AeadProvider::detect`] gives.
+    pub fn provider(self, provider: AeadProvider) -> Self {
+        Self { provider, ..self }
+    }
+
+    /// Opens the container at `path` with one of `identities`.
+    ///
+    /// Everything but the payload is authentic when this returns; the parts are decrypted when they are read. Call
+    /// [`Opened::accept`] after the model has been loaded, so that the rollback state is raised.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the first check that fails, in the order of the format.
+    pub fn open(&self, path: &Path, identities: &[&dyn Identity]) -> Result<Opened, OpenError> {
+        self.check_usage()?;
+        self.open_container(&Container::open(path)?, identities)
+    }
+
+    /// Opens a container that is no file. Files beside it (rekeying, side file) are not looked for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_source(
+        &self,
+        source: Arc<dyn ReadAt>,
+        identities: &[&dyn Identity],
+    ) -> Result<Opened, OpenError> {
+        self.check_usage()?;
+        self.open_container(&Container::from_source(source)?, identities)
+    }
+
+    /// Checks signature and demands, but no key and no payload.
+    pub(crate) fn authenticate(&self, container: &Container) -> Result<Verified, OpenError> {
+        self.check_usage()?;
+        let verified = container.authenticate(&self.trust)?;
+        self.check_demands(&verified)?;
+        Ok(verified)
+    }
+
+    fn open_container(
+        &self,
+        container: &Container,
+        identities: &[&dyn Identity],
+    ) -> Result<Opened, OpenError> {
+        let verified = self.authenticate(container)?;
+        let unlocked = unlock(container, identities)?;
+        Opened::new(self, container, verified, unlocked)
+    }
+
+    fn check_usage(&self) -> Result<(), OpenError> {
+        let demands = self.name.is_some() || self.min_security_version.is_some() || self.rollback.is_some();
+        match &self.trust {
+            Trust::Publishers(publishers) if publishers.is_empty() => Err(OpenError::NoPublisher),
+            Trust::AnySender if demands => Err(OpenError::DemandWithoutPublisher),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_demands(&self, verified: &Verified) -> Result<(), OpenError> {
+        let model = ModelId(verified.statement.model_id);
+        if let Some(name) = self.name.as_ref().filter(|name| name.id() != model) {
+            return Err(OpenError::WrongName { name: name.as_str().to_owned() });
+        }
+        let mut floor = self.min_security_version.unwrap_or(0);
+        if let (Some(state), Some(publisher)) = (&self.rollback, verified.publisher) {
+            floor = floor.max(state.floor(publisher, model)?);
+        }
+        let found = verified.statement.security_version;
+        if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,194 @@
+//! An opened container: its manifest is authentic, and its parts can be read.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use super::unlock::Unlocked;
+use super::{OpenOptions, Part};
+use crate::aead::{AeadProvider, Tag};
+use crate::container::{Container, Verified};
+use crate::error::{OpenError, Section};
+use crate::footer::MAC_LENGTH;
+use crate::key::{FittingKey, Label};
+use crate::layout::{ChunkSize, Layout, TAG_LENGTH, all_zero};
+use crate::manifest::Manifest;
+use crate::prologue::{ContainerId, Prologue};
+use crate::rollback::RollbackState;
+use crate::seal::manifest_key;
+use crate::source::{ReadAt, read_vec};
+use crate::statement::{self, KeyId};
+use crate::suite::{Digest, sha256};
+
+/// An opened container.
+///
+/// It can be shared between threads, and costs 48 bytes of memory for each chunk. Its keys are zeroized when the last
+/// clone is dropped.
+#[derive(Clone)]
+pub struct Opened(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) source: Arc<dyn ReadAt>,
+    pub(super) prologue: Prologue,
+    pub(super) layout: Layout,
+    pub(super) manifest: Manifest,
+    pub(super) tables: Tables,
+    pub(super) key: FittingKey,
+    pub(super) publisher: Option<KeyId>,
+    pub(super) threads: NonZeroUsize,
+    pub(super) provider: AeadProvider,
+    rollback: Option<RollbackState>,
+    /// Whether everything that unwraps the key withstands a quantum computer.
+    is_classical: bool,
+}
+
+/// Tags and digests of all chunks, checked against MAC and root, read once and kept.
+pub(super) struct Tables {
+    pub(super) tags: Vec<Tag>,
+    pub(super) digests: Vec<Digest>,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Opened({:?})", self.0.prologue.container_id)
+    }
+}
+
+impl Opened {
+    pub(super) fn new(
+        options: &OpenOptions,
+        container: &Container,
+        verified: Verified,
+        unlocked: Unlocked,
+    ) -> Result<Self, OpenError> {
+        let key = unlocked.key;
+        let (tables, encrypted) = read_trailer(container, &verified, &key)?;
+        let manifest = decrypt_manifest(&key, encrypted)
+            .and_then(|bytes| Manifest::parse(&bytes, &verified.statement))
+            .ok_or(OpenError::NotAuthentic(Section::Manifest))?;
+        check_padding(container.source.as_ref(), &verified.layout)?;
+        let is_classical =
+            unlocked.block.stanzas.iter().any(|stanza| stanza.kind().is_post_quantum() == Some(false));
+        Ok(Self(Arc::new(Inner {
+            source: container.source.clone(),
+            prologue: container.prologue.clone(),
+            layout: verified.layout,
+            manifest,
+            tables,
+            key,
+            publisher: verified.publisher,
+            threads: options.threads,
+            provider: options.provider,
+            rollback: options.rollback.clone(),
+            is_classical,
+        })))
+    }
+
+    /// The authentic description of the model.
+    pub fn manifest(&self) -> &Manifest {
+        &self.0.manifest
+    }
+
+    /// The trusted publisher who signed, if any was named.
+    pub fn publisher(&self) -> Option<KeyId> {
+        self.0.publisher
+    }
+
+    /// The container's random name.
+    pub fn container_id(&self) -> ContainerId {
+        self.0.prologue.container_id
+    }
+
+    /// Whether one of the stanzas rests on a public key that does not withstand a quantum computer.
+    pub fn is_classical(&self) -> bool {
+        self.0.is_classical
+    }
+
+    /// The part with this path.
+    pub fn part(&self, path: &str) -> Result<Part, OpenError> {
+        let number = self.0.manifest.parts.iter().position(|part| part.path.as_str() == path);
+        number.map(|number| self.part_at(number)).ok_or_else(|| OpenError::NoSuchPart(path.to_owned()))
+    }
+
+    /// All parts, in the order of the container.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = Part> + '_ {
+        (0..self.0.manifest.parts.len()).map(|number| self.part_at(number))
+    }
+
+    /// Raises the rollback state, if there is one, to this container's security version.
+    ///
+    /// Call it when the model has been loaded completely: a version whose payload is damaged must not lock out the one
+    /// that still works.
+    ///
+    /// # Errors
+    /// [`OpenError::Rollback`] when the state cannot be written.
+    pub fn accept(&self) -> Result<(), OpenError> {
+        if let (Some(state), Some(publisher)) = (&self.0.rollback, self.0.publisher) {
+            state.raise(publisher, self.0.manifest.name.id(), self.0.manifest.security_version)?;
+        }
+        Ok(())
+    }
+
+    /// The size of a chunk: reading whole chunks costs least.
+    pub fn chunk_size(&self) -> ChunkSize {
+        self.0.layout.chunk_size
+    }
+
+    fn part_at(&self, number: usize) -> Part {
+        Part::new(self.0.clone(), number)
+    }
+}
+
+/// Reads the trailer once and checks everything that covers it.
+fn read_trailer(
+    container: &Container,
+    verified: &Verified,
+    key: &FittingKey,
+) -> Result<(Tables, Vec<u8>), OpenError> {
+    let footer = &container.footer;
+    let read = |offset, length| {
+        read_vec(container.source.as_ref(), offset, length).map_err(OpenError::read(Section::Trailer))
+    };
+    let tags = read(footer.trailer, footer.tags)?;
+    let digests = read(footer.trailer + footer.tags, footer.digests)?;
+    let encrypted = read(footer.manifest_offset(), footer.manifest)?;
+    let mac_at = footer.statement_offset() + footer.statement + footer.signatures;
+    let mac = read(mac_at, MAC_LENGTH as u64)?;
+    let sections = [&tags[..], &digests, &encrypted, &verified.raw, &mac];
+    let unsound = !key.mac_is(Label::TrailerMac, &sections[..4], &mac)
+        || (sha256(&sections) != footer.checksum && !cfg!(fuzzing));
+    let tables = Tables { tags: into_arrays(tags), digests: into_arrays(digests) };
+    let suite = container.prologue.suite;
+    let root = statement::root(suite, &verified.layout, &tables.digests);
+    if unsound || (root != verified.statement.root && !cfg!(fuzzing)) {
+        return Err(OpenError::NotAuthentic(Section::Trailer));
+    }
+    if suite.digest(&[&encrypted]) != verified.statement.manifest && !cfg!(fuzzing) {
+        return Err(OpenError::NotAuthentic(Section::Manifest));
+    }
+    Ok((tables, encrypted))
+}
+
+/// Cuts bytes into arrays; their number is a multiple of `N`.
+fn into_arrays<const N: usize>(bytes: Vec<u8>) -> Vec<[u8; N]> {
+    bytes.as_chunks().0.to_vec()
+}
+
+fn decrypt_manifest(key: &FittingKey, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let tag: Tag = *bytes.last_chunk::<TAG_LENGTH>()?;
+    bytes.truncate(bytes.len() - TAG_LENGTH);
+    let key = manifest_key(key);
+    let (aead, nonce) = key.whole();
+    let opened = aead.open(nonce, &[], &tag, &mut bytes).is_ok() || cfg!(fuzzing);
+    opened.then_some(bytes)
+}
+
+/// Checks that the bytes between the parts are zero.
+pub(crate) fn check_padding(source: &dyn ReadAt, layout: &Layout) -> Result<(), OpenError> {
+    for range in layout.padding().filter(|range| !range.is_empty()) {
+        let bytes = read_vec(source, range.start, range.end - range.start);
+        if !all_zero(&bytes.map_err(OpenError::read(Section::Padding))?) {
+            return Err(OpenError::Damaged(Section::Padding));
+        }
+    }
+    Ok(())
+}

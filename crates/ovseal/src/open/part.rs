@@ -1,0 +1,173 @@
+//! Reading a part: whole and in parallel, or any range of it.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ovseal_memory::ModelMemory;
+use zeroize::Zeroize;
+
+use super::opened::Inner;
+use crate::chunk::PartKey;
+use crate::error::OpenError;
+use crate::layout::Chunk;
+use crate::manifest::PartEntry;
+use crate::seal::chunk_digest;
+use crate::threads;
+
+/// One part of an opened container.
+///
+/// Nothing is handed out before its tag is checked, and its digest too when a publisher was named.
+#[derive(Clone)]
+pub struct Part {
+    inner: Arc<Inner>,
+    number: usize,
+    key: Arc<PartKey>,
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Part({})", self.entry().path)
+    }
+}
+
+/// Chunks of a part that still have to be decrypted, each with its place in the destination.
+type Queue<'b> = Mutex<std::iter::Zip<Range<u64>, std::slice::ChunksMut<'b, u8>>>;
+
+impl Part {
+    pub(super) fn new(inner: Arc<Inner>, number: usize) -> Self {
+        let key = Arc::new(PartKey::new(&inner.key, number as u32, inner.provider));
+        Self { inner, number, key }
+    }
+
+    /// What the manifest says of it.
+    pub fn entry(&self) -> &PartEntry {
+        &self.inner.manifest.parts[self.number]
+    }
+
+    /// Its length in bytes.
+    pub fn length(&self) -> u64 {
+        self.entry().length
+    }
+
+    /// The parts that this topology needs.
+    pub fn companions(&self) -> impl ExactSizeIterator<Item = Self> + '_ {
+        self.entry().companions.iter().map(|&number| Self::new(self.inner.clone(), number))
+    }
+
+    /// Decrypts the whole part into memory of its own, with several threads.
+    ///
+    /// # Errors
+    /// [`OpenError::Chunk`] when a chunk is not authentic; no byte is handed out then.
+    pub fn read(&self) -> Result<ModelMemory, OpenError> {
+        let length = usize::try_from(self.length()).map_err(|_| self.out_of_range(0, self.length()))?;
+        let mut memory = ModelMemory::zeroed(length)?;
+        self.read_into(&mut memory)?;
+        Ok(memory)
+    }
+
+    /// Decrypts the whole part into `buffer`, which must have its length, with several threads.
+    ///
+    /// # Errors
+    /// [`OpenError::Chunk`] when a chunk is not authentic; `buffer` is zeroized then, as after any other error.
+    pub fn read_into(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
+        if buffer.len() as u64 != self.length() {
+            return Err(self.out_of_range(0, buffer.len() as u64));
+        }
+        let result = self.fill(buffer);
+        if result.is_err() {
+            buffer.zeroize();
+        }
+        result
+    }
+
+    /// Decrypts the bytes from `offset` on into `buffer`; only the chunks that it touches are read.
+    ///
+    /// # Errors
+    /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] when a touched chunk is not authentic;
+    /// `buffer` is zeroized then.
+    pub fn read_range(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OpenError> {
+        let length = buffer.len() as u64;
+        if offset.checked_add(length).is_none_or(|end| end > self.length()) {
+            return Err(self.out_of_range(offset, offset.saturating_add(length)));
+        }
+        let result = self.fill_range(offset, buffer);
+        if result.is_err() {
+            buffer.zeroize();
+        }
+        result
+    }
+
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
+        let chunks = self.inner.layout.parts[self.number].chunks;
+        let threads = (self.inner.threads.get() as u64).min(chunks);
+        if buffer.is_empty() {
+            return self.open_chunk(&self.chunk(0), buffer);
+        }
+        let queue = Mutex::new((0..chunks).zip(buffer.chunks_mut(self.inner.layout.chunk_size.bytes())));
+        threads::run(threads, || self.drain(&queue))
+    }
+
+    fn drain(&self, queue: &Queue<'_>) -> Result<(), OpenError> {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((index, data)) = next else { return Ok(()) };
+            if let Err(error) = self.open_chunk(&self.chunk(index), data) {
+                // The other workers need not go on.
+                queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
+                return Err(error);
+            }
+        }
+    }
+
+    fn fill_range(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OpenError> {
+        let mut rest = buffer;
+        let end = offset + rest.len() as u64;
+        for index in self.inner.layout.chunks_of_range(offset, rest.len() as u64) {
+            let chunk = self.chunk(index);
+            let from = offset.max(chunk.start);
+            let to = end.min(chunk.start + chunk.length as u64);
+            let (wanted, after) = rest.split_at_mut((to - from) as usize);
+            if wanted.len() == chunk.length {
+                self.open_chunk(&chunk, wanted)?;
+            } else {
+                self.copy_from_chunk(&chunk, (from - chunk.start) as usize, wanted)?;
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    fn copy_from_chunk(&self, chunk: &Chunk, start: usize, wanted: &mut [u8]) -> Result<(), OpenError> {
+        let mut whole = ModelMemory::zeroed(chunk.length)?;
+        self.open_chunk(chunk, &mut whole)?;
+        wanted.copy_from_slice(&whole[start..start + wanted.len()]);
+        Ok(())
+    }
+
+    /// Reads a chunk's ciphertext into its place, checks the digest over it, and decrypts it there.
+    fn open_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
+        let inner = &self.inner;
+        let position = inner.layout.position(chunk);
+        inner.source.read_exact_at(data, position).map_err(OpenError::read(&self.entry().path))?;
+        let tag = &inner.tables.tags[chunk.number as usize];
+        if inner.publisher.is_some() {
+            let digest = chunk_digest(inner.prologue.suite, data, tag);
+            if digest != inner.tables.digests[chunk.number as usize] {
+                return Err(self.bad_chunk(chunk));
+            }
+        }
+        self.key.open(chunk, tag, data).map_err(|_| self.bad_chunk(chunk))
+    }
+
+    fn chunk(&self, index: u64) -> Chunk {
+        self.inner.layout.chunk(self.number, index)
+    }
+
+    fn bad_chunk(&self, chunk: &Chunk) -> OpenError {
+        OpenError::Chunk { part: self.entry().path.to_string(), index: chunk.index }
+    }
+
+    fn out_of_range(&self, offset: u64, end: u64) -> OpenError {
+        OpenError::OutOfRange { part: self.entry().path.clone(), offset, end }
+    }
+}

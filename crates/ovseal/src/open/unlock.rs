@@ -1,0 +1,84 @@
+//! From the caller's identities to the data key.
+
+use crate::container::Container;
+use crate::error::{OpenError, Section};
+use crate::key::{FittingKey, Label};
+use crate::recipient::Identity;
+use crate::region::StanzaBlock;
+use crate::side_file::SideFile;
+use crate::stanza::Stanza;
+
+/// A key that fits and the stanzas, all of them authentic.
+pub(crate) struct Unlocked {
+    pub(crate) key: FittingKey,
+    pub(crate) block: StanzaBlock,
+}
+
+/// Finds the data key with one of `identities`, then checks the MACs over everything that held it.
+///
+/// When a rekeying was interrupted there are two blocks; the second is tried if the first gives no key or is not
+/// authentic, so that a planted file cannot keep the container from being opened.
+pub(crate) fn unlock(container: &Container, identities: &[&dyn Identity]) -> Result<Unlocked, OpenError> {
+    let side = match &container.path {
+        Some(path) => SideFile::read(path, &container.prologue)?,
+        None => None,
+    };
+    let mut failure = None;
+    for block in container.stanza_blocks()? {
+        match unlock_block(container, side.as_ref(), &block, identities) {
+            Ok(key) => return Ok(Unlocked { key, block }),
+            Err(error) => failure = Some(prefer(failure, error)),
+        }
+    }
+    Err(failure.unwrap_or(OpenError::Damaged(Section::Stanzas)))
+}
+
+/// The more telling of two failures: that a key fitted says more than that none did.
+fn prefer(earlier: Option<OpenError>, later: OpenError) -> OpenError {
+    match earlier {
+        Some(earlier) if !matches!(earlier, OpenError::NoKeyFits { .. }) => earlier,
+        _ => later,
+    }
+}
+
+fn unlock_block(
+    container: &Container,
+    side: Option<&SideFile>,
+    block: &StanzaBlock,
+    identities: &[&dyn Identity],
+) -> Result<FittingKey, OpenError> {
+    let local = side.map_or(&[][..], |side| &side.block.stanzas);
+    let key = find_key(container, local.iter().chain(&block.stanzas), identities)?;
+    if let Some(side) = side {
+        side.authenticate(&key)?;
+    }
+    let authentic = block.is_authentic(&key, Label::StanzaMac, &[]);
+    if authentic { Ok(key) } else { Err(OpenError::NotAuthentic(Section::Stanzas)) }
+}
+
+/// The first key that fits. An identity that could not be tried matters only if no other one fits.
+fn find_key<'s>(
+    container: &Container,
+    stanzas: impl Iterator<Item = &'s Stanza> + Clone,
+    identities: &[&dyn Identity],
+) -> Result<FittingKey, OpenError> {
+    let context = container.prologue.context();
+    let mut failure = None;
+    for identity in identities {
+        for stanza in stanzas.clone().filter(|stanza| stanza.kind().as_str() == identity.stanza_type()) {
+            match identity.unwrap(stanza, &context) {
+                Ok(None) => {}
+                Ok(Some(key)) => {
+                    if let Some(key) = key.fit(&container.prologue) {
+                        return Ok(key);
+                    }
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+    }
+    let mut kinds: Vec<String> = stanzas.map(|stanza| stanza.kind().to_string()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    Err(failure.map_or(OpenError::NoKeyFits { stanzas: kinds }, OpenError::Unwrap))
+}

@@ -1,0 +1,180 @@
+//! The signatures of a container, and whether a trusted publisher made them.
+
+use minicbor::{Decode, Encode};
+
+use super::{Algorithm, Publisher, PublisherKey};
+use crate::cbor;
+use crate::statement::{KeyId, Statement, signed_message};
+
+/// Bytes that all signatures of a container may have.
+pub(crate) const SIGNATURES_LIMIT: u64 = 65_536;
+
+const COUNT_LIMIT: usize = 16;
+
+/// The signatures of a container, as they stand in it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub(crate) struct Signatures(#[n(0)] Vec<Entry>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Entry {
+    #[n(0)]
+    key_id: KeyId,
+    #[n(1)]
+    algorithm: u64,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    signature: Vec<u8>,
+}
+
+/// Why signatures do not show that a trusted publisher made the container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignaturesError {
+    /// There are none.
+    Unsigned,
+    /// None is by a trusted publisher.
+    Untrusted,
+    /// This publisher's key demands more algorithms than signed.
+    Missing(KeyId),
+    /// One by this publisher is wrong.
+    Wrong(KeyId),
+}
+
+impl Signatures {
+    /// The signatures that `bytes` encode, if they are well formed.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let signatures: Self = cbor::decode(bytes)?;
+        let entries = &signatures.0;
+        let ascending = entries.windows(2).all(|pair| pair[0].order() < pair[1].order());
+        let known = entries.iter().all(Entry::has_known_algorithm);
+        (entries.len() <= COUNT_LIMIT && ascending && known).then_some(signatures)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        cbor::encode(self)
+    }
+
+    /// All publishers' signatures over an encoded statement.
+    pub(crate) fn sign(statement: &[u8], keys: &[&PublisherKey]) -> Self {
+        let message = signed_message(statement);
+        let mut entries: Vec<Entry> = keys.iter().flat_map(|key| Entry::sign(key, &message)).collect();
+        entries.sort_unstable_by_key(Entry::order);
+        Self(entries)
+    }
+
+    /// The first of `trusted` whose signatures over the raw bytes of the statement are complete and right.
+    pub(crate) fn verify(&self, statement: &[u8], trusted: &[Publisher]) -> Result<KeyId, SignaturesError> {
+        if self.0.is_empty() {
+            return Err(SignaturesError::Unsigned);
+        }
+        let message = signed_message(statement);
+        let mut failure = SignaturesError::Untrusted;
+        for publisher in trusted.iter().filter(|publisher| self.names(publisher.id())) {
+            match self.verify_publisher(publisher, &message) {
+                Ok(()) => return Ok(publisher.id()),
+                Err(_) if matches!(failure, SignaturesError::Wrong(_)) => {}
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Whether they are by exactly the publishers that the statement lists.
+    pub(crate) fn agree_with(&self, statement: &Statement) -> bool {
+        let mut ids: Vec<KeyId> = self.0.iter().map(|entry| entry.key_id).collect();
+        ids.dedup();
+        ids == statement.publishers
+    }
+
+    fn names(&self, id: KeyId) -> bool {
+        self.0.iter().any(|entry| entry.key_id == id)
+    }
+
+    fn verify_publisher(&self, publisher: &Publisher, message: &[u8]) -> Result<(), SignaturesError> {
+        let mut missing = false;
+        for algorithm in publisher.algorithms() {
+            match self.0.iter().find(|entry| entry.is(publisher.id(), algorithm)) {
+                Some(entry) if publisher.verifies(algorithm, message, &entry.signature) => {}
+                Some(_) => return Err(SignaturesError::Wrong(publisher.id())),
+                None => missing = true,
+            }
+        }
+        if missing { Err(SignaturesError::Missing(publisher.id())) } else { Ok(()) }
+    }
+}
+
+impl Entry {
+    fn sign(key: &PublisherKey, message: &[u8]) -> impl Iterator<Item = Self> {
+        let key_id = key.publisher().id();
+        let signed = key.sign(message).into_iter();
+        signed.map(move |(algorithm, signature)| Self { key_id, algorithm: algorithm as u64, signature })
+    }
+
+    fn has_known_algorithm(&self) -> bool {
+        let algorithm = Algorithm::from_number(self.algorithm);
+        algorithm.is_some_and(|algorithm| self.signature.len() == algorithm.signature_length())
+    }
+
+    fn order(&self) -> (KeyId, u64) {
+        (self.key_id, self.algorithm)
+    }
+
+    fn is(&self, key_id: KeyId, algorithm: Algorithm) -> bool {
+        self.key_id == key_id && self.algorithm == algorithm as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> PublisherKey {
+        PublisherKey::generate().unwrap()
+    }
+
+    #[test]
+    fn a_trusted_publisher_is_recognized_and_a_stranger_is_not() {
+        let (key, other) = (key(), key());
+        let signatures = Signatures::sign(b"statement", &[&key]);
+        let trusted = [other.publisher().clone(), key.publisher().clone()];
+        assert_eq!(signatures.verify(b"statement", &trusted), Ok(key.publisher().id()));
+        assert_eq!(signatures.verify(b"statement", &trusted[..1]), Err(SignaturesError::Untrusted));
+        assert_eq!(
+            signatures.verify(b"changed", &trusted),
+            Err(SignaturesError::Wrong(key.publisher().id()))
+        );
+    }
+
+    #[test]
+    fn every_algorithm_of_the_trusted_key_must_have_signed() {
+        let key = key();
+        for kept in 0..2 {
+            let mut signatures = Signatures::sign(b"statement", &[&key]);
+            signatures.0 = vec![signatures.0.swap_remove(kept)];
+            assert_eq!(
+                signatures.verify(b"statement", &[key.publisher().clone()]),
+                Err(SignaturesError::Missing(key.publisher().id()))
+            );
+        }
+    }
+
+    #[test]
+    fn keys_survive_being_stored() {
+        let key = key();
+        let text = key.encode();
+        let again = PublisherKey::parse(std::str::from_utf8(text.expose()).unwrap()).unwrap();
+        assert_eq!(again.publisher(), key.publisher());
+        assert_eq!(Publisher::parse(&key.publisher().encode()).unwrap(), *key.publisher());
+    }
+
+    #[test]
+    fn signatures_out_of_order_or_unknown_are_refused() {
+        let mut signatures = Signatures::sign(b"statement", &[&key()]);
+        assert_eq!(Signatures::parse(&signatures.encode()), Some(signatures.clone()));
+        signatures.0.reverse();
+        assert_eq!(Signatures::parse(&signatures.encode()), None);
+        signatures.0[0].algorithm = 3;
+        signatures.0.truncate(1);
+        assert_eq!(Signatures::parse(&signatures.encode()), None);
+    }
+}

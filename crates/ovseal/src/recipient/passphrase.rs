@@ -1,0 +1,215 @@
+//! The `passphrase` stanza: Argon2id (RFC 9106), then wrapping under its output.
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use ovseal_memory::{Secret, SecretBytes};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroize;
+
+use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
+use crate::key::{DataKey, random_array};
+use crate::layout::read_be32;
+use crate::prologue::Context;
+use crate::stanza::Stanza;
+
+const TYPE: &str = "passphrase";
+const LENGTH_LIMIT: usize = 1024;
+
+/// Normalization form C can be longer than its input: at most three times in UTF-8 (UAX #15, annex on expansion).
+const EXPANSION: usize = 3;
+
+/// A passphrase in Unicode normalization form C.
+#[derive(Debug)]
+pub struct Passphrase {
+    normalized: SecretBytes,
+    cost: Argon2Cost,
+}
+
+/// What deriving a key from a passphrase costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argon2Cost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+impl Default for Argon2Cost {
+    /// 64 MiB, three passes, four lanes: RFC 9106's second recommendation.
+    fn default() -> Self {
+        Self { memory_kib: 65_536, passes: 3, lanes: 4 }
+    }
+}
+
+impl Argon2Cost {
+    /// A cost of `memory_kib` KiB, `passes` passes and `lanes` lanes.
+    ///
+    /// # Errors
+    /// [`KeyError::Cost`] outside the limits of the format: memory from 8 KiB a lane to 1 GiB, 1 to 16 passes, 1 to 16
+    /// lanes, and at most 4 GiB of memory times passes.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, KeyError> {
+        const GIB: u64 = 1 << 20;
+        let good = (1..=16).contains(&passes)
+            && (1..=16).contains(&lanes)
+            && memory_kib >= 8 * lanes
+            && u64::from(memory_kib) <= GIB
+            && u64::from(memory_kib) * u64::from(passes) <= 4 * GIB;
+        good.then_some(Self { memory_kib, passes, lanes }).ok_or(KeyError::Cost)
+    }
+
+    const fn memory_mib(self) -> u32 {
+        self.memory_kib.div_ceil(1024)
+    }
+}
+
+/// The memory for Argon2id cannot be had.
+struct OutOfMemory;
+
+impl Passphrase {
+    /// Takes UTF-8 text of 1 to 1024 bytes, without one final LF or CRLF, and normalizes it.
+    ///
+    /// # Errors
+    /// [`KeyError::Passphrase`] for other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let text = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        let text = std::str::from_utf8(text.unwrap_or(bytes)).map_err(|_| KeyError::Passphrase)?;
+        if text.len() > EXPANSION * LENGTH_LIMIT {
+            return Err(KeyError::Passphrase);
+        }
+        let normalized = normalize(text)?;
+        let allowed = (1..=LENGTH_LIMIT).contains(&normalized.len());
+        allowed.then_some(Self { normalized, cost: Argon2Cost::default() }).ok_or(KeyError::Passphrase)
+    }
+
+    /// The same passphrase, with another cost for sealing. Opening takes the cost from the container.
+    pub fn with_cost(self, cost: Argon2Cost) -> Self {
+        Self { cost, ..self }
+    }
+
+    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+    fn derive(&self, salt: &[u8], cost: Argon2Cost) -> Result<Secret<32>, OutOfMemory> {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
+            .expect("costs are checked against limits that are stricter than Argon2's");
+        let mut memory = Vec::new();
+        memory.try_reserve_exact(params.block_count()).map_err(|_| OutOfMemory)?;
+        memory.resize(params.block_count(), Block::default());
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let output = Secret::from_fn(|output| {
+            argon2
+                .hash_password_into_with_memory(self.normalized.expose(), salt, output, &mut memory)
+                .expect("passphrase, salt and output have lengths that Argon2 takes");
+        });
+        memory.iter_mut().for_each(Zeroize::zeroize);
+        Ok(output)
+    }
+}
+
+impl Recipient for Passphrase {
+    fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
+        let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
+        let numbers = [self.cost.memory_kib, self.cost.passes, self.cost.lanes].map(u32::to_be_bytes);
+        let parameters = [&salt, numbers.as_flattened()].concat();
+        let secret =
+            self.derive(&salt, self.cost).map_err(|_| WrapError::Memory { mib: self.cost.memory_mib() })?;
+        Ok(symmetric::wrap(TYPE, parameters, secret.expose(), key, context)?)
+    }
+
+    fn class(&self) -> RecipientClass {
+        RecipientClass::SymmetricOrLocal
+    }
+}
+
+impl Identity for Passphrase {
+    fn stanza_type(&self) -> &str {
+        TYPE
+    }
+
+    fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
+        let Some((salt, cost)) = parse(stanza.parameters()) else { return Ok(None) };
+        let secret = self.derive(salt, cost).map_err(|_| UnwrapError::Memory { mib: cost.memory_mib() })?;
+        Ok(symmetric::unwrap(stanza, secret.expose(), context))
+    }
+}
+
+/// Salt and cost, if the cost is within the limits: they come from outside and are met before any derivation.
+fn parse(parameters: &[u8]) -> Option<(&[u8], Argon2Cost)> {
+    let (salt, numbers) = parameters.split_at_checked(symmetric::SALT_LENGTH)?;
+    let numbers: &[u8; 12] = numbers.try_into().ok()?;
+    let cost = Argon2Cost::new(read_be32(numbers, 0), read_be32(numbers, 4), read_be32(numbers, 8));
+    Some((salt, cost.ok()?))
+}
+
+/// Normalization form C, written straight into secret memory.
+#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+fn normalize(text: &str) -> Result<SecretBytes, KeyError> {
+    let mut normalized =
+        SecretBytes::with_capacity(EXPANSION * LENGTH_LIMIT).expect("3 KiB are far below the limit");
+    for character in text.nfc() {
+        let mut encoded = [0; 4];
+        let pushed = normalized.extend(character.encode_utf8(&mut encoded).as_bytes());
+        encoded.zeroize();
+        pushed.map_err(|_| KeyError::Passphrase)?;
+    }
+    Ok(normalized)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normalized(bytes: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Passphrase::from_bytes(bytes).map(|passphrase| passphrase.normalized.expose().to_vec())
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_the_same() {
+        assert_eq!(normalized("e\u{301}".as_bytes()), normalized("é".as_bytes()));
+    }
+
+    #[test]
+    fn one_final_line_ending_is_removed() {
+        for (bytes, expected) in
+            [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a\r", "a\r"), (" a ", " a ")]
+        {
+            assert_eq!(normalized(bytes.as_bytes()).unwrap(), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn empty_long_and_other_bytes_are_refused() {
+        for bytes in [&b""[..], b"\n", b"\r\n", b"\xff", &[b'a'; 1025], &[b'a'; 100_000]] {
+            assert_eq!(normalized(bytes), Err(KeyError::Passphrase));
+        }
+        assert_eq!(normalized(&[b'a'; 1024]).unwrap().len(), 1024);
+    }
+
+    #[test]
+    fn costs_outside_the_limits_are_refused() {
+        for (memory, passes, lanes) in [
+            (0, 1, 1),
+            (31, 1, 4),
+            ((1 << 20) + 1, 1, 1),
+            (65_536, 0, 1),
+            (65_536, 17, 1),
+            (65_536, 1, 17),
+            (65_536, 1, 0),
+            (1 << 20, 5, 1),
+        ] {
+            assert_eq!(Argon2Cost::new(memory, passes, lanes), Err(KeyError::Cost));
+        }
+        assert!(Argon2Cost::new(1 << 20, 4, 16).is_ok());
+    }
+
+    #[test]
+    fn argon2id_gives_what_rfc_9106_publishes() {
+        // The RFC's vector has a secret and associated data; this one is from the reference implementation's tests.
+        let passphrase = Passphrase::from_bytes(b"password").unwrap();
+        let output = passphrase.derive(b"somesalt", Argon2Cost::new(65_536, 2, 1).unwrap());
+        let expected = "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7";
+        assert_eq!(crate::hex::encode(output.ok().unwrap().expose()), expected);
+    }
+
+    #[test]
+    fn debug_shows_no_passphrase() {
+        let shown = format!("{:?}", Passphrase::from_bytes(b"hunter2").unwrap());
+        assert!(!shown.contains("hunter2") && !shown.contains("104"), "{shown}");
+    }
+}

@@ -1,0 +1,230 @@
+//! Rekeying: other stanzas for the same data key, without touching the payload (`docs/format.md` §8).
+
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use writer::{NoFaults, RegionWriter};
+
+use crate::container::{Container, Trust};
+use crate::error::{ErrorKind, OpenError};
+use crate::key::{FittingKey, Label};
+use crate::open::{Unlocked, unlock};
+use crate::recipient::{Identity, Recipient, RecipientClass, WrapError};
+use crate::region::{self, GENERATION_LIMIT, StanzaBlock};
+use crate::seal::check_mixing;
+use crate::side_file;
+use crate::stanza::{self, Stanza};
+
+/// Which stanzas a container gets and which it loses.
+///
+/// Removing a stanza revokes nothing: whoever had the data key or kept an old copy still opens this payload. Revoking
+/// means sealing anew with a higher security version.
+#[derive(Default)]
+pub struct RekeyOptions<'a> {
+    add: Vec<&'a dyn Recipient>,
+    remove: Vec<usize>,
+    allow_mixed: bool,
+}
+
+/// A container could not be rekeyed. It opens as before, or as intended.
+#[derive(Debug, thiserror::Error)]
+pub enum RekeyError {
+    /// The container cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A recipient could not wrap the data key.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
+    /// There is nothing to do.
+    #[error("nothing to add or remove")]
+    Nothing,
+    /// There is no stanza with this number.
+    #[error("the container has no stanza {0}")]
+    NoSuchStanza(usize),
+    /// No stanza would be left.
+    #[error("no stanza would be left: nobody could open the container")]
+    LastStanza,
+    /// There would be too many stanzas, or more than one for a passphrase.
+    #[error("a container holds at most 32 stanzas, one of them for a passphrase")]
+    TooManyStanzas,
+    /// The stanzas do not fit into the room that was left for them when the container was sealed.
+    #[error("the stanzas do not fit into the {room} bytes that were left for them")]
+    NoRoom {
+        /// Bytes in the region.
+        room: u64,
+    },
+    /// Post-quantum and classical public keys would be mixed.
+    #[error("post-quantum and classical public keys are mixed")]
+    MixedRecipients,
+    /// Another process is rekeying the container.
+    #[error("another process is rekeying {}", path.display())]
+    Locked {
+        /// The container.
+        path: PathBuf,
+    },
+    /// The container's generation can grow no further.
+    #[error("the container was rekeyed as often as the format allows")]
+    LastGeneration,
+    /// The container has several names, beside each of which a rekeying could leave its file.
+    #[error("{} has several hard links", path.display())]
+    HardLinks {
+        /// The container.
+        path: PathBuf,
+    },
+    /// The file of an interrupted rekeying is there but is not this container's, incomplete, or not authentic.
+    #[error("{} is not the unfinished rekeying of this container", path.display())]
+    ForeignRekeyFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The container or a file beside it cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl RekeyError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Open(error) => error.kind(),
+            Self::Wrap(_) | Self::Write { .. } | Self::Locked { .. } | Self::HardLinks { .. } => {
+                ErrorKind::Environment
+            }
+            Self::ForeignRekeyFile { .. } => ErrorKind::NotAuthentic,
+            _ => ErrorKind::Usage,
+        }
+    }
+}
+
+/// What a rekeying made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rekeyed {
+    /// The generation of the stanzas now.
+    pub generation: u64,
+    /// How many stanzas there are now.
+    pub stanzas: usize,
+}
+
+impl<'a> RekeyOptions<'a> {
+    /// Nothing to add or remove yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds someone who can open the container.
+    pub fn add_recipient(mut self, recipient: &'a dyn Recipient) -> Self {
+        self.add.push(recipient);
+        self
+    }
+
+    /// Removes the stanza with this number, counted from 0 as [`Inspection`](crate::Inspection) lists them.
+    pub fn remove_stanza(mut self, number: usize) -> Self {
+        self.remove.push(number);
+        self
+    }
+
+    /// Allows post-quantum beside classical public keys.
+    pub fn allow_mixed(self, allow_mixed: bool) -> Self {
+        Self { allow_mixed, ..self }
+    }
+
+    /// Rekeys the container at `path` in place; a crash at any moment leaves the old or the new stanzas.
+    ///
+    /// It takes as long for a large container as for a small one.
+    ///
+    /// # Errors
+    /// [`RekeyError`].
+    pub fn rekey(&self, path: &Path, identities: &[&dyn Identity]) -> Result<Rekeyed, RekeyError> {
+        self.rekey_with(path, identities, &NoFaults)
+    }
+
+    fn rekey_with(
+        &self,
+        path: &Path,
+        identities: &[&dyn Identity],
+        faults: &dyn writer::Faults,
+    ) -> Result<Rekeyed, RekeyError> {
+        if self.add.is_empty() && self.remove.is_empty() {
+            return Err(RekeyError::Nothing);
+        }
+        let writer = RegionWriter::lock(path, faults)?;
+        let container = Container::open(path)?;
+        container.authenticate(&Trust::AnySender)?;
+        let Unlocked { key, block } = unlock(&container, identities)?;
+        let is_authentic = |block: &StanzaBlock| block.is_authentic(&key, Label::StanzaMac, &[]);
+        writer.check_rekey_file(&container.prologue, is_authentic)?;
+        let stanzas = self.stanzas(&key, &block)?;
+        let generation = next_generation(block.generation)?;
+        let rekeyed = Rekeyed { generation, stanzas: stanzas.len() };
+        let block = StanzaBlock::new(&key, Label::StanzaMac, &[], generation, stanzas);
+        let room = container.prologue.region_length;
+        let region = region::encode_region(&block, room).ok_or(RekeyError::NoRoom { room })?;
+        writer.write(&container.prologue, &region)?;
+        Ok(rekeyed)
+    }
+
+    /// Writes the added stanzas to the side file of the container at `path`, in place of those that stand there.
+    ///
+    /// The container itself is not touched and may be read-only.
+    ///
+    /// # Errors
+    /// [`RekeyError`].
+    pub fn write_side_file(&self, path: &Path, identities: &[&dyn Identity]) -> Result<Rekeyed, RekeyError> {
+        if self.add.is_empty() {
+            return Err(RekeyError::Nothing);
+        }
+        let container = Container::open(path)?;
+        container.authenticate(&Trust::AnySender)?;
+        let previous = side_file::SideFile::read(path, &container.prologue)?;
+        let generation = previous.map_or(Ok(1), |side| next_generation(side.block.generation))?;
+        let Unlocked { key, .. } = unlock(&container, identities)?;
+        let stanzas = self.added(&key)?;
+        if !stanza::are_allowed(&stanzas) {
+            return Err(RekeyError::TooManyStanzas);
+        }
+        let rekeyed = Rekeyed { generation, stanzas: stanzas.len() };
+        side_file::write(path, &container.prologue, &key, generation, stanzas)
+            .map_err(|source| RekeyError::Write { path: side_file::path(path), source })?;
+        Ok(rekeyed)
+    }
+
+    fn stanzas(&self, key: &FittingKey, block: &StanzaBlock) -> Result<Vec<Stanza>, RekeyError> {
+        if let Some(&number) = self.remove.iter().find(|&&number| number >= block.stanzas.len()) {
+            return Err(RekeyError::NoSuchStanza(number));
+        }
+        let kept = block.stanzas.iter().enumerate().filter(|(number, _)| !self.remove.contains(number));
+        let mut stanzas: Vec<Stanza> = kept.map(|(_, stanza)| stanza.clone()).collect();
+        let classes = stanzas.iter().map(class_of).chain(self.add.iter().map(|recipient| recipient.class()));
+        check_mixing(classes, self.allow_mixed).map_err(|_| RekeyError::MixedRecipients)?;
+        stanzas.extend(self.added(key)?);
+        match stanzas.len() {
+            0 => Err(RekeyError::LastStanza),
+            _ if stanza::are_allowed(&stanzas) => Ok(stanzas),
+            _ => Err(RekeyError::TooManyStanzas),
+        }
+    }
+
+    fn added(&self, key: &FittingKey) -> Result<Vec<Stanza>, RekeyError> {
+        let wrap = |recipient: &&dyn Recipient| recipient.wrap(key.data_key(), key.context());
+        Ok(self.add.iter().map(wrap).collect::<Result<_, _>>()?)
+    }
+}
+
+fn next_generation(generation: u64) -> Result<u64, RekeyError> {
+    if generation < GENERATION_LIMIT { Ok(generation + 1) } else { Err(RekeyError::LastGeneration) }
+}
+
+/// The class of a stanza that is there already.
+fn class_of(stanza: &Stanza) -> RecipientClass {
+    match stanza.kind().as_str() {
+        "x-wing" => RecipientClass::PostQuantumPublicKey,
+        "x25519" => RecipientClass::ClassicalPublicKey,
+        _ => RecipientClass::SymmetricOrLocal,
+    }
+}

@@ -1,0 +1,89 @@
+//! Side files: stanzas for one device beside a container that cannot be changed (`docs/format.md` §8).
+
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::atomic::{AtomicFile, beside};
+use crate::error::OpenError;
+use crate::key::{FittingKey, Label};
+use crate::layout::{all_zero, read_be16};
+use crate::prologue::Prologue;
+use crate::region::StanzaBlock;
+use crate::stanza::Stanza;
+
+const MAGIC: [u8; 8] = *b"\x89OVKEYS\n";
+const VERSION: u16 = 1;
+const HEAD: usize = 48;
+const LENGTH_LIMIT: u64 = 1 << 20;
+
+/// A side file whose MAC has not been checked.
+#[derive(Clone, Debug)]
+pub(crate) struct SideFile {
+    path: PathBuf,
+    head: [u8; HEAD],
+    pub(crate) block: StanzaBlock,
+}
+
+/// Where the side file of the container at `container` stands.
+pub(crate) fn path(container: &Path) -> PathBuf {
+    beside(container, ".keys")
+}
+
+impl SideFile {
+    /// The side file of a container, if there is one.
+    pub(crate) fn read(container: &Path, prologue: &Prologue) -> Result<Option<Self>, OpenError> {
+        let path = path(container);
+        let read = |source| OpenError::Read { what: path.display().to_string(), source };
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(read(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(LENGTH_LIMIT + 1).read_to_end(&mut bytes).map_err(read)?;
+        match parse(&bytes, prologue) {
+            Some((head, block)) => Ok(Some(Self { path, head, block })),
+            None => Err(OpenError::SideFile { path }),
+        }
+    }
+
+    /// Checks the MAC with the key that fitted.
+    pub(crate) fn authenticate(&self, key: &FittingKey) -> Result<(), OpenError> {
+        let authentic = self.block.is_authentic(key, Label::SidefileMac, &self.head);
+        if authentic { Ok(()) } else { Err(OpenError::SideFile { path: self.path.clone() }) }
+    }
+}
+
+/// Writes a side file with these stanzas, in place of the one that may stand there.
+pub(crate) fn write(
+    container: &Path,
+    prologue: &Prologue,
+    key: &FittingKey,
+    generation: u64,
+    stanzas: Vec<Stanza>,
+) -> std::io::Result<()> {
+    let head = head(prologue);
+    let block = StanzaBlock::new(key, Label::SidefileMac, &head, generation, stanzas);
+    let file = AtomicFile::create(&path(container))?;
+    let mut writer = file.file();
+    writer.write_all(&head)?;
+    writer.write_all(&block.encode(&head))?;
+    file.commit(true)
+}
+
+fn head(prologue: &Prologue) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..8].copy_from_slice(&MAGIC);
+    head[8..10].copy_from_slice(&VERSION.to_be_bytes());
+    head[16..].copy_from_slice(prologue.container_id.as_bytes());
+    head
+}
+
+fn parse(bytes: &[u8], prologue: &Prologue) -> Option<([u8; HEAD], StanzaBlock)> {
+    let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
+    let good = head.starts_with(&MAGIC) && read_be16(head, 8) == VERSION && all_zero(&head[10..16]);
+    let ours = head[16..] == *prologue.container_id.as_bytes();
+    let (block, rest) = StanzaBlock::parse(head, rest).filter(|_| good && ours)?;
+    rest.is_empty().then_some((*head, block))
+}

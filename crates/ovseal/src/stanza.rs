@@ -1,0 +1,211 @@
+//! Stanzas: the data key, wrapped for one recipient each (`docs/format.md` §4).
+
+use std::fmt;
+
+const STANZA_LIMIT: usize = 16_384;
+const COUNT_LIMIT: usize = 32;
+
+/// The data key wrapped for one recipient.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Stanza {
+    kind: StanzaType,
+    parameters: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// The type of a stanza, for example `x-wing`: 1 to 32 characters `a`–`z`, `0`–`9`, `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StanzaType(String);
+
+/// A stanza cannot be made of these pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StanzaError {
+    /// The type has another length or other characters than allowed.
+    #[error("a stanza type has 1 to 32 characters a-z, 0-9 or '-'")]
+    Type,
+    /// The stanza is longer than 16 KiB.
+    #[error("a stanza has at most {STANZA_LIMIT} bytes")]
+    TooLong,
+}
+
+impl StanzaType {
+    /// Takes text of 1 to 32 characters `a`–`z`, `0`–`9`, `-`.
+    ///
+    /// # Errors
+    /// [`StanzaError::Type`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, StanzaError> {
+        let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let taken = (1..=32).contains(&text.len()) && text.bytes().all(good);
+        taken.then(|| Self(text.to_owned())).ok_or(StanzaError::Type)
+    }
+
+    /// The type as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a stanza of this type withstands a quantum computer, as far as this version knows the type.
+    pub fn is_post_quantum(&self) -> Option<bool> {
+        match self.as_str() {
+            "passphrase" | "keyfile" | "x-wing" => Some(true),
+            "x25519" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for StanzaType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Stanza {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stanza({}, {} bytes)", self.kind, self.encoded_length())
+    }
+}
+
+impl Stanza {
+    /// A stanza of this type whose body is made by `wrap` from its header, which the body authenticates.
+    ///
+    /// # Errors
+    /// [`StanzaError`] when type or length are not allowed.
+    pub fn new(
+        kind: &str,
+        parameters: Vec<u8>,
+        wrap: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Result<Self, StanzaError> {
+        let mut stanza = Self { kind: StanzaType::parse(kind)?, parameters, body: Vec::new() };
+        if stanza.encoded_length() > STANZA_LIMIT {
+            return Err(StanzaError::TooLong);
+        }
+        stanza.body = wrap(&stanza.header());
+        if stanza.encoded_length() > STANZA_LIMIT { Err(StanzaError::TooLong) } else { Ok(stanza) }
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> &StanzaType {
+        &self.kind
+    }
+
+    /// Its public parameters.
+    pub fn parameters(&self) -> &[u8] {
+        &self.parameters
+    }
+
+    /// The wrapped data key.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Everything before the body: what the body is bound to.
+    pub fn header(&self) -> Vec<u8> {
+        let mut header = Vec::with_capacity(self.encoded_length());
+        header.push(self.kind.0.len() as u8);
+        header.extend_from_slice(self.kind.0.as_bytes());
+        header.extend_from_slice(&(self.parameters.len() as u16).to_be_bytes());
+        header.extend_from_slice(&self.parameters);
+        header
+    }
+
+    /// Bytes that it takes in the container.
+    pub fn encoded_length(&self) -> usize {
+        1 + self.kind.0.len() + 2 + self.parameters.len() + 2 + self.body.len()
+    }
+
+    fn encode_into(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.header());
+        bytes.extend_from_slice(&(self.body.len() as u16).to_be_bytes());
+        bytes.extend_from_slice(&self.body);
+    }
+
+    /// Takes the first stanza off `bytes`.
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let before = bytes.len();
+        let kind_length = bytes.split_off_first()?;
+        let kind = bytes.split_off(..usize::from(*kind_length))?;
+        let parameters = take_field(bytes)?.to_vec();
+        let body = take_field(bytes)?.to_vec();
+        let kind = StanzaType::parse(std::str::from_utf8(kind).ok()?).ok()?;
+        (before - bytes.len() <= STANZA_LIMIT).then_some(Self { kind, parameters, body })
+    }
+}
+
+fn take_field<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = bytes.split_off(..2)?;
+    bytes.split_off(..usize::from(u16::from_be_bytes([length[0], length[1]])))
+}
+
+/// The encodings of `stanzas`, one after another.
+pub(crate) fn encode_all(stanzas: &[Stanza]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stanzas.iter().for_each(|stanza| stanza.encode_into(&mut bytes));
+    bytes
+}
+
+/// Exactly `count` stanzas that fill `bytes`, if their number and kinds are allowed.
+pub(crate) fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
+    if count > COUNT_LIMIT as u32 {
+        return None;
+    }
+    let stanzas: Vec<Stanza> = (0..count).map(|_| Stanza::take(&mut bytes)).collect::<Option<_>>()?;
+    (bytes.is_empty() && are_allowed(&stanzas)).then_some(stanzas)
+}
+
+/// Whether there are 1 to 32 stanzas, and at most one for a passphrase.
+pub(crate) fn are_allowed(stanzas: &[Stanza]) -> bool {
+    let passphrases = stanzas.iter().filter(|stanza| stanza.kind.as_str() == "passphrase").count();
+    (1..=COUNT_LIMIT).contains(&stanzas.len()) && passphrases <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stanza(kind: &str, length: usize) -> Stanza {
+        Stanza::new(kind, vec![1; 3], |_| vec![2; length]).unwrap()
+    }
+
+    #[test]
+    fn parsing_gives_back_what_was_encoded() {
+        let stanzas = vec![stanza("x-wing", 48), stanza("future-9", 0)];
+        assert_eq!(parse_all(&encode_all(&stanzas), 2), Some(stanzas));
+    }
+
+    #[test]
+    fn a_wrong_count_and_left_over_bytes_are_refused() {
+        let bytes = encode_all(&[stanza("a", 1), stanza("b", 1)]);
+        assert_eq!([0, 1, 3, u32::MAX].map(|count| parse_all(&bytes, count)), [None, None, None, None]);
+    }
+
+    #[test]
+    fn two_passphrase_stanzas_are_refused() {
+        assert_eq!(parse_all(&encode_all(&[stanza("passphrase", 1), stanza("passphrase", 2)]), 2), None);
+    }
+
+    #[test]
+    fn more_than_thirty_two_are_refused() {
+        assert_eq!(parse_all(&encode_all(&vec![stanza("a", 1); 33]), 33), None);
+        assert!(parse_all(&encode_all(&vec![stanza("a", 1); 32]), 32).is_some());
+    }
+
+    #[test]
+    fn the_length_limit_holds_when_making_and_when_parsing() {
+        assert_eq!(
+            Stanza::new("a", vec![], |_| vec![0; STANZA_LIMIT - 6]).unwrap().encoded_length(),
+            STANZA_LIMIT
+        );
+        assert_eq!(Stanza::new("a", vec![], |_| vec![0; STANZA_LIMIT - 5]), Err(StanzaError::TooLong));
+        let mut bytes = vec![1, b'a', 0, 0, 0x3f, 0xfb];
+        bytes.resize(6 + 0x3ffb, 0);
+        assert_eq!(parse_all(&bytes, 1), None);
+    }
+
+    #[test]
+    fn other_characters_are_no_type() {
+        for text in ["", "A", "x_wing", "ä", &"a".repeat(33)] {
+            assert_eq!(StanzaType::parse(text), Err(StanzaError::Type));
+        }
+    }
+}
