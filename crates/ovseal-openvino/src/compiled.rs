@@ -1,0 +1,140 @@
+//! A network on a device.
+
+use std::ffi::CString;
+use std::sync::Arc;
+
+use openvino_sys as ov;
+
+use crate::error::{ModelError, OpenVinoError, Operation, TensorError};
+use crate::exported::ExportedModel;
+use crate::handle::Handle;
+use crate::port::{self, Port, RawPort};
+use crate::request::{InferRequest, InputKey};
+use crate::weights::KeepAlive;
+
+/// A network that is compiled for a device and ready to infer.
+///
+/// Clones share the one compiled network; it is freed with the last of them and of its requests, and only then the owner of
+/// the weights, or of the bytes from which it was imported.
+#[derive(Clone)]
+pub struct CompiledModel {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    // Fields are dropped in this order: the network first, then what it runs on and reads.
+    handle: Handle<ov::ov_compiled_model_t>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    _core: Arc<Handle<ov::ov_core_t>>,
+    _weights: KeepAlive,
+}
+
+impl CompiledModel {
+    pub(crate) fn new(
+        handle: Handle<ov::ov_compiled_model_t>,
+        core: Arc<Handle<ov::ov_core_t>>,
+        weights: KeepAlive,
+    ) -> Result<Self, ModelError> {
+        let inputs = inputs(&handle)?;
+        let outputs = outputs(&handle)?;
+        let shared = Shared { handle, inputs, outputs, _core: core, _weights: weights };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Returns the inputs in the model's order.
+    #[must_use]
+    pub fn inputs(&self) -> &[Port] {
+        &self.shared.inputs
+    }
+
+    /// Returns the outputs in the model's order.
+    #[must_use]
+    pub fn outputs(&self) -> &[Port] {
+        &self.shared.outputs
+    }
+
+    /// Prepares inferences. Each request infers one after the other; several requests infer at the same time.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no more memory.
+    pub fn create_request(&self) -> Result<InferRequest, OpenVinoError> {
+        let compiled = self.shared.handle.as_ptr();
+        let handle = Handle::create(Operation::CreateRequest, |place| {
+            // SAFETY: the compiled model is alive; `place` takes the result.
+            unsafe { ov::ov_compiled_model_create_infer_request(compiled, place) }
+        })?;
+        Ok(InferRequest::new(handle, self.clone()))
+    }
+
+    /// Writes the compiled network to memory, so that [`Core::import`](crate::Core::import) need not compile again.
+    ///
+    /// The bytes contain the weights and the topology in plaintext. They never have a path: an export to a file is
+    /// deliberately not offered. The runtime hands the weights' own memory to `write`, so weights that are decrypted on
+    /// demand must be there before.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Memory`] without memory, [`ModelError::Runtime`] when the device cannot export.
+    pub fn export(&self) -> Result<ExportedModel, ModelError> {
+        ExportedModel::write(|path| {
+            // SAFETY: the compiled model is alive; the path is a string with a final zero byte.
+            unsafe { ov::ov_compiled_model_export_model(self.shared.handle.as_ptr(), path.as_ptr()) }
+        })
+    }
+
+    /// Finds an input by number, by the name in [`Self::inputs`], or by another name that the runtime knows it by.
+    pub(crate) fn input_port(&self, input: InputKey<'_>) -> Result<RawPort, TensorError> {
+        match input {
+            InputKey::Index(index) if index < self.inputs().len() => self.input_at(index),
+            InputKey::Index(index) => Err(TensorError::UnknownInput { name: index.to_string() }),
+            InputKey::Name(name) => match self.inputs().iter().position(|port| port.name == name) {
+                Some(index) => self.input_at(index),
+                None => self.input_named(name),
+            },
+        }
+    }
+
+    fn input_at(&self, index: usize) -> Result<RawPort, TensorError> {
+        let compiled = self.shared.handle.as_ptr();
+        let port = RawPort::create(Operation::SetInput, |place| {
+            // SAFETY: the compiled model is alive; `place` takes the result.
+            unsafe { ov::ov_compiled_model_input_by_index(compiled, index, place) }
+        })?;
+        Ok(port)
+    }
+
+    fn input_named(&self, name: &str) -> Result<RawPort, TensorError> {
+        let c_name = CString::new(name).map_err(|_| TensorError::ZeroByte)?;
+        let compiled = self.shared.handle.as_ptr();
+        // The only way in which this fails is that there is no such name.
+        RawPort::create(Operation::SetInput, |place| {
+            // SAFETY: the compiled model and the name are alive; `place` takes the result.
+            unsafe { ov::ov_compiled_model_input_by_name(compiled, c_name.as_ptr(), place) }
+        })
+        .map_err(|_| TensorError::UnknownInput { name: name.to_owned() })
+    }
+}
+
+fn inputs(handle: &Handle<ov::ov_compiled_model_t>) -> Result<Vec<Port>, ModelError> {
+    let compiled = handle.as_ptr();
+    port::ports(
+        "input",
+        // SAFETY: the compiled model is alive; `number` takes the result.
+        |number| unsafe { ov::ov_compiled_model_inputs_size(compiled, number) },
+        // SAFETY: the compiled model is alive; `place` takes the result.
+        |index, place| unsafe { ov::ov_compiled_model_input_by_index(compiled, index, place) },
+    )
+}
+
+fn outputs(handle: &Handle<ov::ov_compiled_model_t>) -> Result<Vec<Port>, ModelError> {
+    let compiled = handle.as_ptr();
+    port::ports(
+        "output",
+        // SAFETY: the compiled model is alive; `number` takes the result.
+        |number| unsafe { ov::ov_compiled_model_outputs_size(compiled, number) },
+        // SAFETY: the compiled model is alive; `place` takes the result.
+        |index, place| unsafe { ov::ov_compiled_model_output_by_index(compiled, index, place) },
+    )
+}

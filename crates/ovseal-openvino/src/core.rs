@@ -1,0 +1,228 @@
+//! Reads, compiles and imports models.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use openvino_sys as ov;
+
+use crate::compiled::CompiledModel;
+use crate::error::{ModelError, OpenVinoError, Operation, check};
+use crate::handle::Handle;
+use crate::model::Model;
+use crate::properties::{self, Properties};
+use crate::runtime::Runtime;
+use crate::shape::RawShape;
+use crate::text;
+use crate::weights::{KeepAlive, Weights, keep};
+
+/// The runtime's core: its devices and the models on them.
+///
+/// One for a process is enough; making one costs some milliseconds, and devices are loaded when first used.
+pub struct Core {
+    handle: Arc<Handle<ov::ov_core_t>>,
+    runtime: Runtime,
+}
+
+impl Core {
+    /// Starts the runtime, with its cache of compiled models switched off.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime does not start.
+    pub fn new(runtime: &Runtime) -> Result<Self, OpenVinoError> {
+        // SAFETY: the library is loaded, as `runtime` shows; `place` takes the result.
+        let handle = Handle::create(Operation::CreateCore, |place| unsafe { ov::ov_core_create(place) })?;
+        let property = properties::NO_CACHE;
+        // SAFETY: the core is alive, without a device the property is for all, and the one property has two strings.
+        let status =
+            unsafe { ov::ov_core_set_properties(handle.as_ptr(), std::ptr::null(), 1, &raw const property) };
+        check(Operation::CreateCore, status)?;
+        Ok(Self { handle: Arc::new(handle), runtime: runtime.clone() })
+    }
+
+    /// Returns the runtime of this core.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Returns the names of the devices that this machine has, such as `CPU` and `GPU.0`.
+    ///
+    /// # Errors
+    ///
+    /// When a device plugin cannot be loaded.
+    pub fn available_devices(&self) -> Result<Vec<String>, OpenVinoError> {
+        crate::devices::list(&self.handle)
+    }
+
+    /// Reads a model from memory: OpenVINO IR with its weights, ONNX without weights of its own, Paddle with its parameters.
+    ///
+    /// The model shares the memory of `weights` and keeps it. The topology is copied by the runtime, and read by its parsers,
+    /// which were not made for hostile input: give only what was found authentic. An ONNX topology that refers to a file would have
+    /// it read from the current folder; refuse such a topology before.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Empty`] without a topology, [`ModelError::PointsAtMemory`] for one that names addresses,
+    /// [`ModelError::Runtime`] for everything that the runtime cannot read.
+    pub fn read_model<W: Weights>(
+        &self,
+        topology: &[u8],
+        weights: Option<Arc<W>>,
+    ) -> Result<Model, ModelError> {
+        if memchr::memmem::find(topology, ADDRESS_TAG).is_some() {
+            return Err(ModelError::PointsAtMemory);
+        }
+        let bytes = weights.as_deref().map(AsRef::as_ref);
+        self.read(topology, bytes, weights.as_ref().and_then(keep))
+    }
+
+    /// Reads an ONNX model whose external data lies in memory, at addresses within `owner`.
+    ///
+    /// # Safety
+    ///
+    /// Every address and length that the topology names (`location` `*/_ORT_MEM_ADDR_/*`) lies within the bytes that
+    /// `owner` lends.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Core::read_model`].
+    pub unsafe fn read_model_pointing_into<W: Weights>(
+        &self,
+        topology: &[u8],
+        owner: &Arc<W>,
+    ) -> Result<Model, ModelError> {
+        self.read(topology, None, keep(owner))
+    }
+
+    fn read(&self, topology: &[u8], weights: Option<&[u8]>, owner: KeepAlive) -> Result<Model, ModelError> {
+        if topology.is_empty() {
+            return Err(ModelError::Empty { what: "topology" });
+        }
+        let tensor = weights.filter(|bytes| !bytes.is_empty()).map(shared_tensor).transpose()?;
+        let tensor = tensor.as_ref().map_or(std::ptr::null(), Handle::as_ptr);
+        let (core, start, length) = (self.handle.as_ptr(), topology.as_ptr().cast(), topology.len());
+        let handle = Handle::create(Operation::ReadModel, |place| {
+            // SAFETY: core and tensor are alive, the topology has `length` bytes; `place` takes the result. The model goes
+            // on reading the tensor's memory: `owner` keeps it as long as the model and all that is made of it.
+            unsafe { ov::ov_core_read_model_from_memory_buffer(core, start, length, tensor, place) }
+        })?;
+        Ok(Model { handle, core: Arc::clone(&self.handle), weights: owner })
+    }
+
+    /// Reads a plaintext model from a file, and its weights from the file beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::ZeroByte`] for an impossible path, [`ModelError::Runtime`] when it cannot be read.
+    pub fn read_model_from_path(&self, path: &Path) -> Result<Model, ModelError> {
+        let path = text::named("path", path.as_os_str().as_bytes())?;
+        let handle = Handle::create(Operation::ReadModel, |place| {
+            // SAFETY: core and path are alive, no path of weights means the one beside it; `place` takes the result.
+            unsafe { ov::ov_core_read_model(self.handle.as_ptr(), path.as_ptr(), std::ptr::null(), place) }
+        })?;
+        Ok(Model { handle, core: Arc::clone(&self.handle), weights: None })
+    }
+
+    /// Compiles a model for a device such as `CPU`, with properties such as `("PERFORMANCE_HINT", "LATENCY")`.
+    ///
+    /// `CACHE_DIR` is always empty. The compiled model keeps the weights' owner; `model` may be dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::WritesModel`] for a property that sets a cache, also one hidden in another property's value;
+    /// [`ModelError::Runtime`] when there is no such device or it cannot run the model.
+    pub fn compile(
+        &self,
+        model: &Model,
+        device: &str,
+        properties: &[(&str, &str)],
+    ) -> Result<CompiledModel, ModelError> {
+        let device = text::named("device", device)?;
+        let properties = Properties::without_cache(properties)?;
+        let raw = properties.raw();
+        let (core, network) = (self.handle.as_ptr(), model.handle.as_ptr());
+        let handle = Handle::create(Operation::Compile, |place| {
+            // SAFETY: core, model, device and the strings in the array are alive; `place` takes the result.
+            unsafe {
+                ov::ov_core_compile_model_props(
+                    core,
+                    network,
+                    device.as_ptr(),
+                    raw.len(),
+                    raw.as_ptr(),
+                    place,
+                )
+            }
+        })?;
+        CompiledModel::new(handle, Arc::clone(&model.core), model.weights.clone())
+    }
+
+    /// Imports a compiled model that [`CompiledModel::export`] made, on the same device, machine and runtime.
+    ///
+    /// The runtime goes on reading the bytes in place (seen with the CPU of 2026.4.1: overwriting them afterwards changes the
+    /// outputs), so the compiled model keeps them. They must be authentic: importing runs the device's own parser, and trusts offsets.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Empty`]; [`ModelError::Runtime`] when the bytes are not for this device and runtime.
+    pub fn import<W: Weights>(&self, exported: Arc<W>, device: &str) -> Result<CompiledModel, ModelError> {
+        let bytes: &[u8] = (*exported).as_ref();
+        if bytes.is_empty() {
+            return Err(ModelError::Empty { what: "exported model" });
+        }
+        let device = text::named("device", device)?;
+        let (core, start, length) = (self.handle.as_ptr(), bytes.as_ptr().cast(), bytes.len());
+        let handle = Handle::create(Operation::Import, |place| {
+            // SAFETY: core and device are alive, `length` bytes are at `start` and are kept as long as the compiled model;
+            // `place` takes the result.
+            unsafe { ov::ov_core_import_model(core, start, length, device.as_ptr(), place) }
+        })?;
+        CompiledModel::new(handle, Arc::clone(&self.handle), keep(&exported))
+    }
+}
+
+/// Makes a tensor that shares the memory of the weights. The caller keeps them alive longer than everything that uses it.
+fn shared_tensor(bytes: &[u8]) -> Result<Handle<ov::ov_tensor_t>, OpenVinoError> {
+    let shape = RawShape::new(Operation::ReadModel, &[bytes.len()])?;
+    let start = bytes.as_ptr().cast_mut().cast();
+    Handle::create(Operation::ReadModel, |place| {
+        // SAFETY: the shape is that of the bytes. The runtime takes weights as constant and never writes to them (the tests run it on
+        // pages that cannot be written); `place` takes the result.
+        unsafe { ov::ov_tensor_create_from_host_ptr(ov::ov_element_type_e::U8, shape.0, start, place) }
+    })
+}
+
+/// With this `location` an ONNX topology makes the runtime read any address of the process.
+const ADDRESS_TAG: &[u8] = b"_ORT_MEM_ADDR_";
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+    use crate::environment::Environment;
+
+    /// No caller can do this to a core, but a runtime may yet learn to read the folder from somewhere else.
+    #[test]
+    fn a_cache_folder_of_the_core_is_overruled_at_each_compilation() {
+        let set_up = |name| {
+            std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`"))
+        };
+        let environment = Environment::default().with("OVSEAL_OPENVINO", set_up("OVSEAL_OPENVINO"));
+        let core = Core::new(&Runtime::locate(None, &environment).unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = CString::new(folder.path().as_os_str().as_bytes()).unwrap();
+        let property = ov::ov_property_t { value: path.as_ptr().cast(), ..properties::NO_CACHE };
+        // SAFETY: the core is alive, and the one property has two strings.
+        let status = unsafe {
+            ov::ov_core_set_properties(core.handle.as_ptr(), std::ptr::null(), 1, &raw const property)
+        };
+        assert_eq!(status, ov::ov_status_e::OK);
+        let model = Path::new(&set_up("OVSEAL_TEST_MODELS")).join("conv/model.xml");
+        let model = core.read_model_from_path(&model).unwrap();
+        core.compile(&model, "CPU", &[]).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

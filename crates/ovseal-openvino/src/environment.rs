@@ -1,0 +1,58 @@
+//! What the search for the runtime may look at.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// Environment variables and system folders in which the runtime is looked for.
+///
+/// Nothing in this crate reads the process's environment except [`Environment::from_process`], so that a caller can
+/// see, and a test can choose, what the search depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Environment variables. Empty ones count as not set.
+    pub variables: BTreeMap<OsString, OsString>,
+    /// Folders that are searched last, in this order, without their subfolders.
+    pub system_folders: Vec<PathBuf>,
+    /// Folders whose entries `openvino*` are installations, searched after `system_folders`.
+    pub installation_folders: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// Takes the variables of this process and the usual folders of the operating system.
+    #[must_use]
+    pub fn from_process() -> Self {
+        Self {
+            variables: std::env::vars_os().collect(),
+            system_folders: system_folders(),
+            installation_folders: vec![PathBuf::from("/opt/intel")],
+        }
+    }
+
+    /// Sets one variable.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Returns a variable that is set and not empty.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the absolute folders of a variable such as `PATH`. Relative ones would depend on the current folder.
+    pub(crate) fn folders(&self, name: &str) -> Vec<PathBuf> {
+        let folders = self.variable(name).map(std::env::split_paths);
+        folders.into_iter().flatten().filter(|folder| folder.is_absolute()).collect()
+    }
+}
+
+fn system_folders() -> Vec<PathBuf> {
+    let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
+    ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"]
+        .iter()
+        .flat_map(|folder| [PathBuf::from(folder), PathBuf::from(folder).join(&triplet)])
+        .collect()
+}

@@ -1,0 +1,97 @@
+//! Owned objects of the C interface.
+
+use std::ptr::NonNull;
+
+use openvino_sys as ov;
+use openvino_sys::ov_status_e;
+
+use crate::error::{OpenVinoError, Operation, check};
+
+/// Owns an object of the C interface and frees it once.
+pub(crate) struct Handle<T: Object> {
+    pointer: NonNull<T>,
+}
+
+/// A kind of object that the C interface creates and frees.
+pub(crate) trait Object {
+    /// Frees the object.
+    ///
+    /// # Safety
+    ///
+    /// The runtime created `pointer` as an object of this kind, and nobody uses it again.
+    unsafe fn free(pointer: *mut Self);
+}
+
+impl<T: Object> Handle<T> {
+    /// Takes the object that `call` creates at the place which it is given.
+    pub(crate) fn create(
+        operation: Operation,
+        call: impl FnOnce(*mut *mut T) -> ov_status_e,
+    ) -> Result<Self, OpenVinoError> {
+        let mut pointer = std::ptr::null_mut();
+        check(operation, call(&mut pointer))?;
+        let Some(pointer) = NonNull::new(pointer) else {
+            return Err(OpenVinoError::without_object(operation));
+        };
+        Ok(Self { pointer })
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const T {
+        self.pointer.as_ptr()
+    }
+
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
+        self.pointer.as_ptr()
+    }
+}
+
+impl<T: Object> Drop for Handle<T> {
+    fn drop(&mut self) {
+        // SAFETY: `create` took the object from the runtime, and a handle is neither copied nor used after its drop.
+        unsafe { T::free(self.pointer.as_ptr()) };
+    }
+}
+
+macro_rules! objects {
+    ($($object:ty => $free:path),* $(,)?) => {$(
+        impl Object for $object {
+            unsafe fn free(pointer: *mut Self) {
+                // SAFETY: by the trait's contract the object is of this kind and freed once.
+                unsafe { $free(pointer) };
+            }
+        }
+    )*};
+}
+
+objects! {
+    ov::ov_core_t => ov::ov_core_free,
+    ov::ov_model_t => ov::ov_model_free,
+    ov::ov_compiled_model_t => ov::ov_compiled_model_free,
+    ov::ov_infer_request_t => ov::ov_infer_request_free,
+    ov::ov_tensor_t => ov::ov_tensor_free,
+    ov::ov_output_const_port_t => ov::ov_output_const_port_free,
+}
+
+// SAFETY: `ov::Core` is not tied to a thread and guards its plugins and properties with mutexes; OpenVINO's own tests
+// (`core_threading`) read, compile and set properties of one core from many threads.
+unsafe impl Send for Handle<ov::ov_core_t> {}
+// SAFETY: as above.
+unsafe impl Sync for Handle<ov::ov_core_t> {}
+
+// SAFETY: `ov::Model` is a tree of reference-counted nodes that is not tied to a thread. It is not `Sync`: reading it may
+// validate and cache lazily.
+unsafe impl Send for Handle<ov::ov_model_t> {}
+
+// SAFETY: a compiled model is immutable to its users and not tied to a thread.
+unsafe impl Send for Handle<ov::ov_compiled_model_t> {}
+// SAFETY: creating requests from several threads is what compiled models are for: servers share one among their workers. The
+// functions that change it (`set_property`) are not called by this crate.
+unsafe impl Sync for Handle<ov::ov_compiled_model_t> {}
+
+// SAFETY: a request is not tied to a thread. It is not `Sync`: two calls at once give "request busy" or a race.
+unsafe impl Send for Handle<ov::ov_infer_request_t> {}
+
+// SAFETY: a tensor is memory with a shape, not tied to a thread.
+unsafe impl Send for Handle<ov::ov_tensor_t> {}
+// SAFETY: this crate changes a tensor only through `&mut`.
+unsafe impl Sync for Handle<ov::ov_tensor_t> {}

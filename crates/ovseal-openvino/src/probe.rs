@@ -1,0 +1,116 @@
+//! Looks at a library before the bindings do.
+//!
+//! The bindings panic when a function is missing or the version is not a number, and cannot load a second library after
+//! one that they refused. So what they need is checked here first.
+
+use std::ffi::CStr;
+use std::path::Path;
+
+use libloading::Library;
+use openvino_sys::{ov_status_e, ov_version_t};
+
+use crate::locate_error::LocateError;
+
+/// Opens a library and checks that it is an OpenVINO runtime which has every function that this crate calls.
+///
+/// Returns its version and build, such as `2026.4.1-21034-…`.
+pub(crate) fn version(path: &Path) -> Result<String, LocateError> {
+    let load = |source| LocateError::Load { path: path.to_path_buf(), source };
+    // SAFETY: the library's initializers run. The caller chose the file as a runtime to trust with plaintext.
+    let library = unsafe { Library::new(path) }.map_err(load)?;
+    let unsupported = |missing| LocateError::Unsupported { path: path.to_path_buf(), missing };
+    if let Some(missing) = FUNCTIONS.iter().find(|name| !has(&library, name)) {
+        return Err(unsupported(missing));
+    }
+    let version = version_of(&library).ok_or_else(|| unsupported("a version"))?;
+    if number(&version).is_none_or(|number| number < OLDEST) {
+        return Err(unsupported("the types of version 2025.1"));
+    }
+    // Unloading would run the runtime's destructors only to load it again at once.
+    std::mem::forget(library);
+    Ok(version)
+}
+
+fn has(library: &Library, name: &str) -> bool {
+    // SAFETY: the symbol is only looked up, never called or read.
+    unsafe { library.get::<*const ()>(name.as_bytes()) }.is_ok()
+}
+
+fn version_of(library: &Library) -> Option<String> {
+    // SAFETY: the signature is that of OpenVINO's header `ov_core.h`.
+    let read = unsafe { library.get::<ReadVersion>(b"ov_get_openvino_version") }.ok()?;
+    // SAFETY: likewise.
+    let free = unsafe { library.get::<FreeVersion>(b"ov_version_free") }.ok()?;
+    let mut version = ov_version_t { buildNumber: std::ptr::null(), description: std::ptr::null() };
+    // SAFETY: `version` is a place for the result.
+    if unsafe { read(&mut version) } != ov_status_e::OK || version.buildNumber.is_null() {
+        return None;
+    }
+    // SAFETY: the call succeeded, so this is a string with a final zero byte until it is freed below.
+    let text = unsafe { CStr::from_ptr(version.buildNumber) }.to_string_lossy().into_owned();
+    // SAFETY: the strings were allocated by the call above and are freed once.
+    unsafe { free(&mut version) };
+    Some(text)
+}
+
+/// Reads the year and the number within it from `2026.4.1-…`.
+fn number(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split(['.', '-']);
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+type ReadVersion = unsafe extern "C" fn(*mut ov_version_t) -> ov_status_e;
+type FreeVersion = unsafe extern "C" fn(*mut ov_version_t);
+
+/// In 2025.1 the numbers of the element types changed to those of the bindings.
+const OLDEST: (u32, u32) = (2025, 1);
+
+/// Every function that this crate calls. The bindings panic at the call of one that is missing.
+const FUNCTIONS: &[&str] = &[
+    "ov_available_devices_free",
+    "ov_compiled_model_create_infer_request",
+    "ov_compiled_model_export_model",
+    "ov_compiled_model_free",
+    "ov_compiled_model_input_by_index",
+    "ov_compiled_model_input_by_name",
+    "ov_compiled_model_inputs_size",
+    "ov_compiled_model_output_by_index",
+    "ov_compiled_model_outputs_size",
+    "ov_core_compile_model_props",
+    "ov_core_create",
+    "ov_core_free",
+    "ov_core_get_available_devices",
+    "ov_core_import_model",
+    "ov_core_read_model",
+    "ov_core_read_model_from_memory_buffer",
+    "ov_core_set_properties",
+    "ov_free",
+    "ov_get_last_err_msg",
+    "ov_get_openvino_version",
+    "ov_infer_request_free",
+    "ov_infer_request_get_output_tensor_by_index",
+    "ov_infer_request_infer",
+    "ov_infer_request_set_tensor_by_const_port",
+    "ov_model_const_input_by_index",
+    "ov_model_const_output_by_index",
+    "ov_model_free",
+    "ov_model_inputs_size",
+    "ov_model_outputs_size",
+    "ov_model_reshape_by_port_indexes",
+    "ov_output_const_port_free",
+    "ov_partial_shape_create",
+    "ov_partial_shape_free",
+    "ov_port_get_any_name",
+    "ov_port_get_element_type",
+    "ov_port_get_partial_shape",
+    "ov_shape_create",
+    "ov_shape_free",
+    "ov_tensor_create",
+    "ov_tensor_create_from_host_ptr",
+    "ov_tensor_data",
+    "ov_tensor_free",
+    "ov_tensor_get_byte_size",
+    "ov_tensor_get_element_type",
+    "ov_tensor_get_shape",
+    "ov_version_free",
+];

@@ -1,0 +1,36 @@
+//! A compiled model goes to memory and comes back.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{CONV, MLP, core};
+use ovseal_openvino::{ModelError, Operation};
+
+#[test]
+fn an_exported_model_imports_and_computes_the_same() {
+    let core = core();
+    for network in [CONV, MLP] {
+        let exported = network.compile(&core).export().unwrap();
+        let imported = core.import(Arc::new(exported), "CPU").unwrap();
+        assert_eq!(network.infer(&imported), network.expected(&core), "{}", network.folder);
+    }
+}
+
+#[test]
+fn an_imported_model_has_the_same_ports() {
+    let core = core();
+    let compiled = MLP.compile(&core);
+    let imported = core.import(Arc::new(compiled.export().unwrap()), "CPU").unwrap();
+    assert_eq!(imported.inputs(), compiled.inputs());
+    assert_eq!(imported.outputs(), compiled.outputs());
+}
+
+#[test]
+fn what_was_not_exported_is_not_imported() {
+    let core = core();
+    let import = |bytes: Vec<u8>| core.import(Arc::new(bytes), "CPU").err();
+    assert!(matches!(import(Vec::new()), Some(ModelError::Empty { what: "exported model" })));
+    let refused = import(b"these bytes are no compiled model, they are a sentence".to_vec());
+    assert!(matches!(refused, Some(ModelError::Runtime(error)) if error.operation() == Operation::Import));
+}
