@@ -1,0 +1,34 @@
+"""Small building blocks for OpenVINO networks, and the one way in which they are written to disk."""
+
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+
+def parameter(name, shape, dtype):
+    """Returns an input whose tensor, too, is called `name`; -1 stands for a dynamic dimension."""
+    node = ops.parameter(shape, dtype, name=name)
+    node.output(0).set_names({name})
+    return node
+
+
+def result(node, name):
+    """Makes `node` an output whose tensor is called `name`."""
+    node.output(0).set_names({name})
+    return ops.result(node, name=f"{name}/result")
+
+
+def normal(rng, shape, scale):
+    """Returns normally distributed float32 numbers with the standard deviation `scale`."""
+    return rng.standard_normal(shape, dtype=np.float32) * np.float32(scale)
+
+
+def save(inputs, results, path, name):
+    """Writes `path` (.xml) and the weights beside it (.bin) in full precision, and returns the network."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model = ov.Model(results, inputs, name)
+    ov.save_model(model, path, compress_to_fp16=False)
+    return model

@@ -1,0 +1,66 @@
+//! Every fuzz target, for a few seconds each.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::steps::Steps;
+use crate::workspace::{Metadata, Workspace};
+use crate::{process, sanitize};
+
+/// Builds the targets of the `fuzz` folder, if there is one, and runs each.
+///
+/// # Errors
+///
+/// When one does not build, crashes, hangs or takes too much memory. The input that did it is kept below `fuzz/artifacts`.
+pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failure> {
+    let manifest = workspace.root.join("fuzz/Cargo.toml");
+    if !manifest.exists() {
+        return Ok(());
+    }
+    let metadata = Metadata::read(&manifest)?;
+    steps.run("fuzz targets, build", || process::run(&mut build(workspace, &manifest)))?;
+    let targets = metadata.targets("bin");
+    targets.iter().try_for_each(|(_, name)| {
+        steps.run(&format!("fuzz {name}"), || process::run(&mut fuzz(workspace, name)?))
+    })
+}
+
+fn build(workspace: &Workspace, manifest: &Path) -> Command {
+    let mut cargo = sanitize::cargo(workspace, "build", INSTRUMENTATION);
+    cargo.args(["--locked", "--release", "--bins", "--manifest-path"]).arg(manifest);
+    cargo
+}
+
+/// Starts one target on a corpus that grows from run to run, and on the test vectors as seeds.
+fn fuzz(workspace: &Workspace, name: &str) -> Result<Command, Failure> {
+    let binary = sanitize::folder(workspace).join(&workspace.host).join("release").join(name);
+    let artifacts = folder(workspace, "artifacts", name)?;
+    let mut command = Command::new(binary);
+    command.args([format!("-max_total_time={SECONDS}"), format!("-rss_limit_mb={MEMORY_MIB}")]);
+    command.arg(format!("-timeout={HANG_SECONDS}")).arg("-verbosity=0");
+    command.arg(format!("-artifact_prefix={}/", artifacts.display()));
+    command.arg(folder(workspace, "corpus", name)?);
+    let seeds = workspace.root.join("testkit/vectors");
+    command.args(seeds.is_dir().then_some(seeds)).env("ASAN_OPTIONS", sanitize::ASAN_OPTIONS);
+    Ok(command)
+}
+
+fn folder(workspace: &Workspace, kind: &str, name: &str) -> Result<PathBuf, Failure> {
+    let folder = workspace.root.join("fuzz").join(kind).join(name);
+    fs::create_dir_all(&folder).map_err(|error| Failure::file("create", &folder, &error))?;
+    Ok(folder)
+}
+
+const SECONDS: u32 = 5;
+const HANG_SECONDS: u32 = 20;
+const MEMORY_MIB: u32 = 2048;
+
+/// What libFuzzer is told by, and `cfg(fuzzing)`; the same flags as `cargo fuzz`, which this project can therefore do without.
+const INSTRUMENTATION: &str = "--cfg fuzzing --check-cfg cfg(fuzzing) -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
+                               -Cllvm-args=-sanitizer-coverage-level=4 \
+                               -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+                               -Cllvm-args=-sanitizer-coverage-pc-table \
+                               -Cllvm-args=-sanitizer-coverage-trace-compares \
+                               -Cllvm-args=-simplifycfg-branch-fold-threshold=0";

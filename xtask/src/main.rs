@@ -1,0 +1,62 @@
+//! The project's own tasks, started with `cargo xtask`.
+//!
+//! - `cargo xtask demo` seals a network, runs it from the sealed file and compares.
+//! - `cargo xtask test` sets up what the tests need and runs all of them.
+//!
+//! Whatever they download or make stays under the target folder. System packages alone are installed elsewhere, and only
+//! when the task runs as root on Debian or Ubuntu.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the terminal")]
+
+mod demo;
+mod failure;
+mod fuzz;
+mod packages;
+mod process;
+mod python;
+mod report;
+mod sanitize;
+mod stamp;
+mod steps;
+mod test;
+mod tools;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// The project's own tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Seals a network, runs it from the sealed file and compares the output with the plaintext model's
+    Demo,
+    /// Sets up what the tests need and runs all of them, Rust and Python
+    Test {
+        /// Arguments for `cargo nextest run`; with any, nothing but these tests runs
+        #[arg(last = true)]
+        nextest: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprint!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<(), Failure> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Demo => demo::run(&workspace),
+        Task::Test { nextest } => test::run(&workspace, &nextest),
+    }
+}

@@ -1,0 +1,115 @@
+//! System packages: found, installed when that is allowed, otherwise named in one line.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::process;
+
+/// Something that a task needs from the system.
+pub(crate) struct SystemPackage {
+    /// Its name on Debian and Ubuntu.
+    debian: &'static str,
+    /// A command that succeeds where it is installed.
+    probe: &'static [&'static str],
+}
+
+/// Compiles the C in the cryptographic libraries.
+pub(crate) const C_COMPILER: SystemPackage =
+    SystemPackage { debian: "gcc libc6-dev", probe: &["cc", "--version"] };
+
+/// Compiles the fuzzing engine.
+pub(crate) const CXX_COMPILER: SystemPackage = SystemPackage { debian: "g++", probe: &["c++", "--version"] };
+
+/// Runs OpenVINO's own tools and the Python tests.
+pub(crate) const PYTHON: SystemPackage =
+    SystemPackage { debian: "python3", probe: &["python3", "--version"] };
+
+/// Makes private Python environments. Debian packs the two modules apart from Python.
+pub(crate) const PYTHON_VENV: SystemPackage =
+    SystemPackage { debian: "python3-venv", probe: &["python3", "-c", "import venv, ensurepip"] };
+
+/// Sees to it that all the packages are installed.
+///
+/// # Errors
+///
+/// When some are missing and this is not root on Debian or Ubuntu, or when their installation fails.
+pub(crate) fn require(packages: &[SystemPackage]) -> Result<(), Failure> {
+    let missing = missing(packages);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !may_install() {
+        return Err(not_installed(&missing));
+    }
+    install(&missing)?;
+    if self::missing(packages).is_empty() { Ok(()) } else { Err(shadowed(&missing)) }
+}
+
+fn missing(packages: &[SystemPackage]) -> Vec<&'static str> {
+    let missing = packages.iter().filter(|package| !package.is_present());
+    missing.flat_map(|package| package.debian.split(' ')).collect()
+}
+
+impl SystemPackage {
+    fn is_present(&self) -> bool {
+        let [program, arguments @ ..] = self.probe else { return true };
+        process::succeeds(Command::new(program).args(arguments))
+    }
+}
+
+/// Says whether this is root on a system with `apt-get`.
+fn may_install() -> bool {
+    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    root && Path::new("/usr/bin/apt-get").exists()
+}
+
+fn install(missing: &[&str]) -> Result<(), Failure> {
+    println!("installing {}", missing.join(" "));
+    process::run(apt_get().args(["-q", "update"])).map_err(|failure| without_network(failure, missing))?;
+    let mut command = apt_get();
+    command.args(["-q", "install", "--yes", "--no-install-recommends"]).args(missing);
+    process::run(&mut command).map_err(|failure| without_network(failure, missing))
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn without_network(failure: Failure, missing: &[&str]) -> Failure {
+    failure.remedy(format!("check the network, or install by other means: {}", missing.join(" ")))
+}
+
+/// What was just installed is not what the search path finds first.
+fn shadowed(missing: &[&str]) -> Failure {
+    let names = missing.join(" ");
+    Failure::new(format!("{names} was installed, but another installation comes first in PATH and lacks it"))
+        .remedy("put /usr/bin first: export PATH=/usr/bin:$PATH")
+}
+
+fn not_installed(missing: &[&str]) -> Failure {
+    let names = missing.join(" ");
+    Failure::new(format!("these system packages are missing: {names}"))
+        .remedy(format!("sudo apt-get install --no-install-recommends {names}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_is_named() {
+        let here = SystemPackage { debian: "coreutils", probe: &["true"] };
+        let absent = SystemPackage { debian: "one two", probe: &["no-such-command"] };
+        assert_eq!(missing(&[here, absent]), ["one", "two"]);
+    }
+
+    #[test]
+    fn the_remedy_is_one_line_to_copy() {
+        let text = not_installed(&["python3-venv", "g++"]).to_string();
+        assert!(text.ends_with("hint: sudo apt-get install --no-install-recommends python3-venv g++\n"));
+    }
+}

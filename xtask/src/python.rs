@@ -1,0 +1,105 @@
+//! Private Python environments with pinned packages.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::{process, stamp};
+
+/// A virtual environment of our own.
+pub(crate) struct Environment {
+    folder: PathBuf,
+}
+
+impl Environment {
+    /// Makes the environment with the packages in it, one requirement a line, unless it is there already.
+    ///
+    /// # Errors
+    ///
+    /// When `python3` cannot make it, or the packages cannot be installed.
+    pub(crate) fn create(folder: &Path, requirements: &str) -> Result<Self, Failure> {
+        let environment = Self { folder: folder.to_path_buf() };
+        let inputs = format!("{}{requirements}", process::output(Command::new("python3").arg("--version"))?);
+        stamp::once(folder, &inputs, || environment.install(requirements))?;
+        Ok(environment)
+    }
+
+    /// The environment's interpreter.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.folder.join("bin/python")
+    }
+
+    /// Starts the interpreter with a script; it leaves no compiled files behind.
+    pub(crate) fn script(&self, script: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(self.python());
+        command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+
+    /// The folder with the runtime's libraries in the installed wheel.
+    ///
+    /// # Errors
+    ///
+    /// When the package cannot be imported.
+    pub(crate) fn openvino_libraries(&self) -> Result<PathBuf, Failure> {
+        let place = "import openvino; print(openvino.__path__[0])";
+        let package = process::output(self.script("-c").arg(place))?;
+        Ok(Path::new(package.trim_end()).join("libs"))
+    }
+
+    fn install(&self, requirements: &str) -> Result<(), Failure> {
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(&self.folder))?;
+        let mut pip = self.script("-m");
+        // Only ready-made wheels: nothing of this is to need a compiler, and no package's script runs.
+        pip.args(["pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary", ":all:"]);
+        pip.args(requirements.lines());
+        process::run(&mut pip).map_err(|_| not_installed(requirements))
+    }
+}
+
+/// Reads the requirements in a file, without comments and empty lines.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub(crate) fn requirements(file: &Path) -> Result<String, Failure> {
+    let text = fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))?;
+    Ok(without_comments(&text).collect::<Vec<_>>().join("\n"))
+}
+
+/// Reads the one requirement that pins `package`.
+///
+/// # Errors
+///
+/// When the file cannot be read, or does not pin the package.
+pub(crate) fn requirement(file: &Path, package: &str) -> Result<String, Failure> {
+    let all = requirements(file)?;
+    let pinned = |line: &&str| line.split("==").next() == Some(package);
+    let absent = || Failure::new(format!("{} does not pin {package}", file.display()));
+    all.lines().find(pinned).map(str::to_owned).ok_or_else(absent)
+}
+
+fn without_comments(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn not_installed(requirements: &str) -> Failure {
+    let names = requirements.lines().collect::<Vec<_>>().join(", ");
+    Failure::new(format!("pip could not install {names}")).remedy(
+        "its own message stands above; without a connection to the Python package registry, set PIP_INDEX_URL to a mirror that \
+         can be reached and run this again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_and_empty_lines_are_no_requirements() {
+        let lines: Vec<_> = without_comments("# why\n\nnumpy==2.4.6\n  openvino==2026.4.1\n").collect();
+        assert_eq!(lines, ["numpy==2.4.6", "openvino==2026.4.1"]);
+    }
+}

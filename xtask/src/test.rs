@@ -1,0 +1,107 @@
+//! `cargo xtask test`: sets up what the tests need and runs all of them.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::packages::{self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV};
+use crate::python::{self, Environment};
+use crate::steps::Steps;
+use crate::workspace::Workspace;
+use crate::{fuzz, process, sanitize, stamp, tools};
+
+/// Runs the tests and prints how long each step took. With arguments for nextest, only the tests that they choose.
+///
+/// # Errors
+///
+/// The first step's that fails; later ones are not started.
+pub(crate) fn run(workspace: &Workspace, nextest: &[OsString]) -> Result<(), Failure> {
+    let mut steps = Steps::default();
+    let outcome = all(workspace, nextest, &mut steps);
+    steps.print();
+    outcome
+}
+
+fn all(workspace: &Workspace, nextest: &[OsString], steps: &mut Steps) -> Result<(), Failure> {
+    let setting = Setting::prepare(workspace, steps)?;
+    setting.nextest(steps, nextest)?;
+    if !nextest.is_empty() {
+        return Ok(());
+    }
+    setting.doctests(steps)?;
+    setting.pytest(steps)?;
+    sanitize::run(&setting, steps)?;
+    fuzz::run(workspace, steps)
+}
+
+/// What tests find in their environment.
+pub(crate) struct Setting<'a> {
+    /// The project's folders.
+    pub(crate) workspace: &'a Workspace,
+    python: Environment,
+    openvino: PathBuf,
+    models: PathBuf,
+}
+
+impl<'a> Setting<'a> {
+    fn prepare(workspace: &'a Workspace, steps: &mut Steps) -> Result<Self, Failure> {
+        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV];
+        steps.run("system packages", || packages::require(&wanted))?;
+        let folder = workspace.target.join("test");
+        let python = steps.run("Python environment", || {
+            let requirements = python::requirements(&workspace.requirements())?;
+            Environment::create(&folder.join("venv"), &requirements)
+        })?;
+        let models = folder.join("models");
+        steps.run("models", || make_models(workspace, &python, &models))?;
+        Ok(Self { workspace, openvino: python.openvino_libraries()?, python, models })
+    }
+
+    /// Tells a command where tests find the runtime, the models and the interpreter.
+    pub(crate) fn tell<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command
+            .env("OVSEAL_OPENVINO", &self.openvino)
+            .env("OVSEAL_TEST_MODELS", &self.models)
+            .env("OVSEAL_TEST_PYTHON", self.python.python())
+    }
+
+    fn nextest(&self, steps: &mut Steps, arguments: &[OsString]) -> Result<(), Failure> {
+        let path = steps.run("test runner", || tools::nextest(self.workspace))?;
+        let mut cargo = self.workspace.cargo();
+        cargo.args(["nextest", "run", "--workspace", "--locked"]).args(arguments).env("PATH", path);
+        steps.run("Rust tests", || process::run(self.tell(&mut cargo)))
+    }
+
+    fn doctests(&self, steps: &mut Steps) -> Result<(), Failure> {
+        let mut cargo = self.workspace.cargo();
+        cargo.args(["test", "--workspace", "--locked", "--doc", "--quiet"]);
+        steps.run("Rust examples", || process::run(self.tell(&mut cargo)))
+    }
+
+    fn pytest(&self, steps: &mut Steps) -> Result<(), Failure> {
+        let mut pytest = self.python.script("-m");
+        pytest.args(["pytest", "-q", "-p", "no:cacheprovider", "testkit/tests"]);
+        pytest.current_dir(&self.workspace.root);
+        steps.run("Python tests", || process::run(self.tell(&mut pytest)))
+    }
+}
+
+/// Writes the models once for the same scripts and packages.
+fn make_models(workspace: &Workspace, python: &Environment, models: &Path) -> Result<(), Failure> {
+    let inputs = scripts(&workspace.scripts())?;
+    let script = workspace.scripts().join("make_models.py");
+    stamp::once(models, &inputs, || process::run(python.script(script).arg(models)))
+}
+
+/// All that decides the models' bytes: the scripts and the pinned packages, one after the other.
+fn scripts(folder: &Path) -> Result<String, Failure> {
+    let refused = |error| Failure::file("read", folder, &error);
+    let entries = fs::read_dir(folder).map_err(refused)?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    files.retain(|file| file.is_file());
+    files.sort();
+    let texts = files.iter().map(fs::read_to_string).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    Ok(texts.concat())
+}
