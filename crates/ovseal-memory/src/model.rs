@@ -56,6 +56,12 @@ impl ModelMemory {
     }
 }
 
+impl AsRef<[u8]> for ModelMemory {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl Deref for ModelMemory {
     type Target = [u8];
 

@@ -6,7 +6,7 @@
 //! | need | type |
 //! |---|---|
 //! | find and load the runtime | [`Runtime`], [`Environment`] |
-//! | read, compile and import models | [`Core`] |
+//! | read, compile and import models; read them from an opened container | [`Core`] |
 //! | a network that was read, before compilation | [`Model`] |
 //! | a network on a device | [`CompiledModel`] |
 //! | one inference at a time | [`InferRequest`], [`Tensor`], [`TensorView`] |
@@ -62,6 +62,7 @@ mod properties;
 mod python;
 mod request;
 mod runtime;
+mod sealed;
 mod shape;
 mod tensor;
 mod text;
@@ -78,6 +79,7 @@ pub use model::Model;
 pub use port::Port;
 pub use request::{InferRequest, InputKey};
 pub use runtime::Runtime;
+pub use sealed::SealedModelError;
 pub use shape::{Dimension, PartialShape};
 pub use tensor::{Tensor, TensorView};
 pub use weights::Weights;

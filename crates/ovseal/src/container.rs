@@ -134,6 +134,9 @@ fn read_prologue(source: &dyn ReadAt, length: u64) -> Result<Prologue, OpenError
     if !is_container(&bytes[..available]) {
         return Err(OpenError::NotAContainer);
     }
+    if available < Prologue::IDENTIFICATION {
+        return Err(OpenError::Truncated);
+    }
     match Prologue::parse(&bytes) {
         Err(PrologueError::Magic) => Err(OpenError::NotAContainer),
         Err(PrologueError::Version(version)) => Err(OpenError::Version(version)),

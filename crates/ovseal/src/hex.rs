@@ -11,16 +11,16 @@ pub fn encode(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes that hexadecimal digits name, or nothing if there are others or an odd number of them.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    let digits = text.bytes().all(|digit| digit.is_ascii_hexdigit()) && text.len().is_multiple_of(2);
+    let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).ok();
+    digits.then(|| (0..text.len()).step_by(2).map(byte).collect()).flatten()
+}
+
 /// The 32 bytes that 64 hexadecimal digits name, if they are that.
 pub(crate) fn decode32(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(bytes)
+    decode(text)?.try_into().ok()
 }
 
 #[cfg(test)]

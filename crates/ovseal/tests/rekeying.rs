@@ -1,0 +1,166 @@
+//! Rekeying: who can open afterwards, and what is refused.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+use std::os::unix::fs::FileExt;
+use std::time::{Duration, Instant};
+
+use ovseal::{
+    Inspection, KeyFile, OpenError, OpenOptions, PublicKeyIdentity, RekeyError, RekeyOptions, Trust,
+};
+use ovseal_testkit::{Fixture, pattern};
+
+fn sealed() -> Fixture {
+    let fixture = Fixture::new(&[("w.bin", &pattern(100_000))]);
+    fixture.seal(fixture.options());
+    fixture
+}
+
+fn opens(fixture: &Fixture, key: &KeyFile) -> bool {
+    match OpenOptions::new(Trust::AnySender).open(&fixture.container(), &[key]) {
+        Ok(opened) => *opened.part("w.bin").unwrap().read().unwrap() == pattern(100_000)[..],
+        Err(OpenError::NoKeyFits { .. }) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn an_added_key_opens_and_a_removed_one_does_not() {
+    let fixture = sealed();
+    let new = KeyFile::generate().unwrap();
+    let rekeyed =
+        RekeyOptions::new().add_recipient(&new).rekey(&fixture.container(), &[&fixture.key]).unwrap();
+    assert_eq!((rekeyed.generation, rekeyed.stanzas), (2, 2));
+    assert!(opens(&fixture, &fixture.key) && opens(&fixture, &new));
+    RekeyOptions::new().remove_stanza(0).rekey(&fixture.container(), &[&new]).unwrap();
+    assert!(!opens(&fixture, &fixture.key) && opens(&fixture, &new));
+    assert_eq!(Inspection::of(&fixture.container()).unwrap().generation, 3);
+    assert!(!fixture.folder().join("model.ovseal.rekey").exists());
+}
+
+#[test]
+fn nonsense_is_refused_and_changes_nothing() {
+    let fixture = sealed();
+    let before = std::fs::read(fixture.container()).unwrap();
+    let stranger = KeyFile::generate().unwrap();
+    let keys: &[&dyn ovseal::Identity] = &[&fixture.key];
+    let rekey = |options: RekeyOptions<'_>| options.rekey(&fixture.container(), keys).unwrap_err();
+    assert!(matches!(rekey(RekeyOptions::new()), RekeyError::Nothing));
+    assert!(matches!(rekey(RekeyOptions::new().remove_stanza(0)), RekeyError::LastStanza));
+    assert!(matches!(rekey(RekeyOptions::new().remove_stanza(1)), RekeyError::NoSuchStanza(1)));
+    let error = RekeyOptions::new().remove_stanza(0).rekey(&fixture.container(), &[&stranger]).unwrap_err();
+    assert!(matches!(error, RekeyError::Open(OpenError::NoKeyFits { .. })));
+    let quantum = PublicKeyIdentity::generate().unwrap().recipient();
+    let x25519 = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+    let classical = PublicKeyIdentity::parse(x25519).unwrap().recipient();
+    let mixed = RekeyOptions::new().add_recipient(&quantum).add_recipient(&classical);
+    assert!(matches!(rekey(mixed), RekeyError::MixedRecipients));
+    let many: Vec<KeyFile> = (0..32).map(|_| KeyFile::generate().unwrap()).collect();
+    let many = many.iter().fold(RekeyOptions::new(), |options, key| options.add_recipient(key));
+    assert!(matches!(rekey(many), RekeyError::TooManyStanzas));
+    assert_eq!(std::fs::read(fixture.container()).unwrap(), before);
+}
+
+#[test]
+fn a_container_with_two_names_is_not_rekeyed() {
+    let fixture = sealed();
+    std::fs::hard_link(fixture.container(), fixture.folder().join("other.ovseal")).unwrap();
+    let new = KeyFile::generate().unwrap();
+    let error =
+        RekeyOptions::new().add_recipient(&new).rekey(&fixture.container(), &[&fixture.key]).unwrap_err();
+    assert!(matches!(error, RekeyError::HardLinks { .. }));
+}
+
+#[test]
+fn a_planted_rekey_file_neither_shuts_out_nor_is_taken_over() {
+    let fixture = sealed();
+    let other = sealed();
+    // A file for this container whose stanzas are another's, with a higher generation and a right checksum.
+    let mut head = b"\x89OVREKY\n\0\x01\0\0\0\0\0\0".to_vec();
+    head.extend_from_slice(Inspection::of(&fixture.container()).unwrap().container_id.as_bytes());
+    RekeyOptions::new().add_recipient(&other.key).rekey(&other.container(), &[&other.key]).unwrap();
+    head.extend_from_slice(&std::fs::read(other.container()).unwrap()[4096..4096 + 65_536]);
+    let checksum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &head);
+    head.extend_from_slice(checksum.as_ref());
+    std::fs::write(fixture.folder().join("model.ovseal.rekey"), head).unwrap();
+    assert!(opens(&fixture, &fixture.key));
+    let new = KeyFile::generate().unwrap();
+    let error =
+        RekeyOptions::new().add_recipient(&new).rekey(&fixture.container(), &[&fixture.key]).unwrap_err();
+    assert!(matches!(error, RekeyError::ForeignRekeyFile { .. }), "{error}");
+    assert!(opens(&fixture, &fixture.key));
+}
+
+#[test]
+fn a_side_file_opens_a_read_only_container_for_one_more_key() {
+    let fixture = sealed();
+    let local = KeyFile::generate().unwrap();
+    let before = std::fs::read(fixture.container()).unwrap();
+    RekeyOptions::new().add_recipient(&local).write_side_file(&fixture.container(), &[&fixture.key]).unwrap();
+    assert!(opens(&fixture, &local) && opens(&fixture, &fixture.key));
+    assert_eq!(std::fs::read(fixture.container()).unwrap(), before);
+    let side = fixture.folder().join("model.ovseal.keys");
+    let good = std::fs::read(&side).unwrap();
+    for position in 0..good.len() {
+        let mut bytes = good.clone();
+        bytes[position] ^= 4;
+        std::fs::write(&side, bytes).unwrap();
+        let error =
+            OpenOptions::new(Trust::AnySender).open(&fixture.container(), &[&fixture.key]).unwrap_err();
+        assert!(matches!(error, OpenError::SideFile { .. }), "byte {position}: {error}");
+    }
+}
+
+#[test]
+fn rekeying_takes_no_longer_for_a_hundred_gigabytes() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let container = grow(&fixture, 100 << 30);
+    let new = KeyFile::generate().unwrap();
+    let start = Instant::now();
+    RekeyOptions::new().add_recipient(&new).rekey(&container, &[&fixture.key]).unwrap();
+    println!("rekeyed in {:?}", start.elapsed());
+    // Generous: this shows that no payload is read, the time itself is for a benchmark.
+    assert!(start.elapsed() < Duration::from_secs(30));
+    assert_eq!(Inspection::of(&container).unwrap().stanzas.len(), 2);
+}
+
+/// A container whose statement tells of one part of `length` bytes, which is a hole in the file.
+///
+/// Only a holder of the key could make its trailer MAC; rekeying does not need it.
+fn grow(fixture: &Fixture, length: u64) -> std::path::PathBuf {
+    let model = fixture.model_path().join("w.bin");
+    std::fs::File::options().write(true).open(&model).unwrap().set_len(length).unwrap();
+    let name = fixture.container();
+    // Sealing 100 GB takes a minute: so a small container is sealed, and its numbers are changed.
+    std::fs::File::options().write(true).open(&model).unwrap().set_len(1).unwrap();
+    fixture.seal(fixture.options().chunk_size(ovseal::ChunkSize::LARGE));
+    let bytes = std::fs::read(&name).unwrap();
+    let footer = &bytes[bytes.len() - 256..];
+    let field = |at: usize| u64::from_be_bytes(footer[at..at + 8].try_into().unwrap());
+    let (trailer, manifest, statement, signatures) = (field(24), field(48), field(56), field(64));
+    let at = (trailer + field(32) + field(40) + manifest) as usize;
+    let old = &bytes[at..at + statement as usize];
+    // In the statement: key 1, an array of one length, which is 1.
+    let lengths = old.windows(3).position(|window| window == [0x01, 0x81, 0x01]).unwrap();
+    let longer = [&[0x01, 0x81, 0x1b][..], &length.to_be_bytes()].concat();
+    let new = [&old[..lengths], &longer, &old[lengths + 3..]].concat();
+    let chunks = length.div_ceil(1 << 20);
+    let trailer = 69_632 + length.next_multiple_of(4096);
+    let statement_at = trailer + 48 * chunks + manifest;
+    let end = statement_at + new.len() as u64 + signatures + 32;
+    let mut footer = footer.to_vec();
+    let numbers = [end + 256, trailer, 16 * chunks, 32 * chunks, manifest, new.len() as u64, signatures];
+    for (at, number) in (16..).step_by(8).zip(numbers) {
+        footer[at..at + 8].copy_from_slice(&number.to_be_bytes());
+    }
+    let file = std::fs::File::options().write(true).open(&name).unwrap();
+    file.set_len(69_632).unwrap();
+    file.write_all_at(&new, statement_at).unwrap();
+    file.write_all_at(
+        &bytes[at + statement as usize..][..signatures as usize],
+        statement_at + new.len() as u64,
+    )
+    .unwrap();
+    file.write_all_at(&footer, end).unwrap();
+    name
+}

@@ -1,0 +1,199 @@
+//! Sealing: what is refused, and that nothing half is left behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+use std::ops::ControlFlow;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ovseal::{
+    Argon2Cost, KeyFile, Model, ModelError, ModelName, ModelOptions, Passphrase, PublicKeyIdentity,
+    SealError, SealOptions, onnx,
+};
+use ovseal_testkit::{Fixture, pattern};
+
+fn find(path: &Path) -> Result<Model, ModelError> {
+    Model::find(path, ModelOptions::default())
+}
+
+fn files_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn missing_weights_are_named() {
+    let fixture = Fixture::new(&[("net.xml", b"<net/>"), ("net.pdmodel", b"")]);
+    for (topology, weights) in [("net.xml", "net.bin"), ("net.pdmodel", "net.pdiparams")] {
+        let error = find(&fixture.model_path().join(topology)).unwrap_err();
+        assert!(
+            matches!(&error, ModelError::MissingWeights { weights: path, .. } if path.ends_with(weights)),
+            "{error}"
+        );
+    }
+    let only = ModelOptions { only: true, ..ModelOptions::default() };
+    assert_eq!(Model::find(&fixture.model_path().join("net.xml"), only).unwrap().parts().count(), 1);
+}
+
+#[test]
+fn an_empty_folder_is_no_model() {
+    let fixture = Fixture::new(&[]);
+    std::fs::create_dir_all(fixture.model_path().join("a/b")).unwrap();
+    assert!(matches!(find(&fixture.model_path()), Err(ModelError::Empty { .. })));
+}
+
+#[test]
+fn symbolic_links_and_pipes_are_refused() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    symlink("w.bin", fixture.model_path().join("link.bin")).unwrap();
+    assert!(matches!(find(&fixture.model_path()), Err(ModelError::Symlink { .. })));
+    let follow = ModelOptions { follow_symlinks: true, ..ModelOptions::default() };
+    assert_eq!(Model::find(&fixture.model_path(), follow).unwrap().parts().count(), 2);
+    let status =
+        std::process::Command::new("mkfifo").arg(fixture.model_path().join("pipe")).status().unwrap();
+    assert!(status.success());
+    assert!(matches!(Model::find(&fixture.model_path(), follow), Err(ModelError::NotRegular { .. })));
+}
+
+#[test]
+fn a_link_into_its_own_parent_ends() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    symlink(".", fixture.model_path().join("loop")).unwrap();
+    let follow = ModelOptions { follow_symlinks: true, ..ModelOptions::default() };
+    assert!(Model::find(&fixture.model_path(), follow).is_err());
+}
+
+#[test]
+fn onnx_brings_its_external_data_and_nothing_from_outside() {
+    let reference = |location: &str| {
+        // ModelProto.graph.initializer.external_data { key: "location", value: … }
+        let field =
+            |number: u8, content: Vec<u8>| [vec![number << 3 | 2, content.len() as u8], content].concat();
+        let entry = [field(1, b"location".to_vec()), field(2, location.as_bytes().to_vec())].concat();
+        field(7, field(5, field(13, entry)))
+    };
+    let fixture = Fixture::new(&[("data/w.bin", b"weights"), ("net.onnx", &reference("data/w.bin"))]);
+    let model = find(&fixture.model_path().join("net.onnx")).unwrap();
+    let found: Vec<_> = model.parts().map(|part| part.path.to_string()).collect();
+    assert_eq!(found, ["net.onnx", "data/w.bin"]);
+    let folder = find(&fixture.model_path()).unwrap();
+    assert_eq!(folder.parts().nth(1).unwrap().companions, [0]);
+    for (location, expected) in [
+        ("*/_ORT_MEM_ADDR_/*", onnx::OnnxError::MemoryAddress),
+        ("../w.bin", onnx::OnnxError::Outside),
+        ("none", onnx::OnnxError::MissingFile { path: ovseal::PartPath::parse("none").unwrap() }),
+    ] {
+        fixture.write("net.onnx", &reference(location));
+        for path in [fixture.model_path().join("net.onnx"), fixture.model_path()] {
+            let error = find(&path).unwrap_err();
+            assert!(matches!(&error, ModelError::Onnx { source, .. } if *source == expected), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn a_container_needs_a_recipient_and_keeps_key_sorts_apart() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let name = || ModelName::parse("m").unwrap();
+    let seal = |options: SealOptions<'_>| options.seal(&fixture.model(), &fixture.container());
+    assert!(matches!(seal(SealOptions::new(name())), Err(SealError::NoRecipient)));
+    let x25519 = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+    let classical = PublicKeyIdentity::parse(x25519).unwrap().recipient();
+    let quantum = PublicKeyIdentity::generate().unwrap().recipient();
+    let mixed = || SealOptions::new(name()).recipient(&classical).recipient(&quantum);
+    assert!(matches!(seal(mixed()), Err(SealError::MixedRecipients)));
+    seal(mixed().allow_mixed(true)).unwrap();
+    let passphrase = || Passphrase::from_bytes(b"p").unwrap().with_cost(Argon2Cost::new(64, 1, 1).unwrap());
+    let (first, second) = (passphrase(), passphrase());
+    let two = SealOptions::new(name()).recipient(&first).recipient(&second).replace(true);
+    assert!(matches!(seal(two), Err(SealError::TooManyRecipients)));
+}
+
+#[test]
+fn thirty_two_recipients_fit_and_a_thirty_third_does_not() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let recipients: Vec<_> = (0..33).map(|_| PublicKeyIdentity::generate().unwrap()).collect();
+    let public: Vec<_> = recipients.iter().map(PublicKeyIdentity::recipient).collect();
+    let options = |count| {
+        let options = SealOptions::new(ModelName::parse("m").unwrap()).replace(true);
+        public[..count].iter().fold(options, |options, recipient| options.recipient(recipient))
+    };
+    options(32).seal(&fixture.model(), &fixture.container()).unwrap();
+    let opened =
+        ovseal::OpenOptions::new(ovseal::Trust::AnySender).open(&fixture.container(), &[&recipients[31]]);
+    opened.unwrap();
+    let error = options(33).seal(&fixture.model(), &fixture.container()).unwrap_err();
+    assert!(matches!(error, SealError::TooManyRecipients));
+}
+
+#[test]
+fn an_existing_file_and_the_model_itself_are_not_overwritten() {
+    let fixture = Fixture::new(&[("w.bin", b"weights")]);
+    std::fs::write(fixture.container(), "precious").unwrap();
+    let error = fixture.options().seal(&fixture.model(), &fixture.container()).unwrap_err();
+    assert!(
+        matches!(error, SealError::Write(ref source) if source.kind() == std::io::ErrorKind::AlreadyExists)
+    );
+    assert_eq!(std::fs::read(fixture.container()).unwrap(), b"precious");
+    let input = fixture.model_path().join("w.bin");
+    let error = fixture.options().replace(true).seal(&fixture.model(), &input).unwrap_err();
+    assert!(matches!(error, SealError::OutputIsInput));
+    assert_eq!(std::fs::read(input).unwrap(), b"weights");
+}
+
+#[test]
+fn a_file_that_changes_or_shrinks_meanwhile_leaves_no_container() {
+    for shrink in [true, false] {
+        let fixture = Fixture::new(&[("w.bin", &pattern(40 << 20))]);
+        let path = fixture.model_path().join("w.bin");
+        let done = AtomicU64::new(0);
+        let progress = |bytes| {
+            if done.fetch_add(bytes, Ordering::Relaxed) == 0 {
+                let file = std::fs::File::options().write(true).open(&path).unwrap();
+                if shrink {
+                    file.set_len(1 << 20).unwrap()
+                } else {
+                    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 0).unwrap()
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        let error =
+            fixture.options().progress(&progress).seal(&fixture.model(), &fixture.container()).unwrap_err();
+        assert!(matches!(error, SealError::Read { .. }), "{error}");
+        assert_eq!(files_in(fixture.folder()), ["model"]);
+    }
+}
+
+#[test]
+fn cancelling_leaves_nothing() {
+    let fixture = Fixture::new(&[("w.bin", &pattern(4 << 20))]);
+    let progress = |_| ControlFlow::Break(());
+    let error =
+        fixture.options().progress(&progress).seal(&fixture.model(), &fixture.container()).unwrap_err();
+    assert!(matches!(error, SealError::Cancelled));
+    assert_eq!(files_in(fixture.folder()), ["model"]);
+}
+
+#[test]
+fn an_output_in_a_missing_folder_is_a_write_error() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let error = fixture.options().seal(&fixture.model(), &fixture.folder().join("none/out")).unwrap_err();
+    assert!(matches!(error, SealError::Write(ref source) if source.kind() == std::io::ErrorKind::NotFound));
+}
+
+#[test]
+fn no_two_sealings_share_a_byte_of_ciphertext() {
+    let fixture = Fixture::new(&[("w.bin", &[0; 200_000])]);
+    let key = KeyFile::from_bytes(&[1; 32]).unwrap();
+    let seal = || {
+        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key);
+        std::fs::read(fixture.seal(options)).unwrap()[69_632..].to_vec()
+    };
+    let (first, second) = (seal(), seal());
+    let equal = first[..200_000].iter().zip(&second[..200_000]).filter(|(a, b)| a == b).count();
+    assert!(equal < 1200, "{equal} of 200,000 bytes are equal; chance gives about 780");
+}
