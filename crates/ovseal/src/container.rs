@@ -117,7 +117,7 @@ impl Container {
 
     /// The layout that the statement gives, if prologue and footer agree with it.
     fn layout(&self, statement: &Statement) -> Result<Layout, OpenError> {
-        if self.prologue.suite.digest(&[&self.prologue.encode()]) != statement.prologue {
+        if self.prologue.suite.digest(&[&self.prologue.encode()]) != statement.prologue && !cfg!(fuzzing) {
             return Err(OpenError::NotAuthentic(Section::Prologue));
         }
         let payload = PROLOGUE_LENGTH as u64 + self.prologue.region_length;

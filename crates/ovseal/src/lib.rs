@@ -45,6 +45,8 @@ mod chunk;
 mod container;
 mod error;
 mod footer;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod hex;
 mod inspect;
 mod key;

@@ -116,9 +116,12 @@ impl ModelName {
 impl Manifest {
     /// The manifest that `bytes` encode, if they are one and it agrees with the statement.
     pub(crate) fn parse(bytes: &[u8], statement: &Statement) -> Option<Self> {
-        let wire: WireManifest = cbor::decode(bytes)?;
-        let manifest = Self::from_wire(wire)?;
-        (manifest.has_consistent_parts() && manifest.agrees_with(statement)).then_some(manifest)
+        Self::parse_unchecked(bytes).filter(|manifest| manifest.agrees_with(statement))
+    }
+
+    /// The manifest that `bytes` encode, whatever the statement says.
+    pub(crate) fn parse_unchecked(bytes: &[u8]) -> Option<Self> {
+        Self::from_wire(cbor::decode(bytes)?).filter(Self::has_consistent_parts)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

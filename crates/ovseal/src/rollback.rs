@@ -67,7 +67,7 @@ impl RollbackError {
     }
 }
 
-type Floors = BTreeMap<(KeyId, ModelId), u64>;
+pub(crate) type Floors = BTreeMap<(KeyId, ModelId), u64>;
 
 impl RollbackState {
     /// The state in the file at `path`, which is not read yet.
@@ -147,7 +147,7 @@ fn encode(floors: &Floors) -> String {
     format!("{body}sha256 {digest}\n")
 }
 
-fn parse(text: &[u8]) -> Option<Floors> {
+pub(crate) fn parse(text: &[u8]) -> Option<Floors> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.len() as u64 <= LENGTH_LIMIT)?;
     let mut lines = text.lines().filter(|line| *line != FIRST_LINE).collect::<Vec<_>>();
     lines.pop()?;

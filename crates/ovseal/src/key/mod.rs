@@ -63,8 +63,8 @@ impl DataKey {
     /// The key as one that fits, if the commitment of `prologue` is its own.
     pub(crate) fn fit(self, prologue: &Prologue) -> Option<FittingKey> {
         let context = prologue.context();
-        constant_time::verify_slices_are_equal(&self.commitment(&context), &prologue.commitment).ok()?;
-        Some(FittingKey { key: self, context })
+        let fits = constant_time::verify_slices_are_equal(&self.commitment(&context), &prologue.commitment).is_ok();
+        (fits || cfg!(fuzzing)).then_some(FittingKey { key: self, context })
     }
 
     fn derive(&self, context: &Context, label: Label, output: &mut [u8]) {

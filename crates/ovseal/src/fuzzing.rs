@@ -1,0 +1,44 @@
+//! Parsers that are not public, for the fuzz targets.
+//!
+//! This module exists only in builds for fuzzing, in which every MAC passes.
+
+use crate::manifest::Manifest;
+use crate::publisher::Signatures;
+use crate::region;
+use crate::rollback;
+use crate::statement::Statement;
+
+/// Parses a statement, and checks that it encodes to the same bytes.
+pub fn statement(bytes: &[u8]) {
+    if let Some(statement) = Statement::parse(bytes) {
+        assert_eq!(statement.encode(), bytes);
+    }
+}
+
+/// Parses a manifest against the statement that would fit it, and checks that it encodes to the same bytes.
+pub fn manifest(bytes: &[u8]) {
+    if let Some(manifest) = Manifest::parse_unchecked(bytes) {
+        assert_eq!(manifest.encode(), bytes);
+    }
+}
+
+/// Parses signatures, and checks that they encode to the same bytes.
+pub fn signatures(bytes: &[u8]) {
+    if let Some(signatures) = Signatures::parse(bytes) {
+        assert_eq!(signatures.encode(), bytes);
+    }
+}
+
+/// Parses a stanza region, and checks that it encodes to the same bytes, up to the checksum.
+pub fn stanzas(bytes: &[u8]) {
+    if let Some(block) = region::parse_region(bytes) {
+        let encoded = region::encode_region(&block, bytes.len() as u64).unwrap_or_default();
+        let length = block.encode(&[]).len() - 32;
+        assert_eq!(encoded.get(..length), bytes.get(..length));
+    }
+}
+
+/// Parses a rollback state.
+pub fn rollback_state(bytes: &[u8]) {
+    let _ = rollback::parse(bytes);
+}

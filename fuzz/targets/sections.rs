@@ -1,0 +1,16 @@
+//! Sections by themselves; the first byte chooses which.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ovseal::fuzzing;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((choice, bytes)) = bytes.split_first() else { return };
+    match choice % 5 {
+        0 => fuzzing::statement(bytes),
+        1 => fuzzing::manifest(bytes),
+        2 => fuzzing::signatures(bytes),
+        3 => fuzzing::stanzas(bytes),
+        _ => fuzzing::rollback_state(bytes),
+    }
+});
