@@ -56,6 +56,15 @@ impl Core {
         crate::devices::list(&self.handle)
     }
 
+    /// Loads the plugin of a device, which otherwise happens when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Runtime`] when there is no such device or its plugin cannot be loaded.
+    pub fn load_device(&self, device: &str) -> Result<(), ModelError> {
+        Ok(crate::devices::load(&self.handle, &text::named("device", device)?)?)
+    }
+
     /// Reads a model from memory: OpenVINO IR with its weights, ONNX without weights of its own, Paddle with its parameters.
     ///
     /// The model shares the memory of `weights` and keeps it. The topology is copied by the runtime, and read by its parsers,

@@ -16,6 +16,18 @@ pub(crate) fn list(core: &Handle<ov::ov_core_t>) -> Result<Vec<String>, OpenVino
     Ok(devices.names())
 }
 
+/// Loads a device's plugin, by asking for its version.
+pub(crate) fn load(core: &Handle<ov::ov_core_t>, device: &CStr) -> Result<(), OpenVinoError> {
+    let mut versions = ov::ov_core_version_list_t { versions: std::ptr::null_mut(), size: 0 };
+    // SAFETY: the core and the name are alive; `versions` takes the result.
+    let status =
+        unsafe { ov::ov_core_get_versions_by_device_name(core.as_ptr(), device.as_ptr(), &mut versions) };
+    check(Operation::LoadDevice, status)?;
+    // SAFETY: the list was allocated by the call, which succeeded, and is not used again.
+    unsafe { ov::ov_core_versions_free(&mut versions) };
+    Ok(())
+}
+
 struct RawDevices(ov::ov_available_devices_t);
 
 impl RawDevices {

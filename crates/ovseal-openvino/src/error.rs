@@ -61,6 +61,8 @@ pub enum Operation {
     CreateCore,
     /// List the devices.
     ListDevices,
+    /// Load a device's plugin.
+    LoadDevice,
     /// Read a topology and its weights.
     ReadModel,
     /// Read the inputs and outputs of a network.
@@ -90,6 +92,7 @@ impl fmt::Display for Operation {
         formatter.write_str(match self {
             Self::CreateCore => "start",
             Self::ListDevices => "list its devices",
+            Self::LoadDevice => "load the device",
             Self::ReadModel => "read the model",
             Self::InspectPorts => "describe the model's inputs and outputs",
             Self::Reshape => "reshape the model",

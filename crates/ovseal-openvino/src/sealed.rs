@@ -55,24 +55,57 @@ impl SealedModelError {
     }
 }
 
-impl Core {
-    /// Reads the network at `path` of an opened container, or its only network, into the runtime.
-    ///
-    /// Topology and weights are decrypted into memory and found authentic, every chunk of them, before the runtime sees a
-    /// byte. The weights' memory lives as long as the model and everything that is made of it, and is zeroized then.
-    /// When the network has been read, the container's security version is recorded ([`Opened::accept`]).
+/// A network of an opened container, decrypted into memory: every chunk of it was found authentic.
+pub struct Decrypted {
+    topology: ModelMemory,
+    weights: Option<Arc<ModelMemory>>,
+}
+
+impl Decrypted {
+    /// Decrypts the network at `path` of an opened container, or its only network.
     ///
     /// # Errors
     ///
-    /// [`SealedModelError`]; see there.
-    pub fn read_sealed(&self, opened: &Opened, path: Option<&str>) -> Result<Model, SealedModelError> {
+    /// [`SealedModelError`], but not [`SealedModelError::Model`].
+    pub fn read(opened: &Opened, path: Option<&str>) -> Result<Self, SealedModelError> {
         let part = find(opened, path)?;
         let topology = part.read()?;
         if part.entry().kind == PartKind::Onnx {
             check_onnx(&part, &topology)?;
         }
         let weights = part.companions().next().map(|weights| weights.read().map(Arc::new)).transpose()?;
-        let model = self.read_model::<ModelMemory>(&topology, weights)?;
+        Ok(Self { topology, weights })
+    }
+
+    /// Whether all of it is locked into memory, so that it cannot be swapped to a disk.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.topology.is_locked() && self.weights.as_ref().is_none_or(|weights| weights.is_locked())
+    }
+}
+
+impl Core {
+    /// Reads a decrypted network into the runtime.
+    ///
+    /// The weights' memory lives as long as the model and everything that is made of it, and is zeroized then. The topology's
+    /// is zeroized when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError`] when the runtime refuses the model.
+    pub fn read_decrypted(&self, decrypted: Decrypted) -> Result<Model, ModelError> {
+        self.read_model(&decrypted.topology, decrypted.weights)
+    }
+
+    /// Reads the network at `path` of an opened container, or its only network, into the runtime.
+    ///
+    /// When it has been read, the container's security version is recorded ([`Opened::accept`]).
+    ///
+    /// # Errors
+    ///
+    /// [`SealedModelError`]; see there.
+    pub fn read_sealed(&self, opened: &Opened, path: Option<&str>) -> Result<Model, SealedModelError> {
+        let model = self.read_decrypted(Decrypted::read(opened, path)?)?;
         opened.accept()?;
         Ok(model)
     }

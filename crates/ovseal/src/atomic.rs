@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 /// A file in the making, beside its later place. Dropping it removes it.
@@ -28,7 +29,8 @@ impl AtomicFile {
             .prefix(&prefix)
             .suffix(".partial")
             .permissions(Permissions::from_mode(mode))
-            .tempfile_in(folder(target))?;
+            .tempfile_in(folder(target))
+            .map_err(without_path)?;
         Ok(Self { temporary, target: target.to_owned() })
     }
 
@@ -50,6 +52,18 @@ impl AtomicFile {
 /// Synchronizes the folder of `path`, so that a rename or removal in it survives a power failure.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
+}
+
+/// The operating system's own error: the name of a temporary file, which `tempfile` adds, tells a caller nothing.
+fn without_path(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Errno::NOENT.into(),
+        io::ErrorKind::NotADirectory => Errno::NOTDIR.into(),
+        io::ErrorKind::PermissionDenied => Errno::ACCESS.into(),
+        io::ErrorKind::ReadOnlyFilesystem => Errno::ROFS.into(),
+        io::ErrorKind::StorageFull => Errno::NOSPC.into(),
+        _ => error,
+    }
 }
 
 fn folder(path: &Path) -> &Path {
@@ -76,6 +90,13 @@ mod tests {
         file.file().write_all(b"half").unwrap();
         drop(file);
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_missing_folder_is_told_without_the_temporary_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = AtomicFile::create(&folder.path().join("none/a")).err().unwrap();
+        assert_eq!(error.to_string(), "No such file or directory (os error 2)");
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl DataKey {
     /// The key as one that fits, if the commitment of `prologue` is its own.
     pub(crate) fn fit(self, prologue: &Prologue) -> Option<FittingKey> {
         let context = prologue.context();
-        let fits = constant_time::verify_slices_are_equal(&self.commitment(&context), &prologue.commitment).is_ok();
+        let fits =
+            constant_time::verify_slices_are_equal(&self.commitment(&context), &prologue.commitment).is_ok();
         (fits || cfg!(fuzzing)).then_some(FittingKey { key: self, context })
     }
 

@@ -96,7 +96,7 @@ pub(super) fn blocks<'t>(text: &'t str, end: &str) -> Option<Vec<&'t str>> {
     let mut rest = text.trim_start();
     while let Some(at) = rest.find(end) {
         let (block, after) = rest.split_at(at + end.len());
-        blocks.push(block);
+        block.starts_with("-----BEGIN").then(|| blocks.push(block))?;
         rest = after.trim_start();
     }
     (rest.is_empty() && !blocks.is_empty()).then_some(blocks)
@@ -149,7 +149,10 @@ mod tests {
         let repeated = first.repeat(2);
         let private = good.replace("PUBLIC", "PRIVATE");
         let extra = format!("{good}x");
-        for text in ["", "text", &good[1..], &repeated, &private, &extra, &good.replace("MCow", "MCox")] {
+        let before = format!("x\n{good}");
+        for text in
+            ["", "text", &good[1..], &repeated, &private, &extra, &before, &good.replace("MCow", "MCox")]
+        {
             assert_eq!(Publisher::parse(text), Err(KeyError::PublisherPublic), "{text}");
         }
         let reversed = format!("{second}{first}");

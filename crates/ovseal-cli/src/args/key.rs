@@ -1,0 +1,35 @@
+//! The keys that open a container.
+
+use clap::Args;
+
+use crate::input::Source;
+
+/// Which key opens the container; at most one kind is given.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct KeyOptions {
+    /// Opens with the identities in a file, as keygen and age write them; may be repeated
+    #[arg(short, long = "identity", value_name = "IDENTITY_FILE", value_parser = Source::parser())]
+    #[arg(help_heading = "Key options")]
+    pub(crate) identities: Vec<Source>,
+
+    /// Asks for the passphrase
+    #[arg(short, long, help_heading = "Key options")]
+    pub(crate) passphrase: bool,
+
+    /// Opens with the passphrase in a file; one line ending at its end is left out
+    #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Key options")]
+    pub(crate) passphrase_file: Option<Source>,
+
+    /// Opens with the 32 bytes in a file
+    #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Key options")]
+    pub(crate) keyfile: Option<Source>,
+}
+
+impl KeyOptions {
+    /// Whether any key is given.
+    pub(crate) fn is_given(&self) -> bool {
+        let files = self.passphrase_file.is_some() || self.keyfile.is_some();
+        self.passphrase || files || !self.identities.is_empty()
+    }
+}

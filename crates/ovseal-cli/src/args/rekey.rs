@@ -1,0 +1,54 @@
+//! `ovseal rekey`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::KeyOptions;
+use crate::input::Source;
+
+/// Changes who can open a container, without sealing it anew
+///
+/// It takes as long for a large container as for a small one. Removing a stanza does not revoke: whoever kept an old
+/// copy still opens this payload. To revoke, seal anew with a higher security version.
+#[derive(Debug, Args)]
+pub(crate) struct RekeyArgs {
+    /// The container, changed in place
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) changes: ChangeOptions,
+
+    /// Allows post-quantum beside classical public keys
+    #[arg(long)]
+    pub(crate) allow_mixed: bool,
+}
+
+/// Which stanzas the container gets and which it loses; at least one.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ChangeOptions {
+    /// Adds a public key, age1… or age1pq1…; may be repeated
+    #[arg(long = "add-recipient", value_name = "R", help_heading = "Changes")]
+    pub(crate) recipients: Vec<String>,
+
+    /// Asks for a new passphrase, or makes one, and adds it
+    #[arg(long, conflicts_with = "add_passphrase_file", help_heading = "Changes")]
+    pub(crate) add_passphrase: bool,
+
+    /// Adds the passphrase in a file
+    #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Changes")]
+    pub(crate) add_passphrase_file: Option<Source>,
+
+    /// Adds the 32 bytes in a file; may be repeated
+    #[arg(long = "add-keyfile", value_name = "F", value_parser = Source::parser(), help_heading = "Changes")]
+    pub(crate) keyfiles: Vec<Source>,
+
+    /// Removes the stanza with this number, counted from 1 as inspect shows it; may be repeated
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Changes")]
+    pub(crate) remove: Vec<u16>,
+}

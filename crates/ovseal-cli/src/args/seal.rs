@@ -1,0 +1,82 @@
+//! `ovseal seal`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::input::Source;
+
+/// Seals a model into a container
+///
+/// An IR's .xml brings its .bin, a .pdmodel its .pdiparams, an .onnx its external data. Of a folder every regular file
+/// becomes a part. The container appears whole or not at all.
+#[derive(Debug, Args)]
+pub(crate) struct SealArgs {
+    /// The model: a file or a folder
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+
+    /// The container to write
+    #[arg(short, long, value_name = "OUT.ovseal")]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) recipients: RecipientOptions,
+
+    /// Signs with a publisher's private key, as keygen --publisher writes it
+    #[arg(long, value_name = "F", value_parser = Source::parser())]
+    pub(crate) publisher_key: Option<Source>,
+
+    /// The model's name; without it, that of the file or folder without extension
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+
+    /// The security version: devices that accepted a higher one refuse this container
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) security_version: u64,
+
+    /// Suite 1 digests with BLAKE3, suite 2 with SHA-256
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=2))]
+    pub(crate) suite: u16,
+
+    /// Seals exactly the named file, without its companions
+    #[arg(long)]
+    pub(crate) only: bool,
+
+    /// Allows post-quantum beside classical public keys
+    #[arg(long)]
+    pub(crate) allow_mixed: bool,
+
+    /// Follows symbolic links inside the model instead of refusing them
+    #[arg(long)]
+    pub(crate) follow_symlinks: bool,
+
+    /// Replaces an existing container
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Who can open the container.
+#[derive(Debug, Args)]
+pub(crate) struct RecipientOptions {
+    /// Seals to a public key, age1… or age1pq1…; may be repeated
+    #[arg(short, long = "recipient", value_name = "RECIPIENT", help_heading = "Key options")]
+    pub(crate) recipients: Vec<String>,
+
+    /// Seals to the recipients in a file, one a line; may be repeated
+    #[arg(short = 'R', long = "recipients-file", value_name = "FILE", value_parser = Source::parser())]
+    #[arg(help_heading = "Key options")]
+    pub(crate) recipients_files: Vec<Source>,
+
+    /// Asks for a new passphrase, or makes one
+    #[arg(short, long, conflicts_with = "passphrase_file", help_heading = "Key options")]
+    pub(crate) passphrase: bool,
+
+    /// Seals to the passphrase in a file; one line ending at its end is left out
+    #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Key options")]
+    pub(crate) passphrase_file: Option<Source>,
+
+    /// Seals to the 32 bytes in a file; may be repeated
+    #[arg(long = "keyfile", value_name = "F", value_parser = Source::parser(), help_heading = "Key options")]
+    pub(crate) keyfiles: Vec<Source>,
+}

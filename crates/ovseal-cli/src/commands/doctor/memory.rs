@@ -1,0 +1,78 @@
+//! What keeps keys and weights in memory.
+
+use ovseal_memory::{Protections, Swap, protections};
+use serde_json::Value;
+
+use super::Finding;
+use crate::args::DoctorArgs;
+use crate::text::bytes;
+
+pub(super) fn findings(_: &DoctorArgs) -> Vec<Finding> {
+    let found = protections();
+    let mut findings = vec![secret_memory(&found), locked_memory(&found), locked_memory_limit(&found)];
+    findings.extend([dumps(&found), core_files(&found), swap(&found), userfaultfd(&found), missing(&found)]);
+    findings
+}
+
+fn secret_memory(found: &Protections) -> Finding {
+    let text = if found.secret_memory {
+        "secret memory: yes, keys stand where the kernel itself does not look"
+    } else {
+        "secret memory: no, keys stand in locked memory if there is any"
+    };
+    Finding::new("secret_memory", found.secret_memory, text)
+}
+
+fn locked_memory(found: &Protections) -> Finding {
+    let answer = if found.locked_memory { "yes, it cannot be swapped" } else { "no" };
+    Finding::new("locked_memory", found.locked_memory, format!("locked memory: {answer}"))
+}
+
+fn locked_memory_limit(found: &Protections) -> Finding {
+    let limit = found.locked_memory_limit;
+    let text = limit.map_or_else(|| "no limit".into(), |limit| format!("up to {}", bytes(limit)));
+    Finding::new("locked_memory_limit", limit, format!("locked memory: {text} (ulimit -l)"))
+}
+
+fn dumps(found: &Protections) -> Finding {
+    let text = if found.dumpable {
+        "dumps: on, the same user can read keys and weights from this process"
+    } else {
+        "dumps: off, no core dump and no debugger of the same user"
+    };
+    Finding::new("dumpable", found.dumpable, text)
+}
+
+fn core_files(found: &Protections) -> Finding {
+    let text = match found.core_limit {
+        Some(0) => "core files: off".to_owned(),
+        Some(limit) => format!("core files: up to {}", bytes(limit)),
+        None => "core files: no limit".to_owned(),
+    };
+    Finding::new("core_limit", found.core_limit, text)
+}
+
+fn swap(found: &Protections) -> Finding {
+    let (value, text) = match found.swap {
+        Swap::Absent => (Value::Bool(false), "swap: none"),
+        Swap::Present => (Value::Bool(true), "swap: yes, weights that are not locked may reach a disk"),
+        Swap::Unknown => (Value::Null, "swap: not known, /proc/swaps cannot be read"),
+    };
+    Finding::new("swap", value, text)
+}
+
+fn userfaultfd(found: &Protections) -> Finding {
+    let available = found.userfaultfd.user_mode;
+    let text = if available {
+        "userfaultfd: yes (this version decrypts models before they are compiled all the same)"
+    } else {
+        "userfaultfd: no (this version does not use it)"
+    };
+    Finding::new("userfaultfd", available, text)
+}
+
+fn missing(found: &Protections) -> Finding {
+    let missing: Vec<String> = found.missing().iter().map(ToString::to_string).collect();
+    let text = if missing.is_empty() { "nothing".to_owned() } else { missing.join("; ") };
+    Finding::new("missing", missing, format!("missing: {text}"))
+}

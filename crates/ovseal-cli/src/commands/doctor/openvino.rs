@@ -1,0 +1,32 @@
+//! The OpenVINO runtime.
+
+use ovseal_openvino::{Core, Environment, Runtime};
+use serde_json::Value;
+
+use super::Finding;
+use crate::args::DoctorArgs;
+use crate::error::CommandError;
+
+pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
+    match Runtime::locate(args.openvino.as_deref(), &Environment::from_process()) {
+        Ok(runtime) => found(&runtime),
+        Err(error) => missing(error.into()),
+    }
+}
+
+fn found(runtime: &Runtime) -> Vec<Finding> {
+    let devices = Core::new(runtime).and_then(|core| core.available_devices()).unwrap_or_default();
+    let path = runtime.path().display().to_string();
+    vec![
+        Finding::new("version", runtime.version(), format!("version: {}", runtime.version())),
+        Finding::new("path", path.clone(), format!("library: {path}")),
+        Finding::new("devices", devices.clone(), format!("devices: {}", devices.join(", "))),
+    ]
+}
+
+fn missing(error: CommandError) -> Vec<Finding> {
+    let lines: Vec<String> = error.lines().collect();
+    let mut findings = vec![Finding::new("version", Value::Null, "version: none, no model can be run")];
+    findings.push(Finding::new("error", lines.join("\n"), lines.join("\n  ")));
+    findings
+}

@@ -1,0 +1,117 @@
+//! `ovseal extract`: a container's parts as plaintext files.
+//!
+//! All parts are decrypted into a folder of their own inside the destination and renamed when the last one was found
+//! authentic: memory stays bounded, and nothing appears under a part's name that could not be trusted.
+
+mod destination;
+
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use destination::Destination;
+use ovseal::{OpenError, Opened, Part};
+use ovseal_memory::ModelMemory;
+use tempfile::TempDir;
+
+use crate::args::ExtractArgs;
+use crate::conversions::cannot_write;
+use crate::error::CommandError;
+use crate::input::Inputs;
+use crate::keys::{Keys, open_failure};
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::{text, trust};
+
+pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), CommandError> {
+    let options = trust::open_options(&args.trust)?;
+    let keys = Keys::obtain(&args.keys, &args.container, &mut Inputs::default())?;
+    let opened = options.open(&args.container, &keys.identities());
+    let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
+    trust::warn_of_any_sender(&args.trust, &args.container, output)?;
+    let length = extract(args, &opened)?;
+    let parts = text::plural(opened.parts().len() as u64, "part");
+    output.warning(&format!(
+        "wrote {parts} ({}) to {} in plaintext: they are no longer protected",
+        text::bytes(length),
+        args.danger_write_plaintext.display()
+    ));
+    Ok(())
+}
+
+/// Gives the number of bytes that were written.
+fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
+    let folder = &args.danger_write_plaintext;
+    let destination = Destination::open(folder)?;
+    let paths: Vec<_> = opened.parts().map(|part| part.entry().path.clone()).collect();
+    destination.check(&paths, args.force)?;
+    let staging = staging(folder)?;
+    let length = opened.parts().map(|part| part.length()).sum();
+    let progress = Progress::new(length);
+    for (number, part) in opened.parts().enumerate() {
+        let path = staging.path().join(number.to_string());
+        write_part(&args.container, &part, &path, opened.chunk_size().bytes(), &progress)?;
+    }
+    destination.place(staging.path(), &paths, args.force)?;
+    Ok(length)
+}
+
+/// A folder inside the destination that disappears with everything in it, unless the process is killed.
+fn staging(folder: &Path) -> Result<TempDir, CommandError> {
+    let mut builder = tempfile::Builder::new();
+    let private = Permissions::from_mode(0o700);
+    let made = builder.prefix(".ovseal-").suffix(".partial").permissions(private).tempdir_in(folder);
+    made.map_err(|error| cannot_write(&folder.display(), error))
+}
+
+fn write_part(
+    container: &Path,
+    part: &Part,
+    path: &PathBuf,
+    chunk: usize,
+    progress: &Progress,
+) -> Result<(), CommandError> {
+    let failed = |error| cannot_write(&part.entry().path, error);
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    each_chunk(part, chunk, |bytes| {
+        progress.advance(bytes.len() as u64);
+        file.write_all(bytes).map_err(failed)
+    })
+    .map_err(|failure| failure.into_command_error(container))?;
+    file.sync_all().map_err(failed)
+}
+
+/// Why a part was not written: it could not be opened, or its file could not be written.
+enum Failure {
+    Open(OpenError),
+    Write(CommandError),
+}
+
+impl Failure {
+    fn into_command_error(self, container: &Path) -> CommandError {
+        match self {
+            Self::Open(error) => open_failure(container, error),
+            Self::Write(error) => error,
+        }
+    }
+}
+
+/// Decrypts one chunk after the other; a part without bytes has one empty chunk, which is checked too.
+fn each_chunk(
+    part: &Part,
+    chunk: usize,
+    mut write: impl FnMut(&[u8]) -> Result<(), CommandError>,
+) -> Result<(), Failure> {
+    if part.length() == 0 {
+        return part.read_into(&mut []).map_err(Failure::Open);
+    }
+    let size = part.length().min(chunk as u64);
+    let mut buffer = ModelMemory::zeroed(size as usize).map_err(|error| Failure::Write(error.into()))?;
+    for offset in (0..part.length()).step_by(size as usize) {
+        let length = size.min(part.length() - offset) as usize;
+        part.read_range(offset, &mut buffer[..length]).map_err(Failure::Open)?;
+        write(&buffer[..length]).map_err(Failure::Write)?;
+    }
+    Ok(())
+}

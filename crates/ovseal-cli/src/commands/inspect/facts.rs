@@ -1,0 +1,166 @@
+//! What is known of a container, as text and as JSON.
+
+use ovseal::{Inspection, PartEntry, StanzaSummary, hex};
+use serde::Serialize;
+
+use crate::text::{bytes, printable};
+
+/// What is known of a container: without a key nothing of it is authenticated.
+#[derive(Serialize)]
+pub(super) struct Facts {
+    container_id: String,
+    suite: u16,
+    chunk_size: usize,
+    length: u64,
+    generation: u64,
+    stanzas: Vec<StanzaFacts>,
+    side_file_stanzas: Option<Vec<StanzaFacts>>,
+    part_lengths: Vec<u64>,
+    model_id: String,
+    claimed_security_version: u64,
+    claimed_publishers: Vec<String>,
+    opened: Option<Opened>,
+}
+
+/// A stanza, with the number by which rekey removes it.
+#[derive(Serialize)]
+struct StanzaFacts {
+    number: usize,
+    kind: String,
+    length: usize,
+    post_quantum: Option<bool>,
+}
+
+/// What a key shows, all of it authentic as far as the key goes.
+#[derive(Serialize)]
+struct Opened {
+    name: String,
+    security_version: u64,
+    publisher: Option<String>,
+    parts: Vec<PartFacts>,
+}
+
+#[derive(Serialize)]
+struct PartFacts {
+    path: String,
+    kind: &'static str,
+    length: u64,
+}
+
+impl Facts {
+    /// What anyone can see.
+    pub(super) fn public(inspection: &Inspection) -> Self {
+        Self {
+            container_id: hex::encode(inspection.container_id.as_bytes()),
+            suite: inspection.suite.number(),
+            chunk_size: inspection.chunk_size.bytes(),
+            length: inspection.length,
+            generation: inspection.generation,
+            stanzas: stanzas(&inspection.stanzas),
+            side_file_stanzas: inspection.side_file.as_deref().map(stanzas),
+            part_lengths: inspection.part_lengths.clone(),
+            model_id: inspection.model_id.to_string(),
+            claimed_security_version: inspection.security_version,
+            claimed_publishers: inspection.publishers.iter().map(ToString::to_string).collect(),
+            opened: None,
+        }
+    }
+
+    /// What anyone can see, and what a key shows.
+    pub(super) fn opened(inspection: &Inspection, opened: &ovseal::Opened) -> Self {
+        Self { opened: Some(Opened::of(opened)), ..Self::public(inspection) }
+    }
+
+    /// The facts for people.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!("container id:      {}", self.container_id),
+            format!("length:            {}", bytes(self.length)),
+            format!("suite:             {}", self.suite),
+            format!("chunk size:        {}", bytes(self.chunk_size as u64)),
+            format!("generation:        {}", self.generation),
+            format!("model id:          {}", self.model_id),
+        ];
+        lines.extend(stanza_lines("stanzas", &self.stanzas));
+        let side_file = self.side_file_stanzas.iter();
+        lines.extend(side_file.flat_map(|stanzas| stanza_lines("stanzas in the side file", stanzas)));
+        lines.extend(self.publisher_lines());
+        match &self.opened {
+            Some(opened) => lines.extend(opened.lines()),
+            None => lines.extend(self.public_lines()),
+        }
+        lines
+    }
+
+    fn publisher_lines(&self) -> Vec<String> {
+        if self.claimed_publishers.is_empty() {
+            return vec!["publishers:        none, the container is not signed".into()];
+        }
+        let claim = |id: &String| format!("  {id} (claimed, not verified)");
+        std::iter::once("publishers:".into()).chain(self.claimed_publishers.iter().map(claim)).collect()
+    }
+
+    fn public_lines(&self) -> Vec<String> {
+        let mut lines =
+            vec![format!("security version:  {} (claimed, not verified)", self.claimed_security_version)];
+        lines.push("parts:             (a key shows their paths)".into());
+        let part = |(number, length): (usize, &u64)| format!("  {:<3} {}", number + 1, bytes(*length));
+        lines.extend(self.part_lengths.iter().enumerate().map(part));
+        lines
+    }
+}
+
+impl Opened {
+    /// What the manifest says.
+    fn of(opened: &ovseal::Opened) -> Self {
+        let manifest = opened.manifest();
+        Self {
+            name: manifest.name.as_str().to_owned(),
+            security_version: manifest.security_version,
+            publisher: opened.publisher().map(|id| id.to_string()),
+            parts: manifest.parts.iter().map(PartFacts::of).collect(),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let publisher = self.publisher.as_ref().map(|id| format!("verified publisher: {id}"));
+        let mut lines: Vec<String> = publisher.into_iter().collect();
+        lines.push(format!("name:              {}", printable(&self.name)));
+        lines.push(format!("security version:  {}", self.security_version));
+        lines.push("parts:".into());
+        lines.extend(self.parts.iter().map(PartFacts::line));
+        lines
+    }
+}
+
+impl PartFacts {
+    fn of(entry: &PartEntry) -> Self {
+        Self { path: entry.path.to_string(), kind: entry.kind.word(), length: entry.length }
+    }
+
+    fn line(&self) -> String {
+        format!("  {:<8} {:>10}  {}", self.kind, bytes(self.length), printable(&self.path))
+    }
+}
+
+fn stanzas(summaries: &[StanzaSummary]) -> Vec<StanzaFacts> {
+    let facts = |(index, stanza): (usize, &StanzaSummary)| StanzaFacts {
+        number: index + 1,
+        kind: stanza.kind.to_string(),
+        length: stanza.length,
+        post_quantum: stanza.post_quantum,
+    };
+    summaries.iter().enumerate().map(facts).collect()
+}
+
+fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
+    let line = |stanza: &StanzaFacts| {
+        let mark = match stanza.post_quantum {
+            Some(true) => "",
+            Some(false) => "not post-quantum",
+            None => "not known whether post-quantum",
+        };
+        format!("  {:<3} {:<11} {mark}", stanza.number, stanza.kind).trim_end().to_owned()
+    };
+    std::iter::once(format!("{heading}:")).chain(stanzas.iter().map(line)).collect()
+}

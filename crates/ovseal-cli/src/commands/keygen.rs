@@ -1,0 +1,64 @@
+//! `ovseal keygen`: identities, publishers' keys and key files.
+
+use std::path::{Path, PathBuf};
+
+use ovseal::{KeyFile, PublicKeyIdentity, PublisherKey};
+
+use crate::args::KeygenArgs;
+use crate::error::CommandError;
+use crate::new_file::{NewFile, PRIVATE, PUBLIC};
+use crate::output::Output;
+use crate::usage::refuse_stdout;
+
+pub(super) fn run(args: &KeygenArgs, output: &mut Output) -> Result<(), CommandError> {
+    refuse_stdout(&args.output)?;
+    if args.publisher {
+        publisher(&args.output, output)
+    } else if args.keyfile {
+        keyfile(&args.output, output)
+    } else {
+        identity(&args.output, output)
+    }
+}
+
+fn identity(path: &Path, output: &mut Output) -> Result<(), CommandError> {
+    let identity = PublicKeyIdentity::generate()?;
+    let recipient = identity.recipient().to_string();
+    let comment = format!("# public key: {recipient}\n");
+    let secret = identity.encode();
+    NewFile::write(path.into(), PRIVATE, &[comment.as_bytes(), secret.expose(), b"\n"])?.commit()?;
+    keep_secret(path, output);
+    output.line(&recipient)
+}
+
+/// The public key first: a private key whose public half was not written would be of no use.
+fn publisher(stem: &Path, output: &mut Output) -> Result<(), CommandError> {
+    let key = PublisherKey::generate()?;
+    let (private_path, public_path) = (with_suffix(stem, ".key"), with_suffix(stem, ".pub"));
+    let private = NewFile::write(private_path.clone(), PRIVATE, &[key.encode().expose()])?;
+    let public = NewFile::write(public_path.clone(), PUBLIC, &[key.publisher().encode().as_bytes()])?;
+    public.commit()?;
+    private.commit().inspect_err(|_| {
+        // Best effort: the error that is reported says why there is no key.
+        let _ = std::fs::remove_file(&public_path);
+    })?;
+    keep_secret(&private_path, output);
+    output.note(&format!("wrote {}: give it to whoever is to trust you", public_path.display()));
+    output.line(&key.publisher().id().to_string())
+}
+
+fn keyfile(path: &Path, output: &mut Output) -> Result<(), CommandError> {
+    NewFile::write(path.into(), PRIVATE, &[KeyFile::generate()?.expose()])?.commit()?;
+    keep_secret(path, output);
+    Ok(())
+}
+
+fn keep_secret(path: &Path, output: &mut Output) {
+    output.note(&format!("wrote {}: keep it secret", path.display()));
+}
+
+fn with_suffix(stem: &Path, suffix: &str) -> PathBuf {
+    let mut name = stem.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,70 @@
+//! `ovseal rekey`: other keys for the same container.
+
+use std::path::Path;
+
+use ovseal::{Inspection, RekeyError, RekeyOptions};
+
+use crate::args::RekeyArgs;
+use crate::conversions::no_such_stanza;
+use crate::error::CommandError;
+use crate::input::Inputs;
+use crate::keys::{Keys, open_failure};
+use crate::output::Output;
+use crate::recipients::Recipients;
+use crate::text;
+
+pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
+    let mut inputs = Inputs::default();
+    let removed = removed(args)?;
+    let keys = Keys::obtain(&args.keys, &args.container, &mut inputs)?;
+    let added = added(args, &mut inputs, output)?;
+    let mut options = RekeyOptions::new().allow_mixed(args.allow_mixed);
+    options = added.iter().fold(options, RekeyOptions::add_recipient);
+    options = removed.iter().fold(options, |options, number| options.remove_stanza(*number));
+    let rekeyed = options.rekey(&args.container, &keys.identities());
+    let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    let stanzas = text::plural(rekeyed.stanzas as u64, "stanza");
+    output.note(&format!("rekeyed: generation {} with {stanzas}", rekeyed.generation));
+    if !removed.is_empty() {
+        output.warning(
+            "removing a stanza does not revoke: whoever kept an old copy still opens this payload; \
+             to revoke, seal anew with a higher --security-version",
+        );
+    }
+    Ok(())
+}
+
+/// The stanzas to remove, counted from 0 as the library does, after a look at whether they are there.
+fn removed(args: &RekeyArgs) -> Result<Vec<usize>, CommandError> {
+    if args.changes.remove.is_empty() {
+        return Ok(Vec::new());
+    }
+    let inspection = Inspection::of(&args.container).map_err(|error| open_failure(&args.container, error))?;
+    let numbers = args.changes.remove.iter().map(|number| usize::from(*number));
+    let known = |number| {
+        let exists = number <= inspection.stanzas.len();
+        exists.then(|| number - 1).ok_or_else(|| no_such_stanza(number))
+    };
+    numbers.map(known).collect()
+}
+
+fn added(args: &RekeyArgs, inputs: &mut Inputs, output: &mut Output) -> Result<Recipients, CommandError> {
+    let changes = &args.changes;
+    let mut recipients = Recipients::default();
+    recipients.add_public_keys(&changes.recipients)?;
+    recipients.add_keyfiles(&changes.keyfiles, inputs)?;
+    if let Some(file) = &changes.add_passphrase_file {
+        recipients.add_passphrase(file, inputs)?;
+    }
+    if changes.add_passphrase {
+        recipients.ask_passphrase(output)?;
+    }
+    Ok(recipients)
+}
+
+fn failure(path: &Path, keys: &Keys, error: RekeyError) -> CommandError {
+    match error {
+        RekeyError::Open(error) => keys.failure(path, error),
+        error => error.into(),
+    }
+}

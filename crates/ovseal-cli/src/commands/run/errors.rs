@@ -1,0 +1,53 @@
+//! The runtime's errors as errors of a command.
+
+use ovseal_openvino::{LocateError, ModelError, OpenVinoError, SealedModelError, TensorError};
+
+use crate::error::{CommandError, Kind};
+
+impl From<LocateError> for CommandError {
+    fn from(error: LocateError) -> Self {
+        if !matches!(error, LocateError::NotFound { .. }) {
+            return Self::new(Kind::Environment, error);
+        }
+        let places: Vec<String> = error.searched().iter().map(|place| format!("searched {place}")).collect();
+        Self::message(Kind::Environment, "OpenVINO was not found")
+            .hint("install it with: pip install openvino, or name its folder with --openvino or OVSEAL_OPENVINO")
+            .hints(places)
+    }
+}
+
+impl From<OpenVinoError> for CommandError {
+    fn from(error: OpenVinoError) -> Self {
+        Self::new(Kind::Environment, error)
+    }
+}
+
+impl From<ModelError> for CommandError {
+    fn from(error: ModelError) -> Self {
+        Self::new(Kind::Environment, error)
+    }
+}
+
+impl From<TensorError> for CommandError {
+    fn from(error: TensorError) -> Self {
+        let kind =
+            if matches!(error, TensorError::UnknownInput { .. }) { Kind::Usage } else { Kind::Environment };
+        Self::new(kind, error)
+    }
+}
+
+impl From<SealedModelError> for CommandError {
+    fn from(error: SealedModelError) -> Self {
+        let kind = error.kind().into();
+        match error {
+            SealedModelError::Open(error) => error.into(),
+            error @ SealedModelError::SeveralModels { .. } => {
+                Self::new(kind, error).hint("choose one with --part PATH")
+            }
+            error @ SealedModelError::NoModel => {
+                Self::new(kind, error).hint("ovseal inspect FILE with a key option shows the parts")
+            }
+            error => Self::new(kind, error),
+        }
+    }
+}

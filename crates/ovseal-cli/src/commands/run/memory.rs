@@ -1,0 +1,38 @@
+//! How much memory the process takes, as the kernel counts it: with the pages of mapped files.
+
+/// The most resident memory so far, in bytes (`VmHWM`).
+pub(super) fn peak() -> Option<u64> {
+    field("VmHWM:")
+}
+
+/// The resident memory now, in bytes (`VmRSS`).
+pub(super) fn resident() -> Option<u64> {
+    field("VmRSS:")
+}
+
+fn field(name: &str) -> Option<u64> {
+    parse(&std::fs::read_to_string("/proc/self/status").ok()?, name)
+}
+
+/// A line such as `VmRSS: 1234 kB`.
+fn parse(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_read_in_bytes() {
+        let status = "Name:\tovseal\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
+        assert_eq!((parse(status, "VmHWM:"), parse(status, "VmSwap:")), (Some(2 << 20), None));
+    }
+
+    #[test]
+    fn the_peak_is_never_below_what_is_resident() {
+        assert!(resident().unwrap() > 0 && peak() >= resident());
+    }
+}

@@ -1,0 +1,141 @@
+//! What a run tells: times, memory, inputs and outputs.
+
+use std::time::Instant;
+
+use ovseal_openvino::Runtime;
+use serde::Serialize;
+
+use super::memory;
+use super::subject::Subject;
+use super::tensors::Fed;
+use crate::args::RunArgs;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::{json, text};
+
+/// Seconds that each step took.
+#[derive(Debug, Default)]
+pub(super) struct Seconds {
+    pub(super) open: f64,
+    pub(super) read_model: f64,
+    pub(super) compile: f64,
+    pub(super) first_inference: f64,
+    pub(super) time_to_first_inference: f64,
+    pub(super) later_inferences: Vec<f64>,
+    pub(super) process: f64,
+}
+
+impl Seconds {
+    /// Does `work` and puts its seconds into `field`.
+    pub(super) fn time<T, E>(
+        &mut self,
+        field: impl FnOnce(&mut Self) -> &mut f64,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let start = Instant::now();
+        let result = work();
+        *field(self) = start.elapsed().as_secs_f64();
+        result
+    }
+}
+
+/// What a run measured and computed.
+pub(super) struct Run {
+    pub(super) seconds: Seconds,
+    /// Resident memory after the first inference.
+    pub(super) settled: Option<u64>,
+    pub(super) inputs: Vec<Fed>,
+    pub(super) outputs: Vec<Fed>,
+}
+
+/// The report; its field names are part of the command's interface.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    sealed: bool,
+    publisher: Option<String>,
+    device: String,
+    openvino: String,
+    open_s: f64,
+    read_model_s: f64,
+    compile_s: f64,
+    first_inference_s: f64,
+    time_to_first_inference_s: f64,
+    /// The median of the inferences after the first.
+    later_inference_s: Option<f64>,
+    process_s: f64,
+    rss_peak_bytes: Option<u64>,
+    rss_settled_bytes: Option<u64>,
+    inputs: Vec<Fed>,
+    outputs: Vec<Fed>,
+}
+
+impl Report {
+    /// What is known when everything has run; memory is looked at now.
+    pub(super) fn new(args: &RunArgs, subject: &Subject<'_>, runtime: &Runtime, run: Run) -> Self {
+        let seconds = run.seconds;
+        Self {
+            sealed: subject.is_sealed(),
+            publisher: subject.publisher().map(|id| id.to_string()),
+            device: args.device.clone(),
+            openvino: runtime.version().to_owned(),
+            open_s: seconds.open,
+            read_model_s: seconds.read_model,
+            compile_s: seconds.compile,
+            first_inference_s: seconds.first_inference,
+            time_to_first_inference_s: seconds.time_to_first_inference,
+            later_inference_s: median(seconds.later_inferences),
+            process_s: seconds.process,
+            rss_peak_bytes: memory::peak(),
+            rss_settled_bytes: run.settled,
+            inputs: run.inputs,
+            outputs: run.outputs,
+        }
+    }
+
+    /// Writes it for people or as JSON.
+    pub(super) fn write(&self, as_json: bool, output: &mut Output) -> Result<(), CommandError> {
+        if as_json {
+            return json::write(self, output);
+        }
+        self.lines().iter().try_for_each(|line| output.line(line))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let kind = match (&self.publisher, self.sealed) {
+            (Some(id), _) => format!("sealed, signed by {id}"),
+            (None, true) => "sealed, publisher not checked".to_owned(),
+            (None, false) => "plaintext".to_owned(),
+        };
+        let mut lines = vec![
+            format!("model:   {kind}"),
+            format!("device:  {}, OpenVINO {}", self.device, self.openvino),
+            format!(
+                "seconds: open {:.3}, read {:.3}, compile {:.3}, first inference {:.3}, together {:.3}",
+                self.open_s,
+                self.read_model_s,
+                self.compile_s,
+                self.first_inference_s,
+                self.time_to_first_inference_s
+            ),
+        ];
+        lines.extend(
+            self.later_inference_s.map(|median| format!("         later inferences {median:.4} (median)")),
+        );
+        if let (Some(peak), Some(settled)) = (self.rss_peak_bytes, self.rss_settled_bytes) {
+            lines.push(format!("memory:  peak {}, settled {}", text::bytes(peak), text::bytes(settled)));
+        }
+        lines.extend(self.inputs.iter().map(|fed| line("input:  ", fed)));
+        lines.extend(self.outputs.iter().map(|fed| line("output: ", fed)));
+        lines
+    }
+}
+
+fn line(label: &str, fed: &Fed) -> String {
+    let name = text::printable(&fed.name);
+    format!("{label} {name} {}{:?} sha256 {}", fed.element_type, fed.shape, fed.sha256)
+}
+
+fn median(mut seconds: Vec<f64>) -> Option<f64> {
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied()
+}

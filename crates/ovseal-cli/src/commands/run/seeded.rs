@@ -1,0 +1,107 @@
+//! Numbers that are the same at every run, for models that nobody feeds.
+
+use ovseal_openvino::ElementType;
+
+/// Fills `data` for the input with this number; nothing is said of types that have no whole bytes.
+///
+/// Floats are in [0,1), integers from 0 to 99, booleans alternate beginning with false.
+pub(super) fn fill(element_type: ElementType, input: u64, data: &mut [u8]) -> bool {
+    let size = element_type.bits() / 8;
+    let Some(encode) = encoder(element_type) else { return false };
+    let mut random = SplitMix64(input);
+    for (index, element) in data.chunks_exact_mut(size).enumerate() {
+        let bits = if element_type == ElementType::Boolean { index as u64 % 2 } else { random.next() };
+        element.copy_from_slice(&encode(bits)[..size]);
+    }
+    true
+}
+
+/// How 64 random bits become an element, little-endian.
+fn encoder(element_type: ElementType) -> Option<fn(u64) -> [u8; 8]> {
+    Some(match element_type {
+        ElementType::Boolean => u64::to_le_bytes,
+        ElementType::F64 => |bits| ((bits >> 11) as f64 / (1u64 << 53) as f64).to_le_bytes(),
+        ElementType::F32 => |bits| widened((((bits >> 40) as f32) / (1u32 << 24) as f32).to_le_bytes()),
+        ElementType::Bf16 => |bits| widened(((eight_bits(bits).to_bits() >> 16) as u16).to_le_bytes()),
+        ElementType::F16 => |bits| widened(half(eight_bits(bits)).to_le_bytes()),
+        ElementType::I8 | ElementType::I16 | ElementType::I32 | ElementType::I64 => {
+            |bits| (bits % 100).to_le_bytes()
+        }
+        ElementType::U8 | ElementType::U16 | ElementType::U32 | ElementType::U64 => {
+            |bits| (bits % 100).to_le_bytes()
+        }
+        _ => return None,
+    })
+}
+
+fn widened<const N: usize>(bytes: [u8; N]) -> [u8; 8] {
+    let mut wide = [0; 8];
+    wide[..N].copy_from_slice(&bytes);
+    wide
+}
+
+/// A multiple of 1/256 in [0,1), which every float type represents exactly.
+fn eight_bits(bits: u64) -> f32 {
+    (bits >> 56) as f32 / 256.0
+}
+
+/// Binary16 of a multiple of 1/256 in [0,1): such numbers are zero or normal, and lose no bit.
+fn half(value: f32) -> u16 {
+    let bits = value.to_bits();
+    if bits == 0 { 0 } else { (((bits >> 23) - 112) << 10 | (bits >> 13) & 0x3ff) as u16 }
+}
+
+/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_gives_the_published_first_numbers() {
+        let mut random = SplitMix64(1_234_567);
+        assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+    }
+
+    #[test]
+    fn floats_are_in_the_unit_interval_and_differ() {
+        let mut data = [0; 4000];
+        assert!(fill(ElementType::F32, 0, &mut data));
+        let floats: Vec<f32> = data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        assert!(floats.iter().all(|float| (0.0..1.0).contains(float)));
+        assert!(floats.iter().any(|&float| float > 0.9) && floats.iter().any(|&float| float < 0.1));
+    }
+
+    #[test]
+    fn halves_are_exact() {
+        assert_eq!(
+            [half(0.0), half(1.0 / 256.0), half(0.5), half(255.0 / 256.0)],
+            [0, 0x1c00, 0x3800, 0x3bf8]
+        );
+    }
+
+    #[test]
+    fn integers_are_below_a_hundred_and_booleans_alternate() {
+        let mut data = [0; 800];
+        assert!(fill(ElementType::I64, 3, &mut data));
+        assert!(data.as_chunks().0.iter().all(|bytes| (0..100).contains(&i64::from_le_bytes(*bytes))));
+        let mut data = [9; 4];
+        assert!(fill(ElementType::Boolean, 0, &mut data));
+        assert_eq!(data, [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn types_without_whole_bytes_are_left_to_the_caller() {
+        assert!(!fill(ElementType::U4, 0, &mut [0; 4]));
+    }
+}

@@ -1,0 +1,157 @@
+//! What is run: a container, or a plaintext model to compare it with.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use ovseal::{KeyId, OpenOptions, RollbackState};
+use ovseal_memory::{Swap, protections};
+use ovseal_openvino::{Core, Decrypted, Model};
+
+use super::report::Seconds;
+use crate::args::RunArgs;
+use crate::error::{CommandError, Kind};
+use crate::input::Inputs;
+use crate::keys::Keys;
+use crate::output::Output;
+use crate::trust;
+
+/// A model before it is opened.
+pub(super) enum Subject<'a> {
+    /// A container, with everything that opening it needs.
+    Sealed(Box<Sealed<'a>>),
+    /// A plaintext model.
+    Plaintext(&'a Path),
+}
+
+/// A container, with the caller's keys and demands.
+pub(super) struct Sealed<'a> {
+    args: &'a RunArgs,
+    options: OpenOptions,
+    keys: Keys,
+    publisher: Cell<Option<KeyId>>,
+}
+
+impl<'a> Subject<'a> {
+    /// Looks at the file's first bytes, and obtains the keys if it is a container.
+    pub(super) fn find(args: &'a RunArgs, output: &mut Output) -> Result<Self, CommandError> {
+        if !is_container(&args.model)? {
+            return plaintext(args);
+        }
+        check_sender(args, output)?;
+        let mut options = trust::open_options(&args.trust)?;
+        if let Some(state) = &args.rollback_state {
+            options = options.rollback_state(RollbackState::new(state));
+        }
+        if args.strict {
+            check_host()?;
+        }
+        let keys = Keys::obtain(&args.keys, &args.model, &mut Inputs::default())?;
+        Ok(Self::Sealed(Box::new(Sealed { args, options, keys, publisher: Cell::new(None) })))
+    }
+
+    /// Reads the model into the runtime.
+    pub(super) fn read(&self, core: &Core, seconds: &mut Seconds) -> Result<Model, CommandError> {
+        match self {
+            Self::Plaintext(path) => {
+                Ok(seconds.time(|seconds| &mut seconds.read_model, || core.read_model_from_path(path))?)
+            }
+            Self::Sealed(sealed) => sealed.read(core, seconds),
+        }
+    }
+
+    /// Whether it is a container.
+    pub(super) fn is_sealed(&self) -> bool {
+        matches!(self, Self::Sealed(_))
+    }
+
+    /// The publisher whose signature was checked.
+    pub(super) fn publisher(&self) -> Option<KeyId> {
+        match self {
+            Self::Sealed(sealed) => sealed.publisher.get(),
+            Self::Plaintext(_) => None,
+        }
+    }
+}
+
+impl Sealed<'_> {
+    fn read(&self, core: &Core, seconds: &mut Seconds) -> Result<Model, CommandError> {
+        let path = &self.args.model;
+        let failure = |error| self.keys.failure(path, error);
+        let (opened, decrypted) = seconds.time(
+            |seconds| &mut seconds.open,
+            || {
+                let opened = self.options.open(path, &self.keys.identities()).map_err(failure)?;
+                let decrypted = Decrypted::read(&opened, self.args.part.as_deref());
+                Ok::<_, CommandError>((opened, decrypted.map_err(|error| sealed_failure(path, error))?))
+            },
+        )?;
+        if self.args.strict && protections().swap == Swap::Present && !decrypted.is_locked() {
+            return Err(refused(
+                "the weights could be swapped to disk: they exceed the limit of locked memory",
+            ));
+        }
+        self.publisher.set(opened.publisher());
+        let model = seconds.time(|seconds| &mut seconds.read_model, || core.read_decrypted(decrypted))?;
+        opened.accept().map_err(failure)?;
+        Ok(model)
+    }
+}
+
+fn sealed_failure(path: &Path, error: ovseal_openvino::SealedModelError) -> CommandError {
+    CommandError::from(error).context(path.display().to_string())
+}
+
+fn is_container(path: &Path) -> Result<bool, CommandError> {
+    let read = || -> std::io::Result<bool> {
+        let mut start = Vec::new();
+        File::open(path)?.take(16).read_to_end(&mut start)?;
+        Ok(ovseal::is_container(&start))
+    };
+    read().map_err(|error| {
+        CommandError::new(Kind::Environment, error).context(format!("cannot read {}", path.display()))
+    })
+}
+
+/// A plaintext model has no keys, no publisher and no parts.
+fn plaintext<'a>(args: &'a RunArgs) -> Result<Subject<'a>, CommandError> {
+    let extension = args.model.extension().and_then(|extension| extension.to_str());
+    if !extension.is_some_and(|extension| ["xml", "onnx", "pdmodel"].contains(&extension)) {
+        let error = ovseal::OpenError::NotAContainer;
+        return Err(CommandError::from(error).context(args.model.display().to_string()));
+    }
+    let demands = args.keys.is_given()
+        || !args.trust.publishers.is_empty()
+        || args.trust.name.is_some()
+        || args.trust.min_security_version.is_some()
+        || args.rollback_state.is_some()
+        || args.strict
+        || args.part.is_some();
+    if demands {
+        let message =
+            format!("{} is a plaintext model: it has no key, publisher or parts", args.model.display());
+        return Err(CommandError::usage(message));
+    }
+    Ok(Subject::Plaintext(&args.model))
+}
+
+/// Sealing to a public key authenticates nobody: warns, and refuses where the caller is strict.
+fn check_sender(args: &RunArgs, output: &mut Output) -> Result<(), CommandError> {
+    if args.strict && args.trust.publishers.is_empty() {
+        return Err(refused("the sender is not known").hint("name the publisher with --publisher"));
+    }
+    trust::warn_of_any_sender(&args.trust, &args.model, output)
+}
+
+/// Refuses a host that does not give every protection of keys and plaintext.
+fn check_host() -> Result<(), CommandError> {
+    match protections().missing().first() {
+        None => Ok(()),
+        Some(missing) => Err(refused(&missing.to_string()).hint("ovseal doctor shows what this host gives")),
+    }
+}
+
+fn refused(why: &str) -> CommandError {
+    CommandError::message(Kind::Denied, format!("refused by --strict: {why}"))
+}

@@ -1,0 +1,121 @@
+//! `ovseal seal`: a model becomes a container.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use ovseal::{Model, ModelName, ModelOptions, PublisherKey, SealError, SealOptions, Sealed, Suite};
+
+use crate::args::SealArgs;
+use crate::conversions::exists;
+use crate::error::CommandError;
+use crate::input::{Inputs, Source};
+use crate::keys::unusable;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::recipients::Recipients;
+use crate::text;
+use crate::usage::refuse_stdout;
+
+const PUBLISHER_KEY_LIMIT: usize = 4096;
+
+pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandError> {
+    refuse_stdout(&args.output)?;
+    let model = Model::find(&args.model, model_options(args))?;
+    check_output(args, &model)?;
+    let name = model_name(args, &model)?;
+    let mut inputs = Inputs::default();
+    let publisher = args.publisher_key.as_ref().map(|file| publisher_key(file, &mut inputs)).transpose()?;
+    let recipients = recipients(args, &mut inputs, output)?;
+    let options = SealOptions::new(name)
+        .security_version(args.security_version)
+        .suite(Suite::from_number(args.suite).unwrap_or_default())
+        .allow_mixed(args.allow_mixed)
+        .replace(args.force);
+    let options = recipients.iter().fold(options, SealOptions::recipient);
+    let options = publisher.iter().fold(options, SealOptions::publisher);
+    let sealed = with_progress(options, &model, &args.output)?;
+    report(args, &sealed, &model, recipients.count(), output);
+    Ok(())
+}
+
+fn with_progress(options: SealOptions<'_>, model: &Model, path: &Path) -> Result<Sealed, CommandError> {
+    let progress = Progress::new(model.total_length());
+    let advance = |bytes| {
+        progress.advance(bytes);
+        ControlFlow::Continue(())
+    };
+    options.progress(&advance).seal(model, path).map_err(|error| failure(path, error))
+}
+
+fn model_options(args: &SealArgs) -> ModelOptions {
+    ModelOptions { only: args.only, follow_symlinks: args.follow_symlinks }
+}
+
+/// Refuses before anybody is asked for a passphrase what would be refused after it.
+fn check_output(args: &SealArgs, model: &Model) -> Result<(), CommandError> {
+    if model.contains_file(&args.output) {
+        return Err(failure(&args.output, SealError::OutputIsInput));
+    }
+    if !args.force && args.output.symlink_metadata().is_ok() {
+        return Err(failure(&args.output, SealError::Write(io::ErrorKind::AlreadyExists.into())));
+    }
+    Ok(())
+}
+
+fn model_name(args: &SealArgs, model: &Model) -> Result<ModelName, CommandError> {
+    match &args.name {
+        Some(name) => Ok(ModelName::parse(name)?),
+        None => model.default_name().ok_or_else(|| {
+            CommandError::usage("the model's file name cannot be its name").hint("give a name with --name N")
+        }),
+    }
+}
+
+fn publisher_key(file: &Source, inputs: &mut Inputs) -> Result<PublisherKey, CommandError> {
+    let pem = inputs.secret(file, PUBLISHER_KEY_LIMIT)?;
+    let parsed = std::str::from_utf8(pem.expose()).map_err(|_| ovseal::KeyError::PublisherPrivate);
+    parsed.and_then(PublisherKey::parse).map_err(|error| unusable(file, error))
+}
+
+fn recipients(args: &SealArgs, inputs: &mut Inputs, output: &mut Output) -> Result<Recipients, CommandError> {
+    let options = &args.recipients;
+    let mut recipients = Recipients::default();
+    recipients.add_public_keys(&options.recipients)?;
+    recipients.add_files(&options.recipients_files, inputs)?;
+    recipients.add_keyfiles(&options.keyfiles, inputs)?;
+    if let Some(file) = &options.passphrase_file {
+        recipients.add_passphrase(file, inputs)?;
+    }
+    if options.passphrase {
+        recipients.ask_passphrase(output)?;
+    }
+    Ok(recipients)
+}
+
+fn failure(path: &Path, error: SealError) -> CommandError {
+    match error {
+        SealError::Write(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+            exists(&path.display()).hint("replace it with --force")
+        }
+        SealError::Write(_) => CommandError::from(error).context(path.display().to_string()),
+        error => error.into(),
+    }
+}
+
+fn report(args: &SealArgs, sealed: &Sealed, model: &Model, stanzas: usize, output: &mut Output) {
+    output.note(&format!(
+        "sealed {} in {} and {} into {} ({})",
+        text::bytes(model.total_length()),
+        text::plural(model.parts().count() as u64, "part"),
+        text::plural(stanzas as u64, "stanza"),
+        args.output.display(),
+        text::bytes(sealed.length),
+    ));
+    if args.publisher_key.is_some() {
+        output.note("signed by its publisher");
+    } else {
+        output
+            .warning("the container is not signed: nobody can tell who made it; sign with --publisher-key F");
+    }
+}

@@ -1,0 +1,138 @@
+//! The libraries' errors as errors of a command: whose fault, and what helps.
+
+use std::io;
+
+use ovseal::onnx::OnnxError;
+use ovseal::{
+    ErrorKind, KeyError, ModelError, ModelNameError, OpenError, RandomnessError, RekeyError, RollbackError,
+    SealError, WrapError,
+};
+use ovseal_memory::MemoryError;
+
+use crate::error::{CommandError, Kind};
+use crate::hints;
+
+impl From<ErrorKind> for Kind {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Environment => Self::Environment,
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::NotAuthentic => Self::NotAuthentic,
+            ErrorKind::NoKeyFits => Self::NoKeyFits,
+            ErrorKind::Denied => Self::Denied,
+            ErrorKind::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+impl From<OpenError> for CommandError {
+    fn from(error: OpenError) -> Self {
+        let (kind, hints) = (error.kind().into(), hints::open(&error));
+        Self::new(kind, error).hints(hints)
+    }
+}
+
+impl From<SealError> for CommandError {
+    fn from(error: SealError) -> Self {
+        let kind = match &error {
+            SealError::NoRecipient | SealError::TooManyRecipients | SealError::MixedRecipients => Kind::Usage,
+            SealError::TooLarge | SealError::OutputIsInput => Kind::Usage,
+            SealError::Write(source) => write_kind(source),
+            SealError::Wrap(error) => wrap_kind(error),
+            _ => Kind::Environment,
+        };
+        let hints = hints::seal(&error);
+        Self::new(kind, error).hints(hints)
+    }
+}
+
+impl From<ModelError> for CommandError {
+    fn from(error: ModelError) -> Self {
+        let kind = match &error {
+            ModelError::Read { .. } | ModelError::MissingWeights { .. } => Kind::Environment,
+            ModelError::Onnx { source: OnnxError::MissingFile { .. } | OnnxError::Read(_), .. } => {
+                Kind::Environment
+            }
+            _ => Kind::Usage,
+        };
+        let hints = hints::model(&error);
+        Self::new(kind, error).hints(hints)
+    }
+}
+
+impl From<RekeyError> for CommandError {
+    fn from(error: RekeyError) -> Self {
+        match error {
+            RekeyError::Open(error) => error.into(),
+            // The library counts from 0, people from 1.
+            RekeyError::NoSuchStanza(number) => no_such_stanza(number + 1),
+            error => {
+                let (kind, hints) = (error.kind().into(), hints::rekey(&error));
+                Self::new(kind, error).hints(hints)
+            }
+        }
+    }
+}
+
+impl From<RollbackError> for CommandError {
+    fn from(error: RollbackError) -> Self {
+        match error {
+            RollbackError::Write { source, path } if source.kind() == io::ErrorKind::AlreadyExists => {
+                exists(&path.display())
+            }
+            error => OpenError::from(error).into(),
+        }
+    }
+}
+
+impl From<KeyError> for CommandError {
+    fn from(error: KeyError) -> Self {
+        Self::new(Kind::Usage, error)
+    }
+}
+
+impl From<ModelNameError> for CommandError {
+    fn from(error: ModelNameError) -> Self {
+        Self::new(Kind::Usage, error)
+    }
+}
+
+impl From<RandomnessError> for CommandError {
+    fn from(error: RandomnessError) -> Self {
+        Self::new(Kind::Environment, error)
+    }
+}
+
+impl From<MemoryError> for CommandError {
+    fn from(error: MemoryError) -> Self {
+        Self::new(Kind::Environment, error)
+    }
+}
+
+/// A stanza's number, counted from 1, that no stanza has.
+pub(crate) fn no_such_stanza(number: usize) -> CommandError {
+    CommandError::usage(format!("the container has no stanza {number}")).hint(hints::INSPECT_STANZAS)
+}
+
+/// An output that is there already and that the command never replaces.
+pub(crate) fn exists(path: &dyn std::fmt::Display) -> CommandError {
+    CommandError::usage(format!("{path} exists already"))
+}
+
+/// A file that cannot be written.
+pub(crate) fn cannot_write(path: &dyn std::fmt::Display, error: io::Error) -> CommandError {
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        return exists(path);
+    }
+    let hint = hints::write(&error);
+    CommandError::new(Kind::Environment, error).context(format!("cannot write {path}")).hints(hint)
+}
+
+/// An output that is in the way is the caller's matter, every other failure to write the environment's.
+fn write_kind(error: &io::Error) -> Kind {
+    if error.kind() == io::ErrorKind::AlreadyExists { Kind::Usage } else { Kind::Environment }
+}
+
+fn wrap_kind(error: &WrapError) -> Kind {
+    if matches!(error, WrapError::WeakPublicKey) { Kind::Usage } else { Kind::Environment }
+}

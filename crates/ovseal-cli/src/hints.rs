@@ -1,0 +1,137 @@
+//! Advice: what helps against a failure, where something does.
+
+use std::io;
+
+use ovseal::onnx::OnnxError;
+use ovseal::{ModelError, OpenError, RekeyError, RollbackError, SealError, UnwrapError, WrapError};
+
+/// Where the numbers of stanzas are to be seen.
+pub(crate) const INSPECT_STANZAS: &str = "ovseal inspect FILE shows the stanzas, counted from 1";
+
+const MIXED: &str = "leave out the classical recipients (age1…), or allow them with --allow-mixed: then a quantum \
+                     computer opens the container";
+const MEMORY: &str = "end other programs, or give this one more memory";
+
+/// What helps when a container cannot be opened.
+pub(crate) fn open(error: &OpenError) -> Option<String> {
+    let hint = match error {
+        OpenError::NotAContainer => "make a container of a model with: ovseal seal MODEL -o OUT.ovseal",
+        OpenError::Version(_) | OpenError::Suite(_) | OpenError::Flags(_) => "a newer ovseal may read it",
+        OpenError::Truncated => "the download may be incomplete: copy the file again",
+        OpenError::Damaged(_) | OpenError::NotAuthentic(_) | OpenError::Chunk { .. } => {
+            "get the container again from its publisher"
+        }
+        OpenError::Unsigned | OpenError::Untrusted | OpenError::SignatureMissing(_) => {
+            "ovseal inspect FILE shows who claims to have signed; trust a key only if it comes from the publisher"
+        }
+        OpenError::SecurityVersion { .. } => "get the current version of the model from its publisher",
+        OpenError::WrongName { .. } => "ovseal inspect FILE with a key option shows the name",
+        OpenError::DemandWithoutPublisher => "name the publisher's public key with --publisher PUB",
+        OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
+        OpenError::Rollback(RollbackError::Missing { .. }) => {
+            "if this device is new, make the state once with: ovseal rollback-state -o F"
+        }
+        OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a model cannot be sealed.
+pub(crate) fn seal(error: &SealError) -> Option<String> {
+    let hint = match error {
+        SealError::NoRecipient => {
+            "give at least one of -r RECIPIENT, -R FILE, -p, --passphrase-file F, --keyfile F"
+        }
+        SealError::MixedRecipients => MIXED,
+        SealError::OutputIsInput => "give the container another name with -o",
+        SealError::Write(source) => return write(source),
+        SealError::Wrap(WrapError::Memory { .. }) | SealError::Memory(_) => MEMORY,
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when the files of a model are not as they should be.
+pub(crate) fn model(error: &ModelError) -> Option<String> {
+    let hint = match error {
+        ModelError::MissingWeights { .. } => {
+            "put the file beside its topology, or seal the topology alone with --only"
+        }
+        ModelError::Symlink { .. } => "seal what it points to with --follow-symlinks",
+        ModelError::FolderNotFile { .. } => "leave out --only to seal the whole folder",
+        ModelError::Name { .. } | ModelError::Path(_) => "rename the file",
+        ModelError::Onnx { source: OnnxError::MissingFile { .. }, .. } => {
+            "put the file beside the model, and leave out --only"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a container cannot be rekeyed.
+pub(crate) fn rekey(error: &RekeyError) -> Option<String> {
+    let hint = match error {
+        RekeyError::LastStanza => {
+            "add another key with --add-recipient, --add-passphrase-file or --add-keyfile"
+        }
+        RekeyError::TooManyStanzas => "remove stanzas with --remove N",
+        RekeyError::NoRoom { .. } => "remove stanzas with --remove N, or seal the model anew",
+        RekeyError::MixedRecipients => MIXED,
+        RekeyError::Locked { .. } => "wait until the other process is done",
+        RekeyError::HardLinks { .. } => "rekey a copy of the file",
+        RekeyError::ForeignRekeyFile { .. } => "move that file away if you know where it comes from",
+        RekeyError::Write { source, .. } => return write(source),
+        RekeyError::Wrap(WrapError::Memory { .. }) => MEMORY,
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a file cannot be written.
+pub(crate) fn write(error: &io::Error) -> Option<String> {
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full: free some space, or write to another disk"
+        }
+        io::ErrorKind::FileTooLarge => "neither the file system nor ulimit -f may limit the size of the file",
+        io::ErrorKind::PermissionDenied => "the folder must be writable for you",
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "the folder must exist",
+        io::ErrorKind::ReadOnlyFilesystem => "write to another disk",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// Which kinds of key a container with stanzas of `types` takes, and how each is given.
+pub(crate) fn keys<'t>(types: impl Iterator<Item = &'t str>) -> String {
+    let kinds: Vec<String> = types.map(|kind| format!("{kind} ({})", option_for(kind))).collect();
+    format!("the container holds these kinds of key: {}", kinds.join(", "))
+}
+
+fn option_for(kind: &str) -> &'static str {
+    match kind {
+        "passphrase" => "-p or --passphrase-file F",
+        "keyfile" => "--keyfile F",
+        "x-wing" | "x25519" => "-i IDENTITY_FILE",
+        _ => "unknown to this version",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_key_is_listed_with_its_option() {
+        let hint = keys(["keyfile", "tpm2", "x-wing"].into_iter());
+        let kinds = "keyfile (--keyfile F), tpm2 (unknown to this version), x-wing (-i IDENTITY_FILE)";
+        assert_eq!(hint, format!("the container holds these kinds of key: {kinds}"));
+    }
+
+    #[test]
+    fn a_full_disk_has_a_remedy() {
+        let full = io::Error::from_raw_os_error(28);
+        assert_eq!(write(&full).unwrap(), "the disk is full: free some space, or write to another disk");
+    }
+}

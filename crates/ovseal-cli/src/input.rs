@@ -1,0 +1,142 @@
+//! Where keys are read from: a file, stdin or an open descriptor.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use ovseal_memory::{MemoryError, SecretBytes};
+
+use crate::error::{CommandError, Kind};
+
+/// A place from which a key is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `-`: the standard input.
+    Stdin,
+    /// `fd:N`: an open descriptor.
+    Descriptor(u32),
+    /// Anything else: a file.
+    File(PathBuf),
+}
+
+/// Reads sources, and sees to it that stdin is read only once.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    stdin_is_used: bool,
+}
+
+impl Source {
+    /// The parser for the command line; every text is a source.
+    pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
+        OsStringValueParser::new().map(Self::parse)
+    }
+
+    fn parse(text: OsString) -> Self {
+        let descriptor = text.to_str().and_then(|text| text.strip_prefix("fd:")).map(str::parse);
+        match descriptor {
+            Some(Ok(number)) => Self::Descriptor(number),
+            _ if text == "-" => Self::Stdin,
+            _ => Self::File(text.into()),
+        }
+    }
+
+    /// Opens without a buffer of its own: a buffer would keep a copy of the secret.
+    fn open(&self) -> io::Result<File> {
+        match self {
+            Self::Stdin => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+            // The descriptor is opened anew by way of /proc, from its beginning where it is a file.
+            Self::Descriptor(number) => File::open(format!("/proc/self/fd/{number}")),
+            Self::File(path) => File::open(path),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("stdin"),
+            Self::Descriptor(number) => write!(f, "descriptor {number}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Inputs {
+    /// Reads at most `limit` bytes straight into secret memory.
+    ///
+    /// # Errors
+    /// When `source` cannot be read or holds more, or is stdin for the second time.
+    pub(crate) fn secret(&mut self, source: &Source, limit: usize) -> Result<SecretBytes, CommandError> {
+        self.open(source, |file| SecretBytes::read_from(file, limit))
+    }
+
+    /// Reads public text of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As [`secret`](Self::secret).
+    pub(crate) fn text(&mut self, source: &Source, limit: usize) -> Result<String, CommandError> {
+        self.open(source, |file| {
+            let mut text = String::new();
+            file.take(limit as u64 + 1).read_to_string(&mut text)?;
+            let too_long = || io::Error::new(io::ErrorKind::InvalidData, MemoryError::InputTooLong { limit });
+            if text.len() <= limit { Ok(text) } else { Err(too_long()) }
+        })
+    }
+
+    fn open<T>(
+        &mut self,
+        source: &Source,
+        read: impl FnOnce(&mut File) -> io::Result<T>,
+    ) -> Result<T, CommandError> {
+        if *source == Source::Stdin && std::mem::replace(&mut self.stdin_is_used, true) {
+            return Err(CommandError::usage("only one key can be read from stdin")
+                .hint("give the others as files, or as open descriptors fd:N"));
+        }
+        let result = source.open().and_then(|mut file| read(&mut file));
+        result.map_err(|error| read_error(source, error))
+    }
+}
+
+/// What is too long or no text is no key: the caller's mistake. Everything else is the environment's.
+fn read_error(source: &Source, error: io::Error) -> CommandError {
+    let kind = if error.kind() == io::ErrorKind::InvalidData { Kind::Usage } else { Kind::Environment };
+    CommandError::new(kind, error).context(format!("cannot read {source}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stdin_descriptors_and_files_are_told_apart() {
+        let parse = |text: &str| Source::parse(text.into());
+        assert_eq!(parse("-"), Source::Stdin);
+        assert_eq!(parse("fd:3"), Source::Descriptor(3));
+        assert_eq!(parse("fd:x"), Source::File("fd:x".into()));
+        assert_eq!(parse("/dev/fd/3"), Source::File("/dev/fd/3".into()));
+    }
+
+    #[test]
+    fn stdin_is_read_only_once() {
+        let mut inputs = Inputs { stdin_is_used: true };
+        let error = inputs.secret(&Source::Stdin, 10).unwrap_err();
+        assert_eq!(error.code(), 2);
+        assert_eq!(error.lines().next().unwrap(), "ovseal: error: only one key can be read from stdin");
+    }
+
+    #[test]
+    fn a_source_that_is_too_long_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, [b'a'; 11]).unwrap();
+        let source = Source::File(path);
+        assert_eq!(Inputs::default().text(&source, 11).unwrap().len(), 11);
+        assert_eq!(Inputs::default().secret(&source, 11).unwrap().len(), 11);
+        assert_eq!(Inputs::default().text(&source, 10).unwrap_err().code(), 2);
+        assert_eq!(Inputs::default().secret(&source, 10).unwrap_err().code(), 2);
+    }
+}

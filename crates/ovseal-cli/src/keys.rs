@@ -1,0 +1,141 @@
+//! The caller's keys, from the key options.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use ovseal::{Identity, Inspection, KeyFile, OpenError, Passphrase, PublicKeyIdentity};
+
+use crate::args::KeyOptions;
+use crate::error::{CommandError, Kind};
+use crate::hints;
+use crate::input::{Inputs, Source};
+use crate::prompt;
+
+/// A passphrase has at most 1024 bytes in normalization form C; before it may be longer.
+const PASSPHRASE_LIMIT: usize = 8 * 1024;
+const IDENTITY_FILE_LIMIT: usize = 64 * 1024;
+
+/// Keys of one kind that were given to open a container.
+pub(crate) struct Keys {
+    identities: Vec<Box<dyn Identity>>,
+    refusal: &'static str,
+}
+
+impl Keys {
+    /// The keys that `options` name. Without any, a person at a terminal is asked if the container takes a passphrase.
+    ///
+    /// # Errors
+    /// When a key cannot be read or is none, or when there is none: then the hint lists what the container takes.
+    pub(crate) fn obtain(
+        options: &KeyOptions,
+        container: &Path,
+        inputs: &mut Inputs,
+    ) -> Result<Self, CommandError> {
+        if options.is_given() {
+            return Self::given(options, inputs);
+        }
+        let kinds = stanza_types(container)?;
+        if kinds.iter().any(|kind| kind == "passphrase") && io::stdin().is_terminal() {
+            return Ok(Self::passphrase(prompt::passphrase()?));
+        }
+        let error = CommandError::message(Kind::NoKeyFits, "no key is given");
+        Err(error.hint(hints::keys(kinds.iter().map(String::as_str))))
+    }
+
+    /// The keys that `options` name; there is at least one.
+    ///
+    /// # Errors
+    /// When a key cannot be read or is none.
+    pub(crate) fn given(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
+        if options.passphrase {
+            return Ok(Self::passphrase(prompt::passphrase()?));
+        }
+        if let Some(source) = &options.passphrase_file {
+            return Ok(Self::passphrase(passphrase(source, inputs)?));
+        }
+        if let Some(source) = &options.keyfile {
+            let identities: Vec<Box<dyn Identity>> = vec![Box::new(keyfile(source, inputs)?)];
+            return Ok(Self { identities, refusal: "the key file does not open the container" });
+        }
+        let mut identities: Vec<Box<dyn Identity>> = Vec::new();
+        for source in &options.identities {
+            let read = identity_file(source, inputs)?;
+            identities.extend(read.into_iter().map(|identity| Box::new(identity) as Box<dyn Identity>));
+        }
+        Ok(Self { identities, refusal: "none of the identities opens the container" })
+    }
+
+    /// The keys as the library takes them.
+    pub(crate) fn identities(&self) -> Vec<&dyn Identity> {
+        self.identities.iter().map(|identity| &**identity).collect()
+    }
+
+    /// The error of opening the container at `path` with these keys.
+    pub(crate) fn failure(&self, path: &Path, error: OpenError) -> CommandError {
+        let OpenError::NoKeyFits { stanzas } = &error else { return open_failure(path, error) };
+        let kinds = hints::keys(stanzas.iter().map(String::as_str));
+        let fits = |kind: &str| stanzas.iter().any(|stanza| stanza == kind);
+        let refusal = if self.identities.iter().any(|identity| fits(identity.stanza_type())) {
+            CommandError::message(Kind::NoKeyFits, self.refusal)
+        } else {
+            CommandError::message(Kind::NoKeyFits, "the container takes no key of this kind")
+        };
+        refusal.context(path.display().to_string()).hint(kinds)
+    }
+
+    fn passphrase(passphrase: Passphrase) -> Self {
+        Self { identities: vec![Box::new(passphrase)], refusal: "wrong passphrase" }
+    }
+}
+
+/// The error of looking into the container at `path`, which names the file where the library's own does not.
+pub(crate) fn open_failure(path: &Path, error: OpenError) -> CommandError {
+    let names_it = matches!(
+        error,
+        OpenError::Read { .. }
+            | OpenError::SideFile { .. }
+            | OpenError::Rollback(_)
+            | OpenError::DemandWithoutPublisher
+    );
+    let error = CommandError::from(error);
+    if names_it { error } else { error.context(path.display().to_string()) }
+}
+
+/// Reads a passphrase.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub(crate) fn passphrase(source: &Source, inputs: &mut Inputs) -> Result<Passphrase, CommandError> {
+    let bytes = inputs.secret(source, PASSPHRASE_LIMIT)?;
+    Passphrase::from_bytes(bytes.expose()).map_err(|error| unusable(source, error))
+}
+
+/// Reads a key file.
+///
+/// # Errors
+/// When it cannot be read, or does not hold exactly 32 bytes.
+pub(crate) fn keyfile(source: &Source, inputs: &mut Inputs) -> Result<KeyFile, CommandError> {
+    // One byte more than a key has: a file that is too long is no key, rather than one that cannot be read.
+    let bytes = inputs.secret(source, 33)?;
+    KeyFile::from_bytes(bytes.expose()).map_err(|error| unusable(source, error))
+}
+
+fn identity_file(source: &Source, inputs: &mut Inputs) -> Result<Vec<PublicKeyIdentity>, CommandError> {
+    let text = inputs.secret(source, IDENTITY_FILE_LIMIT)?;
+    PublicKeyIdentity::parse_file(text.expose()).map_err(|error| unusable(source, error))
+}
+
+/// A key that was read but is none.
+pub(crate) fn unusable(source: &Source, error: ovseal::KeyError) -> CommandError {
+    CommandError::from(error).context(format!("cannot use {source}"))
+}
+
+/// The types of the stanzas in a container and its side file, each once.
+fn stanza_types(container: &Path) -> Result<Vec<String>, CommandError> {
+    let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
+    let stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
+    let mut kinds: Vec<String> = stanzas.map(|stanza| stanza.kind.to_string()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    Ok(kinds)
+}

@@ -1,0 +1,61 @@
+//! Text for people: names from outside made harmless, and numbers of bytes.
+
+use std::fmt::Write;
+
+/// `text` with its control characters, and those that change the direction of writing, shown as escapes: a name in a
+/// container must not command the terminal or look like another one.
+pub(crate) fn printable(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => clean.push_str("\\n"),
+            _ if character.is_control() || is_invisible(character) => {
+                // Writing to a String cannot fail.
+                let _ = write!(clean, "{}", character.escape_unicode());
+            }
+            _ => clean.push(character),
+        }
+    }
+    clean
+}
+
+/// Marks of direction, joiners and line separators (Unicode TR 36, section 2.10).
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A number of bytes with the unit that reads best, and exact where it is small.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = count as f64;
+    let mut unit = "bytes";
+    for larger in UNITS {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    if unit == "bytes" { plural(count, "byte") } else { format!("{value:.1} {unit}") }
+}
+
+/// A number with its noun, which takes an `s` unless there is exactly one.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(printable("a\u{1b}[31mb\rc\u{202e}é"), "a\\u{1b}[31mb\\u{d}c\\u{202e}é");
+    }
+
+    #[test]
+    fn bytes_are_shown_in_the_unit_that_reads_best() {
+        let shown = [0, 1, 1023, 1024, 1536, 5 << 30].map(bytes);
+        assert_eq!(shown, ["0 bytes", "1 byte", "1023 bytes", "1.0 KiB", "1.5 KiB", "5.0 GiB"]);
+    }
+}

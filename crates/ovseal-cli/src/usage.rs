@@ -1,0 +1,64 @@
+//! Errors in the command line itself, in the form of all other errors.
+
+use clap::error::ErrorKind;
+
+use crate::error::CommandError;
+use crate::output::Output;
+
+/// Writes help or the version where they were asked for, and turns everything else into an error.
+///
+/// # Errors
+/// The mistake in the command line, with the parser's tips as hints.
+pub(crate) fn report(error: &clap::Error, output: &mut Output) -> Result<(), CommandError> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            output.line(error.render().to_string().trim_end())
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(CommandError::usage("no command is given").hint("ovseal --help lists the commands"))
+        }
+        _ => Err(mistake(&error.render().to_string())),
+    }
+}
+
+/// The parser's text: `error: …` up to the first empty line, then lines with `tip:`, then the usage.
+fn mistake(text: &str) -> CommandError {
+    let mut paragraphs =
+        text.split("\n\n").map(|lines| lines.split_whitespace().collect::<Vec<_>>().join(" "));
+    let first = paragraphs.next().unwrap_or_default();
+    let error = CommandError::usage(first.strip_prefix("error: ").unwrap_or(&first));
+    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: ").map(str::to_owned));
+    let usage = paragraphs.find_map(|paragraph| paragraph.strip_prefix("Usage: ").map(str::to_owned));
+    error.hints(tips).hints(usage.map(|usage| format!("usage: {usage}")))
+}
+
+/// Refuses `-` as an output: containers and keys are files, which appear whole or not at all.
+///
+/// # Errors
+/// When `path` is `-`.
+pub(crate) fn refuse_stdout(path: &std::path::Path) -> Result<(), CommandError> {
+    if path.as_os_str() == "-" {
+        return Err(CommandError::usage("the output must be a file").hint("a file named - is written ./-"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parsers_text_becomes_one_line_and_hints() {
+        let text = "error: unexpected argument '--forse' found\n\n  tip: a similar argument exists: '--force'\n\n\
+                    Usage: ovseal seal <MODEL>\n\nFor more information, try '--help'.\n";
+        let lines: Vec<String> = mistake(text).lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "ovseal: error: unexpected argument '--forse' found",
+                "ovseal: hint: a similar argument exists: '--force'",
+                "ovseal: hint: usage: ovseal seal <MODEL>",
+            ]
+        );
+    }
+}

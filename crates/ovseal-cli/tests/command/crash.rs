@@ -1,0 +1,103 @@
+//! Sealing that does not come to its end.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::{Bench, OVSEAL, Outcome};
+
+fn large_model() -> Bench {
+    let bench = Bench::new();
+    bench.write("net.bin", &vec![5; 64 << 20]);
+    bench
+}
+
+#[test]
+fn a_killed_sealing_leaves_no_half_container() {
+    let bench = large_model();
+    let line = "seal net.xml -o net.ovseal --keyfile key";
+    let started = Instant::now();
+    bench.done(line);
+    let whole = started.elapsed();
+    for attempt in 0..10 {
+        std::fs::remove_file(bench.path("net.ovseal")).ok();
+        let mut child = bench.command(line).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(f64::from(attempt) / 9.0) + jitter());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if bench.exists("net.ovseal") {
+            bench.done("verify net.ovseal --keyfile key");
+        }
+    }
+}
+
+#[test]
+fn a_killed_rekeying_leaves_a_container_that_opens_and_can_be_rekeyed() {
+    let bench = Bench::sealed();
+    bench.write("second", &[9; 32]);
+    let line = "rekey net.ovseal --keyfile key --add-keyfile second";
+    let started = Instant::now();
+    bench.done(line);
+    let whole = started.elapsed();
+    for attempt in 0..20 {
+        let mut child = bench.command(line).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole.mul_f64(f64::from(attempt) / 19.0));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        bench.done("verify net.ovseal --keyfile key");
+        // The stanzas of earlier attempts go, so that there is always room.
+        bench.done("rekey net.ovseal --keyfile key --remove 2");
+        bench.done(line);
+        let listed = bench.done("inspect net.ovseal --json").stdout;
+        let count = listed.matches("\"kind\"").count().max(listed.matches("\"type\"").count());
+        (2..count).for_each(|_| drop(bench.done("rekey net.ovseal --keyfile key --remove 2")));
+    }
+}
+
+/// A moment of up to 4 ms that differs from run to run.
+fn jitter() -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Duration::from_nanos(u64::from(now.subsec_nanos()) % 4_000_000)
+}
+
+fn assert_nothing_is_left(bench: &Bench, outcome: &Outcome) {
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    assert_eq!(bench.names(), ["key", "net.bin", "net.xml"]);
+}
+
+/// A tmpfs of 1 MiB in a name space of its own; where the host allows none, a limit on files stands in for it.
+#[test]
+fn a_full_disk_is_told_and_nothing_is_left() {
+    let bench = large_model();
+    let line = "seal net.xml -o disk/net.ovseal --keyfile key";
+    std::fs::create_dir(bench.path("disk")).unwrap();
+    let mount = "mount -t tmpfs -o size=1m tmpfs disk";
+    let probe = bench.script(&format!("unshare -rm sh -c '{mount}'"));
+    let outcome = match probe.code {
+        Some(0) => {
+            bench.script(&format!("unshare -rm sh -c '{mount}; {OVSEAL} {line}; e=$?; ls -A disk; exit $e'"))
+        }
+        _ => bench.shell("trap '' XFSZ\nulimit -f 1024", line, ""),
+    };
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
+    let error = "ovseal: error: disk/net.ovseal: cannot write the container: ";
+    assert!(outcome.stderr.starts_with(error) && outcome.stderr.contains("\novseal: hint: "), "{outcome:?}");
+    assert_eq!(bench.path("disk").read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_told_and_nothing_is_left() {
+    let bench = large_model();
+    let line = "seal net.xml -o net.ovseal --keyfile key";
+    let outcome = bench.shell("trap '' XFSZ\nulimit -f 1024", line, "");
+    assert_nothing_is_left(&bench, &outcome);
+    let error = "ovseal: error: net.ovseal: cannot write the container: File too large (os error 27)";
+    let hint = "ovseal: hint: neither the file system nor ulimit -f may limit the size of the file";
+    outcome.is_failure(1, &[error, hint]);
+}
+
+#[test]
+fn a_full_stdout_is_told() {
+    let outcome = Bench::sealed().shell("", "inspect net.ovseal", ">/dev/full");
+    let error = "ovseal: error: cannot write to stdout: No space left on device (os error 28)";
+    outcome.is_failure(1, &[error]);
+}

@@ -1,0 +1,127 @@
+//! Containers and keys that are not what they should be.
+
+use crate::support::Bench;
+
+const AGAIN: &str = "ovseal: hint: get the container again from its publisher";
+
+#[test]
+fn a_file_that_is_no_container_is_told_as_such() {
+    let bench = Bench::new();
+    let hint = "ovseal: hint: make a container of a model with: ovseal seal MODEL -o OUT.ovseal";
+    for line in
+        ["inspect net.bin", "verify net.bin", "verify net.bin --keyfile key", "rekey net.bin --remove 1"]
+    {
+        bench.fails(line, 6, &["ovseal: error: net.bin: the file is no ovseal container", hint]);
+    }
+}
+
+#[test]
+fn a_later_version_asks_for_a_newer_program() {
+    let bench = Bench::sealed();
+    bench.flip("net.ovseal", 8);
+    let error = "ovseal: error: net.ovseal: the container has version 257, this program reads version 1";
+    bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer ovseal may read it"]);
+}
+
+#[test]
+fn a_truncated_download_is_told_as_such() {
+    let bench = Bench::sealed();
+    let whole = bench.read("net.ovseal");
+    for length in [whole.len() - 1, whole.len() / 2, 5000, 100] {
+        bench.write("cut.ovseal", &whole[..length]);
+        bench.fails(
+            "verify cut.ovseal --keyfile key",
+            3,
+            &[
+                "ovseal: error: cut.ovseal: the container is truncated or its end is damaged",
+                "ovseal: hint: the download may be incomplete: copy the file again",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_container_that_is_not_there_cannot_be_read() {
+    let error = "ovseal: error: cannot read absent: No such file or directory (os error 2)";
+    Bench::new().fails("verify absent --keyfile key", 1, &[error]);
+}
+
+#[test]
+fn a_damaged_prologue_is_told_as_such() {
+    let bench = Bench::sealed();
+    bench.flip("net.ovseal", 1000);
+    bench.fails("inspect net.ovseal", 3, &["ovseal: error: net.ovseal: the prologue is damaged", AGAIN]);
+}
+
+#[test]
+fn a_wrong_passphrase_is_told_as_such() {
+    let bench = Bench::new();
+    bench.write("right", b"correct horse\n");
+    bench.write("wrong", b"battery staple\n");
+    bench.done("seal net.xml -o net.ovseal --passphrase-file right");
+    let hint = "ovseal: hint: the container holds these kinds of key: passphrase (-p or --passphrase-file F)";
+    let line = "verify net.ovseal --passphrase-file wrong";
+    bench.fails(line, 4, &["ovseal: error: net.ovseal: wrong passphrase", hint]);
+    bench.done("verify net.ovseal --passphrase-file right");
+}
+
+#[test]
+fn a_wrong_key_of_each_kind_is_told_as_such() {
+    let bench = Bench::sealed();
+    bench.write("other", &[1; 32]);
+    bench.done("keygen -o id.txt");
+    let hint = "ovseal: hint: the container holds these kinds of key: keyfile (--keyfile F)";
+    let error = "ovseal: error: net.ovseal: the key file does not open the container";
+    bench.fails("inspect net.ovseal --keyfile other", 4, &[error, hint]);
+    let error = "ovseal: error: net.ovseal: the container takes no key of this kind";
+    bench.fails("inspect net.ovseal -i id.txt", 4, &[error, hint]);
+}
+
+#[test]
+fn without_a_key_the_kinds_of_key_are_listed() {
+    let bench = Bench::new();
+    let recipient = bench.done("keygen -o id.txt").stdout;
+    bench.done(&format!("seal net.xml -o net.ovseal --keyfile key -r {recipient}"));
+    let kinds = "keyfile (--keyfile F), x-wing (-i IDENTITY_FILE)";
+    let hint = format!("ovseal: hint: the container holds these kinds of key: {kinds}");
+    for line in ["extract net.ovseal --danger-write-plaintext out", "rekey net.ovseal --remove 1"] {
+        bench.fails(line, 4, &["ovseal: error: no key is given", &hint]);
+    }
+}
+
+#[test]
+fn malformed_keys_are_the_callers_mistake() {
+    let bench = Bench::sealed();
+    bench.write("short", &[1; 31]);
+    bench.write("long", &[1; 40]);
+    bench.write("empty", b"\n");
+    for (option, sentence) in [
+        ("--keyfile short", "cannot use short: a key file holds exactly 32 bytes"),
+        ("--keyfile long", "cannot read long: the input is longer than the limit of 33 bytes"),
+        ("--passphrase-file empty", "cannot use empty: a passphrase is UTF-8 text of 1 to 1024 bytes"),
+    ] {
+        let error = format!("ovseal: error: {sentence}");
+        bench.fails(&format!("verify net.ovseal {option}"), 2, &[&error]);
+    }
+}
+
+#[test]
+fn only_one_kind_of_key_is_taken() {
+    let outcome = Bench::sealed().run("verify net.ovseal --keyfile key -p");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(2), ""));
+    let error = "ovseal: error: the argument '--keyfile <F>' cannot be used with";
+    assert!(outcome.stderr.starts_with(error), "{outcome:?}");
+}
+
+#[test]
+fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
+    let bench = Bench::new();
+    let error = "ovseal: error: unrecognized subcommand 'sael'";
+    let tip = "ovseal: hint: a similar subcommand exists: 'seal'";
+    bench.fails("sael", 2, &[error, tip, "ovseal: hint: usage: ovseal <COMMAND>"]);
+    bench.fails(
+        "",
+        2,
+        &["ovseal: error: no command is given", "ovseal: hint: ovseal --help lists the commands"],
+    );
+}

@@ -1,0 +1,59 @@
+//! `ovseal inspect`.
+
+use serde_json::Value;
+
+use crate::support::Bench;
+
+fn json(bench: &Bench, line: &str) -> Value {
+    serde_json::from_str(&bench.done(line).stdout).unwrap()
+}
+
+#[test]
+fn without_a_key_only_public_facts_are_shown_and_called_claims() {
+    let bench = Bench::signed();
+    let shown = bench.done("inspect net.ovseal").stdout;
+    assert!(shown.contains("security version:  3 (claimed, not verified)\n"), "{shown}");
+    assert!(
+        shown.lines().any(|line| line.ends_with(" (claimed, not verified)") && line.len() > 80),
+        "{shown}"
+    );
+    assert!(!shown.contains("net.bin"), "{shown}");
+    let facts = json(&bench, "inspect net.ovseal --json");
+    assert_eq!(facts["claimed_security_version"], 3);
+    assert_eq!(facts["part_lengths"], serde_json::json!([17, 300_000]));
+    assert_eq!((&facts["stanzas"][0]["number"], &facts["opened"]), (&Value::from(1), &Value::Null));
+}
+
+#[test]
+fn with_a_key_name_and_parts_are_shown() {
+    let bench = Bench::signed();
+    let facts = json(&bench, "inspect net.ovseal --keyfile key --publisher acme.pub --name net --json");
+    let opened = &facts["opened"];
+    assert_eq!((&opened["name"], &opened["security_version"]), (&Value::from("net"), &Value::from(3)));
+    assert_eq!(opened["publisher"], facts["claimed_publishers"][0]);
+    assert_eq!(opened["parts"][1]["path"], "net.bin");
+    assert_eq!(opened["parts"][1]["kind"], "weights");
+}
+
+#[test]
+fn demands_without_a_key_are_refused() {
+    let bench = Bench::signed();
+    bench.fails(
+        "inspect net.ovseal --publisher acme.pub",
+        2,
+        &[
+            "ovseal: error: without a key, inspect authenticates nothing",
+            "ovseal: hint: check the signature with ovseal verify, or give a key",
+        ],
+    );
+}
+
+#[test]
+fn a_name_that_would_command_the_terminal_is_shown_escaped() {
+    let bench = Bench::new();
+    let name = "\u{202e}lessed";
+    let sealed = bench.done(&format!("seal net.xml -o net.ovseal --keyfile key --name {name}"));
+    assert_eq!(sealed.code, Some(0));
+    let shown = bench.done("inspect net.ovseal --keyfile key").stdout;
+    assert!(shown.contains("name:              \\u{202e}lessed\n"), "{shown}");
+}

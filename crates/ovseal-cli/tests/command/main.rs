@@ -1,0 +1,18 @@
+//! The `ovseal` program itself: each command, each failure with its exit code and sentence.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod crash;
+mod descriptors;
+mod extract;
+mod failures;
+mod inspect;
+mod keygen;
+mod other;
+mod rekey;
+mod run;
+mod seal;
+mod support;
+mod terminal;
+mod vectors;
+mod verify;

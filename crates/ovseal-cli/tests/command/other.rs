@@ -1,0 +1,58 @@
+//! The small commands, and what all of them share.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::Bench;
+
+#[test]
+fn doctor_says_what_protects_keys_and_what_encrypts() {
+    let bench = Bench::new();
+    let shown = bench.done("doctor").stdout;
+    assert!(shown.starts_with("memory:\n  secret memory: ") && shown.contains("\nprocessor:\n"), "{shown}");
+    let facts: Value = serde_json::from_str(&bench.done("doctor --json").stdout).unwrap();
+    assert_eq!(facts["memory"]["dumpable"], false);
+    assert!(facts["processor"]["cores"].as_u64().unwrap() >= 1);
+    let library = facts["processor"]["aead_library"].as_str().unwrap();
+    assert!(["ring", "aws-lc-rs"].contains(&library));
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Bench::new().done(&format!("completions {shell}")).stdout;
+        assert!(script.contains("danger-write-plaintext"), "{shell}");
+    }
+}
+
+#[test]
+fn a_rollback_state_is_made_once() {
+    let bench = Bench::new();
+    let outcome = bench.done("rollback-state -o state");
+    assert_eq!(outcome.stderr, "ovseal: wrote the empty rollback state state\n");
+    let before = bench.read("state");
+    bench.fails("rollback-state -o state", 2, &["ovseal: error: state exists already"]);
+    assert_eq!(bench.read("state"), before);
+    let failed = bench.run("rollback-state -o absent/state");
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    let error = "ovseal: error: cannot write the rollback state absent/state: No such file or directory";
+    assert!(failed.stderr.starts_with(error), "{failed:?}");
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let bench = Bench::new();
+    let version = bench.done("--version");
+    let expected = concat!("ovseal ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!((version.stdout.as_str(), version.stderr.as_str()), (expected, ""));
+    assert!(bench.done("seal --help").stdout.contains("--publisher-key"));
+}
+
+#[test]
+fn a_reader_of_stdout_that_went_away_is_no_failure() {
+    let bench = Bench::sealed();
+    let mut child = bench.command("inspect net.ovseal").stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

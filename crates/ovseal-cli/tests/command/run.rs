@@ -1,0 +1,194 @@
+//! `ovseal run`, with the real runtime.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::Bench;
+
+/// A file of the test set-up.
+fn model(name: &str) -> PathBuf {
+    let folder = std::env::var_os("OVSEAL_TEST_MODELS");
+    PathBuf::from(folder.expect("OVSEAL_TEST_MODELS is not set: run `cargo xtask test`")).join(name)
+}
+
+/// A signed container of one of the set-up's models, with keys beside it.
+fn sealed(name: &str) -> Bench {
+    let bench = Bench::new();
+    bench.done("keygen --publisher -o acme");
+    let path = model(name);
+    bench.done(&format!(
+        "seal {} -o m.ovseal --keyfile key --publisher-key acme.key --name m",
+        path.display()
+    ));
+    bench
+}
+
+const RUN: &str = "run m.ovseal --keyfile key --publisher acme.pub --name m";
+
+fn report(bench: &Bench, line: &str) -> Value {
+    serde_json::from_str(&bench.done(&format!("{line} --json")).stdout).unwrap()
+}
+
+#[test]
+fn every_format_computes_sealed_what_it_computes_in_plaintext() {
+    for name in
+        ["conv/model.xml", "mlp/model.xml", "mask/model.xml", "onnx/model.onnx", "paddle/model.pdmodel"]
+    {
+        let bench = sealed(name);
+        let plaintext = report(&bench, &format!("run {}", model(name).display()));
+        let sealed = report(&bench, RUN);
+        for field in ["inputs", "outputs", "device", "openvino"] {
+            assert_eq!(sealed[field], plaintext[field], "{name}: {field}");
+        }
+        assert_eq!((&sealed["sealed"], &plaintext["sealed"]), (&Value::Bool(true), &Value::Bool(false)));
+    }
+}
+
+#[test]
+fn the_report_has_its_fields() {
+    let report = report(&sealed("mask/model.xml"), &format!("{RUN} --iterations 3"));
+    for field in [
+        "open_s",
+        "read_model_s",
+        "compile_s",
+        "first_inference_s",
+        "time_to_first_inference_s",
+        "later_inference_s",
+        "process_s",
+    ] {
+        assert!(report[field].as_f64().is_some_and(|seconds| seconds > 0.0), "{field}");
+    }
+    let bytes = |field: &str| report[field].as_u64().unwrap();
+    assert!(bytes("rss_peak_bytes") >= bytes("rss_settled_bytes") && bytes("rss_settled_bytes") > 1 << 20);
+    let input = &report["inputs"][0];
+    assert!(input["name"].is_string() && input["type"].is_string() && input["shape"].is_array());
+    assert_eq!(input["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(report["publisher"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn shapes_and_files_reach_the_model_and_outputs_come_back() {
+    let bench = sealed("mlp/model.xml");
+    let first = report(&bench, &format!("{RUN} --shape ids=1,5 --output ."));
+    assert_eq!(first["inputs"][0]["shape"], serde_json::json!([1, 5]));
+    assert_eq!(first["outputs"][0]["shape"][1], 5);
+    let name = format!("{}.npy", first["outputs"][0]["name"].as_str().unwrap());
+    let script = "import numpy, sys; y = numpy.load(sys.argv[1]); assert y.shape[1] == 5; numpy.save('ids.npy', numpy.full((1, 3), 7))";
+    let python =
+        std::env::var("OVSEAL_TEST_PYTHON").expect("OVSEAL_TEST_PYTHON is not set: run `cargo xtask test`");
+    assert_eq!(bench.script(&format!("{python} -c \"{script}\" {name}")).code, Some(0));
+    let second = report(&bench, &format!("{RUN} --input ids=ids.npy"));
+    assert_eq!(second["inputs"][0]["shape"], serde_json::json!([1, 3]));
+    let clash = bench.run(&format!("{RUN} --output ."));
+    assert_eq!((clash.code, clash.stderr.contains("exists already")), (Some(2), true), "{clash:?}");
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_refused() {
+    let bench = sealed("conv/model.xml");
+    bench.fails(
+        &format!("{RUN} --shape y=1"),
+        2,
+        &["ovseal: error: the model has no input y", "ovseal: hint: its inputs: x"],
+    );
+    bench.write("x.npy", b"no array");
+    let outcome = bench.run(&format!("{RUN} --input x=x.npy"));
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.starts_with("ovseal: error: cannot read x.npy: "), "{outcome:?}");
+}
+
+#[test]
+fn a_folder_needs_the_part_and_a_container_without_network_cannot_be_run() {
+    let bench = sealed("folder");
+    let outcome = bench.run(RUN);
+    assert_eq!((outcome.code, outcome.stderr.contains("--part PATH")), (Some(2), true), "{outcome:?}");
+    bench.done(&format!("{RUN} --part openvino_model.xml"));
+    let outcome = bench.run(&format!("{RUN} --part config.json"));
+    assert_eq!(outcome.code, Some(6), "{outcome:?}");
+    bench.done("seal net.bin -o bin.ovseal --keyfile key");
+    assert_eq!(bench.run("run bin.ovseal --keyfile key").code, Some(6));
+}
+
+#[test]
+fn external_data_is_sealed_and_not_run() {
+    let bench = sealed("onnx-external/model.onnx");
+    let error = "ovseal: error: m.ovseal: model.onnx is an ONNX model with external data, which this version cannot open";
+    bench.fails(RUN, 6, &[error]);
+}
+
+#[test]
+fn a_changed_container_is_not_run() {
+    let bench = sealed("conv/model.xml");
+    bench.flip("m.ovseal", 4096 + 65_536 + 8192 + 100);
+    let error = "ovseal: error: m.ovseal: chunk 0 of model.bin is not authentic";
+    bench.fails(RUN, 3, &[error, "ovseal: hint: get the container again from its publisher"]);
+}
+
+#[test]
+fn demands_are_met_before_anything_runs() {
+    let bench = sealed("mask/model.xml");
+    bench.done("keygen --publisher -o other");
+    for (line, code) in [
+        ("run m.ovseal --keyfile key --publisher other.pub", 5),
+        ("run m.ovseal --keyfile key --publisher acme.pub --name other", 5),
+        ("run m.ovseal --keyfile key --publisher acme.pub --min-security-version 1", 5),
+        ("run m.ovseal --keyfile key --publisher acme.pub --rollback-state none", 5),
+        ("run m.ovseal --keyfile key --strict", 5),
+        ("run m.ovseal --keyfile key --name m", 2),
+        ("run net.bin", 6),
+        ("run none.ovseal", 1),
+        ("run m.ovseal", 4),
+    ] {
+        let outcome = bench.run(line);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(code), ""), "{line}: {outcome:?}");
+    }
+    bench.done(&format!("{RUN} --strict"));
+}
+
+#[test]
+fn a_newer_version_shuts_out_the_older_one() {
+    let bench = Bench::new();
+    bench.done("keygen --publisher -o acme");
+    bench.done("rollback-state -o state");
+    let path = model("mask/model.xml");
+    for version in [1, 2] {
+        let line = format!(
+            "-o v{version}.ovseal --keyfile key --publisher-key acme.key --name m --security-version {version}"
+        );
+        bench.done(&format!("seal {} {line}", path.display()));
+    }
+    let run =
+        |version| format!("run v{version}.ovseal --keyfile key --publisher acme.pub --rollback-state state");
+    bench.done(&run(1));
+    bench.done(&run(2));
+    let outcome = bench.run(&run(1));
+    assert_eq!(
+        (outcome.code, outcome.stderr.contains("security version 1 is below 2")),
+        (Some(5), true),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_missing_runtime_and_a_missing_device_are_told() {
+    let bench = sealed("mask/model.xml");
+    let outcome = bench.run(&format!("{RUN} --openvino /none"));
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.starts_with("ovseal: error: OpenVINO was not found\n"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("/none") && outcome.stderr.contains("pip install openvino"),
+        "{outcome:?}"
+    );
+    let outcome = bench.run(&format!("{RUN} --device NONE"));
+    assert_eq!((outcome.code, outcome.stderr.contains("load the device")), (Some(1), true), "{outcome:?}");
+}
+
+#[test]
+fn a_container_for_a_public_key_is_run_with_a_warning() {
+    let bench = Bench::new();
+    bench.write("id.pub", bench.done("keygen -o id.txt").stdout.as_bytes());
+    bench.done(&format!("seal {} -o m.ovseal -R id.pub", model("mask/model.xml").display()));
+    let outcome = bench.done("run m.ovseal -i id.txt");
+    assert!(outcome.stderr.starts_with("ovseal: warning: the sender is not known"), "{outcome:?}");
+}

@@ -1,0 +1,143 @@
+//! A folder with keys and a model, and the program run in it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The program under test.
+pub(crate) const OVSEAL: &str = env!("CARGO_BIN_EXE_ovseal");
+
+/// What the program did.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A folder of its own for one test.
+pub(crate) struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    /// A folder with a small IR in `net.xml` and `net.bin`, and a key file `key`.
+    pub(crate) fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        bench.write("net.xml", b"<net name=\"net\"/>");
+        bench.write("net.bin", &[7; 300_000]);
+        bench.write("key", &[0x2a; 32]);
+        bench
+    }
+
+    /// As [`new`](Self::new), with `net.ovseal` sealed to the key file.
+    pub(crate) fn sealed() -> Self {
+        let bench = Self::new();
+        bench.done("seal net.xml -o net.ovseal --keyfile key");
+        bench
+    }
+
+    /// As [`new`](Self::new), with `acme.key`, `acme.pub` and `net.ovseal` signed with it.
+    pub(crate) fn signed() -> Self {
+        let bench = Self::new();
+        bench.done("keygen --publisher -o acme");
+        bench.done("seal net.xml -o net.ovseal --keyfile key --publisher-key acme.key --security-version 3");
+        bench
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        self.path(name).symlink_metadata().is_ok()
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn write(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.path(name), content).unwrap();
+    }
+
+    /// Changes one byte of a file.
+    pub(crate) fn flip(&self, name: &str, at: usize) {
+        let mut bytes = self.read(name);
+        bytes[at] ^= 1;
+        self.write(name, &bytes);
+    }
+
+    /// The names in the folder, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = self.folder.path().read_dir().unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The program in this folder, with the words of `line` as arguments and nothing on stdin.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        command_in(self.folder.path(), OVSEAL, line.split_whitespace())
+    }
+
+    /// The program, started by a shell that evaluates `prelude` first and then `exec`s it with `redirection`.
+    pub(crate) fn shell(&self, prelude: &str, line: &str, redirection: &str) -> Outcome {
+        self.script(&format!("{prelude}\nexec {OVSEAL} {line} {redirection}"))
+    }
+
+    /// Runs a script of the shell in this folder.
+    pub(crate) fn script(&self, script: &str) -> Outcome {
+        outcome(command_in(self.folder.path(), "sh", ["-c", script]).output().unwrap())
+    }
+
+    pub(crate) fn run(&self, line: &str) -> Outcome {
+        outcome(self.command(line).output().unwrap())
+    }
+
+    /// Runs with `input` on stdin.
+    pub(crate) fn run_with(&self, line: &str, input: &[u8]) -> Outcome {
+        let mut command = self.command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        outcome(child.wait_with_output().unwrap())
+    }
+
+    /// Runs what must succeed, and gives what it printed.
+    pub(crate) fn done(&self, line: &str) -> Outcome {
+        let outcome = self.run(line);
+        assert_eq!(outcome.code, Some(0), "{line}: {outcome:?}");
+        outcome
+    }
+
+    /// Runs what must fail with `code` and exactly these lines on stderr, and print nothing on stdout.
+    pub(crate) fn fails(&self, line: &str, code: i32, stderr: &[&str]) {
+        self.run(line).is_failure(code, stderr);
+    }
+}
+
+impl Outcome {
+    /// Asserts a failure with `code` and exactly these lines on stderr, and nothing on stdout.
+    pub(crate) fn is_failure(&self, code: i32, stderr: &[&str]) {
+        assert_eq!(self.stderr.lines().collect::<Vec<_>>(), stderr);
+        assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""));
+    }
+}
+
+fn command_in<'a>(folder: &Path, program: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+fn outcome(output: Output) -> Outcome {
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -1,0 +1,106 @@
+//! Prompts, on a terminal that `script` of util-linux provides.
+
+use std::io::{Read, Write};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::support::{Bench, OVSEAL};
+
+/// A program on a terminal of its own.
+struct Dialogue {
+    keyboard: ChildStdin,
+    screen: ChildStdout,
+    seen: String,
+    child: std::process::Child,
+}
+
+impl Dialogue {
+    fn start(bench: &Bench, line: &str) -> Self {
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("{OVSEAL} {line}"), "/dev/null"]).current_dir(bench.path(""));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (keyboard, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self { keyboard, screen, seen: String::new(), child }
+    }
+
+    /// Waits for `question`, then types `answer` and the return key.
+    fn answer(&mut self, question: &str, answer: &str) {
+        let start = self.seen.len();
+        let mut byte = [0];
+        while !self.seen[start..].contains(question) {
+            assert_eq!(self.screen.read(&mut byte).unwrap(), 1, "ended before {question:?}: {:?}", self.seen);
+            self.seen.push(byte[0].into());
+        }
+        self.keyboard.write_all(format!("{answer}\r").as_bytes()).unwrap();
+    }
+
+    /// Waits for the end; gives the exit code and everything that was on the screen.
+    fn finish(mut self) -> (Option<i32>, String) {
+        self.screen.read_to_string(&mut self.seen).unwrap();
+        drop(self.keyboard);
+        (self.child.wait().unwrap().code(), self.seen)
+    }
+}
+
+#[test]
+fn a_new_passphrase_is_asked_for_twice_and_then_opens_without_being_shown() {
+    let bench = Bench::new();
+    let mut seal = Dialogue::start(&bench, "seal net.xml -o net.ovseal -p");
+    seal.answer("New passphrase", "correct horse");
+    seal.answer("again: ", "correct horse");
+    let (code, screen) = seal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(!screen.contains("correct horse"), "{screen}");
+    for line in ["verify net.ovseal -p", "extract net.ovseal --danger-write-plaintext out"] {
+        let mut open = Dialogue::start(&bench, line);
+        open.answer("Passphrase: ", "correct horse");
+        let (code, screen) = open.finish();
+        assert_eq!(code, Some(0), "{screen}");
+    }
+    assert!(bench.exists("out/net.bin"));
+}
+
+#[test]
+fn two_passphrases_that_differ_seal_nothing() {
+    let bench = Bench::new();
+    let mut seal = Dialogue::start(&bench, "seal net.xml -o net.ovseal -p");
+    seal.answer("New passphrase", "correct horse");
+    seal.answer("again: ", "battery staple");
+    let (code, screen) = seal.finish();
+    assert_eq!(code, Some(2));
+    assert!(screen.contains("ovseal: error: the two passphrases differ"), "{screen}");
+    assert!(!bench.exists("net.ovseal"));
+}
+
+#[test]
+fn an_empty_answer_gives_a_passphrase_that_opens() {
+    let bench = Bench::new();
+    let mut seal = Dialogue::start(&bench, "seal net.xml -o net.ovseal -p");
+    seal.answer("New passphrase", "");
+    let (code, screen) = seal.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    let words = screen.split("ovseal: the passphrase is: ").nth(1).unwrap().lines().next().unwrap();
+    assert_eq!(words.len(), 29);
+    bench.write("words", words.as_bytes());
+    bench.done("verify net.ovseal --passphrase-file words");
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked() {
+    let bench = Bench::new();
+    bench.write("words", b"correct horse");
+    bench.done("seal net.xml -o net.ovseal --passphrase-file words");
+    let mut command = Command::new("setsid");
+    command.args(["-w", OVSEAL, "verify", "net.ovseal", "-p"]).current_dir(bench.path(""));
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.starts_with("ovseal: error: there is no terminal to ask for a passphrase\n"), "{stderr}");
+    bench.fails(
+        "extract net.ovseal --danger-write-plaintext out",
+        4,
+        &[
+            "ovseal: error: no key is given",
+            "ovseal: hint: the container holds these kinds of key: passphrase (-p or --passphrase-file F)",
+        ],
+    );
+}

@@ -1,0 +1,103 @@
+//! `ovseal verify`.
+
+use crate::support::Bench;
+
+#[test]
+fn a_trusted_publisher_makes_it_authentic() {
+    let bench = Bench::signed();
+    let id = bench.done("verify net.ovseal --publisher acme.pub --name net").stdout;
+    let id = id.strip_prefix("authentic: signed by the trusted publisher ").unwrap();
+    assert_eq!(&id[64..], "\nsecurity version: 3\n");
+    bench.done("keygen --publisher -o other");
+    bench.done("verify net.ovseal --publisher other.pub --publisher acme.pub --keyfile key");
+}
+
+#[test]
+fn without_key_and_publisher_it_is_only_consistent_and_the_signer_not_trusted() {
+    let outcome = Bench::signed().done("verify net.ovseal");
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("consistent, not authenticated", 2));
+    assert!(lines[1].starts_with("claims to be signed by ") && lines[1].ends_with(": not trusted"));
+}
+
+#[test]
+fn an_unsigned_container_cannot_be_verified_without_a_key() {
+    let bench = Bench::sealed();
+    bench.fails(
+        "verify net.ovseal",
+        2,
+        &[
+            "ovseal: error: the container is not signed, so it cannot be verified without a key",
+            "ovseal: hint: give a key with -i IDENTITY_FILE, -p, --passphrase-file F or --keyfile F",
+        ],
+    );
+    let verified = bench.done("verify net.ovseal --keyfile key").stdout;
+    let intact = "intact: made by someone who knows the key or its recipient\nnot signed\nname: net\n";
+    assert_eq!(verified, format!("{intact}security version: 0\n"));
+}
+
+#[test]
+fn an_unknown_publisher_is_denied() {
+    let bench = Bench::signed();
+    bench.done("keygen --publisher -o mallory");
+    let hint = "ovseal: hint: ovseal inspect FILE shows who claims to have signed; \
+                trust a key only if it comes from the publisher";
+    let denied = "ovseal: error: net.ovseal: the container is not signed by a trusted publisher";
+    for key in ["", "--keyfile key"] {
+        bench.fails(&format!("verify net.ovseal --publisher mallory.pub {key}"), 5, &[denied, hint]);
+    }
+    bench.done("seal net.xml -o bare.ovseal --keyfile key");
+    let unsigned = "ovseal: error: bare.ovseal: the container is not signed";
+    bench.fails("verify bare.ovseal --publisher acme.pub", 5, &[unsigned, hint]);
+}
+
+#[test]
+fn another_name_is_denied() {
+    Bench::signed().fails(
+        "verify net.ovseal --publisher acme.pub --name other",
+        5,
+        &[
+            "ovseal: error: net.ovseal: the container does not hold the model \"other\"",
+            "ovseal: hint: ovseal inspect FILE with a key option shows the name",
+        ],
+    );
+}
+
+#[test]
+fn a_name_without_a_publisher_is_a_mistake() {
+    Bench::signed().fails(
+        "verify net.ovseal --name net",
+        2,
+        &[
+            "ovseal: error: a demanded name, security version or rollback state needs a trusted publisher",
+            "ovseal: hint: name the publisher's public key with --publisher PUB",
+        ],
+    );
+}
+
+#[test]
+fn a_private_key_is_no_publisher_to_trust() {
+    Bench::signed().fails(
+        "verify net.ovseal --publisher acme.key",
+        2,
+        &[
+            "ovseal: error: cannot use acme.key: \
+             a publisher's public key consists of PEM blocks for Ed25519 and ML-DSA-65",
+            "ovseal: hint: this is a private key: give the .pub file",
+        ],
+    );
+}
+
+#[test]
+fn a_flipped_byte_of_the_payload_is_found_without_a_key() {
+    let bench = Bench::signed();
+    bench.flip("net.ovseal", 4096 + 65_536 + 4096);
+    bench.fails(
+        "verify net.ovseal --publisher acme.pub",
+        3,
+        &[
+            "ovseal: error: net.ovseal: chunk 0 of part 1 is not authentic",
+            "ovseal: hint: get the container again from its publisher",
+        ],
+    );
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Writes every test vector into testkit/vectors: the same bytes at each run.
+
+Run it after a change to docs/format.md or to a vector; `git diff --stat` then shows what became different.
+"""
+
+import sys
+from pathlib import Path
+
+from vectormaker import (publishers, vectors_files, vectors_layout, vectors_manifest, vectors_payload, vectors_signatures,
+                         vectors_stanzas)
+
+FOLDER = Path(__file__).parent / "vectors"
+MODULES = (vectors_layout, vectors_stanzas, vectors_payload, vectors_manifest, vectors_signatures, vectors_files)
+
+
+def make_all(folder):
+    """Writes the vectors into an empty folder; gives their number and the number of bytes."""
+    for publisher in publishers.ALL:
+        (folder / f"{publisher.name}.pub").write_text(publisher.pem())
+    names, total = set(), 0
+    for vector in (vector for module in MODULES for vector in module.vectors()):
+        if vector.name in names:
+            sys.exit(f"two vectors are named {vector.name}")
+        names.add(vector.name)
+        total += vector.write(folder)
+    return len(names), total
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.iterdir():
+        old.unlink()
+    print("{} vectors, {} bytes".format(*make_all(FOLDER)))
+
+
+if __name__ == "__main__":
+    main()
