@@ -10,6 +10,7 @@ TRIO = [Part("model.xml", "ir", b"", [1]), Part("model.bin", "weights"), Part("l
 
 def vectors():
     yield from kinds()
+    yield from networks()
     yield from names()
     yield from paths()
     yield from structure()
@@ -29,6 +30,20 @@ def names():
        
     ):
         yield case(name, "1.2", text, expect, model_name=value)
+
+
+def networks():
+    """Containers that open; whoever runs the network in them must refuse what it refers to."""
+    for name, text, location in (("onnx-memory-address", "an address in memory", "*/_ORT_MEM_ADDR_/*"), ("onnx-parent", "a file outside", "../w.bin"),
+                                 ("onnx-no-companion", "a part that is not its companion", "w.bin")):
+        model = Part("model.onnx", "onnx", onnx_with_external_data(location))
+        yield case(name, "6.1", "an ONNX model that refers to " + text, "opened", parts=[model, Part("w.bin", "weights", bytes(8))])
+
+
+def onnx_with_external_data(location):
+    """ModelProto.graph.initializer.external_data: one entry `location`, and nothing else."""
+    field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content
+    return field(7, field(5, field(13, field(1, b"location") + field(2, location.encode()))))
 
 
 def paths():

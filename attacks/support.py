@@ -1,0 +1,128 @@
+"""What the attacks share: starting `ovseal`, and saying which outcome was seen."""
+
+import contextlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+DONE, USAGE, NOT_AUTHENTIC, NO_KEY_FITS, DENIED, UNSUPPORTED = 0, 2, 3, 4, 5, 6
+
+# The exit code for each word with which a test vector says what must come of it.
+OUTCOMES = {
+    "opened": DONE,
+    "usage": USAGE,
+    "not-authentic": NOT_AUTHENTIC,
+    "no-key-fits": NO_KEY_FITS,
+    "denied": DENIED,
+    "not-a-container": UNSUPPORTED,
+    "unsupported": UNSUPPORTED,
+}
+
+VECTORS = Path(__file__).resolve().parent.parent / "testkit" / "vectors"
+
+
+def ovseal(*arguments, environment=None):
+    """Runs `ovseal` from PATH and returns the finished process, with what it wrote."""
+    command = ["ovseal", *map(str, arguments)]
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
+    )
+
+
+def must(code, *arguments, environment=None):
+    """Runs `ovseal`, and ends the attack as failed when the exit code is another one."""
+    process = ovseal(*arguments, environment=environment)
+    told = process.stderr.strip().splitlines()
+    print(f"ovseal {arguments[0]}: exit code {process.returncode}" + (f", {told[0]}" if told else ""))
+    if process.returncode != code:
+        fail(f"expected exit code {code}\n{process.stdout}{process.stderr}")
+    return process
+
+
+def check(condition, failure):
+    """Ends the attack as failed unless the condition holds."""
+    if not condition:
+        fail(failure)
+
+
+def fail(message):
+    """Ends the attack: the outcome is not the one that it must have."""
+    print(f"FAILED: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+@contextlib.contextmanager
+def folder():
+    """Works in a temporary folder."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="ovseal-attack-") as path:
+        os.chdir(path)
+        try:
+            yield Path(path)
+        finally:
+            os.chdir(before)
+
+
+def network():
+    """The .xml of a network that OpenVINO can run: the first argument, or one of the test set-up."""
+    if len(sys.argv) > 1:
+        return Path(sys.argv[1]).resolve()
+    models = os.environ.get("OVSEAL_TEST_MODELS")
+    check(models, "give the .xml of a network as an argument, or run `cargo xtask test`")
+    return Path(models) / "conv" / "model.xml"
+
+
+def sealed_weights(length, *options):
+    """Makes a key, `weights.dat` with random bytes and `weights.ovseal` of it; returns the container's bytes."""
+    Path("weights.dat").write_bytes(os.urandom(length))
+    must(DONE, "keygen", "--keyfile", "-o", "device.key")
+    must(DONE, "seal", "weights.dat", "-o", "weights.ovseal", "--keyfile", "device.key", *options)
+    return bytearray(Path("weights.ovseal").read_bytes())
+
+
+def payload(container):
+    """Where the first part begins, and the size of a chunk (docs/format.md, section 2.1)."""
+    region = struct.unpack_from(">Q", container, 24)[0]
+    return 4096 + region, 1 << container[16]
+
+
+def vector(path):
+    """The arguments with which a test vector is verified, and the exit code that it must give.
+
+    The vector's key is written to the current folder.
+    """
+    record = json.loads(path.read_text())
+    arguments = ["verify", path.with_suffix(".ovseal")]
+    for kind, value in (record["key"] or {}).items():
+        arguments += key(kind, value)
+    if record["publisher"]:
+        arguments += ["--publisher", VECTORS / record["publisher"]]
+    return arguments, OUTCOMES[record["expect"]]
+
+
+def key(kind, value):
+    """Writes a vector's key to a file, and returns the option that names it."""
+    if kind == "keyfile":
+        Path("vector.key").write_bytes(bytes.fromhex(value))
+        return ["--keyfile", "vector.key"]
+    Path("vector.passphrase").write_text(value)
+    return ["--passphrase-file", "vector.passphrase"]
+
+
+def refuse_cheaply(path, seconds=2, megabytes=200):
+    """Verifies a test vector: the outcome must be the vector's, and neither time nor memory may be spent on it."""
+    arguments, code = vector(path)
+    command = ["ovseal", *map(str, arguments)]
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    took, used = time.monotonic() - began, usage.ru_maxrss / 1000
+    process.returncode = os.waitstatus_to_exitcode(status)
+    print(f"{path.stem}: exit code {process.returncode}, {took:.2f} s, {used:.0f} MB")
+    check(code != DONE and process.returncode == code, f"expected exit code {code}")
+    check(took < seconds and used < megabytes, f"more than {seconds} s or {megabytes} MB")

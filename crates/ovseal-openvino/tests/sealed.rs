@@ -1,0 +1,111 @@
+//! Models of opened containers, in the real runtime.
+
+mod common;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use common::{CONV, MLP, Network, core, set_up};
+use ovseal::{
+    ErrorKind, KeyFile, Model, ModelName, ModelOptions, OpenOptions, Opened, SealOptions, Trust, onnx,
+};
+use ovseal_openvino::{Decrypted, SealedModelError};
+
+/// Seals the file or folder of the test set-up and opens it.
+fn opened(model: &str) -> Opened {
+    let key = KeyFile::generate().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let container = folder.path().join("m.ovseal");
+    let model = Model::find(&set_up("OVSEAL_TEST_MODELS").join(model), ModelOptions::default()).unwrap();
+    let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key);
+    options.seal(&model, &container).unwrap();
+    OpenOptions::new(Trust::AnySender).open(&container, &[&key]).unwrap()
+}
+
+/// A vector of the format that opens with its key file.
+fn vector(name: &str) -> Opened {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/vectors"));
+    let record = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
+    let digits = record.split("\"keyfile\": \"").nth(1).unwrap().split('"').next().unwrap();
+    let key = KeyFile::from_bytes(&ovseal::hex::decode(digits).unwrap()).unwrap();
+    OpenOptions::new(Trust::AnySender).open(&folder.join(format!("{name}.ovseal")), &[&key]).unwrap()
+}
+
+#[test]
+fn a_sealed_ir_computes_what_its_files_compute() {
+    let core = core();
+    for network in [CONV, MLP] {
+        let model = core.read_sealed(&opened(&format!("{}/model.xml", network.folder)), None).unwrap();
+        let compiled = core.compile(&model, "CPU", &[]).unwrap();
+        drop(model);
+        assert_eq!(network.infer(&compiled), network.expected(&core), "{}", network.folder);
+    }
+}
+
+#[test]
+fn inline_onnx_and_paddle_are_read_from_memory() {
+    let core = core();
+    for (file, inputs) in [("onnx/model.onnx", 1), ("paddle/model.pdmodel", 1)] {
+        let model = core.read_sealed(&opened(file), None).unwrap();
+        assert_eq!(core.compile(&model, "CPU", &[]).unwrap().inputs().len(), inputs, "{file}");
+    }
+}
+
+#[test]
+fn the_network_of_a_folder_is_chosen_by_its_path() {
+    let (core, folder) = (core(), opened("folder"));
+    let error = core.read_sealed(&folder, None).unwrap_err();
+    assert!(matches!(&error, SealedModelError::SeveralModels { paths } if paths.len() == 3), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    core.read_sealed(&folder, Some("openvino_model.xml")).unwrap();
+    let error = core.read_sealed(&folder, Some("config.json")).unwrap_err();
+    assert!(matches!(error, SealedModelError::NotAModel { .. }));
+    let error = core.read_sealed(&folder, Some("none.xml")).unwrap_err();
+    assert!(matches!(error, SealedModelError::Open(ovseal::OpenError::NoSuchPart(_))));
+}
+
+#[test]
+fn a_container_without_network_has_no_model() {
+    let error = core().read_sealed(&opened("conv/model.bin"), None).unwrap_err();
+    assert!(matches!(error, SealedModelError::NoModel) && error.kind() == ErrorKind::Unsupported);
+}
+
+#[test]
+fn onnx_that_refers_to_anything_outside_itself_never_reaches_the_runtime() {
+    let core = core();
+    for name in ["onnx-memory-address", "onnx-parent", "onnx-no-companion"] {
+        let error = core.read_sealed(&vector(name), None).unwrap_err();
+        let SealedModelError::Open(ovseal::OpenError::Onnx { source, .. }) = &error else {
+            panic!("{error}")
+        };
+        let expected = matches!(
+            (name, source),
+            ("onnx-memory-address", onnx::OnnxError::MemoryAddress)
+                | ("onnx-parent", onnx::OnnxError::Outside)
+                | ("onnx-no-companion", onnx::OnnxError::MissingFile { .. })
+        );
+        assert!(expected && error.kind() == ErrorKind::NotAuthentic, "{name}: {error}");
+    }
+    let error = core.read_sealed(&opened("onnx-external/model.onnx"), None).unwrap_err();
+    assert!(matches!(error, SealedModelError::ExternalData { .. }) && error.kind() == ErrorKind::Unsupported);
+}
+
+#[test]
+fn the_runtime_refuses_a_topology_that_is_none() {
+    let core = core();
+    let error = core.read_sealed(&vector("ir-without-weights"), None);
+    let Err(SealedModelError::Model(_)) = error else { panic!("an empty topology was read") };
+}
+
+#[test]
+fn a_container_and_its_keys_may_go_before_the_model_does() {
+    let core = core();
+    let container = opened("conv/model.xml");
+    let decrypted = Decrypted::read(&container, None).unwrap();
+    drop(container);
+    let model = Arc::new(core.read_decrypted(decrypted).unwrap());
+    let compiled = core.compile(&model, "CPU", &[]).unwrap();
+    drop(model);
+    let network: Network = CONV;
+    assert_eq!(network.infer(&compiled), network.expected(&core));
+}
