@@ -47,6 +47,7 @@
 
 mod compiled;
 mod core;
+mod debug;
 mod devices;
 mod element_type;
 mod environment;

@@ -1,4 +1,5 @@
 //! Models of opened containers, in the real runtime.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
 
