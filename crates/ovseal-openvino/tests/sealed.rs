@@ -4,7 +4,6 @@
 mod common;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use common::{CONV, MLP, Network, core, set_up};
 use ovseal::{
@@ -104,7 +103,7 @@ fn a_container_and_its_keys_may_go_before_the_model_does() {
     let container = opened("conv/model.xml");
     let decrypted = Decrypted::read(&container, None).unwrap();
     drop(container);
-    let model = Arc::new(core.read_decrypted(decrypted).unwrap());
+    let model = core.read_decrypted(decrypted).unwrap();
     let compiled = core.compile(&model, "CPU", &[]).unwrap();
     drop(model);
     let network: Network = CONV;
