@@ -10,19 +10,27 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 /// A file in the making, beside its later place. Dropping it removes it.
-pub(crate) struct AtomicFile {
+///
+/// Containers are written with it, and it serves for keys and other files that must never stand there half.
+pub struct AtomicFile {
     temporary: NamedTempFile,
     target: PathBuf,
 }
 
 impl AtomicFile {
     /// Begins a file that will stand at `target`, readable for everyone as far as the umask allows.
-    pub(crate) fn create(target: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the folder of `target` cannot be written.
+    pub fn create(target: &Path) -> io::Result<Self> {
         Self::with_mode(target, 0o666)
     }
 
     /// Begins a file that will stand at `target` with these permissions, less the umask.
-    pub(crate) fn with_mode(target: &Path, mode: u32) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the folder of `target` cannot be written.
+    pub fn with_mode(target: &Path, mode: u32) -> io::Result<Self> {
         let mut prefix = OsString::from(".");
         prefix.push(target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
         let temporary = tempfile::Builder::new()
@@ -34,12 +42,16 @@ impl AtomicFile {
         Ok(Self { temporary, target: target.to_owned() })
     }
 
-    pub(crate) fn file(&self) -> &File {
+    /// Gives the file, to be written.
+    pub fn file(&self) -> &File {
         self.temporary.as_file()
     }
 
-    /// Puts the file in its place; `replace` says whether another one may stand there.
-    pub(crate) fn commit(self, replace: bool) -> io::Result<()> {
+    /// Synchronizes the file and puts it in its place; `replace` says whether another one may stand there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] without `replace`, or when it cannot be written.
+    pub fn commit(self, replace: bool) -> io::Result<()> {
         self.temporary.as_file().sync_all()?;
         let Self { temporary, target } = self;
         let persisted =

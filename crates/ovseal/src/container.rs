@@ -10,6 +10,7 @@ use crate::layout::Layout;
 use crate::prologue::{PROLOGUE_LENGTH, Prologue, PrologueError, is_container};
 use crate::publisher::{Publisher, Signatures, SignaturesError};
 use crate::region::{self, StanzaBlock};
+use crate::regular;
 use crate::rekey_file;
 use crate::source::{ReadAt, read_vec};
 use crate::statement::{KeyId, Statement};
@@ -32,11 +33,12 @@ pub(crate) struct Container {
     pub(crate) footer: Footer,
 }
 
-/// A statement that passed the check of its publisher, and the layout that it gives.
+/// A statement that agrees with its container, and the layout that it gives.
 ///
-/// With [`Trust::AnySender`] there is no publisher: then it is only consistent, until a key fits.
+/// It is the trusted publisher's if there is one. With [`Trust::AnySender`] there is none, and until a key fits it is only
+/// consistent.
 #[derive(Clone)]
-pub(crate) struct Verified {
+pub(crate) struct CheckedStatement {
     pub(crate) statement: Statement,
     pub(crate) layout: Layout,
     /// The trusted publisher who signed.
@@ -49,13 +51,13 @@ impl Container {
     /// Reads the frame of the container at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let read = |source| OpenError::Read { what: path.display().to_string(), source };
-        let file = File::open(path).map_err(read)?;
-        let metadata = file.metadata().map_err(read)?;
-        if metadata.is_dir() {
-            return Err(read(std::io::ErrorKind::IsADirectory.into()));
-        }
         // Files beside the container belong to the file itself, by whatever name it is opened.
         let path = path.canonicalize().map_err(read)?;
+        Self::from_file(regular::open(&path).map_err(read)?, path)
+    }
+
+    /// Reads the frame of the container in `file`, which stands at `path`, a path without symbolic links.
+    pub(crate) fn from_file(file: File, path: PathBuf) -> Result<Self, OpenError> {
         Ok(Self { path: Some(path), ..Self::from_source(Arc::new(file))? })
     }
 
@@ -71,7 +73,7 @@ impl Container {
     }
 
     /// Checks statement and signatures against the caller's trust, before anything in them is believed.
-    pub(crate) fn authenticate(&self, trust: &Trust) -> Result<Verified, OpenError> {
+    pub(crate) fn authenticate(&self, trust: &Trust) -> Result<CheckedStatement, OpenError> {
         let raw = self.read_statement()?;
         let (bytes, signatures) = raw.split_at(self.footer.statement as usize);
         let signatures = Signatures::parse(signatures).ok_or(OpenError::Damaged(Section::Signatures))?;
@@ -84,7 +86,7 @@ impl Container {
             return Err(OpenError::Damaged(Section::Signatures));
         }
         let layout = self.layout(&statement)?;
-        Ok(Verified { statement, layout, publisher, raw })
+        Ok(CheckedStatement { statement, layout, publisher, raw })
     }
 
     /// The stanza blocks from which a key may come, the one with the higher generation first.

@@ -27,6 +27,7 @@ pub enum ErrorKind {
 
 /// A container could not be opened or verified. Nothing of its content was handed out.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// A file cannot be read.
     #[error("cannot read {what}")]
@@ -143,6 +144,7 @@ pub enum OpenError {
 
 /// A section of a container, in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Section {
     /// The first 4096 bytes.
     #[error("the prologue")]

@@ -2,11 +2,13 @@
 //!
 //! This module exists only in builds for fuzzing, in which every MAC passes.
 
+use crate::layout::ChunkSize;
 use crate::manifest::Manifest;
+use crate::prologue::{ContainerId, Prologue};
 use crate::publisher::Signatures;
-use crate::region;
-use crate::rollback;
 use crate::statement::Statement;
+use crate::suite::Suite;
+use crate::{region, rekey_file, rollback, side_file};
 
 /// Parses a statement, and checks that it encodes to the same bytes.
 pub fn statement(bytes: &[u8]) {
@@ -36,6 +38,19 @@ pub fn stanzas(bytes: &[u8]) {
         let length = block.encode(&[]).len() - 32;
         assert_eq!(encoded.get(..length), bytes.get(..length));
     }
+}
+
+/// Parses the file of a rekeying and a side file, for a container with the smallest region.
+pub fn files_beside(bytes: &[u8]) {
+    let prologue = Prologue {
+        suite: Suite::Blake3,
+        chunk_size: ChunkSize::SMALL,
+        region_length: 4096,
+        container_id: ContainerId([1; 32]),
+        commitment: [0; 32],
+    };
+    let _ = rekey_file::parse(bytes, &prologue);
+    let _ = side_file::parse(bytes, &prologue);
 }
 
 /// Parses a rollback state.

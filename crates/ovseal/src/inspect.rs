@@ -13,6 +13,7 @@ use crate::suite::Suite;
 
 /// The public face of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Inspection {
     /// The cryptographic suite.
     pub suite: Suite,
@@ -42,7 +43,7 @@ pub struct Inspection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StanzaSummary {
     /// Its type.
-    pub kind: StanzaType,
+    pub stanza_type: StanzaType,
     /// Its length in bytes.
     pub length: usize,
     /// Whether it withstands a quantum computer, as far as this version knows the type.
@@ -59,7 +60,7 @@ impl Inspection {
         let verified = container.authenticate(&Trust::AnySender)?;
         let blocks = container.stanza_blocks()?;
         let block = &blocks[0];
-        let side_file = SideFile::read(path, &container.prologue)?;
+        let side_file = SideFile::read(&container)?;
         let prologue = &container.prologue;
         let statement = verified.statement;
         Ok(Self {
@@ -80,7 +81,7 @@ impl Inspection {
 
 impl StanzaSummary {
     fn of(stanza: &Stanza) -> Self {
-        let kind = stanza.kind().clone();
-        Self { length: stanza.encoded_length(), post_quantum: kind.is_post_quantum(), kind }
+        let stanza_type = stanza.stanza_type().clone();
+        Self { length: stanza.encoded_length(), post_quantum: stanza_type.is_post_quantum(), stanza_type }
     }
 }

@@ -59,6 +59,7 @@ mod prologue;
 mod publisher;
 mod recipient;
 mod region;
+mod regular;
 mod rekey;
 mod rekey_file;
 mod rollback;
@@ -72,6 +73,7 @@ mod threads;
 mod verify;
 
 pub use aead::AeadProvider;
+pub use atomic::AtomicFile;
 pub use container::Trust;
 pub use error::{ErrorKind, OpenError, Section};
 pub use inspect::{Inspection, StanzaSummary};
@@ -87,6 +89,7 @@ pub use recipient::{
     Argon2Cost, Identity, KeyError, KeyFile, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient,
     RecipientClass, UnwrapError, WrapError, symmetric,
 };
+pub use regular::is_container_file;
 pub use rekey::{RekeyError, RekeyOptions, Rekeyed};
 pub use rollback::{RollbackError, RollbackState};
 pub use seal::{Progress, SealError, SealOptions, Sealed};

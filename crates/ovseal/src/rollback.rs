@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -10,6 +10,7 @@ use rustix::fs::FlockOperation;
 use crate::atomic::{AtomicFile, beside};
 use crate::error::ErrorKind;
 use crate::hex;
+use crate::regular;
 use crate::statement::{KeyId, ModelId};
 use crate::suite::sha256;
 
@@ -27,6 +28,7 @@ pub struct RollbackState {
 
 /// The rollback state cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RollbackError {
     /// The file is named but not there: whoever removed it could replay an old version.
     #[error("the rollback state {} is missing", path.display())]
@@ -59,7 +61,8 @@ pub enum RollbackError {
 }
 
 impl RollbackError {
-    pub(crate) fn kind(&self) -> ErrorKind {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } | Self::Damaged { .. } | Self::Read { .. } => ErrorKind::Denied,
             Self::Write { .. } => ErrorKind::Environment,
@@ -117,9 +120,7 @@ impl RollbackState {
     }
 
     fn read(&self) -> Result<Floors, RollbackError> {
-        let mut text = Vec::new();
-        let read = File::open(&self.path).and_then(|file| file.take(LENGTH_LIMIT + 1).read_to_end(&mut text));
-        read.map_err(|source| match source.kind() {
+        let text = regular::read(&self.path, LENGTH_LIMIT).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => RollbackError::Missing { path: self.path.clone() },
             _ => RollbackError::Read { path: self.path.clone(), source },
         })?;

@@ -1,15 +1,16 @@
 //! Side files: stanzas for one device beside a container that cannot be changed (`docs/format.md` §8).
 
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::atomic::{AtomicFile, beside};
+use crate::container::Container;
 use crate::error::OpenError;
 use crate::key::{FittingKey, Label};
 use crate::layout::{all_zero, read_be16};
 use crate::prologue::Prologue;
 use crate::region::StanzaBlock;
+use crate::regular;
 use crate::stanza::Stanza;
 
 const MAGIC: [u8; 8] = *b"\x89OVKEYS\n";
@@ -26,23 +27,21 @@ pub(crate) struct SideFile {
 }
 
 /// Where the side file of the container at `container` stands.
-pub(crate) fn path(container: &Path) -> PathBuf {
+fn path(container: &Path) -> PathBuf {
     beside(container, ".keys")
 }
 
 impl SideFile {
     /// The side file of a container, if there is one.
-    pub(crate) fn read(container: &Path, prologue: &Prologue) -> Result<Option<Self>, OpenError> {
-        let path = path(container);
+    pub(crate) fn read(container: &Container) -> Result<Option<Self>, OpenError> {
+        let Some(path) = container.path.as_deref().map(path) else { return Ok(None) };
         let read = |source| OpenError::Read { what: path.display().to_string(), source };
-        let file = match File::open(&path) {
-            Ok(file) => file,
+        let bytes = match regular::read(&path, LENGTH_LIMIT) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(read(error)),
         };
-        let mut bytes = Vec::new();
-        file.take(LENGTH_LIMIT + 1).read_to_end(&mut bytes).map_err(read)?;
-        match parse(&bytes, prologue) {
+        match parse(&bytes, &container.prologue).filter(|_| bytes.len() as u64 <= LENGTH_LIMIT) {
             Some((head, block)) => Ok(Some(Self { path, head, block })),
             None => Err(OpenError::SideFile { path }),
         }
@@ -57,15 +56,15 @@ impl SideFile {
 
 /// Writes a side file with these stanzas, in place of the one that may stand there.
 pub(crate) fn write(
-    container: &Path,
-    prologue: &Prologue,
+    container: &Container,
     key: &FittingKey,
     generation: u64,
     stanzas: Vec<Stanza>,
 ) -> std::io::Result<()> {
-    let head = head(prologue);
+    let head = head(&container.prologue);
     let block = StanzaBlock::new(key, Label::SidefileMac, &head, generation, stanzas);
-    let file = AtomicFile::create(&path(container))?;
+    let path = container.path.as_deref().map(path).ok_or(ErrorKind::InvalidInput)?;
+    let file = AtomicFile::create(&path)?;
     let mut writer = file.file();
     writer.write_all(&head)?;
     writer.write_all(&block.encode(&head))?;
@@ -80,7 +79,8 @@ fn head(prologue: &Prologue) -> [u8; HEAD] {
     head
 }
 
-fn parse(bytes: &[u8], prologue: &Prologue) -> Option<([u8; HEAD], StanzaBlock)> {
+/// Head and stanzas of a side file for the container with this prologue.
+pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<([u8; HEAD], StanzaBlock)> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let good = head.starts_with(&MAGIC) && read_be16(head, 8) == VERSION && all_zero(&head[10..16]);
     let ours = head[16..] == *prologue.container_id.as_bytes();

@@ -2,13 +2,21 @@
 
 use std::fmt;
 
+use crate::recipient::RecipientClass;
+
+/// The types of this version.
+pub(crate) const PASSPHRASE: &str = "passphrase";
+pub(crate) const KEYFILE: &str = "keyfile";
+pub(crate) const X_WING: &str = "x-wing";
+pub(crate) const X25519: &str = "x25519";
+
 const STANZA_LIMIT: usize = 16_384;
 const COUNT_LIMIT: usize = 32;
 
 /// The data key wrapped for one recipient.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stanza {
-    kind: StanzaType,
+    stanza_type: StanzaType,
     parameters: Vec<u8>,
     body: Vec<u8>,
 }
@@ -19,6 +27,7 @@ pub struct StanzaType(String);
 
 /// A stanza cannot be made of these pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StanzaError {
     /// The type has another length or other characters than allowed.
     #[error("a stanza type has 1 to 32 characters a-z, 0-9 or '-'")]
@@ -44,13 +53,19 @@ impl StanzaType {
         &self.0
     }
 
-    /// Whether a stanza of this type withstands a quantum computer, as far as this version knows the type.
-    pub fn is_post_quantum(&self) -> Option<bool> {
+    /// What such a stanza rests on, as far as this version knows the type.
+    pub fn class(&self) -> Option<RecipientClass> {
         match self.as_str() {
-            "passphrase" | "keyfile" | "x-wing" => Some(true),
-            "x25519" => Some(false),
+            PASSPHRASE | KEYFILE => Some(RecipientClass::SymmetricOrLocal),
+            X_WING => Some(RecipientClass::PostQuantumPublicKey),
+            X25519 => Some(RecipientClass::ClassicalPublicKey),
             _ => None,
         }
+    }
+
+    /// Whether such a stanza withstands a quantum computer, as far as this version knows the type.
+    pub fn is_post_quantum(&self) -> Option<bool> {
+        self.class().map(|class| class != RecipientClass::ClassicalPublicKey)
     }
 }
 
@@ -62,7 +77,7 @@ impl fmt::Display for StanzaType {
 
 impl fmt::Debug for Stanza {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stanza({}, {} bytes)", self.kind, self.encoded_length())
+        write!(f, "Stanza({}, {} bytes)", self.stanza_type, self.encoded_length())
     }
 }
 
@@ -72,11 +87,11 @@ impl Stanza {
     /// # Errors
     /// [`StanzaError`] when type or length are not allowed.
     pub fn new(
-        kind: &str,
+        stanza_type: &str,
         parameters: Vec<u8>,
         wrap: impl FnOnce(&[u8]) -> Vec<u8>,
     ) -> Result<Self, StanzaError> {
-        let mut stanza = Self { kind: StanzaType::parse(kind)?, parameters, body: Vec::new() };
+        let mut stanza = Self { stanza_type: StanzaType::parse(stanza_type)?, parameters, body: Vec::new() };
         if stanza.encoded_length() > STANZA_LIMIT {
             return Err(StanzaError::TooLong);
         }
@@ -85,8 +100,8 @@ impl Stanza {
     }
 
     /// Its type.
-    pub fn kind(&self) -> &StanzaType {
-        &self.kind
+    pub fn stanza_type(&self) -> &StanzaType {
+        &self.stanza_type
     }
 
     /// Its public parameters.
@@ -102,8 +117,8 @@ impl Stanza {
     /// Everything before the body: what the body is bound to.
     pub fn header(&self) -> Vec<u8> {
         let mut header = Vec::with_capacity(self.encoded_length());
-        header.push(self.kind.0.len() as u8);
-        header.extend_from_slice(self.kind.0.as_bytes());
+        header.push(self.stanza_type.0.len() as u8);
+        header.extend_from_slice(self.stanza_type.0.as_bytes());
         header.extend_from_slice(&(self.parameters.len() as u16).to_be_bytes());
         header.extend_from_slice(&self.parameters);
         header
@@ -111,7 +126,7 @@ impl Stanza {
 
     /// Bytes that it takes in the container.
     pub fn encoded_length(&self) -> usize {
-        1 + self.kind.0.len() + 2 + self.parameters.len() + 2 + self.body.len()
+        1 + self.stanza_type.0.len() + 2 + self.parameters.len() + 2 + self.body.len()
     }
 
     fn encode_into(&self, bytes: &mut Vec<u8>) {
@@ -123,12 +138,12 @@ impl Stanza {
     /// Takes the first stanza off `bytes`.
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         let before = bytes.len();
-        let kind_length = bytes.split_off_first()?;
-        let kind = bytes.split_off(..usize::from(*kind_length))?;
+        let type_length = bytes.split_off_first()?;
+        let stanza_type = bytes.split_off(..usize::from(*type_length))?;
         let parameters = take_field(bytes)?.to_vec();
         let body = take_field(bytes)?.to_vec();
-        let kind = StanzaType::parse(std::str::from_utf8(kind).ok()?).ok()?;
-        (before - bytes.len() <= STANZA_LIMIT).then_some(Self { kind, parameters, body })
+        let stanza_type = StanzaType::parse(std::str::from_utf8(stanza_type).ok()?).ok()?;
+        (before - bytes.len() <= STANZA_LIMIT).then_some(Self { stanza_type, parameters, body })
     }
 }
 
@@ -155,7 +170,7 @@ pub(crate) fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
 
 /// Whether there are 1 to 32 stanzas, and at most one for a passphrase.
 pub(crate) fn are_allowed(stanzas: &[Stanza]) -> bool {
-    let passphrases = stanzas.iter().filter(|stanza| stanza.kind.as_str() == "passphrase").count();
+    let passphrases = stanzas.iter().filter(|stanza| stanza.stanza_type.as_str() == PASSPHRASE).count();
     (1..=COUNT_LIMIT).contains(&stanzas.len()) && passphrases <= 1
 }
 

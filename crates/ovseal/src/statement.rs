@@ -9,7 +9,8 @@ use crate::suite::{Digest, Suite, sha256};
 /// Bytes that a statement may have.
 pub(crate) const STATEMENT_LIMIT: u64 = 65_536;
 
-const PUBLISHER_LIMIT: usize = 8;
+/// The most publishers that sign a container.
+pub(crate) const PUBLISHER_LIMIT: usize = 8;
 
 /// The statement of a container: hashes of everything in it, the model's id and its security version.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ovseal_memory::ModelMemory;
-
 use crate::aead::Tag;
-use crate::container::{Container, Verified};
+use crate::container::{CheckedStatement, Container};
 use crate::error::{OpenError, Section};
 use crate::footer::MAC_LENGTH;
 use crate::layout::{Chunk, TAG_LENGTH};
@@ -20,6 +18,7 @@ use crate::threads;
 
 /// What a successful verification showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Verification {
     /// The trusted publisher who signed, if any was named.
     pub publisher: Option<KeyId>,
@@ -37,17 +36,18 @@ impl OpenOptions {
     /// # Errors
     /// [`OpenError`]; the first check that fails.
     pub fn verify(&self, path: &Path) -> Result<Verification, OpenError> {
+        self.check_usage()?;
         let container = Container::open(path)?;
-        let verified = self.authenticate(&container)?;
+        let statement = self.authenticate(&container)?;
         container.stanza_blocks()?;
-        let tables = check_trailer(&container, &verified)?;
-        check_padding(container.source.as_ref(), &verified.layout)?;
-        Check { container: &container, verified: &verified, tables: &tables, next: AtomicU64::new(0) }
-            .run()?;
-        Ok(verification(&verified))
+        let tables = check_trailer(&container, &statement)?;
+        check_padding(container.source.as_ref(), &statement.layout)?;
+        let next = AtomicU64::new(0);
+        Check { options: self, container: &container, statement: &statement, tables: &tables, next }.run()?;
+        Ok(verification(&statement))
     }
 
-    /// Verifies everything, with a key: also MACs, manifest and the tag of every chunk.
+    /// Verifies everything, with a key: also MACs, manifest, and digest and tag of every chunk.
     ///
     /// # Errors
     /// [`OpenError`]; the first check that fails.
@@ -56,30 +56,24 @@ impl OpenOptions {
         path: &Path,
         identities: &[&dyn Identity],
     ) -> Result<(Verification, Opened), OpenError> {
-        let verification = self.verify(path)?;
-        let opened = self.open(path, identities)?;
-        for part in opened.parts() {
-            let size = opened.chunk_size().bytes() as u64;
-            let mut buffer = ModelMemory::zeroed(size.min(part.length()) as usize)?;
-            let mut offset = 0;
-            while offset < part.length() {
-                let length = size.min(part.length() - offset) as usize;
-                part.read_range(offset, &mut buffer[..length])?;
-                offset += length as u64;
-            }
-            if part.length() == 0 {
-                part.read_into(&mut [])?;
-            }
-        }
+        self.check_usage()?;
+        let container = Container::open(path)?;
+        let opened = self.checking_digests().open_container(&container, identities)?;
+        opened.parts().try_for_each(|part| part.verify())?;
+        let verification = Verification {
+            publisher: opened.publisher(),
+            claimed_publishers: opened.claimed_publishers().to_vec(),
+            security_version: opened.manifest().security_version,
+        };
         Ok((verification, opened))
     }
 }
 
-fn verification(verified: &Verified) -> Verification {
+fn verification(checked: &CheckedStatement) -> Verification {
     Verification {
-        publisher: verified.publisher,
-        claimed_publishers: verified.statement.publishers.clone(),
-        security_version: verified.statement.security_version,
+        publisher: checked.publisher,
+        claimed_publishers: checked.statement.publishers.clone(),
+        security_version: checked.statement.security_version,
     }
 }
 
@@ -89,7 +83,7 @@ struct PublicTables {
 }
 
 /// What of the trailer can be checked without a key.
-fn check_trailer(container: &Container, verified: &Verified) -> Result<PublicTables, OpenError> {
+fn check_trailer(container: &Container, checked: &CheckedStatement) -> Result<PublicTables, OpenError> {
     let footer = &container.footer;
     let bytes = read_vec(container.source.as_ref(), footer.trailer, footer.trailer_length())
         .map_err(OpenError::read(Section::Trailer))?;
@@ -101,13 +95,13 @@ fn check_trailer(container: &Container, verified: &Verified) -> Result<PublicTab
     let (manifest, rest) = rest.split_at(footer.manifest as usize);
     let suite = container.prologue.suite;
     let digests: Vec<Digest> = digests.as_chunks().0.to_vec();
-    if statement::root(suite, &verified.layout, &digests) != verified.statement.root {
+    if statement::root(suite, &checked.layout, &digests) != checked.statement.root {
         return Err(OpenError::NotAuthentic(Section::Trailer));
     }
-    if suite.digest(&[manifest]) != verified.statement.manifest {
+    if suite.digest(&[manifest]) != checked.statement.manifest {
         return Err(OpenError::NotAuthentic(Section::Manifest));
     }
-    if rest[..rest.len() - MAC_LENGTH] != verified.raw {
+    if rest[..rest.len() - MAC_LENGTH] != checked.raw {
         return Err(OpenError::NotAuthentic(Section::Statement));
     }
     Ok(PublicTables { tags: tags.to_vec(), digests })
@@ -115,45 +109,50 @@ fn check_trailer(container: &Container, verified: &Verified) -> Result<PublicTab
 
 /// The digests of all chunks, checked by several threads.
 struct Check<'c> {
+    options: &'c OpenOptions,
     container: &'c Container,
-    verified: &'c Verified,
+    statement: &'c CheckedStatement,
     tables: &'c PublicTables,
     next: AtomicU64,
 }
 
 impl Check<'_> {
     fn run(&self) -> Result<(), OpenError> {
-        let count = (threads::default_count().get() as u64).min(self.verified.layout.chunks);
+        let count = (self.options.threads.get() as u64).min(self.statement.layout.chunks);
         threads::run(count, || {
             let result = self.work();
             if result.is_err() {
-                self.next.store(self.verified.layout.chunks, Ordering::Relaxed);
+                self.next.store(self.statement.layout.chunks, Ordering::Relaxed);
             }
             result
         })
     }
 
     fn work(&self) -> Result<(), OpenError> {
-        let mut buffer = vec![0; self.verified.layout.chunk_size.bytes()];
+        let mut buffer = vec![0; self.statement.layout.chunk_size.bytes()];
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= self.verified.layout.chunks {
+            if number >= self.statement.layout.chunks {
                 return Ok(());
             }
-            let chunk = self.verified.layout.chunk_by_number(number);
+            let chunk = self.statement.layout.chunk_by_number(number);
             self.check(&chunk, &mut buffer[..chunk.length])?;
         }
     }
 
     fn check(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
         let part = format!("part {}", chunk.part);
-        let position = self.verified.layout.position(chunk);
+        let position = self.statement.layout.position(chunk);
         self.container.source.read_exact_at(data, position).map_err(OpenError::read(&part))?;
         let at = chunk.number as usize * TAG_LENGTH;
         let mut tag = Tag::default();
         tag.copy_from_slice(&self.tables.tags[at..at + TAG_LENGTH]);
         let digest = chunk_digest(self.container.prologue.suite, data, &tag);
         let good = digest == self.tables.digests[chunk.number as usize];
-        if good { Ok(()) } else { Err(OpenError::Chunk { part, index: chunk.index }) }
+        if !good {
+            return Err(OpenError::Chunk { part, index: chunk.index });
+        }
+        self.options.progress.advance(chunk.length);
+        Ok(())
     }
 }

@@ -29,6 +29,22 @@ fn one_of_several_publishers_is_enough_so_that_keys_can_be_rotated() {
 }
 
 #[test]
+fn verifying_with_a_key_checks_digests_whoever_signed() {
+    let key = PublisherKey::generate().unwrap();
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let container = fixture.seal(fixture.options().publisher(&key));
+    let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let count = counted.clone();
+    let any = OpenOptions::new(Trust::AnySender).progress(move |bytes| {
+        count.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    });
+    let (verification, opened) = any.verify_with_key(&container, &[&fixture.key]).unwrap();
+    assert_eq!((verification.publisher, verification.claimed_publishers), (None, vec![key.publisher().id()]));
+    assert_eq!(opened.manifest().name.as_str(), "model");
+    assert_eq!(counted.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[test]
 fn an_unsigned_container_is_denied_where_a_publisher_is_named() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     fixture.seal(fixture.options());

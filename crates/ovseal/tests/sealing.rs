@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ovseal::{
     Argon2Cost, KeyFile, Model, ModelError, ModelName, ModelOptions, Passphrase, PublicKeyIdentity,
-    SealError, SealOptions, onnx,
+    PublisherKey, SealError, SealOptions, onnx,
 };
 use ovseal_testkit::{Fixture, pattern};
 
@@ -127,6 +127,20 @@ fn thirty_two_recipients_fit_and_a_thirty_third_does_not() {
     opened.unwrap();
     let error = options(33).seal(&fixture.model(), &fixture.container()).unwrap_err();
     assert!(matches!(error, SealError::TooManyRecipients));
+}
+
+#[test]
+fn what_no_reader_would_open_is_not_sealed() {
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let keys: Vec<PublisherKey> = (0..9).map(|_| PublisherKey::generate().unwrap()).collect();
+    let nine = keys.iter().fold(fixture.options(), |options, key| options.publisher(key));
+    let error = nine.seal(&fixture.model(), &fixture.container()).unwrap_err();
+    assert!(matches!(error, SealError::TooManyPublishers));
+    let folder = ["a", "b", "c", "d"].map(|letter| letter.repeat(230)).join("/");
+    (0..4095).for_each(|number| fixture.write(&format!("{folder}/{number:0>95}"), b""));
+    let error = fixture.options().seal(&fixture.model(), &fixture.container()).unwrap_err();
+    assert!(matches!(error, SealError::TooLarge), "{error}");
+    assert_eq!(files_in(fixture.folder()), ["model"]);
 }
 
 #[test]

@@ -95,12 +95,8 @@ fn external_data(
     let references = onnx::references_of_file(&reader, entry.length).map_err(onnx_error(&file))?;
     let entries: Vec<&PartEntry> = parts.iter().map(|(entry, _)| entry).collect();
     onnx::check_references(&references, &entry.path, &entries).map_err(onnx_error(&file))?;
-    let mut companions = Vec::new();
-    for reference in &references {
-        let path = reference.part_path(&entry.path).map_err(onnx_error(&file))?;
-        companions.extend(numbers.get(&path));
-    }
+    let named = onnx::named_parts(&references, &entry.path).map_err(onnx_error(&file))?;
+    let mut companions: Vec<usize> = named.iter().filter_map(|path| numbers.get(path).copied()).collect();
     companions.sort_unstable();
-    companions.dedup();
     Ok(companions)
 }

@@ -8,9 +8,11 @@ mod source;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::error::ErrorKind;
 use crate::layout::PART_LIMIT;
 use crate::manifest::{ModelName, PartEntry, PartKind};
 use crate::path::{self, PartPath, PathError};
+use onnx::OnnxError;
 pub(crate) use source::{Source, SourceReader};
 
 /// The files of a model, ready to be sealed.
@@ -34,6 +36,7 @@ pub struct ModelOptions {
 
 /// Files are no model that can be sealed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// A file cannot be read.
     #[error("cannot read {}", path.display())]
@@ -98,6 +101,24 @@ pub enum ModelError {
         /// Why.
         source: onnx::OnnxError,
     },
+}
+
+impl ModelError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Read { .. } | Self::MissingWeights { .. } => ErrorKind::Environment,
+            Self::Onnx { source: OnnxError::MissingFile { .. } | OnnxError::Read(_), .. } => {
+                ErrorKind::Environment
+            }
+            Self::Onnx { .. } | Self::NotRegular { .. } | Self::Symlink { .. } | Self::Name { .. } => {
+                ErrorKind::Usage
+            }
+            Self::Path(_) | Self::Empty { .. } | Self::TooMany { .. } | Self::FolderNotFile { .. } => {
+                ErrorKind::Usage
+            }
+        }
+    }
 }
 
 impl Model {

@@ -51,11 +51,7 @@ fn add_external_data(
     let reader = parts[0].1.open().map_err(|source| read_error(model, source))?;
     let length = parts[0].0.length;
     let references = onnx::references_of_file(&reader, length).map_err(onnx_error(model))?;
-    for reference in &references {
-        let path = reference.part_path(&parts[0].0.path).map_err(onnx_error(model))?;
-        if parts.iter().any(|(entry, _)| entry.path == path) {
-            continue;
-        }
+    for path in onnx::named_parts(&references, &parts[0].0.path).map_err(onnx_error(model))? {
         if options.only {
             return Err(onnx_error(model)(onnx::OnnxError::MissingFile { path }));
         }

@@ -1,11 +1,12 @@
 //! A plaintext file that becomes a part, and reading it without noticing too late that it changed.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{ModelError, ModelOptions, read_error};
+use crate::regular;
 
 /// A file and what it looked like when it was found.
 #[derive(Debug)]
@@ -61,10 +62,7 @@ impl Source {
 
     /// Opens the file, if it has not changed since it was found.
     pub(crate) fn open(&self) -> io::Result<SourceReader> {
-        // Without O_NONBLOCK, opening a file that has become a pipe would wait for ever.
-        let nonblock = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-        let file = OpenOptions::new().read(true).custom_flags(nonblock).open(&self.path)?;
-        let reader = SourceReader { file, stamp: self.stamp };
+        let reader = SourceReader { file: regular::open(&self.path)?, stamp: self.stamp };
         reader.check_unchanged()?;
         Ok(reader)
     }

@@ -2,6 +2,7 @@
 
 mod opened;
 mod part;
+mod progress;
 mod unlock;
 
 use std::num::NonZeroUsize;
@@ -11,10 +12,11 @@ use std::sync::Arc;
 pub use opened::Opened;
 pub(crate) use opened::check_padding;
 pub use part::Part;
+use progress::Progress;
 pub(crate) use unlock::{Unlocked, unlock};
 
 use crate::aead::AeadProvider;
-use crate::container::{Container, Trust, Verified};
+use crate::container::{CheckedStatement, Container, Trust};
 use crate::error::OpenError;
 use crate::manifest::ModelName;
 use crate::recipient::Identity;
@@ -28,17 +30,20 @@ use crate::threads;
 /// The trust argument is mandatory: see [`Trust`]. A demanded name, security version or rollback state is worth nothing
 /// without a publisher's signature, so each of them needs [`Trust::Publishers`].
 #[derive(Clone, Debug)]
+#[must_use = "settings do nothing until they are used to open or verify"]
 pub struct OpenOptions {
     trust: Trust,
     name: Option<ModelName>,
     min_security_version: Option<u64>,
     rollback: Option<RollbackState>,
-    threads: NonZeroUsize,
+    pub(crate) threads: NonZeroUsize,
     provider: AeadProvider,
+    pub(crate) progress: Progress,
+    checks_digests: bool,
 }
 
 impl OpenOptions {
-    /// Settings with this trust and no further demands.
+    /// Makes settings with this trust and no further demands.
     pub fn new(trust: Trust) -> Self {
         Self {
             trust,
@@ -47,6 +52,8 @@ impl OpenOptions {
             rollback: None,
             threads: threads::default_count(),
             provider: AeadProvider::detect(),
+            progress: Progress::default(),
+            checks_digests: false,
         }
     }
 
@@ -65,14 +72,24 @@ impl OpenOptions {
         Self { rollback: Some(state), ..self }
     }
 
-    /// How many threads decrypt a whole part.
+    /// Sets how many threads decrypt a whole part, or verify a container.
     pub fn threads(self, threads: NonZeroUsize) -> Self {
         Self { threads, ..self }
     }
 
-    /// Another library for AES-GCM than [`AeadProvider::detect`] gives.
+    /// Chooses another library for AES-GCM than [`AeadProvider::detect`] gives.
     pub fn provider(self, provider: AeadProvider) -> Self {
         Self { provider, ..self }
+    }
+
+    /// Sets a call-back, called from worker threads with the number of bytes just opened or verified.
+    pub fn progress(self, callback: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self { progress: Progress::new(callback), ..self }
+    }
+
+    /// Compares the digests of chunks even if no publisher is named, which then shows damage only.
+    pub(crate) fn checking_digests(&self) -> Self {
+        Self { checks_digests: true, ..self.clone() }
     }
 
     /// Opens the container at `path` with one of `identities`.
@@ -101,24 +118,24 @@ impl OpenOptions {
     }
 
     /// Checks signature and demands, but no key and no payload.
-    pub(crate) fn authenticate(&self, container: &Container) -> Result<Verified, OpenError> {
+    pub(crate) fn authenticate(&self, container: &Container) -> Result<CheckedStatement, OpenError> {
         self.check_usage()?;
         let verified = container.authenticate(&self.trust)?;
         self.check_demands(&verified)?;
         Ok(verified)
     }
 
-    fn open_container(
+    pub(crate) fn open_container(
         &self,
         container: &Container,
         identities: &[&dyn Identity],
     ) -> Result<Opened, OpenError> {
-        let verified = self.authenticate(container)?;
+        let statement = self.authenticate(container)?;
         let unlocked = unlock(container, identities)?;
-        Opened::new(self, container, verified, unlocked)
+        Opened::new(self, container, statement, unlocked)
     }
 
-    fn check_usage(&self) -> Result<(), OpenError> {
+    pub(crate) fn check_usage(&self) -> Result<(), OpenError> {
         let demands = self.name.is_some() || self.min_security_version.is_some() || self.rollback.is_some();
         match &self.trust {
             Trust::Publishers(publishers) if publishers.is_empty() => Err(OpenError::NoPublisher),
@@ -127,7 +144,7 @@ impl OpenOptions {
         }
     }
 
-    fn check_demands(&self, verified: &Verified) -> Result<(), OpenError> {
+    fn check_demands(&self, verified: &CheckedStatement) -> Result<(), OpenError> {
         let model = ModelId(verified.statement.model_id);
         if let Some(name) = self.name.as_ref().filter(|name| name.id() != model) {
             return Err(OpenError::WrongName { name: name.as_str().to_owned() });

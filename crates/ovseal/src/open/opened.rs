@@ -3,10 +3,11 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use super::progress::Progress;
 use super::unlock::Unlocked;
 use super::{OpenOptions, Part};
 use crate::aead::{AeadProvider, Tag};
-use crate::container::{Container, Verified};
+use crate::container::{CheckedStatement, Container};
 use crate::error::{OpenError, Section};
 use crate::footer::MAC_LENGTH;
 use crate::key::{FittingKey, Label};
@@ -34,11 +35,13 @@ pub(super) struct Inner {
     pub(super) tables: Tables,
     pub(super) key: FittingKey,
     pub(super) publisher: Option<KeyId>,
+    claimed_publishers: Vec<KeyId>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
     rollback: Option<RollbackState>,
-    /// Whether everything that unwraps the key withstands a quantum computer.
-    is_classical: bool,
+    /// Whether digests are compared even if no publisher was named.
+    pub(super) checks_digests: bool,
+    pub(super) progress: Progress,
 }
 
 /// Tags and digests of all chunks, checked against MAC and root, read once and kept.
@@ -57,7 +60,7 @@ impl Opened {
     pub(super) fn new(
         options: &OpenOptions,
         container: &Container,
-        verified: Verified,
+        verified: CheckedStatement,
         unlocked: Unlocked,
     ) -> Result<Self, OpenError> {
         let key = unlocked.key;
@@ -66,8 +69,6 @@ impl Opened {
             .and_then(|bytes| Manifest::parse(&bytes, &verified.statement))
             .ok_or(OpenError::NotAuthentic(Section::Manifest))?;
         check_padding(container.source.as_ref(), &verified.layout)?;
-        let is_classical =
-            unlocked.block.stanzas.iter().any(|stanza| stanza.kind().is_post_quantum() == Some(false));
         Ok(Self(Arc::new(Inner {
             source: container.source.clone(),
             prologue: container.prologue.clone(),
@@ -76,10 +77,12 @@ impl Opened {
             tables,
             key,
             publisher: verified.publisher,
+            claimed_publishers: verified.statement.publishers,
             threads: options.threads,
             provider: options.provider,
             rollback: options.rollback.clone(),
-            is_classical,
+            checks_digests: options.checks_digests,
+            progress: options.progress.clone(),
         })))
     }
 
@@ -93,14 +96,14 @@ impl Opened {
         self.0.publisher
     }
 
+    /// All publishers who claim to have signed; only [`publisher`](Self::publisher) was checked.
+    pub fn claimed_publishers(&self) -> &[KeyId] {
+        &self.0.claimed_publishers
+    }
+
     /// The container's random name.
     pub fn container_id(&self) -> ContainerId {
         self.0.prologue.container_id
-    }
-
-    /// Whether one of the stanzas rests on a public key that does not withstand a quantum computer.
-    pub fn is_classical(&self) -> bool {
-        self.0.is_classical
     }
 
     /// The part with this path.
@@ -141,7 +144,7 @@ impl Opened {
 /// Reads the trailer once and checks everything that covers it.
 fn read_trailer(
     container: &Container,
-    verified: &Verified,
+    verified: &CheckedStatement,
     key: &FittingKey,
 ) -> Result<(Tables, Vec<u8>), OpenError> {
     let footer = &container.footer;

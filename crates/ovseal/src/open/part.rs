@@ -1,7 +1,8 @@
 //! Reading a part: whole and in parallel, or any range of it.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ovseal_memory::ModelMemory;
 use zeroize::Zeroize;
@@ -21,7 +22,8 @@ use crate::threads;
 pub struct Part {
     inner: Arc<Inner>,
     number: usize,
-    key: Arc<PartKey>,
+    /// Derived when the first chunk is opened: listing parts costs nothing.
+    key: Arc<OnceLock<PartKey>>,
 }
 
 impl std::fmt::Debug for Part {
@@ -35,8 +37,7 @@ type Queue<'b> = Mutex<std::iter::Zip<Range<u64>, std::slice::ChunksMut<'b, u8>>
 
 impl Part {
     pub(super) fn new(inner: Arc<Inner>, number: usize) -> Self {
-        let key = Arc::new(PartKey::new(&inner.key, number as u32, inner.provider));
-        Self { inner, number, key }
+        Self { inner, number, key: Arc::default() }
     }
 
     /// What the manifest says of it.
@@ -97,6 +98,25 @@ impl Part {
         result
     }
 
+    /// Opens every chunk with several threads, and keeps nothing.
+    pub(crate) fn verify(&self) -> Result<(), OpenError> {
+        let chunks = self.inner.layout.parts[self.number].chunks;
+        let next = AtomicU64::new(0);
+        threads::run((self.inner.threads.get() as u64).min(chunks), || {
+            let mut buffer = ModelMemory::zeroed(self.chunk(0).length)?;
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= chunks {
+                    return Ok(());
+                }
+                let chunk = self.chunk(index);
+                // After an error the other workers find no chunk left.
+                self.open_chunk(&chunk, &mut buffer[..chunk.length])
+                    .inspect_err(|_| next.store(chunks, Ordering::Relaxed))?;
+            }
+        })
+    }
+
     fn fill(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
         let chunks = self.inner.layout.parts[self.number].chunks;
         let threads = (self.inner.threads.get() as u64).min(chunks);
@@ -150,13 +170,19 @@ impl Part {
         let position = inner.layout.position(chunk);
         inner.source.read_exact_at(data, position).map_err(OpenError::read(&self.entry().path))?;
         let tag = &inner.tables.tags[chunk.number as usize];
-        if inner.publisher.is_some() {
+        if inner.publisher.is_some() || inner.checks_digests {
             let digest = chunk_digest(inner.prologue.suite, data, tag);
             if digest != inner.tables.digests[chunk.number as usize] {
                 return Err(self.bad_chunk(chunk));
             }
         }
-        self.key.open(chunk, tag, data).map_err(|_| self.bad_chunk(chunk))
+        self.key().open(chunk, tag, data).map_err(|_| self.bad_chunk(chunk))?;
+        inner.progress.advance(chunk.length);
+        Ok(())
+    }
+
+    fn key(&self) -> &PartKey {
+        self.key.get_or_init(|| PartKey::new(&self.inner.key, self.number as u32, self.inner.provider))
     }
 
     fn chunk(&self, index: u64) -> Chunk {

@@ -19,10 +19,7 @@ pub(crate) struct Unlocked {
 /// When a rekeying was interrupted there are two blocks; the second is tried if the first gives no key or is not
 /// authentic, so that a planted file cannot keep the container from being opened.
 pub(crate) fn unlock(container: &Container, identities: &[&dyn Identity]) -> Result<Unlocked, OpenError> {
-    let side = match &container.path {
-        Some(path) => SideFile::read(path, &container.prologue)?,
-        None => None,
-    };
+    let side = SideFile::read(container)?;
     let mut failure = None;
     for block in container.stanza_blocks()? {
         match unlock_block(container, side.as_ref(), &block, identities) {
@@ -65,7 +62,8 @@ fn find_key<'s>(
     let context = container.prologue.context();
     let mut failure = None;
     for identity in identities {
-        for stanza in stanzas.clone().filter(|stanza| stanza.kind().as_str() == identity.stanza_type()) {
+        for stanza in stanzas.clone().filter(|stanza| stanza.stanza_type().as_str() == identity.stanza_type())
+        {
             match identity.unwrap(stanza, &context) {
                 Ok(None) => {}
                 Ok(Some(key)) => {
@@ -77,7 +75,7 @@ fn find_key<'s>(
             }
         }
     }
-    let mut kinds: Vec<String> = stanzas.map(|stanza| stanza.kind().to_string()).collect();
+    let mut kinds: Vec<String> = stanzas.map(|stanza| stanza.stanza_type().to_string()).collect();
     kinds.sort_unstable();
     kinds.dedup();
     Err(failure.map_or(OpenError::NoKeyFits { stanzas: kinds }, OpenError::Unwrap))

@@ -8,9 +8,8 @@ use ovseal_memory::{Secret, SecretBytes};
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
 use crate::key::{DataKey, RandomnessError, random_array};
 use crate::prologue::Context;
-use crate::stanza::Stanza;
+use crate::stanza::{KEYFILE, Stanza};
 
-const TYPE: &str = "keyfile";
 const LENGTH: usize = 32;
 
 /// A key of 32 random bytes that publisher and device share.
@@ -54,7 +53,7 @@ impl KeyFile {
 impl Recipient for KeyFile {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
         let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
-        Ok(symmetric::wrap(TYPE, salt.to_vec(), self.0.expose(), key, context)?)
+        Ok(symmetric::wrap(KEYFILE, salt.to_vec(), self.0.expose(), key, context)?)
     }
 
     fn class(&self) -> RecipientClass {
@@ -64,7 +63,7 @@ impl Recipient for KeyFile {
 
 impl Identity for KeyFile {
     fn stanza_type(&self) -> &str {
-        TYPE
+        KEYFILE
     }
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {

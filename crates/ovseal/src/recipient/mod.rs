@@ -13,6 +13,7 @@ pub use keyfile::KeyFile;
 pub use passphrase::{Argon2Cost, Passphrase};
 pub use public_key::{PublicKeyIdentity, PublicKeyRecipient};
 
+use crate::error::ErrorKind;
 use crate::key::{DataKey, RandomnessError};
 use crate::prologue::Context;
 use crate::stanza::{Stanza, StanzaError};
@@ -56,6 +57,7 @@ pub trait Identity: Send + Sync {
 
 /// A recipient could not wrap the data key.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum WrapError {
     /// The operating system gives no randomness.
     #[error(transparent)]
@@ -77,8 +79,21 @@ pub enum WrapError {
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl WrapError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::WeakPublicKey => ErrorKind::Usage,
+            Self::Randomness(_) | Self::Stanza(_) | Self::Memory { .. } | Self::Backend(_) => {
+                ErrorKind::Environment
+            }
+        }
+    }
+}
+
 /// An identity could not try to unwrap.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UnwrapError {
     /// There is too little memory for the passphrase's key derivation.
     #[error("{mib} MiB of memory for Argon2id cannot be had")]
@@ -93,6 +108,7 @@ pub enum UnwrapError {
 
 /// Text or bytes are no key of the expected kind. Nothing of them is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The passphrase is empty, too long, or no UTF-8.
     #[error("a passphrase is UTF-8 text of 1 to 1024 bytes")]

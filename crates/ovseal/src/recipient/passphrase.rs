@@ -9,9 +9,8 @@ use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapErro
 use crate::key::{DataKey, random_array};
 use crate::layout::read_be32;
 use crate::prologue::Context;
-use crate::stanza::Stanza;
+use crate::stanza::{PASSPHRASE, Stanza};
 
-const TYPE: &str = "passphrase";
 const LENGTH_LIMIT: usize = 1024;
 
 /// Normalization form C can be longer than its input: at most three times in UTF-8 (UAX #15, annex on expansion).
@@ -109,7 +108,7 @@ impl Recipient for Passphrase {
         let parameters = [&salt, numbers.as_flattened()].concat();
         let secret =
             self.derive(&salt, self.cost).map_err(|_| WrapError::Memory { mib: self.cost.memory_mib() })?;
-        Ok(symmetric::wrap(TYPE, parameters, secret.expose(), key, context)?)
+        Ok(symmetric::wrap(PASSPHRASE, parameters, secret.expose(), key, context)?)
     }
 
     fn class(&self) -> RecipientClass {
@@ -119,7 +118,7 @@ impl Recipient for Passphrase {
 
 impl Identity for Passphrase {
     fn stanza_type(&self) -> &str {
-        TYPE
+        PASSPHRASE
     }
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
@@ -199,8 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn argon2id_gives_what_rfc_9106_publishes() {
-        // The RFC's vector has a secret and associated data; this one is from the reference implementation's tests.
+    fn argon2id_gives_what_the_reference_implementation_publishes() {
         let passphrase = Passphrase::from_bytes(b"password").unwrap();
         let output = passphrase.derive(b"somesalt", Argon2Cost::new(65_536, 2, 1).unwrap());
         let expected = "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7";

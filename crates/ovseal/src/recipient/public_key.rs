@@ -11,10 +11,7 @@ use zeroize::Zeroize;
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, age_encoding};
 use crate::key::{DataKey, RandomnessError};
 use crate::prologue::Context;
-use crate::stanza::Stanza;
-
-const X_WING: &str = "x-wing";
-const X25519: &str = "x25519";
+use crate::stanza::{Stanza, X_WING, X25519};
 
 type Point = [u8; 32];
 
@@ -207,7 +204,7 @@ fn unwrap<K: Kem>(private: &K::PrivateKey, stanza: &Stanza, context: &Context) -
     if gives_zero_share(&last_point(stanza.parameters())) {
         return None;
     }
-    let info = info(stanza.kind().as_str(), context);
+    let info = info(stanza.stanza_type().as_str(), context);
     let mut receiver =
         hpke::setup_receiver::<AesGcm256, HkdfSha256, K>(&OpModeR::Base, private, &encapsulated, &info)
             .ok()?;

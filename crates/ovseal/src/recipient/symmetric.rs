@@ -14,25 +14,25 @@ pub const SALT_LENGTH: usize = 32;
 const COMMITMENT: usize = 32;
 const BODY: usize = COMMITMENT + 32 + 16;
 
-/// Wraps `key` under `secret` into a stanza of type `kind`.
+/// Wraps `key` under `secret` into a stanza of type `stanza_type`.
 ///
 /// `parameters` must begin with [`SALT_LENGTH`] fresh random bytes. The secret must be uniformly random or the output of
 /// a key derivation.
 ///
 /// # Errors
-/// [`StanzaError`] when `kind` or the length of `parameters` is not allowed.
+/// [`StanzaError`] when `stanza_type` or the length of `parameters` is not allowed.
 ///
 /// # Panics
 /// If `parameters` are shorter than a salt.
 pub fn wrap(
-    kind: &str,
+    stanza_type: &str,
     parameters: Vec<u8>,
     secret: &[u8],
     key: &DataKey,
     context: &Context,
 ) -> Result<Stanza, StanzaError> {
-    let keys = WrapKeys::derive(kind, &parameters, secret, context);
-    Stanza::new(kind, parameters, |header| {
+    let keys = WrapKeys::derive(stanza_type, &parameters, secret, context);
+    Stanza::new(stanza_type, parameters, |header| {
         let mut body = Vec::with_capacity(BODY);
         body.extend_from_slice(keys.commitment());
         let mut wrapped = Secret::<32>::from_fn(|bytes| bytes.copy_from_slice(key.expose()));
@@ -49,7 +49,7 @@ pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataK
     if stanza.parameters().len() < SALT_LENGTH || stanza.body().len() != BODY {
         return None;
     }
-    let keys = WrapKeys::derive(stanza.kind().as_str(), stanza.parameters(), secret, context);
+    let keys = WrapKeys::derive(stanza.stanza_type().as_str(), stanza.parameters(), secret, context);
     let (commitment, wrapped) = body.split_at(COMMITMENT);
     let committed = constant_time::verify_slices_are_equal(keys.commitment(), commitment).is_ok();
     let mut data = Secret::<32>::from_fn(|bytes| bytes.copy_from_slice(wrapped));
@@ -66,9 +66,9 @@ pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataK
 struct WrapKeys(Secret<76>);
 
 impl WrapKeys {
-    fn derive(kind: &str, parameters: &[u8], secret: &[u8], context: &Context) -> Self {
+    fn derive(stanza_type: &str, parameters: &[u8], secret: &[u8], context: &Context) -> Self {
         let (salt, _) = parameters.split_at(SALT_LENGTH);
-        let info = [b"ovseal/v1/stanza/", kind.as_bytes(), &[0], context.as_bytes(), parameters];
+        let info = [b"ovseal/v1/stanza/", stanza_type.as_bytes(), &[0], context.as_bytes(), parameters];
         Self(Secret::from_fn(|bytes| kdf::extract_and_expand(salt, secret, &info, bytes)))
     }
 

@@ -1,5 +1,6 @@
 //! Rekeying: other stanzas for the same data key, without touching the payload (`docs/format.md` §8).
 
+mod lock;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -8,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use writer::{NoFaults, RegionWriter};
 
-use crate::container::{Container, Trust};
+use crate::container::Trust;
 use crate::error::{ErrorKind, OpenError};
 use crate::key::{FittingKey, Label};
 use crate::open::{Unlocked, unlock};
 use crate::recipient::{Identity, Recipient, RecipientClass, WrapError};
 use crate::region::{self, GENERATION_LIMIT, StanzaBlock};
 use crate::seal::check_mixing;
-use crate::side_file;
+use crate::side_file::{self, SideFile};
 use crate::stanza::{self, Stanza};
 
 /// Which stanzas a container gets and which it loses.
@@ -23,6 +24,7 @@ use crate::stanza::{self, Stanza};
 /// Removing a stanza revokes nothing: whoever had the data key or kept an old copy still opens this payload. Revoking
 /// means sealing anew with a higher security version.
 #[derive(Default)]
+#[must_use = "settings do nothing until they are used to rekey"]
 pub struct RekeyOptions<'a> {
     add: Vec<&'a dyn Recipient>,
     remove: Vec<usize>,
@@ -31,6 +33,7 @@ pub struct RekeyOptions<'a> {
 
 /// A container could not be rekeyed. It opens as before, or as intended.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RekeyError {
     /// The container cannot be opened.
     #[error(transparent)]
@@ -41,6 +44,9 @@ pub enum RekeyError {
     /// There is nothing to do.
     #[error("nothing to add or remove")]
     Nothing,
+    /// A side file is replaced as a whole; stanzas of the container cannot be removed by it.
+    #[error("a side file removes nothing")]
+    RemoveFromSideFile,
     /// There is no stanza with this number.
     #[error("the container has no stanza {0}")]
     NoSuchStanza(usize),
@@ -95,9 +101,8 @@ impl RekeyError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Open(error) => error.kind(),
-            Self::Wrap(_) | Self::Write { .. } | Self::Locked { .. } | Self::HardLinks { .. } => {
-                ErrorKind::Environment
-            }
+            Self::Wrap(error) => error.kind(),
+            Self::Write { .. } | Self::Locked { .. } | Self::HardLinks { .. } => ErrorKind::Environment,
             Self::ForeignRekeyFile { .. } => ErrorKind::NotAuthentic,
             _ => ErrorKind::Usage,
         }
@@ -114,7 +119,7 @@ pub struct Rekeyed {
 }
 
 impl<'a> RekeyOptions<'a> {
-    /// Nothing to add or remove yet.
+    /// Makes settings that change nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
@@ -156,7 +161,7 @@ impl<'a> RekeyOptions<'a> {
             return Err(RekeyError::Nothing);
         }
         let writer = RegionWriter::lock(path, faults)?;
-        let container = Container::open(path)?;
+        let container = writer.container()?;
         container.authenticate(&Trust::AnySender)?;
         let Unlocked { key, block } = unlock(&container, identities)?;
         let is_authentic = |block: &StanzaBlock| block.is_authentic(&key, Label::StanzaMac, &[]);
@@ -173,26 +178,30 @@ impl<'a> RekeyOptions<'a> {
 
     /// Writes the added stanzas to the side file of the container at `path`, in place of those that stand there.
     ///
-    /// The container itself is not touched and may be read-only.
+    /// The container itself is not touched and may be read-only. Nothing can be removed in this way.
     ///
     /// # Errors
     /// [`RekeyError`].
     pub fn write_side_file(&self, path: &Path, identities: &[&dyn Identity]) -> Result<Rekeyed, RekeyError> {
+        if !self.remove.is_empty() {
+            return Err(RekeyError::RemoveFromSideFile);
+        }
         if self.add.is_empty() {
             return Err(RekeyError::Nothing);
         }
-        let container = Container::open(path)?;
+        let (container, _lock) = lock::shared(path)?;
         container.authenticate(&Trust::AnySender)?;
-        let previous = side_file::SideFile::read(path, &container.prologue)?;
+        let Unlocked { key, block } = unlock(&container, identities)?;
+        self.check_mixing(&block.stanzas)?;
+        let previous = SideFile::read(&container)?;
         let generation = previous.map_or(Ok(1), |side| next_generation(side.block.generation))?;
-        let Unlocked { key, .. } = unlock(&container, identities)?;
         let stanzas = self.added(&key)?;
         if !stanza::are_allowed(&stanzas) {
             return Err(RekeyError::TooManyStanzas);
         }
         let rekeyed = Rekeyed { generation, stanzas: stanzas.len() };
-        side_file::write(path, &container.prologue, &key, generation, stanzas)
-            .map_err(|source| RekeyError::Write { path: side_file::path(path), source })?;
+        side_file::write(&container, &key, generation, stanzas)
+            .map_err(|source| RekeyError::Write { path: path.into(), source })?;
         Ok(rekeyed)
     }
 
@@ -202,14 +211,21 @@ impl<'a> RekeyOptions<'a> {
         }
         let kept = block.stanzas.iter().enumerate().filter(|(number, _)| !self.remove.contains(number));
         let mut stanzas: Vec<Stanza> = kept.map(|(_, stanza)| stanza.clone()).collect();
-        let classes = stanzas.iter().map(class_of).chain(self.add.iter().map(|recipient| recipient.class()));
-        check_mixing(classes, self.allow_mixed).map_err(|_| RekeyError::MixedRecipients)?;
+        self.check_mixing(&stanzas)?;
         stanzas.extend(self.added(key)?);
         match stanzas.len() {
             0 => Err(RekeyError::LastStanza),
             _ if stanza::are_allowed(&stanzas) => Ok(stanzas),
             _ => Err(RekeyError::TooManyStanzas),
         }
+    }
+
+    fn check_mixing(&self, stanzas: &[Stanza]) -> Result<(), RekeyError> {
+        // Types that are not known here are those of other crates: keys of this device.
+        let local = RecipientClass::SymmetricOrLocal;
+        let kept = stanzas.iter().map(|stanza| stanza.stanza_type().class().unwrap_or(local));
+        let classes = kept.chain(self.add.iter().map(|recipient| recipient.class()));
+        check_mixing(classes, self.allow_mixed).map_err(|_| RekeyError::MixedRecipients)
     }
 
     fn added(&self, key: &FittingKey) -> Result<Vec<Stanza>, RekeyError> {
@@ -220,13 +236,4 @@ impl<'a> RekeyOptions<'a> {
 
 fn next_generation(generation: u64) -> Result<u64, RekeyError> {
     if generation < GENERATION_LIMIT { Ok(generation + 1) } else { Err(RekeyError::LastGeneration) }
-}
-
-/// The class of a stanza that is there already.
-fn class_of(stanza: &Stanza) -> RecipientClass {
-    match stanza.kind().as_str() {
-        "x-wing" => RecipientClass::PostQuantumPublicKey,
-        "x25519" => RecipientClass::ClassicalPublicKey,
-        _ => RecipientClass::SymmetricOrLocal,
-    }
 }

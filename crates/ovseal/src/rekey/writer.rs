@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::OFlags;
 
-use super::RekeyError;
+use super::{RekeyError, lock};
 use crate::atomic::{AtomicFile, sync_folder};
+use crate::container::Container;
 use crate::prologue::{PROLOGUE_LENGTH, Prologue};
 use crate::region::StanzaBlock;
 use crate::rekey_file;
@@ -52,15 +53,21 @@ impl<'w> RegionWriter<'w> {
     /// Takes the exclusive lock on the container at `path`.
     pub(super) fn lock(path: &Path, faults: &'w dyn Faults) -> Result<Self, RekeyError> {
         let write = |source| RekeyError::Write { path: path.into(), source };
-        let file = File::options().read(true).write(true).open(path).map_err(write)?;
+        let canonical = path.canonicalize().map_err(write)?;
+        let nonblock = OFlags::NONBLOCK.bits() as i32;
+        let file =
+            File::options().read(true).write(true).custom_flags(nonblock).open(&canonical).map_err(write)?;
         if file.metadata().map_err(write)?.nlink() > 1 {
             return Err(RekeyError::HardLinks { path: path.into() });
         }
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path: path.canonicalize().map_err(write)?, file, faults }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(RekeyError::Locked { path: path.into() }),
-            Err(error) => Err(write(error.into())),
-        }
+        lock::exclusively(&file, &canonical)?;
+        Ok(Self { path: canonical, file, faults })
+    }
+
+    /// The container, read from the very file that is locked.
+    pub(super) fn container(&self) -> Result<Container, RekeyError> {
+        let file = self.file.try_clone().map_err(|source| self.write_error(source))?;
+        Ok(Container::from_file(file, self.path.clone())?)
     }
 
     /// Refuses to go on beside the file of a rekeying that is incomplete, another container's, or not authentic.

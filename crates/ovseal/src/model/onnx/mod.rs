@@ -4,10 +4,15 @@
 //! the model comes from memory, and takes one special location as an address in memory, without any check. So a model
 //! is sealed and opened only if each of its references names a part of the same container.
 
-use std::cell::RefCell;
+mod file_buffer;
+mod protobuf;
 
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use file_buffer::FileBuffer;
 use prost::Message;
-use prost::bytes::Buf;
+use protobuf::{AttributeProto, GraphProto, KeyValue, ModelProto, SparseTensorProto, TensorProto};
 
 use super::source::SourceReader;
 use crate::manifest::PartEntry;
@@ -15,6 +20,9 @@ use crate::path::PartPath;
 
 /// What stands in a location that means an address in memory.
 const MEMORY_ADDRESS: &str = "_ORT_MEM_ADDR_";
+
+/// A tensor has at most this many entries of external data; the specification knows five keys.
+const ENTRY_LIMIT: usize = 16;
 
 /// A model may have this many references; more would be no model but an attack.
 const REFERENCE_LIMIT: usize = 1 << 20;
@@ -29,6 +37,7 @@ pub struct Reference {
 
 /// An ONNX model is malformed or refers to what it must not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OnnxError {
     /// It is no ONNX model.
     #[error("it is not a well-formed ONNX model")]
@@ -70,10 +79,11 @@ impl Reference {
             return Err(OnnxError::MemoryAddress);
         }
         // Readers differ in which of two equal keys they take.
-        if entries
-            .iter()
-            .enumerate()
-            .any(|(i, entry)| entries[..i].iter().any(|other| other.key == entry.key))
+        if entries.len() > ENTRY_LIMIT
+            || entries
+                .iter()
+                .enumerate()
+                .any(|(i, entry)| entries[..i].iter().any(|other| other.key == entry.key))
         {
             return Err(OnnxError::Malformed);
         }
@@ -104,6 +114,19 @@ pub(crate) fn references_of_file(file: &SourceReader, length: u64) -> Result<Vec
     }
 }
 
+/// The parts that references of the model at `model` name, each once, in the order in which they come.
+pub(crate) fn named_parts(references: &[Reference], model: &PartPath) -> Result<Vec<PartPath>, OnnxError> {
+    let mut seen = HashSet::new();
+    let mut paths = Vec::new();
+    for reference in references {
+        let path = reference.part_path(model)?;
+        if seen.insert(path.clone()) {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
 /// Checks that each reference of the model at `model` names bytes of one of `parts`.
 ///
 /// # Errors
@@ -113,13 +136,14 @@ pub fn check_references(
     model: &PartPath,
     parts: &[&PartEntry],
 ) -> Result<(), OnnxError> {
+    let lengths: HashMap<&PartPath, u64> = parts.iter().map(|part| (&part.path, part.length)).collect();
     for reference in references {
         let path = reference.part_path(model)?;
-        let Some(part) = parts.iter().find(|part| part.path == path) else {
+        let Some(&length) = lengths.get(&path) else {
             return Err(OnnxError::MissingFile { path });
         };
         let end = reference.offset.checked_add(reference.length.unwrap_or(0));
-        if end.is_none_or(|end| end > part.length) {
+        if end.is_none_or(|end| end > length) {
             return Err(OnnxError::OutOfBounds { path });
         }
     }
@@ -167,145 +191,9 @@ impl Found {
     }
 }
 
-// The fields of onnx.proto3 (IR version 13) that can lead to a tensor; all others are skipped.
-
-#[derive(Clone, PartialEq, Message)]
-struct ModelProto {
-    #[prost(message, optional, tag = "7")]
-    graph: Option<GraphProto>,
-    #[prost(message, repeated, tag = "20")]
-    training_info: Vec<TrainingInfoProto>,
-    #[prost(message, repeated, tag = "25")]
-    functions: Vec<FunctionProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TrainingInfoProto {
-    #[prost(message, optional, tag = "1")]
-    initialization: Option<GraphProto>,
-    #[prost(message, optional, tag = "2")]
-    algorithm: Option<GraphProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct FunctionProto {
-    #[prost(message, repeated, tag = "7")]
-    node: Vec<NodeProto>,
-    #[prost(message, repeated, tag = "11")]
-    attribute_proto: Vec<AttributeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "15")]
-    sparse_initializer: Vec<SparseTensorProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct NodeProto {
-    #[prost(message, repeated, tag = "5")]
-    attribute: Vec<AttributeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AttributeProto {
-    #[prost(message, optional, tag = "5")]
-    t: Option<TensorProto>,
-    #[prost(message, optional, boxed, tag = "6")]
-    g: Option<Box<GraphProto>>,
-    #[prost(message, repeated, tag = "10")]
-    tensors: Vec<TensorProto>,
-    #[prost(message, repeated, tag = "11")]
-    graphs: Vec<GraphProto>,
-    #[prost(message, optional, tag = "22")]
-    sparse_tensor: Option<SparseTensorProto>,
-    #[prost(message, repeated, tag = "23")]
-    sparse_tensors: Vec<SparseTensorProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct SparseTensorProto {
-    #[prost(message, optional, tag = "1")]
-    values: Option<TensorProto>,
-    #[prost(message, optional, tag = "2")]
-    indices: Option<TensorProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TensorProto {
-    #[prost(message, repeated, tag = "13")]
-    external_data: Vec<KeyValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct KeyValue {
-    #[prost(string, tag = "1")]
-    key: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
-
-/// A file as the input of a protobuf decoder: what the decoder skips is never read.
-struct FileBuffer<'f> {
-    file: &'f SourceReader,
-    window: Vec<u8>,
-    /// Position in the window.
-    position: usize,
-    /// Offset in the file at which the window ends.
-    end: u64,
-    length: u64,
-    error: &'f RefCell<Option<std::io::ErrorKind>>,
-}
-
-impl<'f> FileBuffer<'f> {
-    const WINDOW: u64 = 64 << 10;
-
-    fn new(file: &'f SourceReader, length: u64, error: &'f RefCell<Option<std::io::ErrorKind>>) -> Self {
-        let mut buffer = Self { file, window: Vec::new(), position: 0, end: 0, length, error };
-        buffer.refill(0);
-        buffer
-    }
-
-    fn refill(&mut self, offset: u64) {
-        let wanted = (self.length - offset).min(Self::WINDOW);
-        self.window.resize(wanted as usize, 0);
-        self.position = 0;
-        self.end = offset + wanted;
-        if let Err(error) = self.file.read_exact_at(&mut self.window, offset) {
-            // The decoder can only be told that the input ends here.
-            *self.error.borrow_mut() = Some(error.kind());
-            self.window.clear();
-            (self.end, self.length) = (offset, offset);
-        }
-    }
-}
-
-impl Buf for FileBuffer<'_> {
-    fn remaining(&self) -> usize {
-        self.window.len() - self.position + (self.length - self.end) as usize
-    }
-
-    fn chunk(&self) -> &[u8] {
-        &self.window[self.position..]
-    }
-
-    fn advance(&mut self, count: usize) {
-        let left = self.window.len() - self.position;
-        if count < left {
-            self.position += count;
-        } else {
-            let offset = self.end + (count - left) as u64;
-            self.refill(offset.min(self.length));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::protobuf::{FunctionProto, NodeProto};
     use super::*;
 
     fn tensor(entries: &[(&str, &str)]) -> TensorProto {
@@ -351,6 +239,16 @@ mod tests {
         prost::encoding::encode_varint(graph.len() as u64, &mut model);
         model.append(&mut graph);
         assert_eq!(references(&model), Err(OnnxError::Malformed));
+    }
+
+    #[test]
+    fn a_tensor_with_many_or_repeated_entries_is_refused() {
+        let many: Vec<(String, &str)> = (0..100_000).map(|i| (i.to_string(), "x")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        for entries in [&many[..], &[("location", "a"), ("location", "b")]] {
+            let model = nested(tensor(entries), 0).encode_to_vec();
+            assert_eq!(references(&model), Err(OnnxError::Malformed));
+        }
     }
 
     #[test]

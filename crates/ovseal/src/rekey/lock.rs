@@ -1,0 +1,36 @@
+//! The lock under which a container or the files beside it are written.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use super::RekeyError;
+use crate::container::Container;
+use crate::regular;
+
+/// Locks the container at `path` for whoever writes beside it, and reads it from the same descriptor.
+pub(super) fn shared(path: &Path) -> Result<(Container, File), RekeyError> {
+    let write = |source| RekeyError::Write { path: path.into(), source };
+    let canonical = path.canonicalize().map_err(write)?;
+    let file = regular::open(&canonical).map_err(write)?;
+    exclusively(&file, &canonical)?;
+    let container = Container::from_file(file.try_clone().map_err(write)?, canonical)?;
+    Ok((container, file))
+}
+
+/// Takes the exclusive lock on `file`, which must still be what stands at `path`.
+pub(super) fn exclusively(file: &File, path: &Path) -> Result<(), RekeyError> {
+    let write = |source| RekeyError::Write { path: path.into(), source };
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Err(RekeyError::Locked { path: path.into() }),
+        Err(error) => return Err(write(error.into())),
+    }
+    // Another process may have put a new container in its place before the lock was had.
+    let (ours, named) = (file.metadata().map_err(write)?, path.metadata().map_err(write)?);
+    let same = (ours.dev(), ours.ino()) == (named.dev(), named.ino());
+    if same { Ok(()) } else { Err(RekeyError::Locked { path: path.into() }) }
+}

@@ -1,0 +1,71 @@
+//! Why a model was not sealed.
+
+use crate::error::ErrorKind;
+use crate::key::RandomnessError;
+use crate::recipient::WrapError;
+use crate::statement::PUBLISHER_LIMIT;
+
+/// A model could not be sealed. Nothing stands under the container's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// There is no recipient, so nobody could open the container.
+    #[error("no recipient")]
+    NoRecipient,
+    /// There are more recipients than a container holds, or more than one passphrase.
+    #[error("a container holds at most 32 stanzas, one of them for a passphrase")]
+    TooManyRecipients,
+    /// Post-quantum and classical public keys are mixed: the weakest decides.
+    #[error("post-quantum and classical public keys are mixed")]
+    MixedRecipients,
+    /// More publishers are to sign than a container holds.
+    #[error("at most {PUBLISHER_LIMIT} publishers sign a container")]
+    TooManyPublishers,
+    /// The model exceeds a limit of the format.
+    #[error(
+        "the model exceeds a limit of the format: 4096 parts, 1 TiB a part, 16,777,216 chunks, 4 MiB of paths"
+    )]
+    TooLarge,
+    /// The container would overwrite a file of the model.
+    #[error("the output is a file of the model")]
+    OutputIsInput,
+    /// A file of the model cannot be read, or changed meanwhile.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The container cannot be written.
+    #[error("cannot write the container")]
+    Write(#[source] std::io::Error),
+    /// A recipient could not wrap the data key.
+    #[error(transparent)]
+    Wrap(#[from] WrapError),
+    /// The operating system gives no randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+    /// There is too little memory for the buffers.
+    #[error(transparent)]
+    Memory(#[from] ovseal_memory::MemoryError),
+    /// The caller's progress call-back cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl SealError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoRecipient | Self::TooManyRecipients | Self::MixedRecipients => ErrorKind::Usage,
+            Self::TooManyPublishers | Self::TooLarge | Self::OutputIsInput => ErrorKind::Usage,
+            Self::Write(source) if source.kind() == std::io::ErrorKind::AlreadyExists => ErrorKind::Usage,
+            Self::Wrap(error) => error.kind(),
+            Self::Read { .. } | Self::Write(_) | Self::Randomness(_) | Self::Memory(_) => {
+                ErrorKind::Environment
+            }
+            Self::Cancelled => ErrorKind::Environment,
+        }
+    }
+}

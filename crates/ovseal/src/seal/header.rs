@@ -1,0 +1,59 @@
+//! What stands before the payload: prologue and stanza region, and the key that they are made with.
+
+use super::{SealError, SealOptions};
+use crate::key::{DataKey, FittingKey, Label, random_array};
+use crate::layout::ChunkSize;
+use crate::prologue::{ContainerId, Prologue};
+use crate::region::{self, StanzaBlock};
+use crate::stanza::{self, Stanza};
+
+/// What stands before the payload, and the key that it is made with.
+pub(super) struct Header {
+    pub(super) prologue: Prologue,
+    pub(super) key: FittingKey,
+    pub(super) region: Vec<u8>,
+}
+
+impl Header {
+    pub(super) fn new(options: &SealOptions<'_>, chunk_size: ChunkSize) -> Result<Self, SealError> {
+        // The context covers the region's length, and wrapping needs the context: so the length is found by a first
+        // wrapping of a key that is thrown away, unless so few stanzas cannot need more than the default.
+        let mut prologue = Prologue {
+            suite: options.suite,
+            chunk_size,
+            region_length: region::region_length_for(&[]),
+            container_id: ContainerId(random_array()?),
+            commitment: [0; 32],
+        };
+        let (mut key, mut stanzas) = options.wrap(&mut prologue)?;
+        let needed = region::region_length_for(&stanzas);
+        if needed != prologue.region_length {
+            prologue.region_length = needed;
+            (key, stanzas) = options.wrap(&mut prologue)?;
+        }
+        let block = StanzaBlock::new(&key, Label::StanzaMac, &[], 1, stanzas);
+        let region =
+            region::encode_region(&block, prologue.region_length).ok_or(SealError::TooManyRecipients)?;
+        Ok(Self { prologue, key, region })
+    }
+}
+
+impl SealOptions<'_> {
+    /// A fresh data key, wrapped for every recipient; sets the commitment.
+    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+    fn wrap(&self, prologue: &mut Prologue) -> Result<(FittingKey, Vec<Stanza>), SealError> {
+        let key = DataKey::generate()?;
+        let context = prologue.context();
+        prologue.commitment = key.commitment(&context);
+        let stanzas = self.recipients.iter().map(|recipient| recipient.wrap(&key, &context));
+        let stanzas: Vec<Stanza> = stanzas.collect::<Result<_, _>>()?;
+        if stanzas.is_empty() {
+            return Err(SealError::NoRecipient);
+        }
+        if !stanza::are_allowed(&stanzas) {
+            return Err(SealError::TooManyRecipients);
+        }
+        let key = key.fit(prologue).expect("the commitment was just made with this key");
+        Ok((key, stanzas))
+    }
+}
