@@ -40,6 +40,11 @@ def networks():
         yield case(name, "6.1", "an ONNX model that refers to " + text, "opened", parts=[model, Part("w.bin", "weights", bytes(8))])
 
 
+    for kind, name in (("ir", "model.xml"), ("paddle", "model.pdmodel")):
+        model = Part(name, kind, onnx_with_external_data("secret.dat"))
+        yield case("onnx-called-" + kind, "6.1", f"an ONNX model whose kind is {kind}", "opened", parts=[model])
+
+
 def onnx_with_external_data(location):
     """ModelProto.graph.initializer.external_data: one entry `location`, and nothing else."""
     field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content

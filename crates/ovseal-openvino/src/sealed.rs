@@ -48,7 +48,7 @@ impl SealedModelError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Open(error) => error.kind(),
-            Self::Model(_) => ErrorKind::Environment,
+            Self::Model(error) => error.kind(),
             Self::NoModel | Self::NotAModel { .. } | Self::ExternalData { .. } => ErrorKind::Unsupported,
             Self::SeveralModels { .. } => ErrorKind::Usage,
         }
@@ -70,11 +70,20 @@ impl Decrypted {
     pub fn read(opened: &Opened, path: Option<&str>) -> Result<Self, SealedModelError> {
         let part = find(opened, path)?;
         let topology = part.read()?;
-        if part.entry().kind == PartKind::Onnx {
-            check_onnx(&part, &topology)?;
-        }
+        check_topology(opened, &part, &topology)?;
         let weights = part.companions().next().map(|weights| weights.read().map(Arc::new)).transpose()?;
         Ok(Self { topology, weights })
+    }
+
+    /// Counts the bytes that [`Decrypted::read`] decrypts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Decrypted::read`], as far as the parts' list shows it.
+    pub fn length(opened: &Opened, path: Option<&str>) -> Result<u64, SealedModelError> {
+        let part = find(opened, path)?;
+        let weights = part.companions().next().map_or(0, |weights| weights.length());
+        Ok(part.length() + weights)
     }
 
     /// Whether all of it is locked into memory, so that it cannot be swapped to a disk.
@@ -133,16 +142,23 @@ fn paths_of_models(opened: &Opened) -> impl Iterator<Item = &str> {
     models.map(|part| part.path.as_str())
 }
 
-/// Lets only such ONNX models pass that refer to nothing outside themselves.
+/// Lets only such topologies pass that are what they are called, and refer to nothing outside themselves.
 ///
-/// The runtime would look for a referenced file in the current folder, and take a certain location as an address.
-fn check_onnx(part: &Part, topology: &[u8]) -> Result<(), SealedModelError> {
+/// The runtime tells formats apart by their content. In an ONNX model it would look for a referenced file in the current
+/// folder, and take a certain location as an address.
+fn check_topology(opened: &Opened, part: &Part, topology: &[u8]) -> Result<(), SealedModelError> {
     let entry = part.entry();
+    if !entry.kind.fits(topology) {
+        return Err(SealedModelError::NotAModel { path: entry.path.to_string() });
+    }
+    if entry.kind != PartKind::Onnx {
+        return Ok(());
+    }
     let refused = |source| OpenError::Onnx { part: entry.path.clone(), source };
     let references = onnx::references(topology).map_err(refused)?;
-    let companions: Vec<Part> = part.companions().collect();
-    let entries: Vec<_> = companions.iter().map(Part::entry).collect();
-    onnx::check_references(&references, &entry.path, &entries).map_err(refused)?;
+    let parts = &opened.manifest().parts;
+    let companions: Vec<_> = entry.companions.iter().map(|&number| &parts[number]).collect();
+    onnx::check_references(&references, &entry.path, &companions).map_err(refused)?;
     if references.is_empty() {
         Ok(())
     } else {

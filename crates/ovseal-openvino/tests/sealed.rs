@@ -91,10 +91,12 @@ fn onnx_that_refers_to_anything_outside_itself_never_reaches_the_runtime() {
 }
 
 #[test]
-fn the_runtime_refuses_a_topology_that_is_none() {
+fn a_topology_that_is_not_what_it_is_called_never_reaches_the_runtime() {
     let core = core();
-    let error = core.read_sealed(&vector("ir-without-weights"), None);
-    let Err(SealedModelError::Model(_)) = error else { panic!("an empty topology was read") };
+    for name in ["ir-without-weights", "onnx-called-ir", "onnx-called-paddle"] {
+        let error = core.read_sealed(&vector(name), None).unwrap_err();
+        assert!(matches!(error, SealedModelError::NotAModel { .. }), "{name}: {error}");
+    }
 }
 
 #[test]

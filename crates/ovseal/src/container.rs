@@ -95,7 +95,7 @@ impl Container {
     pub(crate) fn stanza_blocks(&self) -> Result<Vec<StanzaBlock>, OpenError> {
         // A writer may be at work: what is torn is looked at a second time.
         for _ in 0..2 {
-            let own = region::parse_region(&self.read_region()?);
+            let own = self.own_block()?;
             let pending = self.path.as_deref().and_then(|path| rekey_file::read(path, &self.prologue));
             let mut blocks: Vec<StanzaBlock> = own.into_iter().chain(pending).collect();
             blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
@@ -104,6 +104,11 @@ impl Container {
             }
         }
         Err(OpenError::Damaged(Section::Stanzas))
+    }
+
+    /// The container's own stanzas, if its region is not damaged.
+    pub(crate) fn own_block(&self) -> Result<Option<StanzaBlock>, OpenError> {
+        Ok(region::parse_region(&self.read_region()?))
     }
 
     fn read_region(&self) -> Result<Vec<u8>, OpenError> {
@@ -119,7 +124,9 @@ impl Container {
 
     /// The layout that the statement gives, if prologue and footer agree with it.
     fn layout(&self, statement: &Statement) -> Result<Layout, OpenError> {
-        if self.prologue.suite.digest(&[&self.prologue.encode()]) != statement.prologue && !cfg!(fuzzing) {
+        if self.prologue.suite.digest(&[&self.prologue.encode()]) != statement.prologue
+            && !crate::WITHOUT_AUTHENTICATION
+        {
             return Err(OpenError::NotAuthentic(Section::Prologue));
         }
         let payload = PROLOGUE_LENGTH as u64 + self.prologue.region_length;

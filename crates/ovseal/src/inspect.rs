@@ -23,6 +23,8 @@ pub struct Inspection {
     pub container_id: ContainerId,
     /// Length of the file in bytes.
     pub length: u64,
+    /// Whether the container's own stanzas are damaged; those of an unfinished rekeying are then shown.
+    pub is_region_damaged: bool,
     /// How often the stanzas were written: 1 after sealing.
     pub generation: u64,
     /// The stanzas of the container.
@@ -58,8 +60,11 @@ impl Inspection {
     pub fn of(path: &Path) -> Result<Self, OpenError> {
         let container = Container::open(path)?;
         let verified = container.authenticate(&Trust::AnySender)?;
-        let blocks = container.stanza_blocks()?;
-        let block = &blocks[0];
+        // What the container itself says comes first: anyone who can write beside it can plant an unfinished rekeying.
+        let own = container.own_block()?;
+        let is_damaged = own.is_none();
+        let mut blocks = container.stanza_blocks()?;
+        let block = own.unwrap_or_else(|| blocks.swap_remove(0));
         let side_file = SideFile::read(&container)?;
         let prologue = &container.prologue;
         let statement = verified.statement;
@@ -68,6 +73,7 @@ impl Inspection {
             chunk_size: prologue.chunk_size,
             container_id: prologue.container_id,
             length: container.source.length().map_err(OpenError::read("the container"))?,
+            is_region_damaged: is_damaged,
             generation: block.generation,
             stanzas: block.stanzas.iter().map(StanzaSummary::of).collect(),
             side_file: side_file.map(|side| side.block.stanzas.iter().map(StanzaSummary::of).collect()),
@@ -80,7 +86,7 @@ impl Inspection {
 }
 
 impl StanzaSummary {
-    fn of(stanza: &Stanza) -> Self {
+    pub(crate) fn of(stanza: &Stanza) -> Self {
         let stanza_type = stanza.stanza_type().clone();
         Self { length: stanza.encoded_length(), post_quantum: stanza_type.is_post_quantum(), stanza_type }
     }

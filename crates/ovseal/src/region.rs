@@ -32,7 +32,7 @@ impl StanzaBlock {
         let length = read_be32(head, 0) as usize;
         let (body, rest) = bytes.split_at_checked(length.checked_add(OVERHEAD)?)?;
         let (covered, checksum) = body.split_at(HEAD + length + MAC);
-        if sha256(&[prefix, covered]) != *checksum && !cfg!(fuzzing) {
+        if sha256(&[prefix, covered]) != *checksum && !crate::WITHOUT_AUTHENTICATION {
             return None;
         }
         let (content, mac) = covered.split_last_chunk::<MAC>()?;

@@ -35,7 +35,7 @@ pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<StanzaBlock> {
         && read_be16(covered, 8) == VERSION
         && all_zero(&covered[10..16])
         && covered[16..HEAD] == *prologue.container_id.as_bytes()
-        && (sha256(&[covered]) == *checksum || cfg!(fuzzing));
+        && (sha256(&[covered]) == *checksum || crate::WITHOUT_AUTHENTICATION);
     if good { region::parse_region(&covered[HEAD..]) } else { None }
 }
 

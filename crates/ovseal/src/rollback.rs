@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::atomic::{AtomicFile, beside};
 use crate::error::ErrorKind;
@@ -16,6 +18,10 @@ use crate::suite::sha256;
 
 const FIRST_LINE: &str = "ovseal-rollback-state 1";
 const LENGTH_LIMIT: u64 = 1 << 20;
+
+/// The lock is held for milliseconds; after five seconds something is wrong.
+const LOCK_ATTEMPTS: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A file with the floors of a device.
 ///
@@ -50,6 +56,18 @@ pub enum RollbackError {
         /// Why.
         source: std::io::Error,
     },
+    /// Other processes keep the lock.
+    #[error("{} stays locked by another process", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// There are more models than the file can hold.
+    #[error("the rollback state {} is full", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file cannot be written.
     #[error("cannot write the rollback state {}", path.display())]
     Write {
@@ -65,7 +83,7 @@ impl RollbackError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } | Self::Damaged { .. } | Self::Read { .. } => ErrorKind::Denied,
-            Self::Write { .. } => ErrorKind::Environment,
+            Self::Write { .. } | Self::Locked { .. } | Self::Full { .. } => ErrorKind::Environment,
         }
     }
 }
@@ -96,42 +114,70 @@ impl RollbackState {
         Ok(self.read()?.get(&(publisher, model)).copied().unwrap_or(0))
     }
 
-    /// Raises the floor of a publisher's model to at least `version`, atomically and under a lock.
+    /// Raises the floor of a publisher's model to at least `version`, atomically and under a lock, and gives the floor.
     ///
     /// # Errors
-    /// [`RollbackError`] when the state is missing or damaged, or cannot be written.
-    pub fn raise(&self, publisher: KeyId, model: ModelId, version: u64) -> Result<(), RollbackError> {
-        let _lock = self.lock().map_err(|source| self.write_error(source))?;
-        let mut floors = self.read()?;
+    /// [`RollbackError`] when the state is missing, damaged, full or locked, or cannot be written.
+    pub fn raise(&self, publisher: KeyId, model: ModelId, version: u64) -> Result<u64, RollbackError> {
+        // By whatever link it is named, there is one state and one lock.
+        let path = self.path.canonicalize().map_err(|source| self.read_error(source))?;
+        let state = Self { path };
+        let _lock = state.lock()?;
+        let mut floors = state.read()?;
         let floor = floors.entry((publisher, model)).or_insert(0);
         if version <= *floor {
-            return Ok(());
+            return Ok(*floor);
         }
         *floor = version;
-        self.write(&floors, true)
+        state.write(&floors, true)?;
+        Ok(version)
     }
 
-    /// A lock on a file beside the state, because the state itself is replaced.
-    fn lock(&self) -> std::io::Result<File> {
-        let file =
-            File::options().create(true).truncate(false).write(true).open(beside(&self.path, ".lock"))?;
-        rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
-        Ok(file)
+    /// Takes the lock, which stands beside the state because the state itself is replaced.
+    ///
+    /// Only the owner can open it, so nobody else can keep it.
+    fn lock(&self) -> Result<File, RollbackError> {
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let path = beside(&self.path, ".lock");
+        let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
+        let file = File::from(file.map_err(|error| self.write_error(error.into()))?);
+        for _ in 0..LOCK_ATTEMPTS {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file),
+                Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+                Err(error) => return Err(self.write_error(error.into())),
+            }
+        }
+        Err(RollbackError::Locked { path })
     }
 
     fn read(&self) -> Result<Floors, RollbackError> {
-        let text = regular::read(&self.path, LENGTH_LIMIT).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => RollbackError::Missing { path: self.path.clone() },
-            _ => RollbackError::Read { path: self.path.clone(), source },
-        })?;
+        let text = regular::read(&self.path, LENGTH_LIMIT).map_err(|source| self.read_error(source))?;
         parse(&text).ok_or_else(|| RollbackError::Damaged { path: self.path.clone() })
     }
 
+    /// Writes the state; one that is replaced keeps its permissions.
     fn write(&self, floors: &Floors, replace: bool) -> Result<(), RollbackError> {
         let text = encode(floors);
-        AtomicFile::create(&self.path)
-            .and_then(|file| file.file().write_all(text.as_bytes()).and_then(|()| file.commit(replace)))
-            .map_err(|source| self.write_error(source))
+        if text.len() as u64 > LENGTH_LIMIT {
+            return Err(RollbackError::Full { path: self.path.clone() });
+        }
+        let permissions =
+            self.path.metadata().map(|metadata| metadata.permissions()).ok().filter(|_| replace);
+        let write = || -> std::io::Result<()> {
+            let file = AtomicFile::create(&self.path)?;
+            permissions.map_or(Ok(()), |permissions| file.file().set_permissions(permissions))?;
+            file.file().write_all(text.as_bytes())?;
+            file.commit(replace)
+        };
+        write().map_err(|source| self.write_error(source))
+    }
+
+    fn read_error(&self, source: std::io::Error) -> RollbackError {
+        match source.kind() {
+            std::io::ErrorKind::NotFound => RollbackError::Missing { path: self.path.clone() },
+            _ => RollbackError::Read { path: self.path.clone(), source },
+        }
     }
 
     fn write_error(&self, source: std::io::Error) -> RollbackError {
@@ -175,10 +221,35 @@ mod tests {
         let state = RollbackState::create(&folder.path().join("state")).unwrap();
         let model = ModelId::of("m");
         for (version, floor) in [(0, 0), (3, 3), (2, 3), (4, 4)] {
-            state.raise(PUBLISHER, model, version).unwrap();
+            assert_eq!(state.raise(PUBLISHER, model, version).unwrap(), floor);
             assert_eq!(state.floor(PUBLISHER, model).unwrap(), floor);
         }
         assert_eq!(state.floor(PUBLISHER, ModelId::of("other")).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_state_behind_a_link_is_raised_where_it_is_and_keeps_its_permissions() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("state"), folder.path().join("link"));
+        let state = RollbackState::create(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        RollbackState::new(&link).raise(PUBLISHER, ModelId::of("m"), 3).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(state.floor(PUBLISHER, ModelId::of("m")).unwrap(), 3);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let lock = folder.path().join("state.lock").metadata().unwrap();
+        assert_eq!(lock.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_state_is_told_and_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = RollbackState::create(&folder.path().join("state")).unwrap();
+        let many = (0..8000).map(|i| ((PUBLISHER, ModelId::of(&i.to_string())), 1)).collect();
+        assert!(matches!(state.write(&many, true), Err(RollbackError::Full { .. })));
+        assert!(state.read().unwrap().is_empty());
     }
 
     #[test]

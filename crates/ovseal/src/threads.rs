@@ -12,20 +12,20 @@ pub(crate) fn default_count() -> NonZeroUsize {
     })
 }
 
-/// Runs `work` in `count` threads until all are done, and returns the first error in the order of the threads.
+/// Runs `work` in `count` threads, of which the caller's is one, until all are done, and returns the first error.
 ///
-/// A panic in a thread goes on in the caller. With one thread the caller does the work itself.
+/// A panic in a thread goes on in the caller. Where the system gives fewer threads, fewer do the work.
 pub(crate) fn run<E: Send>(count: u64, work: impl Fn() -> Result<(), E> + Sync) -> Result<(), E> {
-    if count <= 1 {
-        return work();
-    }
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..count).map(|_| scope.spawn(&work)).collect();
+        let start = |_| std::thread::Builder::new().spawn_scoped(scope, &work).ok();
+        let workers: Vec<_> = (1..count).map_while(start).collect();
+        let own = work();
         let join = |worker: std::thread::ScopedJoinHandle<'_, _>| match worker.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        let results: Vec<Result<(), E>> = workers.into_iter().map(join).collect();
-        results.into_iter().collect()
+        // All are joined before the first error is returned.
+        let others: Vec<Result<(), E>> = workers.into_iter().map(join).collect();
+        std::iter::once(own).chain(others).collect()
     })
 }

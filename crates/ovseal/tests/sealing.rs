@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ovseal::{
-    Argon2Cost, KeyFile, Model, ModelError, ModelName, ModelOptions, Passphrase, PublicKeyIdentity,
+    Argon2Cost, KeyFile, Model, ModelError, ModelName, ModelOptions, PartKind, Passphrase, PublicKeyIdentity,
     PublisherKey, SealError, SealOptions, onnx,
 };
 use ovseal_testkit::{Fixture, pattern};
@@ -26,7 +26,7 @@ fn files_in(folder: &Path) -> Vec<String> {
 
 #[test]
 fn missing_weights_are_named() {
-    let fixture = Fixture::new(&[("net.xml", b"<net/>"), ("net.pdmodel", b"")]);
+    let fixture = Fixture::new(&[("net.xml", b"<net/>"), ("net.pdmodel", b"\x0a\x00")]);
     for (topology, weights) in [("net.xml", "net.bin"), ("net.pdmodel", "net.pdiparams")] {
         let error = find(&fixture.model_path().join(topology)).unwrap_err();
         assert!(
@@ -36,6 +36,28 @@ fn missing_weights_are_named() {
     }
     let only = ModelOptions { only: true, ..ModelOptions::default() };
     assert_eq!(Model::find(&fixture.model_path().join("net.xml"), only).unwrap().parts().count(), 1);
+}
+
+#[test]
+fn a_file_that_is_not_what_its_extension_says_is_no_topology() {
+    // An ONNX model under another name would be read as one by the runtime, references and all.
+    let onnx = b"\x08\x07\x3a\x00";
+    let fixture = Fixture::new(&[
+        ("a.xml", onnx),
+        ("a.bin", b""),
+        ("b.pdmodel", onnx),
+        ("b.pdiparams", b""),
+        ("c.onnx", b"<net/>"),
+    ]);
+    for file in ["a.xml", "b.pdmodel", "c.onnx"] {
+        for only in [false, true] {
+            let options = ModelOptions { only, ..ModelOptions::default() };
+            let error = Model::find(&fixture.model_path().join(file), options).unwrap_err();
+            assert!(matches!(error, ModelError::Content { .. }), "{file}: {error}");
+        }
+    }
+    let folder = find(&fixture.model_path()).unwrap();
+    assert!(folder.parts().all(|part| part.kind == PartKind::File));
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl DataKey {
         let context = prologue.context();
         let fits =
             constant_time::verify_slices_are_equal(&self.commitment(&context), &prologue.commitment).is_ok();
-        (fits || cfg!(fuzzing)).then_some(FittingKey { key: self, context })
+        (fits || crate::WITHOUT_AUTHENTICATION).then_some(FittingKey { key: self, context })
     }
 
     fn derive(&self, context: &Context, label: Label, output: &mut [u8]) {
@@ -96,7 +96,8 @@ impl FittingKey {
     ///
     /// Builds for fuzzing let every MAC pass, so that the parsers behind it are reached.
     pub(crate) fn mac_is(&self, label: Label, pieces: &[&[u8]], mac: &[u8]) -> bool {
-        constant_time::verify_slices_are_equal(&self.mac(label, pieces), mac).is_ok() || cfg!(fuzzing)
+        constant_time::verify_slices_are_equal(&self.mac(label, pieces), mac).is_ok()
+            || crate::WITHOUT_AUTHENTICATION
     }
 
     /// The data key, to wrap it for one more recipient.

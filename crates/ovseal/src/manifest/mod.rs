@@ -52,10 +52,30 @@ impl PartKind {
         matches!(self, Self::Ir | Self::Onnx | Self::Paddle)
     }
 
+    /// Whether bytes can be the beginning of a topology of this kind; of what is no topology, anything can.
+    ///
+    /// A runtime tells formats apart by their content, not by what we call them. So nothing is taken for an IR or a
+    /// PaddlePaddle model that could be read as ONNX, whose references to files would then go unchecked.
+    pub fn fits(self, content: &[u8]) -> bool {
+        match self {
+            Self::Ir => starts_as_xml(content),
+            // The first field of a ProgramDesc is a block. An ONNX model begins with a number.
+            Self::Paddle => content.first() == Some(&(1 << 3 | 2)),
+            Self::Onnx => !starts_as_xml(content),
+            Self::Weights | Self::File | Self::Other => true,
+        }
+    }
+
     fn from_word(word: &str) -> Option<Self> {
         let known = Self::KNOWN.into_iter().find(|kind| kind.word() == word);
         (1..=KIND_LIMIT).contains(&word.len()).then_some(known.unwrap_or(Self::Other))
     }
+}
+
+/// Whether bytes begin, after a byte order mark and white space, with `<`.
+fn starts_as_xml(content: &[u8]) -> bool {
+    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
+    content.trim_ascii_start().first() == Some(&b'<')
 }
 
 /// One part as the manifest describes it.
@@ -226,6 +246,16 @@ mod tests {
             hostile.parts[0].companions = companions.to_vec();
             assert_eq!(Manifest::parse(&hostile.encode(), &statement(&hostile)), None, "{companions:?}");
         }
+    }
+
+    #[test]
+    fn topologies_are_told_apart_by_their_first_byte() {
+        let (xml, paddle, onnx) = (&b"\xef\xbb\xbf \n<net>"[..], &b"\x0a\x05"[..], &b"\x08\x07"[..]);
+        let fitting = |content| PartKind::KNOWN.map(|kind| kind.fits(content));
+        assert_eq!(fitting(xml), [true, false, false, true, true]);
+        assert_eq!(fitting(paddle), [false, true, true, true, true]);
+        assert_eq!(fitting(onnx), [false, true, false, true, true]);
+        assert_eq!(fitting(b""), [false, true, false, true, true]);
     }
 
     #[test]

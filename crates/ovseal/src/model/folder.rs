@@ -64,7 +64,12 @@ fn classify(parts: &mut Parts) -> Result<(), ModelError> {
     let numbers: HashMap<PartPath, usize> =
         parts.iter().enumerate().map(|(i, (entry, _))| (entry.path.clone(), i)).collect();
     for number in 0..parts.len() {
-        let kind = kind_of(&parts[number].0.path);
+        let (entry, source) = &parts[number];
+        let kind = kind_of(&entry.path);
+        // What only looks like a topology by its name is some other file.
+        if !source.fits(kind).map_err(|error| read_error(source.path(), error))? {
+            continue;
+        }
         let companions = match (kind, weights_extension(kind)) {
             (PartKind::Onnx, _) => Some(external_data(parts, number, &numbers)?),
             (_, Some(extension)) => sibling(&parts[number].0.path, extension, &numbers).map(|i| vec![i]),

@@ -93,6 +93,14 @@ pub enum ModelError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file is not what its extension says.
+    #[error("{} is no {} model", path.display(), kind.word())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What its extension says.
+        kind: PartKind,
+    },
     /// An ONNX model is malformed or refers to what it must not.
     #[error("{} cannot be sealed", path.display())]
     Onnx {
@@ -111,9 +119,11 @@ impl ModelError {
             Self::Onnx { source: OnnxError::MissingFile { .. } | OnnxError::Read(_), .. } => {
                 ErrorKind::Environment
             }
-            Self::Onnx { .. } | Self::NotRegular { .. } | Self::Symlink { .. } | Self::Name { .. } => {
-                ErrorKind::Usage
-            }
+            Self::Content { .. }
+            | Self::Onnx { .. }
+            | Self::NotRegular { .. }
+            | Self::Symlink { .. }
+            | Self::Name { .. } => ErrorKind::Usage,
             Self::Path(_) | Self::Empty { .. } | Self::TooMany { .. } | Self::FolderNotFile { .. } => {
                 ErrorKind::Usage
             }

@@ -15,6 +15,9 @@ pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelErr
     let part_path = PartPath::parse(name)?;
     let kind = kind_of(&part_path);
     let mut parts = vec![part(part_path, kind, Source::find(path, true)?)];
+    if !parts[0].1.fits(kind).map_err(|source| read_error(path, source))? {
+        return Err(ModelError::Content { path: path.into(), kind });
+    }
     if kind == PartKind::Onnx {
         add_external_data(path, &mut parts, options)?;
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{ModelError, ModelOptions, read_error};
+use crate::manifest::PartKind;
 use crate::regular;
 
 /// A file and what it looked like when it was found.
@@ -14,6 +15,9 @@ pub(crate) struct Source {
     path: PathBuf,
     stamp: Stamp,
 }
+
+/// As many bytes of a file are looked at to tell what it is.
+const START: u64 = 4096;
 
 /// What tells that a file is still the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,13 @@ impl Source {
     pub(crate) fn is(&self, path: &Path) -> bool {
         let metadata = path.metadata();
         metadata.is_ok_and(|m| (m.dev(), m.ino()) == (self.stamp.device, self.stamp.inode))
+    }
+
+    /// Whether the file can be a topology of this kind.
+    pub(crate) fn fits(&self, kind: PartKind) -> io::Result<bool> {
+        let mut start = vec![0; self.stamp.length.min(START) as usize];
+        self.open()?.read_exact_at(&mut start, 0)?;
+        Ok(kind.fits(&start))
     }
 
     /// Opens the file, if it has not changed since it was found.

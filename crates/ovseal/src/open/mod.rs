@@ -3,6 +3,7 @@
 mod opened;
 mod part;
 mod progress;
+mod scratch;
 mod unlock;
 
 use std::num::NonZeroUsize;

@@ -74,11 +74,10 @@ impl Part {
         if buffer.len() as u64 != self.length() {
             return Err(self.out_of_range(0, buffer.len() as u64));
         }
-        let result = self.fill(buffer);
-        if result.is_err() {
-            buffer.zeroize();
-        }
-        result
+        let mut guard = WipeUnlessKept::new(buffer);
+        self.fill(guard.buffer)?;
+        guard.keep();
+        Ok(())
     }
 
     /// Decrypts the bytes from `offset` on into `buffer`; only the chunks that it touches are read.
@@ -91,11 +90,10 @@ impl Part {
         if offset.checked_add(length).is_none_or(|end| end > self.length()) {
             return Err(self.out_of_range(offset, offset.saturating_add(length)));
         }
-        let result = self.fill_range(offset, buffer);
-        if result.is_err() {
-            buffer.zeroize();
-        }
-        result
+        let mut guard = WipeUnlessKept::new(buffer);
+        self.fill_range(offset, guard.buffer)?;
+        guard.keep();
+        Ok(())
     }
 
     /// Opens every chunk with several threads, and keeps nothing.
@@ -158,10 +156,11 @@ impl Part {
     }
 
     fn copy_from_chunk(&self, chunk: &Chunk, start: usize, wanted: &mut [u8]) -> Result<(), OpenError> {
-        let mut whole = ModelMemory::zeroed(chunk.length)?;
-        self.open_chunk(chunk, &mut whole)?;
-        wanted.copy_from_slice(&whole[start..start + wanted.len()]);
-        Ok(())
+        self.inner.scratch.lend(self.inner.layout.chunk_size.bytes(), |buffer| {
+            self.open_chunk(chunk, &mut buffer[..chunk.length])?;
+            wanted.copy_from_slice(&buffer[start..start + wanted.len()]);
+            Ok(())
+        })
     }
 
     /// Reads a chunk's ciphertext into its place, checks the digest over it, and decrypts it there.
@@ -195,5 +194,29 @@ impl Part {
 
     fn out_of_range(&self, offset: u64, end: u64) -> OpenError {
         OpenError::OutOfRange { part: self.entry().path.clone(), offset, end }
+    }
+}
+
+/// Zeroizes a buffer that is filled only in part: after an error, and also when a source of the caller's panics.
+struct WipeUnlessKept<'b> {
+    buffer: &'b mut [u8],
+    is_kept: bool,
+}
+
+impl<'b> WipeUnlessKept<'b> {
+    fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, is_kept: false }
+    }
+
+    fn keep(&mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for WipeUnlessKept<'_> {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.buffer.zeroize();
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::stanza::Stanza;
 pub(crate) struct Unlocked {
     pub(crate) key: FittingKey,
     pub(crate) block: StanzaBlock,
+    pub(crate) side_stanzas: Vec<Stanza>,
 }
 
 /// Finds the data key with one of `identities`, then checks the MACs over everything that held it.
@@ -23,7 +24,10 @@ pub(crate) fn unlock(container: &Container, identities: &[&dyn Identity]) -> Res
     let mut failure = None;
     for block in container.stanza_blocks()? {
         match unlock_block(container, side.as_ref(), &block, identities) {
-            Ok(key) => return Ok(Unlocked { key, block }),
+            Ok(key) => {
+                let side_stanzas = side.map(|side| side.block.stanzas).unwrap_or_default();
+                return Ok(Unlocked { key, block, side_stanzas });
+            }
             Err(error) => failure = Some(prefer(failure, error)),
         }
     }

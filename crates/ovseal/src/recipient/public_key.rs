@@ -6,7 +6,7 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::{X25519HkdfSha256, XWing};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use ovseal_memory::{Secret, SecretBytes};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, age_encoding};
 use crate::key::{DataKey, RandomnessError};
@@ -113,11 +113,10 @@ impl PublicKeyIdentity {
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut prefix = String::new();
         let secret = Secret::try_from_fn(|bytes| {
-            let mut buffer = [0; 32];
-            let (found, key) = age_encoding::decode(text, &mut buffer).ok_or(KeyError::Identity)?;
+            let mut buffer = Zeroizing::new([0; 32]);
+            let (found, key) = age_encoding::decode(text, buffer.as_mut()).ok_or(KeyError::Identity)?;
             bytes.copy_from_slice(key.try_into().map(|key: &[u8; 32]| key).map_err(|_| KeyError::Identity)?);
             prefix = found;
-            buffer.zeroize();
             Ok(())
         })?;
         let scheme = match prefix.as_str() {

@@ -56,7 +56,7 @@ pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataK
     let aead = AeadProvider::AwsLc.key(keys.key());
     let opened = committed && aead.open(keys.nonce(), &stanza.header(), tag, data.expose_mut()).is_ok();
     // Builds for fuzzing go on with any key, so that the parsers behind it are reached.
-    if !opened && !cfg!(fuzzing) {
+    if !opened && !crate::WITHOUT_AUTHENTICATION {
         return None;
     }
     Some(DataKey::from_fn(|bytes| bytes.copy_from_slice(data.expose())))

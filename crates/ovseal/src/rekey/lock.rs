@@ -29,8 +29,13 @@ pub(super) fn exclusively(file: &File, path: &Path) -> Result<(), RekeyError> {
         Err(Errno::WOULDBLOCK) => return Err(RekeyError::Locked { path: path.into() }),
         Err(error) => return Err(write(error.into())),
     }
-    // Another process may have put a new container in its place before the lock was had.
+    check_in_place(file, path)
+}
+
+/// Fails if `file` is no longer what stands at `path`: another process put a new container in its place.
+pub(super) fn check_in_place(file: &File, path: &Path) -> Result<(), RekeyError> {
+    let write = |source| RekeyError::Write { path: path.into(), source };
     let (ours, named) = (file.metadata().map_err(write)?, path.metadata().map_err(write)?);
     let same = (ours.dev(), ours.ino()) == (named.dev(), named.ino());
-    if same { Ok(()) } else { Err(RekeyError::Locked { path: path.into() }) }
+    if same { Ok(()) } else { Err(RekeyError::Replaced { path: path.into() }) }
 }

@@ -28,6 +28,7 @@ use crate::stanza::{self, Stanza};
 pub struct RekeyOptions<'a> {
     add: Vec<&'a dyn Recipient>,
     remove: Vec<usize>,
+    generation: Option<u64>,
     allow_mixed: bool,
 }
 
@@ -80,6 +81,20 @@ pub enum RekeyError {
         /// The container.
         path: PathBuf,
     },
+    /// The container was replaced by another one meanwhile.
+    #[error("{} was replaced while it was rekeyed", path.display())]
+    Replaced {
+        /// The container.
+        path: PathBuf,
+    },
+    /// The stanzas changed after the caller looked at them.
+    #[error("the stanzas changed meanwhile: they are of generation {found}, not {expected}")]
+    GenerationChanged {
+        /// The generation that the caller saw.
+        expected: u64,
+        /// The generation now.
+        found: u64,
+    },
     /// The file of an interrupted rekeying is there but is not this container's, incomplete, or not authentic.
     #[error("{} is not the unfinished rekeying of this container", path.display())]
     ForeignRekeyFile {
@@ -104,6 +119,7 @@ impl RekeyError {
             Self::Wrap(error) => error.kind(),
             Self::Write { .. } | Self::Locked { .. } | Self::HardLinks { .. } => ErrorKind::Environment,
             Self::ForeignRekeyFile { .. } => ErrorKind::NotAuthentic,
+            Self::Replaced { .. } | Self::GenerationChanged { .. } => ErrorKind::Environment,
             _ => ErrorKind::Usage,
         }
     }
@@ -136,6 +152,11 @@ impl<'a> RekeyOptions<'a> {
         self
     }
 
+    /// Demands that the stanzas are still of this generation, which numbers of stanzas to remove refer to.
+    pub fn expect_generation(self, generation: u64) -> Self {
+        Self { generation: Some(generation), ..self }
+    }
+
     /// Allows post-quantum beside classical public keys.
     pub fn allow_mixed(self, allow_mixed: bool) -> Self {
         Self { allow_mixed, ..self }
@@ -163,9 +184,12 @@ impl<'a> RekeyOptions<'a> {
         let writer = RegionWriter::lock(path, faults)?;
         let container = writer.container()?;
         container.authenticate(&Trust::AnySender)?;
-        let Unlocked { key, block } = unlock(&container, identities)?;
+        let Unlocked { key, block, .. } = unlock(&container, identities)?;
         let is_authentic = |block: &StanzaBlock| block.is_authentic(&key, Label::StanzaMac, &[]);
         writer.check_rekey_file(&container.prologue, is_authentic)?;
+        if let Some(expected) = self.generation.filter(|&expected| expected != block.generation) {
+            return Err(RekeyError::GenerationChanged { expected, found: block.generation });
+        }
         let stanzas = self.stanzas(&key, &block)?;
         let generation = next_generation(block.generation)?;
         let rekeyed = Rekeyed { generation, stanzas: stanzas.len() };
@@ -191,7 +215,7 @@ impl<'a> RekeyOptions<'a> {
         }
         let (container, _lock) = lock::shared(path)?;
         container.authenticate(&Trust::AnySender)?;
-        let Unlocked { key, block } = unlock(&container, identities)?;
+        let Unlocked { key, block, .. } = unlock(&container, identities)?;
         self.check_mixing(&block.stanzas)?;
         let previous = SideFile::read(&container)?;
         let generation = previous.map_or(Ok(1), |side| next_generation(side.block.generation))?;

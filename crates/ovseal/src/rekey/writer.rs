@@ -90,11 +90,13 @@ impl<'w> RegionWriter<'w> {
 
     /// Writes a new region.
     pub(super) fn write(&self, prologue: &Prologue, region: &[u8]) -> Result<(), RekeyError> {
+        lock::check_in_place(&self.file, &self.path)?;
         self.write_rekey_file(prologue, region)
             .map_err(|source| RekeyError::Write { path: rekey_file::path(&self.path), source })?;
         self.write_region(region)
             .and_then(|()| self.remove_rekey_file())
-            .map_err(|source| self.write_error(source))
+            .map_err(|source| self.write_error(source))?;
+        lock::check_in_place(&self.file, &self.path)
     }
 
     fn write_rekey_file(&self, prologue: &Prologue, region: &[u8]) -> io::Result<()> {

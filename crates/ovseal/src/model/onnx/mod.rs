@@ -4,15 +4,13 @@
 //! the model comes from memory, and takes one special location as an address in memory, without any check. So a model
 //! is sealed and opened only if each of its references names a part of the same container.
 
-mod file_buffer;
-mod protobuf;
+mod input;
+mod walk;
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use file_buffer::FileBuffer;
-use prost::Message;
-use protobuf::{AttributeProto, GraphProto, KeyValue, ModelProto, SparseTensorProto, TensorProto};
+use input::FileInput;
+use walk::{Entry, Walk};
 
 use super::source::SourceReader;
 use crate::manifest::PartEntry;
@@ -20,12 +18,6 @@ use crate::path::PartPath;
 
 /// What stands in a location that means an address in memory.
 const MEMORY_ADDRESS: &str = "_ORT_MEM_ADDR_";
-
-/// A tensor has at most this many entries of external data; the specification knows five keys.
-const ENTRY_LIMIT: usize = 16;
-
-/// A model may have this many references; more would be no model but an attack.
-const REFERENCE_LIMIT: usize = 1 << 20;
 
 /// A tensor's data in another file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,19 +64,14 @@ impl Reference {
         model.sibling(location).map_err(|_| OnnxError::Outside)
     }
 
-    fn parse(entries: &[KeyValue]) -> Result<Option<Self>, OnnxError> {
-        let value = |key| entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str());
+    fn parse(entries: &[Entry]) -> Result<Option<Self>, OnnxError> {
+        let value = |key| entries.iter().find(|entry| entry.0 == key).map(|entry| entry.1.as_str());
         let number = |key| value(key).map(|v| v.parse::<u64>().map_err(|_| OnnxError::Malformed)).transpose();
-        if entries.iter().any(|entry| entry.value.contains(MEMORY_ADDRESS)) {
+        if entries.iter().any(|entry| entry.1.contains(MEMORY_ADDRESS)) {
             return Err(OnnxError::MemoryAddress);
         }
         // Readers differ in which of two equal keys they take.
-        if entries.len() > ENTRY_LIMIT
-            || entries
-                .iter()
-                .enumerate()
-                .any(|(i, entry)| entries[..i].iter().any(|other| other.key == entry.key))
-        {
+        if entries.iter().enumerate().any(|(i, entry)| entries[..i].iter().any(|other| other.0 == entry.0)) {
             return Err(OnnxError::Malformed);
         }
         let Some(location) = value("location") else { return Ok(None) };
@@ -101,17 +88,12 @@ impl Reference {
 /// # Errors
 /// [`OnnxError`] when the model is malformed or points at an address in memory.
 pub fn references(model: &[u8]) -> Result<Vec<Reference>, OnnxError> {
-    collect(ModelProto::decode(model))
+    Walk::references(model, model.len() as u64)
 }
 
 /// The references of an ONNX model in a file, read without loading its weights.
 pub(crate) fn references_of_file(file: &SourceReader, length: u64) -> Result<Vec<Reference>, OnnxError> {
-    let error = RefCell::new(None);
-    let decoded = ModelProto::decode(FileBuffer::new(file, length, &error));
-    match error.into_inner() {
-        Some(kind) => Err(OnnxError::Read(kind)),
-        None => collect(decoded),
-    }
+    Walk::references(FileInput::new(file, length), length)
 }
 
 /// The parts that references of the model at `model` name, each once, in the order in which they come.
@@ -150,104 +132,102 @@ pub fn check_references(
     Ok(())
 }
 
-fn collect(decoded: Result<ModelProto, prost::DecodeError>) -> Result<Vec<Reference>, OnnxError> {
-    let model = decoded.map_err(|_| OnnxError::Malformed)?;
-    let mut found = Found(Vec::new());
-    model.graph.iter().try_for_each(|graph| found.graph(graph))?;
-    let training =
-        model.training_info.iter().flat_map(|info| info.initialization.iter().chain(&info.algorithm));
-    training.into_iter().try_for_each(|graph| found.graph(graph))?;
-    for function in &model.functions {
-        function.node.iter().flat_map(|node| &node.attribute).try_for_each(|a| found.attribute(a))?;
-        function.attribute_proto.iter().try_for_each(|a| found.attribute(a))?;
-    }
-    Ok(found.0)
-}
-
-/// Walks over everything in a model that can hold a tensor.
-struct Found(Vec<Reference>);
-
-impl Found {
-    fn graph(&mut self, graph: &GraphProto) -> Result<(), OnnxError> {
-        graph.initializer.iter().try_for_each(|tensor| self.tensor(tensor))?;
-        graph.sparse_initializer.iter().try_for_each(|tensor| self.sparse(tensor))?;
-        graph.node.iter().flat_map(|node| &node.attribute).try_for_each(|attribute| self.attribute(attribute))
-    }
-
-    fn attribute(&mut self, attribute: &AttributeProto) -> Result<(), OnnxError> {
-        attribute.t.iter().chain(&attribute.tensors).try_for_each(|tensor| self.tensor(tensor))?;
-        let mut sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
-        sparse.try_for_each(|tensor| self.sparse(tensor))?;
-        attribute.g.as_deref().into_iter().chain(&attribute.graphs).try_for_each(|graph| self.graph(graph))
-    }
-
-    fn sparse(&mut self, tensor: &SparseTensorProto) -> Result<(), OnnxError> {
-        tensor.values.iter().chain(&tensor.indices).try_for_each(|tensor| self.tensor(tensor))
-    }
-
-    fn tensor(&mut self, tensor: &TensorProto) -> Result<(), OnnxError> {
-        self.0.extend(Reference::parse(&tensor.external_data)?);
-        if self.0.len() > REFERENCE_LIMIT { Err(OnnxError::Malformed) } else { Ok(()) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::protobuf::{FunctionProto, NodeProto};
     use super::*;
+    use crate::manifest::PartKind;
 
-    fn tensor(entries: &[(&str, &str)]) -> TensorProto {
-        let entry = |(key, value): &(&str, &str)| KeyValue { key: (*key).into(), value: (*value).into() };
-        TensorProto { external_data: entries.iter().map(entry).collect() }
+    /// A field with content.
+    fn field(number: u64, content: &[u8]) -> Vec<u8> {
+        [varint(number << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
     }
 
-    fn nested(tensor: TensorProto, depth: usize) -> ModelProto {
-        let mut graph = GraphProto { initializer: vec![tensor], ..Default::default() };
-        for _ in 0..depth {
-            let attribute = AttributeProto { g: Some(Box::new(graph)), ..Default::default() };
-            graph = GraphProto { node: vec![NodeProto { attribute: vec![attribute] }], ..Default::default() };
+    fn varint(mut value: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
         }
-        ModelProto { graph: Some(graph), ..Default::default() }
+        bytes.push(value as u8);
+        bytes
+    }
+
+    fn tensor(entries: &[(&str, &str)]) -> Vec<u8> {
+        let entry = |(key, value): &(&str, &str)| {
+            field(13, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
+        };
+        entries.iter().flat_map(entry).collect()
+    }
+
+    /// A model whose graph has this tensor, `depth` subgraphs deep.
+    fn model(tensor: &[u8], depth: usize) -> Vec<u8> {
+        let mut graph = field(5, tensor);
+        for _ in 0..depth {
+            graph = field(1, &field(5, &field(6, &graph)));
+        }
+        field(7, &graph)
     }
 
     #[test]
     fn a_memory_address_is_refused_wherever_it_stands() {
         let tensor = tensor(&[("location", "*/_ORT_MEM_ADDR_/*"), ("offset", "4096")]);
-        for depth in 0..10 {
-            let model = nested(tensor.clone(), depth).encode_to_vec();
-            assert_eq!(references(&model), Err(OnnxError::MemoryAddress));
+        let graph = field(5, &tensor);
+        let sparse = field(1, &tensor);
+        for bytes in [
+            model(&tensor, 0),
+            model(&tensor, 30),
+            field(7, &field(15, &sparse)),
+            field(7, &field(1, &field(5, &field(10, &tensor)))),
+            field(7, &field(1, &field(5, &field(23, &sparse)))),
+            field(20, &field(2, &graph)),
+            field(25, &field(11, &field(5, &tensor))),
+            field(25, &field(7, &field(5, &field(11, &graph)))),
+        ] {
+            assert_eq!(references(&bytes), Err(OnnxError::MemoryAddress));
         }
-        let attribute = AttributeProto { t: Some(tensor), ..Default::default() };
-        let function = FunctionProto { attribute_proto: vec![attribute], ..Default::default() };
-        let model = ModelProto { functions: vec![function], ..Default::default() };
-        assert_eq!(references(&model.encode_to_vec()), Err(OnnxError::MemoryAddress));
+    }
+
+    #[test]
+    fn what_stands_around_a_tensor_is_passed_over() {
+        let numbers =
+            [varint(1 << 3), varint(13), vec![3 << 3 | 5, 1, 2, 3, 4], vec![4 << 3 | 1], vec![0; 8]].concat();
+        let bytes =
+            [numbers, field(2, b"producer"), model(&tensor(&[("location", "w"), ("length", "5")]), 2)]
+                .concat();
+        let expected = Reference { location: "w".into(), offset: 0, length: Some(5) };
+        assert_eq!(references(&bytes), Ok(vec![expected]));
     }
 
     #[test]
     fn graphs_nested_without_end_are_refused_without_overflowing_the_stack() {
-        let mut graph = Vec::new();
-        for _ in 0..20_000 {
-            // A graph (attribute field 6) in an attribute (node field 5) in a node (graph field 1).
-            for field in [6u8, 5, 1] {
-                let mut outer = vec![field << 3 | 2];
-                prost::encoding::encode_varint(graph.len() as u64, &mut outer);
-                outer.append(&mut graph);
-                graph = outer;
-            }
+        assert_eq!(references(&model(b"", 20_000)), Err(OnnxError::Malformed));
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let bytes = model(&tensor(&[("location", "w"), ("offset", "300"), ("length", "5")]), 1);
+        for length in 1..bytes.len() {
+            assert_eq!(references(&bytes[..length]), Err(OnnxError::Malformed), "{length} bytes");
         }
-        let mut model = vec![7 << 3 | 2];
-        prost::encoding::encode_varint(graph.len() as u64, &mut model);
-        model.append(&mut graph);
-        assert_eq!(references(&model), Err(OnnxError::Malformed));
     }
 
     #[test]
     fn a_tensor_with_many_or_repeated_entries_is_refused() {
-        let many: Vec<(String, &str)> = (0..100_000).map(|i| (i.to_string(), "x")).collect();
-        let many: Vec<(&str, &str)> = many.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        let many = vec![("x", "y"); 100_000];
         for entries in [&many[..], &[("location", "a"), ("location", "b")]] {
-            let model = nested(tensor(entries), 0).encode_to_vec();
-            assert_eq!(references(&model), Err(OnnxError::Malformed));
+            assert_eq!(references(&model(&tensor(entries), 0)), Err(OnnxError::Malformed));
+        }
+    }
+
+    #[test]
+    fn numbers_of_more_than_64_bits_and_long_texts_are_refused() {
+        let long = "a".repeat(5000);
+        for bytes in [
+            vec![0xff; 20],
+            [vec![7 << 3 | 2], vec![0xff; 9], vec![2]].concat(),
+            model(&tensor(&[("location", &long)]), 0),
+        ] {
+            assert_eq!(references(&bytes), Err(OnnxError::Malformed));
         }
     }
 
@@ -259,8 +239,7 @@ mod tests {
             ("/etc/passwd", OnnxError::Outside),
             ("w", OnnxError::MissingFile { path: PartPath::parse("m/w").unwrap() }),
         ] {
-            let model = nested(tensor(&[("location", location)]), 0).encode_to_vec();
-            let references = references(&model).unwrap();
+            let references = references(&model(&tensor(&[("location", location)]), 0)).unwrap();
             assert_eq!(check_references(&references, &path, &[]), Err(expected));
         }
     }
@@ -269,17 +248,13 @@ mod tests {
     fn bytes_beyond_the_end_of_a_part_are_refused() {
         let path = PartPath::parse("net.onnx").unwrap();
         let weights = PartPath::parse("w").unwrap();
-        let part = PartEntry {
-            path: weights.clone(),
-            kind: crate::manifest::PartKind::Weights,
-            length: 100,
-            companions: vec![],
-        };
+        let part =
+            PartEntry { path: weights.clone(), kind: PartKind::Weights, length: 100, companions: vec![] };
         for (offset, length, good) in
             [("0", "100", true), ("1", "100", false), ("18446744073709551615", "1", false)]
         {
             let tensor = tensor(&[("location", "w"), ("offset", offset), ("length", length)]);
-            let references = references(&nested(tensor, 0).encode_to_vec()).unwrap();
+            let references = references(&model(&tensor, 0)).unwrap();
             let expected = if good { Ok(()) } else { Err(OnnxError::OutOfBounds { path: weights.clone() }) };
             assert_eq!(check_references(&references, &path, &[&part]), expected);
         }
