@@ -33,7 +33,7 @@ fn build(workspace: &Workspace, manifest: &Path) -> Command {
     cargo
 }
 
-/// Starts one target on a corpus that grows from run to run, and on the test vectors as seeds.
+/// Starts one target on a corpus that grows from run to run, and on its seeds.
 fn fuzz(workspace: &Workspace, name: &str) -> Result<Command, Failure> {
     let binary = sanitize::folder(workspace).join(&workspace.host).join("release").join(name);
     let artifacts = folder(workspace, "artifacts", name)?;
@@ -42,9 +42,15 @@ fn fuzz(workspace: &Workspace, name: &str) -> Result<Command, Failure> {
     command.arg(format!("-timeout={HANG_SECONDS}")).arg("-verbosity=0");
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
     command.arg(folder(workspace, "corpus", name)?);
-    let seeds = workspace.root.join("testkit/vectors");
-    command.args(seeds.is_dir().then_some(seeds)).env("ASAN_OPTIONS", sanitize::ASAN_OPTIONS);
+    command.args(seeds(&workspace.root, name)).env("ASAN_OPTIONS", sanitize::ASAN_OPTIONS);
     Ok(command)
+}
+
+/// The folders with inputs from which a target sets out, as far as they are there: the test vectors are containers.
+fn seeds(root: &Path, name: &str) -> Vec<PathBuf> {
+    let own = root.join("fuzz/seeds").join(name);
+    let vectors = (name == CONTAINER).then(|| root.join("testkit/vectors"));
+    [own].into_iter().chain(vectors).filter(|folder| folder.is_dir()).collect()
 }
 
 fn folder(workspace: &Workspace, kind: &str, name: &str) -> Result<PathBuf, Failure> {
@@ -53,6 +59,8 @@ fn folder(workspace: &Workspace, kind: &str, name: &str) -> Result<PathBuf, Fail
     Ok(folder)
 }
 
+/// The target that reads whole containers.
+const CONTAINER: &str = "container";
 const SECONDS: u32 = 5;
 const HANG_SECONDS: u32 = 20;
 const MEMORY_MIB: u32 = 2048;
@@ -64,3 +72,19 @@ const INSTRUMENTATION: &str = "--cfg fuzzing --check-cfg cfg(fuzzing) -Cdebug-as
                                -Cllvm-args=-sanitizer-coverage-pc-table \
                                -Cllvm-args=-sanitizer-coverage-trace-compares \
                                -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_seeds_and_only_one_has_the_vectors() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let metadata = Metadata::read(&root.join("fuzz/Cargo.toml")).unwrap();
+        for (_, name) in metadata.targets("bin") {
+            let seeds = seeds(&root, name);
+            assert!(!seeds.is_empty(), "there are no seeds for {name}");
+            assert_eq!(seeds.contains(&root.join("testkit/vectors")), name == CONTAINER, "{name}");
+        }
+    }
+}

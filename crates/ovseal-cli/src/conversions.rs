@@ -2,10 +2,9 @@
 
 use std::io;
 
-use ovseal::onnx::OnnxError;
 use ovseal::{
     ErrorKind, KeyError, ModelError, ModelNameError, OpenError, RandomnessError, RekeyError, RollbackError,
-    SealError, WrapError,
+    SealError,
 };
 use ovseal_memory::MemoryError;
 
@@ -34,28 +33,14 @@ impl From<OpenError> for CommandError {
 
 impl From<SealError> for CommandError {
     fn from(error: SealError) -> Self {
-        let kind = match &error {
-            SealError::NoRecipient | SealError::TooManyRecipients | SealError::MixedRecipients => Kind::Usage,
-            SealError::TooLarge | SealError::OutputIsInput => Kind::Usage,
-            SealError::Write(source) => write_kind(source),
-            SealError::Wrap(error) => wrap_kind(error),
-            _ => Kind::Environment,
-        };
-        let hints = hints::seal(&error);
+        let (kind, hints) = (error.kind().into(), hints::seal(&error));
         Self::new(kind, error).hints(hints)
     }
 }
 
 impl From<ModelError> for CommandError {
     fn from(error: ModelError) -> Self {
-        let kind = match &error {
-            ModelError::Read { .. } | ModelError::MissingWeights { .. } => Kind::Environment,
-            ModelError::Onnx { source: OnnxError::MissingFile { .. } | OnnxError::Read(_), .. } => {
-                Kind::Environment
-            }
-            _ => Kind::Usage,
-        };
-        let hints = hints::model(&error);
+        let (kind, hints) = (error.kind().into(), hints::model(&error));
         Self::new(kind, error).hints(hints)
     }
 }
@@ -128,11 +113,16 @@ pub(crate) fn cannot_write(path: &dyn std::fmt::Display, error: io::Error) -> Co
     CommandError::new(Kind::Environment, error).context(format!("cannot write {path}")).hints(hint)
 }
 
-/// An output that is in the way is the caller's matter, every other failure to write the environment's.
-fn write_kind(error: &io::Error) -> Kind {
-    if error.kind() == io::ErrorKind::AlreadyExists { Kind::Usage } else { Kind::Environment }
-}
+#[cfg(test)]
+mod tests {
+    use ovseal::WrapError;
 
-fn wrap_kind(error: &WrapError) -> Kind {
-    if matches!(error, WrapError::WeakPublicKey) { Kind::Usage } else { Kind::Environment }
+    use super::*;
+
+    #[test]
+    fn a_weak_public_key_is_the_callers_mistake_when_sealing_and_when_rekeying() {
+        let sealing = CommandError::from(SealError::Wrap(WrapError::WeakPublicKey));
+        let rekeying = CommandError::from(RekeyError::Wrap(WrapError::WeakPublicKey));
+        assert_eq!([sealing.code(), rekeying.code()], [2, 2]);
+    }
 }

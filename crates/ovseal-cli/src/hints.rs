@@ -10,6 +10,7 @@ pub(crate) const INSPECT_STANZAS: &str = "ovseal inspect FILE shows the stanzas,
 
 const MIXED: &str = "leave out the classical recipients (age1…), or allow them with --allow-mixed: then a quantum \
                      computer opens the container";
+const AGAIN: &str = "get the container again from its publisher";
 const MEMORY: &str = "end other programs, or give this one more memory";
 
 /// What helps when a container cannot be opened.
@@ -18,9 +19,8 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
         OpenError::NotAContainer => "make a container of a model with: ovseal seal MODEL -o OUT.ovseal",
         OpenError::Version(_) | OpenError::Suite(_) | OpenError::Flags(_) => "a newer ovseal may read it",
         OpenError::Truncated => "the download may be incomplete: copy the file again",
-        OpenError::Damaged(_) | OpenError::NotAuthentic(_) | OpenError::Chunk { .. } => {
-            "get the container again from its publisher"
-        }
+        OpenError::Damaged(_) | OpenError::NotAuthentic(_) | OpenError::Chunk { .. } => AGAIN,
+        OpenError::Signature(_) => AGAIN,
         OpenError::Unsigned | OpenError::Untrusted | OpenError::SignatureMissing(_) => {
             "ovseal inspect FILE shows who claims to have signed; trust a key only if it comes from the publisher"
         }

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use ovseal_memory::{MemoryError, SecretBytes};
+use ovseal_memory::{MemoryError, SecretBytes, inherited_descriptor};
 
 use crate::error::{CommandError, Kind};
 
@@ -18,7 +18,7 @@ pub(crate) enum Source {
     /// `-`: the standard input.
     Stdin,
     /// `fd:N`: an open descriptor.
-    Descriptor(u32),
+    Descriptor(i32),
     /// Anything else: a file.
     File(PathBuf),
 }
@@ -48,8 +48,7 @@ impl Source {
     fn open(&self) -> io::Result<File> {
         match self {
             Self::Stdin => io::stdin().as_fd().try_clone_to_owned().map(File::from),
-            // The descriptor is opened anew by way of /proc, from its beginning where it is a file.
-            Self::Descriptor(number) => File::open(format!("/proc/self/fd/{number}")),
+            Self::Descriptor(number) => inherited_descriptor(*number),
             Self::File(path) => File::open(path),
         }
     }
@@ -71,7 +70,7 @@ impl Inputs {
     /// # Errors
     /// When `source` cannot be read or holds more, or is stdin for the second time.
     pub(crate) fn secret(&mut self, source: &Source, limit: usize) -> Result<SecretBytes, CommandError> {
-        self.open(source, |file| SecretBytes::read_from(file, limit))
+        self.read(source, |file| SecretBytes::read_from(file, limit))
     }
 
     /// Reads public text of at most `limit` bytes.
@@ -79,7 +78,7 @@ impl Inputs {
     /// # Errors
     /// As [`secret`](Self::secret).
     pub(crate) fn text(&mut self, source: &Source, limit: usize) -> Result<String, CommandError> {
-        self.open(source, |file| {
+        self.read(source, |file| {
             let mut text = String::new();
             file.take(limit as u64 + 1).read_to_string(&mut text)?;
             let too_long = || io::Error::new(io::ErrorKind::InvalidData, MemoryError::InputTooLong { limit });
@@ -87,7 +86,11 @@ impl Inputs {
         })
     }
 
-    fn open<T>(
+    /// Reads whatever `read` takes.
+    ///
+    /// # Errors
+    /// When `source` cannot be opened, or is stdin for the second time, and those of `read`.
+    pub(crate) fn read<T>(
         &mut self,
         source: &Source,
         read: impl FnOnce(&mut File) -> io::Result<T>,

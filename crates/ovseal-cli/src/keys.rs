@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use ovseal::{Identity, Inspection, KeyFile, OpenError, Passphrase, PublicKeyIdentity};
+use ovseal::{Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity};
 
 use crate::args::KeyOptions;
 use crate::error::{CommandError, Kind};
@@ -115,9 +115,12 @@ pub(crate) fn passphrase(source: &Source, inputs: &mut Inputs) -> Result<Passphr
 /// # Errors
 /// When it cannot be read, or does not hold exactly 32 bytes.
 pub(crate) fn keyfile(source: &Source, inputs: &mut Inputs) -> Result<KeyFile, CommandError> {
-    // One byte more than a key has: a file that is too long is no key, rather than one that cannot be read.
-    let bytes = inputs.secret(source, 33)?;
-    KeyFile::from_bytes(bytes.expose()).map_err(|error| unusable(source, error))
+    let key = inputs.read(source, |file| match KeyFile::read_from(file) {
+        // A file of another length is no key, rather than one that cannot be read.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Err(KeyError::KeyFile)),
+        read => read.map(Ok),
+    })?;
+    key.map_err(|error| unusable(source, error))
 }
 
 fn identity_file(source: &Source, inputs: &mut Inputs) -> Result<Vec<PublicKeyIdentity>, CommandError> {
@@ -126,7 +129,7 @@ fn identity_file(source: &Source, inputs: &mut Inputs) -> Result<Vec<PublicKeyId
 }
 
 /// A key that was read but is none.
-pub(crate) fn unusable(source: &Source, error: ovseal::KeyError) -> CommandError {
+pub(crate) fn unusable(source: &Source, error: KeyError) -> CommandError {
     CommandError::from(error).context(format!("cannot use {source}"))
 }
 
@@ -134,7 +137,7 @@ pub(crate) fn unusable(source: &Source, error: ovseal::KeyError) -> CommandError
 fn stanza_types(container: &Path) -> Result<Vec<String>, CommandError> {
     let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
     let stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
-    let mut kinds: Vec<String> = stanzas.map(|stanza| stanza.kind.to_string()).collect();
+    let mut kinds: Vec<String> = stanzas.map(|stanza| stanza.stanza_type.to_string()).collect();
     kinds.sort_unstable();
     kinds.dedup();
     Ok(kinds)

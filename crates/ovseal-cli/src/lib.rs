@@ -29,6 +29,7 @@ mod error;
 mod guard;
 mod hints;
 mod input;
+mod interrupt;
 mod json;
 mod keys;
 mod new_file;

@@ -1,11 +1,9 @@
 //! New files for keys and outputs: they appear whole or not at all, and private ones never had other permissions.
 
-use std::fs::{File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use ovseal::AtomicFile;
 
 use crate::conversions::{cannot_write, exists};
 use crate::error::CommandError;
@@ -15,9 +13,9 @@ pub(crate) const PRIVATE: u32 = 0o600;
 /// Permissions of a file for everyone, less the umask.
 pub(crate) const PUBLIC: u32 = 0o666;
 
-/// A file that is written and synchronized, but has no name yet. Dropping it removes it.
+/// A file that is written, but does not have its name yet. Dropping it removes it.
 pub(crate) struct NewFile {
-    temporary: NamedTempFile,
+    file: AtomicFile,
     target: PathBuf,
 }
 
@@ -27,12 +25,13 @@ impl NewFile {
     /// # Errors
     /// When `target` exists, or its folder cannot be written.
     pub(crate) fn write(target: PathBuf, mode: u32, content: &[&[u8]]) -> Result<Self, CommandError> {
-        if target.symlink_metadata().is_ok() {
-            return Err(exists(&target.display()));
-        }
-        let temporary = temporary(&target, mode, content);
-        let temporary = temporary.map_err(|error| cannot_write(&target.display(), error))?;
-        Ok(Self { temporary, target })
+        refuse_existing(&target)?;
+        let written = AtomicFile::with_mode(&target, mode).and_then(|file| {
+            content.iter().try_for_each(|piece| file.file().write_all(piece))?;
+            Ok(file)
+        });
+        let file = written.map_err(|error| cannot_write(&target.display(), error))?;
+        Ok(Self { file, target })
     }
 
     /// Gives the file its name.
@@ -40,31 +39,22 @@ impl NewFile {
     /// # Errors
     /// When another file took the name meanwhile.
     pub(crate) fn commit(self) -> Result<(), CommandError> {
-        let Self { temporary, target } = self;
-        let named = temporary.persist_noclobber(&target).map_err(|error| error.error);
-        let synchronized = named.and_then(|_| File::open(folder(&target))?.sync_all());
-        synchronized.map_err(|error| cannot_write(&target.display(), error))
+        self.file.commit(false).map_err(|error| cannot_write(&self.target.display(), error))
     }
 }
 
-fn temporary(target: &Path, mode: u32, content: &[&[u8]]) -> io::Result<NamedTempFile> {
-    let builder_mode = Permissions::from_mode(mode);
-    let mut file = tempfile::Builder::new()
-        .prefix(".ovseal-")
-        .suffix(".partial")
-        .permissions(builder_mode)
-        .tempfile_in(folder(target))?;
-    content.iter().try_for_each(|piece| file.write_all(piece))?;
-    file.as_file().sync_all()?;
-    Ok(file)
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Refuses a place at which anything stands, also a symbolic link to nowhere.
+///
+/// # Errors
+/// When there is something.
+pub(crate) fn refuse_existing(target: &Path) -> Result<(), CommandError> {
+    if target.symlink_metadata().is_ok() { Err(exists(&target.display())) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -50,13 +50,6 @@ impl Output {
         self.message(&format!("ovseal: warning: {}", printable(message)));
     }
 
-    /// Writes a secret for the person to keep; no copy of it stays in a buffer of this program.
-    pub(crate) fn secret(&mut self, label: &str, secret: &str) {
-        for piece in ["ovseal: ", label, secret, "\n"] {
-            let _ = self.messages.write_all(piece.as_bytes());
-        }
-    }
-
     /// Writes the error of a command, if it failed, and gives the exit code.
     pub(crate) fn finish(&mut self, outcome: Result<(), CommandError>) -> u8 {
         let Err(error) = outcome else { return 0 };

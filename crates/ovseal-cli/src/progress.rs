@@ -1,5 +1,7 @@
 //! A bar on the terminal for work that takes longer than a moment.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,7 +10,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A bar on stderr, if that is a terminal. It disappears when dropped.
-pub(crate) struct Progress {
+pub(crate) struct Progress(Arc<Bar>);
+
+struct Bar {
     bar: ProgressBar,
     started: Instant,
 }
@@ -20,11 +24,36 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style);
         }
-        Self { bar, started: Instant::now() }
+        Self(Arc::new(Bar { bar, started: Instant::now() }))
+    }
+
+    /// A bar for the container at `path`, nearly all of which is payload.
+    pub(crate) fn of_file(path: &Path) -> Self {
+        Self::new(path.metadata().map_or(0, |metadata| metadata.len()))
+    }
+
+    /// Sets how many bytes there are in all, when that becomes known.
+    pub(crate) fn set_total(&self, total: u64) {
+        self.0.bar.set_length(total);
     }
 
     /// Counts bytes that are done; any thread may call it.
     pub(crate) fn advance(&self, bytes: u64) {
+        self.0.advance(bytes);
+    }
+
+    /// What counts bytes that are done. It may outlive the bar, and counts in vain then.
+    pub(crate) fn callback(&self) -> impl Fn(u64) + Send + Sync + 'static {
+        let bar = Arc::clone(&self.0);
+        move |bytes| bar.advance(bytes)
+    }
+}
+
+impl Bar {
+    fn advance(&self, bytes: u64) {
+        if self.bar.is_finished() {
+            return;
+        }
         if self.bar.is_hidden() && self.started.elapsed() > PATIENCE {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
@@ -34,8 +63,26 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.0.bar.finish_and_clear();
     }
 }
 
 const TEMPLATE: &str = "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_counts_until_the_bar_is_gone() {
+        let progress = Progress::new(10);
+        let (callback, bar) = (progress.callback(), progress.0.bar.clone());
+        callback(4);
+        progress.advance(1);
+        assert_eq!((bar.position(), bar.is_finished()), (5, false));
+        drop(progress);
+        callback(4);
+        // A bar that is gone stands at its end.
+        assert_eq!((bar.position(), bar.is_finished()), (10, true));
+    }
+}

@@ -1,8 +1,9 @@
 //! Asking a person at the terminal.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 
-use ovseal::{KeyFile, Passphrase};
+use ovseal::{KeyError, KeyFile, Passphrase};
 use zeroize::Zeroizing;
 
 use crate::error::{CommandError, Kind};
@@ -38,12 +39,22 @@ pub(crate) fn new_passphrase(output: &mut Output) -> Result<Passphrase, CommandE
 }
 
 /// The prompt's own library gives a `String`; it is wiped when dropped.
+///
+/// That library puts a replacement character in place of bytes that are no UTF-8, so that different answers would become
+/// the same passphrase. They are refused.
 fn ask(question: &str) -> Result<Zeroizing<String>, CommandError> {
-    rpassword::prompt_password(question).map(Zeroizing::new).map_err(|error| match error.raw_os_error() {
-        Some(_) => CommandError::usage("there is no terminal to ask for a passphrase")
-            .hint("give the passphrase in a file with --passphrase-file F, or --passphrase-file - for stdin"),
-        None => unanswered(error),
-    })
+    let answer = rpassword::prompt_password(question)
+        .map(Zeroizing::new)
+        .map_err(|error| if error.raw_os_error().is_some() { no_terminal() } else { unanswered(error) })?;
+    if answer.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(CommandError::from(KeyError::Passphrase).hint("set the terminal to UTF-8"));
+    }
+    Ok(answer)
+}
+
+fn no_terminal() -> CommandError {
+    CommandError::usage("there is no terminal to ask for a passphrase")
+        .hint("give the passphrase in a file with --passphrase-file F, or --passphrase-file - for stdin")
 }
 
 fn unanswered(error: io::Error) -> CommandError {
@@ -54,9 +65,17 @@ fn generate(output: &mut Output) -> Result<Passphrase, CommandError> {
     let random = KeyFile::generate()?;
     let mut text = Zeroizing::new(String::with_capacity(RANDOM_BYTES * 2));
     spell(&random.expose()[..RANDOM_BYTES], &mut text);
-    output.secret("the passphrase is: ", &text);
+    show(&text).map_err(|_| no_terminal())?;
     output.note("keep it: without it the container cannot be opened");
     Ok(Passphrase::from_bytes(text.as_bytes())?)
+}
+
+/// Shows a passphrase on the terminal itself: stderr may be a log.
+fn show(passphrase: &str) -> io::Result<()> {
+    let mut terminal = OpenOptions::new().write(true).open("/dev/tty")?;
+    ["ovseal: the passphrase is: ", passphrase, "\n"]
+        .iter()
+        .try_for_each(|piece| terminal.write_all(piece.as_bytes()))
 }
 
 /// Spells 15 bytes as 24 characters of five bits each, in groups of four.

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use ovseal::{Inspection, ModelName, OpenOptions, Publisher, Trust};
+use ovseal::{ModelName, OpenOptions, Opened, Publisher, RecipientClass, StanzaSummary, Trust};
 
 use crate::args::TrustOptions;
 use crate::error::CommandError;
 use crate::input::{Inputs, Source};
-use crate::keys::open_failure;
 use crate::output::Output;
 
 const PUBLISHER_LIMIT: usize = 64 * 1024;
@@ -29,25 +28,20 @@ pub(crate) fn open_options(options: &TrustOptions) -> Result<OpenOptions, Comman
     Ok(open)
 }
 
-/// Warns when anyone at all could have made the container: it takes a public key, and no publisher was named.
-///
-/// # Errors
-/// When the container can no longer be read.
-pub(crate) fn warn_of_any_sender(
-    options: &TrustOptions,
-    container: &Path,
-    output: &mut Output,
-) -> Result<(), CommandError> {
-    if !options.publishers.is_empty() {
-        return Ok(());
-    }
-    let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
-    if inspection.stanzas.iter().any(|stanza| matches!(stanza.kind.as_str(), "x-wing" | "x25519")) {
+/// Warns when anyone at all could have made the container: it takes a public key, or a kind of key that is not known
+/// here and may be public, and no publisher was named.
+pub(crate) fn warn_of_any_sender(options: &TrustOptions, opened: &Opened, output: &mut Output) {
+    let inspection = opened.inspection();
+    let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
+    if options.publishers.is_empty() && stanzas.any(is_for_anyone) {
         output.warning(
             "the sender is not known: anyone can seal to a public key; name the publisher with --publisher",
         );
     }
-    Ok(())
+}
+
+fn is_for_anyone(stanza: &StanzaSummary) -> bool {
+    stanza.stanza_type.class() != Some(RecipientClass::SymmetricOrLocal)
 }
 
 fn publisher(path: &Path) -> Result<Publisher, CommandError> {

@@ -26,19 +26,20 @@ struct Shared {
     handle: Handle<ov::ov_compiled_model_t>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
-    _core: Arc<Handle<ov::ov_core_t>>,
+    /// The core that compiled, and the one that read the model: mostly the same.
+    _cores: [Arc<Handle<ov::ov_core_t>>; 2],
     _weights: KeepAlive,
 }
 
 impl CompiledModel {
     pub(crate) fn new(
         handle: Handle<ov::ov_compiled_model_t>,
-        core: Arc<Handle<ov::ov_core_t>>,
+        cores: [Arc<Handle<ov::ov_core_t>>; 2],
         weights: KeepAlive,
     ) -> Result<Self, ModelError> {
         let inputs = inputs(&handle)?;
         let outputs = outputs(&handle)?;
-        let shared = Shared { handle, inputs, outputs, _core: core, _weights: weights };
+        let shared = Shared { handle, inputs, outputs, _cores: cores, _weights: weights };
         Ok(Self { shared: Arc::new(shared) })
     }
 

@@ -87,24 +87,6 @@ impl Core {
         self.read(topology, bytes, weights.as_ref().and_then(keep))
     }
 
-    /// Reads an ONNX model whose external data lies in memory, at addresses within `owner`.
-    ///
-    /// # Safety
-    ///
-    /// Every address and length that the topology names (`location` `*/_ORT_MEM_ADDR_/*`) lies within the bytes that
-    /// `owner` lends.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Core::read_model`].
-    pub unsafe fn read_model_pointing_into<W: Weights>(
-        &self,
-        topology: &[u8],
-        owner: &Arc<W>,
-    ) -> Result<Model, ModelError> {
-        self.read(topology, None, keep(owner))
-    }
-
     fn read(&self, topology: &[u8], weights: Option<&[u8]>, owner: KeepAlive) -> Result<Model, ModelError> {
         if topology.is_empty() {
             return Err(ModelError::Empty { what: "topology" });
@@ -136,7 +118,7 @@ impl Core {
 
     /// Compiles a model for a device such as `CPU`, with properties such as `("PERFORMANCE_HINT", "LATENCY")`.
     ///
-    /// `CACHE_DIR` is always empty. The compiled model keeps the weights' owner; `model` may be dropped.
+    /// `CACHE_DIR` is always empty. The compiled model keeps the weights' owner and this core; `model` may be dropped.
     ///
     /// # Errors
     ///
@@ -165,7 +147,9 @@ impl Core {
                 )
             }
         })?;
-        CompiledModel::new(handle, Arc::clone(&model.core), model.weights.clone())
+        // A caller may compile on another core than the one that read the model.
+        let cores = [&self.handle, &model.core].map(Arc::clone);
+        CompiledModel::new(handle, cores, model.weights.clone())
     }
 
     /// Imports a compiled model that [`CompiledModel::export`] made, on the same device, machine and runtime.
@@ -188,7 +172,8 @@ impl Core {
             // `place` takes the result.
             unsafe { ov::ov_core_import_model(core, start, length, device.as_ptr(), place) }
         })?;
-        CompiledModel::new(handle, Arc::clone(&self.handle), keep(&exported))
+        let cores = [&self.handle, &self.handle].map(Arc::clone);
+        CompiledModel::new(handle, cores, keep(&exported))
     }
 }
 

@@ -42,6 +42,12 @@ impl Environment {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Lists the variables that are set and with which OpenVINO would write models to disk.
+    #[must_use]
+    pub fn variables_that_write_models(&self) -> Vec<&'static str> {
+        WRITES_MODELS.into_iter().filter(|name| self.variable(name).is_some()).collect()
+    }
+
     /// Returns the absolute folders of a variable such as `PATH`. Relative ones would depend on the current folder.
     pub(crate) fn folders(&self, name: &str) -> Vec<PathBuf> {
         let folders = self.variable(name).map(std::env::split_paths);
@@ -56,3 +62,8 @@ fn system_folders() -> Vec<PathBuf> {
         .flat_map(|folder| [PathBuf::from(folder), PathBuf::from(folder).join(&triplet)])
         .collect()
 }
+
+/// Variables with which OpenVINO writes the networks that it transforms to the current folder: the first one with all
+/// weights (seen with 2026.4.1: 548 files for a network of three convolutions), the others the topology.
+const WRITES_MODELS: [&str; 3] =
+    ["OV_ENABLE_SERIALIZE_TRACING", "OV_ENABLE_VISUALIZE_TRACING", "OPENVINO_HETERO_VISUALIZE"];

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use openvino_sys::ov_status_e;
+use ovseal::ErrorKind;
 
 use crate::element_type::ElementType;
 use crate::text;
@@ -194,6 +195,19 @@ pub enum ModelError {
     Memory(#[source] rustix::io::Errno),
 }
 
+impl ModelError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownInput { .. } | Self::NoAxes { .. } | Self::ZeroByte { .. } => ErrorKind::Usage,
+            Self::WritesModel { .. } => ErrorKind::Usage,
+            Self::Empty { .. } | Self::PointsAtMemory => ErrorKind::NotAuthentic,
+            Self::Runtime(_) | Self::UnknownElementType { .. } | Self::Memory(_) => ErrorKind::Environment,
+        }
+    }
+}
+
 /// Says why a tensor could not be made, set or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -225,6 +239,18 @@ pub enum TensorError {
         /// The name or number that was asked for.
         name: String,
     },
+}
+
+impl TensorError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownInput { .. } | Self::ZeroByte | Self::NotInferred => ErrorKind::Usage,
+            Self::Unsupported(_) | Self::TooLarge => ErrorKind::Usage,
+            Self::Runtime(_) | Self::UnknownElementType { .. } => ErrorKind::Environment,
+        }
+    }
 }
 
 /// Turns a status into a result.

@@ -8,6 +8,7 @@ use openvino_sys::ov_status_e;
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::process::{Pid, getpid};
 use zeroize::Zeroize;
 
 use crate::error::{ModelError, Operation, check};
@@ -16,10 +17,17 @@ use crate::text;
 /// A compiled network with its weights, as [`CompiledModel::export`](crate::CompiledModel::export) wrote it.
 ///
 /// The bytes are plaintext. They are in anonymous memory that is left out of core dumps, that a child process does not
-/// inherit, that nobody can change, and that is zeroized when dropped. They are not locked: they may be swapped out.
+/// inherit, that no other process can change from now on, and that is zeroized when dropped. They are not locked: they may be
+/// swapped out.
+///
+/// # What this does not protect
+///
+/// While the device writes, the memory is a file of this process. Another process of the same user could map it then by way of
+/// `/proc`, and would keep that mapping. In a process that is hardened ([`ovseal_memory::harden_process`]) only root can do so.
 pub struct ExportedModel {
     start: NonNull<c_void>,
     length: usize,
+    owner: Pid,
 }
 
 // SAFETY: the mapping belongs to this value alone and is not tied to a thread.
@@ -50,8 +58,9 @@ impl ExportedModel {
         let nowhere = std::ptr::null_mut();
         // SAFETY: a new mapping, at a place that the kernel chooses, overlaps nothing.
         let start = unsafe { rustix::mm::mmap(nowhere, length, access, MapFlags::SHARED, file, 0) }?;
-        let exported = Self { start: NonNull::new(start).ok_or(Errno::NOMEM)?, length };
-        // From here on another process of the same user can neither cut the file, which would make reading a fault, nor write to it.
+        let exported = Self { start: NonNull::new(start).ok_or(Errno::NOMEM)?, length, owner: getpid() };
+        // From here on nobody can cut the file, which would make reading a fault, nor map it to write. A mapping that another
+        // process made before stays.
         let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE | SealFlags::SEAL;
         rustix::fs::fcntl_add_seals(file, seals)?;
         exported.advise(Advice::LinuxDontDump)?;
@@ -67,13 +76,19 @@ impl ExportedModel {
 
 impl AsRef<[u8]> for ExportedModel {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the mapping has `length` initialized bytes as long as `self`. The seals keep others from writing.
+        // SAFETY: the mapping has `length` initialized bytes as long as `self`; in a forked child they are missing, and a touch ends
+        // it. The seals keep everybody from writing who did not map the file between its creation and them. That takes a process of
+        // the same user that looks into `/proc`, or root; the former is shut out when this process is hardened.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), self.length) }
     }
 }
 
 impl Drop for ExportedModel {
     fn drop(&mut self) {
+        // A forked child has no such mapping, and at its place may stand something else.
+        if self.owner != getpid() {
+            return;
+        }
         // SAFETY: the mapping has `length` bytes, and `&mut` shows that nobody borrows them.
         let bytes = unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().cast::<u8>(), self.length) };
         bytes.zeroize();

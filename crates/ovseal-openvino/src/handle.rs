@@ -72,8 +72,8 @@ objects! {
     ov::ov_output_const_port_t => ov::ov_output_const_port_free,
 }
 
-// SAFETY: `ov::Core` is not tied to a thread and guards its plugins and properties with mutexes; OpenVINO's own tests
-// (`core_threading`) read, compile and set properties of one core from many threads.
+// SAFETY: OpenVINO's reference ties `ov::Core` to no thread and recommends one for a whole application. It does not promise in words
+// that calls at the same time are safe; the tests read and compile on one core from several threads.
 unsafe impl Send for Handle<ov::ov_core_t> {}
 // SAFETY: as above.
 unsafe impl Sync for Handle<ov::ov_core_t> {}
@@ -84,8 +84,8 @@ unsafe impl Send for Handle<ov::ov_model_t> {}
 
 // SAFETY: a compiled model is immutable to its users and not tied to a thread.
 unsafe impl Send for Handle<ov::ov_compiled_model_t> {}
-// SAFETY: creating requests from several threads is what compiled models are for: servers share one among their workers. The
-// functions that change it (`set_property`) are not called by this crate.
+// SAFETY: this crate only asks a compiled model for ports, for requests and for its export, and calls nothing that changes it
+// (`set_property`). As with a core, OpenVINO does not promise more in words; the tests make requests of one from several threads.
 unsafe impl Sync for Handle<ov::ov_compiled_model_t> {}
 
 // SAFETY: a request is not tied to a thread. It is not `Sync`: two calls at once give "request busy" or a race.

@@ -80,10 +80,12 @@ const FUNCTIONS: &[&str] = &[
     "ov_core_create",
     "ov_core_free",
     "ov_core_get_available_devices",
+    "ov_core_get_versions_by_device_name",
     "ov_core_import_model",
     "ov_core_read_model",
     "ov_core_read_model_from_memory_buffer",
     "ov_core_set_properties",
+    "ov_core_versions_free",
     "ov_free",
     "ov_get_last_err_msg",
     "ov_get_openvino_version",
@@ -114,3 +116,31 @@ const FUNCTIONS: &[&str] = &[
     "ov_tensor_get_shape",
     "ov_version_free",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The names that stand in `text` behind `ov::` or `openvino_sys::`, without those of types.
+    fn names(text: &str) -> impl Iterator<Item = &str> {
+        let end =
+            |text: &str| text.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(text.len());
+        // In two pieces, so that this line is none of the places.
+        let behind = text.match_indices(concat!("::", "ov_")).map(|(at, _)| &text[at + 2..]);
+        let names = behind.map(move |name| &name[..end(name)]);
+        names.filter(|name| !name.ends_with("_t") && !name.ends_with("_e"))
+    }
+
+    #[test]
+    fn every_function_that_the_crate_calls_is_looked_for() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let sources: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        // These two are called above, before the bindings are loaded.
+        let probed = ["ov_get_openvino_version", "ov_version_free"];
+        let called: BTreeSet<&str> = names(&sources).chain(probed).collect();
+        assert_eq!(called, FUNCTIONS.iter().copied().collect());
+    }
+}

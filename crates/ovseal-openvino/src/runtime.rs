@@ -38,7 +38,7 @@ impl Runtime {
     /// runtime would write plaintext to the current folder. [`LocateError::Load`] and [`LocateError::Unsupported`] for a library that
     /// cannot be used; no other place is tried then. [`LocateError::AlreadyLoaded`] for a second runtime.
     pub fn locate(explicit: Option<&Path>, environment: &Environment) -> Result<Self, LocateError> {
-        if let Some(variable) = WRITES_MODELS.into_iter().find(|name| environment.variable(name).is_some()) {
+        if let Some(&variable) = environment.variables_that_write_models().first() {
             return Err(LocateError::WritesModels { variable });
         }
         let library = locate::library(explicit, environment)?;
@@ -79,8 +79,3 @@ fn load(path: PathBuf) -> Result<Arc<Loaded>, LocateError> {
 
 /// The bindings keep the library in a global of their own, and ignore a second call.
 static LOADED: Mutex<Option<Arc<Loaded>>> = Mutex::new(None);
-
-/// Variables with which OpenVINO writes the networks that it transforms to the current folder: the first one with all
-/// weights (seen with 2026.4.1: 548 files for a network of three convolutions), the others the topology.
-const WRITES_MODELS: [&str; 3] =
-    ["OV_ENABLE_SERIALIZE_TRACING", "OV_ENABLE_VISUALIZE_TRACING", "OPENVINO_HETERO_VISUALIZE"];

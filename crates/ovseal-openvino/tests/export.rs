@@ -34,3 +34,20 @@ fn what_was_not_exported_is_not_imported() {
     let refused = import(b"these bytes are no compiled model, they are a sentence".to_vec());
     assert!(matches!(refused, Some(ModelError::Runtime(error)) if error.operation() == Operation::Import));
 }
+
+#[test]
+fn a_forked_child_drops_an_exported_model_safely() {
+    let exported = CONV.compile(&core()).export().unwrap();
+    // SAFETY: the child only compares process ids and ends, without memory of the heap and without locks.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(exported);
+        // SAFETY: ending a process is always sound.
+        unsafe { libc::_exit(7) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is a place for the result.
+    assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7, "status {status:#x}");
+    assert!(!exported.as_ref().is_empty());
+}

@@ -164,3 +164,19 @@ fn scalars_and_shapes_without_a_rank_are_described_and_computed() {
     assert_eq!(request.output(0).unwrap().bytes(), 2.5_f32.to_ne_bytes());
     assert_eq!(request.output(1).unwrap().shape(), [2, 3]);
 }
+
+#[test]
+fn threads_share_a_core_and_a_compiled_model() {
+    let core = core();
+    let expected = CONV.expected(&core);
+    let compiled = CONV.compile(&core);
+    std::thread::scope(|scope| {
+        let work = || {
+            for _ in 0..4 {
+                assert_eq!(CONV.infer(&CONV.compile(&core)), expected);
+                assert_eq!(CONV.infer(&compiled), expected);
+            }
+        };
+        (0..4).for_each(|_| drop(scope.spawn(work)));
+    });
+}

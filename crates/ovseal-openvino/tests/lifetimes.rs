@@ -115,6 +115,24 @@ fn an_imported_model_keeps_the_bytes_that_it_was_imported_from() {
 }
 
 #[test]
+fn a_network_outlives_the_core_that_read_it_and_the_one_that_compiled_it() {
+    for network in [CONV, MLP] {
+        let expected = network.expected(&core());
+        for reader_goes_first in [true, false] {
+            let (reader, compiler) = (core(), core());
+            let model = reader.read_model(&network.topology(), Some(Arc::new(network.weights()))).unwrap();
+            let compiled = compiler.compile(&model, "CPU", &[]).unwrap();
+            drop(model);
+            let cores = if reader_goes_first { [reader, compiler] } else { [compiler, reader] };
+            for core in cores {
+                drop(core);
+                assert_eq!(network.infer(&compiled), expected);
+            }
+        }
+    }
+}
+
+#[test]
 fn weights_on_pages_that_cannot_be_written_are_enough() {
     let core = core();
     for network in [CONV, MLP] {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::{CONV, core};
+use ovseal::ErrorKind;
 use ovseal_openvino::{Core, Model, ModelError, Operation, PartialShape};
 
 fn read(core: &Core, topology: &[u8], weights: Vec<u8>) -> Result<Model, ModelError> {
@@ -94,7 +95,8 @@ fn an_impossible_shape_or_an_unknown_input_is_not_reshaped() {
     let five = model.reshape(&[("x", PartialShape::fixed(&[1, 5, 32, 32]))]);
     assert_eq!(refused_operation(five), Some(Operation::Reshape));
     let unknown = model.reshape(&[("no", PartialShape::Unranked)]).err();
-    assert!(matches!(unknown, Some(ModelError::UnknownInput { name }) if name == "no"));
+    assert!(matches!(&unknown, Some(ModelError::UnknownInput { name }) if name == "no"));
+    assert_eq!(unknown.unwrap().kind(), ErrorKind::Usage);
     assert_eq!(model.inputs().unwrap()[0].shape, PartialShape::fixed(&[1, 3, 32, 32]));
 }
 

@@ -31,6 +31,7 @@ pub(crate) struct Container {
     pub(crate) path: Option<PathBuf>,
     pub(crate) prologue: Prologue,
     pub(crate) footer: Footer,
+    pub(crate) length: u64,
 }
 
 /// A statement that agrees with its container, and the layout that it gives.
@@ -69,7 +70,7 @@ impl Container {
         let at = length.checked_sub(FOOTER_LENGTH as u64).ok_or(OpenError::Truncated)?;
         source.read_exact_at(&mut footer, at).map_err(OpenError::read("the footer"))?;
         let footer = Footer::parse(&footer, length).ok_or(OpenError::Truncated)?;
-        Ok(Self { source, path: None, prologue, footer })
+        Ok(Self { source, path: None, prologue, footer, length })
     }
 
     /// Checks statement and signatures against the caller's trust, before anything in them is believed.

@@ -72,7 +72,7 @@ impl Inspection {
             suite: prologue.suite,
             chunk_size: prologue.chunk_size,
             container_id: prologue.container_id,
-            length: container.source.length().map_err(OpenError::read("the container"))?,
+            length: container.length,
             is_region_damaged: is_damaged,
             generation: block.generation,
             stanzas: block.stanzas.iter().map(StanzaSummary::of).collect(),

@@ -5,10 +5,10 @@
 
 mod destination;
 
-use std::fs::{File, Permissions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 
 use destination::Destination;
 use ovseal::{OpenError, Opened, Part};
@@ -17,8 +17,9 @@ use tempfile::TempDir;
 
 use crate::args::ExtractArgs;
 use crate::conversions::cannot_write;
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
+use crate::interrupt::Interrupt;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -29,7 +30,7 @@ pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), Command
     let keys = Keys::obtain(&args.keys, &args.container, &mut Inputs::default())?;
     let opened = options.open(&args.container, &keys.identities());
     let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
-    trust::warn_of_any_sender(&args.trust, &args.container, output)?;
+    trust::warn_of_any_sender(&args.trust, &opened, output);
     let length = extract(args, &opened)?;
     let parts = text::plural(opened.parts().len() as u64, "part");
     output.warning(&format!(
@@ -46,13 +47,17 @@ fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
     let destination = Destination::open(folder)?;
     let paths: Vec<_> = opened.parts().map(|part| part.entry().path.clone()).collect();
     destination.check(&paths, args.force)?;
+    let interrupt = Interrupt::notice()?;
     let staging = staging(folder)?;
     let length = opened.parts().map(|part| part.length()).sum();
     let progress = Progress::new(length);
-    for (number, part) in opened.parts().enumerate() {
-        let path = staging.path().join(number.to_string());
-        write_part(&args.container, &part, &path, opened.chunk_size().bytes(), &progress)?;
+    for part in opened.parts() {
+        write_part(&args.container, &part, staging.path(), |bytes| {
+            progress.advance(bytes);
+            interrupt.check()
+        })?;
     }
+    interrupt.check()?;
     destination.place(staging.path(), &paths, args.force)?;
     Ok(length)
 }
@@ -62,24 +67,42 @@ fn staging(folder: &Path) -> Result<TempDir, CommandError> {
     let mut builder = tempfile::Builder::new();
     let private = Permissions::from_mode(0o700);
     let made = builder.prefix(".ovseal-").suffix(".partial").permissions(private).tempdir_in(folder);
-    made.map_err(|error| cannot_write(&folder.display(), error))
+    // The error's own text names the folder that nobody asked for.
+    made.map_err(|error| cannot_write(&folder.display(), error.kind().into()))
 }
 
 fn write_part(
     container: &Path,
     part: &Part,
-    path: &PathBuf,
-    chunk: usize,
-    progress: &Progress,
+    staging: &Path,
+    advance: impl Fn(u64) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let failed = |error| cannot_write(&part.entry().path, error);
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-    each_chunk(part, chunk, |bytes| {
-        progress.advance(bytes.len() as u64);
+    let mut file = stage(&staging.join(part.entry().path.as_str())).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => same_name(part),
+        _ => failed(error),
+    })?;
+    each_chunk(part, |bytes| {
+        advance(bytes.len() as u64)?;
         file.write_all(bytes).map_err(failed)
     })
     .map_err(|failure| failure.into_command_error(container))?;
     file.sync_all().map_err(failed)
+}
+
+/// Makes a file that must be new, and the folders above it.
+fn stage(path: &Path) -> io::Result<File> {
+    path.parent().map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o700).create(folder))?;
+    File::options().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// No two parts have the same path: so this file system does not tell two paths apart.
+fn same_name(part: &Part) -> CommandError {
+    CommandError::message(
+        Kind::Environment,
+        format!("this file system takes {} and another part for the same file", part.entry().path),
+    )
+    .hint("extract to a file system that distinguishes upper and lower case")
 }
 
 /// Why a part was not written: it could not be opened, or its file could not be written.
@@ -98,15 +121,11 @@ impl Failure {
 }
 
 /// Decrypts one chunk after the other; a part without bytes has one empty chunk, which is checked too.
-fn each_chunk(
-    part: &Part,
-    chunk: usize,
-    mut write: impl FnMut(&[u8]) -> Result<(), CommandError>,
-) -> Result<(), Failure> {
+fn each_chunk(part: &Part, mut write: impl FnMut(&[u8]) -> Result<(), CommandError>) -> Result<(), Failure> {
     if part.length() == 0 {
         return part.read_into(&mut []).map_err(Failure::Open);
     }
-    let size = part.length().min(chunk as u64);
+    let size = part.length().min(PIECE);
     let mut buffer = ModelMemory::zeroed(size as usize).map_err(|error| Failure::Write(error.into()))?;
     for offset in (0..part.length()).step_by(size as usize) {
         let length = size.min(part.length() - offset) as usize;
@@ -115,3 +134,6 @@ fn each_chunk(
     }
     Ok(())
 }
+
+/// As many bytes are decrypted at a time: a multiple of every chunk size.
+const PIECE: u64 = 16 << 20;

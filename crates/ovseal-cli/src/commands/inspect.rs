@@ -25,7 +25,8 @@ fn public(args: &InspectArgs) -> Result<Facts, CommandError> {
         return Err(CommandError::usage("without a key, inspect authenticates nothing")
             .hint("check the signature with ovseal verify, or give a key"));
     }
-    Ok(Facts::public(&inspection(args)?))
+    let inspection = Inspection::of(&args.container);
+    Ok(Facts::public(&inspection.map_err(|error| open_failure(&args.container, error))?))
 }
 
 fn opened(args: &InspectArgs) -> Result<Facts, CommandError> {
@@ -33,9 +34,5 @@ fn opened(args: &InspectArgs) -> Result<Facts, CommandError> {
     let keys = Keys::given(&args.keys, &mut Inputs::default())?;
     let opened = options.open(&args.container, &keys.identities());
     let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
-    Ok(Facts::opened(&inspection(args)?, &opened))
-}
-
-fn inspection(args: &InspectArgs) -> Result<Inspection, CommandError> {
-    Inspection::of(&args.container).map_err(|error| open_failure(&args.container, error))
+    Ok(Facts::opened(&opened))
 }

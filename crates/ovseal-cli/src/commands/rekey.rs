@@ -15,11 +15,15 @@ use crate::text;
 
 pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
     let mut inputs = Inputs::default();
-    let removed = removed(args)?;
+    let (removed, generation) = removed(args)?.unzip();
+    let removed: Vec<usize> = removed.unwrap_or_default();
     let keys = Keys::obtain(&args.keys, &args.container, &mut inputs)?;
     let added = added(args, &mut inputs, output)?;
     let mut options = RekeyOptions::new().allow_mixed(args.allow_mixed);
     options = added.iter().fold(options, RekeyOptions::add_recipient);
+    if let Some(generation) = generation {
+        options = options.expect_generation(generation);
+    }
     options = removed.iter().fold(options, |options, number| options.remove_stanza(*number));
     let rekeyed = options.rekey(&args.container, &keys.identities());
     let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
@@ -34,10 +38,11 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     Ok(())
 }
 
-/// The stanzas to remove, counted from 0 as the library does, after a look at whether they are there.
-fn removed(args: &RekeyArgs) -> Result<Vec<usize>, CommandError> {
+/// The stanzas to remove, counted from 0 as the library does, after a look at whether they are there, and the generation
+/// in which they have these numbers.
+fn removed(args: &RekeyArgs) -> Result<Option<(Vec<usize>, u64)>, CommandError> {
     if args.changes.remove.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let inspection = Inspection::of(&args.container).map_err(|error| open_failure(&args.container, error))?;
     let numbers = args.changes.remove.iter().map(|number| usize::from(*number));
@@ -45,7 +50,7 @@ fn removed(args: &RekeyArgs) -> Result<Vec<usize>, CommandError> {
         let exists = number <= inspection.stanzas.len();
         exists.then(|| number - 1).ok_or_else(|| no_such_stanza(number))
     };
-    numbers.map(known).collect()
+    Ok(Some((numbers.map(known).collect::<Result<_, _>>()?, inspection.generation)))
 }
 
 fn added(args: &RekeyArgs, inputs: &mut Inputs, output: &mut Output) -> Result<Recipients, CommandError> {

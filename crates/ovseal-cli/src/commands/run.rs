@@ -1,13 +1,14 @@
 //! `ovseal run`: opens a model in memory only and infers.
 
+mod described;
 mod errors;
+mod inputs;
 mod memory;
 mod npy;
 mod outputs;
 mod report;
 mod seeded;
 mod subject;
-mod tensors;
 
 use std::time::Instant;
 
@@ -16,36 +17,40 @@ use ovseal_openvino::{CompiledModel, Core, Environment, InferRequest, Runtime};
 use crate::args::RunArgs;
 use crate::error::CommandError;
 use crate::output::Output;
+use described::{Described, sha256};
+use inputs::Fed;
+use outputs::Places;
 use report::{Report, Run, Seconds};
 use subject::Subject;
-use tensors::Fed;
 
 pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandError> {
     let process = Instant::now();
-    let subject = Subject::find(args, output)?;
+    let subject = Subject::find(args)?;
     let runtime = Runtime::locate(args.openvino.as_deref(), &Environment::from_process())?;
     let core = Core::new(&runtime)?;
     core.load_device(&args.device)?;
-    let files = tensors::read_files(&args.inputs)?;
+    let files = inputs::read_files(&args.inputs)?;
     let mut seconds = Seconds::default();
     // The clock starts here: the runtime and the device's plugin are loaded, the model is not opened yet.
     let total = Instant::now();
-    let mut model = subject.read(&core, &mut seconds)?;
-    tensors::reshape(&mut model, &args.shapes)?;
+    let mut model = subject.read(&core, &mut seconds, output)?;
+    inputs::reshape(&mut model, &args.shapes)?;
     let compiled =
         seconds.time(|seconds| &mut seconds.compile, || core.compile(&model, &args.device, &[]))?;
     drop(model);
+    let places = args.output.as_deref().map(|folder| Places::find(folder, compiled.outputs())).transpose()?;
     let mut request = compiled.create_request()?;
-    let fed = tensors::feed(&runtime, &mut request, &args.shapes, &files)?;
+    let fed = inputs::feed(&runtime, &mut request, &args.shapes, files)?;
     seconds.time(|seconds| &mut seconds.first_inference, || request.infer())?;
     seconds.time_to_first_inference = total.elapsed().as_secs_f64();
     let settled = memory::resident();
     seconds.later_inferences = infer_again(&mut request, args.iterations - 1)?;
     seconds.process = process.elapsed().as_secs_f64();
-    let run = Run { seconds, settled, inputs: fed, outputs: described(&request)? };
+    let inputs = fed.into_iter().map(Fed::describe).collect();
+    let run = Run { seconds, settled, inputs, outputs: described(&request)? };
     let report = Report::new(args, &subject, &runtime, run);
-    if let Some(folder) = &args.output {
-        outputs::write(folder, &request)?;
+    if let Some(places) = places {
+        places.write(&request)?;
     }
     report.write(args.json, output)
 }
@@ -61,11 +66,11 @@ fn infer_again(request: &mut InferRequest, count: u32) -> Result<Vec<f64>, Comma
 }
 
 /// The outputs as the report names them.
-fn described(request: &InferRequest) -> Result<Vec<Fed>, CommandError> {
+fn described(request: &InferRequest) -> Result<Vec<Described>, CommandError> {
     let compiled: &CompiledModel = request.compiled();
     let describe = |(index, port): (usize, &ovseal_openvino::Port)| {
         let view = request.output(index)?;
-        Ok(Fed::new(&port.name, view.shape(), view.element_type(), view.bytes()))
+        Ok(Described::new(&port.name, view.shape(), view.element_type(), sha256([view.bytes()])))
     };
     compiled.outputs().iter().enumerate().map(describe).collect()
 }

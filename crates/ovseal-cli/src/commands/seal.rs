@@ -10,6 +10,7 @@ use crate::args::SealArgs;
 use crate::conversions::exists;
 use crate::error::CommandError;
 use crate::input::{Inputs, Source};
+use crate::interrupt::Interrupt;
 use crate::keys::unusable;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -41,11 +42,16 @@ pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandErr
 
 fn with_progress(options: SealOptions<'_>, model: &Model, path: &Path) -> Result<Sealed, CommandError> {
     let progress = Progress::new(model.total_length());
+    let interrupt = Interrupt::notice()?;
     let advance = |bytes| {
         progress.advance(bytes);
-        ControlFlow::Continue(())
+        if interrupt.is_noticed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    options.progress(&advance).seal(model, path).map_err(|error| failure(path, error))
+    let sealed = options.progress(&advance).seal(model, path);
+    sealed.map_err(|error| match error {
+        SealError::Cancelled => interrupt.check().err().unwrap_or_else(|| error.into()),
+        error => failure(path, error),
+    })
 }
 
 fn model_options(args: &SealArgs) -> ModelOptions {

@@ -9,16 +9,26 @@ use crate::error::CommandError;
 use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
+use crate::progress::Progress;
+use crate::text::printable;
 use crate::trust;
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), CommandError> {
     let options = trust::open_options(&args.trust)?;
-    if args.keys.is_given() { with_key(args, &options, output) } else { without_key(args, &options, output) }
+    if args.keys.is_given() { with_key(args, options, output) } else { without_key(args, options, output) }
 }
 
-fn with_key(args: &VerifyArgs, options: &OpenOptions, output: &mut Output) -> Result<(), CommandError> {
+/// Lets `verify` work under a bar that is gone before anything is told.
+fn with_progress<T>(container: &Path, options: OpenOptions, verify: impl FnOnce(&OpenOptions) -> T) -> T {
+    let progress = Progress::of_file(container);
+    verify(&options.progress(progress.callback()))
+}
+
+fn with_key(args: &VerifyArgs, options: OpenOptions, output: &mut Output) -> Result<(), CommandError> {
     let keys = Keys::given(&args.keys, &mut Inputs::default())?;
-    let verified = options.verify_with_key(&args.container, &keys.identities());
+    let verified = with_progress(&args.container, options, |options| {
+        options.verify_with_key(&args.container, &keys.identities())
+    });
     let (verification, opened) = verified.map_err(|error| keys.failure(&args.container, error))?;
     match verification.publisher {
         Some(publisher) => output.line(&format!("authentic: signed by the trusted publisher {publisher}"))?,
@@ -27,16 +37,17 @@ fn with_key(args: &VerifyArgs, options: &OpenOptions, output: &mut Output) -> Re
             claims(&verification.claimed_publishers, output)?;
         }
     }
-    output.line(&format!("name: {}", opened.manifest().name.as_str()))?;
+    output.line(&format!("name: {}", printable(opened.manifest().name.as_str())))?;
     output.line(&format!("security version: {}", verification.security_version))?;
-    trust::warn_of_any_sender(&args.trust, &args.container, output)
+    trust::warn_of_any_sender(&args.trust, &opened, output);
+    Ok(())
 }
 
-fn without_key(args: &VerifyArgs, options: &OpenOptions, output: &mut Output) -> Result<(), CommandError> {
+fn without_key(args: &VerifyArgs, options: OpenOptions, output: &mut Output) -> Result<(), CommandError> {
     if args.trust.publishers.is_empty() {
         refuse_unsigned(&args.container)?;
     }
-    let verified = options.verify(&args.container);
+    let verified = with_progress(&args.container, options, |options| options.verify(&args.container));
     let verification = verified.map_err(|error| open_failure(&args.container, error))?;
     match verification.publisher {
         Some(publisher) => authentic(publisher, &verification, output),

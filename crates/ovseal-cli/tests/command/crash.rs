@@ -3,7 +3,9 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bench, OVSEAL, Outcome};
+use serde_json::Value;
+
+use crate::support::{Bench, Outcome};
 
 fn large_model() -> Bench {
     let bench = Bench::new();
@@ -47,8 +49,8 @@ fn a_killed_rekeying_leaves_a_container_that_opens_and_can_be_rekeyed() {
         // The stanzas of earlier attempts go, so that there is always room.
         bench.done("rekey net.ovseal --keyfile key --remove 2");
         bench.done(line);
-        let listed = bench.done("inspect net.ovseal --json").stdout;
-        let count = listed.matches("\"kind\"").count().max(listed.matches("\"type\"").count());
+        let facts: Value = serde_json::from_str(&bench.done("inspect net.ovseal --json").stdout).unwrap();
+        let count = facts["stanzas"].as_array().unwrap().len();
         (2..count).for_each(|_| drop(bench.done("rekey net.ovseal --keyfile key --remove 2")));
     }
 }
@@ -74,7 +76,8 @@ fn a_full_disk_is_told_and_nothing_is_left() {
     let probe = bench.script(&format!("unshare -rm sh -c '{mount}'"));
     let outcome = match probe.code {
         Some(0) => {
-            bench.script(&format!("unshare -rm sh -c '{mount}; {OVSEAL} {line}; e=$?; ls -A disk; exit $e'"))
+            let inside = format!("{mount}; \"$OVSEAL\" {line}; e=$?; ls -A disk; exit $e");
+            bench.script(&format!("unshare -rm sh -c '{inside}'"))
         }
         _ => bench.shell("trap '' XFSZ\nulimit -f 1024", line, ""),
     };

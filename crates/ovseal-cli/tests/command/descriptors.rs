@@ -64,6 +64,6 @@ fn only_one_secret_is_read_from_stdin() {
 
 #[test]
 fn a_descriptor_that_is_not_open_is_named() {
-    let error = "ovseal: error: cannot read descriptor 77: No such file or directory (os error 2)";
+    let error = "ovseal: error: cannot read descriptor 77: Bad file descriptor (os error 9)";
     Bench::sealed().fails("verify net.ovseal --keyfile fd:77", 1, &[error]);
 }

@@ -86,8 +86,10 @@ fn a_damaged_part_leaves_nothing_behind() {
 fn a_folder_in_the_place_of_a_part_is_never_replaced() {
     let bench = folder_bench();
     std::fs::create_dir_all(bench.path("out/net.bin")).unwrap();
+    bench.write("out/net.xml", b"precious");
     let error = "ovseal: error: cannot write out/net.bin: Is a directory (os error 21)";
     bench.fails(&format!("{LINE} --force"), 1, &[error]);
+    assert_eq!(bench.read("out/net.xml"), b"precious");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn malformed_keys_are_the_callers_mistake() {
     bench.write("empty", b"\n");
     for (option, sentence) in [
         ("--keyfile short", "cannot use short: a key file holds exactly 32 bytes"),
-        ("--keyfile long", "cannot read long: the input is longer than the limit of 33 bytes"),
+        ("--keyfile long", "cannot use long: a key file holds exactly 32 bytes"),
         ("--passphrase-file empty", "cannot use empty: a passphrase is UTF-8 text of 1 to 1024 bytes"),
     ] {
         let error = format!("ovseal: error: {sentence}");

@@ -38,9 +38,9 @@ fn a_container_for_a_recipient_is_opened_by_its_identity() {
 #[test]
 fn a_publisher_has_a_private_and_a_public_file_and_its_key_id_is_printed() {
     let bench = Bench::new();
-    let outcome = bench.done("keygen --publisher -o acme");
-    assert_eq!(outcome.stdout.trim_end().len(), 64);
-    assert_eq!((mode(&bench, "acme.key"), mode(&bench, "acme.pub")), (0o600, 0o644));
+    let outcome = bench.shell("umask 027", "keygen --publisher -o acme", "");
+    assert_eq!((outcome.code, outcome.stdout.trim_end().len()), (Some(0), 64), "{outcome:?}");
+    assert_eq!((mode(&bench, "acme.key"), mode(&bench, "acme.pub")), (0o600, 0o640));
     assert!(bench.read("acme.key").starts_with(b"-----BEGIN PRIVATE KEY-----"));
     assert!(bench.read("acme.pub").starts_with(b"-----BEGIN PUBLIC KEY-----"));
 }
@@ -65,6 +65,12 @@ fn an_existing_file_is_never_replaced() {
         assert_eq!(bench.read(name), b"precious");
     }
     assert!(!bench.exists("acme.key"));
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told_without_the_name_of_a_temporary_file() {
+    let error = "ovseal: error: cannot write none/id.txt: No such file or directory (os error 2)";
+    Bench::new().fails("keygen -o none/id.txt", 1, &[error, "ovseal: hint: the folder must exist"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod descriptors;
 mod extract;
 mod failures;
 mod inspect;
+mod json;
 mod keygen;
 mod other;
 mod rekey;

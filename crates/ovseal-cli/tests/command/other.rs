@@ -19,6 +19,21 @@ fn doctor_says_what_protects_keys_and_what_encrypts() {
 }
 
 #[test]
+fn doctor_names_the_variables_that_make_the_runtime_write_models() {
+    let bench = Bench::new();
+    let variables = "OPENVINO_HETERO_VISUALIZE=1 OV_ENABLE_SERIALIZE_TRACING=1";
+    let set = format!("export {variables}");
+    let facts: Value = serde_json::from_str(&bench.shell(&set, "doctor --json", "").stdout).unwrap();
+    let names = ["OV_ENABLE_SERIALIZE_TRACING", "OPENVINO_HETERO_VISUALIZE"];
+    assert_eq!(facts["openvino"]["writes_models"], serde_json::json!(names));
+    let shown = bench.shell(&set, "doctor", "").stdout;
+    assert!(shown.contains(&format!("because of {}\n", names.join(", "))), "{shown}");
+    let none = bench.done("doctor --json").stdout;
+    let none: Value = serde_json::from_str(&none).unwrap();
+    assert_eq!(none["openvino"]["writes_models"], serde_json::json!([]));
+}
+
+#[test]
 fn completions_are_printed_for_each_shell() {
     for shell in ["bash", "zsh", "fish"] {
         let script = Bench::new().done(&format!("completions {shell}")).stdout;

@@ -1,26 +1,16 @@
 //! `ovseal run`, with the real runtime.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use crate::support::Bench;
 
-/// A file of the test set-up.
-fn model(name: &str) -> PathBuf {
-    let folder = std::env::var_os("OVSEAL_TEST_MODELS");
-    PathBuf::from(folder.expect("OVSEAL_TEST_MODELS is not set: run `cargo xtask test`")).join(name)
-}
-
-/// A signed container of one of the set-up's models, with keys beside it.
+/// A signed container of one of the set-up's models, with keys and the models beside it.
 fn sealed(name: &str) -> Bench {
     let bench = Bench::new();
+    bench.link_models();
     bench.done("keygen --publisher -o acme");
-    let path = model(name);
-    bench.done(&format!(
-        "seal {} -o m.ovseal --keyfile key --publisher-key acme.key --name m",
-        path.display()
-    ));
+    let line = format!("seal models/{name} -o m.ovseal --keyfile key --publisher-key acme.key --name m");
+    bench.done(&line);
     bench
 }
 
@@ -36,7 +26,7 @@ fn every_format_computes_sealed_what_it_computes_in_plaintext() {
         ["conv/model.xml", "mlp/model.xml", "mask/model.xml", "onnx/model.onnx", "paddle/model.pdmodel"]
     {
         let bench = sealed(name);
-        let plaintext = report(&bench, &format!("run {}", model(name).display()));
+        let plaintext = report(&bench, &format!("run models/{name}"));
         let sealed = report(&bench, RUN);
         for field in ["inputs", "outputs", "device", "openvino"] {
             assert_eq!(sealed[field], plaintext[field], "{name}: {field}");
@@ -75,13 +65,30 @@ fn shapes_and_files_reach_the_model_and_outputs_come_back() {
     assert_eq!(first["outputs"][0]["shape"][1], 5);
     let name = format!("{}.npy", first["outputs"][0]["name"].as_str().unwrap());
     let script = "import numpy, sys; y = numpy.load(sys.argv[1]); assert y.shape[1] == 5; numpy.save('ids.npy', numpy.full((1, 3), 7))";
-    let python =
-        std::env::var("OVSEAL_TEST_PYTHON").expect("OVSEAL_TEST_PYTHON is not set: run `cargo xtask test`");
-    assert_eq!(bench.script(&format!("{python} -c \"{script}\" {name}")).code, Some(0));
+    let python = bench.script(&format!("\"$OVSEAL_TEST_PYTHON\" -c \"{script}\" {name}"));
+    assert_eq!(python.code, Some(0), "is OVSEAL_TEST_PYTHON set? {python:?}");
     let second = report(&bench, &format!("{RUN} --input ids=ids.npy"));
     assert_eq!(second["inputs"][0]["shape"], serde_json::json!([1, 3]));
-    let clash = bench.run(&format!("{RUN} --output ."));
-    assert_eq!((clash.code, clash.stderr.contains("exists already")), (Some(2), true), "{clash:?}");
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_refused_before_anything_is_computed() {
+    let bench = sealed("conv/model.xml");
+    bench.write("y.npy", b"precious");
+    // An input that is refused when it is fed would be told first otherwise.
+    bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
+    let run = format!("{RUN} --input x=x.npy --output");
+    bench.fails(&format!("{run} ."), 2, &["ovseal: error: ./y.npy exists already"]);
+    assert_eq!(bench.read("y.npy"), b"precious");
+    let error = "ovseal: error: cannot write none: No such file or directory (os error 2)";
+    bench.fails(&format!("{run} none"), 1, &[error, "ovseal: hint: the folder must exist"]);
+}
+
+/// A NumPy file with this type, shape and number of zero bytes.
+fn npy(element_type: &str, shape: &str, length: usize) -> Vec<u8> {
+    let header = format!("{{'descr': '{element_type}', 'fortran_order': False, 'shape': {shape}, }}");
+    let header = format!("{header:<117}\n");
+    [&b"\x93NUMPY\x01\x00\x76\x00"[..], header.as_bytes(), &vec![0; length]].concat()
 }
 
 #[test]
@@ -93,9 +100,26 @@ fn inputs_that_do_not_fit_are_refused() {
         &["ovseal: error: the model has no input y", "ovseal: hint: its inputs: x"],
     );
     bench.write("x.npy", b"no array");
-    let outcome = bench.run(&format!("{RUN} --input x=x.npy"));
-    assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stderr.starts_with("ovseal: error: cannot read x.npy: "), "{outcome:?}");
+    let error =
+        "ovseal: error: cannot read x.npy: not an array of numbers in C order, as numpy.save writes it";
+    bench.fails(&format!("{RUN} --input x=x.npy"), 2, &[error]);
+    let error = "ovseal: error: cannot read none.npy: No such file or directory (os error 2)";
+    bench.fails(&format!("{RUN} --input x=none.npy"), 1, &[error]);
+    bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
+    let error = "ovseal: error: the input x takes f32[1,3,32,32], its file holds f64[1, 3, 32, 32]";
+    bench.fails(&format!("{RUN} --input x=x.npy"), 2, &[error]);
+}
+
+#[test]
+fn a_shape_that_the_model_cannot_have_is_the_callers_mistake() {
+    sealed("conv/model.xml").fails(
+        &format!("{RUN} --shape x=1,5,32,32"),
+        2,
+        &[
+            "ovseal: error: OpenVINO could not reshape the model: general error (-1)",
+            "ovseal: hint: the model cannot have the shapes that --shape gives its inputs",
+        ],
+    );
 }
 
 #[test]
@@ -151,12 +175,12 @@ fn a_newer_version_shuts_out_the_older_one() {
     let bench = Bench::new();
     bench.done("keygen --publisher -o acme");
     bench.done("rollback-state -o state");
-    let path = model("mask/model.xml");
+    bench.link_models();
     for version in [1, 2] {
         let line = format!(
             "-o v{version}.ovseal --keyfile key --publisher-key acme.key --name m --security-version {version}"
         );
-        bench.done(&format!("seal {} {line}", path.display()));
+        bench.done(&format!("seal models/mask/model.xml {line}"));
     }
     let run =
         |version| format!("run v{version}.ovseal --keyfile key --publisher acme.pub --rollback-state state");
@@ -188,7 +212,8 @@ fn a_missing_runtime_and_a_missing_device_are_told() {
 fn a_container_for_a_public_key_is_run_with_a_warning() {
     let bench = Bench::new();
     bench.write("id.pub", bench.done("keygen -o id.txt").stdout.as_bytes());
-    bench.done(&format!("seal {} -o m.ovseal -R id.pub", model("mask/model.xml").display()));
+    bench.link_models();
+    bench.done("seal models/mask/model.xml -o m.ovseal -R id.pub");
     let outcome = bench.done("run m.ovseal -i id.txt");
     assert!(outcome.stderr.starts_with("ovseal: warning: the sender is not known"), "{outcome:?}");
 }

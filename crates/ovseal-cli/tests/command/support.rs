@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// The program under test.
+/// The program under test; scripts find it in the variable of this name.
 pub(crate) const OVSEAL: &str = env!("CARGO_BIN_EXE_ovseal");
 
 /// What the program did.
@@ -63,6 +63,13 @@ impl Bench {
         std::fs::write(self.path(name), content).unwrap();
     }
 
+    /// Gives the folder of the set-up's models the name `models`, so that no path in a command line has blanks.
+    pub(crate) fn link_models(&self) {
+        let folder = std::env::var_os("OVSEAL_TEST_MODELS");
+        let folder = folder.expect("OVSEAL_TEST_MODELS is not set: run `cargo xtask test`");
+        std::os::unix::fs::symlink(folder, self.path("models")).unwrap();
+    }
+
     /// Changes one byte of a file.
     pub(crate) fn flip(&self, name: &str, at: usize) {
         let mut bytes = self.read(name);
@@ -86,7 +93,7 @@ impl Bench {
 
     /// The program, started by a shell that evaluates `prelude` first and then `exec`s it with `redirection`.
     pub(crate) fn shell(&self, prelude: &str, line: &str, redirection: &str) -> Outcome {
-        self.script(&format!("{prelude}\nexec {OVSEAL} {line} {redirection}"))
+        self.script(&format!("{prelude}\nexec \"$OVSEAL\" {line} {redirection}"))
     }
 
     /// Runs a script of the shell in this folder.
@@ -130,7 +137,7 @@ impl Outcome {
 
 fn command_in<'a>(folder: &Path, program: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(program);
-    command.args(args).current_dir(folder).stdin(Stdio::null());
+    command.args(args).current_dir(folder).stdin(Stdio::null()).env("OVSEAL", OVSEAL);
     command
 }
 

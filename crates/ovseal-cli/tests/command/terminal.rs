@@ -1,7 +1,9 @@
 //! Prompts, on a terminal that `script` of util-linux provides.
 
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use crate::support::{Bench, OVSEAL};
 
@@ -11,18 +13,22 @@ struct Dialogue {
     screen: ChildStdout,
     seen: String,
     child: std::process::Child,
+    /// The file that names the terminal.
+    terminal: PathBuf,
 }
 
 impl Dialogue {
     fn start(bench: &Bench, line: &str) -> Self {
         let mut command = Command::new("script");
-        command.args(["-qec", &format!("{OVSEAL} {line}"), "/dev/null"]).current_dir(bench.path(""));
+        let script = format!("tty >terminal; exec \"$OVSEAL\" {line}");
+        command.args(["-qec", &script, "/dev/null"]).env("OVSEAL", OVSEAL);
+        command.current_dir(bench.path(""));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (keyboard, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self { keyboard, screen, seen: String::new(), child }
+        Self { keyboard, screen, seen: String::new(), child, terminal: bench.path("terminal") }
     }
 
-    /// Waits for `question`, then types `answer` and the return key.
+    /// Waits for `question`, and until typing is no longer shown, then types `answer` and the return key.
     fn answer(&mut self, question: &str, answer: &str) {
         let start = self.seen.len();
         let mut byte = [0];
@@ -30,7 +36,17 @@ impl Dialogue {
             assert_eq!(self.screen.read(&mut byte).unwrap(), 1, "ended before {question:?}: {:?}", self.seen);
             self.seen.push(byte[0].into());
         }
+        // The program asks first and switches the echo off then, faster than a person types but not than this test.
+        while self.is_echoing() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         self.keyboard.write_all(format!("{answer}\r").as_bytes()).unwrap();
+    }
+
+    fn is_echoing(&self) -> bool {
+        let terminal = std::fs::read_to_string(&self.terminal).unwrap();
+        let settings = Command::new("stty").args(["-F", terminal.trim(), "-a"]).output().unwrap();
+        !String::from_utf8(settings.stdout).unwrap().contains(" -echo ")
     }
 
     /// Waits for the end; gives the exit code and everything that was on the screen.

@@ -1,5 +1,9 @@
 //! `ovseal verify`.
 
+use ovseal::{
+    Context, DataKey, KeyFile, PublicKeyRecipient, Recipient, RecipientClass, RekeyOptions, Stanza, WrapError,
+};
+
 use crate::support::Bench;
 
 #[test]
@@ -100,4 +104,51 @@ fn a_flipped_byte_of_the_payload_is_found_without_a_key() {
             "ovseal: hint: get the container again from its publisher",
         ],
     );
+}
+
+#[test]
+fn a_flipped_byte_of_the_signature_is_not_authentic() {
+    let bench = Bench::signed();
+    let id = bench.done("verify net.ovseal --publisher acme.pub").stdout;
+    let id = &id.lines().next().unwrap()["authentic: signed by the trusted publisher ".len()..];
+    // Before the footer stands the trailer's MAC, and before that the last signature.
+    let length = bench.read("net.ovseal").len();
+    bench.flip("net.ovseal", length - 256 - 64 - 20);
+    bench.fails(
+        "verify net.ovseal --publisher acme.pub",
+        3,
+        &[
+            &format!("ovseal: error: net.ovseal: the signature of publisher {id} does not verify"),
+            "ovseal: hint: get the container again from its publisher",
+        ],
+    );
+}
+
+/// A kind of key that the command does not know.
+struct Foreign;
+
+impl Recipient for Foreign {
+    fn wrap(&self, _: &DataKey, _: &Context) -> Result<Stanza, WrapError> {
+        Ok(Stanza::new("foreign", Vec::new(), |_| vec![1; 32])?)
+    }
+
+    fn class(&self) -> RecipientClass {
+        RecipientClass::SymmetricOrLocal
+    }
+}
+
+#[test]
+fn stanzas_of_the_side_file_and_of_unknown_types_make_the_sender_unknown() {
+    let warning = "ovseal: warning: the sender is not known";
+    let warns = |bench: &Bench| bench.done("verify net.ovseal --keyfile key").stderr.starts_with(warning);
+    let key = KeyFile::from_bytes(&[0x2a; 32]).unwrap();
+    let bench = Bench::sealed();
+    assert!(!warns(&bench));
+    let recipient = PublicKeyRecipient::parse(bench.done("keygen -o id.txt").stdout.trim_end()).unwrap();
+    let options = RekeyOptions::new().add_recipient(&recipient);
+    options.write_side_file(&bench.path("net.ovseal"), &[&key]).unwrap();
+    assert!(warns(&bench));
+    let bench = Bench::sealed();
+    RekeyOptions::new().add_recipient(&Foreign).rekey(&bench.path("net.ovseal"), &[&key]).unwrap();
+    assert!(warns(&bench));
 }

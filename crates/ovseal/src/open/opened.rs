@@ -11,7 +11,7 @@ use crate::aead::{AeadProvider, Tag};
 use crate::container::{CheckedStatement, Container};
 use crate::error::{OpenError, Section};
 use crate::footer::MAC_LENGTH;
-use crate::inspect::StanzaSummary;
+use crate::inspect::{Inspection, StanzaSummary};
 use crate::key::{FittingKey, Label};
 use crate::layout::{ChunkSize, Layout, TAG_LENGTH, all_zero};
 use crate::manifest::Manifest;
@@ -38,9 +38,10 @@ pub(super) struct Inner {
     pub(super) key: FittingKey,
     pub(super) publisher: Option<KeyId>,
     claimed_publishers: Vec<KeyId>,
+    length: u64,
     generation: u64,
     stanzas: Vec<StanzaSummary>,
-    side_stanzas: Vec<StanzaSummary>,
+    side_stanzas: Option<Vec<StanzaSummary>>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
     rollback: Option<RollbackState>,
@@ -84,9 +85,12 @@ impl Opened {
             key,
             publisher: verified.publisher,
             claimed_publishers: verified.statement.publishers,
+            length: container.length,
             generation: unlocked.block.generation,
             stanzas: unlocked.block.stanzas.iter().map(StanzaSummary::of).collect(),
-            side_stanzas: unlocked.side_stanzas.iter().map(StanzaSummary::of).collect(),
+            side_stanzas: unlocked
+                .side_stanzas
+                .map(|stanzas| stanzas.iter().map(StanzaSummary::of).collect()),
             threads: options.threads,
             provider: options.provider,
             rollback: options.rollback.clone(),
@@ -111,19 +115,23 @@ impl Opened {
         &self.0.claimed_publishers
     }
 
-    /// How often the stanzas were written, as authenticated by the key: 1 after sealing.
-    pub fn generation(&self) -> u64 {
-        self.0.generation
-    }
-
-    /// The stanzas of the container, as authenticated by the key.
-    pub fn stanzas(&self) -> &[StanzaSummary] {
-        &self.0.stanzas
-    }
-
-    /// The stanzas of the side file, as authenticated by the key.
-    pub fn side_file_stanzas(&self) -> &[StanzaSummary] {
-        &self.0.side_stanzas
+    /// What [`Inspection::of`] shows, from this opening: here the key has authenticated all of it but the publishers.
+    pub fn inspection(&self) -> Inspection {
+        let inner = &self.0;
+        Inspection {
+            suite: inner.prologue.suite,
+            chunk_size: inner.layout.chunk_size,
+            container_id: inner.prologue.container_id,
+            length: inner.length,
+            is_region_damaged: false,
+            generation: inner.generation,
+            stanzas: inner.stanzas.clone(),
+            side_file: inner.side_stanzas.clone(),
+            part_lengths: inner.manifest.lengths(),
+            model_id: inner.manifest.name.id(),
+            security_version: inner.manifest.security_version,
+            publishers: inner.claimed_publishers.clone(),
+        }
     }
 
     /// The container's random name.

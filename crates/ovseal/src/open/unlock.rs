@@ -12,7 +12,7 @@ use crate::stanza::Stanza;
 pub(crate) struct Unlocked {
     pub(crate) key: FittingKey,
     pub(crate) block: StanzaBlock,
-    pub(crate) side_stanzas: Vec<Stanza>,
+    pub(crate) side_stanzas: Option<Vec<Stanza>>,
 }
 
 /// Finds the data key with one of `identities`, then checks the MACs over everything that held it.
@@ -25,7 +25,7 @@ pub(crate) fn unlock(container: &Container, identities: &[&dyn Identity]) -> Res
     for block in container.stanza_blocks()? {
         match unlock_block(container, side.as_ref(), &block, identities) {
             Ok(key) => {
-                let side_stanzas = side.map(|side| side.block.stanzas).unwrap_or_default();
+                let side_stanzas = side.map(|side| side.block.stanzas);
                 return Ok(Unlocked { key, block, side_stanzas });
             }
             Err(error) => failure = Some(prefer(failure, error)),

@@ -89,7 +89,7 @@ fn a_fault_after_any_step_leaves_the_old_or_the_new_stanzas() {
         assert!(is_new || sealed.opens(&sealed.old), "{step:?}");
         let key = if is_new { &sealed.new } else { &sealed.old };
         let opened = OpenOptions::new(Trust::AnySender).open(&sealed.container(), &[key]).unwrap();
-        assert_eq!(opened.generation(), if committed { 2 } else { 1 }, "{step:?}");
+        assert_eq!(opened.inspection().generation, if committed { 2 } else { 1 }, "{step:?}");
     }
 }
 

@@ -8,10 +8,23 @@ use crate::args::DoctorArgs;
 use crate::error::CommandError;
 
 pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
-    match Runtime::locate(args.openvino.as_deref(), &Environment::from_process()) {
+    let environment = Environment::from_process();
+    let mut findings = match Runtime::locate(args.openvino.as_deref(), &environment) {
         Ok(runtime) => found(&runtime),
         Err(error) => missing(error.into()),
-    }
+    };
+    findings.push(writes_models(&environment.variables_that_write_models()));
+    findings
+}
+
+fn writes_models(variables: &[&str]) -> Finding {
+    let text = if variables.is_empty() {
+        "models written to disk: no variable asks for it".to_owned()
+    } else {
+        let names = variables.join(", ");
+        format!("models written to disk: refused, OpenVINO would write them because of {names}")
+    };
+    Finding::new("writes_models", variables.to_vec(), text)
 }
 
 fn found(runtime: &Runtime) -> Vec<Finding> {

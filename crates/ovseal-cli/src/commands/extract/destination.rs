@@ -49,30 +49,30 @@ impl Destination {
         })
     }
 
-    /// Moves the files `0`, `1`, … in `staging` to the places of `parts`. Each appears exclusively, so that two parts
-    /// which this file system takes for the same are noticed.
+    /// Moves each of `parts` from its place in `staging` to its place here, with `force` over the file that stands there.
     ///
     /// # Errors
-    /// When a place was taken meanwhile, or cannot be written.
+    /// When a place was taken meanwhile, or cannot be written. A file whose turn has not come stays as it was.
     pub(super) fn place(
         mut self,
         staging: &Path,
         parts: &[PartPath],
         force: bool,
     ) -> Result<(), CommandError> {
-        if force {
-            parts.iter().try_for_each(|part| self.remove(part).map_err(|error| self.failure(part, error)))?;
-        }
         self.is_new = false;
-        for (number, part) in parts.iter().enumerate() {
-            let from = staging.join(number.to_string());
-            self.move_in(&from, part).map_err(|error| self.failure(part, error))?;
+        for part in parts {
+            let from = staging.join(part.as_str());
+            self.move_in(&from, part, force).map_err(|error| self.failure(part, error))?;
         }
         rustix::fs::fsync(&self.root).map_err(|error| cannot_write(&self.path.display(), error.into()))
     }
 
-    fn move_in(&self, from: &Path, part: &PartPath) -> io::Result<()> {
+    fn move_in(&self, from: &Path, part: &PartPath, force: bool) -> io::Result<()> {
         let folder = self.folder_of(part, true)?;
+        if force {
+            rustix::fs::renameat(CWD, from, &folder, part.file_name())?;
+            return Ok(rustix::fs::fsync(folder)?);
+        }
         match rustix::fs::renameat_with(CWD, from, &folder, part.file_name(), RenameFlags::NOREPLACE) {
             // Some file systems know no exclusive renaming, but all know links.
             Err(Errno::INVAL | Errno::NOSYS) => {
@@ -81,14 +81,6 @@ impl Destination {
             renamed => renamed?,
         }
         Ok(rustix::fs::fsync(folder)?)
-    }
-
-    fn remove(&self, part: &PartPath) -> io::Result<()> {
-        if self.find(part)?.is_some() {
-            let folder = self.folder_of(part, false)?;
-            rustix::fs::unlinkat(folder, part.file_name(), AtFlags::empty())?;
-        }
-        Ok(())
     }
 
     /// What stands at a part's place, if anything.
@@ -152,3 +144,22 @@ fn file_type(folder: impl AsFd, name: &str) -> io::Result<Option<FileType>> {
 
 /// Folders for their owner alone.
 const PRIVATE: Mode = Mode::RWXU;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_that_fails_takes_no_old_file_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let (staging, out) = (folder.path().join("staging"), folder.path().join("out"));
+        [&staging, &out].into_iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+        let parts = ["first", "second"].map(|name| PartPath::parse(name).unwrap());
+        parts.iter().for_each(|part| std::fs::write(out.join(part.as_str()), "old").unwrap());
+        std::fs::write(staging.join("first"), "new").unwrap();
+        let error = Destination::open(&out).unwrap().place(&staging, &parts, true).unwrap_err();
+        assert_eq!(error.code(), 1);
+        let content = |name| std::fs::read_to_string(out.join(name)).unwrap();
+        assert_eq!((content("first"), content("second")), ("new".into(), "old".into()));
+    }
+}

@@ -13,6 +13,7 @@ pub(super) struct Facts {
     chunk_size: usize,
     length: u64,
     generation: u64,
+    is_region_damaged: bool,
     stanzas: Vec<StanzaFacts>,
     side_file_stanzas: Option<Vec<StanzaFacts>>,
     part_lengths: Vec<u64>,
@@ -26,7 +27,8 @@ pub(super) struct Facts {
 #[derive(Serialize)]
 struct StanzaFacts {
     number: usize,
-    kind: String,
+    #[serde(rename = "type")]
+    stanza_type: String,
     length: usize,
     post_quantum: Option<bool>,
 }
@@ -56,6 +58,7 @@ impl Facts {
             chunk_size: inspection.chunk_size.bytes(),
             length: inspection.length,
             generation: inspection.generation,
+            is_region_damaged: inspection.is_region_damaged,
             stanzas: stanzas(&inspection.stanzas),
             side_file_stanzas: inspection.side_file.as_deref().map(stanzas),
             part_lengths: inspection.part_lengths.clone(),
@@ -66,9 +69,9 @@ impl Facts {
         }
     }
 
-    /// What anyone can see, and what a key shows.
-    pub(super) fn opened(inspection: &Inspection, opened: &ovseal::Opened) -> Self {
-        Self { opened: Some(Opened::of(opened)), ..Self::public(inspection) }
+    /// What a key shows, authenticated by it but for the publishers.
+    pub(super) fn opened(opened: &ovseal::Opened) -> Self {
+        Self { opened: Some(Opened::of(opened)), ..Self::public(&opened.inspection()) }
     }
 
     /// The facts for people.
@@ -78,18 +81,32 @@ impl Facts {
             format!("length:            {}", bytes(self.length)),
             format!("suite:             {}", self.suite),
             format!("chunk size:        {}", bytes(self.chunk_size as u64)),
-            format!("generation:        {}", self.generation),
+            format!("generation:        {}{}", self.generation, self.mark()),
             format!("model id:          {}", self.model_id),
         ];
-        lines.extend(stanza_lines("stanzas", &self.stanzas));
+        let damage = if self.is_region_damaged {
+            " of an unfinished rekeying, the container's are damaged"
+        } else {
+            ""
+        };
+        lines.extend(stanza_lines(&format!("stanzas{damage}{}", self.mark()), &self.stanzas));
         let side_file = self.side_file_stanzas.iter();
-        lines.extend(side_file.flat_map(|stanzas| stanza_lines("stanzas in the side file", stanzas)));
+        lines.extend(
+            side_file.flat_map(|stanzas| {
+                stanza_lines(&format!("stanzas in the side file{}", self.mark()), stanzas)
+            }),
+        );
         lines.extend(self.publisher_lines());
         match &self.opened {
             Some(opened) => lines.extend(opened.lines()),
             None => lines.extend(self.public_lines()),
         }
         lines
+    }
+
+    /// What stands behind facts that nothing but a key authenticates.
+    fn mark(&self) -> &'static str {
+        if self.opened.is_some() { "" } else { " (claimed, not verified)" }
     }
 
     fn publisher_lines(&self) -> Vec<String> {
@@ -146,7 +163,7 @@ impl PartFacts {
 fn stanzas(summaries: &[StanzaSummary]) -> Vec<StanzaFacts> {
     let facts = |(index, stanza): (usize, &StanzaSummary)| StanzaFacts {
         number: index + 1,
-        kind: stanza.kind.to_string(),
+        stanza_type: stanza.stanza_type.to_string(),
         length: stanza.length,
         post_quantum: stanza.post_quantum,
     };
@@ -160,7 +177,7 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
             Some(false) => "not post-quantum",
             None => "not known whether post-quantum",
         };
-        format!("  {:<3} {:<11} {mark}", stanza.number, stanza.kind).trim_end().to_owned()
+        format!("  {:<3} {:<11} {mark}", stanza.number, stanza.stanza_type).trim_end().to_owned()
     };
     std::iter::once(format!("{heading}:")).chain(stanzas.iter().map(line)).collect()
 }

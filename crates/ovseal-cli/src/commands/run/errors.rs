@@ -24,15 +24,13 @@ impl From<OpenVinoError> for CommandError {
 
 impl From<ModelError> for CommandError {
     fn from(error: ModelError) -> Self {
-        Self::new(Kind::Environment, error)
+        Self::new(error.kind().into(), error)
     }
 }
 
 impl From<TensorError> for CommandError {
     fn from(error: TensorError) -> Self {
-        let kind =
-            if matches!(error, TensorError::UnknownInput { .. }) { Kind::Usage } else { Kind::Environment };
-        Self::new(kind, error)
+        Self::new(error.kind().into(), error)
     }
 }
 

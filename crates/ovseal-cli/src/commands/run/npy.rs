@@ -40,17 +40,29 @@ const TYPES: [(ElementType, &str); 12] = [
 /// # Errors
 /// The reader's own, or `InvalidData` for anything but an array of numbers in C order.
 pub(super) fn read(reader: &mut impl Read) -> io::Result<Array> {
+    read_array(reader).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => invalid(),
+        _ => error,
+    })
+}
+
+fn read_array(reader: &mut impl Read) -> io::Result<Array> {
     let header = read_header(reader)?;
     let (element_type, shape) = parse_header(&header).ok_or_else(invalid)?;
     let length = length(element_type, &shape).ok_or_else(invalid)?;
     let mut data = Vec::new();
-    reader.take(length as u64 + 1).read_to_end(&mut data)?;
+    reader.take((length as u64).saturating_add(1)).read_to_end(&mut data)?;
     if data.len() == length { Ok(Array { element_type, shape, data }) } else { Err(invalid()) }
+}
+
+/// Whether NumPy has such a type.
+pub(super) fn has_type(element_type: ElementType) -> bool {
+    letter(element_type).is_some()
 }
 
 /// The file of an array, or nothing when NumPy has no such type.
 pub(super) fn write(element_type: ElementType, shape: &[usize], data: &[u8]) -> Option<Vec<u8>> {
-    let (_, letter) = TYPES.into_iter().find(|(found, _)| *found == element_type)?;
+    let letter = letter(element_type)?;
     let order = if letter.ends_with('1') { '|' } else { '<' };
     let extents: String = shape.iter().map(|extent| format!("{extent}, ")).collect();
     let mut header =
@@ -90,6 +102,10 @@ fn parse_header(header: &str) -> Option<(ElementType, Vec<usize>)> {
     value("fortran_order")?.starts_with("False").then_some((element_type, shape))
 }
 
+fn letter(element_type: ElementType) -> Option<&'static str> {
+    TYPES.into_iter().find_map(|(found, letter)| (found == element_type).then_some(letter))
+}
+
 fn length(element_type: ElementType, shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(element_type.bits() / 8, |length, &extent| length.checked_mul(extent))
 }
@@ -118,9 +134,11 @@ mod tests {
     fn every_truncation_and_a_byte_too_many_are_refused() {
         let file = write(ElementType::F32, &[2, 3], &[7; 24]).unwrap();
         for length in 0..file.len() {
-            assert!(read(&mut &file[..length]).is_err(), "{length} bytes");
+            let error = read(&mut &file[..length]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{length} bytes");
         }
-        assert!(read(&mut &[&file[..], &[0]].concat()[..]).is_err());
+        let error = read(&mut &[&file[..], &[0]].concat()[..]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]
@@ -136,5 +154,7 @@ mod tests {
             assert_eq!(parse_header(&text), None, "{to}");
         }
         assert_eq!(length(ElementType::F32, &[usize::MAX, 2]), None);
+        let longest = write(ElementType::U8, &[usize::MAX], &[]).unwrap();
+        assert_eq!(read(&mut &longest[..]).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

@@ -1,29 +1,55 @@
 //! Writing outputs as NumPy files.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use ovseal_openvino::InferRequest;
+use ovseal_openvino::{ElementType, InferRequest, Port};
 
 use super::npy;
+use crate::conversions::cannot_write;
 use crate::error::CommandError;
-use crate::new_file::{NewFile, PUBLIC};
+use crate::new_file::{self, NewFile, PUBLIC};
 
-/// Writes each output into `folder`; a file that is there already is not replaced.
-pub(super) fn write(folder: &Path, request: &InferRequest) -> Result<(), CommandError> {
-    let ports = request.compiled().outputs();
-    let names = file_names(ports.iter().map(|port| port.name.as_str()));
-    for (index, name) in names.iter().enumerate() {
-        let view = request.output(index)?;
-        let file = npy::write(view.element_type(), view.shape(), view.bytes()).ok_or_else(|| {
-            let element_type = view.element_type().name();
-            CommandError::usage(format!(
-                "NumPy has no type {element_type} for the output {}",
-                ports[index].name
-            ))
-        })?;
-        NewFile::write(folder.join(name), PUBLIC, &[&file])?.commit()?;
+/// A free place for every output, found before anything is computed.
+pub(super) struct Places(Vec<PathBuf>);
+
+impl Places {
+    /// Finds a place in `folder` for each of the outputs `ports`.
+    ///
+    /// # Errors
+    /// When there is no such folder, a file would be replaced, or NumPy has no type for an output.
+    pub(super) fn find(folder: &Path, ports: &[Port]) -> Result<Self, CommandError> {
+        let is_folder = folder.metadata().map_err(|error| cannot_write(&folder.display(), error))?.is_dir();
+        if !is_folder {
+            return Err(cannot_write(&folder.display(), io::ErrorKind::NotADirectory.into()));
+        }
+        if let Some(port) = ports.iter().find(|port| !npy::has_type(port.element_type)) {
+            return Err(no_type(&port.name, port.element_type));
+        }
+        let names = file_names(ports.iter().map(|port| port.name.as_str()));
+        let places: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
+        places.iter().try_for_each(|place| new_file::refuse_existing(place))?;
+        Ok(Self(places))
     }
-    Ok(())
+
+    /// Writes the outputs of the last inference; none of the files appears before all are written.
+    pub(super) fn write(self, request: &InferRequest) -> Result<(), CommandError> {
+        let outputs = self.0.into_iter().enumerate();
+        let files = outputs.map(|(index, place)| write(request, index, place));
+        files.collect::<Result<Vec<_>, _>>()?.into_iter().try_for_each(NewFile::commit)
+    }
+}
+
+fn write(request: &InferRequest, index: usize, place: PathBuf) -> Result<NewFile, CommandError> {
+    let view = request.output(index)?;
+    let file = npy::write(view.element_type(), view.shape(), view.bytes());
+    let name = &request.compiled().outputs()[index].name;
+    let file = file.ok_or_else(|| no_type(name, view.element_type()))?;
+    NewFile::write(place, PUBLIC, &[&file])
+}
+
+fn no_type(name: &str, element_type: ElementType) -> CommandError {
+    CommandError::usage(format!("NumPy has no type {} for the output {name}", element_type.name()))
 }
 
 /// A file name for each output, from characters that no system takes amiss; a clash gets a number.
@@ -46,7 +72,27 @@ fn clean_character(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use ovseal_openvino::PartialShape;
+
     use super::*;
+
+    fn port(name: &str, element_type: ElementType) -> Port {
+        Port { name: name.to_owned(), shape: PartialShape::Unranked, element_type }
+    }
+
+    #[test]
+    fn no_place_is_found_for_what_could_not_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("b.npy"), "precious").unwrap();
+        let find =
+            |folder: &Path, ports: &[Port]| Places::find(folder, ports).err().map(|error| error.code());
+        let (free, taken) = (port("a", ElementType::F32), port("b", ElementType::F32));
+        assert_eq!(find(folder.path(), std::slice::from_ref(&free)), None);
+        assert_eq!(find(folder.path(), &[free, taken]), Some(2));
+        assert_eq!(find(folder.path(), &[port("c", ElementType::U4)]), Some(2));
+        assert_eq!(find(&folder.path().join("none"), &[]), Some(1));
+        assert_eq!(find(&folder.path().join("b.npy"), &[]), Some(1));
+    }
 
     #[test]
     fn names_cannot_leave_the_folder_and_do_not_clash() {

@@ -5,9 +5,9 @@ use std::time::Instant;
 use ovseal_openvino::Runtime;
 use serde::Serialize;
 
+use super::described::Described;
 use super::memory;
 use super::subject::Subject;
-use super::tensors::Fed;
 use crate::args::RunArgs;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -44,8 +44,8 @@ pub(super) struct Run {
     pub(super) seconds: Seconds,
     /// Resident memory after the first inference.
     pub(super) settled: Option<u64>,
-    pub(super) inputs: Vec<Fed>,
-    pub(super) outputs: Vec<Fed>,
+    pub(super) inputs: Vec<Described>,
+    pub(super) outputs: Vec<Described>,
 }
 
 /// The report; its field names are part of the command's interface.
@@ -65,8 +65,8 @@ pub(super) struct Report {
     process_s: f64,
     rss_peak_bytes: Option<u64>,
     rss_settled_bytes: Option<u64>,
-    inputs: Vec<Fed>,
-    outputs: Vec<Fed>,
+    inputs: Vec<Described>,
+    outputs: Vec<Described>,
 }
 
 impl Report {
@@ -130,7 +130,7 @@ impl Report {
     }
 }
 
-fn line(label: &str, fed: &Fed) -> String {
+fn line(label: &str, fed: &Described) -> String {
     let name = text::printable(&fed.name);
     format!("{label} {name} {}{:?} sha256 {}", fed.element_type, fed.shape, fed.sha256)
 }

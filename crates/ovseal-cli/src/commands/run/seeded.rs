@@ -2,22 +2,73 @@
 
 use ovseal_openvino::ElementType;
 
-/// Fills `data` for the input with this number; nothing is said of types that have no whole bytes.
+/// The numbers for one input, element after element.
 ///
 /// Floats are in [0,1), integers from 0 to 99, booleans alternate beginning with false.
-pub(super) fn fill(element_type: ElementType, input: u64, data: &mut [u8]) -> bool {
-    let size = element_type.bits() / 8;
-    let Some(encode) = encoder(element_type) else { return false };
-    let mut random = SplitMix64(input);
-    for (index, element) in data.chunks_exact_mut(size).enumerate() {
-        let bits = if element_type == ElementType::Boolean { index as u64 % 2 } else { random.next() };
-        element.copy_from_slice(&encode(bits)[..size]);
-    }
-    true
+pub(super) struct Seeded {
+    /// Bytes of an element.
+    size: usize,
+    bits: Bits,
+    encode: Encode,
 }
 
-/// How 64 random bits become an element, little-endian.
-fn encoder(element_type: ElementType) -> Option<fn(u64) -> [u8; 8]> {
+/// Where the 64 bits come from of which an element is made.
+enum Bits {
+    Alternating(u64),
+    Random(SplitMix64),
+}
+
+/// How 64 bits become an element, little-endian.
+type Encode = fn(u64) -> [u8; 8];
+
+impl Seeded {
+    /// The numbers for the input with this number; there are none of types that have no whole bytes.
+    pub(super) fn new(element_type: ElementType, input: u64) -> Option<Self> {
+        let bits = match element_type {
+            ElementType::Boolean => Bits::Alternating(0),
+            _ => Bits::Random(SplitMix64(input)),
+        };
+        Some(Self { size: element_type.bits() / 8, bits, encode: encoder(element_type)? })
+    }
+
+    /// Fills `data`, whole elements, with the next numbers.
+    pub(super) fn fill(&mut self, data: &mut [u8]) {
+        for element in data.chunks_exact_mut(self.size) {
+            let bytes = (self.encode)(self.bits.next());
+            element.copy_from_slice(&bytes[..self.size]);
+        }
+    }
+
+    /// The first `length` bytes that are fed to an input, in pieces.
+    pub(super) fn pieces(
+        element_type: ElementType,
+        input: u64,
+        length: usize,
+    ) -> impl Iterator<Item = Vec<u8>> {
+        let numbers = Self::new(element_type, input).into_iter();
+        numbers.flat_map(move |mut numbers| {
+            (0..length).step_by(PIECE).map(move |start| {
+                let mut piece = vec![0; PIECE.min(length - start)];
+                numbers.fill(&mut piece);
+                piece
+            })
+        })
+    }
+}
+
+impl Bits {
+    fn next(&mut self) -> u64 {
+        match self {
+            Self::Alternating(last) => std::mem::replace(last, 1 - *last),
+            Self::Random(random) => random.next(),
+        }
+    }
+}
+
+/// Bytes of a piece: whole elements of every type.
+const PIECE: usize = 64 * 1024;
+
+fn encoder(element_type: ElementType) -> Option<Encode> {
     Some(match element_type {
         ElementType::Boolean => u64::to_le_bytes,
         ElementType::F64 => |bits| ((bits >> 11) as f64 / (1u64 << 53) as f64).to_le_bytes(),
@@ -67,6 +118,12 @@ impl SplitMix64 {
 mod tests {
     use super::*;
 
+    fn filled<const N: usize>(element_type: ElementType, input: u64) -> [u8; N] {
+        let mut data = [9; N];
+        Seeded::new(element_type, input).unwrap().fill(&mut data);
+        data
+    }
+
     #[test]
     fn the_generator_gives_the_published_first_numbers() {
         let mut random = SplitMix64(1_234_567);
@@ -75,8 +132,7 @@ mod tests {
 
     #[test]
     fn floats_are_in_the_unit_interval_and_differ() {
-        let mut data = [0; 4000];
-        assert!(fill(ElementType::F32, 0, &mut data));
+        let data = filled::<4000>(ElementType::F32, 0);
         let floats: Vec<f32> = data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         assert!(floats.iter().all(|float| (0.0..1.0).contains(float)));
         assert!(floats.iter().any(|&float| float > 0.9) && floats.iter().any(|&float| float < 0.1));
@@ -92,16 +148,22 @@ mod tests {
 
     #[test]
     fn integers_are_below_a_hundred_and_booleans_alternate() {
-        let mut data = [0; 800];
-        assert!(fill(ElementType::I64, 3, &mut data));
+        let data = filled::<800>(ElementType::I64, 3);
         assert!(data.as_chunks().0.iter().all(|bytes| (0..100).contains(&i64::from_le_bytes(*bytes))));
-        let mut data = [9; 4];
-        assert!(fill(ElementType::Boolean, 0, &mut data));
-        assert_eq!(data, [0, 1, 0, 1]);
+        assert_eq!(filled(ElementType::Boolean, 0), [0, 1, 0, 1]);
     }
 
     #[test]
     fn types_without_whole_bytes_are_left_to_the_caller() {
-        assert!(!fill(ElementType::U4, 0, &mut [0; 4]));
+        assert!(Seeded::new(ElementType::U4, 0).is_none());
+    }
+
+    #[test]
+    fn pieces_give_what_was_filled_at_once() {
+        for element_type in [ElementType::F64, ElementType::U8, ElementType::Boolean] {
+            let whole = filled::<{ 2 * PIECE + 8 }>(element_type, 5);
+            let pieces: Vec<Vec<u8>> = Seeded::pieces(element_type, 5, whole.len()).collect();
+            assert!(pieces.len() == 3 && pieces.concat() == whole, "{element_type}");
+        }
     }
 }

@@ -1,11 +1,9 @@
 //! What is run: a container, or a plaintext model to compare it with.
 
 use std::cell::Cell;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use ovseal::{KeyId, OpenOptions, RollbackState};
+use ovseal::{KeyId, OpenOptions, Opened, RollbackState};
 use ovseal_memory::{Swap, protections};
 use ovseal_openvino::{Core, Decrypted, Model};
 
@@ -15,6 +13,7 @@ use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
 use crate::keys::Keys;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::trust;
 
 /// A model before it is opened.
@@ -35,29 +34,35 @@ pub(super) struct Sealed<'a> {
 
 impl<'a> Subject<'a> {
     /// Looks at the file's first bytes, and obtains the keys if it is a container.
-    pub(super) fn find(args: &'a RunArgs, output: &mut Output) -> Result<Self, CommandError> {
-        if !is_container(&args.model)? {
+    pub(super) fn find(args: &'a RunArgs) -> Result<Self, CommandError> {
+        let is_container = ovseal::is_container_file(&args.model).map_err(|error| {
+            CommandError::new(Kind::Environment, error)
+                .context(format!("cannot read {}", args.model.display()))
+        })?;
+        if !is_container {
             return plaintext(args);
         }
-        check_sender(args, output)?;
+        check_strictness(args)?;
         let mut options = trust::open_options(&args.trust)?;
         if let Some(state) = &args.rollback_state {
             options = options.rollback_state(RollbackState::new(state));
-        }
-        if args.strict {
-            check_host()?;
         }
         let keys = Keys::obtain(&args.keys, &args.model, &mut Inputs::default())?;
         Ok(Self::Sealed(Box::new(Sealed { args, options, keys, publisher: Cell::new(None) })))
     }
 
     /// Reads the model into the runtime.
-    pub(super) fn read(&self, core: &Core, seconds: &mut Seconds) -> Result<Model, CommandError> {
+    pub(super) fn read(
+        &self,
+        core: &Core,
+        seconds: &mut Seconds,
+        output: &mut Output,
+    ) -> Result<Model, CommandError> {
         match self {
             Self::Plaintext(path) => {
                 Ok(seconds.time(|seconds| &mut seconds.read_model, || core.read_model_from_path(path))?)
             }
-            Self::Sealed(sealed) => sealed.read(core, seconds),
+            Self::Sealed(sealed) => sealed.read(core, seconds, output),
         }
     }
 
@@ -76,42 +81,39 @@ impl<'a> Subject<'a> {
 }
 
 impl Sealed<'_> {
-    fn read(&self, core: &Core, seconds: &mut Seconds) -> Result<Model, CommandError> {
-        let path = &self.args.model;
-        let failure = |error| self.keys.failure(path, error);
-        let (opened, decrypted) = seconds.time(
-            |seconds| &mut seconds.open,
-            || {
-                let opened = self.options.open(path, &self.keys.identities()).map_err(failure)?;
-                let decrypted = Decrypted::read(&opened, self.args.part.as_deref());
-                Ok::<_, CommandError>((opened, decrypted.map_err(|error| sealed_failure(path, error))?))
-            },
-        )?;
-        if self.args.strict && protections().swap == Swap::Present && !decrypted.is_locked() {
+    fn read(&self, core: &Core, seconds: &mut Seconds, output: &mut Output) -> Result<Model, CommandError> {
+        let failure = |error| self.keys.failure(&self.args.model, error);
+        let (opened, decrypted) = seconds.time(|seconds| &mut seconds.open, || self.open())?;
+        if self.args.strict && protections().swap != Swap::Absent && !decrypted.is_locked() {
             return Err(refused(
                 "the weights could be swapped to disk: they exceed the limit of locked memory",
             ));
         }
+        trust::warn_of_any_sender(&self.args.trust, &opened, output);
         self.publisher.set(opened.publisher());
         let model = seconds.time(|seconds| &mut seconds.read_model, || core.read_decrypted(decrypted))?;
         opened.accept().map_err(failure)?;
         Ok(model)
     }
+
+    /// Opens the container and decrypts the network, under a bar.
+    fn open(&self) -> Result<(Opened, Decrypted), CommandError> {
+        let (path, part) = (&self.args.model, self.args.part.as_deref());
+        let progress = Progress::of_file(path);
+        let options = self.options.clone().progress(progress.callback());
+        let opened = options.open(path, &self.keys.identities());
+        let opened = opened.map_err(|error| self.keys.failure(path, error))?;
+        let decrypt = || {
+            progress.set_total(Decrypted::length(&opened, part)?);
+            Decrypted::read(&opened, part)
+        };
+        let decrypted = decrypt().map_err(|error| sealed_failure(path, error))?;
+        Ok((opened, decrypted))
+    }
 }
 
 fn sealed_failure(path: &Path, error: ovseal_openvino::SealedModelError) -> CommandError {
     CommandError::from(error).context(path.display().to_string())
-}
-
-fn is_container(path: &Path) -> Result<bool, CommandError> {
-    let read = || -> std::io::Result<bool> {
-        let mut start = Vec::new();
-        File::open(path)?.take(16).read_to_end(&mut start)?;
-        Ok(ovseal::is_container(&start))
-    };
-    read().map_err(|error| {
-        CommandError::new(Kind::Environment, error).context(format!("cannot read {}", path.display()))
-    })
 }
 
 /// A plaintext model has no keys, no publisher and no parts.
@@ -136,16 +138,14 @@ fn plaintext<'a>(args: &'a RunArgs) -> Result<Subject<'a>, CommandError> {
     Ok(Subject::Plaintext(&args.model))
 }
 
-/// Sealing to a public key authenticates nobody: warns, and refuses where the caller is strict.
-fn check_sender(args: &RunArgs, output: &mut Output) -> Result<(), CommandError> {
-    if args.strict && args.trust.publishers.is_empty() {
+/// Refuses, where the caller is strict, an unknown sender and a host that lacks a protection of keys and plaintext.
+fn check_strictness(args: &RunArgs) -> Result<(), CommandError> {
+    if !args.strict {
+        return Ok(());
+    }
+    if args.trust.publishers.is_empty() {
         return Err(refused("the sender is not known").hint("name the publisher with --publisher"));
     }
-    trust::warn_of_any_sender(&args.trust, &args.model, output)
-}
-
-/// Refuses a host that does not give every protection of keys and plaintext.
-fn check_host() -> Result<(), CommandError> {
     match protections().missing().first() {
         None => Ok(()),
         Some(missing) => Err(refused(&missing.to_string()).hint("ovseal doctor shows what this host gives")),

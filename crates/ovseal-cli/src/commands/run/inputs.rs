@@ -1,48 +1,66 @@
 //! What goes into a model: files, shapes and seeded numbers.
 
 use std::fs::File;
-use std::io::BufReader;
-use std::path::PathBuf;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest;
-use ovseal_openvino::{Dimension, ElementType, InferRequest, Model, PartialShape, Port, Runtime, Tensor};
-use serde::Serialize;
+use ovseal_openvino::{
+    Dimension, ElementType, InferRequest, Model, ModelError, PartialShape, Port, Runtime, Tensor,
+};
 
+use super::described::{Described, sha256};
 use super::npy::{self, Array};
-use super::seeded;
+use super::seeded::Seeded;
 use crate::error::{CommandError, Kind};
 
-/// An input or output, as the report names it.
-#[derive(Debug, Serialize)]
-pub(super) struct Fed {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    #[serde(rename = "type")]
-    pub(super) element_type: &'static str,
-    /// Over the raw bytes, in C order.
-    pub(super) sha256: String,
+/// An array from a file, for the input of this name.
+pub(super) struct FileInput {
+    name: String,
+    array: Array,
+    sha256: String,
 }
 
-/// Arrays from files, by the name of their input.
-pub(super) type Files = Vec<(String, Array)>;
+/// An input that was fed.
+pub(super) struct Fed {
+    name: String,
+    shape: Vec<usize>,
+    element_type: ElementType,
+    origin: Origin,
+}
+
+enum Origin {
+    /// A file whose bytes have this SHA-256.
+    File(String),
+    /// The seeded numbers for the input with this number.
+    Seeded(u64),
+}
 
 impl Fed {
-    pub(super) fn new(name: &str, shape: &[usize], element_type: ElementType, bytes: &[u8]) -> Self {
-        let sha256 = ovseal::hex::encode(digest::digest(&digest::SHA256, bytes).as_ref());
-        Self { name: name.to_owned(), shape: shape.to_vec(), element_type: element_type.name(), sha256 }
+    /// Describes what was fed. Seeded numbers are made again for it, so that no copy of them has to be kept.
+    pub(super) fn describe(self) -> Described {
+        let length = self.element_type.bits() / 8 * self.shape.iter().product::<usize>();
+        let sha256 = match self.origin {
+            Origin::File(sha256) => sha256,
+            Origin::Seeded(input) => sha256(Seeded::pieces(self.element_type, input, length)),
+        };
+        Described::new(&self.name, &self.shape, self.element_type, sha256)
     }
 }
 
 /// Reads the files that are to be fed.
-pub(super) fn read_files(files: &[(String, PathBuf)]) -> Result<Files, CommandError> {
+pub(super) fn read_files(files: &[(String, PathBuf)]) -> Result<Vec<FileInput>, CommandError> {
     let read = |(name, path): &(String, PathBuf)| {
         let array = File::open(path).and_then(|file| npy::read(&mut BufReader::new(file)));
-        let array = array.map_err(|error| {
-            CommandError::new(Kind::Environment, error).context(format!("cannot read {}", path.display()))
-        })?;
-        Ok((name.clone(), array))
+        let array = array.map_err(|error| unreadable(path, error))?;
+        Ok(FileInput { name: name.clone(), sha256: sha256([&array.data]), array })
     };
     files.iter().map(read).collect()
+}
+
+/// A file that holds something else is the caller's mistake.
+fn unreadable(path: &Path, error: io::Error) -> CommandError {
+    let kind = if error.kind() == io::ErrorKind::InvalidData { Kind::Usage } else { Kind::Environment };
+    CommandError::new(kind, error).context(format!("cannot read {}", path.display()))
 }
 
 /// Gives the inputs the shapes that the caller named.
@@ -56,7 +74,11 @@ pub(super) fn reshape(model: &mut Model, shapes: &[(String, Vec<usize>)]) -> Res
     }
     let fixed: Vec<(&str, PartialShape)> =
         shapes.iter().map(|(name, shape)| (name.as_str(), PartialShape::fixed(shape))).collect();
-    Ok(model.reshape(&fixed)?)
+    model.reshape(&fixed).map_err(|error| match error {
+        ModelError::Runtime(error) => CommandError::new(Kind::Usage, error)
+            .hint("the model cannot have the shapes that --shape gives its inputs"),
+        error => error.into(),
+    })
 }
 
 /// Feeds every input: from its file, or with seeded numbers.
@@ -64,19 +86,23 @@ pub(super) fn feed(
     runtime: &Runtime,
     request: &mut InferRequest,
     shapes: &[(String, Vec<usize>)],
-    files: &Files,
+    mut files: Vec<FileInput>,
 ) -> Result<Vec<Fed>, CommandError> {
     let ports = request.compiled().inputs().to_vec();
-    if let Some((name, _)) = files.iter().find(|(name, _)| !ports.iter().any(|port| port.name == *name)) {
-        return Err(unknown(name, &ports));
+    if let Some(file) = files.iter().find(|file| !ports.iter().any(|port| port.name == file.name)) {
+        return Err(unknown(&file.name, &ports));
     }
     let mut fed = Vec::new();
     for (index, port) in ports.iter().enumerate() {
-        let tensor = match files.iter().find(|(name, _)| *name == port.name) {
-            Some((_, array)) => from_file(runtime, port, array)?,
-            None => seeded(runtime, port, index as u64, shapes)?,
+        let file = files.iter().position(|file| file.name == port.name).map(|place| files.remove(place));
+        let (tensor, origin) = match file {
+            Some(FileInput { array, sha256, .. }) => {
+                (from_file(runtime, port, &array)?, Origin::File(sha256))
+            }
+            None => (seeded(runtime, port, index as u64, shapes)?, Origin::Seeded(index as u64)),
         };
-        fed.push(Fed::new(&port.name, tensor.shape(), tensor.element_type(), tensor.bytes()));
+        let (name, shape) = (port.name.clone(), tensor.shape().to_vec());
+        fed.push(Fed { name, shape, element_type: tensor.element_type(), origin });
         request.set_input(index, tensor)?;
     }
     Ok(fed)
@@ -107,7 +133,8 @@ fn seeded(
             .hint(format!("give its shape with --shape {}=1,16", port.name))
     })?;
     let mut tensor = Tensor::new(runtime, port.element_type, &shape)?;
-    if seeded::fill(port.element_type, index, tensor.bytes_mut()) {
+    if let Some(mut numbers) = Seeded::new(port.element_type, index) {
+        numbers.fill(tensor.bytes_mut());
         return Ok(tensor);
     }
     let message =

@@ -1,0 +1,65 @@
+//! The JSON that scripts read has the fields that `docs/reference/json.md` describes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::Bench;
+
+/// The fields in the table below the heading `## ovseal COMMAND`.
+fn described(command: &str) -> BTreeSet<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/json.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let section = page.split("\n## ovseal ").find(|section| section.lines().next() == Some(command)).unwrap();
+    let field = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    section.lines().filter_map(field).collect()
+}
+
+/// The fields of what these command lines print, taken together.
+fn printed(bench: &Bench, lines: &[&str]) -> BTreeSet<String> {
+    let mut fields = BTreeSet::new();
+    for line in lines {
+        collect("", &serde_json::from_str(&bench.done(line).stdout).unwrap(), &mut fields);
+    }
+    fields
+}
+
+fn collect(path: &str, value: &Value, fields: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                collect(&path, value, fields);
+                fields.insert(path);
+            }
+        }
+        Value::Array(array) => array.iter().for_each(|value| collect(&format!("{path}[]"), value, fields)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_report_of_a_run_is_described() {
+    let bench = Bench::new();
+    bench.link_models();
+    let printed = printed(&bench, &["run models/conv/model.xml --json"]);
+    assert_eq!(printed, described("run"));
+}
+
+#[test]
+fn what_inspect_shows_is_described() {
+    let bench = Bench::sealed();
+    for name in ["side-file.ovseal", "side-file.ovseal.keys"] {
+        let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
+        std::fs::copy(vectors.join(name), bench.path(name)).unwrap();
+    }
+    let lines = ["inspect net.ovseal --keyfile key --json", "inspect side-file.ovseal --json"];
+    assert_eq!(printed(&bench, &lines), described("inspect"));
+}
+
+#[test]
+fn what_doctor_finds_is_described() {
+    let lines = ["doctor --json", "doctor --openvino /none --json"];
+    assert_eq!(printed(&Bench::new(), &lines), described("doctor"));
+}
