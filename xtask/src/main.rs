@@ -2,11 +2,13 @@
 //!
 //! - `cargo xtask demo` seals a network, runs it from the sealed file and compares.
 //! - `cargo xtask test` sets up what the tests need and runs all of them.
+//! - `cargo xtask bench container` measures sealing and opening, and writes `docs/performance.md`.
 //!
 //! Whatever they download or make stays under the target folder. System packages alone are installed elsewhere, and only
 //! when the task runs as root on Debian or Ubuntu.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the terminal")]
 
+mod bench;
 mod demo;
 mod failure;
 mod fuzz;
@@ -41,6 +43,9 @@ enum Task {
         #[arg(last = true)]
         nextest: Vec<OsString>,
     },
+    /// Measures, and writes the results into the documentation
+    #[command(subcommand)]
+    Bench(bench::Benchmark),
 }
 
 fn main() -> ExitCode {
@@ -58,5 +63,6 @@ fn perform(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo => demo::run(&workspace),
         Task::Test { nextest } => test::run(&workspace, &nextest),
+        Task::Bench(benchmark) => bench::run(&workspace, &benchmark),
     }
 }
