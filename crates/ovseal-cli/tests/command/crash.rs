@@ -55,6 +55,35 @@ fn a_killed_rekeying_leaves_a_container_that_opens_and_can_be_rekeyed() {
     }
 }
 
+#[test]
+fn a_signal_ends_extracting_and_sealing_with_nothing_left() {
+    let bench = large_model();
+    bench.done("seal net.xml -o net.ovseal --keyfile key");
+    let before = bench.names();
+    for line in [
+        "extract net.ovseal --keyfile key --danger-write-plaintext out",
+        "seal net.xml -o second.ovseal --keyfile key",
+    ] {
+        let mut ended_early = false;
+        for wait in [1, 5, 10, 20, 40] {
+            let child = bench.command(line).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(wait));
+            let signal = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(signal, rustix::process::Signal::TERM).unwrap();
+            let outcome = child.wait_with_output().unwrap();
+            if outcome.status.success() {
+                // It was faster than the signal.
+                std::fs::remove_dir_all(bench.path("out")).ok();
+                std::fs::remove_file(bench.path("second.ovseal")).ok();
+                continue;
+            }
+            ended_early = true;
+            assert_eq!(bench.names(), before, "{line} after {wait} ms");
+        }
+        assert!(ended_early, "{line} was never ended by the signal");
+    }
+}
+
 /// A moment of up to 4 ms that differs from run to run.
 fn jitter() -> Duration {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
