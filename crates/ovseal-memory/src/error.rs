@@ -37,4 +37,28 @@ pub enum MemoryError {
         /// Length that it can have.
         capacity: usize,
     },
+
+    /// This host gives no `userfaultfd(2)`, so memory cannot be filled on demand. The fault of the environment: container
+    /// profiles often forbid it, and kernels before 5.11 lack the kind that needs no privilege.
+    #[error("memory cannot be filled on demand here")]
+    Unavailable {
+        /// The kernel's answer, most often `EPERM` or `ENOSYS`.
+        source: io::Error,
+    },
+
+    /// A chunk cannot be of this size: it has to be a power of two and at least a page. The fault of the caller.
+    #[error("a chunk of {chunk_size} bytes is not a power of two of at least {page_size}")]
+    ChunkSize {
+        /// Bytes in a chunk, as they were asked for.
+        chunk_size: usize,
+        /// Bytes in a page of this kernel.
+        page_size: usize,
+    },
+
+    /// A thread that fills memory could not be started. The fault of the environment.
+    #[error("cannot start a thread that fills memory")]
+    Thread {
+        /// The kernel's answer, most often `EAGAIN`.
+        source: io::Error,
+    },
 }

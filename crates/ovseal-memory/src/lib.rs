@@ -8,6 +8,7 @@
 //! | a passphrase, a key file | [`SecretBytes`] | the same, up to 64 KiB |
 //! | a key object of another library | [`Protected`] | the same |
 //! | a decrypted part of a model | [`ModelMemory`] | ordinary pages, locked when the limits allow it |
+//! | the same, decrypted while it is being read | [`DemandMemory`] | the same |
 //!
 //! All of them are left out of core dumps, do not reach a forked child, are zeroized before the memory goes back to the
 //! kernel, and show nothing in `Debug`. A program calls [`harden_process`] first of all, and [`protections`] says what
@@ -22,6 +23,8 @@
 //! - Not weights that are larger than the limit of locked memory: those can be swapped.
 //! - A forked child cannot use a secret of its parent: it is ended when it tries.
 //! - While secret memory is in use, the machine cannot hibernate.
+//! - Pages that [`DemandMemory::release`] gives back are not zeroized by us: the kernel does it before it gives them to
+//!   anyone else.
 //!
 //! # Examples
 //!
@@ -55,6 +58,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod demand;
+mod descriptor;
 mod error;
 mod mapping;
 mod model;
@@ -69,6 +74,8 @@ mod secret_bytes;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+pub use demand::{ChunkFiller, DemandMemory, FillCause, FillFailure, Populated};
+pub use descriptor::inherited_descriptor;
 pub use error::MemoryError;
 pub use model::ModelMemory;
 pub use process::{Hardening, harden_process};

@@ -113,6 +113,25 @@ impl Mapping {
         unsafe { rustix::mm::mprotect(start, length, flags) }
     }
 
+    /// Makes the whole mapping read-only. Its memory stays accounted for, so it can be made writable again.
+    pub(crate) fn make_read_only(&self) -> Result<()> {
+        // SAFETY: the whole range belongs to this mapping, which has handed out no exclusive reference.
+        unsafe { rustix::mm::mprotect(self.address.as_ptr().cast(), self.length, MprotectFlags::READ) }
+    }
+
+    /// Gives `length` bytes from `offset` on back to the kernel; `locked` says that they are locked in memory, which
+    /// needs Linux 5.18.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may rely on these bytes, unless the next touch is made to wait until the same bytes stand there again.
+    pub(crate) unsafe fn discard(&self, offset: usize, length: usize, locked: bool) -> Result<()> {
+        let advice = if locked { Advice::LinuxDontneedLocked } else { Advice::LinuxDontNeed };
+        let start = self.range(offset, length)?;
+        // SAFETY: `range` has checked that the bytes belong to this mapping; the caller vouches for their readers.
+        unsafe { rustix::mm::madvise(start, length, advice) }
+    }
+
     /// Leaves `length` bytes from `offset` on out of core dumps.
     pub(crate) fn leave_out_of_dumps(&self, offset: usize, length: usize) -> Result<()> {
         self.advise(offset, length, Advice::LinuxDontDump)
@@ -153,8 +172,8 @@ impl Mapping {
         unsafe { rustix::mm::madvise(start, length, advice) }
     }
 
-    /// Address of `length` bytes from `offset` on, which must not pass the end.
-    fn range(&self, offset: usize, length: usize) -> Result<*mut c_void> {
+    /// Address of `length` bytes from `offset` on; `EINVAL` when they pass the end.
+    pub(crate) fn range(&self, offset: usize, length: usize) -> Result<*mut c_void> {
         match self.length.checked_sub(offset) {
             Some(rest) if length <= rest => Ok(self.address.as_ptr().wrapping_add(offset).cast()),
             _ => Err(Errno::INVAL),

@@ -38,11 +38,7 @@ impl ModelMemory {
     ///
     /// [`MemoryError::TooLong`] when no machine can have that much, [`MemoryError::Map`] when this one has not.
     pub fn zeroed(length: usize) -> Result<Self, MemoryError> {
-        let limit = isize::MAX.unsigned_abs();
-        if length > limit {
-            return Err(MemoryError::TooLong { length, limit });
-        }
-        let mapping = map(length).map_err(|error| MemoryError::Map { length, source: error.into() })?;
+        let mapping = map(length)?;
         let locked = lock_beside_secrets(&mapping);
         Ok(Self { mapping, length, locked })
     }
@@ -92,7 +88,16 @@ impl fmt::Debug for ModelMemory {
     }
 }
 
-fn map(length: usize) -> SystemResult<Mapping> {
+/// Maps whole pages for `length` zero bytes that are neither dumped nor inherited.
+pub(crate) fn map(length: usize) -> Result<Mapping, MemoryError> {
+    let limit = isize::MAX.unsigned_abs();
+    if length > limit {
+        return Err(MemoryError::TooLong { length, limit });
+    }
+    map_pages(length).map_err(|error| MemoryError::Map { length, source: error.into() })
+}
+
+fn map_pages(length: usize) -> SystemResult<Mapping> {
     let size = whole_pages(length).ok_or(Errno::NOMEM)?;
     let mapping = match size {
         HUGE_PAGE.. => Mapping::aligned(size, HUGE_PAGE)?,
@@ -104,7 +109,7 @@ fn map(length: usize) -> SystemResult<Mapping> {
 }
 
 /// Locks the mapping unless that would leave no room for keys, which need it more.
-fn lock_beside_secrets(mapping: &Mapping) -> bool {
+pub(crate) fn lock_beside_secrets(mapping: &Mapping) -> bool {
     if mapping.lock_on_fault().is_err() {
         return false;
     }

@@ -19,6 +19,18 @@ pub(crate) fn zeroize_resident(memory: &mut [u8]) {
     }
 }
 
+/// Counts the bytes of the pages that are in memory, and takes none into it. `memory` begins at a page.
+///
+/// Where the kernel cannot be asked, all pages are counted.
+pub(crate) fn resident_bytes(memory: &[u8]) -> usize {
+    let mut residency = [0; PAGES_AT_ONCE];
+    let count = |window| match query(window, &mut residency) {
+        Ok(pages) => pages.iter().filter(|page| is_resident(**page)).count(),
+        Err(_) => window.len().div_ceil(page_size()),
+    };
+    memory.chunks(PAGES_AT_ONCE * page_size()).map(count).sum::<usize>() * page_size()
+}
+
 fn zeroize_runs(mut window: &mut [u8], pages: &[u8]) {
     for run in pages.chunk_by(|left, right| is_resident(*left) == is_resident(*right)) {
         let length = window.len().min(run.len() * page_size());
@@ -86,6 +98,7 @@ mod tests {
             memory[page * page_size()..][..page_size()].fill(0xEE);
         }
         assert_eq!(resident(&memory), touched);
+        assert_eq!(resident_bytes(&memory), touched.len() * page_size());
         zeroize_resident(&mut memory);
         assert_eq!(resident(&memory), touched);
         assert!(memory.iter().all(|byte| *byte == 0));

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "support/fillers.rs"]
+mod fillers;
 mod support;
 
 use std::sync::{Mutex, PoisonError};
 
-use ovseal_memory::{Missing, ModelMemory, Protected, Secret, SecretBytes, protections};
+use fillers::{CHUNK, Pattern, assert_pattern};
+use ovseal_memory::{DemandMemory, Missing, ModelMemory, Protected, Secret, SecretBytes, protections};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use support::smaps;
@@ -81,5 +84,20 @@ fn a_model_is_locked_only_if_room_for_keys_is_left() {
             );
         }
         assert!(Secret::<32>::zeroed().is_locked());
+    });
+}
+
+#[test]
+fn memory_that_is_filled_on_demand_is_released_whether_or_not_it_is_locked() {
+    with_limit(1024 * KIB, |granted| {
+        for (chunks, locked) in [(4, granted >= (256 + 256) * KIB), (32, false)] {
+            let memory = DemandMemory::start(Pattern::fast(chunks * CHUNK), 1).unwrap();
+            let flags = smaps::flags(memory.as_ptr()).unwrap();
+            assert_eq!((memory.is_locked(), flags.contains(&"lo".into())), (locked, locked), "{flags:?}");
+            memory.wait().unwrap();
+            assert!(memory.release());
+            assert_eq!(memory.resident_bytes(), 0);
+            assert_pattern(0, &memory);
+        }
     });
 }

@@ -4,4 +4,5 @@
 
 pub(crate) mod afterlife;
 pub(crate) mod fork;
+pub(crate) mod patience;
 pub(crate) mod smaps;

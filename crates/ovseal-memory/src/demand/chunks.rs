@@ -1,0 +1,156 @@
+//! Which chunks are in memory, and who is busy with one.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+/// Remembers the state of each chunk. A thread that has claimed one is alone with it until it publishes a new state.
+///
+/// Whoever claims a chunk wakes its readers *after* publishing, or after its pages are placed. So a fault on a chunk
+/// that another is busy with needs no answer.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    states: Box<[AtomicU8]>,
+    chunk_size: usize,
+    length: usize,
+    next: AtomicUsize,
+}
+
+/// Says where a chunk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum State {
+    /// It was never filled, and nobody is at work on it.
+    Absent,
+    /// One thread has claimed it.
+    Busy,
+    /// All of its pages are in memory.
+    Present,
+    /// It was filled once and none of its pages is in memory now.
+    Released,
+}
+
+impl Chunks {
+    /// Divides `length` bytes into chunks of `chunk_size`, the last one shorter, all absent.
+    pub(super) fn new(length: usize, chunk_size: usize) -> Self {
+        let states = (0..length.div_ceil(chunk_size)).map(|_| AtomicU8::new(State::Absent as u8)).collect();
+        Self { states, chunk_size, length, next: AtomicUsize::new(0) }
+    }
+
+    /// Number of chunks.
+    pub(super) fn count(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Bytes of the chunk, counted from the beginning of the mapping.
+    pub(super) fn range(&self, index: usize) -> Range<usize> {
+        let start = index * self.chunk_size;
+        start..(start + self.chunk_size).min(self.length)
+    }
+
+    /// Index of the chunk that has the byte at `offset`.
+    pub(super) fn index(&self, offset: usize) -> usize {
+        offset / self.chunk_size
+    }
+
+    /// Claims the chunk if it is in the state `from`, and gives the state that it was in. Past the end none is absent.
+    pub(super) fn claim(&self, index: usize, from: State) -> State {
+        let Some(state) = self.states.get(index) else { return State::Present };
+        let claimed =
+            state.compare_exchange(from as u8, State::Busy as u8, Ordering::AcqRel, Ordering::Acquire);
+        State::from(claimed.unwrap_or_else(|other| other))
+    }
+
+    /// Claims the chunk if it is not in memory and nobody is at work on it, and gives the state that it was in.
+    pub(super) fn claim_missing(&self, index: usize) -> State {
+        match self.claim(index, State::Absent) {
+            State::Released => self.claim(index, State::Released),
+            other => other,
+        }
+    }
+
+    /// Claims the next chunk in the state `from`, in order, beginning anew after the last; `None` when there is none.
+    pub(super) fn claim_next(&self, from: State) -> Option<usize> {
+        let start = self.next.load(Ordering::Relaxed);
+        let mut order = (start..self.count()).chain(0..start);
+        let index = order.find(|index| self.claim(*index, from) == from)?;
+        // It fails when another thread went on meanwhile.
+        let _ = self.next.compare_exchange(start, index + 1, Ordering::Relaxed, Ordering::Relaxed);
+        Some(index)
+    }
+
+    /// Ends a claim.
+    pub(super) fn publish(&self, index: usize, state: State) {
+        if let Some(slot) = self.states.get(index) {
+            slot.store(state as u8, Ordering::Release);
+        }
+    }
+}
+
+impl From<u8> for State {
+    fn from(number: u8) -> Self {
+        match number {
+            0 => Self::Absent,
+            1 => Self::Busy,
+            2 => Self::Present,
+            _ => Self::Released,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_chunk_is_shorter() {
+        let chunks = Chunks::new(2 * 4096 + 1, 4096);
+        assert_eq!([0, 1, 2].map(|index| chunks.range(index)), [0..4096, 4096..8192, 8192..8193]);
+        assert_eq!(
+            (chunks.count(), Chunks::new(0, 4096).count(), Chunks::new(4096, 4096).count()),
+            (3, 0, 1)
+        );
+        assert_eq!([0, 4095, 4096, 8192].map(|offset| chunks.index(offset)), [0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_chunk_has_one_claimant() {
+        let chunks = Chunks::new(4096, 4096);
+        assert_eq!(chunks.claim(0, State::Absent), State::Absent);
+        assert_eq!(chunks.claim(0, State::Absent), State::Busy);
+        assert_eq!(chunks.claim(0, State::Present), State::Busy);
+        chunks.publish(0, State::Present);
+        assert_eq!(chunks.claim(0, State::Absent), State::Present);
+        assert_eq!(chunks.claim(0, State::Present), State::Present);
+        assert_eq!(chunks.claim(0, State::Present), State::Busy);
+    }
+
+    #[test]
+    fn past_the_end_nothing_is_claimed() {
+        assert_eq!(Chunks::new(4096, 4096).claim(1, State::Absent), State::Present);
+        assert_eq!(Chunks::new(0, 4096).claim_next(State::Absent), None);
+    }
+
+    #[test]
+    fn chunks_are_claimed_in_order_and_each_once() {
+        let chunks = Chunks::new(6 * 4096, 4096);
+        assert_eq!(chunks.claim_next(State::Absent), Some(0));
+        assert_eq!(chunks.claim(3, State::Absent), State::Absent);
+        let rest: Vec<_> = std::iter::from_fn(|| chunks.claim_next(State::Absent)).collect();
+        assert_eq!(rest, [1, 2, 4, 5]);
+        chunks.publish(2, State::Absent);
+        assert_eq!([(); 2].map(|()| chunks.claim_next(State::Absent)), [Some(2), None]);
+    }
+
+    #[test]
+    fn a_released_chunk_is_claimed_only_by_those_who_mean_it() {
+        let chunks = Chunks::new(4096, 4096);
+        chunks.publish(0, State::Released);
+        assert_eq!(chunks.claim_next(State::Absent), None);
+        assert_eq!(chunks.claim_missing(0), State::Released);
+        assert_eq!(chunks.claim_missing(0), State::Busy);
+        chunks.publish(0, State::Released);
+        assert_eq!(chunks.claim_next(State::Released), Some(0));
+        chunks.publish(0, State::Present);
+        assert_eq!(chunks.claim_missing(0), State::Present);
+    }
+}

@@ -1,0 +1,60 @@
+//! A flag that also wakes who sleeps in `poll(2)`.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::io::Result;
+
+/// Tells threads to end. It is never taken back.
+#[derive(Debug)]
+pub(super) struct Stop {
+    flag: AtomicBool,
+    event: OwnedFd,
+}
+
+impl Stop {
+    pub(super) fn new() -> Result<Self> {
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self { flag: AtomicBool::new(false), event })
+    }
+
+    pub(super) fn set(&self) {
+        self.flag.store(true, Ordering::Release);
+        // The counter stays above zero, so a second write could fail only after 2⁶⁴ others.
+        let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.flag.load(Ordering::Acquire)
+    }
+
+    /// Sleeps until `source` can be read, and gives `false` when the threads are to end instead.
+    pub(super) fn wait_for(&self, source: impl AsFd) -> bool {
+        let mut waited = [PollFd::new(&source, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
+        // Whatever wakes it, a signal too, the caller looks itself whether there is something to read.
+        let _ = poll(&mut waited, None);
+        !self.is_set()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn something_to_read_wakes_and_stopping_does_for_ever() {
+        let (stop, (reader, mut writer)) = (Stop::new().unwrap(), std::io::pipe().unwrap());
+        writer.write_all(b"1").unwrap();
+        assert!(stop.wait_for(&reader) && !stop.is_set());
+        let empty = std::io::pipe().unwrap();
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| stop.wait_for(&empty.0));
+            stop.set();
+            assert!(!sleeper.join().unwrap());
+            assert!(!stop.wait_for(&empty.0) && stop.is_set());
+        });
+    }
+}

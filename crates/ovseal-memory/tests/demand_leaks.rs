@@ -1,0 +1,72 @@
+//! Nothing is left behind. One test, so that no other thread of the process maps memory meanwhile.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "support/fillers.rs"]
+mod fillers;
+mod support;
+
+use fillers::{CHUNK, Faulty, Pattern, Refused, expected};
+use ovseal_memory::DemandMemory;
+use support::smaps;
+
+fn entries(directory: &str) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
+}
+
+/// Counts the bytes that can be accessed. The C library reserves more for the heaps of threads, and keeps it.
+fn accessible_bytes() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let accessible = maps.lines().filter(|line| !line.contains(" ---p "));
+    accessible.map(|line| bytes_of(line).unwrap()).sum()
+}
+
+fn bytes_of(line: &str) -> Option<usize> {
+    let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+    Some(usize::from_str_radix(end, 16).ok()? - usize::from_str_radix(start, 16).ok()?)
+}
+
+/// Lives and ends at a moment that depends on `round`: at once, while being filled, full, released, or poisoned.
+fn live(round: usize) {
+    let memory = DemandMemory::start(Pattern::fast(16 * CHUNK + 1), 1 + round % 3).unwrap();
+    match round % 5 {
+        0 => {}
+        1 => assert_eq!(memory[8 * CHUNK], expected(8 * CHUNK)),
+        2 => memory.wait().unwrap(),
+        3 => {
+            memory.wait().unwrap();
+            assert!(memory.release());
+        }
+        _ => {
+            let poisoned = DemandMemory::start(Faulty::new(4, |index, _| Err(Refused(index))), 2).unwrap();
+            assert!(poisoned.wait().is_err());
+        }
+    }
+}
+
+#[test]
+fn a_thousand_lives_leave_no_thread_no_mapping_and_no_descriptor() {
+    let memory = DemandMemory::start(Pattern::fast(16 * CHUNK), 2).unwrap();
+    let address = memory.as_ptr();
+    assert!(smaps::flags(address).is_some());
+    drop(memory);
+    assert_eq!(smaps::flags(address), None);
+    (0..50).for_each(live);
+    let (threads, descriptors, before) = (threads(), entries("/proc/self/fd"), accessible_bytes());
+    (0..1000).for_each(live);
+    assert_eq!((self::threads(), entries("/proc/self/fd")), (threads, descriptors));
+    // The C library keeps some stacks of threads that have ended. One chunk that each life left would be more.
+    let grown = accessible_bytes().saturating_sub(before);
+    assert!(grown < 1000 * CHUNK, "{grown} bytes more than before");
+}
+
+/// Counts threads. One that was joined a moment ago may still be listed, so it looks until the number is the lowest.
+fn threads() -> usize {
+    (0..100)
+        .map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            entries("/proc/self/task")
+        })
+        .min()
+        .unwrap()
+}
