@@ -3,7 +3,7 @@
 //! This module exists only in builds for fuzzing, in which every MAC passes.
 
 use crate::layout::ChunkSize;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, PartKind};
 use crate::prologue::{ContainerId, Prologue};
 use crate::publisher::Signatures;
 use crate::statement::Statement;
@@ -17,9 +17,12 @@ pub fn statement(bytes: &[u8]) {
     }
 }
 
-/// Parses a manifest against the statement that would fit it, and checks that it encodes to the same bytes.
+/// Parses a manifest, whatever the statement, and checks that it encodes to the same bytes.
+///
+/// The words of kinds that are not known are not kept, so those manifests are only parsed.
 pub fn manifest(bytes: &[u8]) {
-    if let Some(manifest) = Manifest::parse_unchecked(bytes) {
+    let known = |manifest: &Manifest| manifest.parts.iter().all(|part| part.kind != PartKind::Other);
+    if let Some(manifest) = Manifest::parse_unchecked(bytes).filter(known) {
         assert_eq!(manifest.encode(), bytes);
     }
 }
