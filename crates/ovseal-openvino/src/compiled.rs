@@ -2,8 +2,11 @@
 
 use std::ffi::CString;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use openvino_sys as ov;
+use ovseal::PartMapping;
+use rustix::io::Errno;
 
 use crate::error::{ModelError, OpenVinoError, Operation, TensorError};
 use crate::exported::ExportedModel;
@@ -29,6 +32,15 @@ struct Shared {
     /// The core that compiled, and the one that read the model: mostly the same.
     _cores: [Arc<Handle<ov::ov_core_t>>; 2],
     _weights: KeepAlive,
+    /// The weights, where they can be given back and come again.
+    released: ReleaseOnce,
+}
+
+/// Gives the pages of weights back after the first inference.
+#[derive(Default)]
+struct ReleaseOnce {
+    weights: Option<PartMapping>,
+    is_done: AtomicBool,
 }
 
 impl CompiledModel {
@@ -39,8 +51,38 @@ impl CompiledModel {
     ) -> Result<Self, ModelError> {
         let inputs = inputs(&handle)?;
         let outputs = outputs(&handle)?;
-        let shared = Shared { handle, inputs, outputs, _cores: cores, _weights: weights };
+        let released = ReleaseOnce::default();
+        let shared = Shared { handle, inputs, outputs, _cores: cores, _weights: weights, released };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Says which weights the compiled network reads, so that their pages are given back after the first inference.
+    pub(crate) fn reading(mut self, weights: Option<PartMapping>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.released.weights = weights;
+        }
+        self
+    }
+
+    /// Gives the pages of the weights back to the kernel. What the device reads of them later is decrypted again.
+    ///
+    /// This happens by itself, in the background, after the first inference. Call it when no inference follows soon, or to
+    /// wait until it is done.
+    pub fn release_weights(&self) {
+        self.shared.released.is_done.store(true, Ordering::Relaxed);
+        if let Some(weights) = &self.shared.released.weights {
+            weights.release();
+        }
+    }
+
+    /// Notes that an inference has succeeded.
+    pub(crate) fn note_inference(&self) {
+        let ReleaseOnce { weights, is_done } = &self.shared.released;
+        if let Some(weights) = weights
+            && !is_done.swap(true, Ordering::Relaxed)
+        {
+            weights.release_in_background();
+        }
     }
 
     /// Returns the inputs in the model's order.
@@ -72,13 +114,17 @@ impl CompiledModel {
     /// Writes the compiled network to memory, so that [`Core::import`](crate::Core::import) need not compile again.
     ///
     /// The bytes contain the weights and the topology in plaintext. They never have a path: an export to a file is
-    /// deliberately not offered. The runtime hands the weights' own memory to `write`, so weights that are decrypted on
-    /// demand must be there before.
+    /// deliberately not offered.
     ///
     /// # Errors
     ///
     /// [`ModelError::Memory`] without memory, [`ModelError::Runtime`] when the device cannot export.
     pub fn export(&self) -> Result<ExportedModel, ModelError> {
+        // The runtime hands the weights' own memory to `write`, which cannot wait for pages that were given back. They were
+        // all there once, and a chunk that does not come again ends the process: there is no other failure.
+        let weights = self.shared.released.weights.as_ref();
+        let _populated =
+            weights.map(PartMapping::populate).transpose().map_err(|_| ModelError::Memory(Errno::FAULT))?;
         ExportedModel::write(|path| {
             // SAFETY: the compiled model is alive; the path is a string with a final zero byte.
             unsafe { ov::ov_compiled_model_export_model(self.shared.handle.as_ptr(), path.as_ptr()) }

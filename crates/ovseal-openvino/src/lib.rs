@@ -80,7 +80,7 @@ pub use model::Model;
 pub use port::Port;
 pub use request::{InferRequest, InputKey};
 pub use runtime::Runtime;
-pub use sealed::{Decrypted, SealedModelError};
+pub use sealed::{Decrypted, Opening, SealedModel, SealedModelError};
 pub use shape::{Dimension, PartialShape};
 pub use tensor::{Tensor, TensorView};
 pub use weights::Weights;

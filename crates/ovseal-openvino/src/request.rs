@@ -74,6 +74,7 @@ impl InferRequest {
         // SAFETY: the request is alive, and `&mut` shows that nobody borrows its outputs.
         check(Operation::Infer, unsafe { ov::ov_infer_request_infer(self.handle.as_mut_ptr()) })?;
         self.inferred = true;
+        self.compiled.note_inference();
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! What goes wrong when a container is opened, verified or rekeyed, and whose fault it is.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use ovseal_memory::{FillCause, FillFailure};
 
 use crate::model::onnx::OnnxError;
 use crate::path::PartPath;
@@ -65,6 +68,16 @@ pub enum OpenError {
         part: String,
         /// Number of the chunk in the part, from 0.
         index: u64,
+    },
+    /// A chunk could not be decrypted into a mapping, for another reason than that it is not authentic.
+    #[error("chunk {index} of {part} cannot be decrypted")]
+    Fill {
+        /// The part.
+        part: String,
+        /// Number of the chunk in the part, from 0.
+        index: u64,
+        /// Why.
+        source: Arc<FillFailure<OpenError>>,
     },
     /// A signature of a trusted publisher is wrong.
     #[error("the signature of publisher {0} does not verify")]
@@ -189,6 +202,10 @@ impl OpenError {
             Self::DemandWithoutPublisher | Self::NoPublisher => ErrorKind::Usage,
             Self::NoSuchPart(_) | Self::OutOfRange { .. } => ErrorKind::Usage,
             Self::NoKeyFits { .. } => ErrorKind::NoKeyFits,
+            Self::Fill { source, .. } => match &source.cause {
+                FillCause::Filler(error) => error.kind(),
+                _ => ErrorKind::Environment,
+            },
         }
     }
 

@@ -85,7 +85,7 @@ pub use key::{DataKey, RandomnessError};
 pub use layout::ChunkSize;
 pub use manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
 pub use model::{Model, ModelError, ModelOptions, onnx};
-pub use open::{OpenOptions, Opened, Part};
+pub use open::{OpenOptions, Opened, Part, PartMapping, Populated, UnverifiedMapping};
 pub use path::{PartPath, PathError};
 pub use prologue::{ContainerId, Context, is_container};
 pub use publisher::{Publisher, PublisherKey};

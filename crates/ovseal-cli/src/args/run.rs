@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use ovseal_openvino::Opening;
 
 use super::{KeyOptions, TrustOptions};
 
@@ -34,6 +35,13 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DEVICE", default_value = "CPU")]
     pub(crate) device: String,
 
+    /// When the weights are decrypted: before the runtime reads them, or while it does
+    ///
+    /// auto is overlapped for the device CPU and eager for every other one. Both check the same, and nothing is computed before every
+    /// chunk was found authentic.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = OpeningChoice::Auto)]
+    pub(crate) opening: OpeningChoice,
+
     /// The OpenVINO runtime: a folder or the library's file. Otherwise OVSEAL_OPENVINO names it, or it is looked for
     #[arg(long, value_name = "PATH")]
     pub(crate) openvino: Option<PathBuf>,
@@ -61,6 +69,27 @@ pub(crate) struct RunArgs {
     /// Writes one JSON object with times, memory, inputs and outputs
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// When the weights are decrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OpeningChoice {
+    /// Overlapped for the device CPU, eager otherwise
+    Auto,
+    /// Before the runtime reads them
+    Eager,
+    /// While the runtime reads them, where the host can do it
+    Overlapped,
+}
+
+impl From<OpeningChoice> for Opening {
+    fn from(choice: OpeningChoice) -> Self {
+        match choice {
+            OpeningChoice::Auto => Self::Auto,
+            OpeningChoice::Eager => Self::Eager,
+            OpeningChoice::Overlapped => Self::Overlapped,
+        }
+    }
 }
 
 fn named_file(text: &str) -> Result<(String, PathBuf), String> {

@@ -33,16 +33,13 @@ pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandErro
     let mut seconds = Seconds::default();
     // The clock starts here: the runtime and the device's plugin are loaded, the model is not opened yet.
     let total = Instant::now();
-    let mut model = subject.read(&core, &mut seconds, output)?;
-    inputs::reshape(&mut model, &args.shapes)?;
-    let compiled =
-        seconds.time(|seconds| &mut seconds.compile, || core.compile(&model, &args.device, &[]))?;
-    drop(model);
+    let compiled = subject.compile(&core, &mut seconds, output)?;
     let places = args.output.as_deref().map(|folder| Places::find(folder, compiled.outputs())).transpose()?;
     let mut request = compiled.create_request()?;
     let fed = inputs::feed(&runtime, &mut request, &args.shapes, files)?;
     seconds.time(|seconds| &mut seconds.first_inference, || request.infer())?;
     seconds.time_to_first_inference = total.elapsed().as_secs_f64();
+    compiled.release_weights();
     let settled = memory::resident();
     seconds.later_inferences = infer_again(&mut request, args.iterations - 1)?;
     seconds.process = process.elapsed().as_secs_f64();

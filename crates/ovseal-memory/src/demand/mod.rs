@@ -15,6 +15,7 @@ use std::hint::black_box;
 use std::mem;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -194,6 +195,21 @@ impl<F: ChunkFiller> DemandMemory<F> {
         released
     }
 
+    /// Does what [`DemandMemory::release`] does, on the thread that serves faults, so that the caller need not wait.
+    pub fn release_in_background(&self) {
+        let mut holds = self.lock_holds();
+        holds.release_when_free = holds.count > 0;
+        if holds.count == 0 {
+            self.shared.release.store(true, Ordering::Release);
+            self.shared.stop.nudge();
+        }
+    }
+
+    /// Returns what fills the chunks.
+    pub fn filler(&self) -> &F {
+        &self.shared.filler
+    }
+
     /// Waits as [`DemandMemory::wait`] does, brings in what was released, and keeps it until the guard is dropped.
     ///
     /// # Errors
@@ -315,7 +331,8 @@ fn share<F: ChunkFiller>(
     let chunks = Chunks::new(length, chunk_size);
     let progress = Progress::new(chunks.count());
     let stop = Stop::new().map_err(|error| MemoryError::Thread { source: error.into() })?;
-    Ok(Shared { filler, mapping, chunks, progress, stop, chunk_size, length })
+    let release = AtomicBool::new(false);
+    Ok(Shared { filler, mapping, chunks, progress, stop, release, chunk_size, length })
 }
 
 #[cfg(test)]

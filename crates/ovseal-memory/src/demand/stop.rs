@@ -21,7 +21,12 @@ impl Stop {
 
     pub(super) fn set(&self) {
         self.flag.store(true, Ordering::Release);
-        // The counter stays above zero, so a second write could fail only after 2⁶⁴ others.
+        self.nudge();
+    }
+
+    /// Wakes the one thread that sleeps in [`Stop::wait_for`], and lets it go on.
+    pub(super) fn nudge(&self) {
+        // It could fail only when the counter is full, and then the sleeper is awake.
         let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
     }
 
@@ -29,11 +34,16 @@ impl Stop {
         self.flag.load(Ordering::Acquire)
     }
 
-    /// Sleeps until `source` can be read, and gives `false` when the threads are to end instead.
+    /// Sleeps until `source` can be read or [`Stop::nudge`] was called, and gives `false` when the threads are to end
+    /// instead. One thread may sleep here at a time.
     pub(super) fn wait_for(&self, source: impl AsFd) -> bool {
-        let mut waited = [PollFd::new(&source, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
-        // Whatever wakes it, a signal too, the caller looks itself whether there is something to read.
-        let _ = poll(&mut waited, None);
+        if !self.is_set() {
+            let mut waited = [PollFd::new(&source, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
+            // Whatever wakes it, a signal too, the caller looks itself whether there is something to read.
+            let _ = poll(&mut waited, None);
+            // The flag is set before the event is written, so whoever takes the event away sees it below.
+            let _ = rustix::io::read(&self.event, &mut [0; 8]);
+        }
         !self.is_set()
     }
 }

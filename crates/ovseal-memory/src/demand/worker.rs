@@ -1,6 +1,7 @@
 //! What the threads do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ChunkFiller;
 use super::chunks::{Chunks, State};
@@ -19,6 +20,8 @@ pub(super) struct Shared<F: ChunkFiller> {
     pub(super) chunks: Chunks,
     pub(super) progress: Progress<F::Error>,
     pub(super) stop: Stop,
+    /// Whether the thread that serves faults is to give all pages back.
+    pub(super) release: AtomicBool,
     pub(super) chunk_size: usize,
     pub(super) length: usize,
 }
@@ -89,6 +92,20 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
     pub(super) fn serve(mut self) {
         while self.shared.stop.wait_for(&self.shared.mapping) {
             self.serve_pending();
+            if self.shared.release.swap(false, Ordering::AcqRel) {
+                self.release();
+            }
+        }
+    }
+
+    /// Gives all pages back if every chunk was filled once. A fault comes first here too.
+    fn release(&mut self) {
+        if !self.shared.progress.is_complete() {
+            return;
+        }
+        for index in 0..self.shared.chunks.count() {
+            self.serve_pending();
+            self.shared.discard(index);
         }
     }
 

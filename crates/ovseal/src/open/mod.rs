@@ -1,5 +1,6 @@
 //! Opening a container, in the order of `docs/format.md` §7.
 
+mod mapping;
 mod opened;
 mod part;
 mod progress;
@@ -10,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use mapping::{PartMapping, Populated, UnverifiedMapping};
 pub use opened::Opened;
 pub(crate) use opened::check_padding;
 pub use part::Part;

@@ -96,6 +96,21 @@ impl Part {
         Ok(())
     }
 
+    /// Decrypts one chunk into `data`, which has its length; `data` is unspecified after an error.
+    pub(super) fn open_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
+        self.open_chunk(&self.chunk(index), data)
+    }
+
+    /// Bytes in each chunk but the last.
+    pub(super) fn chunk_size(&self) -> usize {
+        self.inner.layout.chunk_size.bytes()
+    }
+
+    /// How many threads decrypt the whole part.
+    pub(super) fn thread_count(&self) -> usize {
+        self.inner.threads.get()
+    }
+
     /// Opens every chunk with several threads, and keeps nothing.
     pub(crate) fn verify(&self) -> Result<(), OpenError> {
         let chunks = self.inner.layout.parts[self.number].chunks;

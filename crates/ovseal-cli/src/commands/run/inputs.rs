@@ -5,7 +5,7 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use ovseal_openvino::{
-    Dimension, ElementType, InferRequest, Model, ModelError, PartialShape, Port, Runtime, Tensor,
+    Dimension, ElementType, InferRequest, Model, ModelError, PartialShape, Port, Runtime, SealedModel, Tensor,
 };
 
 use super::described::{Described, sha256};
@@ -63,8 +63,34 @@ fn unreadable(path: &Path, error: io::Error) -> CommandError {
     CommandError::new(kind, error).context(format!("cannot read {}", path.display()))
 }
 
+/// A network whose inputs can be given shapes before it is compiled.
+pub(super) trait Reshape {
+    fn inputs(&self) -> Result<Vec<Port>, ModelError>;
+    fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError>;
+}
+
+impl Reshape for Model {
+    fn inputs(&self) -> Result<Vec<Port>, ModelError> {
+        self.inputs()
+    }
+
+    fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError> {
+        self.reshape(shapes)
+    }
+}
+
+impl Reshape for SealedModel {
+    fn inputs(&self) -> Result<Vec<Port>, ModelError> {
+        self.inputs()
+    }
+
+    fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError> {
+        self.reshape(shapes)
+    }
+}
+
 /// Gives the inputs the shapes that the caller named.
-pub(super) fn reshape(model: &mut Model, shapes: &[(String, Vec<usize>)]) -> Result<(), CommandError> {
+pub(super) fn reshape(model: &mut impl Reshape, shapes: &[(String, Vec<usize>)]) -> Result<(), CommandError> {
     if shapes.is_empty() {
         return Ok(());
     }

@@ -53,6 +53,7 @@ pub(super) struct Run {
 pub(super) struct Report {
     sealed: bool,
     publisher: Option<String>,
+    opening: Option<&'static str>,
     device: String,
     openvino: String,
     open_s: f64,
@@ -76,6 +77,7 @@ impl Report {
         Self {
             sealed: subject.is_sealed(),
             publisher: subject.publisher().map(|id| id.to_string()),
+            opening: subject.opening(),
             device: args.device.clone(),
             openvino: runtime.version().to_owned(),
             open_s: seconds.open,

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use ovseal::{KeyId, OpenOptions, Opened, RollbackState};
 use ovseal_memory::{Swap, protections};
-use ovseal_openvino::{Core, Decrypted, Model};
+use ovseal_openvino::{CompiledModel, Core, Decrypted};
 
+use super::inputs;
 use super::report::Seconds;
 use crate::args::RunArgs;
 use crate::error::{CommandError, Kind};
@@ -21,7 +22,7 @@ pub(super) enum Subject<'a> {
     /// A container, with everything that opening it needs.
     Sealed(Box<Sealed<'a>>),
     /// A plaintext model.
-    Plaintext(&'a Path),
+    Plaintext(&'a RunArgs),
 }
 
 /// A container, with the caller's keys and demands.
@@ -30,6 +31,7 @@ pub(super) struct Sealed<'a> {
     options: OpenOptions,
     keys: Keys,
     publisher: Cell<Option<KeyId>>,
+    is_overlapped: Cell<bool>,
 }
 
 impl<'a> Subject<'a> {
@@ -48,27 +50,40 @@ impl<'a> Subject<'a> {
             options = options.rollback_state(RollbackState::new(state));
         }
         let keys = Keys::obtain(&args.keys, &args.model, &mut Inputs::default())?;
-        Ok(Self::Sealed(Box::new(Sealed { args, options, keys, publisher: Cell::new(None) })))
+        Ok(Self::Sealed(Box::new(Sealed {
+            args,
+            options,
+            keys,
+            publisher: Cell::default(),
+            is_overlapped: Cell::default(),
+        })))
     }
 
-    /// Reads the model into the runtime.
-    pub(super) fn read(
+    /// Reads the model into the runtime and compiles it.
+    pub(super) fn compile(
         &self,
         core: &Core,
         seconds: &mut Seconds,
         output: &mut Output,
-    ) -> Result<Model, CommandError> {
+    ) -> Result<CompiledModel, CommandError> {
         match self {
-            Self::Plaintext(path) => {
-                Ok(seconds.time(|seconds| &mut seconds.read_model, || core.read_model_from_path(path))?)
-            }
-            Self::Sealed(sealed) => sealed.read(core, seconds, output),
+            Self::Plaintext(args) => compile_plaintext(args, core, seconds),
+            Self::Sealed(sealed) => sealed.compile(core, seconds, output),
         }
     }
 
     /// Whether it is a container.
     pub(super) fn is_sealed(&self) -> bool {
         matches!(self, Self::Sealed(_))
+    }
+
+    /// How the weights came into memory; nothing for a plaintext model.
+    pub(super) fn opening(&self) -> Option<&'static str> {
+        match self {
+            Self::Sealed(sealed) if sealed.is_overlapped.get() => Some("overlapped"),
+            Self::Sealed(_) => Some("eager"),
+            Self::Plaintext(_) => None,
+        }
     }
 
     /// The publisher whose signature was checked.
@@ -81,19 +96,36 @@ impl<'a> Subject<'a> {
 }
 
 impl Sealed<'_> {
-    fn read(&self, core: &Core, seconds: &mut Seconds, output: &mut Output) -> Result<Model, CommandError> {
-        let failure = |error| self.keys.failure(&self.args.model, error);
+    fn compile(
+        &self,
+        core: &Core,
+        seconds: &mut Seconds,
+        output: &mut Output,
+    ) -> Result<CompiledModel, CommandError> {
+        let path = &self.args.model;
+        let failure = |error| sealed_failure(path, error);
         let (opened, decrypted) = seconds.time(|seconds| &mut seconds.open, || self.open())?;
+        self.check_swap(&decrypted)?;
+        trust::warn_of_any_sender(&self.args.trust, &opened, output);
+        self.publisher.set(opened.publisher());
+        self.is_overlapped.set(decrypted.is_overlapped());
+        let mut model = seconds
+            .time(|seconds| &mut seconds.read_model, || core.read_decrypted(decrypted))
+            .map_err(failure)?;
+        inputs::reshape(&mut model, &self.args.shapes)?;
+        let compile = || model.compile(core, &self.args.device, &[]);
+        let compiled = seconds.time(|seconds| &mut seconds.compile, compile).map_err(failure)?;
+        opened.accept().map_err(|error| self.keys.failure(path, error))?;
+        Ok(compiled)
+    }
+
+    fn check_swap(&self, decrypted: &Decrypted) -> Result<(), CommandError> {
         if self.args.strict && protections().swap != Swap::Absent && !decrypted.is_locked() {
             return Err(refused(
                 "the weights could be swapped to disk: they exceed the limit of locked memory",
             ));
         }
-        trust::warn_of_any_sender(&self.args.trust, &opened, output);
-        self.publisher.set(opened.publisher());
-        let model = seconds.time(|seconds| &mut seconds.read_model, || core.read_decrypted(decrypted))?;
-        opened.accept().map_err(failure)?;
-        Ok(model)
+        Ok(())
     }
 
     /// Opens the container and decrypts the network, under a bar.
@@ -105,7 +137,7 @@ impl Sealed<'_> {
         let opened = opened.map_err(|error| self.keys.failure(path, error))?;
         let decrypt = || {
             progress.set_total(Decrypted::length(&opened, part)?);
-            Decrypted::read(&opened, part)
+            Decrypted::read(&opened, part, &self.args.device, self.args.opening.into())
         };
         let decrypted = decrypt().map_err(|error| sealed_failure(path, error))?;
         Ok((opened, decrypted))
@@ -135,7 +167,18 @@ fn plaintext<'a>(args: &'a RunArgs) -> Result<Subject<'a>, CommandError> {
             format!("{} is a plaintext model: it has no key, publisher or parts", args.model.display());
         return Err(CommandError::usage(message));
     }
-    Ok(Subject::Plaintext(&args.model))
+    Ok(Subject::Plaintext(args))
+}
+
+fn compile_plaintext(
+    args: &RunArgs,
+    core: &Core,
+    seconds: &mut Seconds,
+) -> Result<CompiledModel, CommandError> {
+    let mut model =
+        seconds.time(|seconds| &mut seconds.read_model, || core.read_model_from_path(&args.model))?;
+    inputs::reshape(&mut model, &args.shapes)?;
+    Ok(seconds.time(|seconds| &mut seconds.compile, || core.compile(&model, &args.device, &[]))?)
 }
 
 /// Refuses, where the caller is strict, an unknown sender and a host that lacks a protection of keys and plaintext.
