@@ -147,11 +147,6 @@ impl Mapping {
         self.advise(offset, length, Advice::LinuxWipeOnFork)
     }
 
-    /// Asks for large pages, which the kernel gives when it has them.
-    pub(crate) fn prefer_huge_pages(&self) -> Result<()> {
-        self.advise(0, self.length, Advice::LinuxHugepage)
-    }
-
     /// Brings `length` bytes from `offset` on into memory and keeps them there.
     pub(crate) fn lock(&self, offset: usize, length: usize) -> Result<()> {
         let start = self.range(offset, length)?;

@@ -103,10 +103,6 @@ fn map_pages(length: usize) -> SystemResult<Mapping> {
         HUGE_PAGE.. => Mapping::aligned(size, HUGE_PAGE)?,
         _ => Mapping::anonymous(size)?,
     };
-    if size >= HUGE_PAGE {
-        // Faster where the kernel does it: one fault and one page table entry for 512 pages.
-        let _ = mapping.prefer_huge_pages();
-    }
     mapping.leave_out_of_dumps(0, size)?;
     mapping.leave_out_of_forks(0, size)?;
     Ok(mapping)
@@ -123,7 +119,7 @@ pub(crate) fn lock_beside_secrets(mapping: &Mapping) -> bool {
 }
 
 /// Bytes in a large page of x86-64, and of aarch64 with pages of 4 KiB.
-pub(crate) const HUGE_PAGE: usize = 2 << 20;
+const HUGE_PAGE: usize = 2 << 20;
 
 /// Bytes of lockable memory that are left for keys: 64 secrets with pages of 4 KiB.
 const ROOM_FOR_SECRETS: usize = 256 << 10;

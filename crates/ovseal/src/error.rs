@@ -69,12 +69,14 @@ pub enum OpenError {
         /// Number of the chunk in the part, from 0.
         index: u64,
     },
-    /// A part could not be decrypted into a mapping, for another reason than that a chunk is not authentic.
-    #[error("{part} cannot be decrypted")]
+    /// A chunk could not be decrypted into a mapping, for another reason than that it is not authentic.
+    #[error("chunk {index} of {part} cannot be decrypted")]
     Fill {
         /// The part.
         part: String,
-        /// Why, and where: its index counts pieces of the mapping.
+        /// Number of the chunk in the part, from 0.
+        index: u64,
+        /// Why.
         source: Arc<FillFailure<OpenError>>,
     },
     /// A signature of a trusted publisher is wrong.

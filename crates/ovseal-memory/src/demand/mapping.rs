@@ -1,4 +1,4 @@
-//! A mapping whose missing pages are put in place by its owner.
+//! A read-only mapping whose missing pages are put in place by its owner.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -9,7 +9,7 @@ use rustix::io::{Errno, Result};
 use super::uffd::{Range, Uffd};
 use crate::error::MemoryError;
 use crate::mapping::{Mapping, page_size};
-use crate::model::{HUGE_PAGE, lock_beside_secrets, map};
+use crate::model::{lock_beside_secrets, map};
 use crate::residency::zeroize_resident;
 
 /// Makes whoever touches a missing page wait until [`FaultMapping::place`] has put it there, or
@@ -21,8 +21,6 @@ pub(super) struct FaultMapping {
     mapping: Mapping,
     uffd: Uffd,
     locked: bool,
-    /// Whether pages may be moved here. Only a writable mapping takes them.
-    is_movable: bool,
 }
 
 impl FaultMapping {
@@ -31,12 +29,9 @@ impl FaultMapping {
         let uffd = descriptor.and_then(Uffd::new).map_err(unavailable)?;
         let mapping = map(length)?;
         let locked = lock_beside_secrets(&mapping);
-        let is_movable = uffd.can_move() && length >= HUGE_PAGE && huge_pages_are_given();
-        let memory = Self { mapping, uffd, locked, is_movable };
-        if !is_movable {
-            // The kernel copies pages to their place all the same.
-            memory.make_read_only().map_err(|error| MemoryError::Map { length, source: error.into() })?;
-        }
+        // The kernel places pages all the same, and a stray write cannot change a weight.
+        mapping.make_read_only().map_err(|error| MemoryError::Map { length, source: error.into() })?;
+        let memory = Self { mapping, uffd, locked };
         // SAFETY: the range belongs to this value, which takes the registration back before anything else on drop.
         unsafe { memory.uffd.register(memory.whole()) }.map_err(unavailable)?;
         Ok(memory)
@@ -74,35 +69,6 @@ impl FaultMapping {
             }
         }
         self.wake(offset, pages.len())
-    }
-
-    /// Puts `pages` to where they are missing, as [`FaultMapping::place`] does, without copying them if the kernel can: then
-    /// they are zero here afterwards.
-    ///
-    /// That takes whole large pages on both sides. It ends with [`FaultMapping::make_read_only`].
-    pub(super) fn move_in(&self, offset: usize, pages: &mut [u8]) -> Result<()> {
-        let target = self.range(offset, pages.len())?.start;
-        let is_whole = (target | pages.as_ptr() as u64 | pages.len() as u64).is_multiple_of(HUGE_PAGE as u64);
-        let mut done = 0;
-        while self.is_movable && is_whole && done < pages.len() {
-            // SAFETY: `range` has checked the bounds, a missing page has never been seen by anyone, and `pages` is anonymous
-            // memory of the caller's, who holds the only reference.
-            let (moved, result) = unsafe { self.uffd.move_in(target + done as u64, &mut pages[done..]) };
-            done += moved;
-            match result {
-                Err(Errno::AGAIN) => thread::yield_now(),
-                // Whatever the kernel does not like about these pages, they can be copied.
-                Err(_) => break,
-                Ok(()) => {}
-            }
-        }
-        // The kernel woke who waited for what it moved.
-        if done == pages.len() { Ok(()) } else { self.place(offset + done, &pages[done..]) }
-    }
-
-    /// Keeps a stray write from changing the bytes. From then on pages are copied to their place, not moved.
-    pub(super) fn make_read_only(&self) -> Result<()> {
-        self.mapping.make_read_only()
     }
 
     /// Drops `length` bytes from `offset` on, whole pages: they are missing again. Their readers are not woken.
@@ -163,12 +129,6 @@ impl Drop for FaultMapping {
             });
         }
     }
-}
-
-/// Says whether the kernel gives large pages to who asks for them. Moving small ones one by one would cost more than copying.
-fn huge_pages_are_given() -> bool {
-    let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
-    setting.is_ok_and(|setting| !setting.contains("[never]"))
 }
 
 fn unavailable(error: Errno) -> MemoryError {

@@ -23,16 +23,13 @@ impl<E: Error + 'static> Progress<E> {
         Self { inner: Mutex::new(Inner { unfilled: chunks, failure: None }), ended: Condvar::new() }
     }
 
-    /// Counts a chunk that was filled, and says whether it was the last. Once all were, it does nothing: then chunks are
-    /// filled again.
-    pub(super) fn count_one(&self) -> bool {
+    /// Counts a chunk that was filled. Once all were, it does nothing: then chunks are filled again.
+    pub(super) fn count_one(&self) {
         let mut inner = self.lock();
-        let is_last = inner.unfilled == 1;
         inner.unfilled = inner.unfilled.saturating_sub(1);
-        if is_last {
+        if inner.unfilled == 0 {
             self.ended.notify_all();
         }
-        is_last
     }
 
     /// Keeps a failure, and says whether it is the first.

@@ -10,7 +10,6 @@ use rustix::mm::UserfaultfdFlags;
 #[derive(Debug)]
 pub(super) struct Uffd {
     descriptor: OwnedFd,
-    can_move: bool,
 }
 
 impl Uffd {
@@ -30,12 +29,7 @@ impl Uffd {
         let call = unsafe { Updater::<{ opcode::read_write::<Api>(GROUP, 0x3F) }, Api>::new(&mut api) };
         // SAFETY: it touches no memory but `api`.
         unsafe { ioctl::ioctl(&descriptor, call) }?;
-        Ok(Self { descriptor, can_move: api.features & FEATURE_MOVE != 0 })
-    }
-
-    /// Says whether the kernel knows [`Uffd::move_in`], which came with Linux 6.8.
-    pub(super) fn can_move(&self) -> bool {
-        self.can_move
+        Ok(Self { descriptor })
     }
 
     /// Makes a touch of a missing page of `range` wait until the page is there.
@@ -82,25 +76,6 @@ impl Uffd {
         let result = unsafe { ioctl::ioctl(&self.descriptor, call) };
         // On errors the kernel leaves a negative number or what was copied until then.
         (usize::try_from(copy.copied).unwrap_or(0), result)
-    }
-
-    /// Moves the pages of `source`, whole ones, to the missing pages at `target`, and wakes who waits for them. What was
-    /// moved is missing at the source then, and zero when it is touched.
-    ///
-    /// Gives the bytes that were moved beside the error that stopped it: `EAGAIN` when the rest is to be tried again,
-    /// `EINVAL` when one of both is not writable or only one of them is locked.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Uffd::copy`]; and `source` is the whole of the reference that the caller has to private anonymous memory.
-    pub(super) unsafe fn move_in(&self, target: u64, source: &mut [u8]) -> (usize, Result<()>) {
-        let (source, length) = (source.as_mut_ptr() as u64, source.len() as u64);
-        let mut moved = Copy { target, source, length, mode: 0, copied: 0 };
-        // SAFETY: for this opcode the kernel reads and writes a `Copy`.
-        let call = unsafe { Updater::<{ opcode::read_write::<Copy>(GROUP, 0x05) }, Copy>::new(&mut moved) };
-        // SAFETY: it changes `source`, which is borrowed mutably, and missing pages, which the caller vouches for.
-        let result = unsafe { ioctl::ioctl(&self.descriptor, call) };
-        (usize::try_from(moved.copied).unwrap_or(0), result)
     }
 
     /// Takes the address of the next fault that nobody has taken, `None` when there is none. Does not wait.
@@ -156,7 +131,7 @@ struct Register {
     ioctls: u64,
 }
 
-/// `struct uffdio_copy`, and `struct uffdio_move`, which has the same fields.
+/// `struct uffdio_copy`.
 #[repr(C)]
 struct Copy {
     target: u64,
@@ -174,9 +149,6 @@ fn address(message: &[u8; MESSAGE]) -> u64 {
 
 /// `UFFD_USER_MODE_ONLY`, since Linux 5.11.
 const USER_MODE_ONLY: u32 = 1;
-
-/// `UFFD_FEATURE_MOVE`.
-const FEATURE_MOVE: u64 = 1 << 16;
 
 /// `UFFD_API`.
 const VERSION: u64 = 0xAA;

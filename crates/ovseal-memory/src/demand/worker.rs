@@ -143,10 +143,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         match self.try_fill(index) {
             Ok(()) => {
                 self.shared.chunks.publish(index, State::Present);
-                if self.shared.progress.count_one() {
-                    // Only a safeguard: nobody has a right to write there.
-                    let _ = self.shared.mapping.make_read_only();
-                }
+                self.shared.progress.count_one();
             }
             Err(cause) => self.shared.fail(index, cause),
         }
@@ -166,7 +163,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
             }
         }
         rest.fill(0);
-        let placed = self.shared.mapping.move_in(offset, &mut self.scratch[..whole]);
+        let placed = self.shared.mapping.place(offset, &self.scratch[..whole]);
         placed.map_err(|error| FillCause::Place(error.into()))
     }
 }

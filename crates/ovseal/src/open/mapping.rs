@@ -196,9 +196,8 @@ impl AsRef<[u8]> for PartMapping {
 impl ChunkFiller for PartFiller {
     type Error = OpenError;
 
-    /// Several chunks of the container, if they are small: large pages are filled at once.
     fn chunk_size(&self) -> usize {
-        self.0.chunk_size().max(FILLED_AT_ONCE)
+        self.0.chunk_size()
     }
 
     fn length(&self) -> usize {
@@ -207,10 +206,7 @@ impl ChunkFiller for PartFiller {
     }
 
     fn fill(&self, index: usize, chunk: &mut [u8]) -> Result<(), OpenError> {
-        let size = self.0.chunk_size();
-        let first = index * (self.chunk_size() / size);
-        let mut pieces = chunk.chunks_mut(size).zip(first as u64..);
-        pieces.try_for_each(|(piece, index)| self.0.open_chunk_by_index(index, piece))
+        self.0.open_chunk_by_index(index as u64, chunk)
     }
 
     fn late_failure_line(&self, failure: &FillFailure<OpenError>) -> String {
@@ -224,9 +220,6 @@ fn open_error(filler: &PartFiller, failure: Arc<FillFailure<OpenError>>) -> Open
     match &failure.cause {
         FillCause::Filler(OpenError::Chunk { index, .. }) => OpenError::Chunk { part, index: *index },
         FillCause::Filler(OpenError::Truncated) => OpenError::Truncated,
-        _ => OpenError::Fill { part, source: failure },
+        _ => OpenError::Fill { part, index: failure.index as u64, source: failure },
     }
 }
-
-/// Bytes in a large page of x86-64, and of aarch64 with pages of 4 KiB.
-const FILLED_AT_ONCE: usize = 2 << 20;
