@@ -9,7 +9,7 @@ use common::{CONV, MLP, Network, core, set_up};
 use ovseal::{
     ErrorKind, KeyFile, Model, ModelName, ModelOptions, OpenOptions, Opened, SealOptions, Trust, onnx,
 };
-use ovseal_openvino::{Decrypted, SealedModelError};
+use ovseal_openvino::{Decrypted, Opening, SealedModelError};
 
 /// Seals the file or folder of the test set-up and opens it.
 fn opened(model: &str) -> Opened {
@@ -103,9 +103,9 @@ fn a_topology_that_is_not_what_it_is_called_never_reaches_the_runtime() {
 fn a_container_and_its_keys_may_go_before_the_model_does() {
     let core = core();
     let container = opened("conv/model.xml");
-    let decrypted = Decrypted::read(&container, None).unwrap();
+    let decrypted = Decrypted::read(&container, None, "CPU", Opening::Eager).unwrap();
     drop(container);
-    let model = core.read_decrypted(decrypted).unwrap();
+    let model = core.read_decrypted(decrypted).unwrap().finish().unwrap();
     let compiled = core.compile(&model, "CPU", &[]).unwrap();
     drop(model);
     let network: Network = CONV;

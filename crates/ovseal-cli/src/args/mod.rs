@@ -22,7 +22,7 @@ pub(crate) use key::KeyOptions;
 pub(crate) use keygen::KeygenArgs;
 pub(crate) use rekey::RekeyArgs;
 pub(crate) use rollback_state::RollbackStateArgs;
-pub(crate) use run::RunArgs;
+pub(crate) use run::{OpeningChoice, RunArgs};
 pub(crate) use seal::SealArgs;
 pub(crate) use trust::TrustOptions;
 pub(crate) use verify::VerifyArgs;

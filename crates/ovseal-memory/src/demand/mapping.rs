@@ -57,14 +57,18 @@ impl FaultMapping {
     /// Fails with `ENOENT` after [`FaultMapping::open_up`], with `ENOMEM` when there is no memory.
     pub(super) fn place(&self, offset: usize, pages: &[u8]) -> Result<()> {
         let target = self.range(offset, pages.len())?.start;
-        let mut done = 0;
-        while let Some(rest) = pages.get(done..).filter(|rest| !rest.is_empty()) {
+        let (mut done, mut at_once) = (0, pages.len());
+        while done < pages.len() {
+            let rest = &pages[done..pages.len().min(done + at_once)];
             // SAFETY: `range` has checked the bounds, and a missing page has never been seen by anyone.
             let (copied, result) = unsafe { self.uffd.copy(target + done as u64, rest) };
             done += copied;
             match result {
                 Err(Errno::AGAIN) => thread::yield_now(),
                 Err(Errno::EXIST) => done += page_size(),
+                // Whoever reads the pages may have given some of them a policy of their own, as `mbind(2)` does. That
+                // divides the mapping for the kernel, and no copy may go across the border.
+                Err(Errno::NOENT) if at_once > page_size() => at_once = page_size(),
                 result => result?,
             }
         }
@@ -186,6 +190,17 @@ mod tests {
         }
         mapping.place(0, &page(2).repeat(4)).unwrap();
         assert_eq!([0, 1, 2, 3].map(|page| byte_of(&mapping, page)), [2, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_mapping_that_its_reader_divided_takes_pages_across_the_border() {
+        let mapping = new(4);
+        let second = mapping.address().as_ptr().wrapping_add(page_size());
+        // SAFETY: the page belongs to the mapping, and the advice changes no contents.
+        let advised = unsafe { libc::madvise(second.cast(), page_size(), libc::MADV_RANDOM) };
+        assert_eq!(advised, 0);
+        mapping.place(0, &page(7).repeat(4)).unwrap();
+        assert_eq!([0, 1, 2, 3].map(|page| byte_of(&mapping, page)), [7; 4]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A whole part in memory that is decrypted while it is read.
 
+use std::error::Error;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -210,8 +211,16 @@ impl ChunkFiller for PartFiller {
     }
 
     fn late_failure_line(&self, failure: &FillFailure<OpenError>) -> String {
-        format!("ovseal: error: {} while the model runs: the file was changed or is damaged", failure.cause)
+        late_line(failure)
     }
+}
+
+fn late_line(failure: &FillFailure<OpenError>) -> String {
+    let FillCause::Filler(error) = &failure.cause else {
+        let why = failure.cause.source().map_or_else(|| failure.cause.to_string(), ToString::to_string);
+        return format!("ovseal: error: the weights cannot be decrypted again while the model runs: {why}");
+    };
+    format!("ovseal: error: {error} while the model runs: the file was changed or is damaged")
 }
 
 /// A failure, in the words of an opening that has not begun to compute.

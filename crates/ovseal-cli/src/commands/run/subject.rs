@@ -9,7 +9,7 @@ use ovseal_openvino::{CompiledModel, Core, Decrypted};
 
 use super::inputs;
 use super::report::Seconds;
-use crate::args::RunArgs;
+use crate::args::{OpeningChoice, RunArgs};
 use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
 use crate::keys::Keys;
@@ -161,6 +161,7 @@ fn plaintext<'a>(args: &'a RunArgs) -> Result<Subject<'a>, CommandError> {
         || args.trust.min_security_version.is_some()
         || args.rollback_state.is_some()
         || args.strict
+        || args.opening != OpeningChoice::Auto
         || args.part.is_some();
     if demands {
         let message =

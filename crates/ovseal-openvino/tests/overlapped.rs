@@ -1,0 +1,159 @@
+//! Sealed networks whose weights are decrypted while the runtime reads them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{CONV, MLP, core, set_up};
+use ovseal::{
+    ChunkSize, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, Opened, ReadAt, SealOptions,
+    Trust,
+};
+use ovseal_openvino::{CompiledModel, Core, Decrypted, Opening, SealedModelError};
+
+/// A sealed network of the test set-up, in chunks of 64 KiB.
+struct Sealed {
+    bytes: Vec<u8>,
+    key: KeyFile,
+}
+
+/// A container of which one byte is another one in one of its reads of the payload.
+struct Flipped {
+    bytes: Vec<u8>,
+    at: u64,
+    /// How often the byte is read right before.
+    good_reads: AtomicU64,
+}
+
+impl ReadAt for Flipped {
+    fn length(&self) -> std::io::Result<u64> {
+        self.bytes.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.bytes.read_exact_at(buffer, offset)?;
+        let hit = self.at.checked_sub(offset).and_then(|at| buffer.get_mut(usize::try_from(at).ok()?));
+        if let Some(byte) = hit {
+            let left =
+                self.good_reads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            *byte ^= u8::from(left.is_err());
+        }
+        Ok(())
+    }
+}
+
+impl Sealed {
+    fn new(topology: &Path) -> Self {
+        let key = KeyFile::generate().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let container = folder.path().join("m.ovseal");
+        let model = Model::find(topology, ModelOptions::default()).unwrap();
+        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key);
+        options.chunk_size(ChunkSize::from_log2(16).unwrap()).seal(&model, &container).unwrap();
+        Self { bytes: std::fs::read(container).unwrap(), key }
+    }
+
+    fn open(&self, source: Arc<dyn ReadAt>) -> Opened {
+        OpenOptions::new(Trust::AnySender).open_source(source, &[&self.key]).unwrap()
+    }
+
+    fn opened(&self) -> Opened {
+        self.open(Arc::new(self.bytes.clone()))
+    }
+
+    /// Where each chunk of the weights begins: the second part, after the topology and its padding.
+    fn chunks(&self) -> Vec<u64> {
+        let opened = self.opened();
+        let lengths: Vec<u64> = opened.parts().map(|part| part.length()).collect();
+        let region = u64::from_be_bytes(self.bytes[24..32].try_into().unwrap());
+        let weights = 4096 + region + lengths[0].next_multiple_of(4096);
+        (weights..weights + lengths[1]).step_by(1 << 16).collect()
+    }
+}
+
+fn compile(core: &Core, opened: &Opened, opening: Opening) -> Result<CompiledModel, SealedModelError> {
+    let decrypted = Decrypted::read(opened, None, "CPU", opening)?;
+    core.read_decrypted(decrypted)?.compile(core, "CPU", &[])
+}
+
+#[test]
+fn both_openings_compute_what_the_files_compute_before_and_after_pages_were_given_back() {
+    let core = core();
+    for network in [CONV, MLP] {
+        let sealed = Sealed::new(&network.path());
+        for opening in [Opening::Auto, Opening::Eager, Opening::Overlapped] {
+            let compiled = compile(&core, &sealed.opened(), opening).unwrap();
+            let expected = network.expected(&core);
+            for _ in 0..3 {
+                assert_eq!(network.infer(&compiled), expected, "{} {opening:?}", network.folder);
+                compiled.release_weights();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_bad_chunk_gives_no_model_and_is_named_and_zeros_in_its_place_do_not_crash_the_runtime() {
+    let core = core();
+    for network in ["conv", "mlp", "mask", "folder/openvino_model", "folder/openvino_tokenizer"] {
+        let models = set_up("OVSEAL_TEST_MODELS");
+        let path = [format!("{network}.xml"), format!("{network}/model.xml")].map(|path| models.join(path));
+        let sealed = Sealed::new(path.iter().find(|path| path.exists()).unwrap());
+        for (index, at) in sealed.chunks().into_iter().enumerate() {
+            let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
+            let error = compile(&core, &sealed.open(Arc::new(source)), Opening::Overlapped).err().unwrap();
+            let SealedModelError::Open(OpenError::Chunk { index: found, .. }) = error else {
+                panic!("{network} {index}: {error}")
+            };
+            assert_eq!(found, index as u64, "{network}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_handed_out_before_compilation_waits_for_the_last_chunk() {
+    let core = core();
+    let sealed = Sealed::new(&MLP.path());
+    let at = *sealed.chunks().last().unwrap();
+    let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
+    let decrypted =
+        Decrypted::read(&sealed.open(Arc::new(source)), None, "CPU", Opening::Overlapped).unwrap();
+    let outcome = core.read_decrypted(decrypted).and_then(|model| model.finish());
+    assert!(matches!(outcome.err(), Some(SealedModelError::Open(OpenError::Chunk { .. }))));
+}
+
+#[test]
+fn an_export_brings_pages_in_that_were_given_back() {
+    let core = core();
+    for network in [CONV, MLP] {
+        let compiled = compile(&core, &Sealed::new(&network.path()).opened(), Opening::Overlapped).unwrap();
+        compiled.release_weights();
+        let exported = Arc::new(compiled.export().unwrap());
+        let imported = core.import(exported, "CPU").unwrap();
+        assert_eq!(network.infer(&imported), network.expected(&core), "{}", network.folder);
+    }
+}
+
+#[test]
+fn what_is_dropped_before_it_is_used_leaves_nothing_behind() {
+    let core = core();
+    let sealed = Sealed::new(&CONV.path());
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    drop(compile(&core, &sealed.opened(), Opening::Overlapped));
+    let before = (threads(), files());
+    for _ in 0..20 {
+        let decrypted = Decrypted::read(&sealed.opened(), None, "CPU", Opening::Overlapped).unwrap();
+        drop(core.read_decrypted(decrypted).unwrap());
+    }
+    assert_eq!((threads(), files()), before);
+}
+
+#[test]
+fn only_the_processor_reads_weights_that_are_still_on_their_way() {
+    assert!(Opening::Auto.is_overlapped("CPU") && Opening::Overlapped.is_overlapped("CPU"));
+    assert!(!Opening::Auto.is_overlapped("GPU") && !Opening::Eager.is_overlapped("CPU"));
+}

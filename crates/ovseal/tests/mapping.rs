@@ -1,0 +1,158 @@
+//! A part as a mapping that is decrypted while it is read: the same bytes, the same failures, and nothing unauthentic.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::print_stdout, reason = "a child says how far it came")]
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ovseal::{ChunkSize, ErrorKind, OpenError, OpenOptions, PublisherKey, ReadAt, Trust};
+use ovseal_testkit::{FailingSource, Fixture, pattern};
+
+const CHUNK: usize = 65_536;
+
+fn fixture(length: usize) -> (Fixture, Vec<u8>) {
+    let content = pattern(length);
+    let fixture = Fixture::new(&[("w.bin", &content)]);
+    fixture.seal(fixture.options().chunk_size(ChunkSize::from_log2(16).unwrap()));
+    (fixture, content)
+}
+
+/// A container that is another one from a certain moment on, as when someone writes to the file.
+struct Changing {
+    good: Vec<u8>,
+    bad: Vec<u8>,
+    is_changed: AtomicBool,
+}
+
+impl ReadAt for Changing {
+    fn length(&self) -> std::io::Result<u64> {
+        Ok(self.good.len() as u64)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        let bytes = if self.is_changed.load(Ordering::SeqCst) { &self.bad } else { &self.good };
+        bytes.read_exact_at(buffer, offset)
+    }
+}
+
+/// Where the first part begins (`docs/format.md` §2.1).
+fn payload(container: &[u8]) -> usize {
+    4096 + u64::from_be_bytes(container[24..32].try_into().unwrap()) as usize
+}
+
+#[test]
+fn mappings_of_any_length_hold_what_was_sealed() {
+    for length in [0, 1, 4095, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 3] {
+        let (fixture, content) = fixture(length);
+        let part = fixture.open().unwrap().part("w.bin").unwrap();
+        assert_eq!(&*part.map().unwrap(), &content[..], "{length}");
+        assert_eq!(&*part.read_mapping().unwrap(), &content[..], "{length}");
+        let unverified = part.start_mapping(2).unwrap();
+        assert_eq!(unverified.hazmat_unverified(), &content[..], "{length}");
+        assert_eq!(unverified.verify().unwrap().len(), length);
+    }
+}
+
+#[test]
+fn a_mapping_outlives_the_container_and_its_pages_come_again() {
+    let (fixture, content) = fixture(9 * CHUNK + 5);
+    let mapping = fixture.open().unwrap().part("w.bin").unwrap().map().unwrap();
+    if !mapping.is_on_demand() {
+        return assert!(!mapping.release());
+    }
+    for _ in 0..3 {
+        // A chunk whose filler has not returned yet stays for once.
+        let gone = (0..1000).any(|_| mapping.release() && mapping.resident_bytes() == 0);
+        assert!(gone);
+        assert_eq!(&*mapping, &content[..]);
+    }
+    mapping.release_in_background();
+    let populated = mapping.populate().unwrap();
+    assert!(!mapping.release() && mapping.resident_bytes() >= content.len());
+    drop(populated);
+    assert_eq!(&*mapping, &content[..]);
+}
+
+#[test]
+fn a_chunk_that_is_not_authentic_reads_as_zeros_and_is_named() {
+    let key = PublisherKey::generate().unwrap();
+    let content = pattern(7 * CHUNK);
+    let fixture = Fixture::new(&[("w.bin", &content)]);
+    fixture.seal(fixture.options().publisher(&key).chunk_size(ChunkSize::from_log2(16).unwrap()));
+    let good = std::fs::read(fixture.container()).unwrap();
+    for trust in [Trust::AnySender, Trust::Publishers(vec![key.publisher().clone()])] {
+        for bad in 0..7 {
+            let mut bytes = good.clone();
+            bytes[payload(&good) + bad * CHUNK + 77] ^= 4;
+            let opened =
+                OpenOptions::new(trust.clone()).open_source(Arc::new(bytes), &[&fixture.key]).unwrap();
+            let mapping = opened.part("w.bin").unwrap().start_mapping(1).unwrap();
+            assert_eq!(mapping.hazmat_unverified()[bad * CHUNK..][..CHUNK], [0; CHUNK]);
+            for (read, sealed) in mapping.hazmat_unverified().chunks(CHUNK).zip(content.chunks(CHUNK)) {
+                assert!(read == sealed || read == [0; CHUNK], "authentic bytes or zeros");
+            }
+            let error = mapping.verify().unwrap_err();
+            assert!(
+                matches!(&error, OpenError::Chunk { part, index } if part == "w.bin" && *index == bad as u64),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_fails_is_no_forgery_and_leaves_nobody_waiting() {
+    let (fixture, _) = fixture(40 * CHUNK);
+    let bytes = std::fs::read(fixture.container()).unwrap();
+    let reads_of_opening = (1..).find(|&reads| read_and_map(&fixture, &bytes, reads).is_some()).unwrap();
+    for reads in [0, 1, 20, 39] {
+        let outcome = read_and_map(&fixture, &bytes, reads_of_opening + reads).unwrap();
+        let error = outcome.unwrap_err();
+        assert!(matches!(&error, OpenError::Fill { part, .. } if part == "w.bin"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Environment);
+    }
+    read_and_map(&fixture, &bytes, reads_of_opening + 40).unwrap().unwrap();
+}
+
+/// Opens and maps from a disk that fails after so many reads; nothing when it failed before the part was reached.
+fn read_and_map(fixture: &Fixture, bytes: &[u8], reads: u64) -> Option<Result<(), OpenError>> {
+    let source = FailingSource::new(bytes.to_vec(), reads, std::io::ErrorKind::Other);
+    let opened = OpenOptions::new(Trust::AnySender).open_source(Arc::new(source), &[&fixture.key]).ok()?;
+    let mapping = opened.part("w.bin").unwrap().start_mapping(1).unwrap();
+    assert!(mapping.hazmat_unverified().len() == 40 * CHUNK);
+    Some(mapping.verify().map(drop))
+}
+
+/// Runs the test of this name once more, as a child.
+fn child(test: &str) -> std::process::Output {
+    let program = std::env::current_exe().unwrap();
+    Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap()
+}
+
+const CHILD: &str = "OVSEAL_TEST_CHILD";
+
+#[test]
+fn a_file_that_changes_under_a_running_process_ends_it_with_one_line() {
+    let (fixture, _) = fixture(5 * CHUNK);
+    let good = std::fs::read(fixture.container()).unwrap();
+    let mut bad = good.clone();
+    bad[payload(&good) + 3 * CHUNK] ^= 1;
+    let source = Arc::new(Changing { good, bad, is_changed: AtomicBool::new(false) });
+    let opened = OpenOptions::new(Trust::AnySender).open_source(source.clone(), &[&fixture.key]).unwrap();
+    let mapping = opened.part("w.bin").unwrap().map().unwrap();
+    if std::env::var_os(CHILD).is_some() {
+        mapping.release();
+        source.is_changed.store(true, Ordering::SeqCst);
+        println!("first {}", mapping[0]);
+        return println!("fourth {}", mapping[3 * CHUNK + 9]);
+    }
+    if mapping.is_on_demand() {
+        let output = child("a_file_that_changes_under_a_running_process_ends_it_with_one_line");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.contains("first") && !shown.contains("fourth"), "{shown}");
+        let line = "ovseal: error: chunk 3 of w.bin is not authentic while the model runs: the file was changed or is damaged\n";
+        assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(3), line));
+    }
+}
