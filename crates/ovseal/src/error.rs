@@ -193,7 +193,8 @@ impl OpenError {
             Self::Truncated | Self::Damaged(_) | Self::NotAuthentic(_) | Self::Chunk { .. } => {
                 ErrorKind::NotAuthentic
             }
-            Self::Signature(_) | Self::SideFile { .. } | Self::Onnx { .. } => ErrorKind::NotAuthentic,
+            Self::Signature(_) | Self::SideFile { .. } => ErrorKind::NotAuthentic,
+            Self::Onnx { source, .. } => source.kind(),
             Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) | Self::WrongName { .. } => {
                 ErrorKind::Denied
             }

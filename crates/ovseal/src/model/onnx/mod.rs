@@ -2,22 +2,34 @@
 //!
 //! ONNX tensors may keep their data in other files. OpenVINO resolves such a reference relative to the current folder when
 //! the model comes from memory, and takes one special location as an address in memory, without any check. So a model
-//! is sealed and opened only if each of its references names a part of the same container.
+//! is sealed and opened only if each of its references names a part of the same container. To open it, that location is
+//! what a [`Skeleton`] has in the place of each reference, with addresses in the memory of that part.
 
 mod input;
+mod skeleton;
+mod tensor;
+#[cfg(test)]
+mod testing;
 mod walk;
+mod wire;
 
 use std::collections::{HashMap, HashSet};
 
 use input::FileInput;
-use walk::{Entry, Walk};
+pub use skeleton::{Pointer, Skeleton};
+use tensor::Entry;
+use walk::walk;
 
 use super::source::SourceReader;
+use crate::error::ErrorKind;
 use crate::manifest::PartEntry;
 use crate::path::PartPath;
 
 /// What stands in a location that means an address in memory.
 const MEMORY_ADDRESS: &str = "_ORT_MEM_ADDR_";
+
+/// That location.
+const MEMORY_ADDRESS_LOCATION: &str = "*/_ORT_MEM_ADDR_/*";
 
 /// A tensor's data in another file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +67,28 @@ pub enum OnnxError {
         /// The file.
         path: PartPath,
     },
+    /// A tensor's data is longer or shorter than its shape and type need.
+    #[error("a tensor's data does not have the length that its shape and type need")]
+    WrongLength,
+    /// A tensor of a type that the runtime does not read from memory has its data in another file.
+    #[error("it keeps a tensor of type {data_type} in another file, which cannot be read from memory")]
+    UnsupportedTensor {
+        /// The number of the type in `TensorProto.DataType`, also that of a mere segment.
+        data_type: i32,
+    },
+    /// What is left without the weights is more than the runtime takes.
+    #[error("without its weights it is still larger than 2 GiB")]
+    TooLarge,
+}
+
+impl OnnxError {
+    /// Whose fault it is that an authentic model cannot be opened.
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnsupportedTensor { .. } | Self::TooLarge => ErrorKind::Unsupported,
+            _ => ErrorKind::NotAuthentic,
+        }
+    }
 }
 
 impl Reference {
@@ -88,12 +122,16 @@ impl Reference {
 /// # Errors
 /// [`OnnxError`] when the model is malformed or points at an address in memory.
 pub fn references(model: &[u8]) -> Result<Vec<Reference>, OnnxError> {
-    Walk::references(model, model.len() as u64)
+    let mut references = Vec::new();
+    walk(model, model.len() as u64, &mut references)?;
+    Ok(references)
 }
 
 /// The references of an ONNX model in a file, read without loading its weights.
 pub(crate) fn references_of_file(file: &SourceReader, length: u64) -> Result<Vec<Reference>, OnnxError> {
-    Walk::references(FileInput::new(file, length), length)
+    let mut references = Vec::new();
+    walk(FileInput::new(file, length), length, &mut references)?;
+    Ok(references)
 }
 
 /// The parts that references of the model at `model` name, each once, in the order in which they come.
@@ -134,39 +172,10 @@ pub fn check_references(
 
 #[cfg(test)]
 mod tests {
+    use super::testing::{model, tensor};
+    use super::wire::{field, varint};
     use super::*;
     use crate::manifest::PartKind;
-
-    /// A field with content.
-    fn field(number: u64, content: &[u8]) -> Vec<u8> {
-        [varint(number << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
-    }
-
-    fn varint(mut value: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        while value >= 0x80 {
-            bytes.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    }
-
-    fn tensor(entries: &[(&str, &str)]) -> Vec<u8> {
-        let entry = |(key, value): &(&str, &str)| {
-            field(13, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
-        };
-        entries.iter().flat_map(entry).collect()
-    }
-
-    /// A model whose graph has this tensor, `depth` subgraphs deep.
-    fn model(tensor: &[u8], depth: usize) -> Vec<u8> {
-        let mut graph = field(5, tensor);
-        for _ in 0..depth {
-            graph = field(1, &field(5, &field(6, &graph)));
-        }
-        field(7, &graph)
-    }
 
     #[test]
     fn a_memory_address_is_refused_wherever_it_stands() {
@@ -228,6 +237,18 @@ mod tests {
             model(&tensor(&[("location", &long)]), 0),
         ] {
             assert_eq!(references(&bytes), Err(OnnxError::Malformed));
+        }
+    }
+
+    /// Protobuf takes the key below for that of external data, because it keeps 32 bits of a key.
+    #[test]
+    fn keys_of_fields_that_protobuf_would_cut_are_refused() {
+        let entry = [field(1, b"location"), field(2, b"../w")].concat();
+        let hidden = |key: &[u8]| [key.to_vec(), varint(entry.len() as u64), entry.clone()].concat();
+        let plain = hidden(&[0xea, 0x80, 0x80, 0x80, 0x00]);
+        assert_eq!(references(&model(&plain, 0)).map(|found| found.len()), Ok(1));
+        for key in [&[0xea, 0x80, 0x80, 0x80, 0x10][..], &[0xea, 0x80, 0x80, 0x80, 0x80, 0x00]] {
+            assert_eq!(references(&model(&hidden(key), 0)), Err(OnnxError::Malformed));
         }
     }
 

@@ -3,6 +3,8 @@
 //! A hostile model of some megabytes could otherwise take gigabytes: an empty attribute is two bytes on the wire.
 
 use super::input::Input;
+use super::tensor::Tensor;
+use super::wire::{Content, Field, Reader};
 use super::{OnnxError, Reference};
 
 /// Messages of onnx.proto3 (IR version 13) that can lead to a tensor; everything else is passed over.
@@ -20,7 +22,7 @@ pub(super) enum Message {
 
 impl Message {
     /// What the field with this number holds, if it can lead to a tensor.
-    const fn field(self, number: u64) -> Option<Self> {
+    pub(super) const fn field(self, number: u64) -> Option<Self> {
         Some(match (self, number) {
             (Self::Model, 7) | (Self::Training, 1 | 2) | (Self::Attribute, 6 | 11) => Self::Graph,
             (Self::Model, 20) => Self::Training,
@@ -32,127 +34,92 @@ impl Message {
             _ => return None,
         })
     }
+
+    /// Whether the field holds one tensor. Of two such fields protobuf makes one tensor, with the dimensions of both.
+    const fn holds_one_tensor(self, number: u64) -> bool {
+        matches!((self, number), (Self::Attribute, 5 | 22) | (Self::SparseTensor, 1 | 2))
+    }
 }
 
-/// The field of a tensor that holds an entry of its external data.
-const EXTERNAL_DATA: u64 = 13;
+/// Sees the tensors of a model, and the messages around them.
+pub(super) trait Visitor {
+    /// What is kept of a message until its end.
+    type Entered;
+
+    /// A message begins that may lead to a tensor: its content starts at `content`.
+    fn enter(&mut self, field: &Field, content: u64) -> Self::Entered;
+
+    /// The message ends at `end`.
+    fn leave(&mut self, entered: Self::Entered, end: u64);
+
+    /// A tensor was read; what it was in was entered and not yet left.
+    fn tensor(&mut self, tensor: &Tensor) -> Result<(), OnnxError>;
+}
 
 /// Messages lie at most this deep in each other; protobuf's own limit.
 const DEPTH_LIMIT: usize = 100;
 
-/// A key or value of external data has at most this many bytes: a path, or a number.
-const TEXT_LIMIT: u64 = 4096;
-
-/// A tensor has at most this many entries of external data; the specification knows five keys.
-const ENTRY_LIMIT: usize = 16;
-
 /// A model may have this many references; more would be no model but an attack.
-const REFERENCE_LIMIT: usize = 1 << 20;
+pub(super) const REFERENCE_LIMIT: usize = 1 << 20;
 
-/// A key of a tensor's external data, and its value.
-pub(super) type Entry = (String, String);
-
-/// Collects the references of one model.
-pub(super) struct Walk<I> {
-    input: I,
-    /// How many bytes were taken, to find the ends of messages.
-    position: u64,
-    found: Vec<Reference>,
+/// Shows the tensors of the model of `length` bytes in `input` to `visitor`.
+pub(super) fn walk<I: Input, V: Visitor>(input: I, length: u64, visitor: &mut V) -> Result<(), OnnxError> {
+    Walk { reader: Reader::new(input), visitor }.message(Message::Model, length, 0)
 }
 
-impl<I: Input> Walk<I> {
-    /// The references of the model of `length` bytes in `input`.
-    pub(super) fn references(input: I, length: u64) -> Result<Vec<Reference>, OnnxError> {
-        let mut walk = Self { input, position: 0, found: Vec::new() };
-        walk.message(Message::Model, length, 0)?;
-        Ok(walk.found)
-    }
+struct Walk<'v, I, V> {
+    reader: Reader<I>,
+    visitor: &'v mut V,
+}
 
-    fn message(&mut self, message: Message, length: u64, depth: usize) -> Result<(), OnnxError> {
-        let end =
-            self.position.checked_add(length).filter(|_| depth < DEPTH_LIMIT).ok_or(OnnxError::Malformed)?;
-        let mut entries = Vec::new();
-        while self.position < end {
-            let (number, length) = self.field(end)?;
-            match (message.field(number), length) {
-                (Some(inner), Some(length)) => self.message(inner, length, depth + 1)?,
-                (None, Some(length)) if message == Message::Tensor && number == EXTERNAL_DATA => {
-                    entries.push(self.entry(length)?);
+impl<I: Input, V: Visitor> Walk<'_, I, V> {
+    fn message(&mut self, message: Message, end: u64, depth: usize) -> Result<(), OnnxError> {
+        if message == Message::Tensor {
+            let tensor = Tensor::read(&mut self.reader, end)?;
+            return self.visitor.tensor(&tensor);
+        }
+        let mut seen = 0u32;
+        while self.reader.position() < end {
+            let field = self.reader.field(end)?;
+            let Content::Bytes(length) = field.content else { continue };
+            let Some(inner) = message.field(field.number) else {
+                self.reader.skip(length)?;
+                continue;
+            };
+            if message.holds_one_tensor(field.number) {
+                let bit = 1 << field.number;
+                if seen & bit != 0 {
+                    return Err(OnnxError::Malformed);
                 }
-                (None, Some(length)) => self.skip(length)?,
-                // A field of another wire type than it should have is unknown to every reader.
-                (_, None) => {}
+                seen |= bit;
             }
-            if entries.len() > ENTRY_LIMIT {
-                return Err(OnnxError::Malformed);
-            }
+            self.inner(inner, &field, length, depth + 1)?;
         }
-        self.found.extend(Reference::parse(&entries)?);
-        let is_sound = self.position == end && self.found.len() <= REFERENCE_LIMIT;
-        if is_sound { Ok(()) } else { Err(OnnxError::Malformed) }
+        if self.reader.position() == end { Ok(()) } else { Err(OnnxError::Malformed) }
     }
 
-    fn entry(&mut self, length: u64) -> Result<Entry, OnnxError> {
-        let end = self.position.saturating_add(length);
-        let mut entry = Entry::default();
-        while self.position < end {
-            match self.field(end)? {
-                (1, Some(length)) => entry.0 = self.text(length)?,
-                (2, Some(length)) => entry.1 = self.text(length)?,
-                (_, Some(length)) => self.skip(length)?,
-                (_, None) => {}
-            }
-        }
-        if self.position == end { Ok(entry) } else { Err(OnnxError::Malformed) }
-    }
-
-    /// Number of the next field and the length of its content, if it has one; numbers are passed over.
-    fn field(&mut self, end: u64) -> Result<(u64, Option<u64>), OnnxError> {
-        let key = self.varint()?;
-        let number = key >> 3;
-        let length = match key & 7 {
-            0 => self.varint().map(|_| None)?,
-            1 => self.skip(8).map(|()| None)?,
-            2 => Some(self.varint()?),
-            5 => self.skip(4).map(|()| None)?,
-            // Groups (3 and 4) do not occur in ONNX.
-            _ => return Err(OnnxError::Malformed),
-        };
-        let fits = length.unwrap_or(0) <= end.saturating_sub(self.position) && self.position <= end;
-        if number == 0 || !fits { Err(OnnxError::Malformed) } else { Ok((number, length)) }
-    }
-
-    fn varint(&mut self) -> Result<u64, OnnxError> {
-        let mut value = 0u64;
-        for shift in (0..70).step_by(7) {
-            let mut byte = [0];
-            self.input.read(&mut byte)?;
-            self.position += 1;
-            let bits = u64::from(byte[0] & 0x7f);
-            // The tenth byte has room for one bit.
-            value |= bits
-                .checked_shl(shift)
-                .filter(|shifted| shifted >> shift == bits)
-                .ok_or(OnnxError::Malformed)?;
-            if byte[0] < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err(OnnxError::Malformed)
-    }
-
-    fn text(&mut self, length: u64) -> Result<String, OnnxError> {
-        if length > TEXT_LIMIT {
+    fn inner(&mut self, inner: Message, field: &Field, length: u64, depth: usize) -> Result<(), OnnxError> {
+        if depth >= DEPTH_LIMIT {
             return Err(OnnxError::Malformed);
         }
-        let mut bytes = vec![0; length as usize];
-        self.input.read(&mut bytes)?;
-        self.position += length;
-        String::from_utf8(bytes).map_err(|_| OnnxError::Malformed)
+        let content = self.reader.position();
+        let entered = self.visitor.enter(field, content);
+        self.message(inner, content + length, depth)?;
+        self.visitor.leave(entered, content + length);
+        Ok(())
     }
+}
 
-    fn skip(&mut self, length: u64) -> Result<(), OnnxError> {
-        self.position = self.position.checked_add(length).ok_or(OnnxError::Malformed)?;
-        self.input.skip(length)
+/// Collects references.
+impl Visitor for Vec<Reference> {
+    type Entered = ();
+
+    fn enter(&mut self, _: &Field, _: u64) {}
+
+    fn leave(&mut self, (): (), _: u64) {}
+
+    fn tensor(&mut self, tensor: &Tensor) -> Result<(), OnnxError> {
+        self.extend(Reference::parse(&tensor.entries)?);
+        if self.len() <= REFERENCE_LIMIT { Ok(()) } else { Err(OnnxError::Malformed) }
     }
 }

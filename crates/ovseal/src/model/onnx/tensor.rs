@@ -1,0 +1,141 @@
+//! One tensor: its shape, its type, and where its data is.
+
+use std::ops::Range;
+
+use super::OnnxError;
+use super::input::Input;
+use super::wire::{Content, Reader};
+
+/// What a tensor's message says of its data. The data itself is passed over.
+#[derive(Default)]
+pub(super) struct Tensor {
+    /// How many elements its dimensions make; `None` when no tensor can have them.
+    elements: Option<u64>,
+    data_type: i32,
+    /// Whether it is a segment of a tensor, which no runtime reads.
+    pub(super) is_segment: bool,
+    /// Whether the data is where the entries say, and not in the tensor.
+    pub(super) is_external: bool,
+    pub(super) entries: Vec<Entry>,
+    /// Where the raw data is.
+    pub(super) raw: Option<Range<u64>>,
+    /// The fields that say where the data is, or are it; no other field is among them.
+    pub(super) location_fields: Vec<Range<u64>>,
+    pub(super) end: u64,
+}
+
+/// A key of a tensor's external data, and its value.
+pub(super) type Entry = (String, String);
+
+/// A tensor has at most this many fields that say where its data is; the specification knows five keys.
+const LOCATION_LIMIT: usize = 16;
+
+impl Tensor {
+    /// Reads the tensor that ends at `end`.
+    ///
+    /// Of a field that is repeated protobuf takes the last; two of raw data are refused.
+    pub(super) fn read<I: Input>(reader: &mut Reader<I>, end: u64) -> Result<Self, OnnxError> {
+        let mut tensor = Self { elements: Some(1), end, ..Self::default() };
+        while reader.position() < end {
+            let field = reader.field(end)?;
+            let content = reader.position();
+            // A field of another wire type than it should have is unknown to every reader.
+            match (field.number, field.content) {
+                (DIMENSIONS, Content::Number(extent)) => tensor.multiply(extent),
+                (DIMENSIONS, Content::Bytes(length)) => tensor.packed_dimensions(reader, content + length)?,
+                // An `int32`: protobuf takes the low 32 bits, also of the next one, an enumeration.
+                (DATA_TYPE, Content::Number(number)) => tensor.data_type = number as i32,
+                (DATA_LOCATION, Content::Number(number)) => tensor.is_external = is_external(number as i32)?,
+                (SEGMENT, Content::Bytes(length)) => {
+                    tensor.is_segment = true;
+                    reader.skip(length)?;
+                }
+                (EXTERNAL_DATA, Content::Bytes(length)) => tensor.entries.push(entry(reader, length)?),
+                (RAW_DATA, Content::Bytes(length)) => {
+                    let repeated = tensor.raw.replace(content..content + length).is_some();
+                    reader.skip(length).and(if repeated { Err(OnnxError::Malformed) } else { Ok(()) })?;
+                }
+                (_, Content::Bytes(length)) => reader.skip(length)?,
+                (_, Content::Number(_) | Content::Fixed) => {}
+            }
+            if [RAW_DATA, EXTERNAL_DATA, DATA_LOCATION].contains(&field.number) {
+                tensor.location_fields.push(field.start..reader.position());
+            }
+            if tensor.location_fields.len() > LOCATION_LIMIT {
+                return Err(OnnxError::Malformed);
+            }
+        }
+        if reader.position() == end { Ok(tensor) } else { Err(OnnxError::Malformed) }
+    }
+
+    /// How many bits an element has, if the tensor is of a type that the runtime reads as raw data.
+    pub(super) fn element_bits(&self) -> Option<u64> {
+        Some(match self.data_type {
+            // UINT4, INT4, FLOAT4E2M1
+            21..=23 => 4,
+            // UINT8, INT8, BOOL, FLOAT8E4M3FN, FLOAT8E5M2, FLOAT8E8M0
+            2 | 3 | 9 | 17 | 19 | 24 => 8,
+            // UINT16, INT16, FLOAT16, BFLOAT16
+            4 | 5 | 10 | 16 => 16,
+            // FLOAT, INT32, UINT32
+            1 | 6 | 12 => 32,
+            // INT64, DOUBLE, UINT64
+            7 | 11 | 13 => 64,
+            _ => return None,
+        })
+    }
+
+    /// The length of the raw data that the tensor must have, by its shape and type.
+    pub(super) fn length(&self) -> Result<u64, OnnxError> {
+        let unsupported = OnnxError::UnsupportedTensor { data_type: self.data_type };
+        let bits = self.element_bits().filter(|_| !self.is_segment).ok_or(unsupported)?;
+        let bits = self.elements.and_then(|elements| elements.checked_mul(bits));
+        Ok(bits.ok_or(OnnxError::WrongLength)?.div_ceil(8))
+    }
+
+    fn packed_dimensions<I: Input>(&mut self, reader: &mut Reader<I>, end: u64) -> Result<(), OnnxError> {
+        while reader.position() < end {
+            let extent = reader.varint()?;
+            self.multiply(extent);
+        }
+        if reader.position() == end { Ok(()) } else { Err(OnnxError::Malformed) }
+    }
+
+    /// Takes in a dimension, an `int64`.
+    fn multiply(&mut self, extent: u64) {
+        let extent = i64::try_from(extent).ok().map(i64::unsigned_abs);
+        self.elements = self.elements.zip(extent).and_then(|(elements, extent)| elements.checked_mul(extent));
+    }
+}
+
+/// Whether a data location (`DEFAULT`, `EXTERNAL`) is that of external data.
+fn is_external(location: i32) -> Result<bool, OnnxError> {
+    match location {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(OnnxError::Malformed),
+    }
+}
+
+fn entry<I: Input>(reader: &mut Reader<I>, length: u64) -> Result<Entry, OnnxError> {
+    let end = reader.position() + length;
+    let mut entry = Entry::default();
+    while reader.position() < end {
+        let field = reader.field(end)?;
+        match (field.number, field.content) {
+            (1, Content::Bytes(length)) => entry.0 = reader.text(length)?,
+            (2, Content::Bytes(length)) => entry.1 = reader.text(length)?,
+            (_, Content::Bytes(length)) => reader.skip(length)?,
+            (_, Content::Number(_) | Content::Fixed) => {}
+        }
+    }
+    if reader.position() == end { Ok(entry) } else { Err(OnnxError::Malformed) }
+}
+
+// Numbers of fields in `TensorProto` of onnx.proto3.
+const DIMENSIONS: u64 = 1;
+const DATA_TYPE: u64 = 2;
+const SEGMENT: u64 = 3;
+pub(super) const RAW_DATA: u64 = 9;
+pub(super) const EXTERNAL_DATA: u64 = 13;
+pub(super) const DATA_LOCATION: u64 = 14;

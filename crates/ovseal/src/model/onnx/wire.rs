@@ -1,0 +1,120 @@
+//! Protobuf's wire format: fields, numbers and texts.
+
+use super::OnnxError;
+use super::input::Input;
+
+/// Reads one field after another.
+pub(super) struct Reader<I> {
+    input: I,
+    /// How many bytes were taken, to find the ends of messages.
+    position: u64,
+}
+
+/// A field whose number, if it is one, was read. The reader stands at the first byte of the content.
+pub(super) struct Field {
+    pub(super) number: u64,
+    /// Offset of the field's first byte.
+    pub(super) start: u64,
+    /// Offset of the byte after the key: there the length stands, if it has one.
+    pub(super) length_at: u64,
+    pub(super) content: Content,
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A variable-length number.
+    Number(u64),
+    /// Four or eight bytes, which were passed over.
+    Fixed,
+    /// So many bytes, which end within the message.
+    Bytes(u64),
+}
+
+/// A key or value of external data has at most this many bytes: a path, or a number.
+const TEXT_LIMIT: u64 = 4096;
+
+/// A field's key has at most this many bytes. Protobuf drops bits of a longer one, and then takes it for another field.
+const KEY_BYTES: u64 = 5;
+
+impl<I: Input> Reader<I> {
+    pub(super) fn new(input: I) -> Self {
+        Self { input, position: 0 }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next field of a message that ends at `end`.
+    pub(super) fn field(&mut self, end: u64) -> Result<Field, OnnxError> {
+        let start = self.position;
+        let key = self.varint()?;
+        let length_at = self.position;
+        if length_at - start > KEY_BYTES || key > u64::from(u32::MAX) {
+            return Err(OnnxError::Malformed);
+        }
+        let content = match key & 7 {
+            0 => Content::Number(self.varint()?),
+            1 => self.skip(8).map(|()| Content::Fixed)?,
+            2 => Content::Bytes(self.varint()?),
+            5 => self.skip(4).map(|()| Content::Fixed)?,
+            // Groups (3 and 4) do not occur in ONNX.
+            _ => return Err(OnnxError::Malformed),
+        };
+        let length = if let Content::Bytes(length) = content { length } else { 0 };
+        let fits = self.position <= end && length <= end - self.position;
+        let field = Field { number: key >> 3, start, length_at, content };
+        if field.number == 0 || !fits { Err(OnnxError::Malformed) } else { Ok(field) }
+    }
+
+    pub(super) fn varint(&mut self) -> Result<u64, OnnxError> {
+        let mut value = 0u64;
+        for shift in (0..70).step_by(7) {
+            let mut byte = [0];
+            self.input.read(&mut byte)?;
+            self.position += 1;
+            let bits = u64::from(byte[0] & 0x7f);
+            // The tenth byte has room for one bit.
+            value |= bits
+                .checked_shl(shift)
+                .filter(|shifted| shifted >> shift == bits)
+                .ok_or(OnnxError::Malformed)?;
+            if byte[0] < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(OnnxError::Malformed)
+    }
+
+    pub(super) fn text(&mut self, length: u64) -> Result<String, OnnxError> {
+        if length > TEXT_LIMIT {
+            return Err(OnnxError::Malformed);
+        }
+        let mut bytes = vec![0; length as usize];
+        self.input.read(&mut bytes)?;
+        self.position += length;
+        String::from_utf8(bytes).map_err(|_| OnnxError::Malformed)
+    }
+
+    pub(super) fn skip(&mut self, length: u64) -> Result<(), OnnxError> {
+        self.position = self.position.checked_add(length).ok_or(OnnxError::Malformed)?;
+        self.input.skip(length)
+    }
+}
+
+/// A number of variable length, as it is written.
+pub(super) fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(10);
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+/// A field with content, as it is written.
+pub(super) fn field(number: u64, content: &[u8]) -> Vec<u8> {
+    [varint(number << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
+}
