@@ -5,6 +5,10 @@
     mask           IR: a boolean and a float input                  mask, x [1,8]     -> y f32 [1,8]
     onnx           ONNX, weights inside the file                    x f32 [1,64]      -> y f32 [1,32]
     onnx-external  the same network, weights in weights.bin         x f32 [1,64]      -> y f32 [1,32]
+    onnx-conv      ONNX: residual blocks as in ResNet               x f32 [1,3,16,16] -> y f32 [1,10]
+    onnx-branches  ONNX: weights in subgraphs and attributes        x f32 [1,64]      -> y f32 [1,64]
+    onnx-types     ONNX: a tensor of each type                      x f32 [2049]      -> y f32 [2049]
+    onnx-*-files   the same three with other weights, in three files
     paddle         the same network for PaddlePaddle                x f32 [1,64]      -> y f32 [1,32]
     folder         the shape of a language model's folder: networks, configuration, vocabulary, an empty file
 
@@ -21,6 +25,7 @@ import openvino as ov
 from onnx import TensorProto, helper, numpy_helper
 from openvino import opset13 as ops
 
+import onnx_models
 import paddle_format as paddle
 from networks import normal, parameter, result, save
 
@@ -95,6 +100,18 @@ def onnx_external(folder, rng):
     (folder / "model.onnx").write_bytes(onnx_model(initializers).SerializeToString(deterministic=True))
 
 
+def onnx_network(network, files):
+    """Returns what writes a network with its weights inside, or in three files."""
+
+    def write(folder, rng):
+        model = network(rng)
+        if files:
+            onnx_models.move_outside(model, folder)
+        (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
+
+    return write
+
+
 def paddle_model(folder, rng):
     tensors = linear_weights(rng)
     variables = [paddle.variable(name, values.shape, True) for name, values in tensors.items()]
@@ -134,6 +151,12 @@ MODELS = {
     "onnx-external": onnx_external,
     "paddle": paddle_model,
     "folder": language_model_folder,
+    "onnx-conv": onnx_network(onnx_models.convolutional, False),
+    "onnx-conv-files": onnx_network(onnx_models.convolutional, True),
+    "onnx-branches": onnx_network(onnx_models.branches, False),
+    "onnx-branches-files": onnx_network(onnx_models.branches, True),
+    "onnx-types": onnx_network(onnx_models.types, False),
+    "onnx-types-files": onnx_network(onnx_models.types, True),
 }
 
 

@@ -39,7 +39,7 @@ struct Shared {
 /// Gives the pages of weights back after the first inference.
 #[derive(Default)]
 struct ReleaseOnce {
-    weights: Option<PartMapping>,
+    weights: Vec<PartMapping>,
     is_done: AtomicBool,
 }
 
@@ -57,7 +57,7 @@ impl CompiledModel {
     }
 
     /// Says which weights the compiled network reads, so that their pages are given back after the first inference.
-    pub(crate) fn reading(mut self, weights: Option<PartMapping>) -> Self {
+    pub(crate) fn reading(mut self, weights: Vec<PartMapping>) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.released.weights = weights;
         }
@@ -70,7 +70,7 @@ impl CompiledModel {
     /// wait until it is done.
     pub fn release_weights(&self) {
         self.shared.released.is_done.store(true, Ordering::Relaxed);
-        if let Some(weights) = &self.shared.released.weights {
+        for weights in &self.shared.released.weights {
             weights.release();
         }
     }
@@ -78,10 +78,8 @@ impl CompiledModel {
     /// Notes that an inference has succeeded.
     pub(crate) fn note_inference(&self) {
         let ReleaseOnce { weights, is_done } = &self.shared.released;
-        if let Some(weights) = weights
-            && !is_done.swap(true, Ordering::Relaxed)
-        {
-            weights.release_in_background();
+        if !weights.is_empty() && !is_done.swap(true, Ordering::Relaxed) {
+            weights.iter().for_each(PartMapping::release_in_background);
         }
     }
 
@@ -122,9 +120,9 @@ impl CompiledModel {
     pub fn export(&self) -> Result<ExportedModel, ModelError> {
         // The runtime hands the weights' own memory to `write`, which cannot wait for pages that were given back. They were
         // all there once, and a chunk that does not come again ends the process: there is no other failure.
-        let weights = self.shared.released.weights.as_ref();
+        let populated = self.shared.released.weights.iter().map(PartMapping::populate);
         let _populated =
-            weights.map(PartMapping::populate).transpose().map_err(|_| ModelError::Memory(Errno::FAULT))?;
+            populated.collect::<Result<Vec<_>, _>>().map_err(|_| ModelError::Memory(Errno::FAULT))?;
         ExportedModel::write(|path| {
             // SAFETY: the compiled model is alive; the path is a string with a final zero byte.
             unsafe { ov::ov_compiled_model_export_model(self.shared.handle.as_ptr(), path.as_ptr()) }

@@ -1,10 +1,12 @@
 //! Reads, compiles and imports models.
 
+use std::any::Any;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use openvino_sys as ov;
+use ovseal::onnx::Skeleton;
 
 use crate::compiled::CompiledModel;
 use crate::error::{ModelError, OpenVinoError, Operation, check};
@@ -65,7 +67,7 @@ impl Core {
         Ok(crate::devices::load(&self.handle, &text::named("device", device)?)?)
     }
 
-    /// Reads a model from memory: OpenVINO IR with its weights, ONNX without weights of its own, Paddle with its parameters.
+    /// Reads a model from memory: OpenVINO IR with its weights, ONNX without external data, Paddle with its parameters.
     ///
     /// The model shares the memory of `weights` and keeps it. The topology is copied by the runtime, and read by its parsers,
     /// which were not made for hostile input: give only what was found authentic. An ONNX topology that refers to a file would have
@@ -87,6 +89,17 @@ impl Core {
         self.read(topology, bytes, weights.as_ref().and_then(keep))
     }
 
+    /// Reads an ONNX model whose skeleton points into the memory of `owners`: the bytes that it was made from.
+    ///
+    /// OpenVINO 2026.4.1 copies them when it reads the model. Another one may read them in place, so the model keeps the owners.
+    pub(crate) fn read_skeleton<O: Any + Send + Sync>(
+        &self,
+        skeleton: &Skeleton,
+        owners: O,
+    ) -> Result<Model, ModelError> {
+        self.read(skeleton.as_ref(), None, Some(Arc::new(owners)))
+    }
+
     fn read(&self, topology: &[u8], weights: Option<&[u8]>, owner: KeepAlive) -> Result<Model, ModelError> {
         if topology.is_empty() {
             return Err(ModelError::Empty { what: "topology" });
@@ -96,7 +109,8 @@ impl Core {
         let (core, start, length) = (self.handle.as_ptr(), topology.as_ptr().cast(), topology.len());
         let handle = Handle::create(Operation::ReadModel, |place| {
             // SAFETY: core and tensor are alive, the topology has `length` bytes; `place` takes the result. The model goes
-            // on reading the tensor's memory: `owner` keeps it as long as the model and all that is made of it.
+            // on reading the tensor's memory, and that to which a skeleton points: `owner` keeps it as long as the model
+            // and all that is made of it. No other topology points anywhere.
             unsafe { ov::ov_core_read_model_from_memory_buffer(core, start, length, tensor, place) }
         })?;
         Ok(Model { handle, core: Arc::clone(&self.handle), weights: owner })
@@ -195,17 +209,71 @@ const ADDRESS_TAG: &[u8] = b"_ORT_MEM_ADDR_";
 mod tests {
     use std::ffi::CString;
 
+    use std::fs;
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use ovseal::PartPath;
+
     use super::*;
+    use crate::element_type::ElementType;
     use crate::environment::Environment;
+    use crate::tensor::Tensor;
+
+    fn set_up(name: &str) -> PathBuf {
+        let value = std::env::var_os(name);
+        value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")).into()
+    }
+
+    fn core() -> Core {
+        let environment = Environment::default().with("OVSEAL_OPENVINO", set_up("OVSEAL_OPENVINO"));
+        Core::new(&Runtime::locate(None, &environment).unwrap()).unwrap()
+    }
+
+    /// A model and its external data, overwritten when dropped.
+    struct Owner {
+        files: [Vec<u8>; 2],
+        dropped: Arc<AtomicBool>,
+    }
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            self.files.iter_mut().for_each(|file| file.fill(0xA5));
+            self.dropped.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn what_a_skeleton_points_at_outlives_everything_that_is_made_of_it() {
+        let (core, folder) = (core(), set_up("OVSEAL_TEST_MODELS").join("onnx-external"));
+        for last in 0..3 {
+            let files = ["model.onnx", "weights.bin"].map(|name| fs::read(folder.join(name)).unwrap());
+            let dropped = Arc::new(AtomicBool::new(false));
+            let owner = Owner { files, dropped: Arc::clone(&dropped) };
+            let [path, weights] = ["model.onnx", "weights.bin"].map(|path| PartPath::parse(path).unwrap());
+            let skeleton = Skeleton::new(&path, &owner.files[0], &[(&weights, &owner.files[1])]).unwrap();
+            let model = core.read_skeleton(&skeleton, owner).unwrap();
+            let compiled = core.compile(&model, "CPU", &[]).unwrap();
+            let mut request = compiled.create_request().unwrap();
+            request.set_input("x", Tensor::new(core.runtime(), ElementType::F32, &[1, 64]).unwrap()).unwrap();
+            request.infer().unwrap();
+            let mut held = (Some(model), Some(compiled), Some(request));
+            for which in (0..3).filter(|&which| which != last).chain([last]) {
+                assert!(!dropped.load(Ordering::SeqCst), "before {which} was dropped, {last} is last");
+                match which {
+                    0 => drop(held.0.take()),
+                    1 => drop(held.1.take()),
+                    _ => drop(held.2.take()),
+                }
+            }
+            assert!(dropped.load(Ordering::SeqCst), "{last} was the last");
+        }
+    }
 
     /// No caller can do this to a core, but a runtime may yet learn to read the folder from somewhere else.
     #[test]
     fn a_cache_folder_of_the_core_is_overruled_at_each_compilation() {
-        let set_up = |name| {
-            std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`"))
-        };
-        let environment = Environment::default().with("OVSEAL_OPENVINO", set_up("OVSEAL_OPENVINO"));
-        let core = Core::new(&Runtime::locate(None, &environment).unwrap()).unwrap();
+        let core = core();
         let folder = tempfile::tempdir().unwrap();
         let path = CString::new(folder.path().as_os_str().as_bytes()).unwrap();
         let property = ov::ov_property_t { value: path.as_ptr().cast(), ..properties::NO_CACHE };
@@ -214,7 +282,7 @@ mod tests {
             ov::ov_core_set_properties(core.handle.as_ptr(), std::ptr::null(), 1, &raw const property)
         };
         assert_eq!(status, ov::ov_status_e::OK);
-        let model = Path::new(&set_up("OVSEAL_TEST_MODELS")).join("conv/model.xml");
+        let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
         let model = core.read_model_from_path(&model).unwrap();
         core.compile(&model, "CPU", &[]).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -180,6 +180,14 @@ impl<F: ChunkFiller> DemandMemory<F> {
         self.shared.progress.wait()
     }
 
+    /// Returns the first failure, if there was one until now; never waits.
+    ///
+    /// Zeros come in the place of a chunk only after there was one: bytes that were read before this gave `None` are the
+    /// filler's.
+    pub fn failure(&self) -> Option<Arc<FillFailure<F::Error>>> {
+        self.shared.progress.failure()
+    }
+
     /// Gives the pages back to the kernel; a later touch fills them again. Says whether it was done.
     ///
     /// It is not done before every chunk was filled once. While the memory is populated it is not done either, but as

@@ -46,6 +46,11 @@ impl<E: Error + 'static> Progress<E> {
         self.lock().unfilled == 0
     }
 
+    /// The first failure, if there was one until now.
+    pub(super) fn failure(&self) -> Option<Arc<FillFailure<E>>> {
+        self.lock().failure.clone()
+    }
+
     /// Waits until every chunk was filled once, or for the first failure.
     pub(super) fn wait(&self) -> Result<(), Arc<FillFailure<E>>> {
         let is_open = |inner: &mut Inner<E>| inner.unfilled > 0 && inner.failure.is_none();

@@ -1,14 +1,23 @@
 //! A network of an opened container in memory.
 
-use ovseal::{OpenError, Opened, Part, PartKind, UnverifiedMapping, onnx};
+use ovseal::onnx::Skeleton;
+use ovseal::{OpenError, Opened, Part, PartKind, UnverifiedMapping};
 use ovseal_memory::ModelMemory;
 
 use super::{Opening, SealedModelError, find};
 
 /// A network of an opened container in memory: the topology decrypted, the weights decrypted or on the way.
 pub struct Decrypted {
-    pub(super) topology: ModelMemory,
-    pub(super) weights: Option<UnverifiedMapping>,
+    pub(super) topology: Topology,
+    pub(super) weights: Vec<UnverifiedMapping>,
+}
+
+/// What the runtime's parsers read.
+pub(super) enum Topology {
+    /// A whole part; its weights, if it has any, are the only ones.
+    Whole(ModelMemory),
+    /// What is left of an ONNX model. It points into the weights: the model's own part, and its companions.
+    Skeleton(Skeleton),
 }
 
 impl Decrypted {
@@ -26,12 +35,14 @@ impl Decrypted {
         device: &str,
         opening: Opening,
     ) -> Result<Self, SealedModelError> {
-        let part = find(opened, path)?;
+        let (part, is_overlapped) = (find(opened, path)?, opening.is_overlapped(device));
+        if part.entry().kind == PartKind::Onnx {
+            return Self::read_onnx(&part, is_overlapped);
+        }
         let topology = part.read()?;
-        check_topology(opened, &part, &topology)?;
-        let weights = part.companions().next();
-        let weights = weights.map(|weights| start(&weights, opening.is_overlapped(device))).transpose()?;
-        Ok(Self { topology, weights })
+        check_kind(&part, &topology)?;
+        let weights = part.companions().take(1).map(|weights| start(&weights, is_overlapped));
+        Ok(Self { topology: Topology::Whole(topology), weights: weights.collect::<Result<_, _>>()? })
     }
 
     /// Counts the bytes that [`Decrypted::read`] decrypts.
@@ -41,48 +52,39 @@ impl Decrypted {
     /// As for [`Decrypted::read`], as far as the parts' list shows it.
     pub fn length(opened: &Opened, path: Option<&str>) -> Result<u64, SealedModelError> {
         let part = find(opened, path)?;
-        let weights = part.companions().next().map_or(0, |weights| weights.length());
+        let read = if part.entry().kind == PartKind::Onnx { usize::MAX } else { 1 };
+        let weights: u64 = part.companions().take(read).map(|weights| weights.length()).sum();
         Ok(part.length() + weights)
     }
 
     /// Whether all of it is locked into memory, so that it cannot be swapped to a disk.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.topology.is_locked() && self.weights.as_ref().is_none_or(UnverifiedMapping::is_locked)
+        let topology = match &self.topology {
+            Topology::Whole(memory) => memory.is_locked(),
+            Topology::Skeleton(skeleton) => skeleton.is_locked(),
+        };
+        topology && self.weights.iter().all(UnverifiedMapping::is_locked)
     }
 
     /// Whether weights are decrypted while the runtime reads them.
     #[must_use]
     pub fn is_overlapped(&self) -> bool {
-        self.weights.as_ref().is_some_and(UnverifiedMapping::is_on_demand)
+        self.weights.iter().any(UnverifiedMapping::is_on_demand)
     }
 }
 
-fn start(weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {
+pub(super) fn start(weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {
     if is_overlapped { weights.start_mapping(AHEAD) } else { Ok(weights.read_mapping()?.into()) }
 }
 
-/// Lets only such topologies pass that are what they are called, and refer to nothing outside themselves.
-///
-/// The runtime tells formats apart by their content. In an ONNX model it would look for a referenced file in the current
-/// folder, and take a certain location as an address.
-fn check_topology(opened: &Opened, part: &Part, topology: &[u8]) -> Result<(), SealedModelError> {
+/// Lets only such topologies pass that are what they are called: the runtime tells formats apart by their content.
+pub(super) fn check_kind(part: &Part, topology: &[u8]) -> Result<(), SealedModelError> {
     let entry = part.entry();
-    if !entry.kind.fits(topology) {
-        return Err(SealedModelError::NotAModel { path: entry.path.to_string() });
-    }
-    if entry.kind != PartKind::Onnx {
-        return Ok(());
-    }
-    let refused = |source| OpenError::Onnx { part: entry.path.clone(), source };
-    let references = onnx::references(topology).map_err(refused)?;
-    let parts = &opened.manifest().parts;
-    let companions: Vec<_> = entry.companions.iter().map(|&number| &parts[number]).collect();
-    onnx::check_references(&references, &entry.path, &companions).map_err(refused)?;
-    if references.is_empty() {
+    if entry.kind.fits(topology) {
         Ok(())
     } else {
-        Err(SealedModelError::ExternalData { path: entry.path.to_string() })
+        Err(SealedModelError::NotAModel { path: entry.path.to_string() })
     }
 }
 

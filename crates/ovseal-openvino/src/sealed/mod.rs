@@ -2,6 +2,7 @@
 
 mod decrypted;
 mod model;
+mod onnx;
 mod opening;
 
 use ovseal::{ErrorKind, OpenError, Opened, Part};
@@ -37,12 +38,6 @@ pub enum SealedModelError {
         /// Its path.
         path: String,
     },
-    /// The network keeps its weights in other parts in a way that cannot be read from memory.
-    #[error("{path} is an ONNX model with external data, which this version cannot open")]
-    ExternalData {
-        /// Its path.
-        path: String,
-    },
 }
 
 impl SealedModelError {
@@ -52,7 +47,7 @@ impl SealedModelError {
         match self {
             Self::Open(error) => error.kind(),
             Self::Model(error) => error.kind(),
-            Self::NoModel | Self::NotAModel { .. } | Self::ExternalData { .. } => ErrorKind::Unsupported,
+            Self::NoModel | Self::NotAModel { .. } => ErrorKind::Unsupported,
             Self::SeveralModels { .. } => ErrorKind::Usage,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ovseal::{Opened, PartMapping, UnverifiedMapping};
 
+use super::decrypted::Topology;
 use super::{Decrypted, Opening, SealedModelError};
 use crate::compiled::CompiledModel;
 use crate::core::Core;
@@ -20,7 +21,7 @@ use crate::shape::PartialShape;
 pub struct SealedModel {
     // Dropped first: what was read before what it reads.
     model: Model,
-    weights: Option<UnverifiedMapping>,
+    weights: Vec<UnverifiedMapping>,
 }
 
 impl Core {
@@ -29,14 +30,22 @@ impl Core {
     /// The weights' memory lives as long as the model and everything that is made of it, and is zeroized then. The topology's
     /// is zeroized when this returns.
     ///
+    /// Of an ONNX model the runtime copies the weights one by one while it reads it. So this waits for the last chunk then, and
+    /// gives the pages back to the kernel, when they can come again by decryption.
+    ///
     /// # Errors
     ///
     /// [`SealedModelError::Open`] when the weights are not authentic, [`SealedModelError::Model`] when the runtime refuses
     /// the model.
     pub fn read_decrypted(&self, decrypted: Decrypted) -> Result<SealedModel, SealedModelError> {
         let Decrypted { topology, weights } = decrypted;
-        let owner = weights.as_ref().map(|weights| Arc::new(weights.hazmat_owner()));
-        match self.read_model(&topology, owner) {
+        let owners = weights.iter().map(UnverifiedMapping::hazmat_owner);
+        let (model, is_copied) = match &topology {
+            Topology::Whole(topology) => (self.read_model(topology, owners.map(Arc::new).next()), false),
+            Topology::Skeleton(skeleton) => (self.read_skeleton(skeleton, owners.collect::<Vec<_>>()), true),
+        };
+        match model {
+            Ok(model) if is_copied => Ok(SealedModel { model, weights: given_back(weights)? }),
             Ok(model) => Ok(SealedModel { model, weights }),
             Err(error) => Err(first_cause(weights, error)),
         }
@@ -113,12 +122,22 @@ impl SealedModel {
     }
 }
 
-fn verified(weights: Option<UnverifiedMapping>) -> Result<Option<PartMapping>, SealedModelError> {
-    Ok(weights.map(UnverifiedMapping::verify).transpose()?)
+fn verified(weights: Vec<UnverifiedMapping>) -> Result<Vec<PartMapping>, SealedModelError> {
+    let verified = weights.into_iter().map(UnverifiedMapping::verify);
+    Ok(verified.collect::<Result<_, _>>()?)
+}
+
+/// Gives the pages of weights back that the runtime has copied, before it makes more copies.
+fn given_back(weights: Vec<UnverifiedMapping>) -> Result<Vec<UnverifiedMapping>, SealedModelError> {
+    let give_back = |weights: PartMapping| {
+        weights.release();
+        weights.into()
+    };
+    Ok(verified(weights)?.into_iter().map(give_back).collect())
 }
 
 /// What the runtime says of weights that are not authentic is a consequence, not the cause.
-fn first_cause(weights: Option<UnverifiedMapping>, error: ModelError) -> SealedModelError {
+fn first_cause(weights: Vec<UnverifiedMapping>, error: ModelError) -> SealedModelError {
     match verified(weights) {
         Ok(_) => error.into(),
         Err(cause) => cause,

@@ -105,6 +105,14 @@ impl UnverifiedMapping {
         self.0.is_locked()
     }
 
+    /// Makes sure that whatever was read of the bytes until now is authentic; never waits.
+    ///
+    /// # Errors
+    /// Those of [`verify`](Self::verify), when a chunk has failed until now, read or not.
+    pub fn check(&self) -> Result<(), OpenError> {
+        self.0.check()
+    }
+
     /// Waits until every chunk was found authentic.
     ///
     /// # Errors
@@ -161,6 +169,11 @@ impl PartMapping {
             Memory::OnDemand(memory) => memory.resident_bytes(),
             Memory::Whole(memory) => memory.len(),
         }
+    }
+
+    fn check(&self) -> Result<(), OpenError> {
+        let Memory::OnDemand(memory) = &*self.0 else { return Ok(()) };
+        memory.failure().map_or(Ok(()), |failure| Err(open_error(memory.filler(), failure)))
     }
 
     fn wait(&self) -> Result<(), OpenError> {

@@ -36,6 +36,10 @@ fn external(dimensions: &[u64], data_type: u64, entries: &[(&str, &str)]) -> Vec
     [shape(dimensions, data_type), tensor(&entries), number(14, 1)].concat()
 }
 
+fn in_graph(tensor: &[u8]) -> Vec<u8> {
+    model(tensor, 0)
+}
+
 /// What a skeleton says of a tensor's data at this address.
 fn pointer(address: *const u8, length: usize) -> Vec<u8> {
     let (address, length) = (address.addr().to_string(), length.to_string());
@@ -220,6 +224,30 @@ fn what_protobuf_would_merge_is_refused() {
     let (last, first) = (number(14, 1), number(14, 0));
     let last_wins = [external(&[1], FLOAT, &[]), first, last].concat();
     assert_eq!(skeleton(&model(&last_wins, 0), &[0; 4]).unwrap().pointers().len(), 1);
+}
+
+/// None of this memory is touched, so it costs nothing.
+#[test]
+fn weights_of_more_than_two_gibibytes_are_pointed_at() {
+    const DATA: u64 = 3 << 30;
+    let key_and_length = |number: u64, length: u64| [varint(number << 3 | 2), varint(length)].concat();
+    let head = [shape(&[DATA / 2 + 1], 10), key_and_length(9, DATA + 2)].concat();
+    let tensor = head.len() as u64 + DATA + 2;
+    let graph = key_and_length(5, tensor).len() as u64 + tensor;
+    let head = [key_and_length(7, graph), key_and_length(5, tensor), head].concat();
+    let tail = number(5, 3);
+    let mut model = vec![0; head.len() + DATA as usize + 2 + tail.len()];
+    model[..head.len()].copy_from_slice(&head);
+    model[head.len() + DATA as usize + 2..].copy_from_slice(&tail);
+    let made = skeleton(&model, b"").unwrap();
+    let expected = Pointer { companion: None, offset: head.len(), length: DATA as usize + 2 };
+    assert_eq!(made.pointers(), [expected]);
+    assert!(made.as_ref().len() < 200 && made.as_ref().ends_with(&tail));
+
+    let offset = DATA.to_string();
+    let outside = external(&[2], FLOAT, &[("offset", &offset), ("length", "8")]);
+    let made = skeleton(&in_graph(&outside), &model).unwrap();
+    assert_eq!(made.pointers(), [Pointer { companion: Some(0), offset: DATA as usize, length: 8 }]);
 }
 
 #[test]
