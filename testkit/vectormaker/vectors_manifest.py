@@ -39,6 +39,8 @@ def networks():
         model = Part("model.onnx", "onnx", onnx_with_external_data(location))
         yield case(name, "6.1", "an ONNX model that refers to " + text, "opened", parts=[model, Part("w.bin", "weights", bytes(8))])
 
+    yield case("onnx-cut-key", "6.1", "an ONNX model with a key of 33 bits, of which protobuf keeps 32: those of external data outside", "opened",
+               parts=[Part("model.onnx", "onnx", onnx_with_cut_key("../w.bin"))])
 
     for kind, name in (("ir", "model.xml"), ("paddle", "model.pdmodel")):
         model = Part(name, kind, onnx_with_external_data("secret.dat"))
@@ -49,6 +51,13 @@ def onnx_with_external_data(location):
     """ModelProto.graph.initializer.external_data: one entry `location`, and nothing else."""
     field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content
     return field(7, field(5, field(13, field(1, b"location") + field(2, location.encode()))))
+
+
+def onnx_with_cut_key(location):
+    """The same with the key of field 13, wire type 2, plus 2^32."""
+    field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content
+    entry = field(1, b"location") + field(2, location.encode())
+    return field(7, field(5, bytes([0xEA, 0x80, 0x80, 0x80, 0x10, len(entry)]) + entry))
 
 
 def paths():

@@ -73,7 +73,7 @@ fn a_container_without_network_has_no_model() {
 #[test]
 fn onnx_that_refers_to_anything_outside_itself_never_reaches_the_runtime() {
     let core = core();
-    for name in ["onnx-memory-address", "onnx-parent", "onnx-no-companion"] {
+    for name in ["onnx-memory-address", "onnx-parent", "onnx-no-companion", "onnx-cut-key"] {
         let error = core.read_sealed(&vector(name), None).unwrap_err();
         let SealedModelError::Open(ovseal::OpenError::Onnx { source, .. }) = &error else {
             panic!("{error}")
@@ -83,6 +83,7 @@ fn onnx_that_refers_to_anything_outside_itself_never_reaches_the_runtime() {
             ("onnx-memory-address", onnx::OnnxError::MemoryAddress)
                 | ("onnx-parent", onnx::OnnxError::Outside)
                 | ("onnx-no-companion", onnx::OnnxError::MissingFile { .. })
+                | ("onnx-cut-key", onnx::OnnxError::Malformed)
         );
         assert!(expected && error.kind() == ErrorKind::NotAuthentic, "{name}: {error}");
     }

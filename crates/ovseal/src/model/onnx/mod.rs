@@ -98,6 +98,11 @@ impl Reference {
         model.sibling(location).map_err(|_| OnnxError::Outside)
     }
 
+    /// Offset of the byte after the last one; without a length, that of the first.
+    fn end(&self) -> Option<u64> {
+        self.offset.checked_add(self.length.unwrap_or(0))
+    }
+
     fn parse(entries: &[Entry]) -> Result<Option<Self>, OnnxError> {
         let value = |key| entries.iter().find(|entry| entry.0 == key).map(|entry| entry.1.as_str());
         let number = |key| value(key).map(|v| v.parse::<u64>().map_err(|_| OnnxError::Malformed)).transpose();
@@ -162,8 +167,7 @@ pub fn check_references(
         let Some(&length) = lengths.get(&path) else {
             return Err(OnnxError::MissingFile { path });
         };
-        let end = reference.offset.checked_add(reference.length.unwrap_or(0));
-        if end.is_none_or(|end| end > length) {
+        if reference.end().is_none_or(|end| end > length) {
             return Err(OnnxError::OutOfBounds { path });
         }
     }
