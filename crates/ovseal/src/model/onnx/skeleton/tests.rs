@@ -2,6 +2,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::model::onnx::references;
 use crate::model::onnx::testing::{model, number, tensor};
+use crate::model::onnx::wire::{field, varint};
 
 mod expansion;
 

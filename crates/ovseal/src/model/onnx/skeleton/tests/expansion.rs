@@ -25,11 +25,11 @@ impl Memory<'_> {
             let rest = &bytes[offset as usize..];
             return rest[..length.unwrap_or(rest.len() as u64) as usize].to_vec();
         }
-        let places = self.0.iter().filter_map(|(_, bytes)| {
+        let mut places = self.0.iter().filter_map(|(_, bytes)| {
             let start = (offset as usize).checked_sub(bytes.as_ptr().addr())?;
             bytes.get(start..start + length.unwrap() as usize)
         });
-        places.last().expect("every address lies in the model or a companion").to_vec()
+        places.next().expect("every address lies in the model or a companion").to_vec()
     }
 }
 
