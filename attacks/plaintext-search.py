@@ -8,63 +8,14 @@ write its models is refused (1).
 
 import contextlib
 import os
-import random
-import re
 import stat
 import time
 from pathlib import Path
 
+from needles import find, fresh_copy
 from support import DONE, check, folder, must, network
 
-NEEDLE, NEEDLES = 64, 64
-BLOCK = 1 << 20
-FLOATS = re.compile(r'element_type="f32"[^>]*? offset="(\d+)" size="(\d+)"')
 ENVIRONMENT = 1
-
-
-def fresh_copy(xml):
-    """Writes plain/model.xml and .bin with random weights and another name; returns what is to be looked for."""
-    weights = bytearray(xml.with_suffix(".bin").read_bytes())
-    name = f"network-{os.urandom(16).hex()}"
-    topology = re.sub(r'<net name="[^"]*"', f'<net name="{name}"', xml.read_text(), count=1)
-    check(name in topology, "the topology has no name")
-    starts = []
-    for start, length in (map(int, place) for place in FLOATS.findall(topology)):
-        # Half of each number is random; sign and exponent stay, so that every result is finite.
-        for offset in range(start, start + length, 4):
-            weights[offset : offset + 2] = os.urandom(2)
-        starts += range(start, start + length - NEEDLE, NEEDLE)
-    Path("plain").mkdir()
-    Path("plain/model.xml").write_text(topology)
-    Path("plain/model.bin").write_bytes(weights)
-    starts = random.sample(starts, min(NEEDLES, len(starts)))
-    return [bytes(weights[start : start + NEEDLE]) for start in starts] + [name.encode()]
-
-
-def find(files, needles):
-    """The files in which one of the needles stands."""
-    return [path for path in files if holds(path, needles)]
-
-
-def holds(path, needles):
-    """Whether one of the needles stands in a file. A file that others remove meanwhile holds nothing."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb", buffering=0):
-            return any(needle in block for block in blocks(descriptor) for needle in needles)
-    return False
-
-
-def blocks(descriptor):
-    """The bytes of a file, in blocks that overlap by less than a needle; its holes are left out."""
-    position = 0
-    while True:
-        try:
-            position = os.lseek(descriptor, position, os.SEEK_DATA)
-        except OSError:  # No data from here on.
-            return
-        yield os.pread(descriptor, BLOCK + NEEDLE - 1, position)
-        position += BLOCK
 
 
 def files_below(folder):

@@ -30,6 +30,9 @@ pub(crate) const PYTHON: SystemPackage =
 pub(crate) const PYTHON_VENV: SystemPackage =
     SystemPackage { debian: "python3-venv", probe: &["python3", "-c", "import venv, ensurepip"] };
 
+/// Shows which files a command writes.
+pub(crate) const STRACE: SystemPackage = SystemPackage { debian: "strace", probe: &["strace", "-V"] };
+
 /// Sees to it that all the packages are installed.
 ///
 /// # Errors

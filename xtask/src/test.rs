@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::packages::{self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV};
+use crate::packages::{self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE};
 use crate::python::{self, Environment};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
@@ -47,7 +47,7 @@ pub(crate) struct Setting<'a> {
 
 impl<'a> Setting<'a> {
     fn prepare(workspace: &'a Workspace, steps: &mut Steps) -> Result<Self, Failure> {
-        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV];
+        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE];
         steps.run("system packages", || packages::require(&wanted))?;
         let folder = workspace.target.join("test");
         let python = steps.run("Python environment", || {

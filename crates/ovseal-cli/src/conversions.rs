@@ -3,8 +3,8 @@
 use std::io;
 
 use ovseal::{
-    ErrorKind, KeyError, ModelError, ModelNameError, OpenError, RandomnessError, RekeyError, RollbackError,
-    SealError,
+    DeviceSecretError, ErrorKind, KeyError, ModelError, ModelNameError, OpenError, RandomnessError,
+    RekeyError, RollbackError, SealError,
 };
 use ovseal_memory::MemoryError;
 
@@ -67,6 +67,12 @@ impl From<RollbackError> for CommandError {
             }
             error => OpenError::from(error).into(),
         }
+    }
+}
+
+impl From<DeviceSecretError> for CommandError {
+    fn from(error: DeviceSecretError) -> Self {
+        Self::new(Kind::Environment, error)
     }
 }
 

@@ -114,6 +114,7 @@ fn option_for(kind: &str) -> &'static str {
         "passphrase" => "-p or --passphrase-file F",
         "keyfile" => "--keyfile F",
         "x-wing" | "x25519" => "-i IDENTITY_FILE",
+        "compile-cache" => "what ovseal run --cache-dir keeps: only it opens that",
         _ => "unknown to this version",
     }
 }

@@ -15,23 +15,27 @@ pub fn reference() -> std::io::Result<Vec<(String, String)>> {
     let mut root = Cli::command().term_width(WIDTH).max_term_width(WIDTH);
     root.build();
     let mut pages = vec![("cli.md".to_owned(), page(&mut root)), manual(&root, "ovseal")?];
-    for command in commands(&root) {
-        let name = format!("ovseal-{}", command.get_name());
-        pages.push(manual(&command, &name)?);
+    for (name, command) in commands("ovseal", &root) {
+        pages.push(manual(&command, &name.replace(' ', "-"))?);
     }
     Ok(pages)
 }
 
-/// The commands that a user sees, without `help`.
-fn commands(root: &Command) -> Vec<Command> {
-    root.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect()
+/// The commands that a user sees with their own ones, without `help`: each with all the words that call it.
+fn commands(parent: &str, root: &Command) -> Vec<(String, Command)> {
+    let seen = root.get_subcommands().filter(|command| command.get_name() != "help");
+    let with_own = seen.flat_map(|command| {
+        let name = format!("{parent} {}", command.get_name());
+        let own = commands(&name, command);
+        std::iter::once((name, command.clone())).chain(own)
+    });
+    with_own.collect()
 }
 
 fn page(root: &mut Command) -> String {
     let mut text = String::from(HEAD);
     section(&mut text, "ovseal", root);
-    for mut command in commands(root) {
-        let name = format!("ovseal {}", command.get_name());
+    for (name, mut command) in commands("ovseal", root) {
         section(&mut text, &name, &mut command);
     }
     text

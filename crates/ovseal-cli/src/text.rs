@@ -1,6 +1,7 @@
-//! Text for people: names from outside made harmless, and numbers of bytes.
+//! Text for people: names from outside made harmless, numbers of bytes, and times.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 /// `text` with its control characters, and those that change the direction of writing, shown as escapes: a name in a
 /// container must not command the terminal or look like another one.
@@ -39,6 +40,15 @@ pub(crate) fn bytes(count: u64) -> String {
     if unit == "bytes" { plural(count, "byte") } else { format!("{value:.1} {unit}") }
 }
 
+/// How long ago something was, in the largest unit that fits.
+pub(crate) fn ago(time: Duration) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let seconds = time.as_secs();
+    let unit = UNITS.into_iter().find(|(length, _)| seconds >= *length);
+    let (length, noun) = unit.unwrap_or((1, "second"));
+    format!("{} ago", plural(seconds / length, noun))
+}
+
 /// A number with its noun, which takes an `s` unless there is exactly one.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -51,6 +61,13 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(printable("a\u{1b}[31mb\rc\u{202e}é"), "a\\u{1b}[31mb\\u{d}c\\u{202e}é");
+    }
+
+    #[test]
+    fn times_are_shown_in_the_largest_unit() {
+        let shown = [0, 1, 59, 60, 7_199, 7_200, 172_800].map(|seconds| ago(Duration::from_secs(seconds)));
+        let expected = ["0 seconds", "1 second", "59 seconds", "1 minute", "1 hour", "2 hours", "2 days"];
+        assert_eq!(shown, expected.map(|time| format!("{time} ago")));
     }
 
     #[test]

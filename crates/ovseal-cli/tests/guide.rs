@@ -141,6 +141,8 @@ fn in_folder<'c>(command: &'c mut Command, folder: &Path) -> &'c mut Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(program).chain(std::env::split_paths(&path))).unwrap();
     command.current_dir(folder).stdin(Stdio::null()).env("PATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
+    // The device's secret of a test is not the user's.
+    command.env("XDG_STATE_HOME", folder.join("state"));
     command.env("OVSEAL_OPENVINO", set_up("OVSEAL_OPENVINO"))
 }
 

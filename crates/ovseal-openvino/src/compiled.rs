@@ -1,6 +1,6 @@
 //! A network on a device.
 
-use std::ffi::CString;
+use std::ffi::{CString, c_char};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,11 +8,12 @@ use openvino_sys as ov;
 use ovseal::PartMapping;
 use rustix::io::Errno;
 
-use crate::error::{ModelError, OpenVinoError, Operation, TensorError};
+use crate::error::{ModelError, OpenVinoError, Operation, TensorError, check};
 use crate::exported::ExportedModel;
 use crate::handle::Handle;
 use crate::port::{self, Port, RawPort};
 use crate::request::{InferRequest, InputKey};
+use crate::text;
 use crate::weights::KeepAlive;
 
 /// A network that is compiled for a device and ready to infer.
@@ -93,6 +94,22 @@ impl CompiledModel {
     #[must_use]
     pub fn outputs(&self) -> &[Port] {
         &self.shared.outputs
+    }
+
+    /// Asks for a property of the compiled model, such as `OPTIMAL_NUMBER_OF_INFER_REQUESTS`, as text.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Runtime`] when the device has no such property.
+    pub fn property(&self, name: &str) -> Result<String, ModelError> {
+        let name = text::named("property", name)?;
+        let mut value: *mut c_char = std::ptr::null_mut();
+        let compiled = self.shared.handle.as_ptr();
+        // SAFETY: the compiled model and the name are alive; `value` takes the result.
+        let status = unsafe { ov::ov_compiled_model_get_property(compiled, name.as_ptr(), &mut value) };
+        check(Operation::InspectModel, status)?;
+        // SAFETY: the call succeeded and gave the string away.
+        Ok(unsafe { text::take(value) }.unwrap_or_default())
     }
 
     /// Prepares inferences. Each request infers one after the other; several requests infer at the same time.

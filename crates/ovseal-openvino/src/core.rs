@@ -9,6 +9,7 @@ use openvino_sys as ov;
 use ovseal::onnx::Skeleton;
 
 use crate::compiled::CompiledModel;
+use crate::devices::{self, Plugin};
 use crate::error::{ModelError, OpenVinoError, Operation, check};
 use crate::handle::Handle;
 use crate::model::Model;
@@ -55,7 +56,7 @@ impl Core {
     ///
     /// When a device plugin cannot be loaded.
     pub fn available_devices(&self) -> Result<Vec<String>, OpenVinoError> {
-        crate::devices::list(&self.handle)
+        devices::list(&self.handle)
     }
 
     /// Loads the plugin of a device, which otherwise happens when it is first used.
@@ -64,7 +65,36 @@ impl Core {
     ///
     /// [`ModelError::Runtime`] when there is no such device or its plugin cannot be loaded.
     pub fn load_device(&self, device: &str) -> Result<(), ModelError> {
-        Ok(crate::devices::load(&self.handle, &text::named("device", device)?)?)
+        self.plugins(device).map(drop)
+    }
+
+    /// Lists the plugins that serve a device, and loads them.
+    pub(crate) fn plugins(&self, device: &str) -> Result<Vec<Plugin>, ModelError> {
+        Ok(devices::plugins(&self.handle, &text::named("device", device)?)?)
+    }
+
+    /// Asks a device for one of its properties.
+    pub(crate) fn device_property(&self, device: &str, name: &str) -> Option<String> {
+        let (device, name) = (text::named("device", device).ok()?, text::named("property", name).ok()?);
+        devices::property(&self.handle, &device, &name)
+    }
+
+    /// Starts the runtime with properties of a device that hold for everything which this core compiles or imports.
+    pub(crate) fn configured(
+        runtime: &Runtime,
+        device: &str,
+        properties: &[(&str, &str)],
+    ) -> Result<Self, ModelError> {
+        let core = Self::new(runtime)?;
+        let device = text::named("device", device)?;
+        let properties = Properties::without_cache(properties)?;
+        let raw = properties.raw();
+        // SAFETY: core, device and the strings in the array are alive.
+        let status = unsafe {
+            ov::ov_core_set_properties(core.handle.as_ptr(), device.as_ptr(), raw.len(), raw.as_ptr())
+        };
+        check(Operation::CreateCore, status)?;
+        Ok(core)
     }
 
     /// Reads a model from memory: OpenVINO IR with its weights, ONNX without external data, Paddle with its parameters.

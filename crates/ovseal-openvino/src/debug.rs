@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Formatter, Result};
 
+use crate::cache::{CacheSlot, Cached};
 use crate::compiled::CompiledModel;
 use crate::core::Core;
 use crate::model::Model;
@@ -20,6 +21,8 @@ macro_rules! opaque {
 }
 
 opaque! {
+    "CacheSlot" CacheSlot<'_>;
+    "Cached" Cached;
     "CompiledModel" CompiledModel;
     "Core" Core;
     "Decrypted" Decrypted;

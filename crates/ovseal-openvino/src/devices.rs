@@ -1,11 +1,12 @@
-//! The list of devices.
+//! The devices, and the plugins that serve them.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 
 use openvino_sys as ov;
 
 use crate::error::{OpenVinoError, Operation, check};
 use crate::handle::Handle;
+use crate::text;
 
 /// Lists the names of the devices that a core finds.
 pub(crate) fn list(core: &Handle<ov::ov_core_t>) -> Result<Vec<String>, OpenVinoError> {
@@ -16,16 +17,64 @@ pub(crate) fn list(core: &Handle<ov::ov_core_t>) -> Result<Vec<String>, OpenVino
     Ok(devices.names())
 }
 
-/// Loads a device's plugin, by asking for its version.
-pub(crate) fn load(core: &Handle<ov::ov_core_t>, device: &CStr) -> Result<(), OpenVinoError> {
-    let mut versions = ov::ov_core_version_list_t { versions: std::ptr::null_mut(), size: 0 };
+/// The plugin that serves a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plugin {
+    /// The device. One that stands for others, such as `AUTO:CPU`, has a plugin for each.
+    pub(crate) device: String,
+    /// The plugin's name, such as `openvino_intel_cpu_plugin`.
+    pub(crate) name: String,
+    /// Its version and build.
+    pub(crate) build: String,
+}
+
+/// Loads the plugins of a device, and lists them.
+pub(crate) fn plugins(core: &Handle<ov::ov_core_t>, device: &CStr) -> Result<Vec<Plugin>, OpenVinoError> {
+    let mut versions = RawVersions(ov::ov_core_version_list_t { versions: std::ptr::null_mut(), size: 0 });
     // SAFETY: the core and the name are alive; `versions` takes the result.
     let status =
-        unsafe { ov::ov_core_get_versions_by_device_name(core.as_ptr(), device.as_ptr(), &mut versions) };
+        unsafe { ov::ov_core_get_versions_by_device_name(core.as_ptr(), device.as_ptr(), &mut versions.0) };
     check(Operation::LoadDevice, status)?;
-    // SAFETY: the list was allocated by the call, which succeeded, and is not used again.
-    unsafe { ov::ov_core_versions_free(&mut versions) };
-    Ok(())
+    Ok(versions.plugins())
+}
+
+/// Asks a device for one of its properties; `None` when it has none of this name.
+pub(crate) fn property(core: &Handle<ov::ov_core_t>, device: &CStr, name: &CStr) -> Option<String> {
+    let mut value: *mut c_char = std::ptr::null_mut();
+    // SAFETY: the core and the names are alive; `value` takes the result.
+    let status =
+        unsafe { ov::ov_core_get_property(core.as_ptr(), device.as_ptr(), name.as_ptr(), &mut value) };
+    check(Operation::LoadDevice, status).ok()?;
+    // SAFETY: the call succeeded and gave the string away.
+    unsafe { text::take(value) }
+}
+
+struct RawVersions(ov::ov_core_version_list_t);
+
+impl RawVersions {
+    fn plugins(&self) -> Vec<Plugin> {
+        if self.0.versions.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: the list has `size` entries and lives as long as `self`.
+        let versions = unsafe { std::slice::from_raw_parts(self.0.versions, self.0.size) };
+        let plugin = |entry: &ov::ov_core_version_t| Plugin {
+            // SAFETY: the list's strings live as long as it does.
+            device: unsafe { text::copy(entry.device_name) },
+            // SAFETY: likewise.
+            name: unsafe { text::copy(entry.version.description) },
+            // SAFETY: likewise.
+            build: unsafe { text::copy(entry.version.buildNumber) },
+        };
+        versions.iter().map(plugin).collect()
+    }
+}
+
+impl Drop for RawVersions {
+    fn drop(&mut self) {
+        // SAFETY: the list is empty or was allocated by the runtime, and is not used again.
+        unsafe { ov::ov_core_versions_free(&mut self.0) };
+    }
 }
 
 struct RawDevices(ov::ov_available_devices_t);

@@ -68,6 +68,8 @@ pub enum Operation {
     ReadModel,
     /// Read the inputs and outputs of a network.
     InspectPorts,
+    /// Read a property of a compiled network.
+    InspectModel,
     /// Change the shapes of inputs.
     Reshape,
     /// Compile a network for a device.
@@ -96,6 +98,7 @@ impl fmt::Display for Operation {
             Self::LoadDevice => "load the device",
             Self::ReadModel => "read the model",
             Self::InspectPorts => "describe the model's inputs and outputs",
+            Self::InspectModel => "give the compiled model's property",
             Self::Reshape => "reshape the model",
             Self::Compile => "compile the model",
             Self::Import => "import the compiled model",

@@ -11,6 +11,7 @@
 //! | a network on a device | [`CompiledModel`] |
 //! | one inference at a time | [`InferRequest`], [`Tensor`], [`TensorView`] |
 //! | a compiled model as bytes, in memory | [`ExportedModel`] |
+//! | compiled models that are kept, sealed, for the next start | [`CompileCache`], [`Compilation`] |
 //!
 //! # Lifetimes
 //!
@@ -45,6 +46,7 @@
 //! # }
 //! ```
 
+mod cache;
 mod compiled;
 mod core;
 mod debug;
@@ -69,6 +71,9 @@ mod tensor;
 mod text;
 mod weights;
 
+pub use cache::{
+    CacheEntry, CacheError, CacheFolder, CacheOutcome, CacheSlot, Cached, Cleared, Compilation, CompileCache,
+};
 pub use compiled::CompiledModel;
 pub use core::Core;
 pub use element_type::ElementType;

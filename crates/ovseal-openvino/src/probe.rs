@@ -71,6 +71,7 @@ const FUNCTIONS: &[&str] = &[
     "ov_compiled_model_create_infer_request",
     "ov_compiled_model_export_model",
     "ov_compiled_model_free",
+    "ov_compiled_model_get_property",
     "ov_compiled_model_input_by_index",
     "ov_compiled_model_input_by_name",
     "ov_compiled_model_inputs_size",
@@ -80,6 +81,7 @@ const FUNCTIONS: &[&str] = &[
     "ov_core_create",
     "ov_core_free",
     "ov_core_get_available_devices",
+    "ov_core_get_property",
     "ov_core_get_versions_by_device_name",
     "ov_core_import_model",
     "ov_core_read_model",
@@ -120,6 +122,7 @@ const FUNCTIONS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::PathBuf;
 
     use super::*;
 
@@ -133,11 +136,18 @@ mod tests {
         names.filter(|name| !name.ends_with("_t") && !name.ends_with("_e"))
     }
 
+    fn sources(folder: &Path) -> String {
+        let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: PathBuf| match path.is_dir() {
+            true => sources(&path),
+            false => std::fs::read_to_string(path).unwrap(),
+        };
+        entries.map(read).collect()
+    }
+
     #[test]
     fn every_function_that_the_crate_calls_is_looked_for() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-        let sources: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
         // These two are called above, before the bindings are loaded.
         let probed = ["ov_get_openvino_version", "ov_version_free"];
         let called: BTreeSet<&str> = names(&sources).chain(probed).collect();

@@ -9,6 +9,19 @@ pub(crate) fn named(what: &'static str, text: impl Into<Vec<u8>>) -> Result<CStr
     CString::new(text).map_err(|_| ModelError::ZeroByte { what })
 }
 
+/// Copies a string that stays the runtime's. A null pointer gives an empty one.
+///
+/// # Safety
+///
+/// `text` is null, or a string ending in a zero byte.
+pub(crate) unsafe fn copy(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: by this function's contract `text` is a valid string with a final zero byte.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
 /// Copies a string that the runtime allocated and frees it. A null pointer gives `None`.
 ///
 /// # Safety

@@ -13,6 +13,7 @@
 //! | look at a container, verify it | [`Inspection`], [`OpenOptions::verify`] |
 //! | other keys for the same container | [`RekeyOptions`] |
 //! | no way back to old versions | [`RollbackState`] |
+//! | keep what was computed from a container, sealed | [`Opened::cache_key`], [`DeviceSecret`], [`Model::in_memory`] |
 //!
 //! ```
 //! use ovseal::{KeyFile, Model, ModelName, ModelOptions, OpenOptions, SealOptions, Trust};
@@ -43,6 +44,7 @@ mod atomic;
 mod cbor;
 mod chunk;
 mod container;
+mod device_secret;
 mod error;
 mod footer;
 #[cfg(all(fuzzing, feature = "hazmat-fuzzing"))]
@@ -79,6 +81,7 @@ const WITHOUT_AUTHENTICATION: bool = cfg!(all(fuzzing, feature = "hazmat-fuzzing
 pub use aead::AeadProvider;
 pub use atomic::AtomicFile;
 pub use container::Trust;
+pub use device_secret::{DeviceSecret, DeviceSecretError};
 pub use error::{ErrorKind, OpenError, Section};
 pub use inspect::{Inspection, StanzaSummary};
 pub use key::{DataKey, RandomnessError};
@@ -90,8 +93,8 @@ pub use path::{PartPath, PathError};
 pub use prologue::{ContainerId, Context, is_container};
 pub use publisher::{Publisher, PublisherKey};
 pub use recipient::{
-    Argon2Cost, Identity, KeyError, KeyFile, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient,
-    RecipientClass, UnwrapError, WrapError, symmetric,
+    Argon2Cost, CacheKey, Identity, KeyError, KeyFile, Passphrase, PublicKeyIdentity, PublicKeyRecipient,
+    Recipient, RecipientClass, UnwrapError, WrapError, symmetric,
 };
 pub use regular::is_container_file;
 pub use rekey::{RekeyError, RekeyOptions, Rekeyed};

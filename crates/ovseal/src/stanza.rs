@@ -7,6 +7,7 @@ use crate::recipient::RecipientClass;
 /// The types of this version.
 pub(crate) const PASSPHRASE: &str = "passphrase";
 pub(crate) const KEYFILE: &str = "keyfile";
+pub(crate) const COMPILE_CACHE: &str = "compile-cache";
 pub(crate) const X_WING: &str = "x-wing";
 pub(crate) const X25519: &str = "x25519";
 
@@ -56,7 +57,7 @@ impl StanzaType {
     /// What such a stanza rests on, as far as this version knows the type.
     pub fn class(&self) -> Option<RecipientClass> {
         match self.as_str() {
-            PASSPHRASE | KEYFILE => Some(RecipientClass::SymmetricOrLocal),
+            PASSPHRASE | KEYFILE | COMPILE_CACHE => Some(RecipientClass::SymmetricOrLocal),
             X_WING => Some(RecipientClass::PostQuantumPublicKey),
             X25519 => Some(RecipientClass::ClassicalPublicKey),
             _ => None,

@@ -1,5 +1,6 @@
 //! The command line: one definition, from which help, completions, man pages and the reference page come.
 
+mod cache;
 mod doctor;
 mod extract;
 mod inspect;
@@ -9,12 +10,14 @@ mod rekey;
 mod rollback_state;
 mod run;
 mod seal;
+mod size;
 mod trust;
 mod verify;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use extract::ExtractArgs;
 pub(crate) use inspect::InspectArgs;
@@ -50,6 +53,7 @@ pub(crate) enum Command {
     Rekey(RekeyArgs),
     Extract(ExtractArgs),
     RollbackState(RollbackStateArgs),
+    Cache(CacheArgs),
     Doctor(DoctorArgs),
     /// Prints a completion script for a shell
     Completions {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ovseal_openvino::Opening;
 
-use super::{KeyOptions, TrustOptions};
+use super::{KeyOptions, TrustOptions, size};
 
 /// Opens a model in memory only and infers with OpenVINO
 ///
@@ -61,6 +61,14 @@ pub(crate) struct RunArgs {
     /// Writes each output as NAME.npy into this folder, which must exist
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Keeps the compiled model in this folder, sealed for this device and container, and uses it the next time
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Bytes that the cache may have: 500M, 2G (powers of 1000). What was not used for the longest time is removed first
+    #[arg(long, value_name = "SIZE", requires = "cache_dir", value_parser = size::bytes)]
+    pub(crate) cache_limit: Option<u64>,
 
     /// How often to infer
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

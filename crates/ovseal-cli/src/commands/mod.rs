@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+mod cache;
 mod doctor;
 mod extract;
 mod inspect;
@@ -38,6 +39,7 @@ pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), C
         Command::Rekey(args) => rekey::run(&args, output),
         Command::Extract(args) => extract::run(&args, output),
         Command::RollbackState(args) => rollback_state::run(&args, output),
+        Command::Cache(args) => cache::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Completions { shell } => completions(shell, output),
     }

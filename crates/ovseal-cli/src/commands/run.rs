@@ -1,5 +1,6 @@
 //! `ovseal run`: opens a model in memory only and infers.
 
+mod cache;
 mod described;
 mod errors;
 mod inputs;
@@ -17,6 +18,7 @@ use ovseal_openvino::{CompiledModel, Core, Environment, InferRequest, Runtime};
 use crate::args::RunArgs;
 use crate::error::CommandError;
 use crate::output::Output;
+use cache::Cache;
 use described::{Described, sha256};
 use inputs::Fed;
 use outputs::Places;
@@ -30,10 +32,12 @@ pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandErro
     let core = Core::new(&runtime)?;
     core.load_device(&args.device)?;
     let files = inputs::read_files(&args.inputs)?;
+    let cache = Cache::open(args, output);
     let mut seconds = Seconds::default();
     // The clock starts here: the runtime and the device's plugin are loaded, the model is not opened yet.
     let total = Instant::now();
-    let compiled = subject.compile(&core, &mut seconds, output)?;
+    let loaded = subject.load(&core, &cache, &mut seconds, output)?;
+    let compiled = &loaded.compiled;
     let places = args.output.as_deref().map(|folder| Places::find(folder, compiled.outputs())).transpose()?;
     let mut request = compiled.create_request()?;
     let fed = inputs::feed(&runtime, &mut request, &args.shapes, files)?;
@@ -44,11 +48,14 @@ pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandErro
     seconds.later_inferences = infer_again(&mut request, args.iterations - 1)?;
     seconds.process = process.elapsed().as_secs_f64();
     let inputs = fed.into_iter().map(Fed::describe).collect();
-    let run = Run { seconds, settled, inputs, outputs: described(&request)? };
-    let report = Report::new(args, &subject, &runtime, run);
+    let outputs = described(&request)?;
     if let Some(places) = places {
         places.write(&request)?;
     }
+    let kept = seconds.time(|seconds| &mut seconds.cache_store, || cache.keep(&loaded, output));
+    let payload_read = subject.is_sealed().then_some(!loaded.is_hit);
+    let run = Run { seconds, settled, cache: kept, payload_read, inputs, outputs };
+    let report = Report::new(args, &subject, &runtime, run);
     report.write(args.json, output)
 }
 

@@ -48,6 +48,15 @@ fn the_report_of_a_run_is_described() {
 }
 
 #[test]
+fn the_list_of_a_cache_is_described() {
+    let bench = Bench::new();
+    bench.link_models();
+    bench.done("seal models/mask/model.xml -o m.ovseal --keyfile key");
+    bench.done("run m.ovseal --keyfile key --cache-dir cache");
+    assert_eq!(printed(&bench, &["cache list --cache-dir cache --json"]), described("cache list"));
+}
+
+#[test]
 fn what_inspect_shows_is_described() {
     let bench = Bench::sealed();
     for name in ["side-file.ovseal", "side-file.ovseal.keys"] {

@@ -138,6 +138,8 @@ impl Outcome {
 fn command_in<'a>(folder: &Path, program: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).stdin(Stdio::null()).env("OVSEAL", OVSEAL);
+    // The device's secret of a test is not the user's.
+    command.env("XDG_STATE_HOME", folder.join("state"));
     command
 }
 

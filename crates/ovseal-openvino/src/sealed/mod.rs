@@ -54,7 +54,7 @@ impl SealedModelError {
 }
 
 /// The part at `path`, or the only one that is a network.
-fn find(opened: &Opened, path: Option<&str>) -> Result<Part, SealedModelError> {
+pub(crate) fn find(opened: &Opened, path: Option<&str>) -> Result<Part, SealedModelError> {
     if let Some(path) = path {
         let part = opened.part(path)?;
         let is_model = part.entry().kind.is_model();

@@ -1,4 +1,4 @@
-//! A model on the publisher's disk: which files belong to it, and what they are.
+//! A model before it is sealed: which files belong to it, and what they are.
 
 mod folder;
 pub mod onnx;
@@ -7,6 +7,7 @@ mod source;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::ErrorKind;
 use crate::layout::PART_LIMIT;
@@ -18,7 +19,7 @@ pub(crate) use source::{Source, SourceReader};
 /// The files of a model, ready to be sealed.
 ///
 /// A model is one file with its companions (`.xml` brings its `.bin`, `.pdmodel` its `.pdiparams`, `.onnx` its external
-/// data), or a folder, of which every regular file becomes a part.
+/// data), or a folder, of which every regular file becomes a part. Bytes in memory can be a model, too.
 #[derive(Debug)]
 pub struct Model {
     pub(crate) parts: Vec<(PartEntry, Source)>,
@@ -146,6 +147,13 @@ impl Model {
         } else {
             folder::find(path, options)
         }
+    }
+
+    /// Makes a model of one part, which is no network, from bytes in memory.
+    ///
+    /// They are read chunk by chunk when the model is sealed: no copy of all of them is made.
+    pub fn in_memory(path: PartPath, bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
+        Self { parts: vec![part(path, PartKind::File, Source::Memory(bytes))], stem: String::new() }
     }
 
     /// A name for the model when the publisher gives none: that of the file or folder, without extension.

@@ -1,27 +1,33 @@
-//! A plaintext file that becomes a part, and reading it without noticing too late that it changed.
+//! Plaintext that becomes a part: a file, which is read without noticing too late that it changed, or memory.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{ModelError, ModelOptions, read_error};
 use crate::manifest::PartKind;
 use crate::regular;
 
-/// A file and what it looked like when it was found.
-#[derive(Debug)]
-pub(crate) struct Source {
-    path: PathBuf,
-    stamp: Stamp,
+/// Where the plaintext of a part is.
+pub(crate) enum Source {
+    /// A file and what it looked like when it was found.
+    File { path: PathBuf, stamp: Stamp },
+    /// Bytes of the caller's.
+    Memory(Bytes),
 }
+
+/// Bytes that several threads read at once.
+pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// As many bytes of a file are looked at to tell what it is.
 const START: u64 = 4096;
 
 /// What tells that a file is still the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(crate) struct Stamp {
     device: u64,
     inode: u64,
     length: u64,
@@ -29,9 +35,9 @@ struct Stamp {
 }
 
 /// An open source.
-pub(crate) struct SourceReader {
-    file: File,
-    stamp: Stamp,
+pub(crate) enum SourceReader {
+    File(File),
+    Memory(Bytes),
 }
 
 impl Source {
@@ -47,51 +53,71 @@ impl Source {
         if !metadata.is_file() {
             return Err(ModelError::NotRegular { path: path.into() });
         }
-        Ok(Self { path: path.to_owned(), stamp: Stamp::of(&metadata) })
+        Ok(Self::File { path: path.to_owned(), stamp: Stamp::of(&metadata) })
     }
 
     pub(crate) fn length(&self) -> u64 {
-        self.stamp.length
+        match self {
+            Self::File { stamp, .. } => stamp.length,
+            Self::Memory(bytes) => (**bytes).as_ref().len() as u64,
+        }
     }
 
+    /// The file, or a word for what is none.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        match self {
+            Self::File { path, .. } => path,
+            Self::Memory(_) => Path::new("memory"),
+        }
     }
 
     /// Whether `path` is this very file.
     pub(crate) fn is(&self, path: &Path) -> bool {
-        let metadata = path.metadata();
-        metadata.is_ok_and(|m| (m.dev(), m.ino()) == (self.stamp.device, self.stamp.inode))
+        let Self::File { stamp, .. } = self else { return false };
+        path.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (stamp.device, stamp.inode))
     }
 
-    /// Whether the file can be a topology of this kind.
+    /// Whether the bytes can be a topology of this kind.
     pub(crate) fn fits(&self, kind: PartKind) -> io::Result<bool> {
-        let mut start = vec![0; self.stamp.length.min(START) as usize];
+        let mut start = vec![0; self.length().min(START) as usize];
         self.open()?.read_exact_at(&mut start, 0)?;
         Ok(kind.fits(&start))
     }
 
-    /// Opens the file, if it has not changed since it was found.
+    /// Opens it, if it is a file that was neither written, replaced nor truncated since it was found, or memory.
     pub(crate) fn open(&self) -> io::Result<SourceReader> {
-        let reader = SourceReader { file: regular::open(&self.path)?, stamp: self.stamp };
-        reader.check_unchanged()?;
-        Ok(reader)
+        let (path, stamp) = match self {
+            Self::File { path, stamp } => (path, stamp),
+            Self::Memory(bytes) => return Ok(SourceReader::Memory(bytes.clone())),
+        };
+        let file = regular::open(path)?;
+        if Stamp::of(&file.metadata()?) == *stamp { Ok(SourceReader::File(file)) } else { Err(changed()) }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({}, {} bytes)", self.path().display(), self.length())
     }
 }
 
 impl SourceReader {
     /// Fills `buffer` from `offset` on.
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => changed(),
-            _ => error,
-        })
+        match self {
+            Self::File(file) => file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => changed(),
+                _ => error,
+            }),
+            Self::Memory(bytes) => copy_from((**bytes).as_ref(), buffer, offset),
+        }
     }
+}
 
-    /// Fails when the file was written, replaced or truncated since it was found.
-    pub(crate) fn check_unchanged(&self) -> io::Result<()> {
-        if Stamp::of(&self.file.metadata()?) == self.stamp { Ok(()) } else { Err(changed()) }
-    }
+fn copy_from(bytes: &[u8], buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    let rest = usize::try_from(offset).ok().and_then(|start| bytes.get(start..));
+    buffer.copy_from_slice(rest.and_then(|rest| rest.get(..buffer.len())).ok_or_else(changed)?);
+    Ok(())
 }
 
 impl Stamp {

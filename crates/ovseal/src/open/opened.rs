@@ -9,6 +9,7 @@ use super::unlock::Unlocked;
 use super::{OpenOptions, Part};
 use crate::aead::{AeadProvider, Tag};
 use crate::container::{CheckedStatement, Container};
+use crate::device_secret::DeviceSecret;
 use crate::error::{OpenError, Section};
 use crate::footer::MAC_LENGTH;
 use crate::inspect::{Inspection, StanzaSummary};
@@ -16,6 +17,7 @@ use crate::key::{FittingKey, Label};
 use crate::layout::{ChunkSize, Layout, TAG_LENGTH, all_zero};
 use crate::manifest::Manifest;
 use crate::prologue::{ContainerId, Prologue};
+use crate::recipient::{CacheKey, Origin};
 use crate::rollback::RollbackState;
 use crate::seal::manifest_key;
 use crate::source::{ReadAt, read_vec};
@@ -38,6 +40,8 @@ pub(super) struct Inner {
     pub(super) key: FittingKey,
     pub(super) publisher: Option<KeyId>,
     claimed_publishers: Vec<KeyId>,
+    /// SHA-256 of the statement, without its signatures.
+    statement_digest: Digest,
     length: u64,
     generation: u64,
     stanzas: Vec<StanzaSummary>,
@@ -76,6 +80,7 @@ impl Opened {
             .and_then(|bytes| Manifest::parse(&bytes, &verified.statement))
             .ok_or(OpenError::NotAuthentic(Section::Manifest))?;
         check_padding(container.source.as_ref(), &verified.layout)?;
+        let statement_digest = sha256(&[&verified.raw[..container.footer.statement as usize]]);
         Ok(Self(Arc::new(Inner {
             source: container.source.clone(),
             prologue: container.prologue.clone(),
@@ -85,6 +90,7 @@ impl Opened {
             key,
             publisher: verified.publisher,
             claimed_publishers: verified.statement.publishers,
+            statement_digest,
             length: container.length,
             generation: unlocked.block.generation,
             stanzas: unlocked.block.stanzas.iter().map(StanzaSummary::of).collect(),
@@ -163,6 +169,22 @@ impl Opened {
         let found = self.0.manifest.security_version;
         let floor = state.raise(publisher, self.0.manifest.name.id(), found)?;
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }
+    }
+
+    /// The key for something that was computed from this container on this device, such as a compiled model.
+    ///
+    /// It takes this container's data key and the device's secret to make it, and it fits only for the same statement and
+    /// the same `fields`, which are names and values of all else that decides whether the result fits. What was computed
+    /// where digests are not compared has another key than what was computed where a publisher was named: another
+    /// recipient can forge the former (`docs/format.md` §4.4).
+    pub fn cache_key(&self, device: &DeviceSecret, fields: &[(&str, &[u8])]) -> CacheKey {
+        let inner = &self.0;
+        let origin = Origin {
+            container_id: inner.prologue.container_id,
+            statement_digest: inner.statement_digest,
+            checks_digests: inner.publisher.is_some() || inner.checks_digests,
+        };
+        CacheKey::derive(inner.key.data_key(), device, &origin, fields)
     }
 
     /// The size of a chunk: reading whole chunks costs least.

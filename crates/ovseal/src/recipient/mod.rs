@@ -4,11 +4,14 @@
 //! hold a symmetric secret.
 
 mod age_encoding;
+mod cache_key;
 mod keyfile;
 mod passphrase;
 mod public_key;
 pub mod symmetric;
 
+pub use cache_key::CacheKey;
+pub(crate) use cache_key::Origin;
 pub use keyfile::KeyFile;
 pub use passphrase::{Argon2Cost, Passphrase};
 pub use public_key::{PublicKeyIdentity, PublicKeyRecipient};

@@ -43,6 +43,7 @@ pub struct SealOptions<'a> {
     chunk_size: Option<ChunkSize>,
     allow_mixed: bool,
     replace: bool,
+    private: bool,
     threads: NonZeroUsize,
     provider: AeadProvider,
     progress: &'a Progress<'a>,
@@ -69,6 +70,7 @@ impl<'a> SealOptions<'a> {
             chunk_size: None,
             allow_mixed: false,
             replace: false,
+            private: false,
             threads: threads::default_count(),
             provider: AeadProvider::detect(),
             progress: &|_| ControlFlow::Continue(()),
@@ -113,6 +115,11 @@ impl<'a> SealOptions<'a> {
         Self { replace, ..self }
     }
 
+    /// Sets whether the container is readable for its owner alone. Otherwise the umask decides.
+    pub fn private(self, private: bool) -> Self {
+        Self { private, ..self }
+    }
+
     /// Sets how many threads encrypt.
     pub fn threads(self, threads: NonZeroUsize) -> Self {
         Self { threads, ..self }
@@ -145,7 +152,8 @@ impl<'a> SealOptions<'a> {
         }
         let chunk_size = self.chunk_size.unwrap_or(ChunkSize::for_model(model.total_length()));
         let header = Header::new(self, chunk_size)?;
-        let file = AtomicFile::create(output).map_err(SealError::Write)?;
+        let mode = if self.private { 0o600 } else { 0o666 };
+        let file = AtomicFile::with_mode(output, mode).map_err(SealError::Write)?;
         let sealed = self.write(model, &header, &file)?;
         file.commit(self.replace).map_err(SealError::Write)?;
         Ok(sealed)

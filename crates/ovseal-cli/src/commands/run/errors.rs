@@ -1,8 +1,14 @@
 //! The runtime's errors as errors of a command.
 
-use ovseal_openvino::{LocateError, ModelError, OpenVinoError, SealedModelError, TensorError};
+use ovseal_openvino::{CacheError, LocateError, ModelError, OpenVinoError, SealedModelError, TensorError};
 
 use crate::error::{CommandError, Kind};
+
+impl From<CacheError> for CommandError {
+    fn from(error: CacheError) -> Self {
+        Self::new(Kind::Environment, error)
+    }
+}
 
 impl From<LocateError> for CommandError {
     fn from(error: LocateError) -> Self {

@@ -19,6 +19,8 @@ pub(super) struct Seconds {
     pub(super) open: f64,
     pub(super) read_model: f64,
     pub(super) compile: f64,
+    pub(super) cache_load: f64,
+    pub(super) cache_store: f64,
     pub(super) first_inference: f64,
     pub(super) time_to_first_inference: f64,
     pub(super) later_inferences: Vec<f64>,
@@ -27,11 +29,11 @@ pub(super) struct Seconds {
 
 impl Seconds {
     /// Does `work` and puts its seconds into `field`.
-    pub(super) fn time<T, E>(
+    pub(super) fn time<T>(
         &mut self,
         field: impl FnOnce(&mut Self) -> &mut f64,
-        work: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
+        work: impl FnOnce() -> T,
+    ) -> T {
         let start = Instant::now();
         let result = work();
         *field(self) = start.elapsed().as_secs_f64();
@@ -44,6 +46,10 @@ pub(super) struct Run {
     pub(super) seconds: Seconds,
     /// Resident memory after the first inference.
     pub(super) settled: Option<u64>,
+    /// What the cache did, if one was asked for.
+    pub(super) cache: Option<&'static str>,
+    /// Whether the container's payload was read.
+    pub(super) payload_read: Option<bool>,
     pub(super) inputs: Vec<Described>,
     pub(super) outputs: Vec<Described>,
 }
@@ -56,9 +62,13 @@ pub(super) struct Report {
     opening: Option<&'static str>,
     device: String,
     openvino: String,
+    cache: Option<&'static str>,
+    payload_read: Option<bool>,
     open_s: f64,
     read_model_s: f64,
     compile_s: f64,
+    cache_load_s: f64,
+    cache_store_s: f64,
     first_inference_s: f64,
     time_to_first_inference_s: f64,
     /// The median of the inferences after the first.
@@ -80,9 +90,13 @@ impl Report {
             opening: subject.opening(),
             device: args.device.clone(),
             openvino: runtime.version().to_owned(),
+            cache: run.cache,
+            payload_read: run.payload_read,
             open_s: seconds.open,
             read_model_s: seconds.read_model,
             compile_s: seconds.compile,
+            cache_load_s: seconds.cache_load,
+            cache_store_s: seconds.cache_store,
             first_inference_s: seconds.first_inference,
             time_to_first_inference_s: seconds.time_to_first_inference,
             later_inference_s: median(seconds.later_inferences),
@@ -120,6 +134,7 @@ impl Report {
                 self.time_to_first_inference_s
             ),
         ];
+        lines.extend(self.cache_line());
         lines.extend(
             self.later_inference_s.map(|median| format!("         later inferences {median:.4} (median)")),
         );
@@ -129,6 +144,18 @@ impl Report {
         lines.extend(self.inputs.iter().map(|fed| line("input:  ", fed)));
         lines.extend(self.outputs.iter().map(|fed| line("output: ", fed)));
         lines
+    }
+
+    fn cache_line(&self) -> Option<String> {
+        let line = match self.cache? {
+            "hit" => format!(
+                "compiled model imported from it in {:.3} s, nothing else was read",
+                self.cache_load_s
+            ),
+            "stored" => format!("compiled model kept in {:.3} s", self.cache_store_s),
+            _ => "not used".to_owned(),
+        };
+        Some(format!("cache:   {line}"))
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::time::Instant;
 
 use ovseal::{KeyId, OpenOptions, Opened, RollbackState};
 use ovseal_memory::{Swap, protections};
 use ovseal_openvino::{CompiledModel, Core, Decrypted};
 
+use super::cache::{Cache, Loaded};
 use super::inputs;
 use super::report::Seconds;
 use crate::args::{OpeningChoice, RunArgs};
@@ -31,7 +33,8 @@ pub(super) struct Sealed<'a> {
     options: OpenOptions,
     keys: Keys,
     publisher: Cell<Option<KeyId>>,
-    is_overlapped: Cell<bool>,
+    /// How the weights came into memory.
+    opening: Cell<Option<&'static str>>,
 }
 
 impl<'a> Subject<'a> {
@@ -55,20 +58,24 @@ impl<'a> Subject<'a> {
             options,
             keys,
             publisher: Cell::default(),
-            is_overlapped: Cell::default(),
+            opening: Cell::default(),
         })))
     }
 
-    /// Reads the model into the runtime and compiles it.
-    pub(super) fn compile(
+    /// Makes the model ready to infer.
+    pub(super) fn load<'c>(
         &self,
         core: &Core,
+        cache: &'c Cache<'_>,
         seconds: &mut Seconds,
         output: &mut Output,
-    ) -> Result<CompiledModel, CommandError> {
+    ) -> Result<Loaded<'c>, CommandError> {
         match self {
-            Self::Plaintext(args) => compile_plaintext(args, core, seconds),
-            Self::Sealed(sealed) => sealed.compile(core, seconds, output),
+            Self::Plaintext(args) => {
+                let compiled = compile_plaintext(args, core, seconds)?;
+                Ok(Loaded { compiled, slot: None, is_hit: false })
+            }
+            Self::Sealed(sealed) => sealed.load(core, cache, seconds, output),
         }
     }
 
@@ -77,11 +84,10 @@ impl<'a> Subject<'a> {
         matches!(self, Self::Sealed(_))
     }
 
-    /// How the weights came into memory; nothing for a plaintext model.
+    /// How the weights came into memory; nothing for a plaintext model and one that came out of the cache.
     pub(super) fn opening(&self) -> Option<&'static str> {
         match self {
-            Self::Sealed(sealed) if sealed.is_overlapped.get() => Some("overlapped"),
-            Self::Sealed(_) => Some("eager"),
+            Self::Sealed(sealed) => sealed.opening.get(),
             Self::Plaintext(_) => None,
         }
     }
@@ -96,52 +102,79 @@ impl<'a> Subject<'a> {
 }
 
 impl Sealed<'_> {
-    fn compile(
+    fn load<'c>(
         &self,
         core: &Core,
+        cache: &'c Cache<'_>,
         seconds: &mut Seconds,
         output: &mut Output,
-    ) -> Result<CompiledModel, CommandError> {
-        let path = &self.args.model;
-        let failure = |error| sealed_failure(path, error);
-        let (opened, decrypted) = seconds.time(|seconds| &mut seconds.open, || self.open())?;
-        self.check_swap(&decrypted)?;
-        trust::warn_of_any_sender(&self.args.trust, &opened, output);
+    ) -> Result<Loaded<'c>, CommandError> {
+        let opening = seconds.time(|seconds| &mut seconds.open, || self.open())?;
+        let opened = &opening.opened;
+        trust::warn_of_any_sender(&self.args.trust, opened, output);
         self.publisher.set(opened.publisher());
-        self.is_overlapped.set(decrypted.is_overlapped());
-        let mut model = seconds
-            .time(|seconds| &mut seconds.read_model, || core.read_decrypted(decrypted))
-            .map_err(failure)?;
-        inputs::reshape(&mut model, &self.args.shapes)?;
-        let compile = || model.compile(core, &self.args.device, &[]);
-        let compiled = seconds.time(|seconds| &mut seconds.compile, compile).map_err(failure)?;
-        opened.accept().map_err(|error| self.keys.failure(path, error))?;
-        Ok(compiled)
+        let slot = cache.slot(core, opened, output);
+        let load = || slot.as_ref().and_then(|slot| slot.load(core));
+        let cached = seconds.time(|seconds| &mut seconds.cache_load, load);
+        let is_hit = cached.is_some();
+        let compiled = match cached {
+            Some(cached) => {
+                self.check_locked(cached.is_locked)?;
+                cached.model
+            }
+            None => self.compile(core, &opening, seconds)?,
+        };
+        opened.accept().map_err(|error| self.keys.failure(&self.args.model, error))?;
+        Ok(Loaded { compiled, slot, is_hit })
     }
 
-    fn check_swap(&self, decrypted: &Decrypted) -> Result<(), CommandError> {
-        if self.args.strict && protections().swap != Swap::Absent && !decrypted.is_locked() {
-            return Err(refused(
-                "the weights could be swapped to disk: they exceed the limit of locked memory",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Opens the container and decrypts the network, under a bar.
-    fn open(&self) -> Result<(Opened, Decrypted), CommandError> {
-        let (path, part) = (&self.args.model, self.args.part.as_deref());
+    /// Opens the container.
+    fn open(&self) -> Result<Opening, CommandError> {
+        let path = &self.args.model;
         let progress = Progress::of_file(path);
         let options = self.options.clone().progress(progress.callback());
         let opened = options.open(path, &self.keys.identities());
-        let opened = opened.map_err(|error| self.keys.failure(path, error))?;
-        let decrypt = || {
-            progress.set_total(Decrypted::length(&opened, part)?);
-            Decrypted::read(&opened, part, &self.args.device, self.args.opening.into())
-        };
-        let decrypted = decrypt().map_err(|error| sealed_failure(path, error))?;
-        Ok((opened, decrypted))
+        Ok(Opening { opened: opened.map_err(|error| self.keys.failure(path, error))?, progress })
     }
+
+    /// Decrypts the network under a bar, and compiles it.
+    fn compile(
+        &self,
+        core: &Core,
+        opening: &Opening,
+        seconds: &mut Seconds,
+    ) -> Result<CompiledModel, CommandError> {
+        let (opened, part) = (&opening.opened, self.args.part.as_deref());
+        let failure = |error| sealed_failure(&self.args.model, error);
+        let (start, before) = (Instant::now(), seconds.open);
+        let decrypt = || {
+            opening.progress.set_total(Decrypted::length(opened, part)?);
+            Decrypted::read(opened, part, &self.args.device, self.args.opening.into())
+        };
+        let decrypted = decrypt().map_err(failure)?;
+        seconds.open = before + start.elapsed().as_secs_f64();
+        self.check_locked(decrypted.is_locked())?;
+        self.opening.set(Some(if decrypted.is_overlapped() { "overlapped" } else { "eager" }));
+        let read = || core.read_decrypted(decrypted);
+        let mut model = seconds.time(|seconds| &mut seconds.read_model, read).map_err(failure)?;
+        inputs::reshape(&mut model, &self.args.shapes)?;
+        let compile = || model.compile(core, &self.args.device, &[]);
+        seconds.time(|seconds| &mut seconds.compile, compile).map_err(failure)
+    }
+
+    /// Refuses, where the caller is strict, plaintext that could be swapped to a disk.
+    fn check_locked(&self, is_locked: bool) -> Result<(), CommandError> {
+        if !self.args.strict || is_locked || protections().swap == Swap::Absent {
+            return Ok(());
+        }
+        Err(refused("the weights could be swapped to disk: they exceed the limit of locked memory"))
+    }
+}
+
+/// An opened container, and the bar that counts what is decrypted of it.
+struct Opening {
+    opened: Opened,
+    progress: Progress,
 }
 
 fn sealed_failure(path: &Path, error: ovseal_openvino::SealedModelError) -> CommandError {
@@ -163,6 +196,13 @@ fn plaintext<'a>(args: &'a RunArgs) -> Result<Subject<'a>, CommandError> {
         || args.strict
         || args.opening != OpeningChoice::Auto
         || args.part.is_some();
+    if args.cache_dir.is_some() {
+        let message = format!(
+            "{} is a plaintext model: the cache is sealed with the key of a container",
+            args.model.display()
+        );
+        return Err(CommandError::usage(message));
+    }
     if demands {
         let message =
             format!("{} is a plaintext model: it has no key, publisher or parts", args.model.display());

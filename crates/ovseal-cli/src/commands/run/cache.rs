@@ -1,0 +1,112 @@
+//! The sealed cache of compiled models, as a run uses it.
+
+use std::path::{Path, PathBuf};
+
+use ovseal::{DeviceSecret, Opened};
+use ovseal_memory::{Swap, protections};
+use ovseal_openvino::{CacheError, CacheSlot, Compilation, CompileCache, CompiledModel, Core, PartialShape};
+
+use crate::args::RunArgs;
+use crate::error::{CommandError, Kind};
+use crate::output::Output;
+
+/// The cache that the caller asks for, if there is one that can be used.
+pub(super) struct Cache<'a> {
+    args: &'a RunArgs,
+    shapes: Vec<(&'a str, PartialShape)>,
+    cache: Option<CompileCache>,
+}
+
+/// A model that is ready to infer, and its place in the cache.
+pub(super) struct Loaded<'c> {
+    pub(super) compiled: CompiledModel,
+    pub(super) slot: Option<CacheSlot<'c>>,
+    /// Whether it came out of the cache.
+    pub(super) is_hit: bool,
+}
+
+impl<'a> Cache<'a> {
+    /// Opens the cache. Where that fails the model is loaded without it, and the reason is told.
+    pub(super) fn open(args: &'a RunArgs, output: &mut Output) -> Self {
+        let cache = args.cache_dir.as_deref().map(|folder| open(folder, args.cache_limit));
+        let cache = cache.and_then(|cache| cache.map_err(|error| warn(&error, output)).ok());
+        let shape = |(name, extents): &'a (String, Vec<usize>)| (name.as_str(), PartialShape::fixed(extents));
+        Self { args, shapes: args.shapes.iter().map(shape).collect(), cache }
+    }
+
+    /// The place of the model in the cache.
+    pub(super) fn slot(&self, core: &Core, opened: &Opened, output: &mut Output) -> Option<CacheSlot<'_>> {
+        let compilation = Compilation {
+            part: self.args.part.as_deref(),
+            device: &self.args.device,
+            properties: &[],
+            shapes: &self.shapes,
+        };
+        match self.cache.as_ref()?.slot(core, opened, &compilation) {
+            Ok(slot) => Some(slot),
+            // Loading the model fails for the same reason, and tells it.
+            Err(CacheError::Container(_)) => None,
+            Err(error) => {
+                warn(&error.into(), output);
+                None
+            }
+        }
+    }
+
+    /// Keeps what was compiled, and says what the cache did, in the word of the report.
+    pub(super) fn keep(&self, loaded: &Loaded<'_>, output: &mut Output) -> Option<&'static str> {
+        self.args.cache_dir.as_ref()?;
+        if loaded.is_hit {
+            return Some("hit");
+        }
+        let Some(slot) = &loaded.slot else { return Some("miss") };
+        match self.store(slot, &loaded.compiled) {
+            Ok(()) => Some("stored"),
+            Err(error) => {
+                warn(&error, output);
+                Some("miss")
+            }
+        }
+    }
+
+    fn store(&self, slot: &CacheSlot<'_>, compiled: &CompiledModel) -> Result<(), CommandError> {
+        // What the runtime exports stands in memory that is not locked.
+        if self.args.strict && protections().swap != Swap::Absent {
+            let why = "refused by --strict: what is exported for it could be swapped to disk";
+            return Err(CommandError::message(Kind::Denied, why));
+        }
+        Ok(slot.store(compiled)?)
+    }
+}
+
+fn open(folder: &Path, limit: Option<u64>) -> Result<CompileCache, CommandError> {
+    let path = secret_path()?;
+    if is_within(&path, folder) {
+        let message = format!("the device's secret would stand in the cache itself, at {}", path.display());
+        return Err(CommandError::usage(message));
+    }
+    let cache = CompileCache::open(folder, DeviceSecret::obtain(&path)?)?;
+    Ok(match limit {
+        Some(bytes) => cache.limit(bytes),
+        None => cache,
+    })
+}
+
+/// Where the secret of this device stands (XDG Base Directory Specification).
+fn secret_path() -> Result<PathBuf, CommandError> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
+    state.map(|state| state.join("ovseal/device.secret")).ok_or_else(|| {
+        let message = "neither XDG_STATE_HOME nor HOME names a folder for the device's secret";
+        CommandError::message(Kind::Environment, message)
+    })
+}
+
+fn is_within(path: &Path, folder: &Path) -> bool {
+    let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder));
+    folder.is_ok_and(|folder| path.starts_with(folder))
+}
+
+fn warn(error: &CommandError, output: &mut Output) {
+    output.warning(&format!("the cache is not used: {}", error.chain()));
+}

@@ -1,0 +1,94 @@
+//! One entry: an ordinary container with the exported model as its only part.
+
+use std::fs::{File, OpenOptions as FileOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use ovseal::{
+    CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartPath, SealError, SealOptions, Trust,
+};
+use ovseal_memory::ModelMemory;
+use rustix::fs::OFlags;
+
+use super::error::CacheError;
+use crate::error::ModelError;
+use crate::exported::ExportedModel;
+
+/// Why an entry is not used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EntryError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Import(#[from] ModelError),
+}
+
+impl EntryError {
+    /// Whether the entry will never be used: not when only memory is short, or the disk does not answer.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Open(error) => error.kind() != ErrorKind::Environment,
+            Self::Import(_) => true,
+        }
+    }
+}
+
+/// Opens the file of an entry, if there is one. No link is followed, and no pipe is waited for.
+pub(super) fn open(path: &Path) -> Option<Arc<File>> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
+    let file = FileOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.and_then(|file| {
+        if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+    });
+    match file {
+        Ok(file) => Some(Arc::new(file)),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::debug!(%error, "an entry of the cache was not read");
+            }
+            None
+        }
+    }
+}
+
+/// Decrypts all of an entry.
+///
+/// Digests of chunks are not compared: they stop other recipients, and an entry has none.
+pub(super) fn read(file: &Arc<File>, key: &CacheKey) -> Result<ModelMemory, EntryError> {
+    let opened = OpenOptions::new(Trust::AnySender).open_source(file.clone(), &[key])?;
+    Ok(opened.part(PART)?.read()?)
+}
+
+/// Seals an exported model. It is read chunk by chunk, and zeroized when this returns.
+#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+pub(super) fn write(path: &Path, key: &CacheKey, exported: ExportedModel) -> Result<(), CacheError> {
+    let part = PartPath::parse(PART).expect("the word is a path");
+    let name = ModelName::parse(NAME).expect("the word is a name");
+    let model = Model::in_memory(part, Arc::new(exported));
+    let options = SealOptions::new(name).recipient(key).private(true).replace(true);
+    options.seal(&model, path).map(drop).map_err(|error: SealError| CacheError::Seal(error))
+}
+
+/// The most bytes that an entry takes for an exported model of `length` bytes.
+pub(super) fn length(length: u64) -> u64 {
+    length + length / LEAST_PAYLOAD_FOR_A_BYTE + FRAME
+}
+
+/// Marks an entry as used now. Where that cannot be done, it goes sooner than it should.
+pub(super) fn touch(file: &File) {
+    let now = std::fs::FileTimes::new().set_modified(std::time::SystemTime::now());
+    if let Err(error) = file.set_times(now) {
+        tracing::debug!(%error, "an entry of the cache could not be marked as used");
+    }
+}
+
+const PART: &str = "compiled";
+const NAME: &str = "compiled model";
+
+/// Tag and digest of a chunk take 48 bytes, and the smallest chunk that is chosen has 256 KiB.
+const LEAST_PAYLOAD_FOR_A_BYTE: u64 = 4096;
+
+/// More than prologue, stanzas, padding and what else follows the payload.
+const FRAME: u64 = 96 << 10;

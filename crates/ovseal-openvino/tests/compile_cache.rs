@@ -1,0 +1,390 @@
+//! Compiled models of opened containers, kept sealed, with the real runtime.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
+
+mod common;
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fs::{File, FileTimes};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use common::{CONV, MLP, Network, core, set_up};
+use ovseal::{
+    DeviceSecret, KeyFile, Model, ModelName, ModelOptions, OpenOptions, Opened, PublisherKey, RekeyOptions,
+    SealOptions, Trust,
+};
+use ovseal_openvino::{
+    CacheError, CacheFolder, CacheOutcome, Compilation, CompileCache, CompiledModel, Core, ModelError,
+    PartialShape, SealedModelError,
+};
+use tempfile::TempDir;
+
+/// A sealed network, a cache and a device's secret, in a folder of their own.
+struct Bench {
+    folder: TempDir,
+    key: KeyFile,
+    core: Core,
+    network: Network,
+    /// What the plaintext computes.
+    expected: Vec<u8>,
+}
+
+impl Bench {
+    fn new(network: Network) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let core = core();
+        let expected = network.expected(&core);
+        let bench = Self { folder, key: KeyFile::generate().unwrap(), core, network, expected };
+        bench.seal();
+        bench
+    }
+
+    fn seal(&self) {
+        let model = set_up("OVSEAL_TEST_MODELS").join(self.network.folder).join("model.xml");
+        let model = Model::find(&model, ModelOptions::default()).unwrap();
+        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&self.key).replace(true);
+        options.seal(&model, &self.path("m.ovseal")).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn open(&self) -> Opened {
+        OpenOptions::new(Trust::AnySender).open(&self.path("m.ovseal"), &[&self.key]).unwrap()
+    }
+
+    fn cache(&self) -> CompileCache {
+        CompileCache::open(&self.path("cache"), DeviceSecret::obtain(&self.path("secret")).unwrap()).unwrap()
+    }
+
+    fn compilation(&self) -> Compilation<'static> {
+        Compilation { part: None, device: "CPU", properties: &[], shapes: &[] }
+    }
+
+    /// Compiles as the caller of a cache does, and says what the cache did.
+    fn compile_with(
+        &self,
+        cache: &CompileCache,
+        opened: &Opened,
+        compilation: &Compilation<'_>,
+    ) -> (CompiledModel, CacheOutcome) {
+        let has_compiled = Cell::new(false);
+        let compile = || -> Result<CompiledModel, SealedModelError> {
+            has_compiled.set(true);
+            let mut model = self.core.read_sealed(opened, compilation.part)?;
+            if !compilation.shapes.is_empty() {
+                model.reshape(compilation.shapes)?;
+            }
+            Ok(self.core.compile(&model, compilation.device, compilation.properties)?)
+        };
+        let (model, outcome) = cache.compile(&self.core, opened, compilation, compile).unwrap();
+        assert_eq!(has_compiled.get(), !matches!(outcome, CacheOutcome::Hit));
+        (model, outcome)
+    }
+
+    fn compile(&self) -> (CompiledModel, CacheOutcome) {
+        self.compile_with(&self.cache(), &self.open(), &self.compilation())
+    }
+
+    fn is_hit(&self) -> bool {
+        let (model, outcome) = self.compile();
+        assert_eq!(self.network.infer(&model), self.expected);
+        match outcome {
+            CacheOutcome::Hit => true,
+            CacheOutcome::Stored => false,
+            CacheOutcome::NotStored(error) => panic!("{error}"),
+        }
+    }
+
+    fn entries(&self) -> Vec<PathBuf> {
+        let entries = CacheFolder::existing(&self.path("cache")).unwrap().entries().unwrap();
+        entries.iter().map(|entry| self.path("cache").join(&entry.name)).collect()
+    }
+
+    /// The only entry.
+    fn entry(&self) -> PathBuf {
+        let mut entries = self.entries();
+        assert_eq!(entries.len(), 1);
+        entries.remove(0)
+    }
+}
+
+fn set_used(path: &Path, seconds_ago: u64) {
+    let used = SystemTime::now() - Duration::from_secs(seconds_ago);
+    File::open(path).unwrap().set_times(FileTimes::new().set_modified(used)).unwrap();
+}
+
+#[test]
+fn a_kept_model_computes_the_same_bit_for_bit() {
+    for network in [CONV, MLP] {
+        let bench = Bench::new(network);
+        assert!(!bench.is_hit());
+        assert!(bench.is_hit());
+    }
+}
+
+#[test]
+fn a_model_of_the_cache_needs_neither_payload_nor_cache_any_more() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let opened = bench.open();
+    // Every byte of the payload is gone, and nobody notices: it is not read.
+    let container = File::options().write(true).open(bench.path("m.ovseal")).unwrap();
+    let (payload, length) = (4096 + 65_536, 8192);
+    std::os::unix::fs::FileExt::write_all_at(&container, &vec![0; length], payload).unwrap();
+    let (model, outcome) = bench.compile_with(&bench.cache(), &opened, &bench.compilation());
+    assert!(matches!(outcome, CacheOutcome::Hit));
+    std::fs::remove_dir_all(bench.path("cache")).unwrap();
+    drop(opened);
+    assert_eq!(CONV.infer(&model), bench.expected);
+}
+
+#[test]
+fn whatever_is_done_to_an_entry_it_is_made_anew() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let (path, good) = (bench.entry(), std::fs::read(bench.entry()).unwrap());
+    let last = good.len() - 1;
+    let flipped = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let mut damaged = vec![flipped(40), flipped(4130), flipped(good.len() / 2), flipped(last)];
+    damaged.extend([0, 4096, last].map(|length| good[..length].to_vec()));
+    damaged.push([&good[..], &[0]].concat());
+    damaged.push(b"not a container at all".to_vec());
+    for (number, bytes) in damaged.iter().enumerate() {
+        std::fs::write(&path, bytes).unwrap();
+        assert!(!bench.is_hit(), "case {number}");
+    }
+    assert!(bench.is_hit());
+}
+
+#[test]
+fn flipped_bytes_all_over_an_entry_are_found_and_the_entry_goes() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let (path, good) = (bench.entry(), std::fs::read(bench.entry()).unwrap());
+    let (cache, opened) = (bench.cache(), bench.open());
+    let slot = cache.slot(&bench.core, &opened, &bench.compilation()).unwrap();
+    for at in (0..good.len()).step_by(good.len() / 200) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x80;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(slot.load(&bench.core).is_none(), "byte {at}");
+        assert!(!path.exists(), "byte {at}: the entry stays");
+    }
+}
+
+#[test]
+fn what_is_no_file_is_not_read_and_not_waited_for() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let path = bench.entry();
+    let moved = bench.path("moved");
+    std::fs::rename(&path, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &path).unwrap();
+    assert!(!bench.is_hit(), "a link was followed");
+    assert!(path.symlink_metadata().unwrap().is_file() && bench.is_hit());
+    std::fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(!bench.is_hit());
+    assert!(bench.is_hit());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let (model, outcome) = bench.compile();
+    assert!(matches!(outcome, CacheOutcome::NotStored(CacheError::Seal(_))));
+    assert_eq!(CONV.infer(&model), bench.expected);
+}
+
+#[test]
+fn an_entry_in_the_place_of_another_is_not_used() {
+    let (bench, other) = (Bench::new(CONV), Bench::new(CONV));
+    bench.compile();
+    other.compile();
+    std::fs::copy(other.entry(), bench.entry()).unwrap();
+    assert!(!bench.is_hit());
+    assert!(bench.is_hit());
+}
+
+#[test]
+fn another_secret_of_the_device_finds_nothing() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let first = bench.entry();
+    std::fs::remove_file(bench.path("secret")).unwrap();
+    assert!(!bench.is_hit());
+    let second = bench.entries().into_iter().find(|path| *path != first).unwrap();
+    // The name is no protection: under the name that is looked for, the old entry opens as little.
+    std::fs::copy(&first, &second).unwrap();
+    assert!(!bench.is_hit());
+}
+
+#[test]
+fn a_rekeyed_container_still_finds_its_model_and_a_new_sealing_does_not() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let second = KeyFile::generate().unwrap();
+    let rekey = RekeyOptions::new().add_recipient(&second);
+    rekey.rekey(&bench.path("m.ovseal"), &[&bench.key]).unwrap();
+    assert!(bench.is_hit());
+    bench.seal();
+    assert!(!bench.is_hit());
+    assert_eq!(bench.entries().len(), 2);
+}
+
+#[test]
+fn whoever_names_the_publisher_does_not_get_what_was_kept_without() {
+    let bench = Bench::new(CONV);
+    let publisher = PublisherKey::generate().unwrap();
+    let model = Model::find(&CONV.path(), ModelOptions::default()).unwrap();
+    let options =
+        SealOptions::new(ModelName::parse("m").unwrap()).recipient(&bench.key).publisher(&publisher);
+    options.replace(true).seal(&model, &bench.path("m.ovseal")).unwrap();
+    bench.compile();
+    let trust = Trust::Publishers(vec![publisher.publisher().clone()]);
+    let opened = OpenOptions::new(trust).open(&bench.path("m.ovseal"), &[&bench.key]).unwrap();
+    let compile = || bench.compile_with(&bench.cache(), &opened, &bench.compilation()).1;
+    assert!(matches!(compile(), CacheOutcome::Stored));
+    assert!(matches!(compile(), CacheOutcome::Hit));
+}
+
+#[test]
+fn another_way_of_compiling_is_another_entry() {
+    let bench = Bench::new(MLP);
+    let (cache, opened) = (bench.cache(), bench.open());
+    let shapes = [("ids", PartialShape::fixed(&[1, 7]))];
+    let properties = [("NUM_STREAMS", "2")];
+    let plain = bench.compilation();
+    let ways = [
+        plain,
+        Compilation { properties: &properties, ..plain },
+        Compilation { properties: &[("INFERENCE_NUM_THREADS", "1")], ..plain },
+        Compilation { shapes: &shapes, ..plain },
+    ];
+    for round in 0..2 {
+        for (number, way) in ways.iter().enumerate() {
+            let (model, outcome) = bench.compile_with(&cache, &opened, way);
+            assert_eq!(matches!(outcome, CacheOutcome::Hit), round == 1, "{number}: {outcome:?}");
+            assert_eq!(MLP.infer(&model), bench.expected);
+            for &(name, value) in way.properties {
+                assert_eq!(model.property(name).unwrap(), value, "{number}, round {round}");
+            }
+            assert_eq!(model.inputs()[0].shape.extents().is_some(), !way.shapes.is_empty(), "{number}");
+        }
+    }
+    assert_eq!(bench.entries().len(), ways.len());
+    // The named part is the only one: the same model.
+    let named = Compilation { part: Some("model.xml"), ..plain };
+    assert!(matches!(bench.compile_with(&cache, &opened, &named).1, CacheOutcome::Hit));
+}
+
+#[test]
+fn importing_with_properties_leaves_the_callers_core_alone() {
+    let bench = Bench::new(CONV);
+    let (cache, opened) = (bench.cache(), bench.open());
+    let way = Compilation { properties: &[("NUM_STREAMS", "2")], ..bench.compilation() };
+    bench.compile_with(&cache, &opened, &way);
+    assert!(matches!(bench.compile_with(&cache, &opened, &way).1, CacheOutcome::Hit));
+    let model = bench.core.read_sealed(&opened, None).unwrap();
+    let streams = bench.core.compile(&model, "CPU", &[]).unwrap().property("NUM_STREAMS").unwrap();
+    assert_ne!(streams, "2");
+}
+
+#[test]
+fn a_property_with_a_cache_folder_is_refused_with_a_cache_too() {
+    let bench = Bench::new(CONV);
+    let way = Compilation { properties: &[("CACHE_DIR", "x")], ..bench.compilation() };
+    let opened = bench.open();
+    let compile = || {
+        let model = bench.core.read_sealed(&opened, None).unwrap();
+        bench.core.compile(&model, "CPU", way.properties)
+    };
+    let refused = bench.cache().compile(&bench.core, &opened, &way, compile).err();
+    assert!(matches!(refused, Some(ModelError::WritesModel { .. })));
+}
+
+#[test]
+fn the_model_that_was_not_used_for_the_longest_time_makes_room() {
+    let bench = Bench::new(CONV);
+    let opened = bench.open();
+    let streams = ["1", "2", "3"].map(|number| [("NUM_STREAMS", number)]);
+    let way = |number: usize| Compilation { properties: &streams[number], ..bench.compilation() };
+    bench.compile_with(&bench.cache(), &opened, &way(0));
+    let first = bench.entry();
+    let length = first.metadata().unwrap().len();
+    // Two have room; what a store counts with is a little more than an entry.
+    let cache = || bench.cache().limit(length * 2 + (200 << 10));
+    bench.compile_with(&cache(), &opened, &way(1));
+    let second = bench.entries().into_iter().find(|path| *path != first).unwrap();
+    set_used(&first, 100);
+    set_used(&second, 50);
+    // Being used counts, not being written.
+    assert!(matches!(bench.compile_with(&cache(), &opened, &way(0)).1, CacheOutcome::Hit));
+    assert!(matches!(bench.compile_with(&cache(), &opened, &way(2)).1, CacheOutcome::Stored));
+    let left = bench.entries();
+    assert!(left.len() == 2 && left.contains(&first) && !left.contains(&second), "{left:?}");
+    let total: u64 = left.iter().map(|path| path.metadata().unwrap().len()).sum();
+    assert!(total <= length * 2 + (200 << 10));
+}
+
+#[test]
+fn a_model_that_alone_is_larger_than_the_cache_is_not_kept_and_costs_no_other() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let opened = bench.open();
+    let way = Compilation { properties: &[("NUM_STREAMS", "2")], ..bench.compilation() };
+    let (model, outcome) = bench.compile_with(&bench.cache().limit(4096), &opened, &way);
+    assert!(matches!(outcome, CacheOutcome::NotStored(CacheError::TooLarge { limit: 4096, .. })));
+    assert_eq!(CONV.infer(&model), bench.expected);
+    assert!(bench.is_hit());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_keeps_nothing_and_the_model_loads() {
+    let bench = Bench::new(CONV);
+    let cache = bench.cache();
+    std::fs::remove_dir(bench.path("cache")).unwrap();
+    let (model, outcome) = bench.compile_with(&cache, &bench.open(), &bench.compilation());
+    assert!(matches!(outcome, CacheOutcome::NotStored(CacheError::Seal(_))));
+    assert_eq!(CONV.infer(&model), bench.expected);
+    std::fs::write(bench.path("file"), "").unwrap();
+    let secret = DeviceSecret::obtain(&bench.path("secret")).unwrap();
+    assert!(matches!(CompileCache::open(&bench.path("file"), secret), Err(CacheError::Folder { .. })));
+}
+
+#[test]
+fn a_device_that_cannot_export_is_told_and_a_part_that_is_missing_is_the_openings_error() {
+    let bench = Bench::new(CONV);
+    let opened = bench.open();
+    let way = Compilation { device: "AUTO:CPU", ..bench.compilation() };
+    let (model, outcome) = bench.compile_with(&bench.cache(), &opened, &way);
+    assert!(matches!(outcome, CacheOutcome::NotStored(CacheError::Export(_))), "{outcome:?}");
+    assert_eq!(CONV.infer(&model), bench.expected);
+    let missing = Compilation { part: Some("none.xml"), ..bench.compilation() };
+    let compile =
+        || bench.core.read_sealed(&opened, missing.part).map(|_| -> CompiledModel { unreachable!() });
+    let error = bench.cache().compile(&bench.core, &opened, &missing, compile).unwrap_err();
+    assert!(matches!(error, SealedModelError::Open(ovseal::OpenError::NoSuchPart(_))));
+}
+
+#[test]
+fn an_entry_shows_nothing_of_the_model() {
+    let bench = Bench::new(CONV);
+    bench.compile();
+    let entry = std::fs::read(bench.entry()).unwrap();
+    let (topology, weights) = (CONV.topology(), CONV.weights());
+    let pieces = topology.chunks_exact(32).chain(weights.chunks_exact(32));
+    let pieces: HashSet<&[u8]> = pieces.filter(|piece| piece.iter().any(|&byte| byte != piece[0])).collect();
+    assert!(pieces.len() > 1000);
+    assert!(!entry.windows(32).any(|window| pieces.contains(window)));
+    // The search finds what is there: the same bytes, exported in plaintext.
+    let exported = CONV.compile(&bench.core).export().unwrap();
+    assert!(exported.as_ref().windows(32).any(|window| pieces.contains(window)));
+    let inspection = ovseal::Inspection::of(&bench.entry()).unwrap();
+    assert_eq!(inspection.stanzas[0].stanza_type.as_str(), "compile-cache");
+    assert_eq!(inspection.part_lengths.len(), 1);
+}

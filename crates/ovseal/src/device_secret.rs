@@ -1,0 +1,190 @@
+//! A secret of the device: 32 random bytes in a file of their own.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use crate::atomic::AtomicFile;
+use crate::key::RandomnessError;
+use crate::recipient::KeyFile;
+use crate::regular;
+
+const LENGTH: u64 = 32;
+
+/// A secret that never leaves its device, and that the keys of what the device keeps for itself are made with.
+///
+/// It alone opens nothing. Keep its file away from the models and from what is kept with it: whoever copies those must
+/// not have copied this, too.
+#[derive(Debug)]
+pub struct DeviceSecret(KeyFile);
+
+/// The device's secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceSecretError {
+    /// Others may read or change the file.
+    #[error("{} must be readable and writable for its owner alone, mode 600, and has mode {mode:o}", path.display())]
+    Permissions {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The file belongs to another user.
+    #[error("{} belongs to another user", path.display())]
+    Owner {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has another length.
+    #[error("{} does not hold exactly {LENGTH} bytes", path.display())]
+    Length {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file, or its folder, cannot be made.
+    #[error("cannot make {}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system gives no randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+}
+
+impl DeviceSecret {
+    /// Reads the secret at `path`, or makes it there if nothing stands there: with mode 0600, in folders with mode 0700.
+    ///
+    /// Processes that make it at the same time get the same one.
+    ///
+    /// # Errors
+    /// [`DeviceSecretError`]; what stands there is never replaced.
+    pub fn obtain(path: &Path) -> Result<Self, DeviceSecretError> {
+        match Self::read(path) {
+            Err(DeviceSecretError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            read => return read,
+        }
+        create(path)?;
+        Self::read(path)
+    }
+
+    fn read(path: &Path) -> Result<Self, DeviceSecretError> {
+        let failed = |source| DeviceSecretError::Read { path: path.into(), source };
+        let file = regular::open(path).map_err(failed)?;
+        check(path, &file)?;
+        let secret = KeyFile::read_from(&mut file.take(LENGTH + 1));
+        secret.map(Self).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => DeviceSecretError::Length { path: path.into() },
+            _ => failed(error),
+        })
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        self.0.expose()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, crate::KeyError> {
+        KeyFile::from_bytes(bytes).map(Self)
+    }
+}
+
+/// Checks that the open file is this user's alone.
+fn check(path: &Path, file: &File) -> Result<(), DeviceSecretError> {
+    let metadata = file.metadata();
+    let metadata = metadata.map_err(|source| DeviceSecretError::Read { path: path.into(), source })?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(DeviceSecretError::Owner { path: path.into() });
+    }
+    let mode = metadata.mode() & 0o777;
+    if mode & 0o077 != 0 { Err(DeviceSecretError::Permissions { path: path.into(), mode }) } else { Ok(()) }
+}
+
+/// Makes the file, unless another process was faster.
+fn create(path: &Path) -> Result<(), DeviceSecretError> {
+    let secret = KeyFile::generate()?;
+    let write = || -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let file = AtomicFile::with_mode(path, 0o600)?;
+        file.file().write_all(secret.expose())?;
+        file.commit(false)
+    };
+    match write() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        written => written.map_err(|source| DeviceSecretError::Create { path: path.into(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_secret_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/ovseal/device.secret");
+        let first = DeviceSecret::obtain(&path).unwrap();
+        assert_eq!(DeviceSecret::obtain(&path).unwrap().expose(), first.expose());
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert_ne!(first.expose(), &[0; 32]);
+    }
+
+    #[test]
+    fn threads_that_make_it_at_once_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/device.secret");
+        let obtain = || *DeviceSecret::obtain(&path).unwrap().expose();
+        let secrets: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(obtain)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+        assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn another_length_and_other_permissions_are_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.secret");
+        for length in [0, 31, 33, 4096] {
+            std::fs::write(&path, vec![1; length]).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            let error = DeviceSecret::obtain(&path).unwrap_err();
+            assert!(matches!(error, DeviceSecretError::Length { .. }), "{length}: {error}");
+        }
+        std::fs::write(&path, [1; 32]).unwrap();
+        for mode in [0o640, 0o604, 0o620] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = DeviceSecret::obtain(&path).unwrap_err();
+            assert!(matches!(error, DeviceSecretError::Permissions { mode: told, .. } if told == mode));
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), [1; 32]);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let error = DeviceSecret::obtain(&folder.path().join("file/device.secret")).unwrap_err();
+        let read = matches!(&error, DeviceSecretError::Read { source, .. } if source.kind() == io::ErrorKind::NotADirectory);
+        assert!(read, "{error}");
+    }
+}
