@@ -12,7 +12,7 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from networks import normal, parameter, result, save
+from networks import normal, parameter, result, save, save_input
 
 STAGES = [(3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2)]  # blocks, width, stride of the first block
 EXPANSION = 4
@@ -22,63 +22,93 @@ SEED = 50
 
 
 class Builder:
-    """Adds layers with seeded weights and counts the parameters that training would change."""
+    """Adds layers with seeded weights and counts the parameters that training would change.
+
+    What makes nodes has a method of its own, so that the same network can be written in another format.
+    """
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
         self.trainable = 0
 
+    def constant(self, array):
+        return ops.constant(array)
+
+    def relu(self, x):
+        return ops.relu(x)
+
+    def add(self, x, y):
+        return ops.add(x, y)
+
+    def max_pool(self, x):
+        return ops.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
+
+    def convolve(self, x, kernel, stride, pad):
+        return ops.convolution(x, kernel, [stride] * 2, [pad] * 2, [pad] * 2, [1, 1])
+
+    def normalize(self, x, gamma, beta, mean, variance):
+        return ops.batch_norm_inference(x, gamma, beta, mean, variance, 1e-5)
+
+    def mean_of_image(self, x):
+        return ops.reduce_mean(x, ops.constant(np.array([2, 3])), False)
+
+    def linear(self, x, weights, bias):
+        return ops.add(ops.matmul(x, weights, False, True), bias)
+
     def weights(self, shape, scale):
         self.trainable += int(np.prod(shape))
-        return ops.constant(normal(self.rng, shape, scale))
+        return self.constant(normal(self.rng, shape, scale))
 
     def convolution(self, x, inputs, outputs, size, stride):
         """A convolution without bias, then batch normalization; He initialization, so that the variance is kept."""
         kernel = self.weights((outputs, inputs, size, size), np.sqrt(2 / (inputs * size * size)))
-        pad = [size // 2] * 2
-        return self.batch_norm(ops.convolution(x, kernel, [stride] * 2, pad, pad, [1, 1]), outputs)
+        return self.batch_norm(self.convolve(x, kernel, stride, size // 2), outputs)
 
     def batch_norm(self, x, channels):
         self.trainable += 2 * channels
         gamma, variance = np.ones(channels, np.float32), np.ones(channels, np.float32)
         beta, mean = normal(self.rng, channels, 0.1), normal(self.rng, channels, 0.1)
-        return ops.batch_norm_inference(x, gamma, beta, mean, variance, 1e-5)
+        return self.normalize(x, gamma, beta, mean, variance)
 
     def bottleneck(self, x, inputs, width, stride):
         outputs = width * EXPANSION
-        y = ops.relu(self.convolution(x, inputs, width, 1, stride))
-        y = ops.relu(self.convolution(y, width, width, 3, 1))
+        y = self.relu(self.convolution(x, inputs, width, 1, stride))
+        y = self.relu(self.convolution(y, width, width, 3, 1))
         y = self.convolution(y, width, outputs, 1, 1)
         if inputs != outputs:
             x = self.convolution(x, inputs, outputs, 1, stride)
-        return ops.relu(ops.add(y, x))
+        return self.relu(self.add(y, x))
 
     def classifier(self, x, inputs):
-        pooled = ops.reduce_mean(x, ops.constant(np.array([2, 3])), False)
         weights = self.weights((CLASSES, inputs), 0.01)
         bias = self.weights((1, CLASSES), 0.01)
-        return ops.add(ops.matmul(pooled, weights, False, True), bias)
+        return self.linear(self.mean_of_image(x), weights, bias)
 
 
 def resnet50(builder, image):
     """Returns the logits for an image of shape [1, 3, 224, 224]."""
-    x = ops.relu(builder.convolution(image, 3, 64, 7, 2))
-    x = ops.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
+    x = builder.max_pool(builder.relu(builder.convolution(image, 3, 64, 7, 2)))
     channels = 64
     for blocks, width, stride in STAGES:
         for block in range(blocks):
             x = builder.bottleneck(x, channels, width, stride if block == 0 else 1)
             channels = width * EXPANSION
+    if builder.trainable + CLASSES * (channels + 1) != TRAINABLE_PARAMETERS:
+        sys.exit(f"this is not ResNet-50: {builder.trainable} parameters before the last layer")
     return builder.classifier(x, channels)
+
+
+def save_image(folder):
+    """Writes what the network is fed when it is measured."""
+    save_input(folder, [np.random.default_rng(SEED).random((3, 224, 224))], np.float32)
 
 
 def main(folder):
     builder = Builder(SEED)
     image = parameter("image", [1, 3, 224, 224], ov.Type.f32)
     logits = result(resnet50(builder, image), "logits")
-    if builder.trainable != TRAINABLE_PARAMETERS:
-        sys.exit(f"this is not ResNet-50: {builder.trainable} parameters, not {TRAINABLE_PARAMETERS}")
     save([image], [logits], folder / "resnet50.xml", "resnet50")
+    save_image(folder)
 
 
 if __name__ == "__main__":

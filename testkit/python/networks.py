@@ -25,10 +25,15 @@ def normal(rng, shape, scale):
     return rng.standard_normal(shape, dtype=np.float32) * np.float32(scale)
 
 
-def save(inputs, results, path, name):
-    """Writes `path` (.xml) and the weights beside it (.bin) in full precision, and returns the network."""
+def save(inputs, results, path, name, half=False):
+    """Writes `path` (.xml) and the weights beside it (.bin), in full precision or with fp16 constants, and returns the network."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     model = ov.Model(results, inputs, name)
-    ov.save_model(model, path, compress_to_fp16=False)
+    ov.save_model(model, path, compress_to_fp16=half)
     return model
+
+
+def save_input(folder, arrays, dtype=np.int64):
+    """Writes what the network is fed when it is measured: the elements of all inputs, one after the other."""
+    (Path(folder) / "input.raw").write_bytes(b"".join(np.asarray(array, dtype).tobytes() for array in arrays))
