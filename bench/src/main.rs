@@ -1,14 +1,16 @@
-//! Measures sealing and opening beside what the machine can do at best, and beside other tools.
+//! Measures sealing, opening and loading beside what the machine can do at best, and beside other tools.
 //!
-//! `cargo xtask bench container` builds and starts it; `docs/performance.md` says what the numbers mean, and
-//! `bench/README.md` describes the JSON.
+//! `cargo xtask bench container` and `cargo xtask bench load` build and start it; `docs/performance.md` says what the numbers
+//! mean, and `bench/README.md` describes the JSON.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the terminal")]
 
 mod aead;
+mod container_plot;
 mod document;
 mod fixture;
 mod job;
 mod jobs;
+mod load;
 mod machine;
 mod outcome;
 mod plot;
@@ -27,6 +29,7 @@ use clap::Parser;
 
 use crate::fixture::{Buffers, Fixture};
 use crate::job::Rounds;
+use crate::load::{LoadOnce, LoadTask};
 use crate::outcome::Outcome;
 use crate::sealing_memory::SealOnce;
 use crate::size::Size;
@@ -34,7 +37,7 @@ use crate::size::Size;
 /// What any step of a measurement gives: there is nothing to do about a failure but to tell it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Measures sealing and opening beside what the machine can do at best, and beside other tools.
+/// Measures sealing, opening and loading beside what the machine can do at best, and beside other tools.
 #[derive(Parser)]
 enum Task {
     /// Measures a container with one large part
@@ -42,6 +45,11 @@ enum Task {
     /// Seals one file and prints the peak memory of this process in bytes; started by `container`
     #[command(hide = true)]
     SealOnce(SealOnce),
+    /// Measures from the file of a model to its first inference, in every way
+    Load(LoadTask),
+    /// Loads a model once and prints what it took as JSON; started by `load`
+    #[command(hide = true)]
+    LoadOnce(LoadOnce),
 }
 
 /// How a container is measured.
@@ -77,6 +85,8 @@ fn main() -> ExitCode {
     let outcome = match Task::parse() {
         Task::Container(task) => container(&task),
         Task::SealOnce(task) => task.run(),
+        Task::Load(task) => task.run(),
+        Task::LoadOnce(task) => task.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -97,10 +107,10 @@ fn container(task: &ContainerTask) -> Result<()> {
         std::fs::write(file, serde_json::to_string_pretty(&outcome)? + "\n")?;
     }
     if let Some(file) = &task.document {
-        document::insert(file, &table::markdown(&outcome))?;
+        document::insert(file, "container", &table::markdown(&outcome))?;
     }
     if let Some(file) = &task.plot {
-        std::fs::write(file, plot::svg(&outcome))?;
+        std::fs::write(file, container_plot::chart(&outcome).svg())?;
     }
     Ok(())
 }

@@ -1,55 +1,112 @@
-//! A run as a plot: one bar a job, with the spread, readable on light and dark ground.
+//! Measurements as a plot: one bar each, with the spread, readable on light and dark ground.
 
-use crate::job::Unit;
-use crate::outcome::{Measured, Outcome};
-use crate::table::number;
+use crate::statistics::Summary;
 
-/// An SVG without scripts. Only rates in bytes are drawn.
-pub(crate) fn svg(outcome: &Outcome) -> String {
-    let jobs: Vec<&Measured> = outcome.jobs.iter().filter(|job| job.unit == Unit::Gigabytes).collect();
-    let greatest = jobs.iter().map(|job| job.summary.max).fold(f64::MIN_POSITIVE, f64::max);
-    let height = TOP + jobs.len() * ROW + BOTTOM;
-    let scale = PLOT as f64 / greatest;
-    let bars: String = jobs.iter().enumerate().map(|(row, job)| bar(row, job, scale)).collect();
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         role=\"img\" aria-label=\"GB/s of each job\">\n<style>{STYLE}</style>\n\
-         <rect class=\"ground\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
-         <text class=\"title\" x=\"{MARGIN}\" y=\"24\">GB/s on {} with {} cores; bar: median, line: min to max; \
-         blue: ovseal, orange: other tools, grey: the machine</text>\n\
-         {bars}</svg>\n",
-        escape(&outcome.machine.cpu),
-        outcome.machine.cores,
-    )
+/// What is drawn.
+pub(crate) struct Chart {
+    /// What it shows, for those who do not see it.
+    pub(crate) label: String,
+    /// The line above the bars.
+    pub(crate) title: String,
+    /// From top to bottom.
+    pub(crate) rows: Vec<Row>,
 }
 
-fn bar(row: usize, job: &Measured, scale: f64) -> String {
-    let (top, middle) = (TOP + row * ROW, TOP + row * ROW + ROW / 2);
-    let [median, min, max] =
-        [job.summary.median, job.summary.min, job.summary.max].map(|rate| LEFT as f64 + rate * scale);
-    let width = median - LEFT as f64;
-    let (title, class, rate) =
-        (escape(&job.title.replace('`', "")), class(job), number(job, job.summary.median));
-    format!(
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{title}</text>\n\
-         <rect class=\"{class}\" x=\"{LEFT}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\"/>\n\
-         <line x1=\"{min:.1}\" x2=\"{max:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\n\
-         <text x=\"{:.1}\" y=\"{}\">{rate}</text>\n",
-        LEFT - 8,
-        middle + 4,
-        top + 3,
-        ROW - 6,
-        max + 6.0,
-        middle + 4,
-    )
+/// One line of a chart.
+pub(crate) enum Row {
+    /// Says what the next bars are about.
+    Heading(String),
+    /// One measurement.
+    Bar(Bar),
 }
 
-/// Ours, another tool's, or the machine's.
-fn class(job: &Measured) -> &'static str {
-    match job.title.split([' ', ',']).next() {
-        Some("ovseal") => "ovseal",
-        Some("age" | "cryptotensors") => "other",
-        _ => "machine",
+/// A bar as long as the median, and a line from the least to the greatest.
+pub(crate) struct Bar {
+    /// What was measured.
+    pub(crate) title: String,
+    /// Whose it is.
+    pub(crate) class: Class,
+    /// How long the bar is.
+    pub(crate) summary: Summary,
+    /// The median as text.
+    pub(crate) number: String,
+}
+
+/// Whose measurement a bar shows: its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// That of ovseal.
+    Ovseal,
+    /// That of another tool.
+    Other,
+    /// What the machine, or the runtime by itself, can do.
+    Machine,
+}
+
+impl Chart {
+    /// An SVG without scripts.
+    pub(crate) fn svg(&self) -> String {
+        let height = TOP + self.rows.len() * ROW + BOTTOM;
+        let scale = PLOT as f64 / self.greatest();
+        let rows: String = self.rows.iter().enumerate().map(|(row, line)| line.draw(row, scale)).collect();
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
+             role=\"img\" aria-label=\"{}\">\n<style>{STYLE}</style>\n\
+             <rect class=\"ground\" width=\"{WIDTH}\" height=\"{height}\"/>\n\
+             <text class=\"title\" x=\"{MARGIN}\" y=\"24\">{}</text>\n{rows}</svg>\n",
+            escape(&self.label),
+            escape(&self.title),
+        )
+    }
+
+    fn greatest(&self) -> f64 {
+        let greatest = |row: &Row| if let Row::Bar(bar) = row { bar.summary.max } else { 0.0 };
+        self.rows.iter().map(greatest).fold(f64::MIN_POSITIVE, f64::max)
+    }
+}
+
+impl Row {
+    fn draw(&self, row: usize, scale: f64) -> String {
+        match self {
+            Self::Heading(text) => {
+                let y = TOP + row * ROW + ROW / 2 + 4;
+                format!("<text class=\"title\" x=\"{MARGIN}\" y=\"{y}\">{}</text>\n", escape(text))
+            }
+            Self::Bar(bar) => bar.draw(row, scale),
+        }
+    }
+}
+
+impl Bar {
+    fn draw(&self, row: usize, scale: f64) -> String {
+        let (top, middle) = (TOP + row * ROW, TOP + row * ROW + ROW / 2);
+        let Summary { median, min, max } = self.summary;
+        let [median, min, max] = [median, min, max].map(|number| LEFT as f64 + number * scale);
+        let width = median - LEFT as f64;
+        let (title, class, number) =
+            (escape(&self.title.replace('`', "")), self.class.name(), escape(&self.number));
+        format!(
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{title}</text>\n\
+             <rect class=\"{class}\" x=\"{LEFT}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\"/>\n\
+             <line x1=\"{min:.1}\" x2=\"{max:.1}\" y1=\"{middle}\" y2=\"{middle}\"/>\n\
+             <text x=\"{:.1}\" y=\"{}\">{number}</text>\n",
+            LEFT - 8,
+            middle + 4,
+            top + 3,
+            ROW - 6,
+            max + 6.0,
+            middle + 4,
+        )
+    }
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ovseal => "ovseal",
+            Self::Other => "other",
+            Self::Machine => "machine",
+        }
     }
 }
 
@@ -75,14 +132,13 @@ const BOTTOM: usize = 12;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::Summary;
 
     #[test]
     fn names_are_escaped_and_bars_scaled() {
         let summary = Summary { median: 2.0, min: 1.0, max: 3.0 };
-        let title = "ovseal <1>".to_owned();
-        let job = Measured { id: "a", title, unit: Unit::Gigabytes, summary, rates: Vec::new() };
-        let text = bar(0, &job, 10.0);
+        let bar =
+            Bar { title: "ovseal <1>".to_owned(), class: Class::Ovseal, summary, number: String::new() };
+        let text = bar.draw(0, 10.0);
         assert!(text.contains("ovseal &lt;1&gt;") && text.contains("class=\"ovseal\""));
         assert!(text.contains("width=\"20.0\"") && text.contains("x1=\"410.0\" x2=\"430.0\""));
     }

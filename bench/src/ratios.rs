@@ -41,11 +41,15 @@ fn ratio(
     of: &'static str,
     to: &'static str,
 ) -> Option<Ratio> {
-    let rates = |id| series.iter().find(|series| series.id == id).map(|series| &series.rates);
-    let rounds = rates(of)?.iter().zip(rates(to)?);
-    let quotients: Vec<f64> = rounds.filter_map(|(of, to)| Some((*of)? / (*to)?)).collect();
-    let (rounds, summary) = (quotients.len(), Summary::of(quotients)?);
+    let rates = |id| series.iter().find(|series| series.id == id).map(|series| &series.rates[..]);
+    let (rounds, summary) = paired(rates(of)?, rates(to)?)?;
     Some(Ratio { id, title, of, to, rounds, summary })
+}
+
+/// Divides round by round where both took their turn: in how many rounds that was, and the quotients.
+pub(crate) fn paired(of: &[Option<f64>], to: &[Option<f64>]) -> Option<(usize, Summary)> {
+    let quotients: Vec<f64> = of.iter().zip(to).filter_map(|(of, to)| Some((*of)? / (*to)?)).collect();
+    Some((quotients.len(), Summary::of(quotients)?))
 }
 
 /// Opening on one thread beside AES-GCM alone.

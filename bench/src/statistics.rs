@@ -26,9 +26,21 @@ impl Summary {
     }
 }
 
+/// The geometric mean of positive numbers; none for no numbers.
+pub(crate) fn geometric_mean(numbers: &[f64]) -> Option<f64> {
+    let sum: f64 = numbers.iter().map(|number| number.ln()).sum();
+    (!numbers.is_empty()).then(|| (sum / numbers.len() as f64).exp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_geometric_mean_of_a_half_and_two_is_one() {
+        assert_eq!(geometric_mean(&[0.5, 2.0]), Some(1.0));
+        assert_eq!(geometric_mean(&[]), None);
+    }
 
     #[test]
     fn the_median_of_an_even_number_is_the_mean_of_the_middle() {

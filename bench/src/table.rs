@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Write};
 use crate::job::Unit;
 use crate::outcome::{Measured, Outcome};
 use crate::size::Size;
+use crate::targets::Target;
 
 /// Machine, rates, ratios, memory and targets.
 pub(crate) fn markdown(outcome: &Outcome) -> String {
@@ -24,55 +25,59 @@ fn write(text: &mut String, outcome: &Outcome) -> fmt::Result {
     rates(text, outcome)?;
     ratios(text, outcome)?;
     memory(text, outcome)?;
-    targets(text, outcome)
+    targets(text, &outcome.targets)
 }
 
 fn rates(text: &mut String, outcome: &Outcome) -> fmt::Result {
-    head(text, ["", "median", "min–max", "unit"])?;
+    head(text, &["", "median", "min–max", "unit"])?;
     for job in &outcome.jobs {
         let (median, min, max) = (number(job, job.summary.median), job.summary.min, job.summary.max);
         let spread = format!("{}–{}", number(job, min), number(job, max));
-        row(text, [&job.title, &median, &spread, &unit(job.unit)])?;
+        row(text, &[&job.title, &median, &spread, &unit(job.unit)])?;
     }
     writeln!(text)
 }
 
 fn ratios(text: &mut String, outcome: &Outcome) -> fmt::Result {
-    head(text, ["ratio", "median of the rounds", "min–max", "rounds"])?;
+    head(text, &["ratio", "median of the rounds", "min–max", "rounds"])?;
     for ratio in &outcome.ratios {
         let summary = ratio.summary;
         let (median, spread) =
             (format!("{:.2}", summary.median), format!("{:.2}–{:.2}", summary.min, summary.max));
-        row(text, [&ratio.title, &median, &spread, &ratio.rounds])?;
+        row(text, &[&ratio.title, &median, &spread, &ratio.rounds])?;
     }
     writeln!(text)
 }
 
 fn memory(text: &mut String, outcome: &Outcome) -> fmt::Result {
-    head(text, ["sealing a file of", "peak memory", "doing nothing", "difference"])?;
+    head(text, &["sealing a file of", "peak memory", "doing nothing", "difference"])?;
     for sealing in &outcome.sealing_memory {
         let [peak, baseline] = [sealing.peak_bytes, sealing.baseline_bytes].map(mebibytes);
-        row(text, [&Size(sealing.size), &peak, &baseline, &mebibytes(sealing.above_baseline())])?;
+        row(text, &[&Size(sealing.size), &peak, &baseline, &mebibytes(sealing.above_baseline())])?;
     }
     writeln!(text)
 }
 
-fn targets(text: &mut String, outcome: &Outcome) -> fmt::Result {
-    head(text, ["target", "found", "", ""])?;
-    for target in &outcome.targets {
-        row(text, [&target.wanted, &target.found, &if target.met { "met" } else { "**missed**" }, &""])?;
+/// What is wanted and what was found.
+pub(crate) fn targets(text: &mut String, targets: &[Target]) -> fmt::Result {
+    head(text, &["target", "found", ""])?;
+    for target in targets {
+        row(text, &[&target.wanted, &target.found, &if target.met { "met" } else { "**missed**" }])?;
     }
     Ok(())
 }
 
-fn head(text: &mut String, names: [&str; 4]) -> fmt::Result {
-    row(text, names.each_ref().map(|name| -> &dyn Display { name }))?;
-    writeln!(text, "|---|---:|---:|---|")
+/// The first lines of a table, whose first column alone is text.
+pub(crate) fn head(text: &mut String, names: &[&str]) -> fmt::Result {
+    let cells: Vec<&dyn Display> = names.iter().map(|name| -> &dyn Display { name }).collect();
+    row(text, &cells)?;
+    writeln!(text, "|---|{}", "---:|".repeat(names.len() - 1))
 }
 
-fn row(text: &mut String, cells: [&dyn Display; 4]) -> fmt::Result {
-    let [a, b, c, d] = cells;
-    writeln!(text, "| {a} | {b} | {c} | {d} |")
+/// One line of a table.
+pub(crate) fn row(text: &mut String, cells: &[&dyn Display]) -> fmt::Result {
+    cells.iter().try_for_each(|cell| write!(text, "| {cell} "))?;
+    writeln!(text, "|")
 }
 
 /// A rate with as many digits as mean something.

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::packages::{self, C_COMPILER, PYTHON, PYTHON_VENV};
-use crate::process;
+use crate::packages::{self, C_COMPILER, GOCRYPTFS, PYTHON, PYTHON_VENV};
 use crate::python::{self, Environment};
 use crate::workspace::Workspace;
+use crate::{process, stamp};
 
 /// What is measured.
 #[derive(clap::Subcommand)]
 pub(crate) enum Benchmark {
     /// Measures sealing and opening of one large part beside the machine's own speed and other tools
     Container(Container),
+    /// Measures loading of real architectures, from the file to the first inference, beside the plaintext and other tools
+    Load(Load),
 }
 
 /// How a container is measured.
@@ -37,23 +39,50 @@ pub(crate) struct Container {
     no_docs: bool,
 }
 
+/// How loading is measured.
+#[derive(clap::Args)]
+pub(crate) struct Load {
+    /// How often everything is measured; what is slow and no side of a target takes its turn in every third round
+    #[arg(long, default_value_t = 15)]
+    rounds: u32,
+    /// Lets everything take its turn in every round
+    #[arg(long)]
+    all_rounds: bool,
+    /// The networks, separated by commas, all unless given: resnet50, resnet50-onnx, bert, decoder-int8, decoder-int4
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    models: Vec<String>,
+    /// The ways of loading, separated by commas, all unless given: plaintext, plaintext-cached, eager-any, eager-publisher,
+    /// overlapped-any, overlapped-publisher, cached-any, cached-publisher, script, gocryptfs
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    ways: Vec<String>,
+    /// Measures with the files out of the page cache too, which is the default
+    #[arg(long, overrides_with = "no_cold")]
+    cold: bool,
+    /// Leaves out the rounds in which the files are not in the page cache
+    #[arg(long)]
+    no_cold: bool,
+    /// Where the results go as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Leaves the tables and the plots in the documentation as they are
+    #[arg(long)]
+    no_docs: bool,
+}
+
 /// Builds the measuring program, which is no member of the workspace, and starts it.
 ///
 /// # Errors
 ///
 /// When something is missing, or it does not build or ends with an error. A target that is missed is no error.
 pub(crate) fn run(workspace: &Workspace, benchmark: &Benchmark) -> Result<(), Failure> {
-    let Benchmark::Container(options) = benchmark;
     packages::require(&[C_COMPILER, PYTHON, PYTHON_VENV])?;
     let folder = workspace.target.join("bench");
-    let requirements = python::requirements(&workspace.root.join("bench/python/requirements.txt"))?;
-    let python = Environment::create(&folder.join("venv"), &requirements)?;
-    let binary = build(workspace, &folder)?;
     let plots = workspace.root.join(PLOTS);
     fs::create_dir_all(&plots).map_err(|error| Failure::file("create", &plots, &error))?;
-    let mut command = Command::new(binary);
-    command.arg("container").arg("--python").arg(python.python()).arg("--folder").arg(&folder);
-    process::run(options.tell(workspace, &mut command))
+    match benchmark {
+        Benchmark::Container(options) => options.run(workspace, &folder),
+        Benchmark::Load(options) => options.run(workspace, &folder),
+    }
 }
 
 fn build(workspace: &Workspace, folder: &Path) -> Result<PathBuf, Failure> {
@@ -64,8 +93,11 @@ fn build(workspace: &Workspace, folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 impl Container {
-    /// Passes the options on.
-    fn tell<'c>(&self, workspace: &Workspace, command: &'c mut Command) -> &'c mut Command {
+    fn run(&self, workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
+        let requirements = python::requirements(&workspace.root.join("bench/python/requirements.txt"))?;
+        let python = Environment::create(&folder.join("venv"), &requirements)?;
+        let mut command = Command::new(build(workspace, folder)?);
+        command.arg("container").arg("--python").arg(python.python()).arg("--folder").arg(folder);
         command.args(["--size", &self.size, "--rounds", &self.rounds.to_string()]);
         if let Some(largest) = &self.largest {
             command.args(["--largest", largest]);
@@ -74,11 +106,85 @@ impl Container {
             command.arg("--json").arg(json);
         }
         if !self.no_docs {
-            command.arg("--document").arg(workspace.root.join("docs/performance.md"));
+            command.arg("--document").arg(workspace.root.join(DOCUMENT));
             command.arg("--plot").arg(workspace.root.join(PLOTS).join("container.svg"));
+        }
+        process::run(&mut command)
+    }
+}
+
+impl Load {
+    fn run(&self, workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
+        if let Err(failure) = packages::require(&[GOCRYPTFS]) {
+            eprint!("without gocryptfs:\n{failure}");
+        }
+        // The packages of the tests are the ones that are needed, in the versions that are needed.
+        let requirements = python::requirements(&workspace.requirements())?;
+        let python = Environment::create(&workspace.target.join("test/venv"), &requirements)?;
+        let networks = self.make_networks(workspace, folder, &python, &requirements)?;
+        let mut command = Command::new(build(workspace, folder)?);
+        command.env("OVSEAL_OPENVINO", python.openvino_libraries()?);
+        command.arg("load").arg("--python").arg(python.python()).arg("--folder").arg(folder);
+        process::run(self.tell(workspace, command.arg("--networks").arg(networks)))
+    }
+
+    /// Writes each network once for the same scripts and packages.
+    fn make_networks(
+        &self,
+        workspace: &Workspace,
+        folder: &Path,
+        python: &Environment,
+        requirements: &str,
+    ) -> Result<PathBuf, Failure> {
+        let networks = folder.join("networks");
+        let wanted = |name: &str| self.models.is_empty() || self.models.iter().any(|model| model == name);
+        for &(name, scripts, arguments) in NETWORKS.iter().filter(|(name, ..)| wanted(name)) {
+            let scripts = scripts.iter().map(|script| workspace.scripts().join(script));
+            let scripts: Vec<PathBuf> = scripts.collect();
+            let texts = scripts.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?.concat();
+            let place = networks.join(name);
+            stamp::once(&place, &format!("{requirements}{texts}"), || {
+                println!("making {name}");
+                process::run(python.script(&scripts[0]).arg(&place).args(arguments))
+            })?;
+        }
+        Ok(networks)
+    }
+
+    /// Passes the options on.
+    fn tell<'c>(&self, workspace: &Workspace, command: &'c mut Command) -> &'c mut Command {
+        command.args(["--rounds", &self.rounds.to_string()]);
+        for (name, list) in [("--models", &self.models), ("--ways", &self.ways)] {
+            if !list.is_empty() {
+                command.args([name, &list.join(",")]);
+            }
+        }
+        let switches = [("--all-rounds", self.all_rounds), ("--no-cold", self.no_cold && !self.cold)];
+        command.args(switches.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| name));
+        if let Some(json) = &self.json {
+            command.arg("--json").arg(json);
+        }
+        if !self.no_docs {
+            command.arg("--document").arg(workspace.root.join(DOCUMENT));
+            command.arg("--plots").arg(workspace.root.join(PLOTS));
         }
         command
     }
 }
+
+fn read(file: &Path) -> Result<String, Failure> {
+    fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))
+}
+
+/// Folder of a network, the script that writes it with the scripts that it needs, and what the script is told.
+const NETWORKS: [(&str, &[&str], &[&str]); 5] = [
+    ("resnet50", &["make_resnet50.py", "networks.py"], &[]),
+    ("resnet50-onnx", &["make_resnet50_onnx.py", "make_resnet50.py", "networks.py"], &[]),
+    ("bert", &["make_bert.py", "networks.py"], &[]),
+    ("decoder-int8", &["make_decoder.py", "networks.py"], &["int8"]),
+    ("decoder-int4", &["make_decoder.py", "networks.py"], &["int4"]),
+];
+
+const DOCUMENT: &str = "docs/performance.md";
 
 const PLOTS: &str = "docs/plots";

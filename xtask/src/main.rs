@@ -2,7 +2,8 @@
 //!
 //! - `cargo xtask demo` seals a network, runs it from the sealed file and compares.
 //! - `cargo xtask test` sets up what the tests need and runs all of them.
-//! - `cargo xtask bench container` measures sealing and opening, and writes `docs/performance.md`.
+//! - `cargo xtask bench container` measures sealing and opening, `cargo xtask bench load` loading of whole models. Both write
+//!   `docs/performance.md`.
 //!
 //! Whatever they download or make stays under the target folder. System packages alone are installed elsewhere, and only
 //! when the task runs as root on Debian or Ubuntu.

@@ -33,6 +33,10 @@ pub(crate) const PYTHON_VENV: SystemPackage =
 /// Shows which files a command writes.
 pub(crate) const STRACE: SystemPackage = SystemPackage { debian: "strace", probe: &["strace", "-V"] };
 
+/// An encrypted file system, for comparison. It mounts with `fusermount3`, if it does not run as root.
+pub(crate) const GOCRYPTFS: SystemPackage =
+    SystemPackage { debian: "gocryptfs fuse3", probe: &["gocryptfs", "--version"] };
+
 /// Sees to it that all the packages are installed.
 ///
 /// # Errors

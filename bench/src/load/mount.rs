@@ -1,0 +1,118 @@
+//! A folder of `gocryptfs`: its files are encrypted on the disk, and decrypted by a process of its own when they are read.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+
+/// A mounted folder. Dropping it unmounts.
+pub(crate) struct Mount {
+    encrypted: PathBuf,
+    plain: PathBuf,
+    server: Child,
+}
+
+impl Mount {
+    /// Makes an encrypted folder below `folder` and mounts it.
+    pub(crate) fn create(folder: &Path) -> Result<Self> {
+        let [encrypted, plain] = ["encrypted", "plain"].map(|name| folder.join(name));
+        fs::create_dir_all(&encrypted)?;
+        fs::create_dir_all(&plain)?;
+        let passphrase = folder.join("passphrase");
+        fs::write(&passphrase, "It protects nothing.\n")?;
+        // The cost of the passphrase is not measured.
+        let init = command(&passphrase).args(["-init", "-scryptn", "10"]).arg(&encrypted).output();
+        let init = init.map_err(|error| format!("gocryptfs cannot be started: {error}"))?;
+        if !init.status.success() {
+            return Err(format!("gocryptfs: {}", String::from_utf8_lossy(&init.stderr).trim()).into());
+        }
+        let server = command(&passphrase).arg("-fg").arg(&encrypted).arg(&plain).spawn()?;
+        let mut mount = Self { encrypted, plain, server };
+        mount.wait()?;
+        Ok(mount)
+    }
+
+    /// Where the files are in plaintext.
+    pub(crate) fn plain(&self) -> &Path {
+        &self.plain
+    }
+
+    /// Where the same files are encrypted.
+    pub(crate) fn encrypted(&self) -> &Path {
+        &self.encrypted
+    }
+
+    /// Seconds that the process has computed, outside the kernel and inside.
+    pub(crate) fn cpu(&self) -> Result<[f64; 2]> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.server.id()))?;
+        let [user, system] = ticks(&text).ok_or("the kernel does not tell what gocryptfs computed")?;
+        let second = rustix::param::clock_ticks_per_second() as f64;
+        Ok([user as f64 / second, system as f64 / second])
+    }
+
+    /// Until it is mounted, or the process has ended.
+    fn wait(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while fs::metadata(&self.plain)?.dev() == fs::metadata(&self.encrypted)?.dev() {
+            if let Some(status) = self.server.try_wait()? {
+                return Err(format!("gocryptfs cannot mount here: {status}; is there /dev/fuse?").into());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err("gocryptfs did not mount in time".into());
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        for program in [&["umount"][..], &["fusermount3", "-u"], &["fusermount", "-u"]] {
+            let (name, arguments) = (program[0], &program[1..]);
+            let mut command = Command::new(name);
+            command.args(arguments).arg(&self.plain).stdin(Stdio::null()).stderr(Stdio::null());
+            if command.status().is_ok_and(|status| status.success()) {
+                break;
+            }
+        }
+        // Unmounted, it ends by itself; otherwise the kernel unmounts when it ends. Nothing is left to do about errors.
+        let start = Instant::now();
+        while matches!(self.server.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(10));
+        }
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn command(passphrase: &Path) -> Command {
+    let mut command = Command::new("gocryptfs");
+    command.args(["-q", "-passfile"]).arg(passphrase).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// The fields 14 and 15 of a process's `stat`, proc_pid_stat(5). The second may contain spaces and brackets.
+fn ticks(stat: &str) -> Option<[u64; 2]> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut next = || fields.next()?.parse().ok();
+    Some([next()?, next()?])
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_move_the_fields() {
+        let stat = "7 (a ) (b) S 1 2 3 4 5 6 7 8 9 10 140 150 16";
+        assert_eq!(ticks(stat), Some([140, 150]));
+    }
+}

@@ -1,0 +1,136 @@
+//! One load in a process of its own.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+
+use ovseal::{KeyFile, OpenOptions, Opened, Publisher, Trust};
+use ovseal_openvino::{CompiledModel, Core, Decrypted, Environment, Opening, Runtime};
+
+use crate::Result;
+use crate::load::network::{Ready, Safe};
+use crate::load::raw::RawCore;
+use crate::load::sample::Sample;
+use crate::load::span::Span;
+use crate::load::way::Way;
+
+/// How a model is loaded once.
+#[derive(clap::Args)]
+pub(crate) struct LoadOnce {
+    /// The way
+    #[arg(long)]
+    way: Way,
+    /// The model or the container
+    #[arg(long)]
+    model: PathBuf,
+    /// What the network is fed: the elements of all inputs, one after the other
+    #[arg(long)]
+    input: PathBuf,
+    /// The key file of the container
+    #[arg(long)]
+    key: Option<PathBuf>,
+    /// The publisher's public key; any sender unless given
+    #[arg(long)]
+    publisher: Option<PathBuf>,
+    /// The folder in which compiled models are kept
+    #[arg(long)]
+    cache: Option<PathBuf>,
+    /// Lets the compiled model come from elsewhere than the cache, and keeps it there
+    #[arg(long)]
+    prime: bool,
+}
+
+/// A network, and how it was opened.
+type Loaded = (Box<dyn Ready>, Option<&'static str>);
+
+/// What can be got ready before the clock starts.
+enum Start {
+    Plaintext(Core),
+    PlaintextCached(RawCore),
+    Sealed { core: Core, options: Box<OpenOptions>, key: KeyFile, opening: Opening },
+}
+
+impl LoadOnce {
+    /// Loads, and prints a [`Sample`].
+    #[expect(clippy::print_stdout, reason = "the sample is the result")]
+    pub(crate) fn run(&self) -> Result<()> {
+        println!("{}", serde_json::to_string(&self.measure()?)?);
+        Ok(())
+    }
+
+    fn measure(&self) -> Result<Sample> {
+        let runtime = Runtime::locate(None, &Environment::from_process())?;
+        let start = self.start(&runtime)?;
+        let input = fs::read(&self.input)?;
+        // As in `ovseal run`: the runtime and the device's plugin are loaded, keys are read, the model is not opened yet.
+        let span = Span::start()?;
+        let (mut network, opening) = self.load(&runtime, start)?;
+        let compiled = span.seconds();
+        network.feed(&input)?;
+        network.infer()?;
+        let ended = span.end(compiled)?;
+        network.settle();
+        ended.sample(network.output()?, opening)
+    }
+
+    fn start(&self, runtime: &Runtime) -> Result<Start> {
+        if self.way == Way::PlaintextCached {
+            return Ok(Start::PlaintextCached(RawCore::new(runtime)?));
+        }
+        let core = Core::new(runtime)?;
+        core.load_device(CPU)?;
+        Ok(match self.way {
+            Way::Plaintext | Way::Gocryptfs => Start::Plaintext(core),
+            Way::EagerAny | Way::EagerPublisher => self.sealed(core, Opening::Eager)?,
+            Way::OverlappedAny | Way::OverlappedPublisher => self.sealed(core, Opening::Overlapped)?,
+            Way::CachedAny | Way::CachedPublisher | Way::PlaintextCached | Way::Script => {
+                return Err(format!("this program cannot load by {}", self.way).into());
+            }
+        })
+    }
+
+    fn sealed(&self, core: Core, opening: Opening) -> Result<Start> {
+        let trust = match &self.publisher {
+            Some(file) => Trust::Publishers(vec![Publisher::parse(&fs::read_to_string(file)?)?]),
+            None => Trust::AnySender,
+        };
+        let key = KeyFile::read_from(&mut File::open(self.key.as_ref().ok_or("there is no --key")?)?)?;
+        Ok(Start::Sealed { core, options: Box::new(OpenOptions::new(trust)), key, opening })
+    }
+
+    fn load(&self, runtime: &Runtime, start: Start) -> Result<Loaded> {
+        match start {
+            Start::PlaintextCached(core) => self.load_cached(&core),
+            Start::Plaintext(core) => {
+                let model = core.read_model_from_path(&self.model)?;
+                ready(runtime, &core.compile(&model, CPU, &[])?, None)
+            }
+            Start::Sealed { core, options, key, opening } => {
+                let opened = options.open(&self.model, &[&key])?;
+                let (compiled, opening) = compile(&core, &opened, opening)?;
+                ready(runtime, &compiled, Some(opening))
+            }
+        }
+    }
+
+    fn load_cached(&self, core: &RawCore) -> Result<Loaded> {
+        let network = core.compile(&self.model, self.cache.as_ref().ok_or("there is no --cache")?)?;
+        if network.is_from_cache()? == self.prime {
+            return Err("OpenVINO's cache did not do what was expected".into());
+        }
+        Ok((Box::new(network), None))
+    }
+}
+
+fn compile(core: &Core, opened: &Opened, opening: Opening) -> Result<(CompiledModel, &'static str)> {
+    let decrypted = Decrypted::read(opened, None, CPU, opening)?;
+    let opening = if decrypted.is_overlapped() { "overlapped" } else { "eager" };
+    let compiled = core.read_decrypted(decrypted)?.compile(core, CPU, &[])?;
+    opened.accept()?;
+    Ok((compiled, opening))
+}
+
+fn ready(runtime: &Runtime, compiled: &CompiledModel, opening: Option<&'static str>) -> Result<Loaded> {
+    Ok((Box::new(Safe::new(runtime, compiled.create_request()?)), opening))
+}
+
+const CPU: &str = "CPU";
