@@ -30,7 +30,9 @@ impl Mount {
         if !init.status.success() {
             return Err(format!("gocryptfs: {}", String::from_utf8_lossy(&init.stderr).trim()).into());
         }
-        let server = command(&passphrase).arg("-fg").arg(&encrypted).arg(&plain).spawn()?;
+        // Where it does not mount, its status says enough; when it does, it complains about newer kernels.
+        let mut server = command(&passphrase);
+        let server = server.arg("-fg").arg(&encrypted).arg(&plain).stderr(Stdio::null()).spawn()?;
         let mut mount = Self { encrypted, plain, server };
         mount.wait()?;
         Ok(mount)
@@ -72,14 +74,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        for program in [&["umount"][..], &["fusermount3", "-u"], &["fusermount", "-u"]] {
-            let (name, arguments) = (program[0], &program[1..]);
-            let mut command = Command::new(name);
-            command.args(arguments).arg(&self.plain).stdin(Stdio::null()).stderr(Stdio::null());
-            if command.status().is_ok_and(|status| status.success()) {
-                break;
-            }
-        }
+        unmount(&self.plain);
         // Unmounted, it ends by itself; otherwise the kernel unmounts when it ends. Nothing is left to do about errors.
         let start = Instant::now();
         while matches!(self.server.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
@@ -87,6 +82,27 @@ impl Drop for Mount {
         }
         let _ = self.server.kill();
         let _ = self.server.wait();
+    }
+}
+
+/// Unmounts what an interrupted run left mounted in the folder that [`Mount::create`] was given.
+pub(crate) fn release(folder: &Path) {
+    let plain = folder.join("plain");
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    // A mount whose process is gone cannot even be looked at.
+    if folder.exists() && device(&plain) != device(folder) {
+        unmount(&plain);
+    }
+}
+
+fn unmount(plain: &Path) {
+    for program in [&["umount"][..], &["fusermount3", "-u"], &["fusermount", "-u"]] {
+        let (name, arguments) = (program[0], &program[1..]);
+        let mut command = Command::new(name);
+        command.args(arguments).arg(plain).stdin(Stdio::null()).stderr(Stdio::null());
+        if command.status().is_ok_and(|status| status.success()) {
+            break;
+        }
     }
 }
 

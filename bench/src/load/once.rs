@@ -82,8 +82,9 @@ impl LoadOnce {
             Way::Plaintext | Way::Gocryptfs => Start::Plaintext(core),
             Way::EagerAny | Way::EagerPublisher => self.sealed(core, Opening::Eager)?,
             Way::OverlappedAny | Way::OverlappedPublisher => self.sealed(core, Opening::Overlapped)?,
-            Way::CachedAny | Way::CachedPublisher | Way::PlaintextCached | Way::Script => {
-                return Err(format!("this program cannot load by {}", self.way).into());
+            Way::CachedAny | Way::CachedPublisher => return Err("there is no sealed cache yet".into()),
+            Way::PlaintextCached | Way::Script => {
+                return Err(format!("{} is loaded otherwise", self.way).into());
             }
         })
     }

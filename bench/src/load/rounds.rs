@@ -34,6 +34,8 @@ pub(crate) struct Series {
 pub(crate) fn run(mut subject: Subject, caches: &[Cache], rounds: u32, all: bool) -> Result<Measured> {
     let expected = subject.trial(Way::Plaintext)?.output;
     try_all(&mut subject);
+    // What was just written would otherwise be on its way to the disk while others are measured.
+    rustix::fs::sync();
     let ways = subject.ways.clone();
     let empty = |cache: &Cache| ways.iter().map(|&way| Series::new(way, *cache)).collect();
     let mut series: Vec<Vec<Series>> = caches.iter().map(empty).collect();

@@ -4,21 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use clap::ValueEnum;
 use ovseal::{KeyFile, Model, ModelName, ModelOptions, PublisherKey, SealOptions};
 
 use crate::Result;
 use crate::fixture::emptied;
-use crate::load::mount::Mount;
+use crate::load::mount::{self, Mount};
 use crate::load::page_cache;
 use crate::load::sample::Sample;
 use crate::load::way::{Cache, Network, Way};
 
-/// Where things are. Dropping it removes what was made.
+/// Where things are.
 pub(crate) struct Places {
-    folder: PathBuf,
+    folder: Temporary,
     networks: PathBuf,
     python: PathBuf,
 }
+
+/// A folder that is removed, with all that is in it, when this is dropped.
+struct Temporary(PathBuf);
 
 /// A network in all its forms.
 pub(crate) struct Subject {
@@ -29,23 +33,34 @@ pub(crate) struct Subject {
     /// The others that were asked for, and why they cannot.
     pub(crate) absent: Vec<(Way, String)>,
     source: PathBuf,
-    folder: PathBuf,
     python: PathBuf,
+    // Dropped in this order: what is mounted cannot be removed.
     mount: Option<Mount>,
+    folder: Temporary,
 }
 
 impl Places {
     /// Empties the folder `load` below `folder`.
     pub(crate) fn create(folder: &Path, networks: &Path, python: &Path) -> Result<Self> {
-        let folder = emptied(folder.join("load"))?;
+        let folder = folder.join("load");
+        for network in Network::value_variants() {
+            mount::release(&folder.join(network.file().0).join(MOUNT));
+        }
+        let folder = Temporary(emptied(folder)?);
         Ok(Self { folder, networks: networks.to_owned(), python: python.to_owned() })
     }
 }
 
-impl Drop for Places {
+impl Temporary {
+    fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Temporary {
     fn drop(&mut self) {
         // Nothing is left to do about files that cannot be removed.
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -60,9 +75,9 @@ impl Subject {
             ways: Vec::new(),
             absent: Vec::new(),
             source: places.networks.join(name),
-            folder: emptied(places.folder.join(name))?,
             python: places.python.clone(),
             mount: None,
+            folder: Temporary(emptied(places.folder.join(name))?),
         };
         ways.iter().try_for_each(|&way| subject.add(way))?;
         Ok(subject)
@@ -128,7 +143,7 @@ impl Subject {
     }
 
     fn mount(&self) -> Result<Mount> {
-        let mount = Mount::create(&emptied(self.folder.join("gocryptfs"))?)?;
+        let mount = Mount::create(&emptied(self.folder.join(MOUNT))?)?;
         for file in self.plaintext()? {
             fs::copy(&file, mount.plain().join(file.file_name().unwrap_or_default()))?;
         }
@@ -223,7 +238,7 @@ impl Subject {
     }
 
     fn cache_folder(&self, way: Way) -> PathBuf {
-        self.folder.join(way.to_string())
+        self.folder.join(&way.to_string())
     }
 }
 
@@ -250,6 +265,8 @@ fn output(command: &mut Command) -> Result<String> {
 }
 
 const KEY: &str = "key";
+
+const MOUNT: &str = "gocryptfs";
 
 const PUBLISHER: &str = "publisher.pub";
 

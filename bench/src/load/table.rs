@@ -37,7 +37,7 @@ fn ratios(text: &mut String, outcome: &Outcome, measure: Measure, cache: Cache) 
     let names = outcome.networks.iter().map(|network| network.network.short());
     let names: Vec<&str> = std::iter::once(title.as_str()).chain(names).collect();
     let rows: Vec<Vec<String>> =
-        PAIRS.iter().filter_map(|&pair| cells(outcome, measure, cache, pair)).collect();
+        pairs(measure).filter_map(|pair| cells(outcome, measure, cache, pair)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -49,6 +49,12 @@ fn ratios(text: &mut String, outcome: &Outcome, measure: Measure, cache: Cache) 
     writeln!(text)
 }
 
+/// The pairs that are worth a line. Memory is compared with the plaintext's only.
+fn pairs(measure: Measure) -> impl Iterator<Item = (Way, Way)> {
+    let is_memory = matches!(measure, Measure::Peak | Measure::Settled);
+    PAIRS.into_iter().filter(move |pair| !is_memory || pair.1 == Way::Plaintext)
+}
+
 /// The cells of one pair, if some network has it.
 fn cells(outcome: &Outcome, measure: Measure, cache: Cache, pair: (Way, Way)) -> Option<Vec<String>> {
     let found: Vec<_> = outcome
@@ -56,7 +62,8 @@ fn cells(outcome: &Outcome, measure: Measure, cache: Cache, pair: (Way, Way)) ->
         .iter()
         .map(|network| find(&outcome.ratios, network.network, cache, measure, pair))
         .collect();
-    let title = format!("{} / {}", pair.0.title().trim_start_matches("ovseal, "), pair.1.title());
+    let [of, to] = [pair.0, pair.1].map(|way| way.title().trim_start_matches("ovseal, "));
+    let title = format!("{of} / {to}");
     let cell = |summary: Summary| format!("{:.2} ({:.2}–{:.2})", summary.median, summary.min, summary.max);
     let cells = found.iter().map(|ratio| ratio.map_or_else(String::new, |ratio| cell(ratio.summary)));
     found.iter().any(Option::is_some).then(|| std::iter::once(title).chain(cells).collect())
