@@ -1,0 +1,5 @@
+//! Keys that hardware holds, joined to the container only through the traits [`Recipient`](ovseal::Recipient) and
+//! [`Identity`](ovseal::Identity).
+//!
+//! Each back end is a feature. None of them needs a system library to build: what a back end talks to is loaded, or opened,
+//! when the program runs.
