@@ -22,6 +22,7 @@ mod stamp;
 mod steps;
 mod test;
 mod tools;
+mod tpm;
 mod workspace;
 
 use std::ffi::OsString;

@@ -37,6 +37,18 @@ pub(crate) const STRACE: SystemPackage = SystemPackage { debian: "strace", probe
 pub(crate) const GOCRYPTFS: SystemPackage =
     SystemPackage { debian: "gocryptfs fuse3", probe: &["gocryptfs", "--version"] };
 
+/// TPMs for tests, each a process.
+pub(crate) const SWTPM: SystemPackage =
+    SystemPackage { debian: "swtpm swtpm-tools", probe: &["sh", "-c", "command -v swtpm && command -v swtpm_setup"] };
+
+/// Looks at TPMs without this project's code. Brings the libraries that `ovseal` loads.
+pub(crate) const TPM2_TOOLS: SystemPackage =
+    SystemPackage { debian: "tpm2-tools libtss2-tcti-swtpm0", probe: &["tpm2_clear", "--version"] };
+
+/// The headers with which a test compares the layout of structures.
+pub(crate) const TSS_HEADERS: SystemPackage =
+    SystemPackage { debian: "libtss2-dev", probe: &["test", "-e", "/usr/include/tss2/tss2_esys.h"] };
+
 /// Sees to it that all the packages are installed.
 ///
 /// # Errors

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::packages::{self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE};
+use crate::packages::{self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS};
 use crate::python::{self, Environment};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{fuzz, process, sanitize, stamp, tools};
+use crate::{fuzz, process, sanitize, stamp, tools, tpm};
 
 /// Runs the tests and prints how long each step took. With arguments for nextest, only the tests that they choose.
 ///
@@ -43,11 +43,12 @@ pub(crate) struct Setting<'a> {
     python: Environment,
     openvino: PathBuf,
     models: PathBuf,
+    tpm: PathBuf,
 }
 
 impl<'a> Setting<'a> {
     fn prepare(workspace: &'a Workspace, steps: &mut Steps) -> Result<Self, Failure> {
-        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE];
+        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS];
         steps.run("system packages", || packages::require(&wanted))?;
         let folder = workspace.target.join("test");
         let python = steps.run("Python environment", || {
@@ -56,7 +57,9 @@ impl<'a> Setting<'a> {
         })?;
         let models = folder.join("models");
         steps.run("models", || make_models(workspace, &python, &models))?;
-        Ok(Self { workspace, openvino: python.openvino_libraries()?, python, models })
+        let tpm = folder.join("tpm");
+        steps.run("TPM", || tpm::make(&tpm))?;
+        Ok(Self { workspace, openvino: python.openvino_libraries()?, python, models, tpm })
     }
 
     /// Tells a command where tests find the runtime, the models and the interpreter.
@@ -64,6 +67,7 @@ impl<'a> Setting<'a> {
         command
             .env("OVSEAL_OPENVINO", &self.openvino)
             .env("OVSEAL_TEST_MODELS", &self.models)
+            .env("OVSEAL_TEST_TPM", &self.tpm)
             .env("OVSEAL_TEST_PYTHON", self.python.python())
     }
 

@@ -3,3 +3,6 @@
 //!
 //! Each back end is a feature. None of them needs a system library to build: what a back end talks to is loaded, or opened,
 //! when the program runs.
+
+#[cfg(feature = "tpm2")]
+pub mod tpm2;

@@ -1,4 +1,4 @@
-//! What the tests of several crates need: test vectors, small models, and doubles for faults.
+//! What the tests of several crates need: test vectors, small models, software TPMs, and doubles for faults.
 //!
 //! This crate is a dependency of tests only, so it panics where a test would.
 
@@ -6,8 +6,10 @@
 
 mod faults;
 mod model;
+mod swtpm;
 mod vectors;
 
 pub use faults::FailingSource;
 pub use model::{Fixture, pattern};
+pub use swtpm::Swtpm;
 pub use vectors::{Expected, Vector, VectorKey, VectorPart, vectors, vectors_folder};

@@ -186,7 +186,8 @@ impl OpenError {
     /// Whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Read { .. } | Self::Unwrap(_) | Self::Memory(_) => ErrorKind::Environment,
+            Self::Read { .. } | Self::Memory(_) => ErrorKind::Environment,
+            Self::Unwrap(error) => error.kind(),
             Self::NotAContainer | Self::Version(_) | Self::Suite(_) | Self::Flags(_) => {
                 ErrorKind::Unsupported
             }

@@ -46,6 +46,8 @@ pub struct Inspection {
 pub struct StanzaSummary {
     /// Its type.
     pub stanza_type: StanzaType,
+    /// Its public parameters.
+    pub parameters: Vec<u8>,
     /// Its length in bytes.
     pub length: usize,
     /// Whether it withstands a quantum computer, as far as this version knows the type.
@@ -88,6 +90,7 @@ impl Inspection {
 impl StanzaSummary {
     pub(crate) fn of(stanza: &Stanza) -> Self {
         let stanza_type = stanza.stanza_type().clone();
-        Self { length: stanza.encoded_length(), post_quantum: stanza_type.is_post_quantum(), stanza_type }
+        let (parameters, post_quantum) = (stanza.parameters().to_vec(), stanza_type.is_post_quantum());
+        Self { length: stanza.encoded_length(), parameters, post_quantum, stanza_type }
     }
 }

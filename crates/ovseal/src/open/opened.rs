@@ -46,6 +46,7 @@ pub(super) struct Inner {
     generation: u64,
     stanzas: Vec<StanzaSummary>,
     side_stanzas: Option<Vec<StanzaSummary>>,
+    stanza: Option<usize>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
     rollback: Option<RollbackState>,
@@ -97,6 +98,7 @@ impl Opened {
             side_stanzas: unlocked
                 .side_stanzas
                 .map(|stanzas| stanzas.iter().map(StanzaSummary::of).collect()),
+            stanza: unlocked.stanza,
             threads: options.threads,
             provider: options.provider,
             rollback: options.rollback.clone(),
@@ -109,6 +111,11 @@ impl Opened {
     /// The authentic description of the model.
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
+    }
+
+    /// The number, from 0, of the container's stanza that gave the key; nothing when one of the side file did.
+    pub fn stanza(&self) -> Option<usize> {
+        self.0.stanza
     }
 
     /// The trusted publisher who signed, if any was named.

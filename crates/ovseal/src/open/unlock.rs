@@ -13,6 +13,8 @@ pub(crate) struct Unlocked {
     pub(crate) key: FittingKey,
     pub(crate) block: StanzaBlock,
     pub(crate) side_stanzas: Option<Vec<Stanza>>,
+    /// The number of the container's stanza that gave the key, from 0; none when one of the side file did.
+    pub(crate) stanza: Option<usize>,
 }
 
 /// Finds the data key with one of `identities`, then checks the MACs over everything that held it.
@@ -24,9 +26,9 @@ pub(crate) fn unlock(container: &Container, identities: &[&dyn Identity]) -> Res
     let mut failure = None;
     for block in container.stanza_blocks()? {
         match unlock_block(container, side.as_ref(), &block, identities) {
-            Ok(key) => {
+            Ok((key, stanza)) => {
                 let side_stanzas = side.map(|side| side.block.stanzas);
-                return Ok(Unlocked { key, block, side_stanzas });
+                return Ok(Unlocked { key, block, side_stanzas, stanza });
             }
             Err(error) => failure = Some(prefer(failure, error)),
         }
@@ -47,32 +49,34 @@ fn unlock_block(
     side: Option<&SideFile>,
     block: &StanzaBlock,
     identities: &[&dyn Identity],
-) -> Result<FittingKey, OpenError> {
+) -> Result<(FittingKey, Option<usize>), OpenError> {
     let local = side.map_or(&[][..], |side| &side.block.stanzas);
-    let key = find_key(container, local.iter().chain(&block.stanzas), identities)?;
+    let (key, position) = find_key(container, local.iter().chain(&block.stanzas), identities)?;
     if let Some(side) = side {
         side.authenticate(&key)?;
     }
     let authentic = block.is_authentic(&key, Label::StanzaMac, &[]);
-    if authentic { Ok(key) } else { Err(OpenError::NotAuthentic(Section::Stanzas)) }
+    let number = position.checked_sub(local.len());
+    if authentic { Ok((key, number)) } else { Err(OpenError::NotAuthentic(Section::Stanzas)) }
 }
 
-/// The first key that fits. An identity that could not be tried matters only if no other one fits.
+/// The first key that fits, and the position of its stanza. An identity that could not be tried matters only if no other one fits.
 fn find_key<'s>(
     container: &Container,
     stanzas: impl Iterator<Item = &'s Stanza> + Clone,
     identities: &[&dyn Identity],
-) -> Result<FittingKey, OpenError> {
+) -> Result<(FittingKey, usize), OpenError> {
     let context = container.prologue.context();
     let mut failure = None;
     for identity in identities {
-        for stanza in stanzas.clone().filter(|stanza| stanza.stanza_type().as_str() == identity.stanza_type())
-        {
+        let kind = identity.stanza_type();
+        let ours = |(_, stanza): &(usize, &Stanza)| stanza.stanza_type().as_str() == kind;
+        for (position, stanza) in stanzas.clone().enumerate().filter(ours) {
             match identity.unwrap(stanza, &context) {
                 Ok(None) => {}
                 Ok(Some(key)) => {
                     if let Some(key) = key.fit(&container.prologue) {
-                        return Ok(key);
+                        return Ok((key, position));
                     }
                 }
                 Err(error) => failure = failure.or(Some(error)),

@@ -94,7 +94,7 @@ impl WrapError {
     }
 }
 
-/// An identity could not try to unwrap.
+/// An identity could not try to unwrap, or was refused by what holds its key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnwrapError {
@@ -107,6 +107,19 @@ pub enum UnwrapError {
     /// The identity's own back end failed.
     #[error("the identity could not be used")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The stanza is for this identity, but the hardware that holds its key does not let it be used now.
+    #[error("the identity is not allowed to open the container")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl UnwrapError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused(_) => ErrorKind::NoKeyFits,
+            Self::Memory { .. } | Self::Backend(_) => ErrorKind::Environment,
+        }
+    }
 }
 
 /// Text or bytes are no key of the expected kind. Nothing of them is shown.

@@ -1,0 +1,296 @@
+//! The device's own key as it stands on its disk: wrapped by the TPM, useless anywhere else.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+use ovseal::AtomicFile;
+
+use super::approval::{Approval, Approver};
+use super::pcr::{PcrList, PcrValues};
+use super::policy::{CounterIndex, PolicyDigest};
+use super::public::StorageKey;
+use super::recipient::DeviceRecipient;
+use super::wire::Reader;
+
+/// An enrolled device: its storage key, wrapped by its TPM.
+#[derive(Clone, Debug)]
+pub struct Device {
+    pub(super) folder: PathBuf,
+    pub(super) parent: Parent,
+    pub(super) private: Vec<u8>,
+    pub(super) key: StorageKey,
+    pub(super) policy: DevicePolicy,
+    pub(super) counter: CounterIndex,
+}
+
+/// The key in the TPM under which the device's key is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Parent {
+    /// The persistent storage key, or none for a primary key that is made anew each time.
+    pub(super) handle: Option<u32>,
+    pub(super) name: Vec<u8>,
+}
+
+/// What the device's key demands before it is used for anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DevicePolicy {
+    pub(super) state: Option<StatePolicy>,
+    pub(super) has_pin: bool,
+}
+
+/// What is demanded of the device's measured state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum StatePolicy {
+    /// Exactly these values.
+    Values(PcrValues),
+    /// Values that the approver signed.
+    Approved(PcrList, Approver),
+}
+
+/// The device's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The device was not enrolled, or with another folder.
+    #[error("the device is not enrolled: {} is not there", path.display())]
+    NotEnrolled {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The device is enrolled already.
+    #[error("the device is enrolled already: {} exists", path.display())]
+    Enrolled {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged.
+    #[error("{} is damaged", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The TPM failed.
+    #[error(transparent)]
+    Tpm(#[from] super::error::TpmError),
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Wire {
+    #[n(0)]
+    version: u8,
+    #[n(1)]
+    parent_handle: Option<u32>,
+    #[n(2)]
+    parent_name: ByteVec,
+    #[n(3)]
+    private: ByteVec,
+    #[n(4)]
+    public: ByteVec,
+    /// Bitmap, and values where they are fixed.
+    #[n(5)]
+    pcr: Option<ByteVec>,
+    #[n(6)]
+    approver: Option<ByteVec>,
+    #[n(7)]
+    has_pin: bool,
+    #[n(8)]
+    counter: u32,
+}
+
+impl DevicePolicy {
+    /// Demands that registers keep these values.
+    #[must_use]
+    pub fn pcr(self, values: PcrValues) -> Self {
+        Self { state: Some(StatePolicy::Values(values)), ..self }
+    }
+
+    /// Demands that an approver signed the values of these registers.
+    #[must_use]
+    pub fn approved(self, list: PcrList, approver: Approver) -> Self {
+        Self { state: Some(StatePolicy::Approved(list, approver)), ..self }
+    }
+
+    pub(super) fn digest(&self) -> Option<PolicyDigest> {
+        let state = match &self.state {
+            None => PolicyDigest::EMPTY,
+            Some(StatePolicy::Values(values)) => PolicyDigest::EMPTY.pcr(values),
+            Some(StatePolicy::Approved(list, approver)) => approver.policy(list),
+        };
+        let policy = if self.has_pin { state.auth_value() } else { state };
+        (policy != PolicyDigest::EMPTY).then_some(policy)
+    }
+}
+
+impl Device {
+    /// Reads the device that was enrolled with this folder.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn load(folder: &Path) -> Result<Self, DeviceError> {
+        let path = folder.join(FILE);
+        let bytes = match read_limited(&path, FILE_LIMIT) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(DeviceError::NotEnrolled { path });
+            }
+            Err(source) => return Err(DeviceError::Read { path, source }),
+        };
+        Self::parse(&bytes, folder).ok_or(DeviceError::Damaged { path })
+    }
+
+    /// Whether a device was enrolled with this folder.
+    pub fn is_enrolled(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
+    /// Whom others seal to.
+    pub fn recipient(&self) -> DeviceRecipient {
+        DeviceRecipient::new(self.key.clone(), self.counter)
+    }
+
+    /// The device's id, which its stanzas show.
+    pub fn id(&self) -> [u8; 32] {
+        self.key.id()
+    }
+
+    /// Whether the device's key needs a PIN.
+    pub fn has_pin(&self) -> bool {
+        self.policy.has_pin
+    }
+
+    /// The registers on which the device's key depends, if it does.
+    pub fn pcr_list(&self) -> Option<PcrList> {
+        self.policy.state.as_ref().map(StatePolicy::list)
+    }
+
+    /// Whether the device's key accepts states that an approver signed.
+    pub fn has_approver(&self) -> bool {
+        matches!(self.policy.state, Some(StatePolicy::Approved(..)))
+    }
+
+    /// The approvals in the device's folder: its files `*.approval`. What is none is passed over.
+    ///
+    /// # Errors
+    /// [`DeviceError::Read`] when the folder cannot be read.
+    pub fn approvals(&self) -> Result<Vec<Approval>, DeviceError> {
+        let failed = |source| DeviceError::Read { path: self.folder.clone(), source };
+        let entries = std::fs::read_dir(&self.folder).map_err(failed)?;
+        let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "approval"));
+        files.sort();
+        let texts = files.iter().take(APPROVALS_LIMIT).filter_map(|file| read_limited(file, FILE_LIMIT).ok());
+        Ok(texts.filter_map(|text| Approval::parse(std::str::from_utf8(&text).ok()?).ok()).collect())
+    }
+
+    /// Writes the device's file, which must not exist.
+    pub(super) fn save(&self) -> Result<(), DeviceError> {
+        let path = self.folder.join(FILE);
+        let write = || {
+            let file = AtomicFile::with_mode(&path, 0o600)?;
+            file.file().write_all(&self.encode())?;
+            file.commit(false)
+        };
+        write().map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => DeviceError::Enrolled { path: path.clone() },
+            _ => DeviceError::Write { path: path.clone(), source },
+        })
+    }
+
+    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+    fn encode(&self) -> Vec<u8> {
+        let (pcr, approver) = match &self.policy.state {
+            None => (None, None),
+            Some(StatePolicy::Values(values)) => (Some(values.encode()), None),
+            Some(StatePolicy::Approved(list, approver)) => (Some(list.bitmap().to_vec()), Some(approver.sec1())),
+        };
+        let wire = Wire {
+            version: VERSION,
+            parent_handle: self.parent.handle,
+            parent_name: self.parent.name.clone().into(),
+            private: self.private.clone().into(),
+            public: self.key.bytes().to_vec().into(),
+            pcr: pcr.map(Into::into),
+            approver: approver.map(Into::into),
+            has_pin: self.policy.has_pin,
+            counter: self.counter.0,
+        };
+        minicbor::to_vec(wire).expect("a vector takes everything")
+    }
+
+    fn parse(bytes: &[u8], folder: &Path) -> Option<Self> {
+        let wire: Wire = minicbor::decode(bytes).ok()?;
+        let key = StorageKey::parse(&wire.public)?;
+        let state = match (wire.pcr, wire.approver) {
+            (None, None) => None,
+            (Some(values), None) => Some(StatePolicy::Values(PcrValues::take(&mut Reader(&values))?)),
+            (Some(bitmap), Some(approver)) => {
+                let list = PcrList::from_bitmap(bitmap.as_slice().try_into().ok()?)?;
+                Some(StatePolicy::Approved(list, Approver::from_sec1(&approver)?))
+            }
+            (None, Some(_)) => return None,
+        };
+        let device = Self {
+            folder: folder.to_owned(),
+            parent: Parent { handle: wire.parent_handle, name: wire.parent_name.into() },
+            private: wire.private.into(),
+            policy: DevicePolicy { state, has_pin: wire.has_pin },
+            counter: CounterIndex::new(wire.counter)?,
+            key,
+        };
+        // The TPM enforces what the key says; a file that says something else is damaged.
+        let consistent = device.policy.digest() == device.key.policy() && device.encode() == bytes;
+        (wire.version == VERSION && consistent).then_some(device)
+    }
+}
+
+impl StatePolicy {
+    pub(super) fn list(&self) -> PcrList {
+        match self {
+            Self::Values(values) => values.list(),
+            Self::Approved(list, _) => list.clone(),
+        }
+    }
+}
+
+/// The folder in which a device's files stand unless another is named: `ovseal` in `XDG_STATE_HOME`, or in
+/// `.local/state` of the home folder.
+pub fn default_folder() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+    state.map(|state| state.join("ovseal"))
+}
+
+/// Reads a regular file of at most `limit` bytes.
+fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+const FILE: &str = "tpm2-device";
+const FILE_LIMIT: u64 = 16 * 1024;
+const APPROVALS_LIMIT: usize = 64;
+const VERSION: u8 = 1;

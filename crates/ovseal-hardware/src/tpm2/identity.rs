@@ -1,0 +1,67 @@
+//! The device's TPM as an identity.
+
+use ovseal::{Context, DataKey, Identity, Stanza, UnwrapError, symmetric};
+use ovseal_memory::Secret;
+
+use super::device::Device;
+use super::error::TpmError;
+use super::open::{Caller, pin_value};
+use super::stanza::{TPM2, Tpm2Parameters};
+use super::worker::Tpm;
+
+/// A device with its TPM: it unwraps what is sealed to the device's recipient.
+///
+/// The TPM is asked only when a stanza is for this device.
+#[derive(Debug)]
+pub struct DeviceIdentity {
+    device: Device,
+    tpm: Tpm,
+    pin: Option<Secret<32>>,
+}
+
+impl DeviceIdentity {
+    /// The identity of an enrolled device.
+    pub fn new(device: Device, tpm: Tpm) -> Self {
+        Self { device, tpm, pin: None }
+    }
+
+    /// The same, with the PIN of the device's key.
+    #[must_use]
+    pub fn with_pin(self, pin: &[u8]) -> Self {
+        Self { pin: Some(pin_value(pin)), ..self }
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The share in the stanza, if it is for this device.
+    fn share(&self, parameters: Tpm2Parameters) -> Result<Secret<32>, UnwrapError> {
+        let approvals = match self.device.has_approver() {
+            true => self.device.approvals().map_err(|error| UnwrapError::Backend(Box::new(error)))?,
+            false => Vec::new(),
+        };
+        let pin = self.pin.as_ref().map(|pin| Secret::from_fn(|bytes| bytes.copy_from_slice(pin.expose())));
+        let caller = Caller { device: self.device.clone(), approvals, pin };
+        let share = self.tpm.run(move |esys| caller.unseal(esys, &parameters));
+        share.map_err(UnwrapError::from)
+    }
+}
+
+impl Identity for DeviceIdentity {
+    fn stanza_type(&self) -> &str {
+        TPM2
+    }
+
+    fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
+        let ours = |parameters: &Tpm2Parameters| parameters.device == self.device.id();
+        let Some(parameters) = Tpm2Parameters::parse(stanza.parameters()).filter(ours) else {
+            return Ok(None);
+        };
+        let share = self.share(parameters)?;
+        let key = symmetric::unwrap(stanza, share.expose(), context);
+        // The stanza says that it is for this device, and the TPM took it: what does not open is damaged.
+        key.map(Some).ok_or_else(|| TpmError::Integrity.into())
+    }
+}

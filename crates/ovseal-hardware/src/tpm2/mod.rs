@@ -1,0 +1,63 @@
+//! TPM 2.0: a device's keys, and what is sealed to them.
+//!
+//! | need | type |
+//! |---|---|
+//! | make a device's keys | [`EnrollOptions`] |
+//! | seal to a device, without a TPM | [`DeviceRecipient`], [`Bounds`] |
+//! | open on the device | [`DeviceIdentity`], [`Device`], [`Tpm`] |
+//! | approve measured states | [`ApproverKey`], [`Approval`] |
+//! | look at a TPM | [`TpmStatus`] |
+//!
+//! The TPM software stack (tpm2-tss 3.0 or later) is loaded when a TPM is first asked for; sealing to a device and
+//! approving never ask for one.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use ovseal::{OpenOptions, Trust};
+//! use ovseal_hardware::tpm2::{Device, DeviceIdentity, Tpm};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let tpm = Tpm::new("device:/dev/tpmrm0", Duration::from_secs(20))?;
+//! let identity = DeviceIdentity::new(Device::load("/var/lib/ovseal".as_ref())?, tpm);
+//! let opened = OpenOptions::new(Trust::AnySender).open("model.ovseal".as_ref(), &[&identity])?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not protect
+//!
+//! Whoever controls the running, approved device can ask its TPM for the data key, and read it from memory. A virtual TPM
+//! is as trustworthy as the host that keeps its state, and can be set back to an older one.
+
+mod approval;
+mod bounds;
+mod device;
+mod duplicate;
+mod enroll;
+mod error;
+mod identity;
+mod kdf;
+mod open;
+mod pcr;
+mod policy;
+mod public;
+mod recipient;
+mod stanza;
+mod status;
+mod tss;
+mod wire;
+mod worker;
+
+pub use approval::{Approval, ApprovalError, Approver, ApproverKey};
+pub use bounds::Bounds;
+pub use device::{Device, DeviceError, DevicePolicy, default_folder};
+pub use enroll::EnrollOptions;
+pub use error::TpmError;
+pub use identity::DeviceIdentity;
+pub use pcr::{PcrDemand, PcrList, PcrListError, PcrValues};
+pub use recipient::{DeviceRecipient, DeviceRecipientError};
+pub use stanza::{TPM2, Tpm2Summary};
+pub use status::TpmStatus;
+pub use tss::LibraryError;
+pub use worker::{Tpm, silence};

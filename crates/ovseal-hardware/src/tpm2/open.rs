@@ -1,0 +1,200 @@
+//! From a stanza's parameters to the share that its TPM gives.
+
+use std::cell::OnceCell;
+
+use ovseal_memory::Secret;
+
+use super::approval::{Approval, Approver, policy_ref};
+use super::device::{Device, Parent, StatePolicy};
+use super::error::TpmError;
+use super::pcr::{PcrList, PcrValues};
+use super::public::primary_template;
+use super::stanza::Tpm2Parameters;
+use super::tss::{Esys, Handle, Session, Ticket};
+
+/// What a device brings to its TPM.
+pub(super) struct Caller {
+    pub(super) device: Device,
+    pub(super) approvals: Vec<Approval>,
+    /// What the PIN comes to, where there is one.
+    pub(super) pin: Option<Secret<32>>,
+}
+
+/// An approval that is for the present state, and that the TPM verified.
+struct Approved<'a> {
+    approval: &'a Approval,
+    name: Vec<u8>,
+    ticket: Ticket,
+}
+
+impl Caller {
+    /// The share in a stanza. Everything that was loaded for it is flushed.
+    pub(super) fn unseal(&self, esys: &Esys, stanza: &Tpm2Parameters) -> Result<Secret<32>, TpmError> {
+        let parent = self.device.parent.open(esys)?;
+        let kept = Sessions { esys, salt: &parent, hmac: OnceCell::new(), policy: OnceCell::new() };
+        if let Some(values) = stanza.bounds.pcr_values() {
+            expect_values(esys, values)?;
+        }
+        let key = self.load_key(esys, &parent, &kept)?;
+        let approved = self.approved(esys)?;
+        let (policy, duplicate) = (stanza.policy(), &stanza.duplicate);
+        let public = duplicate.public(policy);
+        let session = self.authorize(esys, &kept, approved.as_ref())?;
+        let seed = duplicate.ephemeral.encode();
+        let private = esys.import(&key, session, &public, &duplicate.private, &seed);
+        let private = private.map_err(|error| self.explain(error.in_parameter()))?;
+        let session = self.authorize(esys, &kept, approved.as_ref())?;
+        let object = esys.load(&key, session, &private, &public).map_err(|error| self.explain(error))?;
+        drop(key);
+        let session = if policy.is_some() { kept.policy()? } else { kept.hmac()? };
+        fulfil_bounds(esys, session, stanza)?;
+        esys.unseal(&object, session)
+    }
+
+    /// Does nothing but what every use of the device's key demands.
+    pub(super) fn load_key<'e>(
+        &self,
+        esys: &'e Esys,
+        parent: &Handle<'e>,
+        kept: &Sessions<'e, '_>,
+    ) -> Result<Handle<'e>, TpmError> {
+        let key = esys.load(parent, kept.hmac()?, &self.device.private, self.device.key.bytes())?;
+        if self.device.has_pin() {
+            let pin = self.pin.as_ref().ok_or(TpmError::PinMissing)?;
+            key.set_authorization(pin.expose())?;
+        }
+        Ok(key)
+    }
+
+    /// A session in which the device key's own policy is fulfilled, for one use of the key.
+    fn authorize<'s, 'e>(
+        &self,
+        esys: &'e Esys,
+        kept: &'s Sessions<'e, '_>,
+        approved: Option<&Approved<'_>>,
+    ) -> Result<&'s Handle<'e>, TpmError> {
+        let policy = &self.device.policy;
+        if policy.digest().is_none() {
+            return kept.hmac();
+        }
+        let session = kept.policy()?;
+        if let Some(state) = &policy.state {
+            esys.policy_pcr(session, &state.list())?;
+        }
+        if let Some(Approved { approval, name, ticket }) = approved {
+            let reference = policy_ref(&approval.values().list());
+            esys.policy_authorize(session, approval.policy(), &reference, name, ticket)?;
+        }
+        if policy.has_pin {
+            esys.policy_auth_value(session)?;
+        }
+        Ok(session)
+    }
+
+    /// Compares the present state with what the device's key demands, so that a refusal can be explained.
+    fn approved(&self, esys: &Esys) -> Result<Option<Approved<'_>>, TpmError> {
+        match &self.device.policy.state {
+            None => Ok(None),
+            Some(StatePolicy::Values(values)) => expect_values(esys, values).map(|()| None),
+            Some(StatePolicy::Approved(list, approver)) => self.approval(esys, list, approver).map(Some),
+        }
+    }
+
+    fn approval(&self, esys: &Esys, list: &PcrList, approver: &Approver) -> Result<Approved<'_>, TpmError> {
+        let present = esys.read_pcr(list)?;
+        let candidates = || self.approvals.iter().filter(|approval| approval.values().covers(list));
+        let mut fitting = candidates().filter(|approval| *approval.values() == present).peekable();
+        if fitting.peek().is_none() {
+            let changed = candidates().map(|approval| present.changed(approval.values()));
+            let registers = changed.min_by_key(Vec::len).unwrap_or_else(|| list.numbers().to_vec());
+            return Err(TpmError::NotApproved { registers, approvals: candidates().count() });
+        }
+        let key = esys.load_external(&approver.public())?;
+        let verified = fitting.find_map(|approval| {
+            let ticket = esys.verify(&key, &approval.digest(), &approval.signature()).ok()?;
+            Some(Approved { approval, name: approver.name(), ticket })
+        });
+        verified.ok_or(TpmError::ForgedApproval)
+    }
+
+    /// A refusal of the key's authorization value means the PIN, where there is one.
+    pub(super) fn explain(&self, error: TpmError) -> TpmError {
+        match error {
+            TpmError::Authorization { .. } if self.device.has_pin() => TpmError::WrongPin,
+            error => error,
+        }
+    }
+}
+
+impl Parent {
+    /// The parent, if it is the one under which the device's key was made.
+    pub(super) fn open<'e>(&self, esys: &'e Esys) -> Result<Handle<'e>, TpmError> {
+        let parent = match self.handle {
+            // Another TPM, or this one after it was cleared, may have nothing there.
+            Some(handle) => esys.existing(handle).map_err(|error| match error {
+                TpmError::Command { .. } => TpmError::AnotherTpm,
+                error => error,
+            })?,
+            None => esys.create_primary(&primary_template())?,
+        };
+        if parent.name()? == self.name { Ok(parent) } else { Err(TpmError::AnotherTpm) }
+    }
+}
+
+/// The two sessions of a transaction, each started when it is first needed.
+pub(super) struct Sessions<'e, 's> {
+    pub(super) esys: &'e Esys,
+    pub(super) salt: &'s Handle<'e>,
+    pub(super) hmac: OnceCell<Handle<'e>>,
+    pub(super) policy: OnceCell<Handle<'e>>,
+}
+
+impl<'e> Sessions<'e, '_> {
+    pub(super) fn hmac(&self) -> Result<&Handle<'e>, TpmError> {
+        self.kept(&self.hmac, Session::Hmac)
+    }
+
+    fn policy(&self) -> Result<&Handle<'e>, TpmError> {
+        self.kept(&self.policy, Session::Policy)
+    }
+
+    fn kept<'c>(&self, cell: &'c OnceCell<Handle<'e>>, kind: Session) -> Result<&'c Handle<'e>, TpmError> {
+        if let Some(session) = cell.get() {
+            return Ok(session);
+        }
+        let session = self.esys.start_session(self.salt, kind)?;
+        Ok(cell.get_or_init(|| session))
+    }
+}
+
+fn fulfil_bounds(esys: &Esys, session: &Handle<'_>, stanza: &Tpm2Parameters) -> Result<(), TpmError> {
+    let refused = |error, refusal| if matches!(error, TpmError::Policy { .. }) { refusal } else { error };
+    if let Some(values) = stanza.bounds.pcr_values() {
+        esys.policy_pcr(session, &values.list())?;
+    }
+    if let Some(limit) = stanza.bounds.epoch() {
+        let counter = esys.existing(stanza.counter.0)?;
+        esys.policy_counter_at_most(session, &counter, limit)
+            .map_err(|error| refused(error, TpmError::Epoch { limit }))?;
+    }
+    if let Some(limit) = stanza.bounds.clock() {
+        esys.policy_clock_below(session, limit).map_err(|error| refused(error, TpmError::Clock { limit }))?;
+    }
+    Ok(())
+}
+
+fn expect_values(esys: &Esys, values: &PcrValues) -> Result<(), TpmError> {
+    match values.changed(&esys.read_pcr(&values.list())?) {
+        changed if changed.is_empty() => Ok(()),
+        changed => Err(TpmError::PcrChanged(changed)),
+    }
+}
+
+/// An object's authorization value from a PIN. It must not end with a zero byte, which TPMs leave out.
+pub(super) fn pin_value(pin: &[u8]) -> Secret<32> {
+    let digest = super::kdf::hmac_sha256(pin, &[b"ovseal/v1/pin"]);
+    Secret::from_fn(|bytes| {
+        bytes.copy_from_slice(digest.expose());
+        bytes[31] |= 1;
+    })
+}

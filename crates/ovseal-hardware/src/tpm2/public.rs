@@ -1,0 +1,178 @@
+//! Public areas of TPM objects: of the device's storage key, of what is sealed under it, and of an approver's key.
+
+use super::policy::PolicyDigest;
+use super::wire::{Bytes32, Reader, SHA256, name, sized};
+
+/// The public area of a device's storage key: a key on P-256 that never leaves its TPM, and under which others wrap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StorageKey {
+    bytes: Vec<u8>,
+    point: Point,
+    policy: Option<PolicyDigest>,
+}
+
+/// A point on P-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Point {
+    pub(super) x: Bytes32,
+    pub(super) y: Bytes32,
+}
+
+impl StorageKey {
+    /// The template for a new key: with a policy nothing but the policy lets it be used.
+    pub(super) fn template(policy: Option<PolicyDigest>, has_pin: bool) -> Vec<u8> {
+        let attributes = attributes(policy.is_some(), has_pin);
+        [&head(ECC, attributes, policy), &STORAGE_PARAMETERS[..], &sized(&[]), &sized(&[])].concat()
+    }
+
+    /// Takes `TPMT_PUBLIC` of such a key, and of no other.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let algorithms = [reader.u16()?, reader.u16()?];
+        let found = reader.u32()?;
+        let policy = match reader.sized()? {
+            [] => None,
+            digest => Some(PolicyDigest(digest.try_into().ok()?)),
+        };
+        let parameters = reader.take(STORAGE_PARAMETERS.len())?;
+        let point = Point::take(&mut reader)?;
+        reader.end()?;
+        let good = [false, true].map(|has_pin| attributes(policy.is_some(), has_pin));
+        let ours = algorithms == [ECC, SHA256] && parameters == STORAGE_PARAMETERS;
+        (ours && good.contains(&found)).then(|| Self { bytes: bytes.to_vec(), point, policy })
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn point(&self) -> &Point {
+        &self.point
+    }
+
+    pub(super) fn policy(&self) -> Option<PolicyDigest> {
+        self.policy
+    }
+
+    /// The digest in the key's name, by which stanzas say for which device they are.
+    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+    pub(super) fn id(&self) -> Bytes32 {
+        *name(&self.bytes).last_chunk().expect("a name ends with a digest of 32 bytes")
+    }
+}
+
+impl Point {
+    /// Takes both coordinates, each with exactly 32 bytes.
+    pub(super) fn take(reader: &mut Reader<'_>) -> Option<Self> {
+        let x = reader.sized()?.try_into().ok()?;
+        let y = reader.sized()?.try_into().ok()?;
+        Some(Self { x, y })
+    }
+
+    /// `TPMS_ECC_POINT`.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        [sized(&self.x), sized(&self.y)].concat()
+    }
+
+    /// As SEC 1 writes it, uncompressed.
+    pub(super) fn sec1(&self) -> Vec<u8> {
+        [&[4][..], &self.x, &self.y].concat()
+    }
+
+    /// Takes an uncompressed point as SEC 1 writes it.
+    pub(super) fn from_sec1(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes.strip_prefix(&[4])?);
+        let point = Self { x: reader.array()?, y: reader.array()? };
+        reader.end().map(|()| point)
+    }
+}
+
+/// The primary key in the owner's hierarchy under which the device's key is kept where the TPM has no storage key of its own.
+pub(super) fn primary_template() -> Vec<u8> {
+    StorageKey::template(None, false)
+}
+
+/// `TPMT_PUBLIC` of 32 sealed bytes; without a policy whoever could load them may unseal them.
+pub(super) fn sealed_object(policy: Option<PolicyDigest>, unique: &Bytes32) -> Vec<u8> {
+    let usage = if policy.is_some() { ADMIN_WITH_POLICY } else { USER_WITH_AUTH };
+    [&head(KEYED_HASH, NO_DA | usage, policy), &NULL.to_be_bytes()[..], &sized(unique)].concat()
+}
+
+/// `TPMT_PUBLIC` of a key on P-256 that verifies signatures with ECDSA and SHA-256.
+pub(super) fn verification_key(point: &Point) -> Vec<u8> {
+    [&head(ECC, USER_WITH_AUTH | SIGN, None), &VERIFICATION_PARAMETERS[..], &point.encode()].concat()
+}
+
+/// `TPMT_SIGNATURE` of such a key.
+pub(super) fn signature(fixed: &[u8; 64]) -> Vec<u8> {
+    let (r, s) = fixed.split_at(32);
+    [&ECDSA.to_be_bytes()[..], &SHA256.to_be_bytes(), &sized(r), &sized(s)].concat()
+}
+
+fn head(kind: u16, attributes: u32, policy: Option<PolicyDigest>) -> Vec<u8> {
+    let policy = policy.map_or_else(|| sized(&[]), |policy| sized(&policy.0));
+    [&kind.to_be_bytes()[..], &SHA256.to_be_bytes(), &attributes.to_be_bytes(), &policy].concat()
+}
+
+/// With a policy the authorization value alone lets nobody use the key. A PIN is guessed at most as often as the TPM's
+/// protection against dictionary attacks allows; nothing else is subject to it, because an unclean power-off counts too.
+const fn attributes(has_policy: bool, has_pin: bool) -> u32 {
+    let kept = FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | RESTRICTED | DECRYPT;
+    let usage = if has_policy { 0 } else { USER_WITH_AUTH };
+    let guessed = if has_pin && has_policy { 0 } else { NO_DA };
+    kept | usage | guessed
+}
+
+const ECC: u16 = 0x0023;
+const KEYED_HASH: u16 = 0x0008;
+const NULL: u16 = 0x0010;
+const ECDSA: u16 = 0x0018;
+
+const FIXED_TPM: u32 = 1 << 1;
+const FIXED_PARENT: u32 = 1 << 4;
+const SENSITIVE_DATA_ORIGIN: u32 = 1 << 5;
+const USER_WITH_AUTH: u32 = 1 << 6;
+const ADMIN_WITH_POLICY: u32 = 1 << 7;
+const NO_DA: u32 = 1 << 10;
+const RESTRICTED: u32 = 1 << 16;
+const DECRYPT: u32 = 1 << 17;
+const SIGN: u32 = 1 << 18;
+
+/// AES-128 in CFB mode, no scheme, P-256, no key derivation.
+const STORAGE_PARAMETERS: [u8; 12] = [0x00, 0x06, 0x00, 0x80, 0x00, 0x43, 0x00, 0x10, 0x00, 0x03, 0x00, 0x10];
+/// No symmetric cipher, ECDSA with SHA-256, P-256, no key derivation.
+const VERIFICATION_PARAMETERS: [u8; 10] = [0x00, 0x10, 0x00, 0x18, 0x00, 0x0b, 0x00, 0x03, 0x00, 0x10];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(policy: Option<PolicyDigest>, has_pin: bool) -> Vec<u8> {
+        let mut bytes = StorageKey::template(policy, has_pin);
+        bytes.truncate(bytes.len() - 4);
+        [bytes, Point { x: [1; 32], y: [2; 32] }.encode()].concat()
+    }
+
+    #[test]
+    fn a_key_that_could_leave_the_tpm_is_refused() {
+        for policy in [None, Some(PolicyDigest([7; 32]))] {
+            let good = key(policy, true);
+            assert_eq!(StorageKey::parse(&good).unwrap().policy(), policy);
+            for bit in [FIXED_TPM, FIXED_PARENT, SENSITIVE_DATA_ORIGIN, USER_WITH_AUTH, RESTRICTED, DECRYPT, SIGN] {
+                let mut bad = good.clone();
+                let found = u32::from_be_bytes(bad[4..8].try_into().unwrap());
+                bad[4..8].copy_from_slice(&(found ^ bit).to_be_bytes());
+                assert_eq!(StorageKey::parse(&bad), None, "{bit:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_cut_and_every_appended_byte_is_refused() {
+        let good = key(Some(PolicyDigest([7; 32])), false);
+        for length in 0..good.len() {
+            assert_eq!(StorageKey::parse(&good[..length]), None, "{length}");
+        }
+        assert_eq!(StorageKey::parse(&[&good[..], &[0]].concat()), None);
+    }
+}

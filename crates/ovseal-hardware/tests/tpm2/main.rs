@@ -1,0 +1,9 @@
+//! Devices with real (software) TPMs: what opens, and every way in which it does not.
+#![cfg(feature = "tpm2")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod bounds;
+mod policies;
+mod power;
+mod refusals;
+mod support;

@@ -1,0 +1,107 @@
+//! What a device's key demands: measured states, approvals, a PIN.
+
+use ovseal::OpenError;
+use ovseal_hardware::tpm2::{ApproverKey, DevicePolicy, EnrollOptions, TpmError};
+
+use crate::support::{TestDevice, assert_refused, list, seal};
+
+#[test]
+fn a_device_opens_what_is_sealed_to_it_and_another_does_not() {
+    let (a, b) = (TestDevice::new(), TestDevice::new());
+    let sealed = seal(&a.device.recipient());
+    a.open(&sealed.path).unwrap();
+    assert!(matches!(b.open(&sealed.path), Err(OpenError::NoKeyFits { .. })));
+    a.swtpm.power_cycle();
+    a.open(&sealed.path).unwrap();
+}
+
+#[test]
+fn a_changed_register_is_refused_and_named() {
+    let device = TestDevice::with_pcr("7,16");
+    let sealed = seal(&device.device.recipient());
+    device.open(&sealed.path).unwrap();
+    device.swtpm.extend(16);
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::PcrChanged(pcrs) if pcrs == &[16]);
+    device.swtpm.power_cycle();
+    device.open(&sealed.path).unwrap();
+}
+
+#[test]
+fn an_approved_state_opens_until_it_changes_and_again_after_the_next_approval() {
+    let key = ApproverKey::generate().unwrap();
+    let policy = DevicePolicy::default().approved(list("16"), key.approver());
+    let device = TestDevice::enrolled(|_| EnrollOptions::new(policy));
+    let sealed = seal(&device.device.recipient());
+    let approve = |name: &str, key: &ApproverKey| {
+        let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
+        std::fs::write(device.folder.path().join(name), approval.encode()).unwrap();
+    };
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NotApproved { approvals: 0, .. });
+    approve("one.approval", &key);
+    device.open(&sealed.path).unwrap();
+    device.swtpm.extend(16);
+    let refusal = |pcrs: &[u8]| pcrs == [16];
+    assert_refused!(device.open(&sealed.path), NoKeyFits,
+        TpmError::NotApproved { registers, approvals: 1 } if refusal(registers));
+    approve("forged.approval", &ApproverKey::generate().unwrap());
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::ForgedApproval);
+    approve("two.approval", &key);
+    device.open(&sealed.path).unwrap();
+}
+
+#[test]
+fn an_approval_of_other_registers_is_none_for_these() {
+    let key = ApproverKey::generate().unwrap();
+    let policy = DevicePolicy::default().approved(list("7,16"), key.approver());
+    let device = TestDevice::enrolled(|_| EnrollOptions::new(policy));
+    let approval = key.approve(device.tpm().pcr_values(&list("7")).unwrap()).unwrap();
+    std::fs::write(device.folder.path().join("less.approval"), approval.encode()).unwrap();
+    let sealed = seal(&device.device.recipient());
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NotApproved { approvals: 0, .. });
+}
+
+#[test]
+fn a_pin_opens_a_wrong_one_is_refused_and_too_many_lock_the_tpm() {
+    let device = TestDevice::enrolled(|_| EnrollOptions::default().pin(b"2580"));
+    let sealed = seal(&device.device.recipient());
+    let open = |pin: &[u8]| crate::support::open(&sealed.path, &device.identity().with_pin(pin));
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::PinMissing);
+    open(b"2580").unwrap();
+    for _ in 0..device.tpm().status().unwrap().failures_limit {
+        assert_refused!(open(b"2581"), NoKeyFits, TpmError::WrongPin);
+    }
+    assert_refused!(open(b"2580"), Environment, TpmError::Lockout);
+    assert!(device.tpm().status().unwrap().is_locked);
+    device.swtpm.tool("tpm2_dictionarylockout", &["--clear-lockout"]);
+    open(b"2580").unwrap();
+}
+
+#[test]
+fn all_demands_hold_together() {
+    let key = ApproverKey::generate().unwrap();
+    let policy = DevicePolicy::default().approved(list("16"), key.approver());
+    let device = TestDevice::enrolled(|_| EnrollOptions::new(policy).pin(b"2580"));
+    let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
+    std::fs::write(device.folder.path().join("a.approval"), approval.encode()).unwrap();
+    let sealed = seal(&device.device.recipient());
+    let open = |pin: &[u8]| crate::support::open(&sealed.path, &device.identity().with_pin(pin));
+    open(b"2580").unwrap();
+    assert_refused!(open(b"0000"), NoKeyFits, TpmError::WrongPin);
+    device.swtpm.extend(16);
+    assert_refused!(open(b"2580"), NoKeyFits, TpmError::NotApproved { .. });
+}
+
+#[test]
+fn the_owners_own_storage_key_is_used_where_there_is_one() {
+    let swtpm = ovseal_testkit::Swtpm::start();
+    swtpm.tool("tpm2_createprimary", &["-Q", "-C", "o", "-G", "rsa2048", "-c", "srk.ctx"]);
+    swtpm.tool("tpm2_evictcontrol", &["-Q", "-C", "o", "-c", "srk.ctx", "0x81000001"]);
+    swtpm.tool("tpm2_flushcontext", &["-t"]);
+    let folder = tempfile::tempdir().unwrap();
+    let device = EnrollOptions::default().enroll(&crate::support::tpm(&swtpm), folder.path()).unwrap();
+    let device = TestDevice { swtpm, folder, device };
+    let sealed = seal(&device.device.recipient());
+    device.open(&sealed.path).unwrap();
+    device.swtpm.tool("tpm2_evictcontrol", &["-Q", "-C", "o", "-c", "0x81000001"]);
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::AnotherTpm);
+}

@@ -1,0 +1,77 @@
+//! Power that is cut in the middle.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use ovseal::ErrorKind;
+use ovseal_hardware::tpm2::TpmError;
+
+use crate::support::{TestDevice, reason, seal};
+
+/// Fifty times the TPM loses its power while it works. The device opens its container afterwards each time: no lockout,
+/// nothing lost.
+#[test]
+fn fifty_power_losses_at_random_points_lock_nothing_and_lose_nothing() {
+    let device = TestDevice::with_pcr("16");
+    let sealed = seal(&device.device.recipient());
+    for round in 0..50 {
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let Err(error) = device.open(&sealed.path) else { continue };
+                    assert_eq!(error.kind(), ErrorKind::Environment, "{error:?}");
+                }
+            });
+            thread::sleep(Duration::from_millis(5 + (round * 37) % 90));
+            device.swtpm.cut_power();
+            stop.store(true, Ordering::Relaxed);
+        });
+        device.swtpm.power_on();
+        device.open(&sealed.path).unwrap();
+    }
+    assert_eq!(device.tpm().status().unwrap().failures, 0);
+}
+
+/// An unclean power-off after a PIN was used counts as a wrong one; that is what dictionary-attack protection costs.
+#[test]
+fn a_pin_is_the_only_thing_that_power_losses_lock() {
+    let device = TestDevice::enrolled(|_| ovseal_hardware::tpm2::EnrollOptions::default().pin(b"2580"));
+    let sealed = seal(&device.device.recipient());
+    let open = || crate::support::open(&sealed.path, &device.identity().with_pin(b"2580"));
+    open().unwrap();
+    device.swtpm.power_cycle();
+    assert_eq!(device.tpm().status().unwrap().failures, 1);
+    for _ in 0..2 {
+        open().unwrap();
+        device.swtpm.power_cycle();
+    }
+    let (error, kind) = reason(open());
+    assert!(matches!(error, TpmError::Lockout), "{error:?}");
+    assert_eq!(kind, ErrorKind::Environment);
+    device.swtpm.tool("tpm2_dictionarylockout", &["--clear-lockout"]);
+    open().unwrap();
+}
+
+/// Whoever keeps a virtual TPM's state can put an older one back, with its counters. Nothing in the TPM shows it.
+#[test]
+fn an_older_state_of_a_virtual_tpm_brings_an_earlier_epoch_back() {
+    let device = TestDevice::new();
+    let epoch = device.device.epoch(&device.tpm()).unwrap();
+    device.swtpm.cut_power();
+    let copy = tempfile::tempdir().unwrap();
+    let copied = |from: &std::path::Path, to: &std::path::Path| {
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    };
+    copied(&device.swtpm.state(), copy.path());
+    device.swtpm.power_on();
+    assert_eq!(device.device.advance_epoch(&device.tpm()).unwrap(), epoch + 1);
+    device.swtpm.cut_power();
+    copied(copy.path(), &device.swtpm.state());
+    device.swtpm.power_on();
+    assert_eq!(device.device.epoch(&device.tpm()).unwrap(), epoch);
+}

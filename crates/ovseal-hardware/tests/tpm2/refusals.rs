@@ -1,0 +1,161 @@
+//! TPMs that are absent, busy, full, cleared or gone, and stanzas that were tampered with.
+
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use ovseal::{ErrorKind, Recipient, Stanza};
+use ovseal_hardware::tpm2::{Device, DeviceError, DeviceIdentity, EnrollOptions, Tpm, TpmError};
+
+use crate::support::{TestDevice, assert_refused, open, seal};
+
+#[test]
+fn without_a_tpm_nothing_opens() {
+    let device = TestDevice::new();
+    let sealed = seal(&device.device.recipient());
+    device.swtpm.cut_power();
+    assert_refused!(device.open(&sealed.path), Environment, TpmError::Connect { .. });
+    let tpm = Tpm::new("device:/no/such/tpm", Duration::from_secs(20)).unwrap();
+    let identity = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), tpm);
+    assert_refused!(open(&sealed.path, &identity), Environment, TpmError::Connect { .. });
+}
+
+#[test]
+fn a_busy_tpm_is_given_up_at_the_deadline() {
+    let device = TestDevice::new();
+    let sealed = seal(&device.device.recipient());
+    // It serves one client at a time: this one says nothing and does not go.
+    let busy = UnixStream::connect(device.swtpm.socket()).unwrap();
+    let hurried = Tpm::new(&device.swtpm.tcti(), Duration::from_millis(500)).unwrap();
+    let identity = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), hurried);
+    let begin = Instant::now();
+    assert_refused!(open(&sealed.path, &identity), Environment, TpmError::Deadline(_));
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    drop(busy);
+    // The command that was given up is carried out now, before others.
+    let patience = Instant::now() + Duration::from_secs(10);
+    while device.open(&sealed.path).is_err() {
+        assert!(Instant::now() < patience);
+    }
+}
+
+#[test]
+fn a_tpm_that_goes_away_is_told_and_used_again_when_it_is_back() {
+    let device = TestDevice::new();
+    let sealed = seal(&device.device.recipient());
+    let identity = device.identity();
+    open(&sealed.path, &identity).unwrap();
+    device.swtpm.cut_power();
+    assert_refused!(open(&sealed.path, &identity), Environment, TpmError::Gone { .. });
+    device.swtpm.power_on();
+    open(&sealed.path, &identity).unwrap();
+}
+
+#[test]
+fn a_full_tpm_is_told() {
+    let device = TestDevice::new();
+    let sealed = seal(&device.device.recipient());
+    for _ in 0..3 {
+        device.swtpm.tool("tpm2_createprimary", &["-Q", "-C", "n", "-c", "x.ctx"]);
+    }
+    assert_refused!(device.open(&sealed.path), Environment, TpmError::NoRoom { .. });
+    device.swtpm.tool("tpm2_flushcontext", &["-t"]);
+    device.open(&sealed.path).unwrap();
+}
+
+#[test]
+fn a_hundred_openings_leave_nothing_in_the_tpm() {
+    let device = TestDevice::with_pcr("16");
+    let sealed = seal(&device.device.recipient());
+    let identity = device.identity();
+    for _ in 0..100 {
+        open(&sealed.path, &identity).unwrap();
+    }
+    drop(identity);
+    for kind in ["handles-transient", "handles-loaded-session"] {
+        assert_eq!(device.swtpm.tool("tpm2_getcap", &[kind]).trim(), "");
+    }
+}
+
+#[test]
+fn a_cleared_tpm_is_another_one() {
+    let device = TestDevice::new();
+    let sealed = seal(&device.device.recipient());
+    device.swtpm.tool("tpm2_clear", &["-c", "p"]);
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::AnotherTpm);
+}
+
+#[test]
+fn a_copied_disk_opens_nothing_on_another_machine() {
+    let (device, other) = (TestDevice::with_pcr("7"), TestDevice::new());
+    let sealed = seal(&device.device.recipient());
+    let identity = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), other.tpm());
+    assert_refused!(open(&sealed.path, &identity), NoKeyFits, TpmError::AnotherTpm);
+}
+
+#[test]
+fn a_device_is_enrolled_once() {
+    let device = TestDevice::new();
+    let again = EnrollOptions::default().enroll(&device.tpm(), device.folder.path()).unwrap_err();
+    assert!(matches!(again, DeviceError::Enrolled { .. }), "{again:?}");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let second = EnrollOptions::default().enroll(&device.tpm(), elsewhere.path()).unwrap();
+    assert_ne!(second.id(), device.device.id());
+    let missing = Device::load(&elsewhere.path().join("none")).unwrap_err();
+    assert!(matches!(missing, DeviceError::NotEnrolled { .. }), "{missing:?}");
+}
+
+#[test]
+fn a_damaged_device_file_is_told_wherever_it_is_damaged() {
+    let device = TestDevice::with_pcr("16");
+    let file = device.folder.path().join("tpm2-device");
+    let good = std::fs::read(&file).unwrap();
+    let sealed = seal(&device.device.recipient());
+    for position in 0..good.len() {
+        let mut flipped = good.clone();
+        flipped[position] ^= 0x20;
+        std::fs::write(&file, &flipped).unwrap();
+        match Device::load(device.folder.path()) {
+            Err(DeviceError::Damaged { .. }) => {}
+            // What the file cannot know the TPM finds out.
+            Ok(_) if position % 8 == 0 => assert!(device.open(&sealed.path).is_err(), "{position}"),
+            Ok(_) => {}
+            Err(error) => panic!("{position}: {error:?}"),
+        }
+        std::fs::write(&file, &good[..position]).unwrap();
+        assert!(matches!(Device::load(device.folder.path()), Err(DeviceError::Damaged { .. })));
+    }
+    std::fs::write(&file, &good).unwrap();
+    device.open(&sealed.path).unwrap();
+}
+
+/// A recipient whose stanza is changed on the way.
+struct Tampered<'r>(&'r dyn Recipient, usize);
+
+impl Recipient for Tampered<'_> {
+    fn wrap(&self, key: &ovseal::DataKey, context: &ovseal::Context) -> Result<Stanza, ovseal::WrapError> {
+        let stanza = self.0.wrap(key, context)?;
+        let mut parameters = stanza.parameters().to_vec();
+        parameters[self.1] ^= 1;
+        let changed = Stanza::new(stanza.stanza_type().as_str(), parameters, |_| stanza.body().to_vec());
+        Ok(changed.unwrap())
+    }
+
+    fn class(&self) -> ovseal::RecipientClass {
+        self.0.class()
+    }
+}
+
+#[test]
+fn a_stanza_that_was_tampered_with_opens_nothing_wherever_it_was_changed() {
+    let device = TestDevice::new();
+    let recipient = device.device.recipient();
+    let identity = device.identity();
+    // Salt, version, device, counter and bounds, then the wrapped share: unique, point, MAC, ciphertext.
+    let places = [0, 32, 33, 65, 69, 70, 101, 102, 133, 134, 165, 166, 168, 170, 199, 202, 240];
+    for place in places {
+        let sealed = seal(&Tampered(&recipient, place));
+        let error = open(&sealed.path, &identity).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoKeyFits, "{place}: {error:?}");
+    }
+    open(&seal(&recipient).path, &identity).unwrap();
+}

@@ -1,0 +1,107 @@
+//! A device, what is sealed to it, and what comes of opening.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ovseal::{ErrorKind, Model, ModelName, ModelOptions, OpenError, OpenOptions, Recipient, SealOptions, Trust, UnwrapError};
+use ovseal_hardware::tpm2::{Bounds, Device, DeviceIdentity, DevicePolicy, EnrollOptions, PcrDemand, PcrList, Tpm, TpmError};
+use ovseal_testkit::Swtpm;
+use tempfile::TempDir;
+
+/// An enrolled device.
+pub(crate) struct TestDevice {
+    pub(crate) swtpm: Swtpm,
+    pub(crate) folder: TempDir,
+    pub(crate) device: Device,
+}
+
+impl TestDevice {
+    /// A device whose key demands nothing.
+    pub(crate) fn new() -> Self {
+        Self::enrolled(|_| EnrollOptions::default())
+    }
+
+    /// A device that is enrolled with these options.
+    pub(crate) fn enrolled(options: impl FnOnce(&Tpm) -> EnrollOptions) -> Self {
+        let (swtpm, folder) = (Swtpm::start(), tempfile::tempdir().unwrap());
+        let tpm = tpm(&swtpm);
+        let device = options(&tpm).enroll(&tpm, folder.path()).unwrap();
+        Self { swtpm, folder, device }
+    }
+
+    /// A device whose key demands the present value of a register.
+    pub(crate) fn with_pcr(pcr: &str) -> Self {
+        Self::enrolled(|tpm| {
+            EnrollOptions::new(DevicePolicy::default().pcr(tpm.pcr_values(&list(pcr)).unwrap()))
+        })
+    }
+
+    pub(crate) fn tpm(&self) -> Tpm {
+        tpm(&self.swtpm)
+    }
+
+    /// The device as it stands on its disk.
+    pub(crate) fn identity(&self) -> DeviceIdentity {
+        DeviceIdentity::new(Device::load(self.folder.path()).unwrap(), self.tpm())
+    }
+
+    /// Opens a container with the device's TPM.
+    pub(crate) fn open(&self, container: &Path) -> Result<(), OpenError> {
+        open(container, &self.identity())
+    }
+}
+
+pub(crate) fn tpm(swtpm: &Swtpm) -> Tpm {
+    Tpm::new(&swtpm.tcti(), Duration::from_secs(20)).unwrap()
+}
+
+pub(crate) fn list(text: &str) -> PcrList {
+    PcrDemand::parse(text).unwrap().list().unwrap()
+}
+
+/// A container and the folder that it is in.
+pub(crate) struct Sealed {
+    _folder: TempDir,
+    pub(crate) path: PathBuf,
+}
+
+pub(crate) fn seal(recipient: &dyn Recipient) -> Sealed {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, path) = (folder.path().join("weights.bin"), folder.path().join("weights.ovseal"));
+    std::fs::write(&input, CONTENT).unwrap();
+    let model = Model::find(&input, ModelOptions::default()).unwrap();
+    SealOptions::new(ModelName::parse("weights").unwrap()).recipient(recipient).seal(&model, &path).unwrap();
+    Sealed { _folder: folder, path }
+}
+
+pub(crate) fn seal_within(device: &TestDevice, bounds: Bounds) -> Sealed {
+    seal(&device.device.recipient().with_bounds(bounds))
+}
+
+pub(crate) fn open(container: &Path, identity: &DeviceIdentity) -> Result<(), OpenError> {
+    let opened = OpenOptions::new(Trust::AnySender).open(container, &[identity])?;
+    assert_eq!(&opened.part("weights.bin")?.read()?[..], CONTENT);
+    Ok(())
+}
+
+/// The TPM's reason for which a container was not opened, and whose fault it is.
+pub(crate) fn reason(outcome: Result<(), OpenError>) -> (TpmError, ErrorKind) {
+    let error = outcome.unwrap_err();
+    let kind = error.kind();
+    let OpenError::Unwrap(UnwrapError::Backend(cause) | UnwrapError::Refused(cause)) = error else {
+        panic!("not the TPM's: {error:?}")
+    };
+    (*cause.downcast::<TpmError>().unwrap(), kind)
+}
+
+const CONTENT: &[u8] = b"the weights";
+
+/// Asserts that a refusal is of this sort and is nobody else's fault than is said.
+macro_rules! assert_refused {
+    ($outcome:expr, $kind:ident, $pattern:pat $(if $guard:expr)?) => {{
+        let (error, kind) = $crate::support::reason($outcome);
+        assert!(matches!(&error, $pattern $(if $guard)?), "{error:?}");
+        assert_eq!(kind, ovseal::ErrorKind::$kind, "{error:?}");
+    }};
+}
+pub(crate) use assert_refused;
