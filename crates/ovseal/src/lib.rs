@@ -9,7 +9,7 @@
 //! | open a container | [`OpenOptions`], [`Trust`], [`Opened`], [`Part`] |
 //! | keys that open | [`Passphrase`], [`PublicKeyIdentity`], [`KeyFile`], or any [`Identity`] |
 //! | keys that are sealed to | [`Passphrase`], [`PublicKeyRecipient`], [`KeyFile`], or any [`Recipient`] |
-//! | who signs, whom to trust | [`PublisherKey`], [`Publisher`] |
+//! | who signs, whom to trust | [`PublisherKey`], [`Ed25519Signer`] for keys elsewhere, [`Publisher`] |
 //! | look at a container, verify it | [`Inspection`], [`OpenOptions::verify`] |
 //! | other keys for the same container | [`RekeyOptions`] |
 //! | no way back to old versions | [`RollbackState`] |
@@ -91,7 +91,7 @@ pub use model::{Model, ModelError, ModelOptions, onnx};
 pub use open::{OpenOptions, Opened, Part, PartMapping, Populated, UnverifiedMapping};
 pub use path::{PartPath, PathError};
 pub use prologue::{ContainerId, Context, is_container};
-pub use publisher::{Publisher, PublisherKey};
+pub use publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
 pub use recipient::{
     Argon2Cost, CacheKey, Identity, KeyError, KeyFile, Passphrase, PublicKeyIdentity, PublicKeyRecipient,
     Recipient, RecipientClass, UnwrapError, WrapError, symmetric,

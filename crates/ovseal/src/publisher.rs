@@ -3,10 +3,12 @@
 mod private;
 mod public;
 mod signatures;
+mod signer;
 
 pub use private::PublisherKey;
 pub use public::Publisher;
 pub(crate) use signatures::{SIGNATURES_LIMIT, Signatures, SignaturesError};
+pub use signer::{Ed25519Signer, SignError};
 
 /// A signature algorithm, by its number in the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

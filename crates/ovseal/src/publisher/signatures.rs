@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::{Algorithm, Publisher, PublisherKey};
+use super::{Algorithm, Publisher, PublisherKey, SignError};
 use crate::cbor;
 use crate::statement::{KeyId, Statement, signed_message};
 
@@ -55,11 +55,14 @@ impl Signatures {
     }
 
     /// All publishers' signatures over an encoded statement.
-    pub(crate) fn sign(statement: &[u8], keys: &[&PublisherKey]) -> Self {
+    pub(crate) fn sign(statement: &[u8], keys: &[&PublisherKey]) -> Result<Self, SignError> {
         let message = signed_message(statement);
-        let mut entries: Vec<Entry> = keys.iter().flat_map(|key| Entry::sign(key, &message)).collect();
+        let mut entries = Vec::new();
+        for key in keys {
+            entries.extend(Entry::sign(key, &message)?);
+        }
         entries.sort_unstable_by_key(Entry::order);
-        Self(entries)
+        Ok(Self(entries))
     }
 
     /// The first of `trusted` whose signatures over the raw bytes of the statement are complete and right.
@@ -104,10 +107,10 @@ impl Signatures {
 }
 
 impl Entry {
-    fn sign(key: &PublisherKey, message: &[u8]) -> impl Iterator<Item = Self> {
+    fn sign(key: &PublisherKey, message: &[u8]) -> Result<[Self; 2], SignError> {
         let key_id = key.publisher().id();
-        let signed = key.sign(message).into_iter();
-        signed.map(move |(algorithm, signature)| Self { key_id, algorithm: algorithm as u64, signature })
+        let entry = |(algorithm, signature)| Self { key_id, algorithm: algorithm as u64, signature };
+        Ok(key.sign(message)?.map(entry))
     }
 
     fn has_known_algorithm(&self) -> bool {
@@ -135,7 +138,7 @@ mod tests {
     #[test]
     fn a_trusted_publisher_is_recognized_and_a_stranger_is_not() {
         let (key, other) = (key(), key());
-        let signatures = Signatures::sign(b"statement", &[&key]);
+        let signatures = Signatures::sign(b"statement", &[&key]).unwrap();
         let trusted = [other.publisher().clone(), key.publisher().clone()];
         assert_eq!(signatures.verify(b"statement", &trusted), Ok(key.publisher().id()));
         assert_eq!(signatures.verify(b"statement", &trusted[..1]), Err(SignaturesError::Untrusted));
@@ -149,7 +152,7 @@ mod tests {
     fn every_algorithm_of_the_trusted_key_must_have_signed() {
         let key = key();
         for kept in 0..2 {
-            let mut signatures = Signatures::sign(b"statement", &[&key]);
+            let mut signatures = Signatures::sign(b"statement", &[&key]).unwrap();
             signatures.0 = vec![signatures.0.swap_remove(kept)];
             assert_eq!(
                 signatures.verify(b"statement", &[key.publisher().clone()]),
@@ -167,9 +170,65 @@ mod tests {
         assert_eq!(Publisher::parse(&key.publisher().encode()).unwrap(), *key.publisher());
     }
 
+    /// Signs with a key pair of its own, or does what a faulty device might.
+    struct Device {
+        pair: aws_lc_rs::signature::Ed25519KeyPair,
+        fault: Option<fn() -> Result<[u8; 64], SignError>>,
+    }
+
+    impl super::super::Ed25519Signer for Device {
+        fn public_key(&self) -> [u8; 32] {
+            use aws_lc_rs::signature::KeyPair;
+            self.pair.public_key().as_ref().try_into().unwrap()
+        }
+
+        fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
+            let signed = || Ok(self.pair.sign(message).as_ref().try_into().unwrap());
+            self.fault.map_or_else(signed, |fault| fault())
+        }
+    }
+
+    fn device(fault: Option<fn() -> Result<[u8; 64], SignError>>) -> Box<Device> {
+        Box::new(Device { pair: aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap(), fault })
+    }
+
+    #[test]
+    fn a_key_with_a_half_elsewhere_signs_and_is_stored_without_that_half() {
+        let key = PublisherKey::generate_with(device(None)).unwrap();
+        let signatures = Signatures::sign(b"statement", &[&key]).unwrap();
+        assert_eq!(signatures.verify(b"statement", &[key.publisher().clone()]), Ok(key.publisher().id()));
+        let text = String::from_utf8(key.encode().expose().to_vec()).unwrap();
+        assert_eq!(text.matches("BEGIN").count(), 1);
+        let other = PublisherKey::parse_with(&text, device(None)).unwrap();
+        assert_ne!(other.publisher().id(), key.publisher().id());
+        assert_eq!(PublisherKey::parse(&text).unwrap_err(), crate::KeyError::PublisherPrivate);
+    }
+
+    #[test]
+    fn a_whole_key_is_not_taken_for_a_half() {
+        let text = String::from_utf8(key().encode().expose().to_vec()).unwrap();
+        let refused = PublisherKey::parse_with(&text, device(None));
+        assert_eq!(refused.unwrap_err(), crate::KeyError::PublisherMlDsa);
+        let (half, _) = text.split_at(text.len() / 2);
+        for text in ["", half, &text.repeat(2)] {
+            let refused = PublisherKey::parse_with(text, device(None));
+            assert_eq!(refused.unwrap_err(), crate::KeyError::PublisherMlDsa);
+        }
+    }
+
+    #[test]
+    fn a_wrong_or_missing_signature_from_elsewhere_is_an_error() {
+        let sign = |fault| {
+            let key = PublisherKey::generate_with(device(Some(fault))).unwrap();
+            Signatures::sign(b"statement", &[&key]).unwrap_err()
+        };
+        assert!(matches!(sign(|| Ok([7; 64])), SignError::Wrong));
+        assert!(matches!(sign(|| Err(SignError::Backend("gone".into()))), SignError::Backend(_)));
+    }
+
     #[test]
     fn signatures_out_of_order_or_unknown_are_refused() {
-        let mut signatures = Signatures::sign(b"statement", &[&key()]);
+        let mut signatures = Signatures::sign(b"statement", &[&key()]).unwrap();
         assert_eq!(Signatures::parse(&signatures.encode()), Some(signatures.clone()));
         signatures.0.reverse();
         assert_eq!(Signatures::parse(&signatures.encode()), None);

@@ -147,4 +147,9 @@ pub enum KeyError {
     /// The file holds no usable private key of a publisher.
     #[error("a publisher's private key consists of PEM blocks for Ed25519 and ML-DSA-65")]
     PublisherPrivate,
+    /// The file is not the ML-DSA half of a publisher's private key.
+    #[error(
+        "the half of a publisher's private key that stands beside a token is one PEM block, for ML-DSA-65"
+    )]
+    PublisherMlDsa,
 }

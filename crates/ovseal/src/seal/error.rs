@@ -2,6 +2,7 @@
 
 use crate::error::ErrorKind;
 use crate::key::RandomnessError;
+use crate::publisher::SignError;
 use crate::recipient::WrapError;
 use crate::statement::PUBLISHER_LIMIT;
 
@@ -43,6 +44,9 @@ pub enum SealError {
     /// A recipient could not wrap the data key.
     #[error(transparent)]
     Wrap(#[from] WrapError),
+    /// A publisher's key could not sign.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// The operating system gives no randomness.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
@@ -65,7 +69,7 @@ impl SealError {
             Self::Read { .. } | Self::Write(_) | Self::Randomness(_) | Self::Memory(_) => {
                 ErrorKind::Environment
             }
-            Self::Cancelled => ErrorKind::Environment,
+            Self::Sign(_) | Self::Cancelled => ErrorKind::Environment,
         }
     }
 }

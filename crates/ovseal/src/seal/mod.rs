@@ -169,7 +169,7 @@ impl<'a> SealOptions<'a> {
         let layout = Layout::new(header.prologue.chunk_size, payload, &manifest.lengths());
         let layout = layout.ok_or(SealError::TooLarge)?;
         let tables = payload::seal(self, model, header, &layout, file)?;
-        let trailer = trailer::encode(header, &layout, &manifest, &tables, &self.publishers);
+        let trailer = trailer::encode(header, &layout, &manifest, &tables, &self.publishers)?;
         let mut front = header.prologue.encode().to_vec();
         front.extend_from_slice(&header.region);
         let mut length = layout.trailer;

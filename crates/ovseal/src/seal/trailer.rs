@@ -8,23 +8,26 @@ use crate::footer::Footer;
 use crate::key::{FittingKey, Label};
 use crate::layout::Layout;
 use crate::manifest::Manifest;
-use crate::publisher::{PublisherKey, Signatures};
+use crate::publisher::{PublisherKey, SignError, Signatures};
 use crate::statement::{self, KeyId, Statement};
 use crate::suite::sha256;
 
 /// The bytes that follow the two tables, to the end of the footer.
 ///
 /// The tables themselves can be large and are written from where they are.
+///
+/// # Errors
+/// [`SignError`] when a publisher's key cannot sign.
 pub(super) fn encode(
     header: &Header,
     layout: &Layout,
     manifest: &Manifest,
     tables: &Tables,
     publishers: &[&PublisherKey],
-) -> Vec<u8> {
+) -> Result<Vec<u8>, SignError> {
     let encrypted = encrypt_manifest(&header.key, manifest);
     let statement = statement(header, layout, manifest, &encrypted, tables, publishers).encode();
-    let signatures = Signatures::sign(&statement, publishers).encode();
+    let signatures = Signatures::sign(&statement, publishers)?.encode();
     let (tags, digests) = (tables.tags.as_flattened(), tables.digests.as_flattened());
     let mut bytes = [&encrypted[..], &statement, &signatures].concat();
     bytes.extend_from_slice(&header.key.mac(Label::TrailerMac, &[tags, digests, &bytes]));
@@ -40,7 +43,7 @@ pub(super) fn encode(
         checksum: sha256(&[tags, digests, &bytes]),
     };
     bytes.extend_from_slice(&footer.encode());
-    bytes
+    Ok(bytes)
 }
 
 fn statement(
