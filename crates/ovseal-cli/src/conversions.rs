@@ -6,6 +6,9 @@ use ovseal::{
     DeviceSecretError, ErrorKind, KeyError, ModelError, ModelNameError, OpenError, RandomnessError,
     RekeyError, RollbackError, SealError,
 };
+#[cfg(feature = "pkcs11")]
+use ovseal_hardware::pkcs11::{TokenError, UriError};
+use ovseal_hardware::sgx::EnclaveError;
 use ovseal_memory::MemoryError;
 
 use crate::error::{CommandError, Kind};
@@ -96,6 +99,28 @@ impl From<RandomnessError> for CommandError {
 
 impl From<MemoryError> for CommandError {
     fn from(error: MemoryError) -> Self {
+        Self::new(Kind::Environment, error)
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+impl From<TokenError> for CommandError {
+    fn from(error: TokenError) -> Self {
+        let (kind, hints) = (error.kind().into(), hints::token(&error));
+        Self::new(kind, error).hints(hints)
+    }
+}
+
+#[cfg(feature = "pkcs11")]
+impl From<UriError> for CommandError {
+    fn from(error: UriError) -> Self {
+        let hint = hints::uri(&error);
+        Self::new(Kind::Usage, error).hints(hint)
+    }
+}
+
+impl From<EnclaveError> for CommandError {
+    fn from(error: EnclaveError) -> Self {
         Self::new(Kind::Environment, error)
     }
 }

@@ -3,7 +3,11 @@
 use std::io;
 
 use ovseal::onnx::OnnxError;
-use ovseal::{ModelError, OpenError, RekeyError, RollbackError, SealError, UnwrapError, WrapError};
+use ovseal::{
+    ModelError, OpenError, RekeyError, RollbackError, SealError, SignError, UnwrapError, WrapError,
+};
+#[cfg(feature = "pkcs11")]
+use ovseal_hardware::pkcs11::{TokenError, UriError};
 
 /// Where the numbers of stanzas are to be seen.
 pub(crate) const INSPECT_STANZAS: &str = "ovseal inspect FILE shows the stanzas, counted from 1";
@@ -32,6 +36,7 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
             "if this device is new, make the state once with: ovseal rollback-state -o F"
         }
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
+        OpenError::Unwrap(UnwrapError::Backend(source)) => return backend(&**source),
         _ => return None,
     };
     Some(hint.to_owned())
@@ -46,6 +51,7 @@ pub(crate) fn seal(error: &SealError) -> Option<String> {
         SealError::MixedRecipients => MIXED,
         SealError::OutputIsInput => "give the container another name with -o",
         SealError::Write(source) => return write(source),
+        SealError::Sign(SignError::Backend(source)) => return backend(&**source),
         SealError::Wrap(WrapError::Memory { .. }) | SealError::Memory(_) => MEMORY,
         _ => return None,
     };
@@ -78,6 +84,7 @@ pub(crate) fn rekey(error: &RekeyError) -> Option<String> {
         RekeyError::TooManyStanzas => "remove stanzas with --remove N",
         RekeyError::NoRoom { .. } => "remove stanzas with --remove N, or seal the model anew",
         RekeyError::MixedRecipients => MIXED,
+        RekeyError::OnlyEnclave => "keep another stanza, or allow it with --allow-only-sgx",
         RekeyError::Locked { .. } => "wait until the other process is done",
         RekeyError::HardLinks { .. } => "rekey a copy of the file",
         RekeyError::ForeignRekeyFile { .. } => "move that file away if you know where it comes from",
@@ -103,6 +110,54 @@ pub(crate) fn write(error: &io::Error) -> Option<String> {
     Some(hint.to_owned())
 }
 
+/// What helps when what holds a key failed.
+#[cfg(feature = "pkcs11")]
+fn backend(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
+    error.downcast_ref().and_then(token)
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn backend(_: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
+    None
+}
+
+/// What helps when a token cannot be used.
+#[cfg(feature = "pkcs11")]
+pub(crate) fn token(error: &TokenError) -> Option<String> {
+    let hint = match error {
+        TokenError::Module { .. } => {
+            "name the token's module with --pkcs11-module FILE or OVSEAL_PKCS11_MODULE"
+        }
+        TokenError::NoToken { .. } => "ovseal doctor lists the tokens; is it plugged in?",
+        TokenError::AmbiguousToken { .. } => {
+            "ovseal doctor lists the tokens: add the serial number to the URI"
+        }
+        TokenError::PinWrong { .. } => "too many wrong PINs lock a token: look before you try again",
+        TokenError::PinLocked => "its security officer can unlock it, usually with a PUK",
+        TokenError::NoKey { .. } => "ovseal token keygen makes a key",
+        TokenError::AmbiguousKey { .. } => "add the key's object or id to the URI",
+        TokenError::NoLabel => "add the label as object=NAME",
+        TokenError::KeyExists { .. } => "choose another label as the URI's object",
+        TokenError::Removed => "plug it in again and repeat the command",
+        TokenError::Unanswered => "does it wait for a touch? Otherwise unplug it and plug it in again",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a text is no PKCS#11 URI.
+#[cfg(feature = "pkcs11")]
+pub(crate) fn uri(error: &UriError) -> Option<String> {
+    let hint = match error {
+        UriError::Scheme => "for example pkcs11:token=edge-7;object=model",
+        UriError::Pin => {
+            "leave pin-value out, and give the PIN with --pin-file F or when asked; change it if others saw it"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
 /// Which kinds of key a container with stanzas of `types` takes, and how each is given.
 pub(crate) fn keys<'t>(types: impl Iterator<Item = &'t str>) -> String {
     let kinds: Vec<String> = types.map(|kind| format!("{kind} ({})", option_for(kind))).collect();
@@ -115,6 +170,8 @@ fn option_for(kind: &str) -> &'static str {
         "keyfile" => "--keyfile F",
         "x-wing" | "x25519" => "-i IDENTITY_FILE",
         "compile-cache" => "what ovseal run --cache-dir keeps: only it opens that",
+        "pkcs11" => "--pkcs11 URI",
+        "sgx" => "--sgx",
         _ => "unknown to this version",
     }
 }

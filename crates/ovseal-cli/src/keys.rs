@@ -4,12 +4,15 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use ovseal::{Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity};
+use ovseal_hardware::sgx::EnclaveIdentity;
 
 use crate::args::KeyOptions;
 use crate::error::{CommandError, Kind};
 use crate::hints;
 use crate::input::{Inputs, Source};
 use crate::prompt;
+#[cfg(feature = "pkcs11")]
+use crate::token;
 
 /// A passphrase has at most 1024 bytes in normalization form C; before it may be longer.
 const PASSPHRASE_LIMIT: usize = 8 * 1024;
@@ -54,8 +57,15 @@ impl Keys {
             return Ok(Self::passphrase(passphrase(source, inputs)?));
         }
         if let Some(source) = &options.keyfile {
-            let identities: Vec<Box<dyn Identity>> = vec![Box::new(keyfile(source, inputs)?)];
-            return Ok(Self { identities, refusal: "the key file does not open the container" });
+            return Ok(Self::one(keyfile(source, inputs)?, "the key file does not open the container"));
+        }
+        #[cfg(feature = "pkcs11")]
+        if let Some(uri) = &options.pkcs11 {
+            let identity = token::identity(uri, &options.token, inputs)?;
+            return Ok(Self::one(identity, "the token's key does not open the container"));
+        }
+        if options.sgx {
+            return Ok(Self::one(EnclaveIdentity::new(), "this enclave's keys do not open the container"));
         }
         let mut identities: Vec<Box<dyn Identity>> = Vec::new();
         for source in &options.identities {
@@ -84,7 +94,11 @@ impl Keys {
     }
 
     fn passphrase(passphrase: Passphrase) -> Self {
-        Self { identities: vec![Box::new(passphrase)], refusal: "wrong passphrase" }
+        Self::one(passphrase, "wrong passphrase")
+    }
+
+    fn one(identity: impl Identity + 'static, refusal: &'static str) -> Self {
+        Self { identities: vec![Box::new(identity)], refusal }
     }
 }
 

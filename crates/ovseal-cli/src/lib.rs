@@ -39,6 +39,8 @@ mod prompt;
 mod recipients;
 mod reference;
 mod text;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod trust;
 mod usage;
 

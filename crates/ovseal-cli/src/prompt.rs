@@ -4,10 +4,14 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 
 use ovseal::{KeyError, KeyFile, Passphrase};
+#[cfg(feature = "pkcs11")]
+use ovseal_hardware::pkcs11::Pin;
 use zeroize::Zeroizing;
 
 use crate::error::{CommandError, Kind};
 use crate::output::Output;
+#[cfg(feature = "pkcs11")]
+use crate::text::printable;
 
 /// Characters of a generated passphrase: digits and letters without those that look alike.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -20,6 +24,16 @@ const GROUP: usize = 4;
 /// When there is no terminal, or the answer is no passphrase.
 pub(crate) fn passphrase() -> Result<Passphrase, CommandError> {
     Ok(Passphrase::from_bytes(ask("Passphrase: ")?.as_bytes())?)
+}
+
+/// Asks for the PIN of a token.
+///
+/// # Errors
+/// When there is no terminal, or the answer is no PIN.
+#[cfg(feature = "pkcs11")]
+pub(crate) fn pin(token: &str) -> Result<Pin, CommandError> {
+    let answer = read(&format!("PIN of the token {}: ", printable(token)), "PIN")?;
+    Ok(Pin::new(answer.as_bytes())?)
 }
 
 /// Asks for a new passphrase, twice; instead of an empty one it makes one and shows it.
@@ -43,29 +57,32 @@ pub(crate) fn new_passphrase(output: &mut Output) -> Result<Passphrase, CommandE
 /// That library puts a replacement character in place of bytes that are no UTF-8, so that different answers would become
 /// the same passphrase. They are refused.
 fn ask(question: &str) -> Result<Zeroizing<String>, CommandError> {
-    let answer = rpassword::prompt_password(question)
-        .map(Zeroizing::new)
-        .map_err(|error| if error.raw_os_error().is_some() { no_terminal() } else { unanswered(error) })?;
+    let answer = read(question, "passphrase")?;
     if answer.contains(char::REPLACEMENT_CHARACTER) {
         return Err(CommandError::from(KeyError::Passphrase).hint("set the terminal to UTF-8"));
     }
     Ok(answer)
 }
 
-fn no_terminal() -> CommandError {
-    CommandError::usage("there is no terminal to ask for a passphrase")
-        .hint("give the passphrase in a file with --passphrase-file F, or --passphrase-file - for stdin")
+fn read(question: &str, what: &str) -> Result<Zeroizing<String>, CommandError> {
+    let answer = rpassword::prompt_password(question).map(Zeroizing::new);
+    answer.map_err(|error| match error.raw_os_error() {
+        Some(_) => no_terminal(what),
+        None => CommandError::new(Kind::Environment, error).context(format!("cannot read the {what}")),
+    })
 }
 
-fn unanswered(error: io::Error) -> CommandError {
-    CommandError::new(Kind::Environment, error).context("cannot read the passphrase")
+fn no_terminal(what: &str) -> CommandError {
+    let option = if what == "PIN" { "--pin-file" } else { "--passphrase-file" };
+    CommandError::usage(format!("there is no terminal to ask for a {what}"))
+        .hint(format!("give the {what} in a file with {option} F, or {option} - for stdin"))
 }
 
 fn generate(output: &mut Output) -> Result<Passphrase, CommandError> {
     let random = KeyFile::generate()?;
     let mut text = Zeroizing::new(String::with_capacity(RANDOM_BYTES * 2));
     spell(&random.expose()[..RANDOM_BYTES], &mut text);
-    show(&text).map_err(|_| no_terminal())?;
+    show(&text).map_err(|_| no_terminal("passphrase"))?;
     output.note("keep it: without it the container cannot be opened");
     Ok(Passphrase::from_bytes(text.as_bytes())?)
 }

@@ -1,6 +1,9 @@
 //! Whom a container is sealed to, from the options of `seal` and `rekey`.
 
 use ovseal::{PublicKeyRecipient, Recipient};
+#[cfg(feature = "pkcs11")]
+use ovseal_hardware::pkcs11::TokenRecipient;
+use ovseal_hardware::sgx::{EnclaveKey, GRAMINE, SealingPolicy};
 
 use crate::error::CommandError;
 use crate::input::{Inputs, Source};
@@ -79,11 +82,25 @@ impl Recipients {
         Ok(())
     }
 
+    /// Adds a key of the enclave in which this runs.
+    ///
+    /// # Errors
+    /// When this is no enclave.
+    pub(crate) fn add_enclave(&mut self, policy: SealingPolicy) -> Result<(), CommandError> {
+        self.0.push(Box::new(EnclaveKey::read(GRAMINE.as_ref(), policy)?));
+        Ok(())
+    }
+
     fn add_public_key(&mut self, text: &str) -> Result<(), CommandError> {
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
             return Err(CommandError::usage("an identity was given where a recipient belongs").hint(
                 "an identity is secret: if others may have seen it, make a new one with ovseal keygen",
             ));
+        }
+        #[cfg(feature = "pkcs11")]
+        if TokenRecipient::is_meant(text) {
+            self.0.push(Box::new(TokenRecipient::parse(text)?));
+            return Ok(());
         }
         self.0.push(Box::new(PublicKeyRecipient::parse(text)?));
         Ok(())

@@ -10,6 +10,9 @@ pub(crate) const KEYFILE: &str = "keyfile";
 pub(crate) const COMPILE_CACHE: &str = "compile-cache";
 pub(crate) const X_WING: &str = "x-wing";
 pub(crate) const X25519: &str = "x25519";
+/// The types that `ovseal-hardware` makes.
+pub(crate) const PKCS11: &str = "pkcs11";
+pub(crate) const SGX: &str = "sgx";
 
 /// A type of another crate that is known not to be post-quantum.
 const TPM2: &str = "tpm2";
@@ -60,9 +63,9 @@ impl StanzaType {
     /// What such a stanza rests on, as far as this version knows the type.
     pub fn class(&self) -> Option<RecipientClass> {
         match self.as_str() {
-            PASSPHRASE | KEYFILE | COMPILE_CACHE => Some(RecipientClass::SymmetricOrLocal),
+            PASSPHRASE | KEYFILE | COMPILE_CACHE | SGX => Some(RecipientClass::SymmetricOrLocal),
             X_WING => Some(RecipientClass::PostQuantumPublicKey),
-            X25519 => Some(RecipientClass::ClassicalPublicKey),
+            X25519 | PKCS11 => Some(RecipientClass::ClassicalPublicKey),
             _ => None,
         }
     }
@@ -179,6 +182,12 @@ pub(crate) fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
 pub(crate) fn are_allowed(stanzas: &[Stanza]) -> bool {
     let passphrases = stanzas.iter().filter(|stanza| stanza.stanza_type.as_str() == PASSPHRASE).count();
     (1..=COUNT_LIMIT).contains(&stanzas.len()) && passphrases <= 1
+}
+
+/// Whether nothing but enclaves' keys could open the container. Such a key changes with the enclave or the processor's
+/// microcode, so it must not be the only one.
+pub(crate) fn are_only_enclaves(stanzas: &[Stanza]) -> bool {
+    stanzas.iter().all(|stanza| stanza.stanza_type.as_str() == SGX)
 }
 
 #[cfg(test)]

@@ -11,6 +11,11 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) openvino: Option<PathBuf>,
 
+    /// The PKCS#11 module whose tokens are shown. Otherwise OVSEAL_PKCS11_MODULE names it, or p11-kit's proxy is taken
+    #[cfg(feature = "pkcs11")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pkcs11_module: Option<PathBuf>,
+
     /// Writes one JSON object
     #[arg(long)]
     pub(crate) json: bool,

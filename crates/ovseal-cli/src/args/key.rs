@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+#[cfg(feature = "pkcs11")]
+use super::TokenOptions;
 use crate::input::Source;
 
 /// Which key opens the container; at most one kind is given.
@@ -24,12 +26,35 @@ pub(crate) struct KeyOptions {
     /// Opens with the 32 bytes in a file
     #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Key options")]
     pub(crate) keyfile: Option<Source>,
+
+    /// Opens with a key of a PKCS#11 token
+    #[cfg(feature = "pkcs11")]
+    #[arg(long, value_name = "URI", help_heading = "Key options")]
+    pub(crate) pkcs11: Option<String>,
+
+    /// Opens with the keys of the SGX enclave in which this runs under Gramine
+    #[arg(long, help_heading = "Key options")]
+    pub(crate) sgx: bool,
+
+    #[cfg(feature = "pkcs11")]
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
 }
 
 impl KeyOptions {
     /// Whether any key is given.
     pub(crate) fn is_given(&self) -> bool {
         let files = self.passphrase_file.is_some() || self.keyfile.is_some();
-        self.passphrase || files || !self.identities.is_empty()
+        self.passphrase || files || !self.identities.is_empty() || self.sgx || self.names_token()
+    }
+
+    #[cfg(feature = "pkcs11")]
+    fn names_token(&self) -> bool {
+        self.pkcs11.is_some()
+    }
+
+    #[cfg(not(feature = "pkcs11"))]
+    fn names_token(&self) -> bool {
+        false
     }
 }

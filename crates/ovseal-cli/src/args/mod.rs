@@ -11,6 +11,8 @@ mod rollback_state;
 mod run;
 mod seal;
 mod size;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod trust;
 mod verify;
 
@@ -27,6 +29,8 @@ pub(crate) use rekey::RekeyArgs;
 pub(crate) use rollback_state::RollbackStateArgs;
 pub(crate) use run::{OpeningChoice, RunArgs};
 pub(crate) use seal::SealArgs;
+#[cfg(feature = "pkcs11")]
+pub(crate) use token::{TokenArgs, TokenCommand, TokenOptions};
 pub(crate) use trust::TrustOptions;
 pub(crate) use verify::VerifyArgs;
 
@@ -54,6 +58,8 @@ pub(crate) enum Command {
     Extract(ExtractArgs),
     RollbackState(RollbackStateArgs),
     Cache(CacheArgs),
+    #[cfg(feature = "pkcs11")]
+    Token(TokenArgs),
     Doctor(DoctorArgs),
     /// Prints a completion script for a shell
     Completions {

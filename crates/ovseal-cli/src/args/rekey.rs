@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ovseal_hardware::sgx::SealingPolicy;
 
 use super::KeyOptions;
 use crate::input::Source;
@@ -26,13 +27,17 @@ pub(crate) struct RekeyArgs {
     /// Allows post-quantum beside classical public keys
     #[arg(long)]
     pub(crate) allow_mixed: bool,
+
+    /// Allows that only an SGX enclave's key is left: the model is lost when it changes, with microcode or the enclave
+    #[arg(long)]
+    pub(crate) allow_only_sgx: bool,
 }
 
 /// Which stanzas the container gets and which it loses; at least one.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct ChangeOptions {
-    /// Adds a public key, age1… or age1pq1…; may be repeated
+    /// Adds a public key, age1…, age1pq1… or a token's age1tag1…; may be repeated
     #[arg(long = "add-recipient", value_name = "R", help_heading = "Changes")]
     pub(crate) recipients: Vec<String>,
 
@@ -48,7 +53,16 @@ pub(crate) struct ChangeOptions {
     #[arg(long = "add-keyfile", value_name = "F", value_parser = Source::parser(), help_heading = "Changes")]
     pub(crate) keyfiles: Vec<Source>,
 
+    /// Adds a key of the SGX enclave in which this runs under Gramine: mrenclave, for this enclave alone, or mrsigner, for
+    /// all of its signer
+    #[arg(long, value_name = "POLICY", value_parser = policy, help_heading = "Changes")]
+    pub(crate) add_sgx: Option<SealingPolicy>,
+
     /// Removes the stanza with this number, counted from 1 as inspect shows it; may be repeated
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Changes")]
     pub(crate) remove: Vec<u16>,
+}
+
+fn policy(word: &str) -> Result<SealingPolicy, String> {
+    SealingPolicy::parse(word).ok_or_else(|| "expected mrenclave or mrsigner".into())
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+#[cfg(feature = "pkcs11")]
+use super::TokenOptions;
 use crate::input::Source;
 
 /// Seals a model into a container
@@ -23,9 +25,18 @@ pub(crate) struct SealArgs {
     #[command(flatten)]
     pub(crate) recipients: RecipientOptions,
 
-    /// Signs with a publisher's private key, as keygen --publisher writes it
+    /// Signs with a publisher's private key, as keygen --publisher writes it, or with a token's key, pkcs11:…
     #[arg(long, value_name = "F", value_parser = Source::parser())]
     pub(crate) publisher_key: Option<Source>,
+
+    /// The ML-DSA half of a publisher's key whose Ed25519 half is a token's, as token publisher writes it
+    #[cfg(feature = "pkcs11")]
+    #[arg(long, value_name = "F", value_parser = Source::parser(), requires = "publisher_key")]
+    pub(crate) ml_dsa_key: Option<Source>,
+
+    #[cfg(feature = "pkcs11")]
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
 
     /// The model's name; without it, that of the file or folder without extension
     #[arg(long, value_name = "N")]
@@ -59,7 +70,7 @@ pub(crate) struct SealArgs {
 /// Who can open the container.
 #[derive(Debug, Args)]
 pub(crate) struct RecipientOptions {
-    /// Seals to a public key, age1… or age1pq1…; may be repeated
+    /// Seals to a public key, age1…, age1pq1… or a token's age1tag1…; may be repeated
     #[arg(short, long = "recipient", value_name = "RECIPIENT", help_heading = "Key options")]
     pub(crate) recipients: Vec<String>,
 

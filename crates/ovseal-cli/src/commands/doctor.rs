@@ -1,8 +1,11 @@
 //! `ovseal doctor`: which protections this host gives.
 
+mod enclave;
 mod memory;
 mod openvino;
 mod processor;
+#[cfg(feature = "pkcs11")]
+mod tokens;
 
 use serde_json::{Map, Value};
 
@@ -22,8 +25,14 @@ struct Finding {
 }
 
 /// What belongs together, and how it is found out. A further subject is a further line here.
-const SECTIONS: &[(&str, Find)] =
-    &[("memory", memory::findings), ("processor", processor::findings), ("openvino", openvino::findings)];
+const SECTIONS: &[(&str, Find)] = &[
+    ("memory", memory::findings),
+    ("processor", processor::findings),
+    ("openvino", openvino::findings),
+    #[cfg(feature = "pkcs11")]
+    ("tokens", tokens::findings),
+    ("enclave", enclave::findings),
+];
 
 /// Finds out everything of one subject.
 type Find = fn(&DoctorArgs) -> Vec<Finding>;

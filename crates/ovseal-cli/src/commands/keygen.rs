@@ -31,9 +31,21 @@ fn identity(path: &Path, output: &mut Output) -> Result<(), CommandError> {
     output.line(&recipient)
 }
 
-/// The public key first: a private key whose public half was not written would be of no use.
 fn publisher(stem: &Path, output: &mut Output) -> Result<(), CommandError> {
-    let key = PublisherKey::generate()?;
+    write_publisher(&PublisherKey::generate()?, stem, output)
+}
+
+/// Writes a publisher's key to two files whose names begin with `stem`, and prints the key id.
+///
+/// The public key first: a private key whose public half was not written would be of no use.
+///
+/// # Errors
+/// When a file is there already or cannot be written.
+pub(super) fn write_publisher(
+    key: &PublisherKey,
+    stem: &Path,
+    output: &mut Output,
+) -> Result<(), CommandError> {
     let (private_path, public_path) = (with_suffix(stem, ".key"), with_suffix(stem, ".pub"));
     let private = NewFile::write(private_path.clone(), PRIVATE, &[key.encode().expose()])?;
     let public = NewFile::write(public_path.clone(), PUBLIC, &[key.publisher().encode().as_bytes()])?;

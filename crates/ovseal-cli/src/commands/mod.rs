@@ -9,6 +9,8 @@ mod rekey;
 mod rollback_state;
 mod run;
 mod seal;
+#[cfg(feature = "pkcs11")]
+mod token;
 mod verify;
 
 use std::ffi::OsString;
@@ -40,6 +42,8 @@ pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), C
         Command::Extract(args) => extract::run(&args, output),
         Command::RollbackState(args) => rollback_state::run(&args, output),
         Command::Cache(args) => cache::run(&args, output),
+        #[cfg(feature = "pkcs11")]
+        Command::Token(args) => token::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Completions { shell } => completions(shell, output),
     }

@@ -19,7 +19,8 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     let removed: Vec<usize> = removed.unwrap_or_default();
     let keys = Keys::obtain(&args.keys, &args.container, &mut inputs)?;
     let added = added(args, &mut inputs, output)?;
-    let mut options = RekeyOptions::new().allow_mixed(args.allow_mixed);
+    let mut options =
+        RekeyOptions::new().allow_mixed(args.allow_mixed).allow_only_enclave(args.allow_only_sgx);
     options = added.iter().fold(options, RekeyOptions::add_recipient);
     if let Some(generation) = generation {
         options = options.expect_generation(generation);
@@ -60,6 +61,9 @@ fn added(args: &RekeyArgs, inputs: &mut Inputs, output: &mut Output) -> Result<R
     recipients.add_keyfiles(&changes.keyfiles, inputs)?;
     if let Some(file) = &changes.add_passphrase_file {
         recipients.add_passphrase(file, inputs)?;
+    }
+    if let Some(policy) = changes.add_sgx {
+        recipients.add_enclave(policy)?;
     }
     if changes.add_passphrase {
         recipients.ask_passphrase(output)?;

@@ -1,24 +1,23 @@
 //! `ovseal seal`: a model becomes a container.
 
+mod publisher;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ovseal::{Model, ModelName, ModelOptions, PublisherKey, SealError, SealOptions, Sealed, Suite};
+use ovseal::{Model, ModelName, ModelOptions, SealError, SealOptions, Sealed, Suite};
 
 use crate::args::SealArgs;
 use crate::conversions::exists;
 use crate::error::CommandError;
-use crate::input::{Inputs, Source};
+use crate::input::Inputs;
 use crate::interrupt::Interrupt;
-use crate::keys::unusable;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::recipients::Recipients;
 use crate::text;
 use crate::usage::refuse_stdout;
-
-const PUBLISHER_KEY_LIMIT: usize = 4096;
 
 pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandError> {
     refuse_stdout(&args.output)?;
@@ -26,7 +25,7 @@ pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandErr
     check_output(args, &model)?;
     let name = model_name(args, &model)?;
     let mut inputs = Inputs::default();
-    let publisher = args.publisher_key.as_ref().map(|file| publisher_key(file, &mut inputs)).transpose()?;
+    let publisher = publisher::key(args, &mut inputs)?;
     let recipients = recipients(args, &mut inputs, output)?;
     let options = SealOptions::new(name)
         .security_version(args.security_version)
@@ -76,12 +75,6 @@ fn model_name(args: &SealArgs, model: &Model) -> Result<ModelName, CommandError>
             CommandError::usage("the model's file name cannot be its name").hint("give a name with --name N")
         }),
     }
-}
-
-fn publisher_key(file: &Source, inputs: &mut Inputs) -> Result<PublisherKey, CommandError> {
-    let pem = inputs.secret(file, PUBLISHER_KEY_LIMIT)?;
-    let parsed = std::str::from_utf8(pem.expose()).map_err(|_| ovseal::KeyError::PublisherPrivate);
-    parsed.and_then(PublisherKey::parse).map_err(|error| unusable(file, error))
 }
 
 fn recipients(args: &SealArgs, inputs: &mut Inputs, output: &mut Output) -> Result<Recipients, CommandError> {

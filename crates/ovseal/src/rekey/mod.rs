@@ -30,6 +30,7 @@ pub struct RekeyOptions<'a> {
     remove: Vec<usize>,
     generation: Option<u64>,
     allow_mixed: bool,
+    allow_only_enclave: bool,
 }
 
 /// A container could not be rekeyed. It opens as before, or as intended.
@@ -54,6 +55,9 @@ pub enum RekeyError {
     /// No stanza would be left.
     #[error("no stanza would be left: nobody could open the container")]
     LastStanza,
+    /// Only enclaves' keys would be left, and such a key changes with the processor's microcode.
+    #[error("only an enclave's key would be left, and it changes with the processor's microcode")]
+    OnlyEnclave,
     /// There would be too many stanzas, or more than one for a passphrase.
     #[error("a container holds at most 32 stanzas, one of them for a passphrase")]
     TooManyStanzas,
@@ -162,6 +166,11 @@ impl<'a> RekeyOptions<'a> {
         Self { allow_mixed, ..self }
     }
 
+    /// Allows that only an enclave's key is left; the container is lost when that key changes.
+    pub fn allow_only_enclave(self, allow_only_enclave: bool) -> Self {
+        Self { allow_only_enclave, ..self }
+    }
+
     /// Rekeys the container at `path` in place; a crash at any moment leaves the old or the new stanzas.
     ///
     /// It takes as long for a large container as for a small one.
@@ -239,6 +248,9 @@ impl<'a> RekeyOptions<'a> {
         stanzas.extend(self.added(key)?);
         match stanzas.len() {
             0 => Err(RekeyError::LastStanza),
+            _ if stanza::are_only_enclaves(&stanzas) && !self.allow_only_enclave => {
+                Err(RekeyError::OnlyEnclave)
+            }
             _ if stanza::are_allowed(&stanzas) => Ok(stanzas),
             _ => Err(RekeyError::TooManyStanzas),
         }

@@ -19,6 +19,9 @@ pub enum SealError {
     /// Post-quantum and classical public keys are mixed: the weakest decides.
     #[error("post-quantum and classical public keys are mixed")]
     MixedRecipients,
+    /// Only an enclave's key could open the container, and such a key changes with the processor's microcode.
+    #[error("only an enclave's key could open the container, and it changes with the processor's microcode")]
+    OnlyEnclave,
     /// More publishers are to sign than a container holds.
     #[error("at most {PUBLISHER_LIMIT} publishers sign a container")]
     TooManyPublishers,
@@ -62,7 +65,8 @@ impl SealError {
     /// Whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NoRecipient | Self::TooManyRecipients | Self::MixedRecipients => ErrorKind::Usage,
+            Self::NoRecipient | Self::TooManyRecipients => ErrorKind::Usage,
+            Self::MixedRecipients | Self::OnlyEnclave => ErrorKind::Usage,
             Self::TooManyPublishers | Self::TooLarge | Self::OutputIsInput => ErrorKind::Usage,
             Self::Write(source) if source.kind() == std::io::ErrorKind::AlreadyExists => ErrorKind::Usage,
             Self::Wrap(error) => error.kind(),

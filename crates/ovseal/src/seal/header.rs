@@ -53,6 +53,9 @@ impl SealOptions<'_> {
         if !stanza::are_allowed(&stanzas) {
             return Err(SealError::TooManyRecipients);
         }
+        if stanza::are_only_enclaves(&stanzas) && !self.allow_only_enclave {
+            return Err(SealError::OnlyEnclave);
+        }
         let key = key.fit(prologue).expect("the commitment was just made with this key");
         Ok((key, stanzas))
     }

@@ -42,6 +42,7 @@ pub struct SealOptions<'a> {
     suite: Suite,
     chunk_size: Option<ChunkSize>,
     allow_mixed: bool,
+    allow_only_enclave: bool,
     replace: bool,
     private: bool,
     threads: NonZeroUsize,
@@ -69,6 +70,7 @@ impl<'a> SealOptions<'a> {
             suite: Suite::default(),
             chunk_size: None,
             allow_mixed: false,
+            allow_only_enclave: false,
             replace: false,
             private: false,
             threads: threads::default_count(),
@@ -108,6 +110,11 @@ impl<'a> SealOptions<'a> {
     /// Allows post-quantum beside classical public keys.
     pub fn allow_mixed(self, allow_mixed: bool) -> Self {
         Self { allow_mixed, ..self }
+    }
+
+    /// Allows that only an enclave's key opens the container; it is lost when that key changes.
+    pub fn allow_only_enclave(self, allow_only_enclave: bool) -> Self {
+        Self { allow_only_enclave, ..self }
     }
 
     /// Sets whether an existing file may be replaced.

@@ -1,0 +1,48 @@
+//! PKCS#11 tokens.
+
+use ovseal_hardware::pkcs11::{TokenError, TokenSummary};
+use serde_json::{Value, json};
+
+use super::Finding;
+use crate::args::DoctorArgs;
+use crate::text::{plural, printable};
+use crate::token;
+
+pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
+    let tokens = token::module(args.pkcs11_module.as_deref(), None).and_then(|module| module.tokens());
+    match tokens {
+        Ok(tokens) => found(&tokens),
+        Err(error) => missing(&error),
+    }
+}
+
+fn found(tokens: &[TokenSummary]) -> Vec<Finding> {
+    let count = plural(tokens.len() as u64, "token");
+    let lines = tokens.iter().map(|token| printable(&line(token)));
+    let text = std::iter::once(format!("found: {count}")).chain(lines).collect::<Vec<_>>().join("\n    ");
+    vec![Finding::new("found", tokens.iter().map(object).collect::<Vec<_>>(), text)]
+}
+
+fn line(token: &TokenSummary) -> String {
+    let pin = if token.wants_pin { format!("PIN {}", token.tries) } else { "no PIN".into() };
+    format!("{} {} ({pin}): {}", token.manufacturer, token.model, token.uri)
+}
+
+fn object(token: &TokenSummary) -> Value {
+    json!({
+        "uri": token.uri.to_string(),
+        "label": token.label,
+        "manufacturer": token.manufacturer,
+        "model": token.model,
+        "serial": token.serial,
+        "wants_pin": token.wants_pin,
+        "pin": token.tries.to_string(),
+    })
+}
+
+/// Most hosts have no token and no module, so this is no failure.
+fn missing(error: &TokenError) -> Vec<Finding> {
+    let text = printable(&error.to_string());
+    let found = Finding::new("found", Value::Null, "found: none, no module for them (--pkcs11-module)");
+    vec![found, Finding::new("error", text.clone(), text)]
+}

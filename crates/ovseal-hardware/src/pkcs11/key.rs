@@ -1,0 +1,191 @@
+//! Keys on a token: found, or made.
+
+use std::fmt;
+
+use aws_lc_rs::rand;
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+
+use super::point::{self, ED25519_PARAMETERS, P256_PARAMETERS};
+use super::{Token, TokenError, Uri};
+
+/// Bytes in the id of a new key, by which its two halves belong together.
+const ID_LENGTH: usize = 16;
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    /// Opening containers: ECDH with P-256.
+    Opening,
+    /// Signing containers: Ed25519.
+    Signing,
+}
+
+/// The private half of a key on a token, and its public key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PrivateKey<const N: usize> {
+    pub(super) handle: ObjectHandle,
+    pub(super) public: [u8; N],
+}
+
+impl fmt::Display for KeyUse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Opening => "a P-256 key that may derive",
+            Self::Signing => "an Ed25519 key that may sign",
+        })
+    }
+}
+
+impl KeyUse {
+    fn key_type(self) -> KeyType {
+        match self {
+            Self::Opening => KeyType::EC,
+            Self::Signing => KeyType::EC_EDWARDS,
+        }
+    }
+
+    fn parameters(self) -> &'static [u8] {
+        match self {
+            Self::Opening => P256_PARAMETERS,
+            Self::Signing => ED25519_PARAMETERS,
+        }
+    }
+
+    fn generation(self) -> Mechanism<'static> {
+        match self {
+            Self::Opening => Mechanism::EccKeyPairGen,
+            Self::Signing => Mechanism::EccEdwardsKeyPairGen,
+        }
+    }
+
+    /// What the private half must be allowed to do.
+    fn permission(self) -> Attribute {
+        match self {
+            Self::Opening => Attribute::Derive(true),
+            Self::Signing => Attribute::Sign(true),
+        }
+    }
+
+    /// What the public half is allowed to do.
+    fn public_permission(self) -> Attribute {
+        match self {
+            Self::Opening => Attribute::Derive(true),
+            Self::Signing => Attribute::Verify(true),
+        }
+    }
+}
+
+/// The private key that fits `uri`, with its public key of `N` bytes. The token must be unlocked.
+pub(super) fn find_private<const N: usize>(
+    token: &Token,
+    uri: &Uri,
+    wanted: KeyUse,
+) -> Result<PrivateKey<N>, TokenError> {
+    let uri = uri.clone();
+    token.ask(move |session| {
+        let handle = find(session, &uri, ObjectClass::PRIVATE_KEY, wanted)?;
+        let refused = session.get_attributes(handle, &[wanted.permission().attribute_type()]);
+        let refused = refused.map_err(TokenError::of("show its key"))?;
+        // A token that does not say what a key may do is asked to do it.
+        if matches!(refused[..], [Attribute::Derive(false) | Attribute::Sign(false)]) {
+            return Err(TokenError::KeyKind { uri: uri.to_string(), wanted });
+        }
+        let public = public_of(session, handle, &uri)?;
+        let public = public.ok_or_else(|| TokenError::KeyKind { uri: uri.to_string(), wanted })?;
+        Ok(PrivateKey { handle, public })
+    })
+}
+
+/// The public key of `N` bytes that fits `uri`; most tokens show it without a PIN.
+pub(super) fn find_public<const N: usize>(
+    token: &Token,
+    uri: &Uri,
+    wanted: KeyUse,
+) -> Result<[u8; N], TokenError> {
+    let uri = uri.clone();
+    token.ask(move |session| {
+        let handle = find(session, &uri, ObjectClass::PUBLIC_KEY, wanted)?;
+        ec_point(session, handle)?.ok_or_else(|| TokenError::KeyKind { uri: uri.to_string(), wanted })
+    })
+}
+
+/// Makes a key pair that never leaves the token. The token must be unlocked, and found to write.
+///
+/// # Errors
+/// [`TokenError::NoLabel`] when `uri` has no object, [`TokenError::KeyExists`] when something has that label already.
+pub(super) fn make(token: &Token, uri: &Uri, wanted: KeyUse) -> Result<(), TokenError> {
+    let label = uri.object.clone().ok_or(TokenError::NoLabel)?.into_bytes();
+    let mut id = vec![0; ID_LENGTH];
+    rand::fill(&mut id).map_err(|_| TokenError::Randomness)?;
+    let id = uri.id.clone().unwrap_or(id);
+    let shown = uri.to_string();
+    token.ask(move |session| {
+        let taken = session.find_objects(&[Attribute::Label(label.clone())]);
+        if !taken.map_err(TokenError::of("list its keys"))?.is_empty() {
+            return Err(TokenError::KeyExists { uri: shown });
+        }
+        let common = [Attribute::Token(true), Attribute::Label(label), Attribute::Id(id)];
+        let parameters = Attribute::EcParams(wanted.parameters().to_vec());
+        let public = [&common[..], &[parameters, wanted.public_permission()]].concat();
+        let secret = [Attribute::Private(true), Attribute::Sensitive(true), Attribute::Extractable(false)];
+        let private = [&common[..], &secret, &[wanted.permission()]].concat();
+        let made = session.generate_key_pair(&wanted.generation(), &public, &private);
+        made.map(drop).map_err(TokenError::of("make a key"))
+    })
+}
+
+/// The one object of this class that fits `uri` and has the type of key that is wanted.
+fn find(
+    session: &Session,
+    uri: &Uri,
+    class: ObjectClass,
+    wanted: KeyUse,
+) -> Result<ObjectHandle, TokenError> {
+    let mut template = vec![Attribute::Class(class)];
+    template.extend(uri.object.iter().map(|label| Attribute::Label(label.clone().into_bytes())));
+    template.extend(uri.id.iter().cloned().map(Attribute::Id));
+    let named = session.find_objects(&template).map_err(TokenError::of("list its keys"))?;
+    template.push(Attribute::KeyType(wanted.key_type()));
+    let fitting = session.find_objects(&template).map_err(TokenError::of("list its keys"))?;
+    let names_a_key = uri.object.is_some() || uri.id.is_some();
+    let uri = uri.to_string();
+    match fitting[..] {
+        [handle] => Ok(handle),
+        [] if names_a_key && !named.is_empty() => Err(TokenError::KeyKind { uri, wanted }),
+        [] => Err(TokenError::NoKey { uri }),
+        _ => Err(TokenError::AmbiguousKey { uri, count: fitting.len() }),
+    }
+}
+
+/// The public key of a private one: from itself where the token has it there, otherwise from the other half of the pair.
+/// Nothing when it is of another kind.
+fn public_of<const N: usize>(
+    session: &Session,
+    private: ObjectHandle,
+    uri: &Uri,
+) -> Result<Option<[u8; N]>, TokenError> {
+    let wanted = [AttributeType::PublicKeyInfo, AttributeType::Id, AttributeType::Label];
+    let attributes = session.get_attributes(private, &wanted).map_err(TokenError::of("show its key"))?;
+    if let Some(public) = attributes.iter().find_map(point::from_attribute) {
+        return Ok(Some(public));
+    }
+    // The id is what joins the halves; a label does where a token has no ids.
+    let id = attributes.iter().find(|attribute| matches!(attribute, Attribute::Id(id) if !id.is_empty()));
+    let label =
+        attributes.iter().find(|attribute| matches!(attribute, Attribute::Label(label) if !label.is_empty()));
+    let no_public = || TokenError::NoPublicKey { uri: uri.to_string() };
+    let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), id.or(label).cloned().ok_or_else(no_public)?];
+    let others = session.find_objects(&template).map_err(TokenError::of("list its keys"))?;
+    match others[..] {
+        [public] => ec_point(session, public),
+        _ => Err(no_public()),
+    }
+}
+
+fn ec_point<const N: usize>(session: &Session, handle: ObjectHandle) -> Result<Option<[u8; N]>, TokenError> {
+    let attributes = session.get_attributes(handle, &[AttributeType::EcPoint]);
+    let attributes = attributes.map_err(TokenError::of("show its key"))?;
+    Ok(attributes.iter().find_map(point::from_attribute))
+}

@@ -1,0 +1,132 @@
+//! The receiver's side of HPKE (RFC 9180) where the private key is in a token: the token gives the shared point, and the
+//! rest, which is HKDF and AES-256-GCM, happens here. The sender's side is the library `hpke`'s.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
+use ovseal::DataKey;
+use ovseal_memory::Secret;
+
+use super::point::P256_LENGTH;
+
+/// Bytes of the data key's ciphertext and tag.
+pub(super) const CIPHERTEXT_LENGTH: usize = 48;
+
+/// DHKEM(P-256, HKDF-SHA256).
+const KEM: &[u8] = b"KEM\x00\x10";
+/// The same, HKDF-SHA256, AES-256-GCM.
+const SUITE: &[u8] = b"HPKE\x00\x10\x00\x01\x00\x02";
+
+/// Opens the one message of a sender, with the x-coordinate that the token made of `encapsulated` and its private key.
+///
+/// Nothing comes of it when the message is not for this key, or was changed.
+pub(super) fn open(
+    exchanged: &Secret<32>,
+    encapsulated: &[u8; P256_LENGTH],
+    public: &[u8; P256_LENGTH],
+    info: &[u8],
+    ciphertext: &[u8; CIPHERTEXT_LENGTH],
+) -> Option<DataKey> {
+    let pseudorandom = extract(KEM, &[], b"eae_prk", exchanged.expose());
+    let context = [&encapsulated[..], public].concat();
+    let shared = expand::<32>(KEM, &pseudorandom, b"shared_secret", &context);
+    let (key, nonce) = key_and_nonce(&shared, info);
+    let mut message = Secret::<CIPHERTEXT_LENGTH>::from_fn(|bytes| bytes.copy_from_slice(ciphertext));
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.expose()).ok()?);
+    let nonce = Nonce::assume_unique_for_key(*nonce.expose());
+    let plaintext = key.open_in_place(nonce, Aad::empty(), message.expose_mut()).ok()?;
+    let data_key: &[u8; 32] = (&*plaintext).try_into().ok()?;
+    Some(DataKey::from_fn(|bytes| bytes.copy_from_slice(data_key)))
+}
+
+/// KeySchedule of mode Base (RFC 9180 §5.1), without the exporter's secret.
+fn key_and_nonce(shared: &Secret<32>, info: &[u8]) -> (Secret<32>, Secret<12>) {
+    let psk_id_hash = extract(SUITE, &[], b"psk_id_hash", &[]);
+    let info_hash = extract(SUITE, &[], b"info_hash", info);
+    let context = [&[0][..], psk_id_hash.expose(), info_hash.expose()].concat();
+    let secret = extract(SUITE, shared.expose(), b"secret", &[]);
+    (expand(SUITE, &secret, b"key", &context), expand(SUITE, &secret, b"base_nonce", &context))
+}
+
+/// LabeledExtract (RFC 9180 §4): HKDF-Extract is one HMAC.
+fn extract(suite: &[u8], salt: &[u8], label: &[u8], input: &[u8]) -> Secret<32> {
+    let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, salt));
+    [b"HPKE-v1", suite, label, input].iter().for_each(|piece| mac.update(piece));
+    let tag = mac.sign();
+    Secret::from_fn(|bytes| bytes.copy_from_slice(tag.as_ref()))
+}
+
+/// LabeledExpand (RFC 9180 §4) of at most 32 bytes: HKDF-Expand is then one HMAC.
+fn expand<const L: usize>(suite: &[u8], pseudorandom: &Secret<32>, label: &[u8], info: &[u8]) -> Secret<L> {
+    const { assert!(L <= 32, "one block of HKDF-Expand") };
+    let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, pseudorandom.expose()));
+    let length = (L as u16).to_be_bytes();
+    [&length, &b"HPKE-v1"[..], suite, label, info, &[1]].iter().for_each(|piece| mac.update(piece));
+    let tag = mac.sign();
+    Secret::from_fn(|bytes| bytes.copy_from_slice(&tag.as_ref()[..L]))
+}
+
+#[cfg(test)]
+mod tests {
+    use hpke::aead::AesGcm256;
+    use hpke::kdf::HkdfSha256;
+    use hpke::kem::DhP256HkdfSha256;
+    use hpke::{Kem, OpModeS, Serializable};
+    use p256::SecretKey;
+    use p256::elliptic_curve::sec1::ToSec1Point;
+
+    use super::*;
+
+    struct Sent {
+        exchanged: Secret<32>,
+        encapsulated: [u8; 65],
+        public: [u8; 65],
+        ciphertext: [u8; 48],
+    }
+
+    /// What the library sends to a fresh key, and the point that the key's owner computes.
+    fn sent(info: &[u8]) -> Sent {
+        let (private, public) = DhP256HkdfSha256::gen_keypair();
+        let (encapsulated, mut sender) =
+            hpke::setup_sender::<AesGcm256, HkdfSha256, DhP256HkdfSha256>(&OpModeS::Base, &public, info)
+                .unwrap();
+        let ciphertext = sender.seal(&[7; 32], &[]).unwrap();
+        let private = SecretKey::from_slice(&private.to_bytes()).unwrap();
+        let peer = p256::PublicKey::from_sec1_bytes(&encapsulated.to_bytes()).unwrap();
+        let point = p256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
+        assert_eq!(private.public_key().to_sec1_point(false).as_bytes(), &public.to_bytes()[..]);
+        Sent {
+            exchanged: Secret::from_fn(|bytes| bytes.copy_from_slice(point.raw_secret_bytes())),
+            encapsulated: encapsulated.to_bytes().as_slice().try_into().unwrap(),
+            public: public.to_bytes().as_slice().try_into().unwrap(),
+            ciphertext: ciphertext.try_into().unwrap(),
+        }
+    }
+
+    fn opened(sent: &Sent, info: &[u8]) -> Option<[u8; 32]> {
+        open(&sent.exchanged, &sent.encapsulated, &sent.public, info, &sent.ciphertext)
+            .map(|key| *key.expose())
+    }
+
+    #[test]
+    fn what_the_library_sends_is_opened() {
+        for _ in 0..20 {
+            assert_eq!(opened(&sent(b"info"), b"info"), Some([7; 32]));
+        }
+    }
+
+    #[test]
+    fn any_change_opens_nothing() {
+        let mut sent = sent(b"info");
+        assert_eq!(opened(&sent, b"other"), None);
+        for at in 0..48 {
+            sent.ciphertext[at] ^= 1;
+            assert_eq!(opened(&sent, b"info"), None);
+            sent.ciphertext[at] ^= 1;
+        }
+        sent.public[64] ^= 1;
+        assert_eq!(opened(&sent, b"info"), None);
+        sent.public[64] ^= 1;
+        sent.exchanged.expose_mut()[0] ^= 1;
+        assert_eq!(opened(&sent, b"info"), None);
+    }
+}

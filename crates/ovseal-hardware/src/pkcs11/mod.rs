@@ -1,0 +1,62 @@
+//! Keys that a PKCS#11 token holds: smart cards, USB tokens, network HSMs.
+//!
+//! | need | type |
+//! |---|---|
+//! | name a token and a key | [`Uri`] (RFC 7512) |
+//! | load a module, see its tokens | [`Module`], [`TokenSummary`] |
+//! | use a token | [`Token`], [`Pin`] |
+//! | seal to a token's key, without the token | [`TokenRecipient`] |
+//! | open with a token's key | [`TokenIdentity`] |
+//! | sign as a publisher | [`TokenSigner`] |
+//!
+//! ```no_run
+//! use ovseal::{OpenOptions, Trust};
+//! use ovseal_hardware::pkcs11::{Module, Pin, Token, TokenIdentity, Uri};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let uri = Uri::parse("pkcs11:token=edge-7;object=ovseal")?;
+//! let module = Module::load("/usr/lib/softhsm/libsofthsm2.so".as_ref())?;
+//! let token = Token::find(&module, &uri)?;
+//! token.log_in(&Pin::new(b"1234")?)?;
+//! let identity = TokenIdentity::find(&token, &uri)?;
+//! let opened = OpenOptions::new(Trust::AnySender).open("model.ovseal".as_ref(), &[&identity])?;
+//! # drop(opened);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A process has one module: a second one is refused. Every call to it has a deadline ([`DEADLINE`]), because a token may
+//! wait for a touch, or for ever.
+//!
+//! # What it does not protect
+//!
+//! The token's key cannot be copied, but whoever has the token and its PIN can use it. The data key that it unwraps is in
+//! the memory of this process, as with any other kind of key. A module is code that runs in this process with all its
+//! rights.
+
+mod deadline;
+mod error;
+mod identity;
+mod key;
+mod key_schedule;
+mod module;
+mod pin;
+mod point;
+mod recipient;
+mod signer;
+mod token;
+mod uri;
+
+pub use deadline::DEADLINE;
+pub use error::TokenError;
+pub use identity::TokenIdentity;
+pub use key::KeyUse;
+pub use module::{Module, TokenSummary};
+pub use pin::{Pin, Tries};
+pub use recipient::TokenRecipient;
+pub use signer::TokenSigner;
+pub use token::Token;
+pub use uri::{Uri, UriError};
+
+/// The type of stanza (`docs/format.md` §4.3).
+pub const STANZA_TYPE: &str = "pkcs11";

@@ -1,0 +1,140 @@
+//! The one module of a process, and the tokens behind it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::slot::{Slot, TokenInfo};
+
+use super::deadline::{DEADLINE, within};
+use super::{TokenError, Tries, Uri};
+
+/// A PKCS#11 module, loaded and initialized.
+///
+/// It stays loaded until the process ends: modules are not made to be initialized twice. A process that forks must not use
+/// it in the child.
+#[derive(Clone, Debug)]
+pub struct Module {
+    context: Pkcs11,
+    path: PathBuf,
+}
+
+/// What a token says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenSummary {
+    /// Its label, which its owner chose.
+    pub label: String,
+    /// Its maker.
+    pub manufacturer: String,
+    /// Its model.
+    pub model: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Whether a PIN is needed before its private keys can be used.
+    pub wants_pin: bool,
+    /// Whether the PIN is typed on the token itself.
+    pub has_keypad: bool,
+    /// What it says of the tries that are left.
+    pub tries: Tries,
+    /// The URI that names it.
+    pub uri: Uri,
+}
+
+static LOADED: Mutex<Option<Module>> = Mutex::new(None);
+
+impl Module {
+    /// Loads the module in the file at `path`, or gives the one that is loaded from there.
+    ///
+    /// # Errors
+    /// [`TokenError::Module`] when it cannot be loaded, [`TokenError::OtherModule`] when this process has another one.
+    pub fn load(path: &Path) -> Result<Self, TokenError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*loaded {
+            Some(module) if module.path == path => Ok(module.clone()),
+            Some(module) => Err(TokenError::OtherModule { loaded: module.path.clone() }),
+            None => {
+                let path = path.to_owned();
+                let module = within(DEADLINE, move || Self::initialize(path))?;
+                Ok(loaded.insert(module).clone())
+            }
+        }
+    }
+
+    /// The tokens that are there now, in the order in which the module gives them.
+    ///
+    /// # Errors
+    /// [`TokenError::Refused`] when the module does not tell.
+    pub fn tokens(&self) -> Result<Vec<TokenSummary>, TokenError> {
+        Ok(self.slots()?.into_iter().map(|(_, summary)| summary).collect())
+    }
+
+    /// The tokens with their slots, whose numbers mean nothing beyond this moment.
+    pub(super) fn slots(&self) -> Result<Vec<(Slot, TokenSummary)>, TokenError> {
+        let context = self.context.clone();
+        within(DEADLINE, move || {
+            let slots = context.get_slots_with_token().map_err(TokenError::of("list its slots"))?;
+            // A token that goes away meanwhile, or was never set up, is none of those that are there.
+            let summary = |slot: Slot| Some((slot, context.get_token_info(slot).ok()?));
+            let tokens = slots.into_iter().filter_map(summary).filter(|(_, info)| info.token_initialized());
+            Ok(tokens.map(|(slot, info)| (slot, TokenSummary::of(&info))).collect())
+        })
+    }
+
+    pub(super) fn context(&self) -> &Pkcs11 {
+        &self.context
+    }
+
+    fn initialize(path: PathBuf) -> Result<Self, TokenError> {
+        let context = Pkcs11::new(&path).and_then(|context| {
+            match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+                // The application around this library uses the same module.
+                Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(context),
+                Err(error) => Err(error),
+            }
+        });
+        match context {
+            Ok(context) => Ok(Self { context, path }),
+            Err(source) => Err(TokenError::Module { path, source }),
+        }
+    }
+}
+
+impl TokenSummary {
+    pub(super) fn of(info: &TokenInfo) -> Self {
+        let text = |text: &str| text.trim_end_matches([' ', '\0']).to_owned();
+        let (label, serial) = (text(info.label()), text(info.serial_number()));
+        Self {
+            manufacturer: text(info.manufacturer_id()),
+            model: text(info.model()),
+            wants_pin: info.login_required(),
+            has_keypad: info.protected_authentication_path(),
+            tries: tries(info),
+            uri: Uri::of_token(&label, &serial),
+            label,
+            serial,
+        }
+    }
+
+    /// Whether it is as `uri` describes a token.
+    pub(super) fn fits(&self, uri: &Uri) -> bool {
+        let fits = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+        fits(&uri.label, &self.label)
+            && fits(&uri.manufacturer, &self.manufacturer)
+            && fits(&uri.model, &self.model)
+            && fits(&uri.serial, &self.serial)
+    }
+}
+
+fn tries(info: &TokenInfo) -> Tries {
+    if info.user_pin_locked() {
+        Tries::None
+    } else if info.user_pin_final_try() {
+        Tries::Last
+    } else if info.user_pin_count_low() {
+        Tries::Few
+    } else {
+        Tries::Unsaid
+    }
+}

@@ -1,0 +1,261 @@
+//! PKCS#11 URIs (RFC 7512): which token, and which of its keys.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+const SCHEME: &str = "pkcs11:";
+const LENGTH_LIMIT: usize = 2048;
+const VALUE_LIMIT: usize = 255;
+
+/// A token and a key, as RFC 7512 describes them: `pkcs11:token=edge-7;object=ovseal`.
+///
+/// What is left out fits everything. These attributes are taken: `token`, `manufacturer`, `model`, `serial`, `object`, `id`,
+/// `type` (`private` or `public`), and in the query `module-path` and `pin-source` (an absolute path, or `file:` and one).
+/// Any other is refused, because to overlook a restriction would be to choose another key. So is `pin-value`: a PIN never
+/// stands in an argument.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uri {
+    text: String,
+    pub(super) label: Option<String>,
+    pub(super) manufacturer: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) serial: Option<String>,
+    pub(super) object: Option<String>,
+    pub(super) id: Option<Vec<u8>>,
+    module_path: Option<PathBuf>,
+    pin_source: Option<PathBuf>,
+}
+
+/// A text is no PKCS#11 URI, or one with what is not taken here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UriError {
+    /// It does not begin with `pkcs11:`.
+    #[error("a PKCS#11 URI begins with pkcs11:")]
+    Scheme,
+    /// It is too long.
+    #[error("a PKCS#11 URI has at most {LENGTH_LIMIT} bytes, a value of it {VALUE_LIMIT}")]
+    TooLong,
+    /// An attribute is not taken here.
+    #[error("the attribute {0} of PKCS#11 URIs is not known here")]
+    Attribute(String),
+    /// An attribute stands there twice.
+    #[error("the attribute {0} stands in the PKCS#11 URI twice")]
+    Repeated(String),
+    /// The value of an attribute is malformed.
+    #[error("the value of {0} in the PKCS#11 URI is malformed")]
+    Value(String),
+    /// It holds a PIN.
+    #[error("a PIN stands in the PKCS#11 URI: whoever sees the list of processes has seen it")]
+    Pin,
+}
+
+impl Uri {
+    /// Whether a text is meant as such a URI.
+    pub fn is_meant(text: &str) -> bool {
+        text.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
+    }
+
+    /// Parses a URI.
+    ///
+    /// # Errors
+    /// [`UriError`].
+    pub fn parse(text: &str) -> Result<Self, UriError> {
+        if !Self::is_meant(text) {
+            return Err(UriError::Scheme);
+        }
+        if text.len() > LENGTH_LIMIT {
+            return Err(UriError::TooLong);
+        }
+        let (path, query) = text[SCHEME.len()..].split_once('?').unwrap_or((&text[SCHEME.len()..], ""));
+        let mut uri = Self { text: format!("{SCHEME}{path}"), ..Self::default() };
+        let mut seen = Vec::new();
+        for attribute in path.split(';').filter(|attribute| !attribute.is_empty()) {
+            uri.take_path(&mut Attribute::parse(attribute, &mut seen)?)?;
+        }
+        for attribute in query.split('&').filter(|attribute| !attribute.is_empty()) {
+            uri.take_query(&mut Attribute::parse(attribute, &mut seen)?)?;
+        }
+        Ok(uri)
+    }
+
+    /// The module's file, if the URI names one.
+    pub fn module_path(&self) -> Option<&Path> {
+        self.module_path.as_deref()
+    }
+
+    /// The file with the PIN, if the URI names one.
+    pub fn pin_source(&self) -> Option<&Path> {
+        self.pin_source.as_deref()
+    }
+
+    /// The URI that a token's label and serial number give.
+    pub(super) fn of_token(label: &str, serial: &str) -> Self {
+        let text = format!("{SCHEME}token={};serial={}", encode(label), encode(serial));
+        Self { text, label: Some(label.into()), serial: Some(serial.into()), ..Self::default() }
+    }
+
+    fn take_path(&mut self, attribute: &mut Attribute<'_>) -> Result<(), UriError> {
+        let place = match attribute.name {
+            "token" => &mut self.label,
+            "manufacturer" => &mut self.manufacturer,
+            "model" => &mut self.model,
+            "serial" => &mut self.serial,
+            "object" => &mut self.object,
+            "id" => {
+                self.id = Some(std::mem::take(&mut attribute.value));
+                return Ok(());
+            }
+            // Both halves of a pair have the same label and id.
+            "type" if matches!(&attribute.value[..], b"private" | b"public") => return Ok(()),
+            "type" => return Err(UriError::Value("type".into())),
+            name => return Err(UriError::Attribute(name.into())),
+        };
+        *place = Some(attribute.text()?);
+        Ok(())
+    }
+
+    fn take_query(&mut self, attribute: &mut Attribute<'_>) -> Result<(), UriError> {
+        match attribute.name {
+            "module-path" => self.module_path = Some(attribute.absolute_path()?),
+            "pin-source" => self.pin_source = Some(attribute.absolute_path()?),
+            "pin-value" => return Err(UriError::Pin),
+            name => return Err(UriError::Attribute(name.into())),
+        }
+        Ok(())
+    }
+}
+
+/// Without the query: that is about this machine.
+impl fmt::Display for Uri {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+/// A name and its decoded value.
+struct Attribute<'t> {
+    name: &'t str,
+    value: Vec<u8>,
+}
+
+impl<'t> Attribute<'t> {
+    fn parse(text: &'t str, seen: &mut Vec<&'t str>) -> Result<Self, UriError> {
+        let (name, value) = text.split_once('=').ok_or_else(|| UriError::Value(text.into()))?;
+        if seen.contains(&name) {
+            return Err(UriError::Repeated(name.into()));
+        }
+        seen.push(name);
+        let value = decode(value).ok_or_else(|| UriError::Value(name.into()))?;
+        if value.len() > VALUE_LIMIT { Err(UriError::TooLong) } else { Ok(Self { name, value }) }
+    }
+
+    fn text(&mut self) -> Result<String, UriError> {
+        String::from_utf8(std::mem::take(&mut self.value)).map_err(|_| UriError::Value(self.name.into()))
+    }
+
+    fn absolute_path(&mut self) -> Result<PathBuf, UriError> {
+        let text = self.text()?;
+        let path = Path::new(text.strip_prefix("file:").unwrap_or(&text));
+        if path.is_absolute() { Ok(path.into()) } else { Err(UriError::Value(self.name.into())) }
+    }
+}
+
+/// Percent-decoding (RFC 3986 §2.1) of what RFC 7512 allows in a value.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
+            byte if byte.is_ascii_graphic() && !b"#<>\"\\^`{|}".contains(&byte) => byte,
+            _ => return None,
+        });
+    }
+    Some(decoded)
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|digit| digit as u8)
+}
+
+/// Percent-encoding of everything that is not unreserved.
+fn encode(text: &str) -> String {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encode =
+        |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_as_tools_print_it_is_taken() {
+        let uri = Uri::parse(
+            "pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial=1f;token=edge%2d7;\
+             id=%01%ff;object=ov%C3%A9;type=private?module-path=/usr/lib/m.so&pin-source=file:/run/pin",
+        )
+        .unwrap();
+        assert_eq!((uri.label.as_deref(), uri.serial.as_deref()), (Some("edge-7"), Some("1f")));
+        assert_eq!(
+            (uri.model.as_deref(), uri.manufacturer.as_deref()),
+            (Some("SoftHSM v2"), Some("SoftHSM project"))
+        );
+        assert_eq!((uri.object.as_deref(), uri.id.as_deref()), (Some("ové"), Some(&[1, 255][..])));
+        assert_eq!(uri.module_path(), Some(Path::new("/usr/lib/m.so")));
+        assert_eq!(uri.pin_source(), Some(Path::new("/run/pin")));
+        assert!(uri.to_string().ends_with("type=private"), "{uri}");
+    }
+
+    #[test]
+    fn what_is_left_out_fits_everything() {
+        let uri = Uri::parse("PKCS11:").unwrap();
+        assert_eq!(uri, Uri { text: "pkcs11:".into(), ..Uri::default() });
+    }
+
+    #[test]
+    fn a_pin_in_the_uri_is_refused_and_not_repeated() {
+        let error = Uri::parse("pkcs11:token=a?pin-value=hunter2").unwrap_err();
+        assert_eq!(error, UriError::Pin);
+        assert!(!error.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for (text, error) in [
+            ("age1tag", UriError::Scheme),
+            ("pkcs11", UriError::Scheme),
+            ("pkcs11:slot-id=1", UriError::Attribute("slot-id".into())),
+            ("pkcs11:token=a?module-name=m", UriError::Attribute("module-name".into())),
+            ("pkcs11:pin-source=/a", UriError::Attribute("pin-source".into())),
+            ("pkcs11:token=a;token=b", UriError::Repeated("token".into())),
+            ("pkcs11:token", UriError::Value("token".into())),
+            ("pkcs11:token=%4", UriError::Value("token".into())),
+            ("pkcs11:token=%ff", UriError::Value("token".into())),
+            ("pkcs11:token=a b", UriError::Value("token".into())),
+            ("pkcs11:type=cert", UriError::Value("type".into())),
+            ("pkcs11:?pin-source=|command", UriError::Value("pin-source".into())),
+            ("pkcs11:?pin-source=pin", UriError::Value("pin-source".into())),
+            ("pkcs11:?module-path=m.so", UriError::Value("module-path".into())),
+        ] {
+            assert_eq!(Uri::parse(text).unwrap_err(), error, "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_are_met() {
+        let value = "a".repeat(VALUE_LIMIT);
+        assert!(Uri::parse(&format!("pkcs11:token={value}")).is_ok());
+        assert_eq!(Uri::parse(&format!("pkcs11:token={value}a")).unwrap_err(), UriError::TooLong);
+        let long = format!("pkcs11:{}", ";".repeat(LENGTH_LIMIT));
+        assert_eq!(Uri::parse(&long).unwrap_err(), UriError::TooLong);
+    }
+
+    #[test]
+    fn the_uri_of_a_token_names_that_token() {
+        let uri = Uri::of_token("Ä; 7", "0f");
+        assert_eq!(Uri::parse(&uri.to_string()).unwrap(), uri);
+    }
+}

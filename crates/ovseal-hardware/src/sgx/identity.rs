@@ -1,0 +1,44 @@
+//! The enclave in which this runs, as an identity.
+
+use std::path::PathBuf;
+
+use ovseal::{Context, DataKey, Identity, Stanza, UnwrapError};
+
+use super::{EnclaveKey, GRAMINE, STANZA_TYPE, SealingPolicy};
+
+/// Opens what was bound to this enclave, with the key of the policy that the stanza states.
+#[derive(Clone, Debug)]
+pub struct EnclaveIdentity {
+    root: PathBuf,
+}
+
+impl EnclaveIdentity {
+    /// The enclave whose files Gramine shows in their usual place.
+    pub fn new() -> Self {
+        Self::at(GRAMINE)
+    }
+
+    /// An enclave whose files are below another folder.
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+}
+
+impl Default for EnclaveIdentity {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Identity for EnclaveIdentity {
+    fn stanza_type(&self) -> &str {
+        STANZA_TYPE
+    }
+
+    fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
+        let Some(policy) = SealingPolicy::of_stanza(stanza.parameters()) else { return Ok(None) };
+        let key =
+            EnclaveKey::read(&self.root, policy).map_err(|error| UnwrapError::Backend(Box::new(error)))?;
+        Ok(key.unwrap(stanza, context))
+    }
+}
