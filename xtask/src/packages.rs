@@ -38,8 +38,10 @@ pub(crate) const GOCRYPTFS: SystemPackage =
     SystemPackage { debian: "gocryptfs fuse3", probe: &["gocryptfs", "--version"] };
 
 /// TPMs for tests, each a process.
-pub(crate) const SWTPM: SystemPackage =
-    SystemPackage { debian: "swtpm swtpm-tools", probe: &["sh", "-c", "command -v swtpm && command -v swtpm_setup"] };
+pub(crate) const SWTPM: SystemPackage = SystemPackage {
+    debian: "swtpm swtpm-tools",
+    probe: &["sh", "-c", "command -v swtpm && command -v swtpm_setup"],
+};
 
 /// Looks at TPMs without this project's code. Brings the libraries that `ovseal` loads.
 pub(crate) const TPM2_TOOLS: SystemPackage =
@@ -48,6 +50,10 @@ pub(crate) const TPM2_TOOLS: SystemPackage =
 /// The headers with which a test compares the layout of structures.
 pub(crate) const TSS_HEADERS: SystemPackage =
     SystemPackage { debian: "libtss2-dev", probe: &["test", "-e", "/usr/include/tss2/tss2_esys.h"] };
+
+/// A PKCS#11 token in software.
+pub(crate) const SOFTHSM: SystemPackage =
+    SystemPackage { debian: "softhsm2", probe: &["softhsm2-util", "--version"] };
 
 /// Sees to it that all the packages are installed.
 ///

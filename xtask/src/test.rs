@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::packages::{self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS};
+use crate::packages::{
+    self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS,
+};
 use crate::python::{self, Environment};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
@@ -44,11 +46,12 @@ pub(crate) struct Setting<'a> {
     openvino: PathBuf,
     models: PathBuf,
     tpm: PathBuf,
+    softhsm: PathBuf,
 }
 
 impl<'a> Setting<'a> {
     fn prepare(workspace: &'a Workspace, steps: &mut Steps) -> Result<Self, Failure> {
-        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS];
+        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS];
         steps.run("system packages", || packages::require(&wanted))?;
         let folder = workspace.target.join("test");
         let python = steps.run("Python environment", || {
@@ -59,7 +62,8 @@ impl<'a> Setting<'a> {
         steps.run("models", || make_models(workspace, &python, &models))?;
         let tpm = folder.join("tpm");
         steps.run("TPM", || tpm::make(&tpm))?;
-        Ok(Self { workspace, openvino: python.openvino_libraries()?, python, models, tpm })
+        let (openvino, softhsm) = (python.openvino_libraries()?, softhsm()?);
+        Ok(Self { workspace, openvino, python, models, tpm, softhsm })
     }
 
     /// Tells a command where tests find the runtime, the models and the interpreter.
@@ -68,6 +72,7 @@ impl<'a> Setting<'a> {
             .env("OVSEAL_OPENVINO", &self.openvino)
             .env("OVSEAL_TEST_MODELS", &self.models)
             .env("OVSEAL_TEST_TPM", &self.tpm)
+            .env("OVSEAL_TEST_SOFTHSM", &self.softhsm)
             .env("OVSEAL_TEST_PYTHON", self.python.python())
     }
 
@@ -90,6 +95,17 @@ impl<'a> Setting<'a> {
         pytest.current_dir(&self.workspace.root);
         steps.run("Python tests", || process::run(self.tell(&mut pytest)))
     }
+}
+
+/// The module of SoftHSM, where distributions put it.
+fn softhsm() -> Result<PathBuf, Failure> {
+    let folders =
+        ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu/softhsm", "/usr/lib64/pkcs11", "/usr/lib/pkcs11"];
+    let mut modules = folders.iter().map(|folder| Path::new(folder).join("libsofthsm2.so"));
+    modules.find(|module| module.exists()).ok_or_else(|| {
+        Failure::new("libsofthsm2.so is not where distributions put it")
+            .remedy(format!("looked in {}", folders.join(", ")))
+    })
 }
 
 /// Writes the models once for the same scripts and packages.

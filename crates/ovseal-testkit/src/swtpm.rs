@@ -120,7 +120,8 @@ fn option(name: &str, path: &Path) -> String {
 }
 
 fn signal(process: u32, name: &str) {
-    let _ = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).stderr(Stdio::null()).status();
+    let _ =
+        Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).stderr(Stdio::null()).status();
 }
 
 fn is_running(process: u32) -> bool {

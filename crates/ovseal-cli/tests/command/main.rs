@@ -16,5 +16,6 @@ mod run;
 mod seal;
 mod support;
 mod terminal;
+mod token;
 mod vectors;
 mod verify;

@@ -105,6 +105,13 @@ impl Bench {
         outcome(self.command(line).output().unwrap())
     }
 
+    /// Runs with further variables in the environment.
+    pub(crate) fn run_in(&self, environment: &[(&str, PathBuf)], line: &str) -> Outcome {
+        let mut command = self.command(line);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        outcome(command.output().unwrap())
+    }
+
     /// Runs with `input` on stdin.
     pub(crate) fn run_with(&self, line: &str, input: &[u8]) -> Outcome {
         let mut command = self.command(line);

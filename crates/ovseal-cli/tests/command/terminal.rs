@@ -6,6 +6,7 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{Bench, OVSEAL};
+use crate::token::softhsm::{Hsm, PIN};
 
 /// A program on a terminal of its own.
 struct Dialogue {
@@ -19,9 +20,14 @@ struct Dialogue {
 
 impl Dialogue {
     fn start(bench: &Bench, line: &str) -> Self {
+        Self::start_in(bench, &[], line)
+    }
+
+    fn start_in(bench: &Bench, environment: &[(&str, PathBuf)], line: &str) -> Self {
         let mut command = Command::new("script");
         let script = format!("tty >terminal; exec \"$OVSEAL\" {line}");
         command.args(["-qec", &script, "/dev/null"]).env("OVSEAL", OVSEAL);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(bench.path(""));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (keyboard, screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
@@ -98,6 +104,17 @@ fn an_empty_answer_gives_a_passphrase_that_opens() {
     assert_eq!(words.len(), 29);
     bench.write("words", words.as_bytes());
     bench.done("verify net.ovseal --passphrase-file words");
+}
+
+#[test]
+fn a_tokens_pin_is_asked_for_without_being_shown() {
+    let hsm = Hsm::with(&["a"]);
+    let uri = "'pkcs11:token=a;object=model'";
+    let mut keygen = Dialogue::start_in(&hsm.bench, &hsm.environment(), &format!("token keygen {uri}"));
+    keygen.answer("PIN of the token a: ", PIN);
+    let (code, screen) = keygen.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(screen.contains("age1tag1") && !screen.contains(PIN), "{screen}");
 }
 
 #[test]

@@ -126,7 +126,8 @@ impl Approver {
     #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub fn encode(&self) -> String {
         let der = [&SPKI_PREFIX[..], &self.sec1()].concat();
-        pem_rfc7468::encode_string(PUBLIC, LineEnding::LF, &der).expect("the block of a key on P-256 is short")
+        pem_rfc7468::encode_string(PUBLIC, LineEnding::LF, &der)
+            .expect("the block of a key on P-256 is short")
     }
 
     pub(super) fn sec1(&self) -> Vec<u8> {
@@ -214,8 +215,8 @@ const DER_LIMIT: usize = 256;
 
 /// `SubjectPublicKeyInfo` of an uncompressed point on P-256 (RFC 5480), up to the point.
 const SPKI_PREFIX: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
 #[cfg(test)]

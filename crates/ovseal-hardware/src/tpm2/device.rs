@@ -194,7 +194,8 @@ impl Device {
     pub fn approvals(&self) -> Result<Vec<Approval>, DeviceError> {
         let failed = |source| DeviceError::Read { path: self.folder.clone(), source };
         let entries = std::fs::read_dir(&self.folder).map_err(failed)?;
-        let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let mut files =
+            entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
         files.retain(|file| file.extension().is_some_and(|extension| extension == "approval"));
         files.sort();
         let texts = files.iter().take(APPROVALS_LIMIT).filter_map(|file| read_limited(file, FILE_LIMIT).ok());
@@ -220,7 +221,9 @@ impl Device {
         let (pcr, approver) = match &self.policy.state {
             None => (None, None),
             Some(StatePolicy::Values(values)) => (Some(values.encode()), None),
-            Some(StatePolicy::Approved(list, approver)) => (Some(list.bitmap().to_vec()), Some(approver.sec1())),
+            Some(StatePolicy::Approved(list, approver)) => {
+                (Some(list.bitmap().to_vec()), Some(approver.sec1()))
+            }
         };
         let wire = Wire {
             version: VERSION,

@@ -82,7 +82,8 @@ impl From<Unspecified> for DuplicateError {
 fn agree(peer: &Point) -> Result<(Point, Secret<32>), DuplicateError> {
     loop {
         let private = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new())?;
-        let public = Point::from_sec1(private.compute_public_key()?.as_ref()).ok_or(DuplicateError::Randomness)?;
+        let public =
+            Point::from_sec1(private.compute_public_key()?.as_ref()).ok_or(DuplicateError::Randomness)?;
         let peer_key = UnparsedPublicKey::new(&ECDH_P256, peer.sec1());
         let share = agreement::agree_ephemeral(private, peer_key, DuplicateError::Point, |share| {
             let share: &[u8; 32] = share.try_into().map_err(|_| DuplicateError::Point)?;

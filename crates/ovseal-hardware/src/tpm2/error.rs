@@ -164,7 +164,9 @@ impl TpmError {
             Self::AnotherTpm | Self::PcrChanged(_) | Self::NotApproved { .. } | Self::ForgedApproval => {
                 ErrorKind::NoKeyFits
             }
-            Self::PinMissing | Self::WrongPin | Self::Epoch { .. } | Self::Clock { .. } => ErrorKind::NoKeyFits,
+            Self::PinMissing | Self::WrongPin | Self::Epoch { .. } | Self::Clock { .. } => {
+                ErrorKind::NoKeyFits
+            }
             Self::Policy { .. } | Self::Integrity => ErrorKind::NoKeyFits,
             Self::Name => ErrorKind::Usage,
             _ => ErrorKind::Environment,

@@ -17,7 +17,9 @@ pub struct PcrList(Vec<u8>);
 
 /// The text names no registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("PCRs are given as numbers from 0 to 23, each once, as in 0,2,4,7; a value follows an equals sign in 64 hexadecimal digits")]
+#[error(
+    "PCRs are given as numbers from 0 to 23, each once, as in 0,2,4,7; a value follows an equals sign in 64 hexadecimal digits"
+)]
 pub struct PcrListError;
 
 /// Registers as a caller names them, some of them with the value that they should have.
@@ -167,7 +169,9 @@ mod tests {
 
     #[test]
     fn text_that_names_no_register_is_refused() {
-        for text in ["", "sha256:", ",", "0,,1", "24", "-1", "+1", "7,7", "sha1:7", "a", "7=", "7=00", "0x7", "007"] {
+        for text in
+            ["", "sha256:", ",", "0,,1", "24", "-1", "+1", "7,7", "sha1:7", "a", "7=", "7=00", "0x7", "007"]
+        {
             assert_eq!(PcrDemand::parse(text), Err(PcrListError), "{text:?}");
         }
     }

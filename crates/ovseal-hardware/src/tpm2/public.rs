@@ -158,7 +158,9 @@ mod tests {
         for policy in [None, Some(PolicyDigest([7; 32]))] {
             let good = key(policy, true);
             assert_eq!(StorageKey::parse(&good).unwrap().policy(), policy);
-            for bit in [FIXED_TPM, FIXED_PARENT, SENSITIVE_DATA_ORIGIN, USER_WITH_AUTH, RESTRICTED, DECRYPT, SIGN] {
+            for bit in
+                [FIXED_TPM, FIXED_PARENT, SENSITIVE_DATA_ORIGIN, USER_WITH_AUTH, RESTRICTED, DECRYPT, SIGN]
+            {
                 let mut bad = good.clone();
                 let found = u32::from_be_bytes(bad[4..8].try_into().unwrap());
                 bad[4..8].copy_from_slice(&(found ^ bit).to_be_bytes());

@@ -41,7 +41,8 @@ impl Tpm {
             let value = |list: &[(u32, u32)], wanted: u32| {
                 list.iter().find(|(property, _)| *property == wanted).map_or(0, |(_, value)| *value)
             };
-            let texts = [MODEL, MODEL + 1, MODEL + 2, MODEL + 3].map(|property| text(value(&fixed, property)));
+            let texts =
+                [MODEL, MODEL + 1, MODEL + 2, MODEL + 3].map(|property| text(value(&fixed, property)));
             Ok(TpmStatus {
                 maker: text(value(&fixed, MAKER)),
                 model: texts.concat().trim().to_owned(),

@@ -145,7 +145,11 @@ mod tests {
     fn nobody_waits_beyond_the_deadline_and_a_stuck_tpm_is_not_asked_again() {
         let tpm = Tpm::new("no-such-transport", Duration::from_millis(50)).unwrap();
         let (release, held) = mpsc::channel::<()>();
-        tpm.shared.send(Box::new(move |_| { let _ = held.recv(); })).unwrap();
+        tpm.shared
+            .send(Box::new(move |_| {
+                let _ = held.recv();
+            }))
+            .unwrap();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
         drop(release);
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));

@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ovseal::{ErrorKind, Model, ModelName, ModelOptions, OpenError, OpenOptions, Recipient, SealOptions, Trust, UnwrapError};
-use ovseal_hardware::tpm2::{Bounds, Device, DeviceIdentity, DevicePolicy, EnrollOptions, PcrDemand, PcrList, Tpm, TpmError};
+use ovseal::{
+    ErrorKind, Model, ModelName, ModelOptions, OpenError, OpenOptions, Recipient, SealOptions, Trust,
+    UnwrapError,
+};
+use ovseal_hardware::tpm2::{
+    Bounds, Device, DeviceIdentity, DevicePolicy, EnrollOptions, PcrDemand, PcrList, Tpm, TpmError,
+};
 use ovseal_testkit::Swtpm;
 use tempfile::TempDir;
 

@@ -9,9 +9,9 @@ use ovseal_memory::Secret;
 use super::library::{Functions, Rc, Tr, functions};
 use super::received::Received;
 use super::types::{
-    CapabilityData, CreationData, CreationTicket, Data, Digest, DigestList, EncryptedSecret, EsysContext, Name,
-    NvBuffer, NvPublic, Opaque, PcrSelectionList, Plain, Private, Public, SensitiveCreate, SensitiveData, Signature,
-    Symmetric, TctiContext, TimeInfo, VerifiedTicket,
+    CapabilityData, CreationData, CreationTicket, Data, Digest, DigestList, EncryptedSecret, EsysContext,
+    Name, NvBuffer, NvPublic, Opaque, PcrSelectionList, Plain, Private, Public, SensitiveCreate,
+    SensitiveData, Signature, Symmetric, TctiContext, TimeInfo, VerifiedTicket,
 };
 use crate::tpm2::error::TpmError;
 use crate::tpm2::pcr::{PcrList, PcrValues};
@@ -64,8 +64,7 @@ impl Esys {
         if code != 0 {
             return Err(failed(code));
         }
-        let mut esys =
-            Self { functions, context: null_mut(), tcti: transport, failed: Cell::new(false) };
+        let mut esys = Self { functions, context: null_mut(), tcti: transport, failed: Cell::new(false) };
         // SAFETY: the transport was just made, the output is a place for a pointer, and no version is demanded.
         let code = unsafe { (functions.initialize)(&raw mut esys.context, transport, null_mut()) };
         if code == 0 { Ok(esys) } else { Err(failed(code)) }
@@ -94,8 +93,19 @@ impl Esys {
             self,
             "CreatePrimary",
             create_primary(
-                OWNER, PASSWORD, NONE, NONE, &raw const sensitive, &raw const public, &raw const data, &raw const pcr,
-                &raw mut tr, &raw mut out, &raw mut creation.data, &raw mut creation.hash, &raw mut creation.ticket,
+                OWNER,
+                PASSWORD,
+                NONE,
+                NONE,
+                &raw const sensitive,
+                &raw const public,
+                &raw const data,
+                &raw const pcr,
+                &raw mut tr,
+                &raw mut out,
+                &raw mut creation.data,
+                &raw mut creation.hash,
+                &raw mut creation.ticket,
             )
         )?;
         creation.free(self);
@@ -104,7 +114,11 @@ impl Esys {
     }
 
     /// Starts a session whose parameters are encrypted under a key that only the holder of `salt` derives.
-    pub(in crate::tpm2) fn start_session(&self, salt: &Handle<'_>, kind: Session) -> Result<Handle<'_>, TpmError> {
+    pub(in crate::tpm2) fn start_session(
+        &self,
+        salt: &Handle<'_>,
+        kind: Session,
+    ) -> Result<Handle<'_>, TpmError> {
         let kind = match kind {
             Session::Hmac => 0x00,
             Session::Policy => 0x01,
@@ -114,7 +128,18 @@ impl Esys {
         call!(
             self,
             "StartAuthSession",
-            start_session(salt.tr, NONE, NONE, NONE, NONE, null(), kind, &raw const symmetric, SHA256, &raw mut tr)
+            start_session(
+                salt.tr,
+                NONE,
+                NONE,
+                NONE,
+                NONE,
+                null(),
+                kind,
+                &raw const symmetric,
+                SHA256,
+                &raw mut tr
+            )
         )?;
         let session = Handle { esys: self, tr, is_transient: true };
         call!(self, "StartAuthSession", session_attributes(tr, CONTINUE | DECRYPT | ENCRYPT, 0xff))?;
@@ -137,8 +162,18 @@ impl Esys {
             self,
             "Create",
             create(
-                parent.tr, session.tr, NONE, NONE, &raw const sensitive, &raw const public, &raw const data,
-                &raw const pcr, &raw mut private, &raw mut out, &raw mut creation.data, &raw mut creation.hash,
+                parent.tr,
+                session.tr,
+                NONE,
+                NONE,
+                &raw const sensitive,
+                &raw const public,
+                &raw const data,
+                &raw const pcr,
+                &raw mut private,
+                &raw mut out,
+                &raw mut creation.data,
+                &raw mut creation.hash,
                 &raw mut creation.ticket,
             )
         )?;
@@ -168,7 +203,11 @@ impl Esys {
     pub(in crate::tpm2) fn load_external(&self, public: &[u8]) -> Result<Handle<'_>, TpmError> {
         let public = self.public(public)?;
         let mut tr = NONE;
-        call!(self, "LoadExternal", load_external(NONE, NONE, NONE, null(), &raw const public, OWNER, &raw mut tr))?;
+        call!(
+            self,
+            "LoadExternal",
+            load_external(NONE, NONE, NONE, null(), &raw const public, OWNER, &raw mut tr)
+        )?;
         Ok(Handle { esys: self, tr, is_transient: true })
     }
 
@@ -189,15 +228,27 @@ impl Esys {
             self,
             "Import",
             import(
-                parent.tr, session.tr, NONE, NONE, &raw const key, &raw const public, &raw const duplicate,
-                &raw const seed, &raw const none, &raw mut private,
+                parent.tr,
+                session.tr,
+                NONE,
+                NONE,
+                &raw const key,
+                &raw const public,
+                &raw const duplicate,
+                &raw const seed,
+                &raw const none,
+                &raw mut private,
             )
         )?;
         Ok(self.received::<Private>(private)?.get().as_slice().to_vec())
     }
 
     /// The 32 bytes that are sealed in `object`.
-    pub(in crate::tpm2) fn unseal(&self, object: &Handle<'_>, session: &Handle<'_>) -> Result<Secret<32>, TpmError> {
+    pub(in crate::tpm2) fn unseal(
+        &self,
+        object: &Handle<'_>,
+        session: &Handle<'_>,
+    ) -> Result<Secret<32>, TpmError> {
         let mut data = null_mut();
         call!(self, "Unseal", unseal(object.tr, session.tr, NONE, NONE, &raw mut data))?;
         let data = self.received::<SensitiveData>(data)?;
@@ -209,7 +260,11 @@ impl Esys {
     pub(in crate::tpm2) fn policy_pcr(&self, session: &Handle<'_>, list: &PcrList) -> Result<(), TpmError> {
         let selection = PcrSelectionList::sha256(list.bitmap());
         let any: Digest = empty();
-        call!(self, "PolicyPCR", policy_pcr(session.tr, NONE, NONE, NONE, &raw const any, &raw const selection))
+        call!(
+            self,
+            "PolicyPCR",
+            policy_pcr(session.tr, NONE, NONE, NONE, &raw const any, &raw const selection)
+        )
     }
 
     /// Makes the object's authorization value a condition of the session.
@@ -227,11 +282,19 @@ impl Esys {
         let operand: Digest = buffer("PolicyNV", &limit.to_be_bytes())?;
         let operand = &raw const operand;
         let (index, session) = (counter.tr, session.tr);
-        call!(self, "PolicyNV", policy_nv(index, index, session, PASSWORD, NONE, NONE, operand, 0, UNSIGNED_LE))
+        call!(
+            self,
+            "PolicyNV",
+            policy_nv(index, index, session, PASSWORD, NONE, NONE, operand, 0, UNSIGNED_LE)
+        )
     }
 
     /// Makes it a condition of the session that the TPM's clock is below `limit` milliseconds.
-    pub(in crate::tpm2) fn policy_clock_below(&self, session: &Handle<'_>, limit: u64) -> Result<(), TpmError> {
+    pub(in crate::tpm2) fn policy_clock_below(
+        &self,
+        session: &Handle<'_>,
+        limit: u64,
+    ) -> Result<(), TpmError> {
         let operand: Digest = buffer("PolicyCounterTimer", &limit.to_be_bytes())?;
         let operand = &raw const operand;
         call!(
@@ -254,7 +317,15 @@ impl Esys {
         call!(
             self,
             "VerifySignature",
-            verify_signature(key.tr, NONE, NONE, NONE, &raw const digest, &raw const signature, &raw mut ticket)
+            verify_signature(
+                key.tr,
+                NONE,
+                NONE,
+                NONE,
+                &raw const digest,
+                &raw const signature,
+                &raw mut ticket
+            )
         )?;
         Ok(Ticket(*self.received::<VerifiedTicket>(ticket)?.get()))
     }
@@ -275,7 +346,13 @@ impl Esys {
             self,
             "PolicyAuthorize",
             policy_authorize(
-                session.tr, NONE, NONE, NONE, &raw const approved, &raw const policy_ref, &raw const key,
+                session.tr,
+                NONE,
+                NONE,
+                NONE,
+                &raw const approved,
+                &raw const policy_ref,
+                &raw const key,
                 &raw const ticket.0,
             )
         )
@@ -295,7 +372,15 @@ impl Esys {
         call!(
             self,
             "PCR_Read",
-            pcr_read(NONE, NONE, NONE, &raw const selection, &raw mut updates, &raw mut selected, &raw mut values)
+            pcr_read(
+                NONE,
+                NONE,
+                NONE,
+                &raw const selection,
+                &raw mut updates,
+                &raw mut selected,
+                &raw mut values
+            )
         )?;
         self.received::<PcrSelectionList>(selected)?;
         let values = self.received::<DigestList>(values)?;
@@ -323,7 +408,8 @@ impl Esys {
         let list = self.capability(PCRS, 0, 16)?;
         let bytes: Vec<u8> = list[1..].iter().flat_map(|word| word.to_ne_bytes()).collect();
         let (selections, _) = bytes.as_chunks::<8>();
-        let used = selections.iter().take(list[0] as usize).filter(|[_, _, _, bitmap @ ..]| bitmap[..3] != [0; 3]);
+        let used =
+            selections.iter().take(list[0] as usize).filter(|[_, _, _, bitmap @ ..]| bitmap[..3] != [0; 3]);
         Ok(used.map(|&[a, b, ..]| u16::from_ne_bytes([a, b])).collect())
     }
 
@@ -411,8 +497,9 @@ impl Esys {
     fn marshal_public(&self, public: &Public) -> Result<Vec<u8>, TpmError> {
         let (mut bytes, mut length) = ([0; size_of::<Public>()], 0);
         // SAFETY: the input is a structure that the library filled, and the output is as long as is said.
-        let code =
-            unsafe { (self.functions.marshal_public)(public, bytes.as_mut_ptr(), bytes.len(), &raw mut length) };
+        let code = unsafe {
+            (self.functions.marshal_public)(public, bytes.as_mut_ptr(), bytes.len(), &raw mut length)
+        };
         self.check("TPM2B_PUBLIC", code)?;
         bytes.get(2..length).map(<[u8]>::to_vec).ok_or(TpmError::Nonsense("Create"))
     }

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use libloading::Library;
 
 use super::types::{
-    CapabilityData, CreationData, CreationTicket, Data, Digest, DigestList, EncryptedSecret, EsysContext, Name,
-    NvBuffer, NvPublic, PcrSelectionList, Private, Public, SensitiveCreate, SensitiveData, Signature, Symmetric,
-    TctiContext, TimeInfo, VerifiedTicket,
+    CapabilityData, CreationData, CreationTicket, Data, Digest, DigestList, EncryptedSecret, EsysContext,
+    Name, NvBuffer, NvPublic, PcrSelectionList, Private, Public, SensitiveCreate, SensitiveData, Signature,
+    Symmetric, TctiContext, TimeInfo, VerifiedTicket,
 };
 
 /// `ESYS_TR`: the library's number for an object, a session or a permanent handle.

@@ -231,12 +231,15 @@ mod tests {
     #[test]
     fn every_structure_is_laid_out_as_in_the_librarys_headers() {
         let sizes = LAYOUTS.iter().map(|(name, size, align)| {
-            format!("_Static_assert(sizeof({name}) == {size} && {align} % _Alignof({name}) == 0, \"{name}\");\n")
+            format!(
+                "_Static_assert(sizeof({name}) == {size} && {align} % _Alignof({name}) == 0, \"{name}\");\n"
+            )
         });
         let offsets = OFFSETS
             .iter()
             .map(|(field, offset)| format!("_Static_assert(offsetof({field}) == {offset}, \"{field}\");\n"));
-        let signature = format!("_Static_assert(sizeof(TPMT_SIGNATURE) <= {}, \"\");\n", size_of::<Signature>());
+        let signature =
+            format!("_Static_assert(sizeof(TPMT_SIGNATURE) <= {}, \"\");\n", size_of::<Signature>());
         let head = "#include <stddef.h>\n#include <tss2/tss2_esys.h>\n".to_owned();
         let source: String = [head, signature].into_iter().chain(sizes).chain(offsets).collect();
         let folder = tempfile::tempdir().unwrap();

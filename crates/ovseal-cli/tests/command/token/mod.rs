@@ -1,0 +1,7 @@
+//! PKCS#11 tokens: a real SoftHSM, and a module that adds the faults which SoftHSM does not make.
+
+mod faults;
+mod opening;
+mod publishing;
+pub(crate) mod softhsm;
+mod usage;

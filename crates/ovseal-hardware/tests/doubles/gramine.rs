@@ -1,0 +1,61 @@
+//! Gramine's `/dev/attestation`, after libos/src/fs/dev/attestation.c: one place for the data, quotes made when read.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use fuser::Errno;
+
+use super::attribute_files::{Files, Kind};
+
+/// Bytes in SGX's report data.
+const REPORT_DATA: usize = 64;
+/// Gramine keeps shorter data filled up with zeros and cuts longer off, in a buffer of this size.
+const BUFFER: usize = 256;
+
+/// Makes a quote with these bytes in it.
+pub type Quote = Box<dyn Fn(&[u8; REPORT_DATA]) -> Result<Vec<u8>, Errno> + Send + Sync>;
+
+pub struct Gramine {
+    data: Mutex<[u8; REPORT_DATA]>,
+    /// Nothing where the manifest has `sgx.remote_attestation = "none"`.
+    quote: Option<Quote>,
+    keys: BTreeMap<&'static str, Vec<u8>>,
+}
+
+impl Gramine {
+    pub fn new(quote: Option<Quote>, keys: &[(&'static str, &[u8])]) -> Self {
+        let keys = keys.iter().map(|(name, key)| (*name, key.to_vec())).collect();
+        Self { data: Mutex::new([0; REPORT_DATA]), quote, keys }
+    }
+}
+
+impl Files for Gramine {
+    fn kind(&self, path: &str) -> Option<Kind> {
+        match path {
+            "" | "keys" => Some(Kind::Folder),
+            "user_report_data" => Some(Kind::File(0o600, BUFFER)),
+            "quote" => self.quote.is_some().then_some(Kind::File(0o400, 0)),
+            path => self.keys.contains_key(path.strip_prefix("keys/")?).then_some(Kind::File(0o600, 16)),
+        }
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
+        let data = *self.data.lock().unwrap();
+        match path {
+            "user_report_data" => Ok(data.to_vec()),
+            "quote" => self.quote.as_ref().ok_or(Errno::ENOENT)?(&data),
+            path => {
+                path.strip_prefix("keys/").and_then(|name| self.keys.get(name)).cloned().ok_or(Errno::ENOENT)
+            }
+        }
+    }
+
+    fn written(&self, path: &str, data: &[u8]) {
+        if path == "user_report_data" {
+            let mut padded = [0; REPORT_DATA];
+            let length = data.len().min(REPORT_DATA);
+            padded[..length].copy_from_slice(&data[..length]);
+            *self.data.lock().unwrap() = padded;
+        }
+    }
+}

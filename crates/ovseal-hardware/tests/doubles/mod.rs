@@ -1,0 +1,33 @@
+//! Doubles of the files by which a kernel or a library OS gives evidence, for machines without any of that hardware.
+
+pub mod attribute_files;
+pub mod gramine;
+pub mod tsm;
+
+use std::path::Path;
+
+use attribute_files::{AttributeFiles, Files};
+use fuser::{BackgroundSession, Config, MountOption};
+use tempfile::TempDir;
+
+/// Mounted files, which go when this is dropped.
+pub struct Mounted {
+    // Unmounted before its folder is removed.
+    _session: BackgroundSession,
+    folder: TempDir,
+}
+
+impl Mounted {
+    pub fn new(files: impl Files) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.mount_options = vec![MountOption::FSName("ovseal-test".into())];
+        config.n_threads = Some(4);
+        let session = fuser::spawn_mount(AttributeFiles::new(files), folder.path(), &config);
+        Self { _session: session.expect("FUSE: /dev/fuse and the right to mount are needed"), folder }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
