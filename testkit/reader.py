@@ -162,6 +162,11 @@ def read_key(kind, data):
         return [(kind, data)]
     if kind == "identity":
         return [read_identity(line) for line in data.decode().splitlines() if line and not line.startswith("#")]
+    if kind == "token":
+        return [("pkcs11", serialization.load_pem_private_key(data, None))]
+    if kind == "enclave":
+        check(len(data) == 16, "length of the enclave's key", "usage")
+        return [("sgx", data)]
     secret = unicodedata.normalize("NFC", re.sub(r"\r?\n\Z", "", data.decode())).encode()
     check(1 <= len(secret) <= 1024, "length of the passphrase", "usage")
     return [(kind, secret)]
@@ -189,7 +194,13 @@ def unwrap_hpke(stanza, secret, context):
     kem, private_key = KEMS[stanza.kind]
     suite = hpke.Suite(kem, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
     info = b"ovseal/v1/" + stanza.kind.encode() + b"\0" + context
-    return suite.decrypt(stanza.parameters + stanza.body, private_key(secret), info)
+    encapsulated = stanza.parameters
+    if stanza.kind == "pkcs11":
+        encapsulated, tag = encapsulated[:65], encapsulated[65:]
+        point = secret.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        if tag != sha256(b"ovseal/v1/pkcs11-tag\0" + encapsulated + point)[:8]:
+            return None
+    return suite.decrypt(encapsulated + stanza.body, private_key(secret), info)
 
 def xwing_private_key(seed):
     expanded = hashlib.shake_256(seed).digest(96)
@@ -197,8 +208,8 @@ def xwing_private_key(seed):
     return hpke.MLKEM768X25519PrivateKey(lattice, x25519.X25519PrivateKey.from_private_bytes(curve))
 
 KEMS = {"x25519": (hpke.KEM.X25519, x25519.X25519PrivateKey.from_private_bytes),
-        "x-wing": (hpke.KEM.MLKEM768_X25519, xwing_private_key)}
-LENGTHS = {"keyfile": (32, 80), "passphrase": (44, 80), "x25519": (32, 48), "x-wing": (1120, 48)}  # Of parameters and body.
+        "x-wing": (hpke.KEM.MLKEM768_X25519, xwing_private_key), "pkcs11": (hpke.KEM.P256, lambda key: key)}
+LENGTHS = {"keyfile": (32, 80), "passphrase": (44, 80), "x25519": (32, 48), "x-wing": (1120, 48), "pkcs11": (73, 48), "sgx": (33, 80)}
 
 def derive(data_key, context, label, index=0, length=32):
     return HKDFExpand(hashes.SHA512(), length, b"ovseal/v1/" + label.encode() + b"\0" + context + be(index, 4)).derive(data_key)
@@ -316,7 +327,8 @@ def read_part(file, prologue, statement, secret, index, tags, digests):
 def open_container(path, key, publishers=(), name=None, min_security_version=None):
     """Opens a container and gives its manifest with the SHA-256 of each part, or raises Failure.
 
-    `key` is ("passphrase" or "keyfile" or "identity", the bytes of that file); `publishers` are PEM texts.
+    `key` is ("passphrase" or "keyfile" or "identity", the bytes of that file), or what in earnest never leaves its hardware: ("token",
+    a P-256 key in PEM) or ("enclave", 16 bytes). `publishers` are PEM texts.
     """
     try:
         keys, publishers = read_key(*key), [read_publisher(pem) for pem in publishers]
@@ -353,7 +365,7 @@ def open_file(file, path, keys, publishers, name, min_security_version):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file")
-    parser.add_argument("kind", choices=("passphrase", "keyfile", "identity"))
+    parser.add_argument("kind", choices=("passphrase", "keyfile", "identity", "token", "enclave"))
     parser.add_argument("key", type=Path, help="the file of that kind")
     parser.add_argument("--publisher", action="append", default=[], type=Path)
     parser.add_argument("--name")

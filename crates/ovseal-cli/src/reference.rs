@@ -21,15 +21,15 @@ pub fn reference() -> std::io::Result<Vec<(String, String)>> {
     Ok(pages)
 }
 
-/// The commands that a user sees with their own ones, without `help`: each with all the words that call it.
-fn commands(parent: &str, root: &Command) -> Vec<(String, Command)> {
-    let seen = root.get_subcommands().filter(|command| command.get_name() != "help");
-    let with_own = seen.flat_map(|command| {
-        let name = format!("{parent} {}", command.get_name());
-        let own = commands(&name, command);
-        std::iter::once((name, command.clone())).chain(own)
-    });
-    with_own.collect()
+/// The commands that a user sees with their full names, each followed by its own; without `help`.
+fn commands(name: &str, command: &Command) -> Vec<(String, Command)> {
+    let below = command.get_subcommands().filter(|command| command.get_name() != "help");
+    let named = |command: &Command| {
+        let name = format!("{name} {}", command.get_name());
+        let further = commands(&name, command);
+        std::iter::once((name, command.clone())).chain(further)
+    };
+    below.flat_map(named).collect()
 }
 
 fn page(root: &mut Command) -> String {

@@ -22,6 +22,16 @@ fn the_guides_commands_and_its_rust_work_as_they_stand_there() {
 }
 
 #[test]
+fn the_commands_for_tokens_and_the_rust_for_evidence_work_as_they_stand_there() {
+    let page = page("docs/guides/tokens-and-enclaves.md");
+    let folder = folder_with(&[("conv/model.xml", "model.xml"), ("conv/model.bin", "model.bin")]);
+    let module = set_up("OVSEAL_TEST_SOFTHSM");
+    run(&page.replace("/usr/lib/softhsm/libsofthsm2.so", module.to_str().unwrap()), folder.path());
+    assert_shows(&page, include_str!("guide/evidence.rs"));
+    assert_ne!(evidence::of_this_machine(), Some(0));
+}
+
+#[test]
 fn the_readmes_session_and_its_rust_work_as_they_stand_there() {
     let page = page("README.md");
     let folder = folder_with(&[("conv/model.xml", "model.xml"), ("conv/model.bin", "model.bin")]);
@@ -52,6 +62,15 @@ mod open {
 
     pub(super) fn run(folder: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         detect(folder)
+    }
+}
+
+/// What the Rust for evidence does, on a machine that may have none.
+mod evidence {
+    include!("guide/evidence.rs");
+
+    pub(super) fn of_this_machine() -> Option<usize> {
+        evidence(&[7; 64]).ok().flatten().map(|evidence| evidence.len())
     }
 }
 

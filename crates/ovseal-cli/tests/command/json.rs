@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::Bench;
+use crate::token::softhsm::Hsm;
 
 /// The fields in the table below the heading `## ovseal COMMAND`.
 fn described(command: &str) -> BTreeSet<String> {
@@ -69,6 +70,9 @@ fn what_inspect_shows_is_described() {
 
 #[test]
 fn what_doctor_finds_is_described() {
-    let lines = ["doctor --json", "doctor --openvino /none --json"];
-    assert_eq!(printed(&Bench::new(), &lines), described("doctor"));
+    let lines = ["doctor --json", "doctor --openvino /none --pkcs11-module /none --json"];
+    let hsm = Hsm::with(&["a"]);
+    let mut fields = printed(&hsm.bench, &lines);
+    collect("", &serde_json::from_str(&hsm.done("doctor --json")).unwrap(), &mut fields);
+    assert_eq!(fields, described("doctor"));
 }

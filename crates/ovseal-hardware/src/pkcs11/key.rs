@@ -61,19 +61,21 @@ impl KeyUse {
     }
 
     /// What the private half must be allowed to do.
-    fn permission(self) -> Attribute {
+    fn permission(self) -> AttributeType {
         match self {
-            Self::Opening => Attribute::Derive(true),
-            Self::Signing => Attribute::Sign(true),
+            Self::Opening => AttributeType::Derive,
+            Self::Signing => AttributeType::Sign,
         }
     }
 
-    /// What the public half is allowed to do.
-    fn public_permission(self) -> Attribute {
-        match self {
-            Self::Opening => Attribute::Derive(true),
-            Self::Signing => Attribute::Verify(true),
-        }
+    /// What the halves of a new key are allowed to do, public and private: this, and nothing else.
+    fn permissions(self) -> ([Attribute; 4], [Attribute; 4]) {
+        use Attribute::{Decrypt, Derive, Encrypt, Sign, Unwrap, Verify, Wrap};
+        let opens = self == Self::Opening;
+        (
+            [Derive(opens), Verify(!opens), Encrypt(false), Wrap(false)],
+            [Derive(opens), Sign(!opens), Decrypt(false), Unwrap(false)],
+        )
     }
 }
 
@@ -86,7 +88,7 @@ pub(super) fn find_private<const N: usize>(
     let uri = uri.clone();
     token.ask(move |session| {
         let handle = find(session, &uri, ObjectClass::PRIVATE_KEY, wanted)?;
-        let refused = session.get_attributes(handle, &[wanted.permission().attribute_type()]);
+        let refused = session.get_attributes(handle, &[wanted.permission()]);
         let refused = refused.map_err(TokenError::of("show its key"))?;
         // A token that does not say what a key may do is asked to do it.
         if matches!(refused[..], [Attribute::Derive(false) | Attribute::Sign(false)]) {
@@ -128,9 +130,10 @@ pub(super) fn make(token: &Token, uri: &Uri, wanted: KeyUse) -> Result<(), Token
         }
         let common = [Attribute::Token(true), Attribute::Label(label), Attribute::Id(id)];
         let parameters = Attribute::EcParams(wanted.parameters().to_vec());
-        let public = [&common[..], &[parameters, wanted.public_permission()]].concat();
         let secret = [Attribute::Private(true), Attribute::Sensitive(true), Attribute::Extractable(false)];
-        let private = [&common[..], &secret, &[wanted.permission()]].concat();
+        let (public, private) = wanted.permissions();
+        let public = [&common[..], &[parameters], &public].concat();
+        let private = [&common[..], &secret, &private].concat();
         let made = session.generate_key_pair(&wanted.generation(), &public, &private);
         made.map(drop).map_err(TokenError::of("make a key"))
     })

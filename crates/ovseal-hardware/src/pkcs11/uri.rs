@@ -244,6 +244,21 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic_and_what_is_taken_is_shown_as_it_was(text in "(pkcs11:)?[a-z=;?&%0-9é]{0,40}") {
+            if let Ok(uri) = Uri::parse(&text) {
+                proptest::prop_assert_eq!(uri.to_string(), text.split('?').next().unwrap_or_default());
+            }
+        }
+
+        #[test]
+        fn any_label_and_serial_number_survive_their_uri(label in "\\PC{1,32}", serial in "[!-~ ]{1,16}") {
+            let uri = Uri::of_token(&label, &serial);
+            proptest::prop_assert_eq!(Uri::parse(&uri.to_string()).unwrap(), uri);
+        }
+    }
+
     #[test]
     fn limits_are_met() {
         let value = "a".repeat(VALUE_LIMIT);

@@ -3,5 +3,6 @@
 mod faults;
 mod opening;
 mod publishing;
+mod second_reader;
 pub(crate) mod softhsm;
 mod usage;
