@@ -1,7 +1,7 @@
 //! Gramine's pseudo-files: write the data, then read the quote.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -21,7 +21,8 @@ pub(super) fn collect(
 ) -> Result<Evidence, EvidenceError> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let (data, quote) = (root.join(REPORT_DATA), root.join(QUOTE));
-    fs::write(&data, report_data).map_err(|error| missing(&data, error))?;
+    let written = OpenOptions::new().write(true).open(&data).and_then(|mut file| file.write_all(report_data));
+    written.map_err(|error| missing(&data, error))?;
     let mut bytes = Vec::new();
     // Without remote attestation in the manifest there is no such file.
     let file = File::open(&quote).map_err(|error| missing(&quote, error))?;

@@ -80,11 +80,15 @@ fn derive(session: &Session, key: ObjectHandle, point: &[u8; P256_LENGTH]) -> Re
         Attribute::Extractable(true),
     ];
     let derived = session.derive_key(&mechanism, key, &template)?;
-    let value = session.get_attributes(derived, &[AttributeType::Value]);
+    let secret = session.get_attributes(derived, &[AttributeType::Value]).and_then(into_secret);
     session.destroy_object(derived)?;
-    let mut value = value?;
-    let [Attribute::Value(bytes)] = &mut value[..] else { return Err(Error::InvalidValue) };
-    let secret = Secret::try_from_fn(|secret| {
+    secret
+}
+
+/// The value of a derived key, moved into secret memory.
+fn into_secret(mut attributes: Vec<Attribute>) -> Result<Secret<32>, Error> {
+    let [Attribute::Value(bytes)] = &mut attributes[..] else { return Err(Error::InvalidValue) };
+    let secret = Secret::try_from_fn(|secret: &mut [u8; 32]| {
         secret.copy_from_slice(bytes.get(..32).filter(|_| bytes.len() == 32).ok_or(Error::InvalidValue)?);
         Ok(())
     });
