@@ -9,6 +9,7 @@ use ovseal::{
 #[cfg(feature = "pkcs11")]
 use ovseal_hardware::pkcs11::{TokenError, UriError};
 use ovseal_hardware::sgx::EnclaveError;
+use ovseal_hardware::tpm2::{ApprovalError, DeviceError, DeviceRecipientError, PcrListError, TpmError};
 use ovseal_memory::MemoryError;
 
 use crate::error::{CommandError, Kind};
@@ -76,6 +77,46 @@ impl From<RollbackError> for CommandError {
 impl From<DeviceSecretError> for CommandError {
     fn from(error: DeviceSecretError) -> Self {
         Self::new(Kind::Environment, error)
+    }
+}
+
+impl From<TpmError> for CommandError {
+    fn from(error: TpmError) -> Self {
+        let (kind, hints) = (error.kind().into(), hints::tpm(&error));
+        Self::new(kind, error).hints(hints)
+    }
+}
+
+impl From<DeviceError> for CommandError {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Tpm(error) => error.into(),
+            DeviceError::NotEnrolled { .. } => Self::new(Kind::NoKeyFits, error)
+                .hint("make the device's keys once with: ovseal device enroll"),
+            DeviceError::Enrolled { .. } => Self::new(Kind::Usage, error)
+                .hint("ovseal device status shows its recipient; --state DIR names another folder"),
+            DeviceError::Damaged { .. } => Self::new(Kind::NotAuthentic, error)
+                .hint("restore the file from a backup, or open with another key and enroll the device anew"),
+            error => Self::new(Kind::Environment, error),
+        }
+    }
+}
+
+impl From<DeviceRecipientError> for CommandError {
+    fn from(error: DeviceRecipientError) -> Self {
+        Self::new(Kind::Usage, error)
+    }
+}
+
+impl From<PcrListError> for CommandError {
+    fn from(error: PcrListError) -> Self {
+        Self::new(Kind::Usage, error)
+    }
+}
+
+impl From<ApprovalError> for CommandError {
+    fn from(error: ApprovalError) -> Self {
+        Self::new(Kind::Usage, error)
     }
 }
 

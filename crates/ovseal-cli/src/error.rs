@@ -99,7 +99,7 @@ impl CommandError {
         std::iter::once(format!("ovseal: error: {}", printable(&self.chain()))).chain(hints)
     }
 
-    /// The error with its causes, in one line.
+    /// The error with its causes in one line.
     pub(crate) fn chain(&self) -> String {
         let first: &dyn Error = &*self.error;
         let causes = std::iter::successors(Some(first), |error| (*error).source());

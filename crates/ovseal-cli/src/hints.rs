@@ -8,6 +8,7 @@ use ovseal::{
 };
 #[cfg(feature = "pkcs11")]
 use ovseal_hardware::pkcs11::{TokenError, UriError};
+use ovseal_hardware::tpm2::TpmError;
 
 /// Where the numbers of stanzas are to be seen.
 pub(crate) const INSPECT_STANZAS: &str = "ovseal inspect FILE shows the stanzas, counted from 1";
@@ -36,7 +37,46 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
             "if this device is new, make the state once with: ovseal rollback-state -o F"
         }
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
-        OpenError::Unwrap(UnwrapError::Backend(source)) => return backend(&**source),
+        OpenError::Unwrap(UnwrapError::Backend(source) | UnwrapError::Refused(source)) => {
+            return backend(&**source);
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a TPM does not do what was asked of it.
+pub(crate) fn tpm(error: &TpmError) -> Option<String> {
+    let hint = match error {
+        TpmError::Library(_) => {
+            "install the TPM software stack: apt-get install libtss2-esys-3.0.2-0 libtss2-tctildr0 \
+             libtss2-tcti-device0"
+        }
+        TpmError::Connect { .. } => {
+            "ovseal doctor looks for the TPM; access to /dev/tpmrm0 usually takes the group tss; --tcti names another"
+        }
+        TpmError::Deadline(_) => "end other programs that use the TPM, or restart the device",
+        TpmError::Lockout => {
+            "ovseal doctor shows after how many seconds a try is forgotten; the TPM's owner can reset it with: \
+             tpm2_dictionarylockout --clear-lockout"
+        }
+        TpmError::NoRoom { .. } => {
+            "use a resource manager (device:/dev/tpmrm0); left-over objects are flushed with: tpm2_flushcontext -t"
+        }
+        TpmError::NoPcr(_) => "switch the bank sha256 on in the firmware's settings",
+        TpmError::AnotherTpm => {
+            "open with another key of the container, enroll this device anew, and bind the container again"
+        }
+        TpmError::PcrChanged(_) => {
+            "start the device as it was when it was enrolled or bound, or open with another key of the container and \
+             bind it again"
+        }
+        TpmError::NotApproved { .. } | TpmError::ForgedApproval => {
+            "put the approver's approval of this state into the device's folder; ovseal device status --pcr LIST shows it"
+        }
+        TpmError::PinMissing => "give the PIN with --tpm-pin-file F",
+        TpmError::WrongPin => "some more wrong ones lock the TPM: ovseal doctor shows how many were counted",
+        TpmError::Epoch { .. } | TpmError::Clock { .. } => "get the container again from its publisher",
         _ => return None,
     };
     Some(hint.to_owned())
@@ -111,14 +151,12 @@ pub(crate) fn write(error: &io::Error) -> Option<String> {
 }
 
 /// What helps when what holds a key failed.
-#[cfg(feature = "pkcs11")]
 fn backend(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
-    error.downcast_ref().and_then(token)
-}
-
-#[cfg(not(feature = "pkcs11"))]
-fn backend(_: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<String> {
-    None
+    #[cfg(feature = "pkcs11")]
+    if let Some(error) = error.downcast_ref() {
+        return token(error);
+    }
+    error.downcast_ref().and_then(tpm)
 }
 
 /// What helps when a token cannot be used.
@@ -151,7 +189,7 @@ pub(crate) fn uri(error: &UriError) -> Option<String> {
     let hint = match error {
         UriError::Scheme => "for example pkcs11:token=edge-7;object=model",
         UriError::Pin => {
-            "leave pin-value out, and give the PIN with --pin-file F or when asked; change it if others saw it"
+            "leave pin-value out, and give the PIN with --tpm-pin-file F or when asked; change it if others saw it"
         }
         _ => return None,
     };
@@ -172,6 +210,7 @@ fn option_for(kind: &str) -> &'static str {
         "compile-cache" => "what ovseal run --cache-dir keeps: only it opens that",
         "pkcs11" => "--pkcs11 URI",
         "sgx" => "--sgx",
+        "tpm2" => "--tpm, on the device",
         _ => "unknown to this version",
     }
 }
@@ -182,9 +221,10 @@ mod tests {
 
     #[test]
     fn every_kind_of_key_is_listed_with_its_option() {
-        let hint = keys(["keyfile", "tpm2", "x-wing"].into_iter());
-        let kinds = "keyfile (--keyfile F), tpm2 (unknown to this version), x-wing (-i IDENTITY_FILE)";
-        assert_eq!(hint, format!("the container holds these kinds of key: {kinds}"));
+        let hint = keys(["future", "keyfile", "tpm2", "x-wing"].into_iter());
+        let kinds = "future (unknown to this version), keyfile (--keyfile F)";
+        let hardware = "tpm2 (--tpm, on the device), x-wing (-i IDENTITY_FILE)";
+        assert_eq!(hint, format!("the container holds these kinds of key: {kinds}, {hardware}"));
     }
 
     #[test]

@@ -5,14 +5,15 @@ use std::path::Path;
 
 use ovseal::{Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity};
 use ovseal_hardware::sgx::EnclaveIdentity;
+use ovseal_hardware::tpm2::TPM2;
 
 use crate::args::KeyOptions;
 use crate::error::{CommandError, Kind};
 use crate::hints;
 use crate::input::{Inputs, Source};
-use crate::prompt;
 #[cfg(feature = "pkcs11")]
 use crate::token;
+use crate::{prompt, tpm};
 
 /// A passphrase has at most 1024 bytes in normalization form C; before it may be longer.
 const PASSPHRASE_LIMIT: usize = 8 * 1024;
@@ -38,6 +39,9 @@ impl Keys {
             return Self::given(options, inputs);
         }
         let kinds = stanza_types(container)?;
+        if kinds.iter().any(|kind| kind == TPM2) && tpm::is_enrolled(&options.device) {
+            return Self::tpm(options, inputs);
+        }
         if kinds.iter().any(|kind| kind == "passphrase") && io::stdin().is_terminal() {
             return Ok(Self::passphrase(prompt::passphrase()?));
         }
@@ -52,6 +56,9 @@ impl Keys {
     pub(crate) fn given(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
         if options.passphrase {
             return Ok(Self::passphrase(prompt::passphrase()?));
+        }
+        if options.tpm {
+            return Self::tpm(options, inputs);
         }
         if let Some(source) = &options.passphrase_file {
             return Ok(Self::passphrase(passphrase(source, inputs)?));
@@ -91,6 +98,12 @@ impl Keys {
             CommandError::message(Kind::NoKeyFits, "the container takes no key of this kind")
         };
         refusal.context(path.display().to_string()).hint(kinds)
+    }
+
+    fn tpm(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
+        let identity = tpm::identity(&options.device, &options.pin, inputs)?;
+        let refusal = "the container is not bound to this device, nor sealed to its recipient";
+        Ok(Self { identities: vec![Box::new(identity)], refusal })
     }
 
     fn passphrase(passphrase: Passphrase) -> Self {

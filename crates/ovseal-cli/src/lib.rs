@@ -41,6 +41,7 @@ mod reference;
 mod text;
 #[cfg(feature = "pkcs11")]
 mod token;
+mod tpm;
 mod trust;
 mod usage;
 

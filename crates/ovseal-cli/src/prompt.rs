@@ -52,6 +52,24 @@ pub(crate) fn new_passphrase(output: &mut Output) -> Result<Passphrase, CommandE
     Ok(Passphrase::from_bytes(first.as_bytes())?)
 }
 
+/// Asks for the PIN of the device's key.
+///
+/// # Errors
+/// When there is no terminal.
+pub(crate) fn device_pin() -> Result<Zeroizing<String>, CommandError> {
+    ask("PIN of this device: ")
+}
+
+/// Asks for a new PIN, twice.
+///
+/// # Errors
+/// When there is no terminal, or the answers differ.
+pub(crate) fn new_device_pin() -> Result<Zeroizing<String>, CommandError> {
+    let first = ask("New PIN: ")?;
+    let second = ask("The same PIN again: ")?;
+    if *first == *second { Ok(first) } else { Err(CommandError::usage("the two PINs differ")) }
+}
+
 /// The prompt's own library gives a `String`; it is wiped when dropped.
 ///
 /// That library puts a replacement character in place of bytes that are no UTF-8, so that different answers would become

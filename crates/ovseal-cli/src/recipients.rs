@@ -4,6 +4,7 @@ use ovseal::{PublicKeyRecipient, Recipient};
 #[cfg(feature = "pkcs11")]
 use ovseal_hardware::pkcs11::TokenRecipient;
 use ovseal_hardware::sgx::{EnclaveKey, GRAMINE, SealingPolicy};
+use ovseal_hardware::tpm2::{Bounds, DeviceRecipient};
 
 use crate::error::CommandError;
 use crate::input::{Inputs, Source};
@@ -15,17 +16,31 @@ const RECIPIENTS_FILE_LIMIT: usize = 1 << 20;
 
 /// Recipients, collected from the command line.
 #[derive(Default)]
-pub(crate) struct Recipients(Vec<Box<dyn Recipient>>);
+pub(crate) struct Recipients {
+    all: Vec<Box<dyn Recipient>>,
+    bounds: Bounds,
+    has_device: bool,
+}
 
 impl Recipients {
+    /// None yet; what will be sealed to devices is bounded.
+    pub(crate) fn within(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
+    }
+
+    /// Whether there is a device among them.
+    pub(crate) fn has_device(&self) -> bool {
+        self.has_device
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// The recipients as the library takes them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Recipient> {
-        self.0.iter().map(|recipient| &**recipient)
+        self.all.iter().map(|recipient| &**recipient)
     }
 
     /// Adds public keys.
@@ -58,7 +73,7 @@ impl Recipients {
     /// # Errors
     /// When the file cannot be read or holds no passphrase.
     pub(crate) fn add_passphrase(&mut self, file: &Source, inputs: &mut Inputs) -> Result<(), CommandError> {
-        self.0.push(Box::new(keys::passphrase(file, inputs)?));
+        self.all.push(Box::new(keys::passphrase(file, inputs)?));
         Ok(())
     }
 
@@ -67,7 +82,7 @@ impl Recipients {
     /// # Errors
     /// When there is no terminal or no usable answer.
     pub(crate) fn ask_passphrase(&mut self, output: &mut Output) -> Result<(), CommandError> {
-        self.0.push(Box::new(prompt::new_passphrase(output)?));
+        self.all.push(Box::new(prompt::new_passphrase(output)?));
         Ok(())
     }
 
@@ -77,7 +92,7 @@ impl Recipients {
     /// When a file cannot be read or does not hold exactly 32 bytes.
     pub(crate) fn add_keyfiles(&mut self, files: &[Source], inputs: &mut Inputs) -> Result<(), CommandError> {
         for file in files {
-            self.0.push(Box::new(keys::keyfile(file, inputs)?));
+            self.all.push(Box::new(keys::keyfile(file, inputs)?));
         }
         Ok(())
     }
@@ -87,7 +102,7 @@ impl Recipients {
     /// # Errors
     /// When this is no enclave.
     pub(crate) fn add_enclave(&mut self, policy: SealingPolicy) -> Result<(), CommandError> {
-        self.0.push(Box::new(EnclaveKey::read(GRAMINE.as_ref(), policy)?));
+        self.all.push(Box::new(EnclaveKey::read(GRAMINE.as_ref(), policy)?));
         Ok(())
     }
 
@@ -99,10 +114,16 @@ impl Recipients {
         }
         #[cfg(feature = "pkcs11")]
         if TokenRecipient::is_meant(text) {
-            self.0.push(Box::new(TokenRecipient::parse(text)?));
+            self.all.push(Box::new(TokenRecipient::parse(text)?));
             return Ok(());
         }
-        self.0.push(Box::new(PublicKeyRecipient::parse(text)?));
+        if DeviceRecipient::is_meant(text) {
+            let recipient = DeviceRecipient::parse(text)?.with_bounds(self.bounds.clone());
+            self.all.push(Box::new(recipient));
+            self.has_device = true;
+            return Ok(());
+        }
+        self.all.push(Box::new(PublicKeyRecipient::parse(text)?));
         Ok(())
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::DeviceOptions;
+
 /// Says which protections this host gives
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -15,6 +17,9 @@ pub(crate) struct DoctorArgs {
     #[cfg(feature = "pkcs11")]
     #[arg(long, value_name = "FILE")]
     pub(crate) pkcs11_module: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
 
     /// Writes one JSON object
     #[arg(long)]

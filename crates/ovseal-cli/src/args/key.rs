@@ -4,6 +4,7 @@ use clap::Args;
 
 #[cfg(feature = "pkcs11")]
 use super::TokenOptions;
+use super::{DeviceOptions, PinOptions};
 use crate::input::Source;
 
 /// Which key opens the container; at most one kind is given.
@@ -39,13 +40,23 @@ pub(crate) struct KeyOptions {
     #[cfg(feature = "pkcs11")]
     #[command(flatten)]
     pub(crate) token: TokenOptions,
+
+    /// Opens with this device's TPM, which is also tried when no key is given and the device is enrolled
+    #[arg(long, help_heading = "Key options")]
+    pub(crate) tpm: bool,
+
+    #[command(flatten)]
+    pub(crate) pin: PinOptions,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
 }
 
 impl KeyOptions {
     /// Whether any key is given.
     pub(crate) fn is_given(&self) -> bool {
         let files = self.passphrase_file.is_some() || self.keyfile.is_some();
-        self.passphrase || files || !self.identities.is_empty() || self.sgx || self.names_token()
+        self.passphrase || self.tpm || files || !self.identities.is_empty() || self.sgx || self.names_token()
     }
 
     #[cfg(feature = "pkcs11")]

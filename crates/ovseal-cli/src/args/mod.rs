@@ -1,6 +1,9 @@
 //! The command line: one definition, from which help, completions, man pages and the reference page come.
 
+mod bind;
 mod cache;
+mod device;
+mod device_options;
 mod doctor;
 mod extract;
 mod inspect;
@@ -19,7 +22,10 @@ mod verify;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use bind::BindArgs;
 pub(crate) use cache::{CacheArgs, CacheCommand};
+pub(crate) use device::{ApproveArgs, DeviceArgs, DeviceCommand, EnrollArgs, NextEpochArgs, StatusArgs};
+pub(crate) use device_options::{BoundOptions, ClockBound, DeviceOptions, PinOptions};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use extract::ExtractArgs;
 pub(crate) use inspect::InspectArgs;
@@ -55,6 +61,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Run(RunArgs),
     Rekey(RekeyArgs),
+    Bind(BindArgs),
+    Device(DeviceArgs),
     Extract(ExtractArgs),
     RollbackState(RollbackStateArgs),
     Cache(CacheArgs),

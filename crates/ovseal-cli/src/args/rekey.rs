@@ -37,7 +37,7 @@ pub(crate) struct RekeyArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct ChangeOptions {
-    /// Adds a public key, age1…, age1pq1… or a token's age1tag1…; may be repeated
+    /// Adds a public key, age1…, age1pq1…, a token's age1tag1… or a device's ovdev1…; may be repeated
     #[arg(long = "add-recipient", value_name = "R", help_heading = "Changes")]
     pub(crate) recipients: Vec<String>,
 

@@ -6,6 +6,7 @@ use clap::Args;
 
 #[cfg(feature = "pkcs11")]
 use super::TokenOptions;
+use super::BoundOptions;
 use crate::input::Source;
 
 /// Seals a model into a container
@@ -24,6 +25,9 @@ pub(crate) struct SealArgs {
 
     #[command(flatten)]
     pub(crate) recipients: RecipientOptions,
+
+    #[command(flatten)]
+    pub(crate) bounds: BoundOptions,
 
     /// Signs with a publisher's private key, as keygen --publisher writes it, or with a token's key, pkcs11:…
     #[arg(long, value_name = "F", value_parser = Source::parser())]
@@ -70,7 +74,7 @@ pub(crate) struct SealArgs {
 /// Who can open the container.
 #[derive(Debug, Args)]
 pub(crate) struct RecipientOptions {
-    /// Seals to a public key, age1…, age1pq1… or a token's age1tag1…; may be repeated
+    /// Seals to a public key, age1…, age1pq1…, a token's age1tag1… or a device's ovdev1…; may be repeated
     #[arg(short, long = "recipient", value_name = "RECIPIENT", help_heading = "Key options")]
     pub(crate) recipients: Vec<String>,
 

@@ -6,6 +6,7 @@ mod openvino;
 mod processor;
 #[cfg(feature = "pkcs11")]
 mod tokens;
+mod tpm;
 
 use serde_json::{Map, Value};
 
@@ -28,6 +29,7 @@ struct Finding {
 const SECTIONS: &[(&str, Find)] = &[
     ("memory", memory::findings),
     ("processor", processor::findings),
+    ("tpm", tpm::findings),
     ("openvino", openvino::findings),
     #[cfg(feature = "pkcs11")]
     ("tokens", tokens::findings),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ovseal::{KeyFile, PublicKeyIdentity, PublisherKey};
+use ovseal_hardware::tpm2::ApproverKey;
 
 use crate::args::KeygenArgs;
 use crate::error::CommandError;
@@ -14,6 +15,8 @@ pub(super) fn run(args: &KeygenArgs, output: &mut Output) -> Result<(), CommandE
     refuse_stdout(&args.output)?;
     if args.publisher {
         publisher(&args.output, output)
+    } else if args.approver {
+        approver(&args.output, output)
     } else if args.keyfile {
         keyfile(&args.output, output)
     } else {
@@ -37,8 +40,6 @@ fn publisher(stem: &Path, output: &mut Output) -> Result<(), CommandError> {
 
 /// Writes a publisher's key to two files whose names begin with `stem`, and prints the key id.
 ///
-/// The public key first: a private key whose public half was not written would be of no use.
-///
 /// # Errors
 /// When a file is there already or cannot be written.
 pub(super) fn write_publisher(
@@ -46,9 +47,20 @@ pub(super) fn write_publisher(
     stem: &Path,
     output: &mut Output,
 ) -> Result<(), CommandError> {
+    pair(stem, key.encode().expose(), key.publisher().encode().as_bytes(), output)?;
+    output.line(&key.publisher().id().to_string())
+}
+
+fn approver(stem: &Path, output: &mut Output) -> Result<(), CommandError> {
+    let key = ApproverKey::generate()?;
+    pair(stem, key.encode().expose(), key.approver().encode().as_bytes(), output)
+}
+
+/// The public key first: a private key whose public half was not written would be of no use.
+fn pair(stem: &Path, private: &[u8], public: &[u8], output: &mut Output) -> Result<(), CommandError> {
     let (private_path, public_path) = (with_suffix(stem, ".key"), with_suffix(stem, ".pub"));
-    let private = NewFile::write(private_path.clone(), PRIVATE, &[key.encode().expose()])?;
-    let public = NewFile::write(public_path.clone(), PUBLIC, &[key.publisher().encode().as_bytes()])?;
+    let private = NewFile::write(private_path.clone(), PRIVATE, &[private])?;
+    let public = NewFile::write(public_path.clone(), PUBLIC, &[public])?;
     public.commit()?;
     private.commit().inspect_err(|_| {
         // Best effort: the error that is reported says why there is no key.
@@ -56,7 +68,7 @@ pub(super) fn write_publisher(
     })?;
     keep_secret(&private_path, output);
     output.note(&format!("wrote {}: give it to whoever is to trust you", public_path.display()));
-    output.line(&key.publisher().id().to_string())
+    Ok(())
 }
 
 fn keyfile(path: &Path, output: &mut Output) -> Result<(), CommandError> {

@@ -1,6 +1,8 @@
 //! The commands, one module each.
 
+mod bind;
 mod cache;
+mod device;
 mod doctor;
 mod extract;
 mod inspect;
@@ -39,6 +41,8 @@ pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), C
         Command::Verify(args) => verify::run(&args, output),
         Command::Run(args) => run::run(&args, output),
         Command::Rekey(args) => rekey::run(&args, output),
+        Command::Bind(args) => bind::run(&args, output),
+        Command::Device(args) => device::run(&args, output),
         Command::Extract(args) => extract::run(&args, output),
         Command::RollbackState(args) => rollback_state::run(&args, output),
         Command::Cache(args) => cache::run(&args, output),

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use ovseal::{Model, ModelName, ModelOptions, SealError, SealOptions, Sealed, Suite};
+use ovseal_hardware::tpm2::Bounds;
 
 use crate::args::SealArgs;
 use crate::conversions::exists;
@@ -16,8 +17,8 @@ use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::recipients::Recipients;
-use crate::text;
 use crate::usage::refuse_stdout;
+use crate::{text, tpm};
 
 pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandError> {
     refuse_stdout(&args.output)?;
@@ -79,7 +80,9 @@ fn model_name(args: &SealArgs, model: &Model) -> Result<ModelName, CommandError>
 
 fn recipients(args: &SealArgs, inputs: &mut Inputs, output: &mut Output) -> Result<Recipients, CommandError> {
     let options = &args.recipients;
-    let mut recipients = Recipients::default();
+    let bounds = tpm::bounds(&args.bounds, None)?;
+    let is_bounded = bounds != Bounds::default();
+    let mut recipients = Recipients::within(bounds);
     recipients.add_public_keys(&options.recipients)?;
     recipients.add_files(&options.recipients_files, inputs)?;
     recipients.add_keyfiles(&options.keyfiles, inputs)?;
@@ -88,6 +91,10 @@ fn recipients(args: &SealArgs, inputs: &mut Inputs, output: &mut Output) -> Resu
     }
     if options.passphrase {
         recipients.ask_passphrase(output)?;
+    }
+    if is_bounded && !recipients.has_device() {
+        return Err(CommandError::usage("--until-epoch and --until-clock bound what is sealed to a device")
+            .hint("give a device's recipient with -r ovdev1…"));
     }
     Ok(recipients)
 }

@@ -69,7 +69,7 @@ pub enum TpmError {
     #[error("the device is in another state: {} changed", Registers(.0))]
     PcrChanged(Vec<u8>),
     /// No approval of the approver is for the present state.
-    #[error("the device's state is not approved: {} differ from the closest of {approvals} approvals", Registers(.registers))]
+    #[error("the device's state is not approved: the closest of {approvals} approvals differs in {}", Registers(.registers))]
     NotApproved {
         /// The registers that differ from those in the closest approval.
         registers: Vec<u8>,

@@ -1,9 +1,11 @@
 //! What is known of a container, as text and as JSON.
 
 use ovseal::{Inspection, PartEntry, StanzaSummary, hex};
+use ovseal_hardware::tpm2::TPM2;
 use serde::Serialize;
 
 use crate::text::{bytes, printable};
+use crate::tpm::needs;
 
 /// What is known of a container: without a key nothing of it is authenticated.
 #[derive(Serialize)]
@@ -31,6 +33,7 @@ struct StanzaFacts {
     stanza_type: String,
     length: usize,
     post_quantum: Option<bool>,
+    needs: Option<String>,
 }
 
 /// What a key shows, all of it authentic as far as the key goes.
@@ -166,6 +169,7 @@ fn stanzas(summaries: &[StanzaSummary]) -> Vec<StanzaFacts> {
         stanza_type: stanza.stanza_type.to_string(),
         length: stanza.length,
         post_quantum: stanza.post_quantum,
+        needs: needs(stanza),
     };
     summaries.iter().enumerate().map(facts).collect()
 }
@@ -177,7 +181,10 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
             Some(false) => "not post-quantum",
             None => "not known whether post-quantum",
         };
-        format!("  {:<3} {:<11} {mark}", stanza.number, stanza.stanza_type).trim_end().to_owned()
+        let needs = stanza.needs.iter().filter(|_| stanza.stanza_type == TPM2).map(String::as_str);
+        let marks: Vec<&str> = std::iter::once(mark).chain(needs).filter(|mark| !mark.is_empty()).collect();
+        let marks = marks.join("; ");
+        format!("  {:<3} {:<11} {marks}", stanza.number, stanza.stanza_type).trim_end().to_owned()
     };
     std::iter::once(format!("{heading}:")).chain(stanzas.iter().map(line)).collect()
 }

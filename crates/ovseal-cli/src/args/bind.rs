@@ -1,0 +1,40 @@
+//! `ovseal bind`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{BoundOptions, KeyOptions};
+
+/// Binds a container to this device: adds a stanza that only its TPM opens
+///
+/// The key options open the container as it is. Afterwards every stanza is listed that opens without this device's TPM:
+/// as long as there is one whose key can be had, a copied disk still opens.
+#[derive(Debug, Args)]
+pub(crate) struct BindArgs {
+    /// The container, changed in place
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// Demands the present values of these PCRs too, such as 0,2,4,7, besides what the device's key demands
+    #[arg(long, value_name = "LIST", help_heading = "Device options")]
+    pub(crate) pcr: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) bounds: BoundOptions,
+
+    /// Removes the stanza that the key options opened
+    #[arg(long, conflicts_with = "side_file")]
+    pub(crate) drop_distribution: bool,
+
+    /// Writes the stanza beside the container, to FILE.keys, in place of those that stand there
+    #[arg(long)]
+    pub(crate) side_file: bool,
+
+    /// Drops the distribution stanza even if no stanza is left but those of this device
+    #[arg(long)]
+    pub(crate) force: bool,
+}

@@ -1,0 +1,95 @@
+//! `ovseal bind`: a stanza that only this device's TPM opens.
+
+use std::path::Path;
+
+use ovseal::{Inspection, OpenOptions, Opened, RekeyError, RekeyOptions, StanzaSummary, Trust};
+use ovseal_hardware::tpm2::{DeviceRecipient, Tpm2Summary};
+
+use crate::args::BindArgs;
+use crate::error::{CommandError, Kind};
+use crate::input::Inputs;
+use crate::keys::{Keys, open_failure};
+use crate::output::Output;
+use crate::tpm;
+
+pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandError> {
+    let recipient = recipient(args)?;
+    let id = recipient.id();
+    let keys = Keys::obtain(&args.keys, &args.container, &mut Inputs::default())?;
+    let identities = keys.identities();
+    // A stanza of this device's key does not mix keys: it never leaves the device.
+    let mut options = RekeyOptions::new().allow_mixed(true).add_recipient(&recipient);
+    if args.drop_distribution {
+        let opened = OpenOptions::new(Trust::AnySender).open(&args.container, &identities);
+        let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
+        let (number, generation) = distribution(args, &opened, &id)?;
+        options = options.remove_stanza(number).expect_generation(generation);
+    }
+    let rekeyed = if args.side_file {
+        options.write_side_file(&args.container, &identities)
+    } else {
+        options.rekey(&args.container, &identities)
+    };
+    rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    output.note(&format!("bound to device {}", tpm::short_id(&id)));
+    warn_of_others(&args.container, &id, output)
+}
+
+/// This device with the bounds that the options name.
+fn recipient(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
+    let options = &args.keys.device;
+    let list = args.pcr.as_deref().map(tpm::pcr_list).transpose()?;
+    let (device, tpm) = (tpm::device(options)?, tpm::tpm(options)?);
+    // Whatever is bound to a TPM that is not there, or no longer the device's, would never open.
+    device.epoch(&tpm)?;
+    let mut bounds = tpm::bounds(&args.bounds, Some(&tpm))?;
+    if let Some(list) = list {
+        bounds = bounds.pcr(tpm.pcr_values(&list)?);
+    }
+    Ok(device.recipient().with_bounds(bounds))
+}
+
+/// The number and the generation of the stanza that the caller's key opened, if another one than this device's is left
+/// without it.
+fn distribution(args: &BindArgs, opened: &Opened, id: &[u8; 32]) -> Result<(usize, u64), CommandError> {
+    let Some(number) = opened.stanza() else {
+        return Err(CommandError::usage("the key opens a stanza of the side file, not one of the container"));
+    };
+    let inspection = opened.inspection();
+    let others = inspection.stanzas.iter().enumerate().filter(|(other, _)| *other != number);
+    if !args.force && !others.into_iter().any(|(_, stanza)| !is_of_device(stanza, id)) {
+        return Err(CommandError::usage("no stanza but this device's would be left")
+            .hint("add a recovery key first: ovseal rekey FILE --add-recipient R, or go on with --force"));
+    }
+    Ok((number, inspection.generation))
+}
+
+/// Lists what opens the container without this device's TPM.
+fn warn_of_others(container: &Path, id: &[u8; 32], output: &mut Output) -> Result<(), CommandError> {
+    let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
+    let places = [("stanza", Some(&inspection.stanzas)), ("side-file stanza", inspection.side_file.as_ref())];
+    for (place, stanzas) in places {
+        let others =
+            stanzas.into_iter().flatten().enumerate().filter(|(_, stanza)| !is_of_device(stanza, id));
+        for (number, stanza) in others {
+            let (number, kind) = (number + 1, &stanza.stanza_type);
+            let needs =
+                tpm::needs(stanza).unwrap_or_else(|| "a key that this version does not know".to_owned());
+            output.warning(&format!("{place} {number} ({kind}) opens without this TPM: it needs {needs}"));
+        }
+    }
+    Ok(())
+}
+
+fn is_of_device(stanza: &StanzaSummary, id: &[u8; 32]) -> bool {
+    Tpm2Summary::of(&stanza.parameters).is_some_and(|summary| summary.device == *id)
+        && stanza.stanza_type.as_str() == ovseal_hardware::tpm2::TPM2
+}
+
+fn failure(container: &Path, keys: &Keys, error: RekeyError) -> CommandError {
+    match error {
+        RekeyError::Open(error) => keys.failure(container, error),
+        RekeyError::RemoveFromSideFile => CommandError::message(Kind::Usage, "a side file removes nothing"),
+        error => error.into(),
+    }
+}

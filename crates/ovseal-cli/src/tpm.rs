@@ -1,0 +1,166 @@
+//! The device's TPM, from the device options.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ovseal::{StanzaSummary, hex};
+use ovseal_hardware::tpm2::{
+    Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, TPM2, Tpm, Tpm2Summary, default_folder,
+};
+use ovseal_memory::SecretBytes;
+
+use crate::args::{BoundOptions, ClockBound, DeviceOptions, PinOptions};
+use crate::error::CommandError;
+use crate::input::Inputs;
+use crate::prompt;
+
+/// The longest that a transaction of the TPM may take. Slow ones need a second or two to make a key.
+const DEADLINE: Duration = Duration::from_secs(20);
+const DEFAULT_TCTI: &str = "device:/dev/tpmrm0";
+const PIN_LIMIT: usize = 1024;
+
+/// The TPM that `options`, or else `OVSEAL_TCTI`, name.
+///
+/// # Errors
+/// When the name can be none.
+pub(crate) fn tpm(options: &DeviceOptions) -> Result<Tpm, CommandError> {
+    let variable = std::env::var("OVSEAL_TCTI").ok().filter(|tcti| !tcti.is_empty());
+    let tcti = options.tcti.clone().or(variable);
+    Ok(Tpm::new(tcti.as_deref().unwrap_or(DEFAULT_TCTI), DEADLINE)?)
+}
+
+/// The folder of the device's files.
+///
+/// # Errors
+/// When none is named and there is no home folder.
+pub(crate) fn folder(options: &DeviceOptions) -> Result<PathBuf, CommandError> {
+    let folder = options.state.clone().or_else(default_folder);
+    folder.ok_or_else(|| {
+        CommandError::usage("neither XDG_STATE_HOME nor HOME names a folder")
+            .hint("name the folder of the device's files with --state DIR")
+    })
+}
+
+/// Whether this device is enrolled.
+pub(crate) fn is_enrolled(options: &DeviceOptions) -> bool {
+    folder(options).is_ok_and(|folder| Device::is_enrolled(&folder))
+}
+
+/// This device.
+///
+/// # Errors
+/// When it is not enrolled, or its file is damaged.
+pub(crate) fn device(options: &DeviceOptions) -> Result<Device, CommandError> {
+    Ok(Device::load(&folder(options)?)?)
+}
+
+/// This device as an identity; a person at a terminal is asked for the PIN if it has one.
+///
+/// # Errors
+/// When the device is not enrolled, or the PIN cannot be read.
+pub(crate) fn identity(
+    options: &DeviceOptions,
+    pin: &PinOptions,
+    inputs: &mut Inputs,
+) -> Result<DeviceIdentity, CommandError> {
+    let device = device(options)?;
+    let has_pin = device.has_pin();
+    let identity = DeviceIdentity::new(device, tpm(options)?);
+    match &pin.tpm_pin_file {
+        Some(_) if !has_pin => Err(CommandError::usage("the device's key has no PIN")),
+        Some(source) => Ok(identity.with_pin(strip(&inputs.secret(source, PIN_LIMIT)?)?)),
+        None if has_pin && io::stdin().is_terminal() => {
+            Ok(identity.with_pin(prompt::device_pin()?.as_bytes()))
+        }
+        None => Ok(identity),
+    }
+}
+
+/// A new PIN, from its options; nothing when none is wanted.
+///
+/// # Errors
+/// When it cannot be read, or the two answers differ.
+pub(crate) fn new_pin(
+    ask: bool,
+    options: &PinOptions,
+    inputs: &mut Inputs,
+) -> Result<Option<SecretBytes>, CommandError> {
+    let bytes = match &options.tpm_pin_file {
+        Some(source) => inputs.secret(source, PIN_LIMIT)?,
+        None if ask => SecretBytes::from_slice(prompt::new_device_pin()?.as_bytes())?,
+        None => return Ok(None),
+    };
+    Ok(Some(SecretBytes::from_slice(strip(&bytes)?)?))
+}
+
+/// A PIN without one line ending at its end.
+fn strip(bytes: &SecretBytes) -> Result<&[u8], CommandError> {
+    let bytes = bytes.expose();
+    let line = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    match line.unwrap_or(bytes) {
+        [] => Err(CommandError::usage("the PIN is empty")),
+        pin => Ok(pin),
+    }
+}
+
+/// Registers that are named without values.
+///
+/// # Errors
+/// When the text is no such list.
+pub(crate) fn pcr_list(text: &str) -> Result<PcrList, CommandError> {
+    Ok(PcrDemand::parse(text)?.list().ok_or(PcrListError)?)
+}
+
+/// The bounds on what is sealed to a device; `tpm` is that of the device at hand, if there is one.
+///
+/// # Errors
+/// When a time from now is given without a TPM whose clock is known, or it does not answer.
+pub(crate) fn bounds(options: &BoundOptions, tpm: Option<&Tpm>) -> Result<Bounds, CommandError> {
+    let mut bounds = Bounds::default();
+    if let Some(epoch) = options.until_epoch {
+        bounds = bounds.epoch_at_most(epoch);
+    }
+    match (options.until_clock, tpm) {
+        (None, _) => Ok(bounds),
+        (Some(ClockBound::At(limit)), _) => Ok(bounds.clock_below(limit)),
+        (Some(ClockBound::FromNow(span)), Some(tpm)) => {
+            Ok(bounds.clock_below(tpm.clock()?.saturating_add(span)))
+        }
+        (Some(ClockBound::FromNow(_)), None) => Err(CommandError::usage(
+            "a time from now is for the device at hand",
+        )
+        .hint("give the bound in milliseconds of the device's clock: ovseal device status shows it there")),
+    }
+}
+
+/// What it takes to open a stanza, as far as this version knows its type.
+pub(crate) fn needs(stanza: &StanzaSummary) -> Option<String> {
+    match stanza.stanza_type.as_str() {
+        "passphrase" => Some("the passphrase".to_owned()),
+        "keyfile" => Some("the key file".to_owned()),
+        "x-wing" | "x25519" => Some("the identity".to_owned()),
+        TPM2 => Tpm2Summary::of(&stanza.parameters).map(|summary| device_needs(&summary)),
+        _ => None,
+    }
+}
+
+fn device_needs(summary: &Tpm2Summary) -> String {
+    let mut needs = format!("the TPM of device {}", short_id(&summary.device));
+    let bounds = &summary.bounds;
+    if let Some(values) = bounds.pcr_values() {
+        needs.push_str(&format!(", PCR {} as they were", values.list()));
+    }
+    if let Some(epoch) = bounds.epoch() {
+        needs.push_str(&format!(", its epoch up to {epoch}"));
+    }
+    if let Some(clock) = bounds.clock() {
+        needs.push_str(&format!(", its clock below {clock} ms"));
+    }
+    needs
+}
+
+/// The first digits of a device's id, enough to tell devices apart.
+pub(crate) fn short_id(id: &[u8; 32]) -> String {
+    hex::encode(&id[..8])
+}
