@@ -140,6 +140,8 @@ pub(crate) fn needs(stanza: &StanzaSummary) -> Option<String> {
         "passphrase" => Some("the passphrase".to_owned()),
         "keyfile" => Some("the key file".to_owned()),
         "x-wing" | "x25519" => Some("the identity".to_owned()),
+        "pkcs11" => Some("the token".to_owned()),
+        "sgx" => Some("the enclave".to_owned()),
         TPM2 => Tpm2Summary::of(&stanza.parameters).map(|summary| device_needs(&summary)),
         _ => None,
     }

@@ -14,6 +14,7 @@ const ATTACKS: [&str; 10] = [
     "stanza-bomb",
     "strip-signature",
     "swap-chunks",
+    "tpm-without-its-state",
     "truncate",
 ];
 
@@ -60,6 +61,11 @@ fn a_container_without_its_signatures_is_denied() {
 #[test]
 fn swapped_chunks_are_not_authentic() {
     run("swap-chunks");
+}
+
+#[test]
+fn a_tpm_in_another_state_gives_nothing_to_those_who_have_the_disk() {
+    run("tpm-without-its-state");
 }
 
 #[test]

@@ -32,6 +32,16 @@ fn the_commands_for_tokens_and_the_rust_for_evidence_work_as_they_stand_there() 
 }
 
 #[test]
+fn the_commands_for_a_tpm_work_as_they_stand_there() {
+    let page = page("docs/guides/hardware.md");
+    let folder = folder_with(&[("conv/model.xml", "model.xml"), ("conv/model.bin", "model.bin")]);
+    let tpm = ovseal_testkit::Swtpm::start();
+    let state = folder.path().join("state").display().to_string();
+    let variables = [("OVSEAL_TCTI", tpm.tcti()), ("TPM2TOOLS_TCTI", tpm.tcti()), ("XDG_STATE_HOME", state)];
+    run_with(&page, folder.path(), &variables);
+}
+
+#[test]
 fn the_readmes_session_and_its_rust_work_as_they_stand_there() {
     let page = page("README.md");
     let folder = folder_with(&[("conv/model.xml", "model.xml"), ("conv/model.bin", "model.bin")]);
@@ -126,6 +136,11 @@ fn blocks(page: &str) -> impl Iterator<Item = Block<'_>> {
 
 /// Runs the blocks in `sh` and `python`, one after the other, in `folder`.
 fn run(page: &str, folder: &Path) {
+    run_with(page, folder, &[]);
+}
+
+/// The same with variables in the environment.
+fn run_with(page: &str, folder: &Path, variables: &[(&str, String)]) {
     let mut count = 0;
     for block in blocks(page) {
         let mut command = match block.language {
@@ -133,7 +148,7 @@ fn run(page: &str, folder: &Path) {
             "python" => python(&block.text),
             _ => continue,
         };
-        let output = in_folder(&mut command, folder).output().unwrap();
+        let output = in_folder(&mut command, folder).envs(variables.iter().cloned()).output().unwrap();
         let (told, failed) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let Block { line, text, .. } = &block;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::BoundOptions;
 #[cfg(feature = "pkcs11")]
 use super::TokenOptions;
-use super::BoundOptions;
 use crate::input::Source;
 
 /// Seals a model into a container

@@ -5,6 +5,7 @@
 mod cache;
 mod crash;
 mod descriptors;
+mod device;
 mod extract;
 mod failures;
 mod inspect;

@@ -69,3 +69,35 @@ impl Tpm2Parameters {
 }
 
 const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tpm2::public::Point;
+
+    fn parameters() -> Tpm2Parameters {
+        let ephemeral = Point { x: [1; 32], y: [2; 32] };
+        let duplicate = Duplicate { unique: [3; 32], private: vec![4; 108], ephemeral };
+        let bounds = Bounds::default().epoch_at_most(5).clock_below(6);
+        Tpm2Parameters { device: [7; 32], counter: CounterIndex(0x0180_0000), bounds, duplicate }
+    }
+
+    #[test]
+    fn parsing_gives_back_what_was_encoded_and_refuses_every_cut() {
+        let bytes = parameters().encode(&[0; 32]);
+        assert_eq!(Tpm2Parameters::parse(&bytes), Some(parameters()));
+        for length in 0..bytes.len() {
+            assert_eq!(Tpm2Parameters::parse(&bytes[..length]), None, "{length}");
+        }
+        assert_eq!(Tpm2Parameters::parse(&[&bytes[..], &[0]].concat()), None);
+    }
+
+    #[test]
+    fn handles_that_are_no_counters_of_the_owner_are_refused() {
+        for index in [0x017f_ffff, 0x01c0_0000, 0x8100_0001, 0x4000_000c] {
+            let counter = CounterIndex(index);
+            let bytes = Tpm2Parameters { counter, ..parameters() }.encode(&[0; 32]);
+            assert_eq!(Tpm2Parameters::parse(&bytes), None, "{index:#x}");
+        }
+    }
+}

@@ -7,3 +7,4 @@ mod policies;
 mod power;
 mod refusals;
 mod support;
+mod time;

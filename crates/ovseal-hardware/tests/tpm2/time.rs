@@ -1,0 +1,27 @@
+//! What the TPM adds to an opening.
+
+use std::time::{Duration, Instant};
+
+use ovseal_hardware::tpm2::Bounds;
+
+use crate::support::{TestDevice, list, seal_within};
+
+/// Connecting, the device key's policy, import, the stanza's policy and unsealing. The fastest of the openings is compared,
+/// because other tests run beside this one.
+#[test]
+fn the_tpms_part_of_an_opening_takes_less_than_sixty_milliseconds() {
+    let device = TestDevice::with_pcr("0,7,16");
+    let values = device.tpm().pcr_values(&list("0,7,16")).unwrap();
+    let epoch = device.device.epoch(&device.tpm()).unwrap();
+    let sealed = seal_within(&device, Bounds::default().pcr(values).epoch_at_most(epoch));
+    let mut times: Vec<Duration> = (0..30)
+        .map(|_| {
+            let begin = Instant::now();
+            device.open(&sealed.path).unwrap();
+            begin.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("an opening with the TPM: fastest {:?}, median {:?}", times[0], times[15]);
+    assert!(times[0] < Duration::from_millis(60), "{times:?}");
+}
