@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ovseal::{StanzaSummary, hex};
+use ovseal_hardware::sgx::SealingPolicy;
 use ovseal_hardware::tpm2::{
     Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, TPM2, Tpm, Tpm2Summary, default_folder,
 };
@@ -141,7 +142,8 @@ pub(crate) fn needs(stanza: &StanzaSummary) -> Option<String> {
         "keyfile" => Some("the key file".to_owned()),
         "x-wing" | "x25519" => Some("the identity".to_owned()),
         "pkcs11" => Some("the token".to_owned()),
-        "sgx" => Some("the enclave".to_owned()),
+        "sgx" => SealingPolicy::of_stanza(&stanza.parameters)
+            .map(|policy| format!("the enclave, by {}", policy.word())),
         TPM2 => Tpm2Summary::of(&stanza.parameters).map(|summary| device_needs(&summary)),
         _ => None,
     }

@@ -1,6 +1,7 @@
 //! What is known of a container, as text and as JSON.
 
 use ovseal::{Inspection, PartEntry, StanzaSummary, hex};
+use ovseal_hardware::sgx;
 use ovseal_hardware::tpm2::TPM2;
 use serde::Serialize;
 
@@ -181,7 +182,8 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
             Some(false) => "not post-quantum",
             None => "not known whether post-quantum",
         };
-        let needs = stanza.needs.iter().filter(|_| stanza.stanza_type == TPM2).map(String::as_str);
+        let is_hardware = matches!(stanza.stanza_type.as_str(), TPM2 | "pkcs11" | sgx::STANZA_TYPE);
+        let needs = stanza.needs.iter().filter(|_| is_hardware).map(String::as_str);
         let marks: Vec<&str> = std::iter::once(mark).chain(needs).filter(|mark| !mark.is_empty()).collect();
         let marks = marks.join("; ");
         format!("  {:<3} {:<11} {marks}", stanza.number, stanza.stanza_type).trim_end().to_owned()
