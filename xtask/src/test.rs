@@ -51,7 +51,8 @@ pub(crate) struct Setting<'a> {
 
 impl<'a> Setting<'a> {
     fn prepare(workspace: &'a Workspace, steps: &mut Steps) -> Result<Self, Failure> {
-        let wanted = [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS];
+        let wanted =
+            [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS];
         steps.run("system packages", || packages::require(&wanted))?;
         let folder = workspace.target.join("test");
         let python = steps.run("Python environment", || {
