@@ -35,7 +35,7 @@ impl Duplicate {
         let unique = sha256(&[obfuscation.expose(), share.expose()]);
         let name = name(&sealed_object(policy, &unique));
         let (ephemeral, seed) = agree(key.point())?;
-        let mut encrypted = SecretBytes::from_slice(&sensitive_area(&obfuscation, share)?.expose()[..])
+        let mut encrypted = SecretBytes::from_slice(sensitive_area(&obfuscation, share)?.expose())
             .map_err(|_| DuplicateError::Randomness)?;
         encrypt_cfb(&kdf_a(seed.expose(), "STORAGE", &name), encrypted.expose_mut());
         let mac_key = kdf_a::<32>(seed.expose(), "INTEGRITY", &[]);

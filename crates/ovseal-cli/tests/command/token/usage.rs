@@ -203,7 +203,7 @@ fn doctor_lists_the_tokens() {
     assert!(uri.starts_with("pkcs11:token=edge%207;serial="), "{uri}");
     hsm.done(&format!("token keygen {uri};object=model --pin-file pin"));
     let shown = hsm.done("doctor");
-    assert!(shown.contains(&format!("tokens:\n  found: 2 tokens\n")) && shown.contains(uri), "{shown}");
+    assert!(shown.contains("tokens:\n  found: 2 tokens\n") && shown.contains(uri), "{shown}");
     let none: Value =
         serde_json::from_str(&hsm.bench.done("doctor --json --pkcs11-module /absent.so").stdout).unwrap();
     assert_eq!(none["tokens"]["found"], Value::Null);
