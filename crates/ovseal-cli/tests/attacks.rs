@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const ATTACKS: [&str; 10] = [
+const ATTACKS: [&str; 11] = [
     "kdf-bomb",
     "onnx-memory-address",
     "openvino-cache",
