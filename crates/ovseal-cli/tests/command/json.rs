@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use ovseal_testkit::Swtpm;
 use serde_json::Value;
 
 use crate::support::Bench;
@@ -74,5 +75,7 @@ fn what_doctor_finds_is_described() {
     let hsm = Hsm::with(&["a"]);
     let mut fields = printed(&hsm.bench, &lines);
     collect("", &serde_json::from_str(&hsm.done("doctor --json")).unwrap(), &mut fields);
+    let tpm = Swtpm::start();
+    fields.extend(printed(&hsm.bench, &[&format!("doctor --json --tcti {}", tpm.tcti())]));
     assert_eq!(fields, described("doctor"));
 }
