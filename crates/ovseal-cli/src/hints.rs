@@ -189,7 +189,7 @@ pub(crate) fn uri(error: &UriError) -> Option<String> {
     let hint = match error {
         UriError::Scheme => "for example pkcs11:token=edge-7;object=model",
         UriError::Pin => {
-            "leave pin-value out, and give the PIN with --tpm-pin-file F or when asked; change it if others saw it"
+            "leave pin-value out, and give the PIN with --pin-file F or when asked; change it if others saw it"
         }
         _ => return None,
     };

@@ -1,40 +1,45 @@
 //! The keys that open a container.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 #[cfg(feature = "pkcs11")]
 use super::TokenOptions;
 use super::{DeviceOptions, PinOptions};
 use crate::input::Source;
 
+/// The group of the options of which at most one is given.
+const KIND: &str = "key";
+
+// The members of the group name it: where options are flattened into a struct, clap leaves the struct's own group empty.
 /// Which key opens the container; at most one kind is given.
 #[derive(Debug, Args)]
-#[group(multiple = false)]
+#[group(skip)]
+#[command(group(ArgGroup::new(KIND).multiple(false)))]
 pub(crate) struct KeyOptions {
     /// Opens with the identities in a file, as keygen and age write them; may be repeated
     #[arg(short, long = "identity", value_name = "IDENTITY_FILE", value_parser = Source::parser())]
-    #[arg(help_heading = "Key options")]
+    #[arg(group = KIND, help_heading = "Key options")]
     pub(crate) identities: Vec<Source>,
 
     /// Asks for the passphrase
-    #[arg(short, long, help_heading = "Key options")]
+    #[arg(short, long, group = KIND, help_heading = "Key options")]
     pub(crate) passphrase: bool,
 
     /// Opens with the passphrase in a file; one line ending at its end is left out
-    #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Key options")]
+    #[arg(long, value_name = "F", value_parser = Source::parser(), group = KIND, help_heading = "Key options")]
     pub(crate) passphrase_file: Option<Source>,
 
     /// Opens with the 32 bytes in a file
-    #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Key options")]
+    #[arg(long, value_name = "F", value_parser = Source::parser(), group = KIND, help_heading = "Key options")]
     pub(crate) keyfile: Option<Source>,
 
     /// Opens with a key of a PKCS#11 token
     #[cfg(feature = "pkcs11")]
-    #[arg(long, value_name = "URI", help_heading = "Key options")]
+    #[arg(long, value_name = "URI", group = KIND, help_heading = "Key options")]
     pub(crate) pkcs11: Option<String>,
 
     /// Opens with the keys of the SGX enclave in which this runs under Gramine
-    #[arg(long, help_heading = "Key options")]
+    #[arg(long, group = KIND, help_heading = "Key options")]
     pub(crate) sgx: bool,
 
     #[cfg(feature = "pkcs11")]
@@ -42,7 +47,7 @@ pub(crate) struct KeyOptions {
     pub(crate) token: TokenOptions,
 
     /// Opens with this device's TPM, which is also tried when no key is given and the device is enrolled
-    #[arg(long, help_heading = "Key options")]
+    #[arg(long, group = KIND, help_heading = "Key options")]
     pub(crate) tpm: bool,
 
     #[command(flatten)]

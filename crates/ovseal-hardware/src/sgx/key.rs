@@ -7,6 +7,7 @@ use std::path::Path;
 use aws_lc_rs::rand;
 use ovseal::{Context, DataKey, Recipient, RecipientClass, Stanza, WrapError, symmetric};
 use ovseal_memory::Secret;
+use zeroize::Zeroizing;
 
 use super::{EnclaveError, STANZA_TYPE};
 
@@ -73,14 +74,14 @@ impl EnclaveKey {
             opened => opened.map_err(|source| EnclaveError::Read { path: path.clone(), source })?,
         };
         // One byte more than a key shows whether the file ends there.
-        let mut bytes = Secret::<{ KEY_LENGTH + 1 }>::zeroed();
-        let length = fill(&mut file, bytes.expose_mut())
+        // It is not read into secret memory: the kernel refuses to let a file system in user space write there.
+        let mut bytes = Zeroizing::new([0; KEY_LENGTH + 1]);
+        let length = fill(&mut file, bytes.as_mut())
             .map_err(|source| EnclaveError::Read { path: path.clone(), source })?;
         if length != KEY_LENGTH {
             return Err(EnclaveError::Length { path });
         }
-        let key =
-            Secret::from_fn(|key: &mut [u8; KEY_LENGTH]| key.copy_from_slice(&bytes.expose()[..KEY_LENGTH]));
+        let key = Secret::from_fn(|key: &mut [u8; KEY_LENGTH]| key.copy_from_slice(&bytes[..KEY_LENGTH]));
         Ok(Self { policy, key })
     }
 

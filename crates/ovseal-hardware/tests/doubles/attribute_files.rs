@@ -15,7 +15,7 @@ use fuser::{
 };
 
 /// What stands behind the files. Paths have no slash at their beginning; the root is empty.
-pub trait Files: Send + Sync + 'static {
+pub(crate) trait Files: Send + Sync + 'static {
     fn kind(&self, path: &str) -> Option<Kind>;
     fn read(&self, path: &str) -> Result<Vec<u8>, Errno>;
     /// What was written, when the file is closed; the program is not told what came of it.
@@ -29,13 +29,13 @@ pub trait Files: Send + Sync + 'static {
 }
 
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub(crate) enum Kind {
     Folder,
     /// A file with these permissions, into which at most this many bytes can be written.
     File(u16, usize),
 }
 
-pub struct AttributeFiles<F> {
+pub(crate) struct AttributeFiles<F> {
     files: F,
     state: Mutex<State>,
 }
@@ -55,7 +55,7 @@ struct Buffer {
 }
 
 impl<F: Files> AttributeFiles<F> {
-    pub fn new(files: F) -> Self {
+    pub(crate) fn new(files: F) -> Self {
         let state = State { paths: vec![String::new()], ..State::default() };
         Self { files, state: Mutex::new(state) }
     }

@@ -13,9 +13,9 @@ const REPORT_DATA: usize = 64;
 const BUFFER: usize = 256;
 
 /// Makes a quote with these bytes in it.
-pub type Quote = Box<dyn Fn(&[u8; REPORT_DATA]) -> Result<Vec<u8>, Errno> + Send + Sync>;
+pub(crate) type Quote = Box<dyn Fn(&[u8; REPORT_DATA]) -> Result<Vec<u8>, Errno> + Send + Sync>;
 
-pub struct Gramine {
+pub(crate) struct Gramine {
     data: Mutex<[u8; REPORT_DATA]>,
     /// Nothing where the manifest has `sgx.remote_attestation = "none"`.
     quote: Option<Quote>,
@@ -23,7 +23,7 @@ pub struct Gramine {
 }
 
 impl Gramine {
-    pub fn new(quote: Option<Quote>, keys: &[(&'static str, &[u8])]) -> Self {
+    pub(crate) fn new(quote: Option<Quote>, keys: &[(&'static str, &[u8])]) -> Self {
         let keys = keys.iter().map(|(name, key)| (*name, key.to_vec())).collect();
         Self { data: Mutex::new([0; REPORT_DATA]), quote, keys }
     }

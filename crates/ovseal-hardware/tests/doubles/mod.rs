@@ -1,8 +1,8 @@
 //! Doubles of the files by which a kernel or a library OS gives evidence, for machines without any of that hardware.
 
-pub mod attribute_files;
-pub mod gramine;
-pub mod tsm;
+pub(crate) mod attribute_files;
+pub(crate) mod gramine;
+pub(crate) mod tsm;
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use fuser::{BackgroundSession, Config, MountOption};
 use tempfile::TempDir;
 
 /// Mounted files, which go when this is dropped.
-pub struct Mounted {
+pub(crate) struct Mounted {
     // Unmounted before its folder is removed.
     _session: BackgroundSession,
     folder: TempDir,
 }
 
 impl Mounted {
-    pub fn new(files: impl Files) -> Self {
+    pub(crate) fn new(files: impl Files) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("ovseal-test".into())];
@@ -27,7 +27,7 @@ impl Mounted {
         Self { _session: session.expect("FUSE: /dev/fuse and the right to mount are needed"), folder }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 }

@@ -11,19 +11,19 @@ use super::attribute_files::{Files, Kind};
 const INBLOB_LIMIT: usize = 64;
 
 /// What a driver of a trusted environment does.
-pub struct Driver {
-    pub name: &'static str,
+pub(crate) struct Driver {
+    pub(crate) name: &'static str,
     /// The report with these bytes in it, and what the host adds.
-    pub report: Box<dyn Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync>,
+    pub(crate) report: Box<dyn Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync>,
     /// Whether `auxblob` is shown.
-    pub has_auxiliary: bool,
+    pub(crate) has_auxiliary: bool,
     /// Whether another program writes to each entry after the first one did.
-    pub is_meddled_with: bool,
+    pub(crate) is_meddled_with: bool,
 }
 
 /// The interface; without a driver no entry can be made.
 #[derive(Clone)]
-pub struct Tsm {
+pub(crate) struct Tsm {
     driver: Option<Arc<Driver>>,
     entries: Arc<Mutex<BTreeMap<String, Entry>>>,
 }
@@ -37,12 +37,12 @@ struct Entry {
 }
 
 impl Tsm {
-    pub fn new(driver: Option<Driver>) -> Self {
+    pub(crate) fn new(driver: Option<Driver>) -> Self {
         Self { driver: driver.map(Arc::new), entries: Arc::default() }
     }
 
     /// How many entries there are now.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.entries().len()
     }
 
