@@ -1,7 +1,6 @@
 //! A part as a mapping that is decrypted while it is read: the same bytes, the same failures, and nothing unauthentic.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
-#![expect(clippy::print_stdout, reason = "a child says how far it came")]
 
 use std::process::Command;
 use std::sync::Arc;

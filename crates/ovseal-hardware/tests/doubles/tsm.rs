@@ -10,11 +10,14 @@ use super::attribute_files::{Files, Kind};
 /// TSM_INBLOB_MAX.
 const INBLOB_LIMIT: usize = 64;
 
+/// Makes a report, and what the host adds, of the bytes that were written.
+type Reporter = Box<dyn Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync>;
+
 /// What a driver of a trusted environment does.
 pub(crate) struct Driver {
     pub(crate) name: &'static str,
     /// The report with these bytes in it, and what the host adds.
-    pub(crate) report: Box<dyn Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync>,
+    pub(crate) report: Reporter,
     /// Whether `auxblob` is shown.
     pub(crate) has_auxiliary: bool,
     /// Whether another program writes to each entry after the first one did.
