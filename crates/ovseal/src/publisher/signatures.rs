@@ -170,10 +170,13 @@ mod tests {
         assert_eq!(Publisher::parse(&key.publisher().encode()).unwrap(), *key.publisher());
     }
 
+    /// What a device answers instead of a signature.
+    type Fault = fn() -> Result<[u8; 64], SignError>;
+
     /// Signs with a key pair of its own, or does what a faulty device might.
     struct Device {
         pair: aws_lc_rs::signature::Ed25519KeyPair,
-        fault: Option<fn() -> Result<[u8; 64], SignError>>,
+        fault: Option<Fault>,
     }
 
     impl super::super::Ed25519Signer for Device {
@@ -188,7 +191,7 @@ mod tests {
         }
     }
 
-    fn device(fault: Option<fn() -> Result<[u8; 64], SignError>>) -> Box<Device> {
+    fn device(fault: Option<Fault>) -> Box<Device> {
         Box::new(Device { pair: aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap(), fault })
     }
 
