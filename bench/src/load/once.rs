@@ -1,10 +1,13 @@
 //! One load in a process of its own.
 
+use std::error::Error;
 use std::fs::{self, File};
 use std::path::PathBuf;
 
-use ovseal::{KeyFile, OpenOptions, Opened, Publisher, Trust};
-use ovseal_openvino::{CompiledModel, Core, Decrypted, Environment, Opening, Runtime};
+use ovseal::{DeviceSecret, KeyFile, OpenOptions, Opened, Publisher, Trust};
+use ovseal_openvino::{
+    CacheOutcome, Compilation, CompileCache, CompiledModel, Core, Decrypted, Environment, Opening, Runtime,
+};
 
 use crate::Result;
 use crate::load::network::{Ready, Safe};
@@ -46,7 +49,13 @@ type Loaded = (Box<dyn Ready>, Option<&'static str>);
 enum Start {
     Plaintext(Core),
     PlaintextCached(RawCore),
-    Sealed { core: Core, options: Box<OpenOptions>, key: KeyFile, opening: Opening },
+    Sealed { core: Core, options: Box<OpenOptions>, key: KeyFile, how: How },
+}
+
+/// How a container becomes a compiled model.
+enum How {
+    Compile(Opening),
+    Cache(Box<CompileCache>),
 }
 
 impl LoadOnce {
@@ -80,22 +89,37 @@ impl LoadOnce {
         core.load_device(CPU)?;
         Ok(match self.way {
             Way::Plaintext | Way::Gocryptfs => Start::Plaintext(core),
-            Way::EagerAny | Way::EagerPublisher => self.sealed(core, Opening::Eager)?,
-            Way::OverlappedAny | Way::OverlappedPublisher => self.sealed(core, Opening::Overlapped)?,
-            Way::CachedAny | Way::CachedPublisher => return Err("there is no sealed cache yet".into()),
+            Way::EagerAny | Way::EagerPublisher => self.sealed(core, How::Compile(Opening::Eager))?,
+            Way::OverlappedAny | Way::OverlappedPublisher => {
+                self.sealed(core, How::Compile(Opening::Overlapped))?
+            }
+            Way::CachedAny | Way::CachedPublisher => {
+                let cache = self.compile_cache()?;
+                self.sealed(core, How::Cache(Box::new(cache)))?
+            }
             Way::PlaintextCached | Way::Script => {
                 return Err(format!("{} is loaded otherwise", self.way).into());
             }
         })
     }
 
-    fn sealed(&self, core: Core, opening: Opening) -> Result<Start> {
+    fn compile_cache(&self) -> Result<CompileCache> {
+        let folder = self.cache_folder()?;
+        let device = DeviceSecret::obtain(&folder.with_extension("secret"))?;
+        Ok(CompileCache::open(folder, device)?)
+    }
+
+    fn cache_folder(&self) -> Result<&PathBuf> {
+        Ok(self.cache.as_ref().ok_or("there is no --cache")?)
+    }
+
+    fn sealed(&self, core: Core, how: How) -> Result<Start> {
         let trust = match &self.publisher {
             Some(file) => Trust::Publishers(vec![Publisher::parse(&fs::read_to_string(file)?)?]),
             None => Trust::AnySender,
         };
         let key = KeyFile::read_from(&mut File::open(self.key.as_ref().ok_or("there is no --key")?)?)?;
-        Ok(Start::Sealed { core, options: Box::new(OpenOptions::new(trust)), key, opening })
+        Ok(Start::Sealed { core, options: Box::new(OpenOptions::new(trust)), key, how })
     }
 
     fn load(&self, runtime: &Runtime, start: Start) -> Result<Loaded> {
@@ -105,20 +129,39 @@ impl LoadOnce {
                 let model = core.read_model_from_path(&self.model)?;
                 ready(runtime, &core.compile(&model, CPU, &[])?, None)
             }
-            Start::Sealed { core, options, key, opening } => {
+            Start::Sealed { core, options, key, how } => {
                 let opened = options.open(&self.model, &[&key])?;
-                let (compiled, opening) = compile(&core, &opened, opening)?;
+                let (compiled, opening) = match how {
+                    How::Compile(opening) => compile(&core, &opened, opening)?,
+                    How::Cache(cache) => (self.import(&core, &opened, &cache)?, "cached"),
+                };
+                opened.accept()?;
                 ready(runtime, &compiled, Some(opening))
             }
         }
     }
 
     fn load_cached(&self, core: &RawCore) -> Result<Loaded> {
-        let network = core.compile(&self.model, self.cache.as_ref().ok_or("there is no --cache")?)?;
+        let network = core.compile(&self.model, self.cache_folder()?)?;
         if network.is_from_cache()? == self.prime {
             return Err("OpenVINO's cache did not do what was expected".into());
         }
         Ok((Box::new(network), None))
+    }
+
+    /// From the sealed cache, or into it.
+    fn import(&self, core: &Core, opened: &Opened, cache: &CompileCache) -> Result<CompiledModel> {
+        let compilation = Compilation { part: None, device: CPU, properties: &[], shapes: &[] };
+        let otherwise = || Ok(compile(core, opened, Opening::Auto)?.0);
+        let (compiled, outcome) = cache.compile::<Box<dyn Error>>(core, opened, &compilation, otherwise)?;
+        match outcome {
+            CacheOutcome::Hit if !self.prime => Ok(compiled),
+            CacheOutcome::Stored if self.prime => Ok(compiled),
+            CacheOutcome::NotStored(error) => Err(error.into()),
+            CacheOutcome::Hit | CacheOutcome::Stored => {
+                Err("the sealed cache did not do what was expected".into())
+            }
+        }
     }
 }
 
@@ -126,7 +169,6 @@ fn compile(core: &Core, opened: &Opened, opening: Opening) -> Result<(CompiledMo
     let decrypted = Decrypted::read(opened, None, CPU, opening)?;
     let opening = if decrypted.is_overlapped() { "overlapped" } else { "eager" };
     let compiled = core.read_decrypted(decrypted)?.compile(core, CPU, &[])?;
-    opened.accept()?;
     Ok((compiled, opening))
 }
 

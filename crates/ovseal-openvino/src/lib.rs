@@ -7,7 +7,8 @@
 //! |---|---|
 //! | find and load the runtime | [`Runtime`], [`Environment`] |
 //! | read, compile and import models; read them from an opened container | [`Core`] |
-//! | a network that was read, before compilation | [`Model`] |
+//! | when the weights of an opened container are decrypted | [`Opening`] |
+//! | a network that was read, before compilation | [`Model`], [`SealedModel`] |
 //! | a network on a device | [`CompiledModel`] |
 //! | one inference at a time | [`InferRequest`], [`Tensor`], [`TensorView`] |
 //! | a compiled model as bytes, in memory | [`ExportedModel`] |
@@ -29,15 +30,16 @@
 //! # Example
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//! use ovseal_openvino::{Core, ElementType, Environment, Runtime, Tensor};
+//! use std::path::Path;
+//! use ovseal::{KeyFile, OpenOptions, Publisher, Trust};
+//! use ovseal_openvino::{Compilation, Core, ElementType, Environment, Opening, Runtime, Tensor};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let (topology, weights) = (Vec::<u8>::new(), Vec::<u8>::new());
+//! # fn run(key: KeyFile, acme: Publisher) -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = Runtime::locate(None, &Environment::from_process())?;
 //! let core = Core::new(&runtime)?;
-//! let model = core.read_model(&topology, Some(Arc::new(weights)))?;
-//! let compiled = core.compile(&model, "CPU", &[])?;
+//! let opened = OpenOptions::new(Trust::Publishers(vec![acme])).open(Path::new("model.ovseal"), &[&key])?;
+//! let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+//! let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto)?;
 //! let mut request = compiled.create_request()?;
 //! request.set_input("x", Tensor::new(&runtime, ElementType::F32, &[1, 3, 32, 32])?)?;
 //! request.infer()?;

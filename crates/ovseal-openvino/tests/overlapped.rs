@@ -12,7 +12,7 @@ use ovseal::{
     ChunkSize, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, Opened, ReadAt, SealOptions,
     Trust,
 };
-use ovseal_openvino::{CompiledModel, Core, Decrypted, Opening, SealedModelError};
+use ovseal_openvino::{Compilation, CompiledModel, Core, Decrypted, Opening, SealedModelError};
 
 /// A sealed network of the test set-up, in chunks of 64 KiB.
 struct Sealed {
@@ -75,8 +75,8 @@ impl Sealed {
 }
 
 fn compile(core: &Core, opened: &Opened, opening: Opening) -> Result<CompiledModel, SealedModelError> {
-    let decrypted = Decrypted::read(opened, None, "CPU", opening)?;
-    core.read_decrypted(decrypted)?.compile(core, "CPU", &[])
+    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+    core.compile_sealed(opened, &compilation, opening)
 }
 
 #[test]

@@ -6,6 +6,7 @@ use ovseal::{Opened, PartMapping, UnverifiedMapping};
 
 use super::decrypted::Topology;
 use super::{Decrypted, Opening, SealedModelError};
+use crate::cache::Compilation;
 use crate::compiled::CompiledModel;
 use crate::core::Core;
 use crate::error::ModelError;
@@ -49,6 +50,32 @@ impl Core {
             Ok(model) => Ok(SealedModel { model, weights }),
             Err(error) => Err(first_cause(weights, error)),
         }
+    }
+
+    /// Compiles a network of an opened container: decrypts it, reads it into the runtime, reshapes and compiles it.
+    ///
+    /// With an [overlapped](Opening::is_overlapped) opening all of that goes on at the same time. The compiled network is handed
+    /// out when every chunk of it was found authentic, and the container's security version is recorded then
+    /// ([`Opened::accept`]). To keep compiled networks, pass this as the closure of
+    /// [`CompileCache::compile`](crate::CompileCache::compile).
+    ///
+    /// # Errors
+    ///
+    /// [`SealedModelError`]; see there.
+    pub fn compile_sealed(
+        &self,
+        opened: &Opened,
+        compilation: &Compilation<'_>,
+        opening: Opening,
+    ) -> Result<CompiledModel, SealedModelError> {
+        let Compilation { part, device, properties, shapes } = *compilation;
+        let mut model = self.read_decrypted(Decrypted::read(opened, part, device, opening)?)?;
+        if !shapes.is_empty() {
+            model.reshape(shapes)?;
+        }
+        let compiled = model.compile(self, device, properties)?;
+        opened.accept()?;
+        Ok(compiled)
     }
 
     /// Reads the network at `path` of an opened container, or its only network, into the runtime.
