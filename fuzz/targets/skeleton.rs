@@ -11,7 +11,9 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(skeleton) = Skeleton::new(&path, bytes, &[(&companion, &weights)]) else { return };
     for pointer in skeleton.pointers() {
         let source = if pointer.companion.is_some() { &weights[..] } else { bytes };
-        assert!(source.get(pointer.offset..pointer.offset + pointer.length).is_some_and(|data| !data.is_empty()));
+        assert!(
+            source.get(pointer.offset..pointer.offset + pointer.length).is_some_and(|data| !data.is_empty())
+        );
     }
     let kept = bytes.len() + 128 * skeleton.pointers().len();
     assert!(skeleton.as_ref().len() <= kept);
