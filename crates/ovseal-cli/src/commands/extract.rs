@@ -44,10 +44,11 @@ pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), Command
 /// Gives the number of bytes that were written.
 fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
     let folder = &args.danger_write_plaintext;
+    // Before the first thing is made that a signal must not leave behind.
+    let interrupt = Interrupt::notice()?;
     let destination = Destination::open(folder)?;
     let paths: Vec<_> = opened.parts().map(|part| part.entry().path.clone()).collect();
     destination.check(&paths, args.force)?;
-    let interrupt = Interrupt::notice()?;
     let staging = staging(folder)?;
     let length = opened.parts().map(|part| part.length()).sum();
     let progress = Progress::new(length);
