@@ -11,10 +11,8 @@ use crate::statistics::Summary;
 pub(crate) fn chart(outcome: &Outcome, cache: Cache, measure: Measure) -> Chart {
     let what = format!("{}, page cache {}", measure.title(), cache.title());
     Chart {
-        title: format!(
-            "{what}, on {} with {} cores; bar: median, line: min to max; blue: ovseal, orange: other tools, grey: OpenVINO alone",
-            outcome.machine.cpu, outcome.machine.cores,
-        ),
+        // The machine stands above the tables; the title has to fit into the picture.
+        title: format!("{what}; blue: ovseal, orange: other tools, grey: OpenVINO alone; line: min to max"),
         label: what,
         rows: outcome.networks.iter().flat_map(|network| rows(network, cache, measure)).collect(),
     }
