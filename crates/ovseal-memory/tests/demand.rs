@@ -313,6 +313,36 @@ fn memory_is_populated_while_others_read_and_release() {
 }
 
 #[test]
+fn what_is_released_in_the_background_stays_while_it_is_populated_and_goes_afterwards() {
+    within_reason(|| {
+        let memory = start(Pattern::fast(200 * CHUNK));
+        memory.wait().unwrap();
+        for _ in 0..50 {
+            memory.release_in_background();
+            let populated = memory.populate().unwrap();
+            for _ in 0..5 {
+                assert_eq!(memory.resident_bytes(), 200 * CHUNK);
+            }
+            drop(populated);
+        }
+        while memory.resident_bytes() > 0 {
+            thread::yield_now();
+        }
+    });
+}
+
+#[test]
+fn pages_that_only_populating_brought_back_go_again() {
+    within_reason(|| {
+        let memory = start(Pattern::fast(20 * CHUNK));
+        memory.wait().unwrap();
+        assert!(memory.release());
+        drop(memory.populate().unwrap());
+        assert_eq!(memory.resident_bytes(), 0);
+    });
+}
+
+#[test]
 fn memory_is_dropped_at_any_moment_and_from_another_thread() {
     within_reason(|| {
         for round in 0..200 {

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod failure;
+mod holds;
 mod mapping;
 mod progress;
 mod signals;
@@ -15,11 +16,12 @@ use std::hint::black_box;
 use std::mem;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use self::chunks::{Chunks, State};
+use self::holds::Holds;
 use self::mapping::FaultMapping;
 use self::progress::Progress;
 use self::signals::without_signals;
@@ -117,7 +119,6 @@ pub trait ChunkFiller: Send + Sync + 'static {
 pub struct DemandMemory<F: ChunkFiller> {
     shared: Arc<Shared<F>>,
     threads: Vec<JoinHandle<()>>,
-    holds: Mutex<Holds>,
     ahead: usize,
 }
 
@@ -125,13 +126,6 @@ pub struct DemandMemory<F: ChunkFiller> {
 #[must_use = "the bytes may be dropped as soon as this is"]
 pub struct Populated<'a, F: ChunkFiller> {
     memory: &'a DemandMemory<F>,
-}
-
-/// Who keeps pages from being dropped.
-#[derive(Debug, Default)]
-struct Holds {
-    count: usize,
-    release_when_free: bool,
 }
 
 impl<F: ChunkFiller> DemandMemory<F> {
@@ -155,7 +149,7 @@ impl<F: ChunkFiller> DemandMemory<F> {
     ) -> Result<Self, MemoryError> {
         let shared = Arc::new(share(descriptor, filler)?);
         let ahead = ahead.max(1).min(shared.chunks.count());
-        let mut memory = Self { shared, threads: Vec::new(), holds: Mutex::default(), ahead };
+        let mut memory = Self { shared, threads: Vec::new(), ahead };
         memory.spawn("ovseal-fault", |worker| worker.serve())?;
         for _ in 0..ahead {
             memory.spawn("ovseal-ahead", |worker| worker.fill_ahead(State::Absent))?;
@@ -194,23 +188,13 @@ impl<F: ChunkFiller> DemandMemory<F> {
     /// soon as the last [`Populated`] is dropped. Chunks that are being filled meanwhile stay, and so do locked pages
     /// before Linux 5.18.
     pub fn release(&self) -> bool {
-        let mut holds = self.lock_holds();
-        holds.release_when_free = holds.count > 0;
-        let released = holds.count == 0 && self.shared.progress.is_complete();
-        if released {
-            self.discard_all();
-        }
-        released
+        self.shared.progress.is_complete() && self.shared.holds.unless_taken(|| self.discard_all())
     }
 
     /// Does what [`DemandMemory::release`] does, on the thread that serves faults, so that the caller need not wait.
     pub fn release_in_background(&self) {
-        let mut holds = self.lock_holds();
-        holds.release_when_free = holds.count > 0;
-        if holds.count == 0 {
-            self.shared.release.store(true, Ordering::Release);
-            self.shared.stop.nudge();
-        }
+        self.shared.release.store(true, Ordering::Release);
+        self.shared.stop.nudge();
     }
 
     /// Returns what fills the chunks.
@@ -218,14 +202,15 @@ impl<F: ChunkFiller> DemandMemory<F> {
         &self.shared.filler
     }
 
-    /// Waits as [`DemandMemory::wait`] does, brings in what was released, and keeps it until the guard is dropped.
+    /// Waits as [`DemandMemory::wait`] does, brings in what was released, and keeps it until the guard is dropped. Then pages
+    /// go again, if they were released before or meanwhile.
     ///
     /// # Errors
     ///
     /// Those of [`DemandMemory::wait`].
     pub fn populate(&self) -> Result<Populated<'_, F>, Arc<FillFailure<F::Error>>> {
         self.wait()?;
-        self.lock_holds().count += 1;
+        self.shared.holds.take();
         let populated = Populated { memory: self };
         self.fill_released();
         for index in 0..self.shared.chunks.count() {
@@ -259,10 +244,6 @@ impl<F: ChunkFiller> DemandMemory<F> {
                 let _ = without_signals(|| thread::Builder::new().spawn_scoped(scope, work));
             }
         });
-    }
-
-    fn lock_holds(&self) -> MutexGuard<'_, Holds> {
-        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -313,11 +294,7 @@ impl<F: ChunkFiller> Deref for Populated<'_, F> {
 
 impl<F: ChunkFiller> Drop for Populated<'_, F> {
     fn drop(&mut self) {
-        let mut holds = self.memory.lock_holds();
-        holds.count -= 1;
-        if holds.count == 0 && mem::take(&mut holds.release_when_free) {
-            self.memory.discard_all();
-        }
+        self.memory.shared.holds.give_back(|| self.memory.discard_all());
     }
 }
 
@@ -340,7 +317,8 @@ fn share<F: ChunkFiller>(
     let progress = Progress::new(chunks.count());
     let stop = Stop::new().map_err(|error| MemoryError::Thread { source: error.into() })?;
     let release = AtomicBool::new(false);
-    Ok(Shared { filler, mapping, chunks, progress, stop, release, chunk_size, length })
+    let holds = Holds::default();
+    Ok(Shared { filler, mapping, chunks, progress, holds, stop, release, chunk_size, length })
 }
 
 #[cfg(test)]

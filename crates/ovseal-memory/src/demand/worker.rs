@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::ChunkFiller;
 use super::chunks::{Chunks, State};
 use super::failure::{FillCause, FillFailure, end_process};
+use super::holds::Holds;
 use super::mapping::FaultMapping;
 use super::progress::Progress;
 use super::stop::Stop;
@@ -19,6 +20,7 @@ pub(super) struct Shared<F: ChunkFiller> {
     pub(super) mapping: FaultMapping,
     pub(super) chunks: Chunks,
     pub(super) progress: Progress<F::Error>,
+    pub(super) holds: Holds,
     pub(super) stop: Stop,
     /// Whether the thread that serves faults is to give all pages back.
     pub(super) release: AtomicBool,
@@ -98,14 +100,16 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
     }
 
-    /// Gives all pages back if every chunk was filled once. A fault comes first here too.
+    /// Gives all pages back if every chunk was filled once, until somebody wants to keep them. A fault comes first here too.
     fn release(&mut self) {
         if !self.shared.progress.is_complete() {
             return;
         }
         for index in 0..self.shared.chunks.count() {
             self.serve_pending();
-            self.shared.discard(index);
+            if !self.shared.holds.unless_taken(|| self.shared.discard(index)) {
+                return;
+            }
         }
     }
 

@@ -1,0 +1,83 @@
+//! Who keeps pages from being given back.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Counts those who keep all pages in place, and remembers that pages are to go when the last of them is done.
+#[derive(Debug, Default)]
+pub(super) struct Holds(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    count: usize,
+    /// Pages were given back once: whoever brings them in for a while does not bring them in for good.
+    is_released: bool,
+    /// Pages are to go when nobody keeps them any more.
+    is_due: bool,
+}
+
+impl Holds {
+    /// Keeps all pages in place from now on.
+    pub(super) fn take(&self) {
+        let mut state = self.lock();
+        state.count += 1;
+        state.is_due |= state.is_released;
+    }
+
+    /// Ends what [`Holds::take`] began. The last one does `release` if it is due.
+    pub(super) fn give_back(&self, release: impl FnOnce()) {
+        let mut state = self.lock();
+        state.count -= 1;
+        if state.count == 0 && std::mem::take(&mut state.is_due) {
+            release();
+        }
+    }
+
+    /// Does `release`, during which nobody begins to keep pages, and says that it was done. While somebody does keep them, it
+    /// is due later.
+    pub(super) fn unless_taken(&self, release: impl FnOnce()) -> bool {
+        let mut state = self.lock();
+        state.is_released = true;
+        state.is_due = state.count > 0;
+        if state.count == 0 {
+            release();
+        }
+        state.count == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn pages_go_when_the_last_one_is_done() {
+        let (holds, released) = (Holds::default(), Cell::new(0));
+        let release = || released.set(released.get() + 1);
+        holds.take();
+        holds.give_back(release);
+        assert_eq!(released.get(), 0, "nobody asked");
+        holds.take();
+        holds.take();
+        assert!(!holds.unless_taken(release));
+        holds.give_back(release);
+        assert_eq!(released.get(), 0, "one is left");
+        holds.give_back(release);
+        assert_eq!(released.get(), 1);
+    }
+
+    #[test]
+    fn what_was_given_back_before_goes_again_afterwards() {
+        let (holds, released) = (Holds::default(), Cell::new(0));
+        let release = || released.set(released.get() + 1);
+        assert!(holds.unless_taken(release));
+        holds.take();
+        holds.give_back(release);
+        assert_eq!(released.get(), 2);
+    }
+}
