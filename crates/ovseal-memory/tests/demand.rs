@@ -315,13 +315,13 @@ fn memory_is_populated_while_others_read_and_release() {
 #[test]
 fn what_is_released_in_the_background_stays_while_it_is_populated_and_goes_afterwards() {
     within_reason(|| {
-        let memory = start(Pattern::fast(200 * CHUNK));
+        let memory = start(Pattern::fast(60 * CHUNK));
         memory.wait().unwrap();
         for _ in 0..50 {
             memory.release_in_background();
             let populated = memory.populate().unwrap();
             for _ in 0..5 {
-                assert_eq!(memory.resident_bytes(), 200 * CHUNK);
+                assert_eq!(memory.resident_bytes(), 60 * CHUNK);
             }
             drop(populated);
         }
