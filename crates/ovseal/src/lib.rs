@@ -96,7 +96,7 @@ pub use recipient::{
     Argon2Cost, CacheKey, Identity, KeyError, KeyFile, Passphrase, PublicKeyIdentity, PublicKeyRecipient,
     Recipient, RecipientClass, UnwrapError, WrapError, symmetric,
 };
-pub use regular::is_container_file;
+pub use regular::{is_container_file, open as open_regular, open_no_link as open_regular_no_link};
 pub use rekey::{RekeyError, RekeyOptions, Rekeyed};
 pub use rollback::{RollbackError, RollbackState};
 pub use seal::{Progress, SealError, SealOptions, Sealed};

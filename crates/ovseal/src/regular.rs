@@ -9,11 +9,24 @@ use rustix::fs::OFlags;
 
 use crate::prologue::is_container;
 
-/// Opens a regular file for reading.
+/// Opens a regular file for reading, through symbolic links. A pipe in its place is not waited for.
 ///
-/// A pipe in its place would otherwise let the caller wait for ever.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path)?;
+/// # Errors
+/// Those of the operating system, and one for whatever is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NONBLOCK)
+}
+
+/// Does the same, but for the last part of the path follows no symbolic link.
+///
+/// # Errors
+/// Those of [`open`], and one for a link.
+pub fn open_no_link(path: &Path) -> io::Result<File> {
+    open_with(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -48,6 +61,21 @@ mod tests {
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert_eq!(open(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
-        assert_eq!(open(&pipe).unwrap_err().to_string(), "it is not a regular file");
+        for open in [open, open_no_link] {
+            assert_eq!(open(&pipe).unwrap_err().to_string(), "it is not a regular file");
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_only_where_the_caller_named_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| folder.path().join(name));
+        std::fs::write(&file, "content").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(open(&link).is_ok() && open_no_link(&file).is_ok());
+        assert_eq!(
+            open_no_link(&link).unwrap_err().raw_os_error(),
+            Some(rustix::io::Errno::LOOP.raw_os_error())
+        );
     }
 }

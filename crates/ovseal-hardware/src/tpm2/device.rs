@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
-use ovseal::AtomicFile;
+use ovseal::{AtomicFile, open_regular};
 
 use super::approval::{Approval, Approver};
 use super::pcr::{PcrList, PcrValues};
@@ -284,12 +284,8 @@ pub fn default_folder() -> Option<PathBuf> {
 
 /// Reads a regular file of at most `limit` bytes.
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = std::fs::File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
     let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes)?;
+    open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 

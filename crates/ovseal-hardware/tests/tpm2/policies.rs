@@ -1,7 +1,7 @@
 //! What a device's key demands: measured states, approvals, a PIN.
 
 use ovseal::OpenError;
-use ovseal_hardware::tpm2::{ApproverKey, DevicePolicy, EnrollOptions, TpmError};
+use ovseal_hardware::tpm2::{ApproverKey, Device, DeviceError, DevicePolicy, EnrollOptions, TpmError};
 
 use crate::support::{TestDevice, assert_refused, list, seal};
 
@@ -104,4 +104,21 @@ fn the_owners_own_storage_key_is_used_where_there_is_one() {
     device.open(&sealed.path).unwrap();
     device.swtpm.tool("tpm2_evictcontrol", &["-Q", "-C", "o", "-c", "0x81000001"]);
     assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::AnotherTpm);
+}
+
+#[test]
+fn pipes_in_the_devices_folder_are_waited_for_by_nobody() {
+    let approver = ApproverKey::generate().unwrap().approver();
+    let device =
+        TestDevice::enrolled(|_| EnrollOptions::new(DevicePolicy::default().approved(list("16"), approver)));
+    let pipe = |name: &str| {
+        let path = device.folder.path().join(name);
+        std::fs::remove_file(&path).ok();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    };
+    pipe("a.approval");
+    assert!(device.device.approvals().unwrap().is_empty());
+    pipe("tpm2-device");
+    let error = Device::load(device.folder.path()).unwrap_err();
+    assert!(matches!(error, DeviceError::Read { .. }), "{error}");
 }

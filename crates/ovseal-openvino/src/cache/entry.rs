@@ -1,16 +1,15 @@
 //! One entry: an ordinary container with the exported model as its only part.
 
-use std::fs::{File, OpenOptions as FileOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use ovseal::{
     CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartPath, SealError, SealOptions, Trust,
+    open_regular_no_link,
 };
 use ovseal_memory::ModelMemory;
-use rustix::fs::OFlags;
 
 use super::error::CacheError;
 use crate::error::ModelError;
@@ -37,12 +36,7 @@ impl EntryError {
 
 /// Opens the file of an entry, if there is one. No link is followed, and no pipe is waited for.
 pub(super) fn open(path: &Path) -> Option<Arc<File>> {
-    let flags = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits() as i32;
-    let file = FileOptions::new().read(true).custom_flags(flags).open(path);
-    let file = file.and_then(|file| {
-        if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
-    });
-    match file {
+    match open_regular_no_link(path) {
         Ok(file) => Some(Arc::new(file)),
         Err(error) => {
             if error.kind() != io::ErrorKind::NotFound {
