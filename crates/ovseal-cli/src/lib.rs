@@ -32,6 +32,7 @@ mod input;
 mod interrupt;
 mod json;
 mod keys;
+mod needs;
 mod new_file;
 mod output;
 mod progress;

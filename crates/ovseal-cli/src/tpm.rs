@@ -4,10 +4,9 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ovseal::{StanzaSummary, hex};
-use ovseal_hardware::sgx::SealingPolicy;
+use ovseal::{hex, without_line_ending};
 use ovseal_hardware::tpm2::{
-    Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, TPM2, Tpm, Tpm2Summary, default_folder,
+    Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, Tpm, default_folder,
 };
 use ovseal_memory::SecretBytes;
 
@@ -97,9 +96,7 @@ pub(crate) fn new_pin(
 
 /// A PIN without one line ending at its end.
 fn strip(bytes: &SecretBytes) -> Result<&[u8], CommandError> {
-    let bytes = bytes.expose();
-    let line = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    match line.unwrap_or(bytes) {
+    match without_line_ending(bytes.expose()) {
         [] => Err(CommandError::usage("the PIN is empty")),
         pin => Ok(pin),
     }
@@ -133,35 +130,6 @@ pub(crate) fn bounds(options: &BoundOptions, tpm: Option<&Tpm>) -> Result<Bounds
         )
         .hint("give the bound in milliseconds of the device's clock: ovseal device status shows it there")),
     }
-}
-
-/// What it takes to open a stanza, as far as this version knows its type.
-pub(crate) fn needs(stanza: &StanzaSummary) -> Option<String> {
-    match stanza.stanza_type.as_str() {
-        "passphrase" => Some("the passphrase".to_owned()),
-        "keyfile" => Some("the key file".to_owned()),
-        "x-wing" | "x25519" => Some("the identity".to_owned()),
-        "pkcs11" => Some("the token".to_owned()),
-        "sgx" => SealingPolicy::of_stanza(&stanza.parameters)
-            .map(|policy| format!("the enclave, by {}", policy.word())),
-        TPM2 => Tpm2Summary::of(&stanza.parameters).map(|summary| device_needs(&summary)),
-        _ => None,
-    }
-}
-
-fn device_needs(summary: &Tpm2Summary) -> String {
-    let mut needs = format!("the TPM of device {}", short_id(&summary.device));
-    let bounds = &summary.bounds;
-    if let Some(values) = bounds.pcr_values() {
-        needs.push_str(&format!(", PCR {} as they were", values.list()));
-    }
-    if let Some(epoch) = bounds.epoch() {
-        needs.push_str(&format!(", its epoch up to {epoch}"));
-    }
-    if let Some(clock) = bounds.clock() {
-        needs.push_str(&format!(", its clock below {clock} ms"));
-    }
-    needs
 }
 
 /// The first digits of a device's id, enough to tell devices apart.

@@ -10,7 +10,7 @@ use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
-use crate::tpm;
+use crate::{needs, tpm};
 
 pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandError> {
     let recipient = recipient(args)?;
@@ -56,8 +56,8 @@ fn distribution(args: &BindArgs, opened: &Opened, id: &[u8; 32]) -> Result<(usiz
         return Err(CommandError::usage("the key opens a stanza of the side file, not one of the container"));
     };
     let inspection = opened.inspection();
-    let others = inspection.stanzas.iter().enumerate().filter(|(other, _)| *other != number);
-    if !args.force && !others.into_iter().any(|(_, stanza)| !is_of_device(stanza, id)) {
+    let mut others = inspection.stanzas.iter().enumerate().filter(|(other, _)| *other != number);
+    if !args.force && others.all(|(_, stanza)| is_of_device(stanza, id)) {
         return Err(CommandError::usage("no stanza but this device's would be left")
             .hint("add a recovery key first: ovseal rekey FILE --add-recipient R, or go on with --force"));
     }
@@ -73,8 +73,8 @@ fn warn_of_others(container: &Path, id: &[u8; 32], output: &mut Output) -> Resul
             stanzas.into_iter().flatten().enumerate().filter(|(_, stanza)| !is_of_device(stanza, id));
         for (number, stanza) in others {
             let (number, kind) = (number + 1, &stanza.stanza_type);
-            let needs =
-                tpm::needs(stanza).unwrap_or_else(|| "a key that this version does not know".to_owned());
+            let needs = needs::of_stanza(stanza)
+                .unwrap_or_else(|| "a key that this version does not know".to_owned());
             output.warning(&format!("{place} {number} ({kind}) opens without this TPM: it needs {needs}"));
         }
     }

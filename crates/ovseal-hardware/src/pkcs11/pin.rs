@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cryptoki::types::AuthPin;
+use ovseal::without_line_ending;
 use ovseal_memory::SecretBytes;
 
 use super::TokenError;
@@ -33,7 +34,7 @@ impl Pin {
     /// # Errors
     /// [`TokenError::PinForm`] for other bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, TokenError> {
-        let line = bytes.strip_suffix(b"\n").map_or(bytes, |line| line.strip_suffix(b"\r").unwrap_or(line));
+        let line = without_line_ending(bytes);
         let is_text = std::str::from_utf8(line).is_ok() && !line.contains(&0);
         if line.is_empty() || line.len() > LIMIT || !is_text {
             return Err(TokenError::PinForm);

@@ -8,6 +8,7 @@ use zeroize::Zeroize;
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
 use crate::key::{DataKey, random_array};
 use crate::layout::read_be32;
+use crate::line::without_line_ending;
 use crate::prologue::Context;
 use crate::stanza::{PASSPHRASE, Stanza};
 
@@ -68,8 +69,7 @@ impl Passphrase {
     /// # Errors
     /// [`KeyError::Passphrase`] for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-        let text = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let text = std::str::from_utf8(text.unwrap_or(bytes)).map_err(|_| KeyError::Passphrase)?;
+        let text = std::str::from_utf8(without_line_ending(bytes)).map_err(|_| KeyError::Passphrase)?;
         if text.len() > EXPANSION * LENGTH_LIMIT {
             return Err(KeyError::Passphrase);
         }

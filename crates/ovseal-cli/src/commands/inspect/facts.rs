@@ -5,8 +5,8 @@ use ovseal_hardware::sgx;
 use ovseal_hardware::tpm2::TPM2;
 use serde::Serialize;
 
+use crate::needs;
 use crate::text::{bytes, printable};
-use crate::tpm::needs;
 
 /// What is known of a container: without a key nothing of it is authenticated.
 #[derive(Serialize)]
@@ -170,7 +170,7 @@ fn stanzas(summaries: &[StanzaSummary]) -> Vec<StanzaFacts> {
         stanza_type: stanza.stanza_type.to_string(),
         length: stanza.length,
         post_quantum: stanza.post_quantum,
-        needs: needs(stanza),
+        needs: needs::of_stanza(stanza),
     };
     summaries.iter().enumerate().map(facts).collect()
 }

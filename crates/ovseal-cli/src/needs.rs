@@ -1,0 +1,36 @@
+//! What it takes to open a stanza.
+
+use ovseal::StanzaSummary;
+use ovseal_hardware::sgx::SealingPolicy;
+use ovseal_hardware::tpm2::{TPM2, Tpm2Summary};
+
+use crate::tpm::short_id;
+
+/// What it takes to open a stanza, as far as this version knows its type.
+pub(crate) fn of_stanza(stanza: &StanzaSummary) -> Option<String> {
+    match stanza.stanza_type.as_str() {
+        "passphrase" => Some("the passphrase".to_owned()),
+        "keyfile" => Some("the key file".to_owned()),
+        "x-wing" | "x25519" => Some("the identity".to_owned()),
+        "pkcs11" => Some("the token".to_owned()),
+        "sgx" => SealingPolicy::of_stanza(&stanza.parameters)
+            .map(|policy| format!("the enclave, by {}", policy.word())),
+        TPM2 => Tpm2Summary::of(&stanza.parameters).map(|summary| device_needs(&summary)),
+        _ => None,
+    }
+}
+
+fn device_needs(summary: &Tpm2Summary) -> String {
+    let mut needs = format!("the TPM of device {}", short_id(&summary.device));
+    let bounds = &summary.bounds;
+    if let Some(values) = bounds.pcr_values() {
+        needs.push_str(&format!(", PCR {} as they were", values.list()));
+    }
+    if let Some(epoch) = bounds.epoch() {
+        needs.push_str(&format!(", its epoch up to {epoch}"));
+    }
+    if let Some(clock) = bounds.clock() {
+        needs.push_str(&format!(", its clock below {clock} ms"));
+    }
+    needs
+}
