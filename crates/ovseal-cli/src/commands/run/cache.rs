@@ -92,21 +92,47 @@ fn open(folder: &Path, limit: Option<u64>) -> Result<CompileCache, CommandError>
     })
 }
 
-/// Where the secret of this device stands (XDG Base Directory Specification).
+/// Where the secret of this device stands: beside the device's other files.
 fn secret_path() -> Result<PathBuf, CommandError> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")));
-    state.map(|state| state.join("ovseal/device.secret")).ok_or_else(|| {
+    let folder = ovseal_hardware::tpm2::default_folder();
+    folder.map(|folder| folder.join("device.secret")).ok_or_else(|| {
         let message = "neither XDG_STATE_HOME nor HOME names a folder for the device's secret";
         CommandError::message(Kind::Environment, message)
     })
 }
 
 fn is_within(path: &Path, folder: &Path) -> bool {
-    let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder));
-    folder.is_ok_and(|folder| path.starts_with(folder))
+    real(path).starts_with(real(folder))
+}
+
+/// The path without symbolic links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let resolved =
+        |ancestor: &Path| Some(ancestor.canonicalize().ok()?.join(path.strip_prefix(ancestor).ok()?));
+    path.ancestors().find_map(resolved).unwrap_or_else(|| path.clone())
 }
 
 fn warn(error: &CommandError, output: &mut Output) {
     output.warning(&format!("the cache is not used: {}", error.chain()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_in_the_cache_is_found_through_links_and_before_anything_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let [home, link] = ["home", "link"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&home).unwrap();
+        std::os::unix::fs::symlink(&home, &link).unwrap();
+        for (path, cache) in
+            [("home/s/secret", "home/s"), ("link/s/secret", "home/s"), ("home/s/secret", "link")]
+        {
+            assert!(is_within(&folder.path().join(path), &folder.path().join(cache)), "{path} {cache}");
+        }
+        assert!(!is_within(&link.join("s/secret"), &home.join("cache")));
+        assert!(!is_within(&home.join("cache-secret"), &home.join("cache")));
+    }
 }
