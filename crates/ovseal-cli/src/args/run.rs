@@ -37,8 +37,8 @@ pub(crate) struct RunArgs {
 
     /// When the weights are decrypted: before the runtime reads them, or while it does
     ///
-    /// auto is overlapped for the device CPU and eager for every other one. Both check the same, and nothing is computed before every
-    /// chunk was found authentic.
+    /// auto is overlapped for the device CPU and eager for every other one: only a device that reads weights with the processor can wait
+    /// for them. Both check the same, and nothing is computed before every chunk was found authentic.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = OpeningChoice::Auto)]
     pub(crate) opening: OpeningChoice,
 
