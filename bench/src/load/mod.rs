@@ -17,6 +17,7 @@ mod targets;
 mod way;
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -73,11 +74,13 @@ impl LoadTask {
     /// Measures, and tells what was found.
     #[expect(clippy::print_stdout, reason = "the tables are the result")]
     pub(crate) fn run(&self) -> Result<()> {
+        // A file that cannot be written is found out before half an hour of measuring.
+        let json = self.json.as_ref().map(fs::File::create).transpose()?;
         let outcome = self.measure()?;
         let tables = table::markdown(&outcome);
         println!("\n{tables}");
-        if let Some(file) = &self.json {
-            fs::write(file, serde_json::to_string_pretty(&outcome)? + "\n")?;
+        if let Some(mut file) = json {
+            writeln!(file, "{}", serde_json::to_string_pretty(&outcome)?)?;
         }
         if let Some(file) = &self.document {
             document::insert(file, "load", &tables)?;

@@ -10,7 +10,7 @@ use libc::{Elf64_Phdr, PF_R, PF_W, PT_LOAD, PT_NOTE, dl_phdr_info};
 /// It is read from memory: the file at the library's path may have been replaced since. It tells builds apart that go by the same
 /// version, and is no protection: whoever can change the library runs in this process.
 pub(super) fn build(library: &str) -> Option<Vec<u8>> {
-    let mut search = Search { library, found: None };
+    let mut search = Search { name: library, found: None };
     let data = (&raw mut search).cast::<c_void>();
     // SAFETY: `visit` is called before this returns only, with `data`, which points at a search that nobody else uses.
     unsafe { libc::dl_iterate_phdr(Some(visit), data) };
@@ -18,7 +18,7 @@ pub(super) fn build(library: &str) -> Option<Vec<u8>> {
 }
 
 struct Search<'s> {
-    library: &'s str,
+    name: &'s str,
     found: Option<Vec<u8>>,
 }
 
@@ -30,7 +30,7 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: usize, data: *mut c_v
     let info = unsafe { &*info };
     // SAFETY: the linker passed it, and waits for this function.
     let library = unsafe { Library::new(info) };
-    if library.is_called(search.library) {
+    if library.is_called(search.name) {
         search.found = Some(library.build());
     }
     c_int::from(search.found.is_some())
