@@ -26,10 +26,8 @@ pub(super) fn open(
     info: &[u8],
     ciphertext: &[u8; CIPHERTEXT_LENGTH],
 ) -> Option<DataKey> {
-    let pseudorandom = extract(KEM, &[], b"eae_prk", exchanged.expose());
-    let context = [&encapsulated[..], public].concat();
-    let shared = expand::<32>(KEM, &pseudorandom, b"shared_secret", &context);
-    let (key, nonce) = key_and_nonce(&shared, info);
+    let shared = shared_secret(exchanged, encapsulated, public);
+    let (key, nonce) = key_and_nonce::<32>(SUITE, &shared, info);
     let mut message = Secret::<CIPHERTEXT_LENGTH>::from_fn(|bytes| bytes.copy_from_slice(ciphertext));
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.expose()).ok()?);
     let nonce = Nonce::assume_unique_for_key(*nonce.expose());
@@ -38,13 +36,23 @@ pub(super) fn open(
     Some(DataKey::from_fn(|bytes| bytes.copy_from_slice(data_key)))
 }
 
-/// KeySchedule of mode Base (RFC 9180 §5.1), without the exporter's secret.
-fn key_and_nonce(shared: &Secret<32>, info: &[u8]) -> (Secret<32>, Secret<12>) {
-    let psk_id_hash = extract(SUITE, &[], b"psk_id_hash", &[]);
-    let info_hash = extract(SUITE, &[], b"info_hash", info);
+/// ExtractAndExpand of DHKEM (RFC 9180 §4.1).
+fn shared_secret(
+    exchanged: &Secret<32>,
+    encapsulated: &[u8; P256_LENGTH],
+    public: &[u8; P256_LENGTH],
+) -> Secret<32> {
+    let pseudorandom = extract(KEM, &[], b"eae_prk", exchanged.expose());
+    expand(KEM, &pseudorandom, b"shared_secret", &[&encapsulated[..], public].concat())
+}
+
+/// KeySchedule of mode Base (RFC 9180 §5.1), without the exporter's secret. The key has as many bytes as the suite needs.
+fn key_and_nonce<const K: usize>(suite: &[u8], shared: &Secret<32>, info: &[u8]) -> (Secret<K>, Secret<12>) {
+    let psk_id_hash = extract(suite, &[], b"psk_id_hash", &[]);
+    let info_hash = extract(suite, &[], b"info_hash", info);
     let context = [&[0][..], psk_id_hash.expose(), info_hash.expose()].concat();
-    let secret = extract(SUITE, shared.expose(), b"secret", &[]);
-    (expand(SUITE, &secret, b"key", &context), expand(SUITE, &secret, b"base_nonce", &context))
+    let secret = extract(suite, shared.expose(), b"secret", &[]);
+    (expand(suite, &secret, b"key", &context), expand(suite, &secret, b"base_nonce", &context))
 }
 
 /// LabeledExtract (RFC 9180 §4): HKDF-Extract is one HMAC.
@@ -113,6 +121,31 @@ mod tests {
             assert_eq!(opened(&sent(b"info"), b"info"), Some([7; 32]));
         }
     }
+
+    /// RFC 9180 §A.3.1, whose suite differs from ours in AES-128 only: in the suite's id, and in the length of the key.
+    #[test]
+    fn shared_secret_key_and_nonce_are_those_of_the_rfc() {
+        let bytes = |digits: &str| ovseal::hex::decode(digits).unwrap();
+        let [encapsulated, public] =
+            [ENCAPSULATED, PUBLIC].map(|digits| <[u8; 65]>::try_from(bytes(digits)).unwrap());
+        let private =
+            SecretKey::from_slice(&bytes("f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2"))
+                .unwrap();
+        let peer = p256::PublicKey::from_sec1_bytes(&encapsulated).unwrap();
+        let point = p256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
+        let exchanged =
+            Secret::from_fn(|bytes: &mut [u8; 32]| bytes.copy_from_slice(point.raw_secret_bytes()));
+        let shared = shared_secret(&exchanged, &encapsulated, &public);
+        let expected = bytes("c0d26aeab536609a572b07695d933b589dcf363ff9d93c93adea537aeabb8cb8");
+        assert_eq!(&shared.expose()[..], &expected[..]);
+        let info = bytes("4f6465206f6e2061204772656369616e2055726e");
+        let (key, nonce) = key_and_nonce::<16>(b"HPKE\x00\x10\x00\x01\x00\x01", &shared, &info);
+        assert_eq!(&key.expose()[..], &bytes("868c066ef58aae6dc589b6cfdd18f97e")[..]);
+        assert_eq!(&nonce.expose()[..], &bytes("4e0bc5018beba4bf004cca59")[..]);
+    }
+
+    const ENCAPSULATED: &str = "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac98536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4";
+    const PUBLIC: &str = "04fe8c19ce0905191ebc298a9245792531f26f0cece2460639e8bc39cb7f706a826a779b4cf969b8a0e539c7f62fb3d30ad6aa8f80e30f1d128aafd68a2ce72ea0";
 
     #[test]
     fn any_change_opens_nothing() {
