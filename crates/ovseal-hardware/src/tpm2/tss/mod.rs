@@ -2,8 +2,12 @@
 
 mod esys;
 mod library;
+mod objects;
+mod policies;
 mod received;
+mod state;
 mod types;
 
-pub(super) use esys::{Esys, Handle, Session, Ticket, c_string};
+pub(super) use esys::{Esys, Handle, Session, c_string};
 pub use library::LibraryError;
+pub(super) use policies::Ticket;
