@@ -9,8 +9,9 @@ use openvino_sys as ov;
 use ovseal::onnx::Skeleton;
 
 use crate::compiled::CompiledModel;
-use crate::devices::{self, Plugin};
+use crate::devices;
 use crate::error::{ModelError, OpenVinoError, Operation, check};
+use crate::facts::{PluginFacts, RuntimeFacts};
 use crate::handle::Handle;
 use crate::model::Model;
 use crate::properties::{self, Properties};
@@ -68,13 +69,28 @@ impl Core {
         self.plugins(device).map(drop)
     }
 
-    /// Lists the plugins that serve a device, and loads them.
-    pub(crate) fn plugins(&self, device: &str) -> Result<Vec<Plugin>, ModelError> {
+    /// Loads the plugins of a device, and asks what a model that is compiled for it depends on.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load_device`](Self::load_device).
+    pub fn facts(&self, device: &str) -> Result<RuntimeFacts, ModelError> {
+        let mut plugins = self.plugins(device)?;
+        for plugin in &mut plugins {
+            let asked =
+                PluginFacts::PROPERTIES.map(|name| (name, self.device_property(&plugin.device, name)));
+            // Devices have those that mean something to them.
+            let said = asked.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            plugin.properties = said.collect();
+        }
+        Ok(RuntimeFacts { version: self.runtime.version().to_owned(), plugins })
+    }
+
+    fn plugins(&self, device: &str) -> Result<Vec<PluginFacts>, ModelError> {
         Ok(devices::plugins(&self.handle, &text::named("device", device)?)?)
     }
 
-    /// Asks a device for one of its properties.
-    pub(crate) fn device_property(&self, device: &str, name: &str) -> Option<String> {
+    fn device_property(&self, device: &str, name: &str) -> Option<String> {
         let (device, name) = (text::named("device", device).ok()?, text::named("property", name).ok()?);
         devices::property(&self.handle, &device, &name)
     }

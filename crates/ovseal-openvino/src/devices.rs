@@ -5,6 +5,7 @@ use std::ffi::{CStr, c_char};
 use openvino_sys as ov;
 
 use crate::error::{OpenVinoError, Operation, check};
+use crate::facts::PluginFacts;
 use crate::handle::Handle;
 use crate::text;
 
@@ -17,19 +18,11 @@ pub(crate) fn list(core: &Handle<ov::ov_core_t>) -> Result<Vec<String>, OpenVino
     Ok(devices.names())
 }
 
-/// The plugin that serves a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Plugin {
-    /// The device. One that stands for others, such as `AUTO:CPU`, has a plugin for each.
-    pub(crate) device: String,
-    /// The plugin's name, such as `openvino_intel_cpu_plugin`.
-    pub(crate) name: String,
-    /// Its version and build.
-    pub(crate) build: String,
-}
-
-/// Loads the plugins of a device, and lists them.
-pub(crate) fn plugins(core: &Handle<ov::ov_core_t>, device: &CStr) -> Result<Vec<Plugin>, OpenVinoError> {
+/// Loads the plugins of a device, and lists them without the devices' properties.
+pub(crate) fn plugins(
+    core: &Handle<ov::ov_core_t>,
+    device: &CStr,
+) -> Result<Vec<PluginFacts>, OpenVinoError> {
     let mut versions = RawVersions(ov::ov_core_version_list_t { versions: std::ptr::null_mut(), size: 0 });
     // SAFETY: the core and the name are alive; `versions` takes the result.
     let status =
@@ -52,19 +45,20 @@ pub(crate) fn property(core: &Handle<ov::ov_core_t>, device: &CStr, name: &CStr)
 struct RawVersions(ov::ov_core_version_list_t);
 
 impl RawVersions {
-    fn plugins(&self) -> Vec<Plugin> {
+    fn plugins(&self) -> Vec<PluginFacts> {
         if self.0.versions.is_null() {
             return Vec::new();
         }
         // SAFETY: the list has `size` entries and lives as long as `self`.
         let versions = unsafe { std::slice::from_raw_parts(self.0.versions, self.0.size) };
-        let plugin = |entry: &ov::ov_core_version_t| Plugin {
+        let plugin = |entry: &ov::ov_core_version_t| PluginFacts {
             // SAFETY: the list's strings live as long as it does.
             device: unsafe { text::copy(entry.device_name) },
             // SAFETY: likewise.
             name: unsafe { text::copy(entry.version.description) },
             // SAFETY: likewise.
             build: unsafe { text::copy(entry.version.buildNumber) },
+            properties: Vec::new(),
         };
         versions.iter().map(plugin).collect()
     }

@@ -40,17 +40,36 @@ impl ExportedModel {
     ///
     /// The C interface writes to a path only, and a pipe will not do, since devices seek. So the path is that of an anonymous file.
     pub(crate) fn write(export: impl FnOnce(&CStr) -> ov_status_e) -> Result<Self, ModelError> {
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = rustix::fs::memfd_create(c"ovseal", flags).map_err(ModelError::Memory)?;
+        let file = Self::file()?;
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let path = text::named("path", path)?;
         check(Operation::Export, export(&path))?;
-        let length = rustix::fs::fstat(&file).map_err(ModelError::Memory)?.st_size;
+        Self::take(&file)
+    }
+
+    /// Makes an anonymous file in memory to which a runtime can export that is called through another interface.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Memory`].
+    pub fn file() -> Result<OwnedFd, ModelError> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        rustix::fs::memfd_create(c"ovseal", flags).map_err(ModelError::Memory)
+    }
+
+    /// Takes what was written to a [`file`](Self::file). From now on nobody can write to it.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::Empty`] when nothing was, [`ModelError::Memory`] for another kind of file, and when somebody still
+    /// has it mapped to write.
+    pub fn take(file: &OwnedFd) -> Result<Self, ModelError> {
+        let length = rustix::fs::fstat(file).map_err(ModelError::Memory)?.st_size;
         let length = usize::try_from(length).map_err(|_| ModelError::Memory(Errno::OVERFLOW))?;
         if length == 0 {
             return Err(ModelError::Empty { what: "exported model" });
         }
-        Self::map(&file, length).map_err(ModelError::Memory)
+        Self::map(file, length).map_err(ModelError::Memory)
     }
 
     fn map(file: &OwnedFd, length: usize) -> Result<Self, Errno> {

@@ -6,32 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ovseal::{
-    CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartPath, SealError, SealOptions, Trust,
-    open_regular_no_link,
+    CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartMapping, PartPath, SealError,
+    SealOptions, Trust, open_regular_no_link,
 };
-use ovseal_memory::ModelMemory;
 
 use super::error::CacheError;
-use crate::error::ModelError;
 use crate::exported::ExportedModel;
 
-/// Why an entry is not used.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum EntryError {
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Import(#[from] ModelError),
-}
-
-impl EntryError {
-    /// Whether the entry will never be used: not when only memory is short, or the disk does not answer.
-    pub(super) fn is_final(&self) -> bool {
-        match self {
-            Self::Open(error) => error.kind() != ErrorKind::Environment,
-            Self::Import(_) => true,
-        }
-    }
+/// Whether an entry will never be used: not when only memory is short, or the disk does not answer.
+pub(super) fn is_final(error: &OpenError) -> bool {
+    error.kind() != ErrorKind::Environment
 }
 
 /// Opens the file of an entry, if there is one. No link is followed, and no pipe is waited for.
@@ -50,9 +34,9 @@ pub(super) fn open(path: &Path) -> Option<Arc<File>> {
 /// Decrypts all of an entry.
 ///
 /// Digests of chunks are not compared: they stop other recipients, and an entry has none.
-pub(super) fn read(file: &Arc<File>, key: &CacheKey) -> Result<ModelMemory, EntryError> {
+pub(super) fn read(file: &Arc<File>, key: &CacheKey) -> Result<PartMapping, OpenError> {
     let opened = OpenOptions::new(Trust::AnySender).open_source(file.clone(), &[key])?;
-    Ok(opened.part(PART)?.read()?)
+    opened.part(PART)?.read_mapping()
 }
 
 /// Seals an exported model. It is read chunk by chunk, and zeroized when this returns.

@@ -4,8 +4,7 @@ use ovseal::Opened;
 
 use super::error::CacheError;
 use super::{loaded, processor};
-use crate::core::Core;
-use crate::devices::Plugin;
+use crate::facts::{PluginFacts, RuntimeFacts};
 use crate::sealed;
 use crate::shape::PartialShape;
 
@@ -26,7 +25,7 @@ pub(super) type Fields = Vec<(&'static str, Vec<u8>)>;
 
 /// Names and values of everything that decides whether a compiled model fits, but the container itself.
 pub(super) fn fields(
-    core: &Core,
+    runtime: &RuntimeFacts,
     opened: &Opened,
     compilation: &Compilation<'_>,
 ) -> Result<Fields, CacheError> {
@@ -35,12 +34,12 @@ pub(super) fn fields(
         ("ovseal", env!("CARGO_PKG_VERSION").into()),
         ("part", part.entry().path.as_str().into()),
         ("device", compilation.device.into()),
-        ("openvino", core.runtime().version().into()),
+        ("openvino", runtime.version.as_str().into()),
         ("library", build(RUNTIME)?),
         ("processor", processor::features().ok_or(CacheError::Processor)?),
     ];
-    for plugin in core.plugins(compilation.device).map_err(CacheError::Device)? {
-        add_plugin(core, &plugin, &mut fields)?;
+    for plugin in &runtime.plugins {
+        add_plugin(plugin, &mut fields)?;
     }
     for (name, value) in compilation.properties {
         fields.extend([("property", name.as_bytes().into()), ("value", value.as_bytes().into())]);
@@ -52,15 +51,13 @@ pub(super) fn fields(
 }
 
 /// Adds the plugin's build, and what it says of its device: a plugin compiles for one kind of processor and driver.
-fn add_plugin(core: &Core, plugin: &Plugin, fields: &mut Fields) -> Result<(), CacheError> {
-    fields.push(("plugin", plugin.device.clone().into_bytes()));
-    fields.push(("plugin-build", plugin.build.clone().into_bytes()));
+fn add_plugin(plugin: &PluginFacts, fields: &mut Fields) -> Result<(), CacheError> {
+    fields.push(("plugin", plugin.device.as_str().into()));
+    fields.push(("plugin-build", plugin.build.as_str().into()));
     fields.push(("library", build(&format!("lib{}.so", plugin.name))?));
-    for name in DEVICE_PROPERTIES {
-        // Devices have those that mean something to them.
-        if let Some(value) = core.device_property(&plugin.device, name) {
-            fields.extend([(name, value.into_bytes())]);
-        }
+    for name in PluginFacts::PROPERTIES {
+        let said = plugin.properties.iter().find(|(said, _)| said == name);
+        fields.extend(said.map(|(_, value)| (name, value.as_str().into())));
     }
     Ok(())
 }
@@ -72,13 +69,10 @@ fn build(library: &str) -> Result<Vec<u8>, CacheError> {
 /// The library that transforms networks before a plugin does.
 const RUNTIME: &str = "libopenvino.so";
 
-/// What devices say of themselves, and of the software below them.
-const DEVICE_PROPERTIES: [&str; 5] =
-    ["FULL_DEVICE_NAME", "DEVICE_ARCHITECTURE", "DEVICE_UUID", "NPU_DRIVER_VERSION", "NPU_COMPILER_VERSION"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Core;
     use crate::environment::Environment;
     use crate::runtime::Runtime;
 
@@ -89,7 +83,7 @@ mod tests {
         let place = place.unwrap_or_else(|| panic!("OVSEAL_OPENVINO is not set: run `cargo xtask test`"));
         let environment = Environment::default().with("OVSEAL_OPENVINO", place);
         let core = Core::new(&Runtime::locate(None, &environment).unwrap()).unwrap();
-        let plugins = core.plugins("HETERO:CPU").unwrap();
+        let plugins = core.facts("HETERO:CPU").unwrap().plugins;
         let names = plugins.iter().map(|plugin| format!("lib{}.so", plugin.name));
         let libraries: Vec<String> = names.chain([RUNTIME.to_owned()]).collect();
         assert_eq!(libraries.len(), 3);

@@ -9,8 +9,7 @@ mod processor;
 
 use std::path::{Path, PathBuf};
 
-use ovseal::{CacheKey, DeviceSecret, Opened};
-use ovseal_memory::ModelMemory;
+use ovseal::{CacheKey, DeviceSecret, Opened, PartMapping};
 
 pub use error::CacheError;
 pub use fields::Compilation;
@@ -18,7 +17,9 @@ pub use folder::{CacheEntry, CacheFolder, Cleared};
 
 use crate::compiled::CompiledModel;
 use crate::core::Core;
-use entry::EntryError;
+use crate::error::ModelError;
+use crate::exported::ExportedModel;
+use crate::facts::RuntimeFacts;
 
 /// A folder with compiled models, each in a container of its own.
 ///
@@ -90,7 +91,22 @@ impl CompileCache {
         opened: &Opened,
         compilation: &Compilation<'a>,
     ) -> Result<CacheSlot<'a>, CacheError> {
-        let fields = fields::fields(core, opened, compilation)?;
+        let facts = core.facts(compilation.device).map_err(CacheError::Device)?;
+        self.slot_for(&facts, opened, compilation)
+    }
+
+    /// Finds the place for a network that a runtime compiles through an interface of its own, C++ or Python.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`slot`](Self::slot).
+    pub fn slot_for<'a>(
+        &'a self,
+        runtime: &RuntimeFacts,
+        opened: &Opened,
+        compilation: &Compilation<'a>,
+    ) -> Result<CacheSlot<'a>, CacheError> {
+        let fields = fields::fields(runtime, opened, compilation)?;
         let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (*name, &value[..])).collect();
         let key = opened.cache_key(&self.device, &fields);
         Ok(CacheSlot { cache: self, compilation: *compilation, key })
@@ -130,24 +146,43 @@ impl CacheSlot<'_> {
     /// All of it is decrypted into memory, and found authentic, before the runtime sees a byte.
     #[must_use]
     pub fn load(&self, core: &Core) -> Option<Cached> {
+        let bytes = self.read()?;
+        let is_locked = bytes.is_locked();
+        match self.import(core, bytes) {
+            Ok(model) => Some(Cached { model, is_locked }),
+            Err(error) => {
+                tracing::debug!(%error, "an entry of the cache was not used");
+                self.discard();
+                None
+            }
+        }
+    }
+
+    /// Decrypts the compiled model, if it is there and authentic, for a runtime that is called through another interface.
+    ///
+    /// An entry that is not authentic is removed. One that the runtime refuses is to be [discarded](Self::discard).
+    #[must_use]
+    pub fn read(&self) -> Option<PartMapping> {
         let path = self.path();
         let file = entry::open(&path)?;
-        let imported = entry::read(&file, &self.key).and_then(|bytes| self.import(core, bytes));
-        if let Err(error) = &imported {
-            tracing::debug!(%error, "an entry of the cache was not used");
-        }
-        match imported {
-            Ok(cached) => {
+        match entry::read(&file, &self.key) {
+            Ok(bytes) => {
                 entry::touch(&file);
-                Some(cached)
+                Some(bytes)
             }
             Err(error) => {
-                if error.is_final() {
-                    folder::remove(&path);
+                tracing::debug!(%error, "an entry of the cache was not used");
+                if entry::is_final(&error) {
+                    self.discard();
                 }
                 None
             }
         }
+    }
+
+    /// Removes the compiled model, because the runtime refused it.
+    pub fn discard(&self) {
+        folder::remove(&self.path());
     }
 
     /// Keeps a compiled model for the next time, and removes others if the cache would become too large.
@@ -159,7 +194,15 @@ impl CacheSlot<'_> {
     ///
     /// [`CacheError`]; the cache is as it was then, apart from what was removed to make room.
     pub fn store(&self, compiled: &CompiledModel) -> Result<(), CacheError> {
-        let exported = compiled.export().map_err(CacheError::Export)?;
+        self.write(compiled.export().map_err(CacheError::Export)?)
+    }
+
+    /// Keeps what a runtime has exported, as [`store`](Self::store) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`store`](Self::store).
+    pub fn write(&self, exported: ExportedModel) -> Result<(), CacheError> {
         let length = entry::length(exported.as_ref().len() as u64);
         let name = self.name();
         self.cache.folder.remove_abandoned();
@@ -175,17 +218,14 @@ impl CacheSlot<'_> {
         Ok(())
     }
 
-    fn import(&self, core: &Core, bytes: ModelMemory) -> Result<Cached, EntryError> {
-        let is_locked = bytes.is_locked();
+    fn import(&self, core: &Core, bytes: PartMapping) -> Result<CompiledModel, ModelError> {
         let (device, properties) = (self.compilation.device, self.compilation.properties);
         let bytes = std::sync::Arc::new(bytes);
-        let model = if properties.is_empty() {
-            core.import(bytes, device)
-        } else {
-            // Importing takes no properties. They are set on a core of its own, since they would stay on the caller's.
-            Core::configured(core.runtime(), device, properties).and_then(|core| core.import(bytes, device))
-        };
-        Ok(Cached { model: model?, is_locked })
+        if properties.is_empty() {
+            return core.import(bytes, device);
+        }
+        // Importing takes no properties. They are set on a core of its own, since they would stay on the caller's.
+        Core::configured(core.runtime(), device, properties)?.import(bytes, device)
     }
 
     fn name(&self) -> String {

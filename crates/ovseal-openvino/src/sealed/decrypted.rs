@@ -67,6 +67,37 @@ impl Decrypted {
         topology && self.weights.iter().all(UnverifiedMapping::is_locked)
     }
 
+    /// What the runtime's parser reads, for a runtime that is called through another interface.
+    ///
+    /// All of it is authentic, but that of an ONNX model has addresses in the [weights](Self::hazmat_weights): keep them as long
+    /// as whatever the runtime makes of it.
+    #[must_use]
+    pub fn topology(&self) -> &[u8] {
+        match &self.topology {
+            Topology::Whole(memory) => memory,
+            Topology::Skeleton(skeleton) => skeleton.as_ref(),
+        }
+    }
+
+    /// Whether the runtime copies the weights while it reads the topology, which then points at them. It gets no weights beside it.
+    #[must_use]
+    pub fn is_copied(&self) -> bool {
+        matches!(self.topology, Topology::Skeleton(_))
+    }
+
+    /// The weights, which must not decide anything before [`UnverifiedMapping::verify`] has given `Ok` for each.
+    ///
+    /// Unless they are [copied](Self::is_copied) there is one at most, whose memory the runtime shares.
+    pub fn hazmat_weights(&self) -> &[UnverifiedMapping] {
+        &self.weights
+    }
+
+    /// Zeroizes the topology, once the runtime has read it, and gives the weights.
+    #[must_use]
+    pub fn into_weights(self) -> Vec<UnverifiedMapping> {
+        self.weights
+    }
+
     /// Whether weights are decrypted while the runtime reads them.
     #[must_use]
     pub fn is_overlapped(&self) -> bool {
