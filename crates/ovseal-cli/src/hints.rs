@@ -210,6 +210,7 @@ fn option_for(kind: &str) -> &'static str {
         "compile-cache" => "what ovseal run --cache-dir keeps: only it opens that",
         "pkcs11" => "--pkcs11 URI",
         "sgx" => "--sgx",
+        "kms" => "a program that reaches its key service: this command has none",
         "tpm2" => "--tpm, on the device",
         _ => "unknown to this version",
     }

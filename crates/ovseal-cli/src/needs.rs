@@ -13,6 +13,7 @@ pub(crate) fn of_stanza(stanza: &StanzaSummary) -> Option<String> {
         "keyfile" => Some("the key file".to_owned()),
         "x-wing" | "x25519" => Some("the identity".to_owned()),
         "pkcs11" => Some("the token".to_owned()),
+        "kms" => Some("the key service".to_owned()),
         "sgx" => SealingPolicy::of_stanza(&stanza.parameters)
             .map(|policy| format!("the enclave, by {}", policy.word())),
         TPM2 => Tpm2Summary::of(&stanza.parameters).map(|summary| device_needs(&summary)),

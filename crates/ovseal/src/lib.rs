@@ -7,7 +7,7 @@
 //! |---|---|
 //! | seal a model | [`Model`], [`SealOptions`] |
 //! | open a container | [`OpenOptions`], [`Trust`], [`Opened`], [`Part`] |
-//! | keys that open | [`Passphrase`], [`PublicKeyIdentity`], [`KeyFile`], or any [`Identity`] |
+//! | keys that open | [`Passphrase`], [`PublicKeyIdentity`], [`KeyFile`], [`ServiceKey`], or any [`Identity`] |
 //! | keys that are sealed to | [`Passphrase`], [`PublicKeyRecipient`], [`KeyFile`], or any [`Recipient`] |
 //! | who signs, whom to trust | [`PublisherKey`], [`Ed25519Signer`] for keys elsewhere, [`Publisher`] |
 //! | look at a container, verify it | [`Inspection`], [`OpenOptions::verify`] |
@@ -91,12 +91,14 @@ pub use line::without_line_ending;
 pub use manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
 pub use model::{Model, ModelError, ModelOptions, onnx};
 pub use open::{OpenOptions, Opened, Part, PartMapping, Populated, UnverifiedMapping};
+pub use ovseal_memory::Secret;
 pub use path::{PartPath, PathError};
 pub use prologue::{ContainerId, Context, is_container};
 pub use publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
 pub use recipient::{
-    Argon2Cost, CacheKey, Identity, KeyError, KeyFile, Passphrase, PublicKeyIdentity, PublicKeyRecipient,
-    Recipient, RecipientClass, UnwrapError, WrapError, symmetric,
+    Argon2Cost, CacheKey, Identity, KeyError, KeyFile, KeyService, Passphrase, PublicKeyIdentity,
+    PublicKeyRecipient, Recipient, RecipientClass, ServiceError, ServiceKey, UnwrapError, WRAPPED_LIMIT,
+    WrapError, symmetric,
 };
 pub use regular::{is_container_file, open as open_regular, open_no_link as open_regular_no_link};
 pub use rekey::{RekeyError, RekeyOptions, Rekeyed};

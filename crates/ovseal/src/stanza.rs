@@ -10,6 +10,7 @@ pub(crate) const KEYFILE: &str = "keyfile";
 pub(crate) const COMPILE_CACHE: &str = "compile-cache";
 pub(crate) const X_WING: &str = "x-wing";
 pub(crate) const X25519: &str = "x25519";
+pub(crate) const KMS: &str = "kms";
 /// The types that `ovseal-hardware` makes.
 pub(crate) const PKCS11: &str = "pkcs11";
 pub(crate) const SGX: &str = "sgx";

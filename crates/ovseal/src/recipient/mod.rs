@@ -8,6 +8,7 @@ mod cache_key;
 mod keyfile;
 mod passphrase;
 mod public_key;
+mod service;
 pub mod symmetric;
 
 pub use cache_key::CacheKey;
@@ -15,6 +16,7 @@ pub(crate) use cache_key::Origin;
 pub use keyfile::KeyFile;
 pub use passphrase::{Argon2Cost, Passphrase};
 pub use public_key::{PublicKeyIdentity, PublicKeyRecipient};
+pub use service::{KeyService, ServiceError, ServiceKey, WRAPPED_LIMIT};
 
 use crate::error::ErrorKind;
 use crate::key::{DataKey, RandomnessError};

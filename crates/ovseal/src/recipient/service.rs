@@ -1,0 +1,87 @@
+//! The `kms` stanza: a secret that a key service of the caller's wraps and unwraps.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use ovseal_memory::Secret;
+
+use super::{Identity, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
+use crate::key::{DataKey, RandomnessError, random_array};
+use crate::prologue::Context;
+use crate::stanza::{KMS, Stanza};
+
+const LENGTH: usize = 32;
+
+/// The most bytes that a service may make of a secret.
+pub const WRAPPED_LIMIT: usize = 8 << 10;
+
+/// Why a key service did not do what was asked of it. It is shown to the caller as it is.
+pub type ServiceError = Box<dyn Error + Send + Sync>;
+
+/// A key service of the caller's: a key management system, a vault, a card that this crate does not know.
+///
+/// It sees a random secret of each container, never the data key, and nothing of the container.
+pub trait KeyService: Send + Sync {
+    /// Wraps a secret, so that [`unwrap`](Self::unwrap) gives it again. The result is stored in clear, and has 1 to
+    /// [`WRAPPED_LIMIT`] bytes.
+    ///
+    /// # Errors
+    /// Whatever keeps the service from it.
+    fn wrap(&self, secret: &[u8; LENGTH]) -> Result<Vec<u8>, ServiceError>;
+
+    /// Unwraps what some service has wrapped; nothing when it was another one. The bytes come from the container, and may be
+    /// anything.
+    ///
+    /// # Errors
+    /// Whatever keeps the service from trying.
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Option<Secret<LENGTH>>, ServiceError>;
+}
+
+/// A key that a [`KeyService`] holds, as recipient and identity.
+#[derive(Clone)]
+pub struct ServiceKey(Arc<dyn KeyService>);
+
+/// What a service made of a secret is empty or too long.
+#[derive(Debug, thiserror::Error)]
+#[error("a wrapped secret has 1 to {WRAPPED_LIMIT} bytes, this one has {0}")]
+struct WrappedLength(usize);
+
+impl ServiceKey {
+    /// The key that `service` holds.
+    pub fn new(service: Arc<dyn KeyService>) -> Self {
+        Self(service)
+    }
+}
+
+impl Recipient for ServiceKey {
+    fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
+        let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
+        let wrapped = self.0.wrap(secret.expose()).map_err(WrapError::Backend)?;
+        if !(1..=WRAPPED_LIMIT).contains(&wrapped.len()) {
+            return Err(WrapError::Backend(Box::new(WrappedLength(wrapped.len()))));
+        }
+        let mut parameters = random_array::<{ symmetric::SALT_LENGTH }>()?.to_vec();
+        parameters.extend_from_slice(&wrapped);
+        Ok(symmetric::wrap(KMS, parameters, secret.expose(), key, context)?)
+    }
+
+    fn class(&self) -> RecipientClass {
+        RecipientClass::SymmetricOrLocal
+    }
+}
+
+impl Identity for ServiceKey {
+    fn stanza_type(&self) -> &str {
+        KMS
+    }
+
+    fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
+        let wrapped = stanza.parameters().get(symmetric::SALT_LENGTH..).unwrap_or_default();
+        if !(1..=WRAPPED_LIMIT).contains(&wrapped.len()) {
+            return Ok(None);
+        }
+        let secret = self.0.unwrap(wrapped).map_err(UnwrapError::Backend)?;
+        Ok(secret.and_then(|secret| symmetric::unwrap(stanza, secret.expose(), context)))
+    }
+}
