@@ -1,0 +1,145 @@
+//! Advice for programs: what helps against a failure, where something does. The command has words of its own.
+
+use std::io;
+
+use ovseal::{ModelError, OpenError, RekeyError, RollbackError, SealError, UnwrapError};
+use ovseal_hardware::tpm2::{DeviceError, TpmError};
+use ovseal_openvino::{ModelError as NetworkError, SealedModelError};
+
+type Hint = Option<&'static str>;
+
+const AGAIN: &str = "get the container again from its publisher";
+const MEMORY: &str = "end other programs, or give this one more memory";
+const MIXED: &str = "leave out the classical recipients (age1...), or allow mixing them: then a quantum computer opens the container";
+
+pub(crate) fn open(error: &OpenError) -> Hint {
+    Some(match error {
+        OpenError::Truncated => "the download may be incomplete: copy the file again",
+        OpenError::NotAContainer => "seal the model first",
+        OpenError::Version(_) | OpenError::Suite(_) | OpenError::Flags(_) => "a newer ovseal may read it",
+        OpenError::Damaged(_) | OpenError::NotAuthentic(_) | OpenError::Chunk { .. } => AGAIN,
+        OpenError::Signature(_) => AGAIN,
+        OpenError::Unsigned | OpenError::Untrusted | OpenError::SignatureMissing(_) => {
+            "trust a publisher's key only if it comes from the publisher"
+        }
+        OpenError::SecurityVersion { .. } => "get the current version of the model from its publisher",
+        OpenError::DemandWithoutPublisher | OpenError::NoPublisher => "name the publisher's public key",
+        OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
+        OpenError::Rollback(error) => return rollback(error),
+        OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
+        OpenError::Unwrap(UnwrapError::Backend(source) | UnwrapError::Refused(source)) => {
+            return source.downcast_ref().and_then(tpm);
+        }
+        OpenError::NoKeyFits { stanzas } => return Some(keys(stanzas)),
+        _ => return None,
+    })
+}
+
+/// Without any kind that this version knows, a newer one may help.
+fn keys(stanzas: &[String]) -> &'static str {
+    let takes = |kind: &str| stanzas.iter().any(|stanza| stanza == kind);
+    match (takes("passphrase"), takes("x-wing") || takes("x25519"), takes("keyfile"), takes("tpm2")) {
+        (true, true, ..) => "the container takes a passphrase or an identity",
+        (true, ..) => "the container takes a passphrase",
+        (_, true, _, true) => "the container takes an identity, or the TPM of a device to which it is bound",
+        (_, true, ..) => "the container takes an identity",
+        (_, _, true, _) => "the container takes a key file",
+        (.., true) => "the container is bound to a device: it opens with that device's TPM",
+        _ => "inspecting the container shows the kinds of key that it takes",
+    }
+}
+
+pub(crate) fn rollback(error: &RollbackError) -> Hint {
+    matches!(error, RollbackError::Missing { .. }).then_some("if this device is new, make the state once")
+}
+
+pub(crate) fn seal(error: &SealError) -> Hint {
+    match error {
+        SealError::NoRecipient => Some("name at least one recipient"),
+        SealError::MixedRecipients => Some(MIXED),
+        SealError::OutputIsInput => Some("give the container another name"),
+        SealError::Write(source) => write(source),
+        SealError::Memory(_) | SealError::Wrap(ovseal::WrapError::Memory { .. }) => Some(MEMORY),
+        _ => None,
+    }
+}
+
+pub(crate) fn model(error: &ModelError) -> Hint {
+    match error {
+        ModelError::MissingWeights { .. } => Some("put the file beside its topology"),
+        ModelError::Symlink { .. } => Some("seal what it points to, or allow following links"),
+        ModelError::Name { .. } | ModelError::Path(_) => Some("rename the file"),
+        _ => None,
+    }
+}
+
+pub(crate) fn rekey(error: &RekeyError) -> Hint {
+    match error {
+        RekeyError::Open(error) => open(error),
+        RekeyError::LastStanza => Some("add another key"),
+        RekeyError::TooManyStanzas | RekeyError::NoRoom { .. } => {
+            Some("remove stanzas, or seal the model anew")
+        }
+        RekeyError::MixedRecipients => Some(MIXED),
+        RekeyError::Locked { .. } => Some("wait until the other process is done"),
+        RekeyError::HardLinks { .. } => Some("rekey a copy of the file"),
+        RekeyError::Write { source, .. } => write(source),
+        _ => None,
+    }
+}
+
+pub(crate) fn sealed_model(error: &SealedModelError) -> Hint {
+    match error {
+        SealedModelError::Open(error) => open(error),
+        SealedModelError::Model(error) => network(error),
+        SealedModelError::SeveralModels { .. } => Some("name the part of the one that is wanted"),
+        _ => None,
+    }
+}
+
+pub(crate) fn network(error: &NetworkError) -> Hint {
+    matches!(error, NetworkError::WritesModel { .. })
+        .then_some("use this library's own cache: it keeps compiled models sealed")
+}
+
+pub(crate) fn tpm(error: &TpmError) -> Hint {
+    Some(match error {
+        TpmError::Library(_) => "install the TPM software stack (libtss2-esys, libtss2-tctildr)",
+        TpmError::Connect { .. } => {
+            "access to /dev/tpmrm0 usually takes the group tss; OVSEAL_TCTI names another TPM"
+        }
+        TpmError::Deadline(_) => "end other programs that use the TPM, or restart the device",
+        TpmError::Lockout => "wait until the TPM has forgotten the wrong tries, or let its owner reset them",
+        TpmError::AnotherTpm => {
+            "open with another key, enroll this device anew, and bind the container again"
+        }
+        TpmError::PcrChanged(_) => {
+            "start the device as it was, or open with another key and bind the container again"
+        }
+        TpmError::NotApproved { .. } | TpmError::ForgedApproval => {
+            "put the approver's approval of this state into the device's folder"
+        }
+        TpmError::PinMissing => "give the PIN",
+        TpmError::Epoch { .. } | TpmError::Clock { .. } => AGAIN,
+        _ => return None,
+    })
+}
+
+pub(crate) fn device(error: &DeviceError) -> Hint {
+    match error {
+        DeviceError::Tpm(error) => tpm(error),
+        DeviceError::NotEnrolled { .. } => Some("make the device's keys once with: ovseal device enroll"),
+        _ => None,
+    }
+}
+
+fn write(error: &io::Error) -> Hint {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space, or write to another disk")
+        }
+        io::ErrorKind::PermissionDenied => Some("the folder must be writable for you"),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Some("the folder must exist"),
+        _ => None,
+    }
+}

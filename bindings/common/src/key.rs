@@ -1,0 +1,204 @@
+//! What opens, and what is sealed to, in one type.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ovseal::{
+    Identity, KeyFile, KeyService, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient, ServiceKey,
+};
+use ovseal_hardware::tpm2::{Device, DeviceIdentity, DeviceRecipient, Tpm, default_folder};
+use ovseal_memory::SecretBytes;
+
+use crate::{Code, Failure};
+
+/// Keys of a caller: they open containers, or containers are sealed to them, or both. Clones share them.
+#[derive(Clone, Default)]
+pub struct Key {
+    identities: Vec<Arc<dyn Identity>>,
+    recipients: Vec<Arc<dyn Recipient>>,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({} open, {} are sealed to)", self.identities.len(), self.recipients.len())
+    }
+}
+
+impl Key {
+    /// A passphrase, for both.
+    ///
+    /// # Errors
+    /// [`Code::BadKey`] when it is empty, too long or no UTF-8.
+    pub fn passphrase(text: &[u8]) -> Result<Self, Failure> {
+        Ok(Self::both(Passphrase::from_bytes(text)?))
+    }
+
+    /// The 32 bytes of a key file, for both.
+    ///
+    /// # Errors
+    /// [`Code::BadKey`] for another length.
+    pub fn keyfile(bytes: &[u8]) -> Result<Self, Failure> {
+        Ok(Self::both(KeyFile::from_bytes(bytes)?))
+    }
+
+    /// The key file at `path`, for both.
+    ///
+    /// # Errors
+    /// [`Code::Read`], or those of [`keyfile`](Self::keyfile).
+    pub fn keyfile_at(path: &Path) -> Result<Self, Failure> {
+        Self::keyfile(read(path, KEYFILE_LIMIT)?.expose())
+    }
+
+    /// Identities, one a line, as `ovseal keygen` and age write them. They open, and what belongs to them is sealed to.
+    ///
+    /// # Errors
+    /// [`Code::BadKey`] when a line is none, or there is none.
+    pub fn identities_in(text: &[u8]) -> Result<Self, Failure> {
+        let mut key = Self::default();
+        for identity in PublicKeyIdentity::parse_file(text)? {
+            key.recipients.push(Arc::new(identity.recipient()));
+            key.identities.push(Arc::new(identity));
+        }
+        Ok(key)
+    }
+
+    /// The identities in the file at `path`.
+    ///
+    /// # Errors
+    /// [`Code::Read`], or those of [`identities_in`](Self::identities_in).
+    pub fn identities_at(path: &Path) -> Result<Self, Failure> {
+        Self::identities_in(read(path, IDENTITIES_LIMIT)?.expose())
+    }
+
+    /// A recipient, `age1…`, `age1pq1…` or `ovdev1…`: it is sealed to.
+    ///
+    /// # Errors
+    /// [`Code::BadKey`] when the text is none. It is not shown, because it could be an identity.
+    pub fn recipient(text: &str) -> Result<Self, Failure> {
+        let text = text.trim();
+        if DeviceRecipient::is_meant(text) {
+            return Ok(Self::sealed_to(DeviceRecipient::parse(text)?));
+        }
+        Ok(Self::sealed_to(PublicKeyRecipient::parse(text)?))
+    }
+
+    /// The key that a service of the caller's holds, for both.
+    #[must_use]
+    pub fn service(service: Arc<dyn KeyService>) -> Self {
+        Self::both(ServiceKey::new(service))
+    }
+
+    /// This device's own key, in its TPM: what opens when the caller gives no key.
+    ///
+    /// The device's files are in `folder`, or where `ovseal device enroll` puts them; the TPM is the one that `tcti` names,
+    /// or the kernel's.
+    ///
+    /// # Errors
+    /// [`Code::NoKeyFits`] when the device is not enrolled; [`Code::Environment`] when its files cannot be read.
+    pub fn device(folder: Option<&Path>, tcti: Option<&str>, pin: Option<&[u8]>) -> Result<Self, Failure> {
+        let folder = folder.map(Path::to_owned).or_else(default_folder);
+        let folder = folder.ok_or_else(|| Failure::new(Code::NoKeyFits, "this device is not enrolled"))?;
+        let tpm = Tpm::new(tcti.unwrap_or(KERNEL_TPM), DEADLINE)?;
+        let identity = DeviceIdentity::new(Device::load(&folder)?, tpm);
+        let identity = match pin {
+            Some(pin) => identity.with_pin(pin),
+            None => identity,
+        };
+        Ok(Self { identities: vec![Arc::new(identity)], recipients: Vec::new() })
+    }
+
+    /// These keys and others. The order is that in which they are tried.
+    #[must_use]
+    pub fn and(mut self, others: &Self) -> Self {
+        self.identities.extend(others.identities.iter().cloned());
+        self.recipients.extend(others.recipients.iter().cloned());
+        self
+    }
+
+    /// What opens.
+    #[must_use]
+    pub fn identities(&self) -> Vec<&dyn Identity> {
+        self.identities.iter().map(|identity| &**identity).collect()
+    }
+
+    /// What is sealed to.
+    #[must_use]
+    pub fn recipients(&self) -> Vec<&dyn Recipient> {
+        self.recipients.iter().map(|recipient| &**recipient).collect()
+    }
+
+    fn both(key: impl Identity + Recipient + 'static) -> Self {
+        let key = Arc::new(key);
+        Self { identities: vec![key.clone()], recipients: vec![key] }
+    }
+
+    fn sealed_to(recipient: impl Recipient + 'static) -> Self {
+        Self { identities: Vec::new(), recipients: vec![Arc::new(recipient)] }
+    }
+}
+
+fn read(path: &Path, limit: usize) -> Result<SecretBytes, Failure> {
+    let file = File::open(path).and_then(|mut file| SecretBytes::read_from(&mut file, limit));
+    file.map_err(|error| {
+        let read = Failure::new(Code::Read, format!("cannot read {}", path.display()));
+        Failure { causes: vec![error.to_string()], ..read }
+    })
+}
+
+const KEYFILE_LIMIT: usize = 64;
+const IDENTITIES_LIMIT: usize = 64 << 10;
+const KERNEL_TPM: &str = "device:/dev/tpmrm0";
+
+/// The longest that a transaction of the TPM may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use ovseal::{ModelName, OpenOptions, SealOptions, Trust};
+    use ovseal_testkit::Fixture;
+
+    use super::*;
+
+    fn opens(key: &Key, with: &Key) -> bool {
+        let fixture = Fixture::new(&[("w.bin", b"weights")]);
+        let options = SealOptions::new(ModelName::parse("m").unwrap());
+        let options = key.recipients().into_iter().fold(options, SealOptions::recipient);
+        let container = fixture.seal(options);
+        OpenOptions::new(Trust::AnySender).open(&container, &with.identities()).is_ok()
+    }
+
+    #[test]
+    fn each_kind_of_key_opens_what_was_sealed_to_it_and_no_other() {
+        let passphrase = |text: &[u8]| Key::passphrase(text).unwrap();
+        let keyfile = |byte| Key::keyfile(&[byte; 32]).unwrap();
+        let identity = || {
+            let text = PublicKeyIdentity::generate().unwrap().encode();
+            Key::identities_in(text.expose()).unwrap()
+        };
+        for (key, other) in
+            [(passphrase(b"one"), passphrase(b"two")), (keyfile(1), keyfile(2)), (identity(), identity())]
+        {
+            assert!(opens(&key, &key) && !opens(&key, &other));
+            assert!(opens(&key, &other.and(&key)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_being_shown() {
+        let secret = "AGE-SECRET-KEY-1QQQQ";
+        let failures = [
+            Key::passphrase(b"").unwrap_err(),
+            Key::keyfile(&[1; 31]).unwrap_err(),
+            Key::identities_in(b"# nothing").unwrap_err(),
+            Key::recipient(secret).unwrap_err(),
+        ];
+        for failure in failures {
+            assert_eq!(failure.code, Code::BadKey);
+            assert!(!format!("{failure:?}").contains("QQQQ"));
+        }
+        let missing = Key::keyfile_at("/nonexistent".as_ref()).unwrap_err();
+        assert_eq!((missing.code, missing.causes.len()), (Code::Read, 1));
+    }
+}
