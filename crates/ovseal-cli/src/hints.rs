@@ -74,6 +74,7 @@ pub(crate) fn tpm(error: &TpmError) -> Option<String> {
         TpmError::NotApproved { .. } | TpmError::ForgedApproval => {
             "put the approver's approval of this state into the device's folder; ovseal device status --pcr LIST shows it"
         }
+        TpmError::WrongPassphrase => "get the container again from its publisher, if the passphrase is right",
         TpmError::PinMissing => "give the PIN with --tpm-pin-file F",
         TpmError::WrongPin => "some more wrong ones lock the TPM: ovseal doctor shows how many were counted",
         TpmError::Epoch { .. } | TpmError::Clock { .. } => "get the container again from its publisher",
@@ -212,6 +213,7 @@ fn option_for(kind: &str) -> &'static str {
         "sgx" => "--sgx",
         "kms" => "a program that reaches its key service: this command has none",
         "tpm2" => "--tpm, on the device",
+        "tpm2-passphrase" => "--tpm with -p or --passphrase-file F, on the device",
         _ => "unknown to this version",
     }
 }

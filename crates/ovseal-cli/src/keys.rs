@@ -3,9 +3,11 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use ovseal::{Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity};
+use ovseal::{
+    Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity, StanzaSummary,
+};
 use ovseal_hardware::sgx::EnclaveIdentity;
-use ovseal_hardware::tpm2::TPM2;
+use ovseal_hardware::tpm2::{TPM2, TPM2_PASSPHRASE, Tpm2Summary};
 
 use crate::args::KeyOptions;
 use crate::error::{CommandError, Kind};
@@ -19,14 +21,15 @@ use crate::{prompt, tpm};
 const PASSPHRASE_LIMIT: usize = 8 * 1024;
 const IDENTITY_FILE_LIMIT: usize = 64 * 1024;
 
-/// Keys of one kind that were given to open a container.
+/// Keys of one kind that were given to open a container, or two that are needed together.
 pub(crate) struct Keys {
     identities: Vec<Box<dyn Identity>>,
     refusal: &'static str,
 }
 
 impl Keys {
-    /// The keys that `options` name. Without any, a person at a terminal is asked if the container takes a passphrase.
+    /// The keys that `options` name. Without any, the device's own are taken if it is enrolled and the container takes a
+    /// device's; otherwise a person at a terminal is asked if it takes a passphrase.
     ///
     /// # Errors
     /// When a key cannot be read or is none, or when there is none: then the hint lists what the container takes.
@@ -38,10 +41,11 @@ impl Keys {
         if options.is_given() {
             return Self::given(options, inputs);
         }
-        let kinds = stanza_types(container)?;
-        if kinds.iter().any(|kind| kind == TPM2) && tpm::is_enrolled(&options.device) {
-            return Self::tpm(options, inputs);
+        let stanzas = stanzas(container)?;
+        if let Some(keys) = Self::own(options, &stanzas, inputs)? {
+            return Ok(keys);
         }
+        let kinds = types(&stanzas);
         if kinds.iter().any(|kind| kind == "passphrase") && io::stdin().is_terminal() {
             return Ok(Self::passphrase(prompt::passphrase()?));
         }
@@ -54,14 +58,15 @@ impl Keys {
     /// # Errors
     /// When a key cannot be read or is none.
     pub(crate) fn given(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
-        if options.passphrase {
-            return Ok(Self::passphrase(prompt::passphrase()?));
-        }
-        if options.tpm {
-            return Self::tpm(options, inputs);
-        }
-        if let Some(source) = &options.passphrase_file {
-            return Ok(Self::passphrase(passphrase(source, inputs)?));
+        let given = match &options.passphrase_file {
+            Some(source) => Some(passphrase(source, inputs)?),
+            None => options.passphrase.then(prompt::passphrase).transpose()?,
+        };
+        match (options.tpm, given) {
+            (true, Some(given)) => return Self::tpm_and_passphrase(options, given, inputs),
+            (true, None) => return Self::tpm(options, inputs),
+            (false, Some(given)) => return Ok(Self::passphrase(given)),
+            (false, None) => {}
         }
         if let Some(source) = &options.keyfile {
             return Ok(Self::one(keyfile(source, inputs)?, "the key file does not open the container"));
@@ -92,18 +97,65 @@ impl Keys {
         let OpenError::NoKeyFits { stanzas } = &error else { return open_failure(path, error) };
         let kinds = hints::keys(stanzas.iter().map(String::as_str));
         let fits = |kind: &str| stanzas.iter().any(|stanza| stanza == kind);
-        let refusal = if self.identities.iter().any(|identity| fits(identity.stanza_type())) {
-            CommandError::message(Kind::NoKeyFits, self.refusal)
+        let missing = if fits(TPM2_PASSPHRASE) { self.missing() } else { None };
+        let message = if self.identities.iter().any(|identity| fits(identity.stanza_type())) {
+            self.refusal
         } else {
-            CommandError::message(Kind::NoKeyFits, "the container takes no key of this kind")
+            missing.map_or("the container takes no key of this kind", |(message, _)| message)
         };
-        refusal.context(path.display().to_string()).hint(kinds)
+        let refusal = CommandError::message(Kind::NoKeyFits, message).context(path.display().to_string());
+        refusal.hints(missing.map(|(_, hint)| hint.to_owned())).hint(kinds)
+    }
+
+    /// What is missing of the two keys that are needed together, and how it is given; nothing where none of them is there.
+    fn missing(&self) -> Option<(&'static str, &'static str)> {
+        match self.identities.first()?.stanza_type() {
+            TPM2 => Some((PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
+            "passphrase" => Some((
+                "the device's TPM is missing, which the container needs beside the passphrase",
+                "on the device, give --tpm beside the passphrase",
+            )),
+            _ => None,
+        }
+    }
+
+    /// The keys of this device, if it is enrolled and the container holds a stanza for a device.
+    fn own(
+        options: &KeyOptions,
+        stanzas: &[StanzaSummary],
+        inputs: &mut Inputs,
+    ) -> Result<Option<Self>, CommandError> {
+        let summary =
+            |stanza: &StanzaSummary| Tpm2Summary::of(stanza.stanza_type.as_str(), &stanza.parameters);
+        let mut devices = stanzas.iter().filter_map(summary).peekable();
+        if devices.peek().is_none() || !tpm::is_enrolled(&options.device) {
+            return Ok(None);
+        }
+        let id = tpm::device(&options.device)?.id();
+        let ours: Vec<Tpm2Summary> = devices.filter(|summary| summary.device == id).collect();
+        if ours.is_empty() || !ours.iter().all(|summary| summary.needs_passphrase) {
+            return Self::tpm(options, inputs).map(Some);
+        }
+        if !io::stdin().is_terminal() {
+            let error = CommandError::message(Kind::NoKeyFits, PASSPHRASE_MISSING);
+            return Err(error.hint(GIVE_PASSPHRASE));
+        }
+        Self::tpm_and_passphrase(options, prompt::passphrase()?, inputs).map(Some)
+    }
+
+    fn tpm_and_passphrase(
+        options: &KeyOptions,
+        passphrase: Passphrase,
+        inputs: &mut Inputs,
+    ) -> Result<Self, CommandError> {
+        let identity = tpm::identity(&options.device, &options.pin, inputs)?;
+        let refusal = "the container is not bound to this device and a passphrase";
+        Ok(Self::one(identity.with_passphrase(passphrase), refusal))
     }
 
     fn tpm(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
         let identity = tpm::identity(&options.device, &options.pin, inputs)?;
-        let refusal = "the container is not bound to this device, nor sealed to its recipient";
-        Ok(Self { identities: vec![Box::new(identity)], refusal })
+        Ok(Self::one(identity, "the container is not bound to this device, nor sealed to its recipient"))
     }
 
     fn passphrase(passphrase: Passphrase) -> Self {
@@ -160,12 +212,19 @@ pub(crate) fn unusable(source: &Source, error: KeyError) -> CommandError {
     CommandError::from(error).context(format!("cannot use {source}"))
 }
 
-/// The types of the stanzas in a container and its side file, each once.
-fn stanza_types(container: &Path) -> Result<Vec<String>, CommandError> {
+/// The stanzas in a container and its side file.
+fn stanzas(container: &Path) -> Result<Vec<StanzaSummary>, CommandError> {
     let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
-    let stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
-    let mut kinds: Vec<String> = stanzas.map(|stanza| stanza.stanza_type.to_string()).collect();
+    Ok(inspection.stanzas.into_iter().chain(inspection.side_file.into_iter().flatten()).collect())
+}
+
+/// The types of stanzas, each once.
+fn types(stanzas: &[StanzaSummary]) -> Vec<String> {
+    let mut kinds: Vec<String> = stanzas.iter().map(|stanza| stanza.stanza_type.to_string()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    Ok(kinds)
+    kinds
 }
+
+const PASSPHRASE_MISSING: &str = "the passphrase is missing, which the container needs beside the TPM";
+const GIVE_PASSPHRASE: &str = "give the passphrase too: --tpm with -p or --passphrase-file F";

@@ -2,7 +2,7 @@
 
 use ovseal::StanzaSummary;
 use ovseal_hardware::sgx::SealingPolicy;
-use ovseal_hardware::tpm2::{TPM2, Tpm2Summary};
+use ovseal_hardware::tpm2::Tpm2Summary;
 
 use crate::tpm::short_id;
 
@@ -16,8 +16,7 @@ pub(crate) fn of_stanza(stanza: &StanzaSummary) -> Option<String> {
         "kms" => Some("the key service".to_owned()),
         "sgx" => SealingPolicy::of_stanza(&stanza.parameters)
             .map(|policy| format!("the enclave, by {}", policy.word())),
-        TPM2 => Tpm2Summary::of(&stanza.parameters).map(|summary| device_needs(&summary)),
-        _ => None,
+        kind => Tpm2Summary::of(kind, &stanza.parameters).map(|summary| device_needs(&summary)),
     }
 }
 
@@ -32,6 +31,9 @@ fn device_needs(summary: &Tpm2Summary) -> String {
     }
     if let Some(clock) = bounds.clock() {
         needs.push_str(&format!(", its clock below {clock} ms"));
+    }
+    if summary.needs_passphrase {
+        needs.push_str(", and the passphrase");
     }
     needs
 }

@@ -1,11 +1,14 @@
 //! Whom a container is sealed to, from the options of `seal` and `rekey`.
 
-use ovseal::{PublicKeyRecipient, Recipient};
+use std::sync::Arc;
+
+use ovseal::{Passphrase, PublicKeyRecipient, Recipient};
 #[cfg(feature = "pkcs11")]
 use ovseal_hardware::pkcs11::TokenRecipient;
 use ovseal_hardware::sgx::{EnclaveKey, GRAMINE, SealingPolicy};
 use ovseal_hardware::tpm2::{Bounds, DeviceRecipient};
 
+use crate::args::Requirement;
 use crate::error::CommandError;
 use crate::input::{Inputs, Source};
 use crate::keys;
@@ -17,9 +20,24 @@ const RECIPIENTS_FILE_LIMIT: usize = 1 << 20;
 /// Recipients, collected from the command line.
 #[derive(Default)]
 pub(crate) struct Recipients {
-    all: Vec<Box<dyn Recipient>>,
+    all: Vec<Entry>,
     bounds: Bounds,
-    has_device: bool,
+}
+
+/// A recipient, of which devices may come to demand more.
+enum Entry {
+    Device(DeviceRecipient),
+    Other(Box<dyn Recipient>),
+}
+
+/// A new passphrase, as the options name it.
+pub(crate) struct NewPassphrase<'o> {
+    /// The file in which it stands.
+    pub(crate) file: Option<&'o Source>,
+    /// Whether a person is asked.
+    pub(crate) ask: bool,
+    /// How it is given, for whoever forgot it.
+    pub(crate) options: &'static str,
 }
 
 impl Recipients {
@@ -30,7 +48,7 @@ impl Recipients {
 
     /// Whether there is a device among them.
     pub(crate) fn has_device(&self) -> bool {
-        self.has_device
+        self.all.iter().any(|entry| matches!(entry, Entry::Device(_)))
     }
 
     /// How many there are.
@@ -40,7 +58,10 @@ impl Recipients {
 
     /// The recipients as the library takes them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Recipient> {
-        self.all.iter().map(|recipient| &**recipient)
+        self.all.iter().map(|entry| match entry {
+            Entry::Device(device) => device,
+            Entry::Other(recipient) => &**recipient,
+        })
     }
 
     /// Adds public keys.
@@ -68,21 +89,35 @@ impl Recipients {
         Ok(())
     }
 
-    /// Adds the passphrase in a file.
+    /// Adds the passphrase, if there is one; or has every device among the recipients demand it too.
     ///
     /// # Errors
-    /// When the file cannot be read or holds no passphrase.
-    pub(crate) fn add_passphrase(&mut self, file: &Source, inputs: &mut Inputs) -> Result<(), CommandError> {
-        self.all.push(Box::new(keys::passphrase(file, inputs)?));
-        Ok(())
-    }
-
-    /// Adds a passphrase for which a person is asked.
-    ///
-    /// # Errors
-    /// When there is no terminal or no usable answer.
-    pub(crate) fn ask_passphrase(&mut self, output: &mut Output) -> Result<(), CommandError> {
-        self.all.push(Box::new(prompt::new_passphrase(output)?));
+    /// When it cannot be had, or is demanded and missing, or no device is there to demand it.
+    pub(crate) fn add_passphrase(
+        &mut self,
+        new: &NewPassphrase<'_>,
+        require: Option<Requirement>,
+        inputs: &mut Inputs,
+        output: &mut Output,
+    ) -> Result<(), CommandError> {
+        if require.is_none() {
+            self.all.extend(new.obtain(inputs, output)?.map(Entry::other));
+            return Ok(());
+        }
+        if !self.has_device() {
+            return Err(CommandError::usage("--require tpm2+passphrase is for what is sealed to a device")
+                .hint("give a device's recipient, ovdev1…"));
+        }
+        let passphrase = new.obtain(inputs, output)?.ok_or_else(|| {
+            CommandError::usage("--require tpm2+passphrase needs a passphrase")
+                .hint(format!("give it with {}", new.options))
+        })?;
+        let passphrase = Arc::new(passphrase);
+        for entry in &mut self.all {
+            if let Entry::Device(device) = entry {
+                *entry = Entry::other(device.clone().with_passphrase(passphrase.clone()));
+            }
+        }
         Ok(())
     }
 
@@ -92,7 +127,7 @@ impl Recipients {
     /// When a file cannot be read or does not hold exactly 32 bytes.
     pub(crate) fn add_keyfiles(&mut self, files: &[Source], inputs: &mut Inputs) -> Result<(), CommandError> {
         for file in files {
-            self.all.push(Box::new(keys::keyfile(file, inputs)?));
+            self.all.push(Entry::other(keys::keyfile(file, inputs)?));
         }
         Ok(())
     }
@@ -102,7 +137,7 @@ impl Recipients {
     /// # Errors
     /// When this is no enclave.
     pub(crate) fn add_enclave(&mut self, policy: SealingPolicy) -> Result<(), CommandError> {
-        self.all.push(Box::new(EnclaveKey::read(GRAMINE.as_ref(), policy)?));
+        self.all.push(Entry::other(EnclaveKey::read(GRAMINE.as_ref(), policy)?));
         Ok(())
     }
 
@@ -114,16 +149,39 @@ impl Recipients {
         }
         #[cfg(feature = "pkcs11")]
         if TokenRecipient::is_meant(text) {
-            self.all.push(Box::new(TokenRecipient::parse(text)?));
+            self.all.push(Entry::other(TokenRecipient::parse(text)?));
             return Ok(());
         }
         if DeviceRecipient::is_meant(text) {
-            let recipient = DeviceRecipient::parse(text)?.with_bounds(self.bounds.clone());
-            self.all.push(Box::new(recipient));
-            self.has_device = true;
+            let device = DeviceRecipient::parse(text)?.with_bounds(self.bounds.clone());
+            self.all.push(Entry::Device(device));
             return Ok(());
         }
-        self.all.push(Box::new(PublicKeyRecipient::parse(text)?));
+        self.all.push(Entry::other(PublicKeyRecipient::parse(text)?));
         Ok(())
+    }
+}
+
+impl Entry {
+    fn other(recipient: impl Recipient + 'static) -> Self {
+        Self::Other(Box::new(recipient))
+    }
+}
+
+impl NewPassphrase<'_> {
+    /// The passphrase, if the options name one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no passphrase, or there is no terminal or no usable answer.
+    pub(crate) fn obtain(
+        &self,
+        inputs: &mut Inputs,
+        output: &mut Output,
+    ) -> Result<Option<Passphrase>, CommandError> {
+        match self.file {
+            Some(file) => keys::passphrase(file, inputs).map(Some),
+            None if self.ask => prompt::new_passphrase(output).map(Some),
+            None => Ok(None),
+        }
     }
 }

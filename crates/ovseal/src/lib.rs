@@ -96,9 +96,9 @@ pub use path::{PartPath, PathError};
 pub use prologue::{ContainerId, Context, is_container};
 pub use publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
 pub use recipient::{
-    Argon2Cost, CacheKey, Identity, KeyError, KeyFile, KeyService, Passphrase, PublicKeyIdentity,
-    PublicKeyRecipient, Recipient, RecipientClass, ServiceError, ServiceKey, UnwrapError, WRAPPED_LIMIT,
-    WrapError, symmetric,
+    Argon2Cost, Argon2MemoryError, CacheKey, Identity, KeyError, KeyFile, KeyService, Passphrase,
+    PublicKeyIdentity, PublicKeyRecipient, Recipient, RecipientClass, ServiceError, ServiceKey, UnwrapError,
+    WRAPPED_LIMIT, WrapError, symmetric,
 };
 pub use regular::{is_container_file, open as open_regular, open_no_link as open_regular_no_link};
 pub use rekey::{RekeyError, RekeyOptions, Rekeyed};

@@ -15,8 +15,12 @@ pub(crate) const KMS: &str = "kms";
 pub(crate) const PKCS11: &str = "pkcs11";
 pub(crate) const SGX: &str = "sgx";
 
-/// A type of another crate that is known not to be post-quantum.
+/// Types of another crate that are known not to be post-quantum.
 const TPM2: &str = "tpm2";
+const TPM2_PASSPHRASE: &str = "tpm2-passphrase";
+
+/// Where the device's id stands in the parameters of a stanza that needs a device and a passphrase.
+const DEVICE: std::ops::Range<usize> = 45..77;
 
 const STANZA_LIMIT: usize = 16_384;
 const COUNT_LIMIT: usize = 32;
@@ -73,7 +77,7 @@ impl StanzaType {
 
     /// Whether such a stanza withstands a quantum computer, as far as this version knows the type.
     pub fn is_post_quantum(&self) -> Option<bool> {
-        if self.as_str() == TPM2 {
+        if matches!(self.as_str(), TPM2 | TPM2_PASSPHRASE) {
             return Some(false);
         }
         self.class().map(|class| class != RecipientClass::ClassicalPublicKey)
@@ -179,10 +183,15 @@ pub(crate) fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
     (bytes.is_empty() && are_allowed(&stanzas)).then_some(stanzas)
 }
 
-/// Whether there are 1 to 32 stanzas, and at most one for a passphrase.
+/// Whether there are 1 to 32 stanzas, at most one for a passphrase, and for each device at most one that needs a passphrase
+/// too: so whoever opens the container derives a key from a passphrase only once.
 pub(crate) fn are_allowed(stanzas: &[Stanza]) -> bool {
-    let passphrases = stanzas.iter().filter(|stanza| stanza.stanza_type.as_str() == PASSPHRASE).count();
-    (1..=COUNT_LIMIT).contains(&stanzas.len()) && passphrases <= 1
+    let of_type = |wanted| stanzas.iter().filter(move |stanza| stanza.stanza_type.as_str() == wanted);
+    let mut devices: Vec<_> =
+        of_type(TPM2_PASSPHRASE).filter_map(|stanza| stanza.parameters.get(DEVICE)).collect();
+    devices.sort_unstable();
+    let is_unique = devices.windows(2).all(|pair| pair[0] != pair[1]);
+    (1..=COUNT_LIMIT).contains(&stanzas.len()) && of_type(PASSPHRASE).count() <= 1 && is_unique
 }
 
 /// Whether nothing but enclaves' keys could open the container. Such a key changes with the enclave or the processor's
@@ -214,6 +223,18 @@ mod tests {
     #[test]
     fn two_passphrase_stanzas_are_refused() {
         assert_eq!(parse_all(&encode_all(&[stanza("passphrase", 1), stanza("passphrase", 2)]), 2), None);
+    }
+
+    #[test]
+    fn a_device_has_at_most_one_stanza_that_needs_a_passphrase_too() {
+        let bound = |device: u8, salt: u8| {
+            let parameters = [&[salt; 45][..], &[device; 32], &[7; 9]].concat();
+            Stanza::new(TPM2_PASSPHRASE, parameters, |_| vec![2; 80]).unwrap()
+        };
+        assert!(are_allowed(&[bound(1, 1), bound(2, 1), stanza("passphrase", 1)]));
+        assert!(!are_allowed(&[bound(1, 1), bound(2, 1), bound(1, 2)]));
+        let short = || stanza(TPM2_PASSPHRASE, 1);
+        assert!(are_allowed(&[short(), short()]), "one that is too short is of no use, and does no harm");
     }
 
     #[test]

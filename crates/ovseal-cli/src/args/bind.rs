@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BoundOptions, KeyOptions};
+use super::{BoundOptions, KeyOptions, Requirement};
+use crate::input::Source;
 
 /// Binds a container to this device: adds a stanza that only its TPM opens
 ///
@@ -22,6 +23,15 @@ pub(crate) struct BindArgs {
     /// Demands the present values of these PCRs too, such as 0,2,4,7, besides what the device's key demands
     #[arg(long, value_name = "LIST", help_heading = "Device options")]
     pub(crate) pcr: Option<String>,
+
+    /// Demands a new passphrase too, which is asked for: neither TPM nor passphrase alone opens the stanza
+    #[arg(long, value_name = "BOTH", value_enum, help_heading = "Device options")]
+    pub(crate) require: Option<Requirement>,
+
+    /// Takes the new passphrase from a file; one line ending at its end is left out
+    #[arg(long, value_name = "F", value_parser = Source::parser(), requires = "require")]
+    #[arg(help_heading = "Device options")]
+    pub(crate) new_passphrase_file: Option<Source>,
 
     #[command(flatten)]
     pub(crate) bounds: BoundOptions,

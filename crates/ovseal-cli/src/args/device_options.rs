@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::input::Source;
 
@@ -26,6 +26,14 @@ pub(crate) struct PinOptions {
     /// Takes the PIN of the device's key from a file instead of asking for it; one line ending at its end is left out
     #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Device options")]
     pub(crate) tpm_pin_file: Option<Source>,
+}
+
+/// What a device's stanza needs besides its TPM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Requirement {
+    /// The TPM and the passphrase: neither of them alone opens it
+    #[value(name = "tpm2+passphrase")]
+    Tpm2AndPassphrase,
 }
 
 /// Bounds on what is sealed to a device, which its TPM enforces.

@@ -7,11 +7,11 @@ use super::TokenOptions;
 use super::{DeviceOptions, PinOptions};
 use crate::input::Source;
 
-/// The group of the options of which at most one is given.
+/// The group of the options of which at most one is given; the device's TPM and a passphrase may be given together.
 const KIND: &str = "key";
 
 // The members of the group name it: where options are flattened into a struct, clap leaves the struct's own group empty.
-/// Which key opens the container; at most one kind is given.
+/// Which key opens the container: one kind, or the TPM together with a passphrase.
 #[derive(Debug, Args)]
 #[group(skip)]
 #[command(group(ArgGroup::new(KIND).multiple(false)))]
@@ -46,8 +46,10 @@ pub(crate) struct KeyOptions {
     #[command(flatten)]
     pub(crate) token: TokenOptions,
 
-    /// Opens with this device's TPM, which is also tried when no key is given and the device is enrolled
-    #[arg(long, group = KIND, help_heading = "Key options")]
+    /// Opens with this device's TPM, which is also tried when no key is given and the device is enrolled; with a passphrase,
+    /// what needs both
+    #[arg(long, help_heading = "Key options", conflicts_with_all = ["identities", "keyfile", "sgx"])]
+    #[cfg_attr(feature = "pkcs11", arg(conflicts_with = "pkcs11"))]
     pub(crate) tpm: bool,
 
     #[command(flatten)]

@@ -25,7 +25,7 @@ use clap_complete::Shell;
 pub(crate) use bind::BindArgs;
 pub(crate) use cache::{CacheArgs, CacheCommand};
 pub(crate) use device::{ApproveArgs, DeviceArgs, DeviceCommand, EnrollArgs, NextEpochArgs, StatusArgs};
-pub(crate) use device_options::{BoundOptions, ClockBound, DeviceOptions, PinOptions};
+pub(crate) use device_options::{BoundOptions, ClockBound, DeviceOptions, PinOptions, Requirement};
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use extract::ExtractArgs;
 pub(crate) use inspect::InspectArgs;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ovseal_hardware::sgx::SealingPolicy;
 
-use super::KeyOptions;
+use super::{KeyOptions, Requirement};
 use crate::input::Source;
 
 /// Changes who can open a container, without sealing it anew
@@ -23,6 +23,11 @@ pub(crate) struct RekeyArgs {
 
     #[command(flatten)]
     pub(crate) changes: ChangeOptions,
+
+    /// Adds devices so that both is needed, the TPM and the passphrase of --add-passphrase or --add-passphrase-file, which
+    /// then opens nothing alone
+    #[arg(long, value_name = "BOTH", value_enum, help_heading = "Changes")]
+    pub(crate) require: Option<Requirement>,
 
     /// Allows post-quantum beside classical public keys
     #[arg(long)]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::BoundOptions;
 #[cfg(feature = "pkcs11")]
 use super::TokenOptions;
+use super::{BoundOptions, Requirement};
 use crate::input::Source;
 
 /// Seals a model into a container
@@ -25,6 +25,11 @@ pub(crate) struct SealArgs {
 
     #[command(flatten)]
     pub(crate) recipients: RecipientOptions,
+
+    /// Seals to devices so that both is needed, the TPM and the passphrase of -p or --passphrase-file, which then opens
+    /// nothing alone
+    #[arg(long, value_name = "BOTH", value_enum, help_heading = "Device options")]
+    pub(crate) require: Option<Requirement>,
 
     #[command(flatten)]
     pub(crate) bounds: BoundOptions,

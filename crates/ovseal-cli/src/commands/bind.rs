@@ -1,8 +1,12 @@
 //! `ovseal bind`: a stanza that only this device's TPM opens.
 
+use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 
-use ovseal::{Inspection, OpenOptions, Opened, RekeyError, RekeyOptions, StanzaSummary, Trust};
+use ovseal::{
+    Inspection, OpenOptions, Opened, Passphrase, Recipient, RekeyError, RekeyOptions, StanzaSummary, Trust,
+};
 use ovseal_hardware::tpm2::{DeviceRecipient, Tpm2Summary};
 
 use crate::args::BindArgs;
@@ -10,15 +14,20 @@ use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
+use crate::recipients::NewPassphrase;
 use crate::{needs, tpm};
 
 pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandError> {
-    let recipient = recipient(args)?;
-    let id = recipient.id();
-    let keys = Keys::obtain(&args.keys, &args.container, &mut Inputs::default())?;
+    let (device, mut inputs) = (device(args)?, Inputs::default());
+    let id = device.id();
+    let keys = Keys::obtain(&args.keys, &args.container, &mut inputs)?;
+    let recipient: Box<dyn Recipient> = match new_passphrase(args, &mut inputs, output)? {
+        Some(passphrase) => Box::new(device.with_passphrase(Arc::new(passphrase))),
+        None => Box::new(device),
+    };
     let identities = keys.identities();
     // A stanza of this device's key does not mix keys: it never leaves the device.
-    let mut options = RekeyOptions::new().allow_mixed(true).add_recipient(&recipient);
+    let mut options = RekeyOptions::new().allow_mixed(true).add_recipient(&*recipient);
     if args.drop_distribution {
         let opened = OpenOptions::new(Trust::AnySender).open(&args.container, &identities);
         let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
@@ -36,7 +45,7 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
 }
 
 /// This device with the bounds that the options name.
-fn recipient(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
+fn device(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
     let options = &args.keys.device;
     let list = args.pcr.as_deref().map(tpm::pcr_list).transpose()?;
     let (device, tpm) = (tpm::device(options)?, tpm::tpm(options)?);
@@ -47,6 +56,20 @@ fn recipient(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
         bounds = bounds.pcr(tpm.pcr_values(&list)?);
     }
     Ok(device.recipient().with_bounds(bounds))
+}
+
+/// The passphrase that is needed beside the TPM, if one is required.
+fn new_passphrase(
+    args: &BindArgs,
+    inputs: &mut Inputs,
+    output: &mut Output,
+) -> Result<Option<Passphrase>, CommandError> {
+    let (file, ask) = (args.new_passphrase_file.as_ref(), args.require.is_some());
+    if ask && file.is_none() && !io::stdin().is_terminal() {
+        return Err(CommandError::usage("there is no terminal to ask for the new passphrase")
+            .hint("give it in a file with --new-passphrase-file F"));
+    }
+    NewPassphrase { file, ask, options: "--new-passphrase-file F" }.obtain(inputs, output)
 }
 
 /// The number and the generation of the stanza that the caller's key opened, if another one than this device's is left
@@ -82,8 +105,8 @@ fn warn_of_others(container: &Path, id: &[u8; 32], output: &mut Output) -> Resul
 }
 
 fn is_of_device(stanza: &StanzaSummary, id: &[u8; 32]) -> bool {
-    Tpm2Summary::of(&stanza.parameters).is_some_and(|summary| summary.device == *id)
-        && stanza.stanza_type.as_str() == ovseal_hardware::tpm2::TPM2
+    let summary = Tpm2Summary::of(stanza.stanza_type.as_str(), &stanza.parameters);
+    summary.is_some_and(|summary| summary.device == *id)
 }
 
 fn failure(container: &Path, keys: &Keys, error: RekeyError) -> CommandError {

@@ -10,7 +10,7 @@ use crate::error::CommandError;
 use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
-use crate::recipients::Recipients;
+use crate::recipients::{NewPassphrase, Recipients};
 use crate::text;
 
 pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
@@ -59,15 +59,15 @@ fn added(args: &RekeyArgs, inputs: &mut Inputs, output: &mut Output) -> Result<R
     let mut recipients = Recipients::default();
     recipients.add_public_keys(&changes.recipients)?;
     recipients.add_keyfiles(&changes.keyfiles, inputs)?;
-    if let Some(file) = &changes.add_passphrase_file {
-        recipients.add_passphrase(file, inputs)?;
-    }
     if let Some(policy) = changes.add_sgx {
         recipients.add_enclave(policy)?;
     }
-    if changes.add_passphrase {
-        recipients.ask_passphrase(output)?;
-    }
+    let passphrase = NewPassphrase {
+        file: changes.add_passphrase_file.as_ref(),
+        ask: changes.add_passphrase,
+        options: "--add-passphrase or --add-passphrase-file F",
+    };
+    recipients.add_passphrase(&passphrase, args.require, inputs, output)?;
     Ok(recipients)
 }
 

@@ -16,7 +16,7 @@ use crate::input::Inputs;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::recipients::Recipients;
+use crate::recipients::{NewPassphrase, Recipients};
 use crate::usage::refuse_stdout;
 use crate::{text, tpm};
 
@@ -86,16 +86,16 @@ fn recipients(args: &SealArgs, inputs: &mut Inputs, output: &mut Output) -> Resu
     recipients.add_public_keys(&options.recipients)?;
     recipients.add_files(&options.recipients_files, inputs)?;
     recipients.add_keyfiles(&options.keyfiles, inputs)?;
-    if let Some(file) = &options.passphrase_file {
-        recipients.add_passphrase(file, inputs)?;
-    }
-    if options.passphrase {
-        recipients.ask_passphrase(output)?;
-    }
     if is_bounded && !recipients.has_device() {
         return Err(CommandError::usage("--until-epoch and --until-clock bound what is sealed to a device")
             .hint("give a device's recipient with -r ovdev1…"));
     }
+    let passphrase = NewPassphrase {
+        file: options.passphrase_file.as_ref(),
+        ask: options.passphrase,
+        options: "-p or --passphrase-file F",
+    };
+    recipients.add_passphrase(&passphrase, args.require, inputs, output)?;
     Ok(recipients)
 }
 

@@ -6,28 +6,28 @@ use serde_json::Value;
 use crate::support::Bench;
 
 /// A device: its TPM, and the folder of its files.
-struct Device {
-    swtpm: Swtpm,
+pub(super) struct Device {
+    pub(super) swtpm: Swtpm,
     folder: &'static str,
 }
 
 impl Device {
-    fn new(folder: &'static str) -> Self {
+    pub(super) fn new(folder: &'static str) -> Self {
         Self { swtpm: Swtpm::start(), folder }
     }
 
     /// The options that name it.
-    fn options(&self) -> String {
+    pub(super) fn options(&self) -> String {
         format!("--tcti {} --state {}", self.swtpm.tcti(), self.folder)
     }
 
-    fn enroll(&self, bench: &Bench, options: &str) -> String {
+    pub(super) fn enroll(&self, bench: &Bench, options: &str) -> String {
         let enrolled = bench.done(&format!("device enroll {} {options}", self.options()));
         assert!(enrolled.stdout.starts_with("ovdev1"));
         enrolled.stdout.trim().to_owned()
     }
 
-    fn status(&self, bench: &Bench) -> Value {
+    pub(super) fn status(&self, bench: &Bench) -> Value {
         let status = bench.done(&format!("device status {} --pcr 16 --json", self.options()));
         serde_json::from_str(&status.stdout).unwrap()
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use crate::device::Device;
 use crate::support::{Bench, OVSEAL};
 use crate::token::softhsm::{Hsm, PIN};
 
@@ -115,6 +116,25 @@ fn a_tokens_pin_is_asked_for_without_being_shown() {
     let (code, screen) = keygen.finish();
     assert_eq!(code, Some(0), "{screen}");
     assert!(screen.contains("age1tag1") && !screen.contains(PIN), "{screen}");
+}
+
+#[test]
+fn the_devices_own_key_is_tried_without_an_option_and_its_passphrase_asked_for() {
+    let (bench, device) = (Bench::new(), Device::new("d"));
+    let recipient = device.enroll(&bench, "");
+    let mut seal = Dialogue::start(
+        &bench,
+        &format!("seal net.xml -o net.ovseal -r {recipient} --require tpm2+passphrase -p"),
+    );
+    seal.answer("New passphrase", "correct horse");
+    seal.answer("again: ", "correct horse");
+    assert_eq!(seal.finish().0, Some(0));
+    let extract = format!("extract net.ovseal --danger-write-plaintext out {}", device.options());
+    let mut open = Dialogue::start(&bench, &extract);
+    open.answer("Passphrase: ", "correct horse");
+    let (code, screen) = open.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(bench.exists("out/net.bin") && !screen.contains("correct horse"), "{screen}");
 }
 
 #[test]

@@ -85,6 +85,9 @@ pub enum TpmError {
     /// The PIN is wrong.
     #[error("the PIN is wrong")]
     WrongPin,
+    /// The TPM gave its share of what needs TPM and passphrase, and with the passphrase it opens nothing.
+    #[error("the passphrase is wrong, or the stanza is damaged")]
+    WrongPassphrase,
     /// The epoch of the device passed the bound.
     #[error("the stanza was for epochs up to {limit}, and the device is past it")]
     Epoch {
@@ -167,7 +170,7 @@ impl TpmError {
             Self::PinMissing | Self::WrongPin | Self::Epoch { .. } | Self::Clock { .. } => {
                 ErrorKind::NoKeyFits
             }
-            Self::Policy { .. } | Self::Integrity => ErrorKind::NoKeyFits,
+            Self::WrongPassphrase | Self::Policy { .. } | Self::Integrity => ErrorKind::NoKeyFits,
             Self::Name => ErrorKind::Usage,
             _ => ErrorKind::Environment,
         }

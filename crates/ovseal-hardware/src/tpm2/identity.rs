@@ -1,8 +1,9 @@
 //! The device's TPM as an identity.
 
-use ovseal::{Context, DataKey, Identity, Stanza, UnwrapError, symmetric};
+use ovseal::{Context, DataKey, Identity, Passphrase, Stanza, UnwrapError, symmetric};
 use ovseal_memory::Secret;
 
+use super::combined::CombinedIdentity;
 use super::device::Device;
 use super::error::TpmError;
 use super::open::{Caller, pin_value};
@@ -31,13 +32,19 @@ impl DeviceIdentity {
         Self { pin: Some(pin_value(pin)), ..self }
     }
 
+    /// The same together with a passphrase: for what is sealed to both of them.
+    #[must_use]
+    pub fn with_passphrase(self, passphrase: Passphrase) -> CombinedIdentity {
+        CombinedIdentity::new(self, passphrase)
+    }
+
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The share in the stanza, if it is for this device.
-    fn share(&self, parameters: Tpm2Parameters) -> Result<Secret<32>, UnwrapError> {
+    /// The share in a stanza that is for this device.
+    pub(super) fn share(&self, parameters: Tpm2Parameters) -> Result<Secret<32>, UnwrapError> {
         let approvals = match self.device.has_approver() {
             true => self.device.approvals().map_err(|error| UnwrapError::Backend(Box::new(error)))?,
             false => Vec::new(),

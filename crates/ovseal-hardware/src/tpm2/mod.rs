@@ -5,6 +5,7 @@
 //! | make a device's keys | [`EnrollOptions`] |
 //! | seal to a device, without a TPM | [`DeviceRecipient`], [`Bounds`] |
 //! | open on the device | [`DeviceIdentity`], [`Device`], [`Tpm`] |
+//! | demand a passphrase too | [`CombinedRecipient`], [`CombinedIdentity`] |
 //! | approve measured states | [`ApproverKey`], [`Approval`] |
 //! | look at a TPM | [`TpmStatus`] |
 //!
@@ -32,6 +33,7 @@
 
 mod approval;
 mod bounds;
+mod combined;
 mod device;
 mod duplicate;
 mod enroll;
@@ -51,13 +53,14 @@ mod worker;
 
 pub use approval::{Approval, ApprovalError, Approver, ApproverKey};
 pub use bounds::Bounds;
+pub use combined::{CombinedIdentity, CombinedRecipient};
 pub use device::{Device, DeviceError, DevicePolicy, default_folder};
 pub use enroll::EnrollOptions;
 pub use error::TpmError;
 pub use identity::DeviceIdentity;
 pub use pcr::{PcrDemand, PcrList, PcrListError, PcrValues};
 pub use recipient::{DeviceRecipient, DeviceRecipientError};
-pub use stanza::{TPM2, Tpm2Summary};
+pub use stanza::{TPM2, TPM2_PASSPHRASE, Tpm2Summary};
 pub use status::TpmStatus;
 pub use tss::LibraryError;
 pub use worker::{Tpm, silence};

@@ -1,15 +1,19 @@
 //! A device as a recipient: sealing to it needs neither a TPM nor a TPM library.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use bech32::primitives::checksum::Checksum;
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Hrp};
-use ovseal::{Context, DataKey, RandomnessError, Recipient, RecipientClass, Stanza, WrapError, symmetric};
+use ovseal::{
+    Context, DataKey, Passphrase, RandomnessError, Recipient, RecipientClass, Stanza, WrapError, symmetric,
+};
 use ovseal_memory::Secret;
 
 use super::bounds::Bounds;
+use super::combined::CombinedRecipient;
 use super::duplicate::{Duplicate, DuplicateError};
 use super::policy::CounterIndex;
 use super::public::StorageKey;
@@ -58,6 +62,11 @@ impl DeviceRecipient {
         if same { Ok(recipient) } else { Err(DeviceRecipientError) }
     }
 
+    /// This device together with a passphrase: what is sealed to both needs both.
+    pub fn with_passphrase(self, passphrase: Arc<Passphrase>) -> CombinedRecipient {
+        CombinedRecipient::new(self, passphrase)
+    }
+
     /// The same recipient, for what is sealed with these bounds.
     pub fn with_bounds(self, bounds: Bounds) -> Self {
         Self { bounds, ..self }
@@ -71,6 +80,18 @@ impl DeviceRecipient {
     /// Whether the device's key itself demands something, such as a measured state or a PIN.
     pub fn has_policy(&self) -> bool {
         self.key.policy().is_some()
+    }
+
+    /// A fresh share, and what a stanza says so that the device's TPM gives it.
+    pub(super) fn share(&self) -> Result<(Secret<32>, Tpm2Parameters), WrapError> {
+        let share = Secret::<32>::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
+        let policy = self.bounds.policy(self.counter);
+        let duplicate = Duplicate::wrap(&self.key, &share, policy).map_err(|error| match error {
+            DuplicateError::Randomness => WrapError::Randomness(RandomnessError),
+            DuplicateError::Point => WrapError::WeakPublicKey,
+        })?;
+        let (device, counter, bounds) = (self.id(), self.counter, self.bounds.clone());
+        Ok((share, Tpm2Parameters { device, counter, bounds, duplicate }))
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -92,22 +113,20 @@ impl fmt::Display for DeviceRecipient {
 
 impl Recipient for DeviceRecipient {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
-        let mut salt = [0; symmetric::SALT_LENGTH];
-        rand::fill(&mut salt).map_err(|_| RandomnessError)?;
-        let share = Secret::<32>::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
-        let policy = self.bounds.policy(self.counter);
-        let duplicate = Duplicate::wrap(&self.key, &share, policy).map_err(|error| match error {
-            DuplicateError::Randomness => WrapError::Randomness(RandomnessError),
-            DuplicateError::Point => WrapError::WeakPublicKey,
-        })?;
-        let (device, counter, bounds) = (self.id(), self.counter, self.bounds.clone());
-        let parameters = Tpm2Parameters { device, counter, bounds, duplicate }.encode(&salt);
+        let (share, parameters) = self.share()?;
+        let parameters = parameters.encode(fresh_salt()?.to_vec());
         Ok(symmetric::wrap(TPM2, parameters, share.expose(), key, context)?)
     }
 
     fn class(&self) -> RecipientClass {
         RecipientClass::ClassicalPublicKey
     }
+}
+
+pub(super) fn fresh_salt() -> Result<[u8; symmetric::SALT_LENGTH], RandomnessError> {
+    let mut salt = [0; symmetric::SALT_LENGTH];
+    rand::fill(&mut salt).map_err(|_| RandomnessError)?;
+    Ok(salt)
 }
 
 /// Bech32's checksum over strings of more than 90 characters.

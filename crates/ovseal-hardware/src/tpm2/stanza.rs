@@ -1,5 +1,6 @@
-//! The parameters of a `tpm2` stanza (`docs/format.md` §4.3).
+//! The parameters of stanzas for a TPM (`docs/format.md` §4.3).
 
+use ovseal::Argon2Cost;
 use ovseal::symmetric::SALT_LENGTH;
 
 use super::bounds::Bounds;
@@ -10,7 +11,10 @@ use super::wire::{Bytes32, Reader};
 /// The type of a stanza that needs the TPM alone.
 pub const TPM2: &str = "tpm2";
 
-/// What a `tpm2` stanza says in clear, besides its salt.
+/// The type of a stanza that needs the TPM and a passphrase.
+pub const TPM2_PASSPHRASE: &str = "tpm2-passphrase";
+
+/// What a stanza for a TPM says in clear about the share that the TPM gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tpm2Parameters {
     /// For which device's storage key it is.
@@ -28,13 +32,42 @@ pub struct Tpm2Summary {
     pub device: [u8; 32],
     /// What the TPM demands besides the device key's own policy.
     pub bounds: Bounds,
+    /// Whether the passphrase is needed too.
+    pub needs_passphrase: bool,
 }
 
 impl Tpm2Summary {
-    /// Reads the parameters of a stanza of type [`TPM2`].
-    pub fn of(parameters: &[u8]) -> Option<Self> {
-        let Tpm2Parameters { device, bounds, .. } = Tpm2Parameters::parse(parameters)?;
-        Some(Self { device, bounds })
+    /// Reads the parameters of a stanza of type [`TPM2`] or [`TPM2_PASSPHRASE`]; of other types there is nothing to read.
+    pub fn of(stanza_type: &str, parameters: &[u8]) -> Option<Self> {
+        let (parsed, needs_passphrase) = match stanza_type {
+            TPM2 => (Tpm2Parameters::parse(parameters)?, false),
+            TPM2_PASSPHRASE => (CombinedParameters::parse(parameters)?.share, true),
+            _ => return None,
+        };
+        let Tpm2Parameters { device, bounds, .. } = parsed;
+        Some(Self { device, bounds, needs_passphrase })
+    }
+}
+
+/// What a stanza says that needs TPM and passphrase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CombinedParameters {
+    pub(super) salt: [u8; SALT_LENGTH],
+    /// What deriving from the passphrase costs.
+    pub(super) cost: Argon2Cost,
+    pub(super) share: Tpm2Parameters,
+}
+
+impl CombinedParameters {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        self.share.encode([&self.salt[..], &self.cost.encode()].concat())
+    }
+
+    /// Takes exactly these parameters, with a cost within the limits of the format.
+    pub(super) fn parse(parameters: &[u8]) -> Option<Self> {
+        let mut reader = Reader(parameters);
+        let (salt, cost) = (reader.array()?, Argon2Cost::decode(&reader.array()?)?);
+        Some(Self { salt, cost, share: Tpm2Parameters::take_all(reader)? })
     }
 }
 
@@ -44,8 +77,9 @@ impl Tpm2Parameters {
         self.bounds.policy(self.counter)
     }
 
-    pub(super) fn encode(&self, salt: &[u8; SALT_LENGTH]) -> Vec<u8> {
-        let mut bytes = salt.to_vec();
+    /// The parameters, after those that stand before them: the salt, to begin with.
+    pub(super) fn encode(&self, before: Vec<u8>) -> Vec<u8> {
+        let mut bytes = before;
         bytes.push(VERSION);
         bytes.extend(self.device);
         bytes.extend(self.counter.0.to_be_bytes());
@@ -58,6 +92,10 @@ impl Tpm2Parameters {
     pub(super) fn parse(parameters: &[u8]) -> Option<Self> {
         let mut reader = Reader(parameters);
         reader.take(SALT_LENGTH)?;
+        Self::take_all(reader)
+    }
+
+    fn take_all(mut reader: Reader<'_>) -> Option<Self> {
         reader.u8().filter(|&version| version == VERSION)?;
         let device = reader.array()?;
         let counter = CounterIndex::new(reader.u32()?)?;
@@ -84,7 +122,7 @@ mod tests {
 
     #[test]
     fn parsing_gives_back_what_was_encoded_and_refuses_every_cut() {
-        let bytes = parameters().encode(&[0; 32]);
+        let bytes = parameters().encode(vec![0; 32]);
         assert_eq!(Tpm2Parameters::parse(&bytes), Some(parameters()));
         for length in 0..bytes.len() {
             assert_eq!(Tpm2Parameters::parse(&bytes[..length]), None, "{length}");
@@ -93,10 +131,38 @@ mod tests {
     }
 
     #[test]
+    fn parameters_with_a_cost_are_parsed_as_they_were_encoded_and_every_cut_is_refused() {
+        let combined =
+            CombinedParameters { salt: [9; SALT_LENGTH], cost: Argon2Cost::default(), share: parameters() };
+        let bytes = combined.encode();
+        assert_eq!(CombinedParameters::parse(&bytes), Some(combined));
+        for length in 0..bytes.len() {
+            assert_eq!(CombinedParameters::parse(&bytes[..length]), None, "{length}");
+        }
+        assert_eq!(CombinedParameters::parse(&[&bytes[..], &[0]].concat()), None);
+        // The device's id stands where the container's parser looks for it.
+        assert_eq!(bytes[45..77], [7; 32]);
+    }
+
+    #[test]
+    fn a_cost_beyond_the_limits_is_refused_before_anything_is_done() {
+        let combined = |cost: [u32; 3]| {
+            let cost: Vec<u8> = cost.into_iter().flat_map(u32::to_be_bytes).collect();
+            CombinedParameters::parse(&parameters().encode([&[0; SALT_LENGTH][..], &cost].concat()))
+        };
+        assert!(combined([1 << 20, 4, 16]).is_some());
+        for cost in
+            [[(1 << 20) + 1, 1, 1], [64, 17, 1], [1024, 1, 17], [1 << 20, 5, 1], [31, 1, 4], [64, 0, 1]]
+        {
+            assert_eq!(combined(cost), None, "{cost:?}");
+        }
+    }
+
+    #[test]
     fn handles_that_are_no_counters_of_the_owner_are_refused() {
         for index in [0x017f_ffff, 0x01c0_0000, 0x8100_0001, 0x4000_000c] {
             let counter = CounterIndex(index);
-            let bytes = Tpm2Parameters { counter, ..parameters() }.encode(&[0; 32]);
+            let bytes = Tpm2Parameters { counter, ..parameters() }.encode(vec![0; 32]);
             assert_eq!(Tpm2Parameters::parse(&bytes), None, "{index:#x}");
         }
     }

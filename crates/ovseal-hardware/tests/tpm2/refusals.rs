@@ -3,10 +3,10 @@
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use ovseal::{ErrorKind, Recipient, Stanza};
+use ovseal::ErrorKind;
 use ovseal_hardware::tpm2::{Device, DeviceError, DeviceIdentity, EnrollOptions, Tpm, TpmError};
 
-use crate::support::{TestDevice, assert_refused, open, seal};
+use crate::support::{Tampered, TestDevice, assert_refused, open, seal};
 
 #[test]
 fn without_a_tpm_nothing_opens() {
@@ -126,23 +126,6 @@ fn a_damaged_device_file_is_told_wherever_it_is_damaged() {
     }
     std::fs::write(&file, &good).unwrap();
     device.open(&sealed.path).unwrap();
-}
-
-/// A recipient whose stanza is changed on the way.
-struct Tampered<'r>(&'r dyn Recipient, usize);
-
-impl Recipient for Tampered<'_> {
-    fn wrap(&self, key: &ovseal::DataKey, context: &ovseal::Context) -> Result<Stanza, ovseal::WrapError> {
-        let stanza = self.0.wrap(key, context)?;
-        let mut parameters = stanza.parameters().to_vec();
-        parameters[self.1] ^= 1;
-        let changed = Stanza::new(stanza.stanza_type().as_str(), parameters, |_| stanza.body().to_vec());
-        Ok(changed.unwrap())
-    }
-
-    fn class(&self) -> ovseal::RecipientClass {
-        self.0.class()
-    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ovseal::{
-    ErrorKind, Model, ModelName, ModelOptions, OpenError, OpenOptions, Recipient, SealOptions, Trust,
-    UnwrapError,
+    Context, DataKey, ErrorKind, Identity, Model, ModelName, ModelOptions, OpenError, OpenOptions, Recipient,
+    RecipientClass, SealOptions, Stanza, Trust, UnwrapError, WrapError,
 };
 use ovseal_hardware::tpm2::{
     Bounds, Device, DeviceIdentity, DevicePolicy, EnrollOptions, PcrDemand, PcrList, Tpm, TpmError,
@@ -83,7 +83,7 @@ pub(crate) fn seal_within(device: &TestDevice, bounds: Bounds) -> Sealed {
     seal(&device.device.recipient().with_bounds(bounds))
 }
 
-pub(crate) fn open(container: &Path, identity: &DeviceIdentity) -> Result<(), OpenError> {
+pub(crate) fn open(container: &Path, identity: &dyn Identity) -> Result<(), OpenError> {
     let opened = OpenOptions::new(Trust::AnySender).open(container, &[identity])?;
     assert_eq!(&opened.part("weights.bin")?.read()?[..], CONTENT);
     Ok(())
@@ -97,6 +97,23 @@ pub(crate) fn reason(outcome: Result<(), OpenError>) -> (TpmError, ErrorKind) {
         panic!("not the TPM's: {error:?}")
     };
     (*cause.downcast::<TpmError>().unwrap(), kind)
+}
+
+/// A recipient whose stanza is changed on the way.
+pub(crate) struct Tampered<'r>(pub(crate) &'r dyn Recipient, pub(crate) usize);
+
+impl Recipient for Tampered<'_> {
+    fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
+        let stanza = self.0.wrap(key, context)?;
+        let mut parameters = stanza.parameters().to_vec();
+        parameters[self.1] ^= 1;
+        let changed = Stanza::new(stanza.stanza_type().as_str(), parameters, |_| stanza.body().to_vec());
+        Ok(changed.unwrap())
+    }
+
+    fn class(&self) -> RecipientClass {
+        self.0.class()
+    }
 }
 
 const CONTENT: &[u8] = b"the weights";

@@ -14,7 +14,7 @@ pub mod symmetric;
 pub use cache_key::CacheKey;
 pub(crate) use cache_key::Origin;
 pub use keyfile::KeyFile;
-pub use passphrase::{Argon2Cost, Passphrase};
+pub use passphrase::{Argon2Cost, Argon2MemoryError, Passphrase};
 pub use public_key::{PublicKeyIdentity, PublicKeyRecipient};
 pub use service::{KeyService, ServiceError, ServiceKey, WRAPPED_LIMIT};
 

@@ -14,6 +14,9 @@ use crate::stanza::{PASSPHRASE, Stanza};
 
 const LENGTH_LIMIT: usize = 1024;
 
+/// Bytes of an encoded [`Argon2Cost`].
+const COST_LENGTH: usize = 12;
+
 /// Normalization form C can be longer than its input: at most three times in UTF-8 (UAX #15, annex on expansion).
 const EXPANSION: usize = 3;
 
@@ -55,13 +58,43 @@ impl Argon2Cost {
         good.then_some(Self { memory_kib, passes, lanes }).ok_or(KeyError::Cost)
     }
 
+    /// Memory in KiB, passes and lanes, each as four bytes, big-endian: as stanzas hold them.
+    pub fn encode(self) -> [u8; COST_LENGTH] {
+        let mut bytes = [0; COST_LENGTH];
+        let numbers = [self.memory_kib, self.passes, self.lanes].map(u32::to_be_bytes);
+        bytes.copy_from_slice(numbers.as_flattened());
+        bytes
+    }
+
+    /// Takes what [`encode`](Self::encode) gives, if it is within the limits of the format. It comes from outside and is
+    /// met before any derivation.
+    pub fn decode(bytes: &[u8; COST_LENGTH]) -> Option<Self> {
+        Self::new(read_be32(bytes, 0), read_be32(bytes, 4), read_be32(bytes, 8)).ok()
+    }
+
     const fn memory_mib(self) -> u32 {
         self.memory_kib.div_ceil(1024)
     }
 }
 
 /// The memory for Argon2id cannot be had.
-struct OutOfMemory;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{mib} MiB of memory for Argon2id cannot be had")]
+pub struct Argon2MemoryError {
+    mib: u32,
+}
+
+impl From<Argon2MemoryError> for WrapError {
+    fn from(error: Argon2MemoryError) -> Self {
+        Self::Memory { mib: error.mib }
+    }
+}
+
+impl From<Argon2MemoryError> for UnwrapError {
+    fn from(error: Argon2MemoryError) -> Self {
+        Self::Memory { mib: error.mib }
+    }
+}
 
 impl Passphrase {
     /// Takes UTF-8 text of 1 to 1024 bytes, without one final LF or CRLF, and normalizes it.
@@ -83,12 +116,26 @@ impl Passphrase {
         Self { cost, ..self }
     }
 
+    /// What deriving a key from it costs when it is sealed to.
+    pub fn cost(&self) -> Argon2Cost {
+        self.cost
+    }
+
+    /// Derives 32 bytes with Argon2id: for other crates' kinds of key, which need a passphrase beside something else.
+    ///
+    /// # Errors
+    /// When the memory cannot be had.
     #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
-    fn derive(&self, salt: &[u8], cost: Argon2Cost) -> Result<Secret<32>, OutOfMemory> {
+    pub fn derive(
+        &self,
+        salt: &[u8; symmetric::SALT_LENGTH],
+        cost: Argon2Cost,
+    ) -> Result<Secret<32>, Argon2MemoryError> {
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
             .expect("costs are checked against limits that are stricter than Argon2's");
         let mut memory = Vec::new();
-        memory.try_reserve_exact(params.block_count()).map_err(|_| OutOfMemory)?;
+        let reserved = memory.try_reserve_exact(params.block_count());
+        reserved.map_err(|_| Argon2MemoryError { mib: cost.memory_mib() })?;
         memory.resize(params.block_count(), Block::default());
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let output = Secret::from_fn(|output| {
@@ -104,10 +151,8 @@ impl Passphrase {
 impl Recipient for Passphrase {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
         let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
-        let numbers = [self.cost.memory_kib, self.cost.passes, self.cost.lanes].map(u32::to_be_bytes);
-        let parameters = [&salt, numbers.as_flattened()].concat();
-        let secret =
-            self.derive(&salt, self.cost).map_err(|_| WrapError::Memory { mib: self.cost.memory_mib() })?;
+        let parameters = [&salt[..], &self.cost.encode()].concat();
+        let secret = self.derive(&salt, self.cost)?;
         Ok(symmetric::wrap(PASSPHRASE, parameters, secret.expose(), key, context)?)
     }
 
@@ -123,17 +168,15 @@ impl Identity for Passphrase {
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
         let Some((salt, cost)) = parse(stanza.parameters()) else { return Ok(None) };
-        let secret = self.derive(salt, cost).map_err(|_| UnwrapError::Memory { mib: cost.memory_mib() })?;
+        let secret = self.derive(salt, cost)?;
         Ok(symmetric::unwrap(stanza, secret.expose(), context))
     }
 }
 
-/// Salt and cost, if the cost is within the limits: they come from outside and are met before any derivation.
-fn parse(parameters: &[u8]) -> Option<(&[u8], Argon2Cost)> {
-    let (salt, numbers) = parameters.split_at_checked(symmetric::SALT_LENGTH)?;
-    let numbers: &[u8; 12] = numbers.try_into().ok()?;
-    let cost = Argon2Cost::new(read_be32(numbers, 0), read_be32(numbers, 4), read_be32(numbers, 8));
-    Some((salt, cost.ok()?))
+/// Salt and cost, if the cost is within the limits.
+fn parse(parameters: &[u8]) -> Option<(&[u8; symmetric::SALT_LENGTH], Argon2Cost)> {
+    let (salt, cost) = parameters.split_first_chunk()?;
+    Some((salt, Argon2Cost::decode(cost.try_into().ok()?)?))
 }
 
 /// Normalization form C, written straight into secret memory.
@@ -198,10 +241,10 @@ mod tests {
     }
 
     #[test]
-    fn argon2id_gives_what_the_reference_implementation_publishes() {
+    fn argon2id_gives_what_the_reference_implementation_gives() {
         let passphrase = Passphrase::from_bytes(b"password").unwrap();
-        let output = passphrase.derive(b"somesalt", Argon2Cost::new(65_536, 2, 1).unwrap());
-        let expected = "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7";
+        let output = passphrase.derive(&[b's'; 32], Argon2Cost::new(65_536, 2, 1).unwrap());
+        let expected = "c8cbf6bf4164ed3a42520f0cf0c39bf31d132f39f068be9b15ee383a270f384e";
         assert_eq!(crate::hex::encode(output.ok().unwrap().expose()), expected);
     }
 

@@ -59,7 +59,9 @@ pub enum RekeyError {
     #[error("only an enclave's key would be left, and it changes with the processor's microcode")]
     OnlyEnclave,
     /// There would be too many stanzas, or more than one for a passphrase.
-    #[error("a container holds at most 32 stanzas, one of them for a passphrase")]
+    #[error(
+        "a container holds at most 32 stanzas, one of them for a passphrase, and one for each device with a passphrase"
+    )]
     TooManyStanzas,
     /// The stanzas do not fit into the room that was left for them when the container was sealed.
     #[error("the stanzas do not fit into the {room} bytes that were left for them")]

@@ -14,7 +14,9 @@ pub enum SealError {
     #[error("no recipient")]
     NoRecipient,
     /// There are more recipients than a container holds, or more than one passphrase.
-    #[error("a container holds at most 32 stanzas, one of them for a passphrase")]
+    #[error(
+        "a container holds at most 32 stanzas, one of them for a passphrase, and one for each device with a passphrase"
+    )]
     TooManyRecipients,
     /// Post-quantum and classical public keys are mixed: the weakest decides.
     #[error("post-quantum and classical public keys are mixed")]

@@ -2,7 +2,7 @@
 
 use ovseal::{Inspection, PartEntry, StanzaSummary, hex};
 use ovseal_hardware::sgx;
-use ovseal_hardware::tpm2::TPM2;
+use ovseal_hardware::tpm2::{TPM2, TPM2_PASSPHRASE};
 use serde::Serialize;
 
 use crate::needs;
@@ -182,7 +182,8 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
             Some(false) => "not post-quantum",
             None => "not known whether post-quantum",
         };
-        let is_hardware = matches!(stanza.stanza_type.as_str(), TPM2 | "pkcs11" | sgx::STANZA_TYPE);
+        let hardware = [TPM2, TPM2_PASSPHRASE, "pkcs11", sgx::STANZA_TYPE];
+        let is_hardware = hardware.contains(&stanza.stanza_type.as_str());
         let needs = stanza.needs.iter().filter(|_| is_hardware).map(String::as_str);
         let marks: Vec<&str> = std::iter::once(mark).chain(needs).filter(|mark| !mark.is_empty()).collect();
         let marks = marks.join("; ");

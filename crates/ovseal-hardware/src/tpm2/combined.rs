@@ -1,0 +1,84 @@
+//! TPM and passphrase together: neither of them alone opens the stanza.
+
+use std::sync::Arc;
+
+use ovseal::{
+    Context, DataKey, Identity, Passphrase, Recipient, RecipientClass, Stanza, UnwrapError, WrapError,
+    symmetric,
+};
+use ovseal_memory::Secret;
+
+use super::error::TpmError;
+use super::identity::DeviceIdentity;
+use super::recipient::{DeviceRecipient, fresh_salt};
+use super::stanza::{CombinedParameters, TPM2_PASSPHRASE};
+
+/// A device and a passphrase: what is sealed to them needs both, the device's TPM in the state that its key and the
+/// [`Bounds`](super::Bounds) demand, and the passphrase.
+///
+/// Unlike a PIN, which the TPM counts, the passphrase is guessed as often as its cost allows by whoever gets the TPM's share.
+#[derive(Debug)]
+pub struct CombinedRecipient {
+    device: DeviceRecipient,
+    passphrase: Arc<Passphrase>,
+}
+
+/// A device with its TPM, and a passphrase: it unwraps what is sealed to both of them.
+#[derive(Debug)]
+pub struct CombinedIdentity {
+    device: DeviceIdentity,
+    passphrase: Passphrase,
+}
+
+impl CombinedRecipient {
+    pub(super) fn new(device: DeviceRecipient, passphrase: Arc<Passphrase>) -> Self {
+        Self { device, passphrase }
+    }
+}
+
+impl CombinedIdentity {
+    pub(super) fn new(device: DeviceIdentity, passphrase: Passphrase) -> Self {
+        Self { device, passphrase }
+    }
+}
+
+impl Recipient for CombinedRecipient {
+    fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
+        let (salt, cost) = (fresh_salt()?, self.passphrase.cost());
+        let (share, parameters) = self.device.share()?;
+        let secret = combine(&share, &self.passphrase.derive(&salt, cost)?);
+        let parameters = CombinedParameters { salt, cost, share: parameters }.encode();
+        Ok(symmetric::wrap(TPM2_PASSPHRASE, parameters, secret.expose(), key, context)?)
+    }
+
+    fn class(&self) -> RecipientClass {
+        RecipientClass::ClassicalPublicKey
+    }
+}
+
+impl Identity for CombinedIdentity {
+    fn stanza_type(&self) -> &str {
+        TPM2_PASSPHRASE
+    }
+
+    fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
+        let ours = |parameters: &CombinedParameters| parameters.share.device == self.device.device().id();
+        let Some(parameters) = CombinedParameters::parse(stanza.parameters()).filter(ours) else {
+            return Ok(None);
+        };
+        let CombinedParameters { salt, cost, share } = parameters;
+        // The TPM first: where it refuses, nobody waits for the derivation.
+        let share = self.device.share(share)?;
+        let secret = combine(&share, &self.passphrase.derive(&salt, cost)?);
+        let key = symmetric::unwrap(stanza, secret.expose(), context);
+        key.map(Some).ok_or_else(|| TpmError::WrongPassphrase.into())
+    }
+}
+
+/// The secret of the stanza: the TPM's share, then the passphrase's.
+pub(super) fn combine(share: &Secret<32>, derived: &Secret<32>) -> Secret<64> {
+    Secret::from_fn(|bytes| {
+        bytes[..32].copy_from_slice(share.expose());
+        bytes[32..].copy_from_slice(derived.expose());
+    })
+}

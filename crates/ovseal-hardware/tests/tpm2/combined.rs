@@ -1,0 +1,90 @@
+//! What needs the TPM and the passphrase.
+
+use std::sync::Arc;
+
+use ovseal::{
+    Argon2Cost, ErrorKind, Model, ModelName, ModelOptions, OpenError, Passphrase, SealError, SealOptions,
+};
+use ovseal_hardware::tpm2::{
+    Bounds, CombinedIdentity, CombinedRecipient, Device, DeviceIdentity, EnrollOptions, TpmError,
+};
+
+use crate::support::{Tampered, TestDevice, assert_refused, open, seal};
+
+/// A passphrase that costs next to nothing to derive from.
+fn passphrase(text: &str) -> Passphrase {
+    Passphrase::from_bytes(text.as_bytes()).unwrap().with_cost(Argon2Cost::new(64, 1, 1).unwrap())
+}
+
+fn recipient(device: &TestDevice, bounds: Bounds) -> CombinedRecipient {
+    device.device.recipient().with_bounds(bounds).with_passphrase(Arc::new(passphrase("correct horse")))
+}
+
+fn identity(device: &TestDevice, text: &str) -> CombinedIdentity {
+    device.identity().with_passphrase(passphrase(text))
+}
+
+#[test]
+fn both_open_and_neither_opens_alone() {
+    let (device, other) = (TestDevice::new(), TestDevice::new());
+    let sealed = seal(&recipient(&device, Bounds::default()));
+    open(&sealed.path, &identity(&device, "correct horse")).unwrap();
+    assert_refused!(
+        open(&sealed.path, &identity(&device, "wrong horse")),
+        NoKeyFits,
+        TpmError::WrongPassphrase
+    );
+    let alone = [open(&sealed.path, &device.identity()), open(&sealed.path, &passphrase("correct horse"))];
+    let elsewhere = open(&sealed.path, &identity(&other, "correct horse"));
+    for refused in alone.into_iter().chain([elsewhere]) {
+        assert!(matches!(refused, Err(OpenError::NoKeyFits { .. })), "{refused:?}");
+    }
+    let copied = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), other.tpm());
+    let copied = copied.with_passphrase(passphrase("correct horse"));
+    assert_refused!(open(&sealed.path, &copied), NoKeyFits, TpmError::AnotherTpm);
+}
+
+#[test]
+fn what_the_tpm_demands_is_demanded_beside_the_passphrase() {
+    let device = TestDevice::enrolled(|_| EnrollOptions::default().pin(b"2580"));
+    let epoch = device.device.epoch(&device.tpm()).unwrap();
+    let sealed = seal(&recipient(&device, Bounds::default().epoch_at_most(epoch)));
+    let with_pin = |pin: &[u8], text: &str| {
+        let identity = device.identity().with_pin(pin).with_passphrase(passphrase(text));
+        open(&sealed.path, &identity)
+    };
+    with_pin(b"2580", "correct horse").unwrap();
+    assert_refused!(with_pin(b"2581", "correct horse"), NoKeyFits, TpmError::WrongPin);
+    assert_refused!(with_pin(b"2580", "wrong horse"), NoKeyFits, TpmError::WrongPassphrase);
+    device.device.advance_epoch(&device.tpm()).unwrap();
+    assert_refused!(with_pin(b"2580", "correct horse"), NoKeyFits, TpmError::Epoch { .. });
+    device.swtpm.cut_power();
+    assert_refused!(with_pin(b"2580", "correct horse"), Environment, TpmError::Connect { .. });
+}
+
+#[test]
+fn a_changed_byte_opens_nothing_wherever_it_was_changed() {
+    let device = TestDevice::new();
+    let recipient = recipient(&device, Bounds::default());
+    let identity = identity(&device, "correct horse");
+    // Salt, cost, version, device, counter and bounds, then the wrapped share: unique, point, MAC, ciphertext.
+    let places = [0, 31, 32, 35, 39, 43, 44, 45, 77, 80, 81, 82, 113, 114, 145, 146, 178, 180, 182, 214, 252];
+    for place in places {
+        let error = open(&seal(&Tampered(&recipient, place)).path, &identity).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoKeyFits, "{place}: {error:?}");
+    }
+    open(&seal(&recipient).path, &identity).unwrap();
+}
+
+#[test]
+fn a_container_demands_a_passphrase_of_a_device_once() {
+    let device = TestDevice::new();
+    let recipients = [recipient(&device, Bounds::default()), recipient(&device, Bounds::default())];
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("weights.bin"), folder.path().join("weights.ovseal"));
+    std::fs::write(&input, "weights").unwrap();
+    let model = Model::find(&input, ModelOptions::default()).unwrap();
+    let options = SealOptions::new(ModelName::parse("weights").unwrap());
+    let options = recipients.iter().fold(options, |options, recipient| options.recipient(recipient));
+    assert!(matches!(options.seal(&model, &output), Err(SealError::TooManyRecipients)));
+}
