@@ -4,7 +4,8 @@ use std::io;
 
 use ovseal::onnx::OnnxError;
 use ovseal::{
-    ModelError, OpenError, RekeyError, RollbackError, SealError, SignError, UnwrapError, WrapError,
+    AnchorError, ModelError, OpenError, RekeyError, RollbackError, SealError, SignError, UnwrapError,
+    WrapError,
 };
 #[cfg(feature = "pkcs11")]
 use ovseal_hardware::pkcs11::{TokenError, UriError};
@@ -15,6 +16,8 @@ pub(crate) const INSPECT_STANZAS: &str = "ovseal inspect FILE shows the stanzas,
 
 const MIXED: &str = "leave out the classical recipients (age1…), or allow them with --allow-mixed: then a quantum \
                      computer opens the container";
+const STATE_ANEW: &str = "if nobody put an older state back, make it anew with: ovseal rollback-state --tpm -o F, and demand \
+                          the current version once with --min-security-version N";
 const AGAIN: &str = "get the container again from its publisher";
 const MEMORY: &str = "end other programs, or give this one more memory";
 
@@ -33,12 +36,37 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
         OpenError::WrongName { .. } => "ovseal inspect FILE with a key option shows the name",
         OpenError::DemandWithoutPublisher => "name the publisher's public key with --publisher PUB",
         OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
-        OpenError::Rollback(RollbackError::Missing { .. }) => {
-            "if this device is new, make the state once with: ovseal rollback-state -o F"
-        }
+        OpenError::Rollback(error) => return rollback(error),
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
         OpenError::Unwrap(UnwrapError::Backend(source) | UnwrapError::Refused(source)) => {
             return backend(&**source);
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a rollback state cannot be used.
+fn rollback(error: &RollbackError) -> Option<String> {
+    let hint = match error {
+        RollbackError::Missing { .. } => {
+            "if this device is new, make the state once with: ovseal rollback-state -o F"
+        }
+        RollbackError::NotAnchored { .. } => {
+            "make one that is with: ovseal rollback-state --tpm -o F, or leave out --rollback-tpm"
+        }
+        RollbackError::Anchored { .. } => "ask this device's TPM with --rollback-tpm",
+        RollbackError::NotAuthentic { .. }
+        | RollbackError::RolledBack { .. }
+        | RollbackError::CounterSetBack { .. } => STATE_ANEW,
+        RollbackError::Anchor {
+            source: AnchorError::Backend(cause) | AnchorError::Refused(cause), ..
+        } => {
+            return match cause.downcast_ref() {
+                Some(TpmError::NoCounter(_) | TpmError::AnotherTpm) => Some(STATE_ANEW.to_owned()),
+                Some(error) => tpm(error),
+                None => None,
+            };
         }
         _ => return None,
     };

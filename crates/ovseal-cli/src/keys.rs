@@ -7,7 +7,7 @@ use ovseal::{
     Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity, StanzaSummary,
 };
 use ovseal_hardware::sgx::EnclaveIdentity;
-use ovseal_hardware::tpm2::{TPM2, TPM2_PASSPHRASE, Tpm2Summary};
+use ovseal_hardware::tpm2::{DeviceIdentity, TPM2, TPM2_PASSPHRASE, Tpm2Summary};
 
 use crate::args::KeyOptions;
 use crate::error::{CommandError, Kind};
@@ -25,6 +25,8 @@ const IDENTITY_FILE_LIMIT: usize = 64 * 1024;
 pub(crate) struct Keys {
     identities: Vec<Box<dyn Identity>>,
     refusal: &'static str,
+    /// The device, if its TPM is among the keys.
+    device: Option<DeviceIdentity>,
 }
 
 impl Keys {
@@ -84,7 +86,12 @@ impl Keys {
             let read = identity_file(source, inputs)?;
             identities.extend(read.into_iter().map(|identity| Box::new(identity) as Box<dyn Identity>));
         }
-        Ok(Self { identities, refusal: "none of the identities opens the container" })
+        Ok(Self { identities, refusal: "none of the identities opens the container", device: None })
+    }
+
+    /// This device, if its TPM is among the keys.
+    pub(crate) fn device(&self) -> Option<&DeviceIdentity> {
+        self.device.as_ref()
     }
 
     /// The keys as the library takes them.
@@ -150,12 +157,15 @@ impl Keys {
     ) -> Result<Self, CommandError> {
         let identity = tpm::identity(&options.device, &options.pin, inputs)?;
         let refusal = "the container is not bound to this device and a passphrase";
-        Ok(Self::one(identity.with_passphrase(passphrase), refusal))
+        let device = Some(identity.clone());
+        Ok(Self { device, ..Self::one(identity.with_passphrase(passphrase), refusal) })
     }
 
     fn tpm(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
         let identity = tpm::identity(&options.device, &options.pin, inputs)?;
-        Ok(Self::one(identity, "the container is not bound to this device, nor sealed to its recipient"))
+        let refusal = "the container is not bound to this device, nor sealed to its recipient";
+        let device = Some(identity.clone());
+        Ok(Self { device, ..Self::one(identity, refusal) })
     }
 
     fn passphrase(passphrase: Passphrase) -> Self {
@@ -163,7 +173,7 @@ impl Keys {
     }
 
     fn one(identity: impl Identity + 'static, refusal: &'static str) -> Self {
-        Self { identities: vec![Box::new(identity)], refusal }
+        Self { identities: vec![Box::new(identity)], refusal, device: None }
     }
 }
 

@@ -56,7 +56,9 @@ pub fn files_beside(bytes: &[u8]) {
     let _ = side_file::parse(bytes, &prologue);
 }
 
-/// Parses a rollback state.
+/// Parses a rollback state, and checks that it encodes to the same bytes.
 pub fn rollback_state(bytes: &[u8]) {
-    let _ = rollback::parse(bytes);
+    if let Some(text) = rollback::Text::parse(bytes) {
+        assert_eq!(text.encode().as_bytes(), bytes);
+    }
 }

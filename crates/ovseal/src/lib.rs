@@ -12,7 +12,7 @@
 //! | who signs, whom to trust | [`PublisherKey`], [`Ed25519Signer`] for keys elsewhere, [`Publisher`] |
 //! | look at a container, verify it | [`Inspection`], [`OpenOptions::verify`] |
 //! | other keys for the same container | [`RekeyOptions`] |
-//! | no way back to old versions | [`RollbackState`] |
+//! | no way back to old versions | [`RollbackState`], [`RollbackAnchor`] |
 //! | keep what was computed from a container, sealed | [`Opened::cache_key`], [`DeviceSecret`], [`Model::in_memory`] |
 //!
 //! ```
@@ -102,7 +102,7 @@ pub use recipient::{
 };
 pub use regular::{is_container_file, open as open_regular, open_no_link as open_regular_no_link};
 pub use rekey::{RekeyError, RekeyOptions, Rekeyed};
-pub use rollback::{RollbackError, RollbackState};
+pub use rollback::{AnchorError, Attested, RollbackAnchor, RollbackError, RollbackState};
 pub use seal::{Progress, SealError, SealOptions, Sealed};
 pub use source::ReadAt;
 pub use stanza::{Stanza, StanzaError, StanzaType};

@@ -27,6 +27,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "F", help_heading = "Trust options")]
     pub(crate) rollback_state: Option<PathBuf>,
 
+    /// Demands that the rollback state is tied to this device's TPM, as rollback-state --tpm makes it
+    #[arg(long, requires = "rollback_state", help_heading = "Trust options")]
+    pub(crate) rollback_tpm: bool,
+
     /// Refuses to run where a protection of keys or weights is missing, or the sender is not known
     #[arg(long, help_heading = "Trust options")]
     pub(crate) strict: bool,

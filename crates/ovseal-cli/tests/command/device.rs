@@ -42,7 +42,7 @@ impl Device {
 }
 
 /// A folder with the keys of a publisher and an approver, and the models of the set-up.
-fn publishers_bench() -> Bench {
+pub(super) fn publishers_bench() -> Bench {
     let bench = Bench::new();
     bench.link_models();
     bench.done("keygen --publisher -o acme");
@@ -50,7 +50,7 @@ fn publishers_bench() -> Bench {
     bench
 }
 
-fn seal(bench: &Bench, container: &str, recipient: &str, options: &str) {
+pub(super) fn seal(bench: &Bench, container: &str, recipient: &str, options: &str) {
     let model = "models/conv/model.xml";
     bench.done(&format!(
         "seal {model} -o {container} -r {recipient} --publisher-key acme.key --name net {options}"

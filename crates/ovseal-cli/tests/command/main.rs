@@ -14,6 +14,7 @@ mod json;
 mod keygen;
 mod other;
 mod rekey;
+mod rollback;
 mod run;
 mod seal;
 mod support;

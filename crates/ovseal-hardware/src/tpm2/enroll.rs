@@ -1,6 +1,5 @@
 //! Making a device's keys in its TPM.
 
-use std::cell::OnceCell;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -77,7 +76,7 @@ fn create_key(
     policy: &DevicePolicy,
     pin: Option<&Secret<32>>,
 ) -> Result<(Vec<u8>, StorageKey), TpmError> {
-    let sessions = Sessions { esys, salt: parent, hmac: OnceCell::new(), policy: OnceCell::new() };
+    let sessions = Sessions::new(esys, parent);
     let template = StorageKey::template(policy.digest(), policy.has_pin);
     let authorization = pin.map_or(&[][..], |pin| pin.expose());
     // A TPM may leave out leading zeros of a coordinate, and then derive from fewer bytes: such a key is made anew.
@@ -90,19 +89,19 @@ fn create_key(
     Err(TpmError::Nonsense("Create"))
 }
 
-/// Defines an epoch counter at the first free index and counts it up once, so that it has a value.
-fn define_counter(esys: &Esys) -> Result<CounterIndex, TpmError> {
+/// Defines a counter at the first free index and counts it up once, so that it has a value.
+pub(super) fn define_counter(esys: &Esys) -> Result<CounterIndex, TpmError> {
     let used = esys.handles(FIRST_COUNTER, COUNTERS)?;
     let free = (FIRST_COUNTER..FIRST_COUNTER + COUNTERS).find(|index| !used.contains(index));
     let index = CounterIndex(free.ok_or(TpmError::NoRoom { command: "NV_DefineSpace" })?);
     let counter = esys.define_counter(index)?;
-    esys.increment(&counter)?;
+    esys.increment(&counter, None)?;
     Ok(index)
 }
 
 /// Where the owner's storage key stands by convention (TCG Registry of Reserved TPM 2.0 Handles and Localities).
 const STORAGE_KEY: u32 = 0x8100_0001;
-/// Counters of devices: of several enrolled folders on one TPM, too.
+/// Counters of devices, of several enrolled folders on one TPM too, and of rollback states.
 const FIRST_COUNTER: u32 = 0x0180_6f76;
 const COUNTERS: u32 = 64;
 const KEY_ATTEMPTS: u32 = 8;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ovseal::{ErrorKind, UnwrapError};
+use ovseal::{AnchorError, ErrorKind, UnwrapError};
 
 use super::tss::LibraryError;
 
@@ -100,6 +100,9 @@ pub enum TpmError {
         /// The bound in milliseconds.
         limit: u64,
     },
+    /// The TPM has no counter at the index, or something else is there.
+    #[error("the TPM has no counter at NV index {0:#010x}: it was removed, or something else stands there")]
+    NoCounter(u32),
     /// The TPM demands a password of its owner, or of its storage key, which is not supported.
     #[error("the TPM demands a password for {command}")]
     Authorization {
@@ -170,7 +173,9 @@ impl TpmError {
             Self::PinMissing | Self::WrongPin | Self::Epoch { .. } | Self::Clock { .. } => {
                 ErrorKind::NoKeyFits
             }
-            Self::WrongPassphrase | Self::Policy { .. } | Self::Integrity => ErrorKind::NoKeyFits,
+            Self::WrongPassphrase | Self::NoCounter(_) | Self::Policy { .. } | Self::Integrity => {
+                ErrorKind::NoKeyFits
+            }
             Self::Name => ErrorKind::Usage,
             _ => ErrorKind::Environment,
         }
@@ -178,6 +183,15 @@ impl TpmError {
 }
 
 impl From<TpmError> for UnwrapError {
+    fn from(error: TpmError) -> Self {
+        match error.kind() {
+            ErrorKind::NoKeyFits => Self::Refused(Box::new(error)),
+            _ => Self::Backend(Box::new(error)),
+        }
+    }
+}
+
+impl From<TpmError> for AnchorError {
     fn from(error: TpmError) -> Self {
         match error.kind() {
             ErrorKind::NoKeyFits => Self::Refused(Box::new(error)),

@@ -1,10 +1,12 @@
 //! The device's TPM as an identity.
 
+use std::sync::Arc;
+
 use ovseal::{Context, DataKey, Identity, Passphrase, Stanza, UnwrapError, symmetric};
 use ovseal_memory::Secret;
 
 use super::combined::CombinedIdentity;
-use super::device::Device;
+use super::device::{Device, DeviceError};
 use super::error::TpmError;
 use super::open::{Caller, pin_value};
 use super::stanza::{TPM2, Tpm2Parameters};
@@ -13,11 +15,13 @@ use super::worker::Tpm;
 /// A device with its TPM: it unwraps what is sealed to the device's recipient.
 ///
 /// The TPM is asked only when a stanza is for this device.
-#[derive(Debug)]
+///
+/// Clones share the TPM's connection and the PIN.
+#[derive(Clone, Debug)]
 pub struct DeviceIdentity {
     device: Device,
     tpm: Tpm,
-    pin: Option<Secret<32>>,
+    pin: Option<Arc<Secret<32>>>,
 }
 
 impl DeviceIdentity {
@@ -29,7 +33,7 @@ impl DeviceIdentity {
     /// The same, with the PIN of the device's key.
     #[must_use]
     pub fn with_pin(self, pin: &[u8]) -> Self {
-        Self { pin: Some(pin_value(pin)), ..self }
+        Self { pin: Some(Arc::new(pin_value(pin))), ..self }
     }
 
     /// The same together with a passphrase: for what is sealed to both of them.
@@ -45,14 +49,20 @@ impl DeviceIdentity {
 
     /// The share in a stanza that is for this device.
     pub(super) fn share(&self, parameters: Tpm2Parameters) -> Result<Secret<32>, UnwrapError> {
-        let approvals = match self.device.has_approver() {
-            true => self.device.approvals().map_err(|error| UnwrapError::Backend(Box::new(error)))?,
-            false => Vec::new(),
-        };
-        let pin = self.pin.as_ref().map(|pin| Secret::from_fn(|bytes| bytes.copy_from_slice(pin.expose())));
-        let caller = Caller { device: self.device.clone(), approvals, pin };
+        let caller = self.caller().map_err(|error| UnwrapError::Backend(Box::new(error)))?;
         let share = self.tpm.run(move |esys| caller.unseal(esys, &parameters));
         share.map_err(UnwrapError::from)
+    }
+
+    /// The device's TPM.
+    pub(super) fn tpm(&self) -> &Tpm {
+        &self.tpm
+    }
+
+    /// What the device brings to its TPM now.
+    pub(super) fn caller(&self) -> Result<Caller, DeviceError> {
+        let approvals = if self.device.has_approver() { self.device.approvals()? } else { Vec::new() };
+        Ok(Caller { device: self.device.clone(), approvals, pin: self.pin.clone() })
     }
 }
 

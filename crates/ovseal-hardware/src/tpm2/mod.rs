@@ -7,6 +7,7 @@
 //! | open on the device | [`DeviceIdentity`], [`Device`], [`Tpm`] |
 //! | demand a passphrase too | [`CombinedRecipient`], [`CombinedIdentity`] |
 //! | approve measured states | [`ApproverKey`], [`Approval`] |
+//! | tie a rollback state to the TPM | [`TpmAnchor`] |
 //! | look at a TPM | [`TpmStatus`] |
 //!
 //! The TPM software stack (tpm2-tss 3.0 or later) is loaded when a TPM is first asked for; sealing to a device and
@@ -31,6 +32,7 @@
 //! Whoever controls the running, approved device can ask its TPM for the data key, and read it from memory. A virtual TPM
 //! is as trustworthy as the host that keeps its state, and can be set back to an older one.
 
+mod anchor;
 mod approval;
 mod bounds;
 mod combined;
@@ -51,6 +53,7 @@ mod tss;
 mod wire;
 mod worker;
 
+pub use anchor::TpmAnchor;
 pub use approval::{Approval, ApprovalError, Approver, ApproverKey};
 pub use bounds::Bounds;
 pub use combined::{CombinedIdentity, CombinedRecipient};

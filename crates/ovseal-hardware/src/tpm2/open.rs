@@ -1,6 +1,7 @@
 //! From a stanza's parameters to the share that its TPM gives.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 
 use ovseal_memory::Secret;
 
@@ -17,7 +18,7 @@ pub(super) struct Caller {
     pub(super) device: Device,
     pub(super) approvals: Vec<Approval>,
     /// What the PIN comes to, where there is one.
-    pub(super) pin: Option<Secret<32>>,
+    pub(super) pin: Option<Arc<Secret<32>>>,
 }
 
 /// An approval that is for the present state, and that the TPM verified.
@@ -31,7 +32,7 @@ impl Caller {
     /// The share in a stanza. Everything that was loaded for it is flushed.
     pub(super) fn unseal(&self, esys: &Esys, stanza: &Tpm2Parameters) -> Result<Secret<32>, TpmError> {
         let parent = self.device.parent.open(esys)?;
-        let kept = Sessions { esys, salt: &parent, hmac: OnceCell::new(), policy: OnceCell::new() };
+        let kept = Sessions::new(esys, &parent);
         if let Some(values) = stanza.bounds.pcr_values() {
             expect_values(esys, values)?;
         }
@@ -49,6 +50,20 @@ impl Caller {
         let session = if policy.is_some() { kept.policy()? } else { kept.hmac()? };
         fulfil_bounds(esys, session, stanza)?;
         esys.unseal(&object, session)
+    }
+
+    /// Uses the device's key once, in a session in which everything is fulfilled that it demands.
+    pub(super) fn use_key<'e, T>(
+        &self,
+        esys: &'e Esys,
+        kept: &Sessions<'e, '_>,
+        parent: &Handle<'e>,
+        work: impl FnOnce(&Handle<'e>, &Handle<'e>) -> Result<T, TpmError>,
+    ) -> Result<T, TpmError> {
+        let key = self.load_key(esys, parent, kept)?;
+        let approved = self.approved(esys)?;
+        let session = self.authorize(esys, kept, approved.as_ref())?;
+        work(&key, session).map_err(|error| self.explain(error))
     }
 
     /// Does nothing but what every use of the device's key demands.
@@ -143,13 +158,17 @@ impl Parent {
 
 /// The two sessions of a transaction, each started when it is first needed.
 pub(super) struct Sessions<'e, 's> {
-    pub(super) esys: &'e Esys,
-    pub(super) salt: &'s Handle<'e>,
-    pub(super) hmac: OnceCell<Handle<'e>>,
-    pub(super) policy: OnceCell<Handle<'e>>,
+    esys: &'e Esys,
+    salt: &'s Handle<'e>,
+    hmac: OnceCell<Handle<'e>>,
+    policy: OnceCell<Handle<'e>>,
 }
 
-impl<'e> Sessions<'e, '_> {
+impl<'e, 's> Sessions<'e, 's> {
+    pub(super) fn new(esys: &'e Esys, salt: &'s Handle<'e>) -> Self {
+        Self { esys, salt, hmac: OnceCell::new(), policy: OnceCell::new() }
+    }
+
     pub(super) fn hmac(&self) -> Result<&Handle<'e>, TpmError> {
         self.kept(&self.hmac, Session::Hmac)
     }

@@ -109,6 +109,25 @@ pub(super) fn signature(fixed: &[u8; 64]) -> Vec<u8> {
     [&ECDSA.to_be_bytes()[..], &SHA256.to_be_bytes(), &sized(r), &sized(s)].concat()
 }
 
+/// `TPMT_PUBLIC` of a key for HMAC-SHA-256 that never leaves its TPM, up to what makes it its own.
+fn mac_key_head() -> Vec<u8> {
+    let attributes = FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | USER_WITH_AUTH | NO_DA | SIGN;
+    [&head(KEYED_HASH, attributes, None), &HMAC.to_be_bytes()[..], &SHA256.to_be_bytes()].concat()
+}
+
+/// The template for a new key that makes MACs.
+pub(super) fn mac_key_template() -> Vec<u8> {
+    [mac_key_head(), sized(&[])].concat()
+}
+
+/// Whether `bytes` are the public area of a key that was made in its TPM from that template, and of no other: one that
+/// someone brought from elsewhere could be known to them.
+pub(super) fn is_mac_key(bytes: &[u8]) -> bool {
+    let unique = bytes.strip_prefix(&mac_key_head()[..]).map(Reader);
+    let unique = unique.and_then(|mut reader| reader.sized().filter(|_| reader.end().is_some()));
+    unique.is_some_and(|unique| unique.len() == 32)
+}
+
 fn head(kind: u16, attributes: u32, policy: Option<PolicyDigest>) -> Vec<u8> {
     let policy = policy.map_or_else(|| sized(&[]), |policy| sized(&policy.0));
     [&kind.to_be_bytes()[..], &SHA256.to_be_bytes(), &attributes.to_be_bytes(), &policy].concat()
@@ -127,6 +146,7 @@ const ECC: u16 = 0x0023;
 const KEYED_HASH: u16 = 0x0008;
 const NULL: u16 = 0x0010;
 const ECDSA: u16 = 0x0018;
+const HMAC: u16 = 0x0005;
 
 const FIXED_TPM: u32 = 1 << 1;
 const FIXED_PARENT: u32 = 1 << 4;
@@ -167,6 +187,22 @@ mod tests {
                 assert_eq!(StorageKey::parse(&bad), None, "{bit:#x}");
             }
         }
+    }
+
+    #[test]
+    fn a_mac_key_that_was_not_made_in_its_tpm_is_refused() {
+        let good = [mac_key_head(), sized(&[5; 32])].concat();
+        assert!(is_mac_key(&good));
+        for bit in [FIXED_TPM, FIXED_PARENT, SENSITIVE_DATA_ORIGIN, USER_WITH_AUTH, SIGN, DECRYPT] {
+            let mut bad = good.clone();
+            let found = u32::from_be_bytes(bad[4..8].try_into().unwrap());
+            bad[4..8].copy_from_slice(&(found ^ bit).to_be_bytes());
+            assert!(!is_mac_key(&bad), "{bit:#x}");
+        }
+        for length in 0..good.len() {
+            assert!(!is_mac_key(&good[..length]), "{length}");
+        }
+        assert!(!is_mac_key(&[&good[..], &[0]].concat()));
     }
 
     #[test]

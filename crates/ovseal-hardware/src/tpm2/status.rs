@@ -84,7 +84,7 @@ impl Device {
         let (parent, counter) = (self.parent.clone(), self.counter);
         tpm.run(move |esys| {
             parent.open(esys)?;
-            esys.read_counter(&esys.existing(counter.0)?)
+            esys.read_counter(&esys.existing(counter.0)?, None)
         })
     }
 
@@ -97,8 +97,8 @@ impl Device {
         tpm.run(move |esys| {
             parent.open(esys)?;
             let counter = esys.existing(counter.0)?;
-            esys.increment(&counter)?;
-            esys.read_counter(&counter)
+            esys.increment(&counter, None)?;
+            esys.read_counter(&counter, None)
         })
     }
 }

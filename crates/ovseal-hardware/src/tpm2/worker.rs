@@ -1,7 +1,7 @@
 //! One thread a TPM: it takes transactions from a queue, and nobody waits for it longer than the deadline.
 
 use std::ffi::CString;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use super::tss::{Esys, c_string};
 
 /// A TPM, named as the TPM software stack names it (a TCTI), for example `device:/dev/tpmrm0`.
 ///
-/// It is reached when it is first asked for something. Clones share one connection and one thread. Once it did not answer
+/// It is reached when it is asked for something, and left alone when that was some time ago. Clones share one connection and one
+/// thread. Once it did not answer
 /// in time it is not asked again: whoever wants to try again makes a new value.
 #[derive(Clone, Debug)]
 pub struct Tpm {
@@ -38,7 +39,7 @@ enum Queue {
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The connection of a TPM's thread: made at the first transaction, and again after it was lost.
+/// The connection of a TPM's thread: made at the first transaction, and again after it was lost or given up.
 struct Connection {
     tcti: CString,
     esys: Option<Esys>,
@@ -100,16 +101,28 @@ impl Shared {
         silence();
         let (sender, jobs) = mpsc::channel::<Job>();
         let tcti = self.tcti.clone();
-        let work = move || {
-            let mut connection = Connection { tcti, esys: None };
-            jobs.iter().for_each(|job| job(&mut connection));
-        };
+        let work = move || Connection { tcti, esys: None }.serve(&jobs);
         let started = thread::Builder::new().name("ovseal-tpm".to_owned()).spawn(work);
         started.map(|_| sender).map_err(|_| TpmError::NoThread)
     }
 }
 
 impl Connection {
+    /// Takes jobs until nobody can send any. While there are none the TPM is left to others: some serve one client at a time.
+    fn serve(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let job = match self.esys {
+                Some(_) => jobs.recv_timeout(IDLE),
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match job {
+                Ok(job) => job(&mut self),
+                Err(RecvTimeoutError::Timeout) => self.esys = None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
     fn transact<T>(&mut self, work: impl FnOnce(&Esys) -> Result<T, TpmError>) -> Result<T, TpmError> {
         let esys = match self.esys.take() {
             Some(esys) => esys,
@@ -136,6 +149,9 @@ pub fn silence() {
 fn has_single_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
+
+/// For how long a connection is kept that nobody uses.
+const IDLE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

@@ -7,5 +7,6 @@ mod combined;
 mod policies;
 mod power;
 mod refusals;
+mod rollback;
 mod support;
 mod time;

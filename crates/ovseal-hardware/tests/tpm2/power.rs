@@ -7,7 +7,7 @@ use std::time::Duration;
 use ovseal::ErrorKind;
 use ovseal_hardware::tpm2::TpmError;
 
-use crate::support::{TestDevice, reason, seal};
+use crate::support::{TestDevice, copy_folder, reason, seal};
 
 /// Fifty times the TPM loses its power while it works. The device opens its container afterwards each time: no lockout,
 /// nothing lost.
@@ -61,17 +61,11 @@ fn an_older_state_of_a_virtual_tpm_brings_an_earlier_epoch_back() {
     let epoch = device.device.epoch(&device.tpm()).unwrap();
     device.swtpm.cut_power();
     let copy = tempfile::tempdir().unwrap();
-    let copied = |from: &std::path::Path, to: &std::path::Path| {
-        for entry in std::fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-        }
-    };
-    copied(&device.swtpm.state(), copy.path());
+    copy_folder(&device.swtpm.state(), copy.path());
     device.swtpm.power_on();
     assert_eq!(device.device.advance_epoch(&device.tpm()).unwrap(), epoch + 1);
     device.swtpm.cut_power();
-    copied(copy.path(), &device.swtpm.state());
+    copy_folder(copy.path(), &device.swtpm.state());
     device.swtpm.power_on();
     assert_eq!(device.device.epoch(&device.tpm()).unwrap(), epoch);
 }

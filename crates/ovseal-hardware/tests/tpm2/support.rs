@@ -64,6 +64,14 @@ pub(crate) fn list(text: &str) -> PcrList {
     PcrDemand::parse(text).unwrap().list().unwrap()
 }
 
+/// Copies the files of a folder into another one.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
 /// A container and the folder that it is in.
 pub(crate) struct Sealed {
     _folder: TempDir,

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ovseal::{KeyId, OpenOptions, Opened, RollbackState};
+use ovseal_hardware::tpm2::TpmAnchor;
 use ovseal_memory::{Swap, protections};
 use ovseal_openvino::{CompiledModel, Core, Decrypted};
 
@@ -17,7 +19,7 @@ use crate::input::Inputs;
 use crate::keys::Keys;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::trust;
+use crate::{tpm, trust};
 
 /// A model before it is opened.
 pub(super) enum Subject<'a> {
@@ -48,11 +50,11 @@ impl<'a> Subject<'a> {
             return plaintext(args);
         }
         check_strictness(args)?;
-        let mut options = trust::open_options(&args.trust)?;
-        if let Some(state) = &args.rollback_state {
-            options = options.rollback_state(RollbackState::new(state));
+        let (mut options, mut inputs) = (trust::open_options(&args.trust)?, Inputs::default());
+        let keys = Keys::obtain(&args.keys, &args.model, &mut inputs)?;
+        if let Some(path) = &args.rollback_state {
+            options = options.rollback_state(rollback_state(args, path, &keys, &mut inputs)?);
         }
-        let keys = Keys::obtain(&args.keys, &args.model, &mut Inputs::default())?;
         Ok(Self::Sealed(Box::new(Sealed {
             args,
             options,
@@ -179,6 +181,23 @@ struct Opening {
 
 fn sealed_failure(path: &Path, error: ovseal_openvino::SealedModelError) -> CommandError {
     CommandError::from(error).context(path.display().to_string())
+}
+
+/// The rollback state, tied to this device's TPM if that is demanded. It shares the TPM's connection, and the PIN, with the key.
+fn rollback_state(
+    args: &RunArgs,
+    path: &Path,
+    keys: &Keys,
+    inputs: &mut Inputs,
+) -> Result<RollbackState, CommandError> {
+    if !args.rollback_tpm {
+        return Ok(RollbackState::new(path));
+    }
+    let identity = match keys.device() {
+        Some(identity) => identity.clone(),
+        None => tpm::identity(&args.keys.device, &args.keys.pin, inputs)?,
+    };
+    Ok(RollbackState::anchored(path, Arc::new(TpmAnchor::new(identity))))
 }
 
 /// A plaintext model has no keys, no publisher and no parts.

@@ -7,8 +7,8 @@ use libloading::Library;
 
 use super::types::{
     CapabilityData, CreationData, CreationTicket, Data, Digest, DigestList, EncryptedSecret, EsysContext,
-    Name, NvBuffer, NvPublic, PcrSelectionList, Private, Public, SensitiveCreate, SensitiveData, Signature,
-    Symmetric, TctiContext, TimeInfo, VerifiedTicket,
+    MaxBuffer, Name, NvBuffer, NvPublic, PcrSelectionList, Private, Public, SensitiveCreate, SensitiveData,
+    Signature, Symmetric, TctiContext, TimeInfo, VerifiedTicket,
 };
 
 /// `ESYS_TR`: the library's number for an object, a session or a permanent handle.
@@ -100,6 +100,7 @@ functions! {
     read_clock = "Esys_ReadClock" in esys: fn(Ctx, Tr, Tr, Tr, Out<TimeInfo>) -> Rc;
     capability = "Esys_GetCapability" in esys:
         fn(Ctx, Tr, Tr, Tr, u32, u32, u32, *mut u8, Out<CapabilityData>) -> Rc;
+    hmac = "Esys_HMAC" in esys: fn(Ctx, Tr, Tr, Tr, Tr, *const MaxBuffer, u16, Out<Digest>) -> Rc;
     nv_define = "Esys_NV_DefineSpace" in esys:
         fn(Ctx, Tr, Tr, Tr, Tr, *const Digest, *const NvPublic, *mut Tr) -> Rc;
     nv_increment = "Esys_NV_Increment" in esys: fn(Ctx, Tr, Tr, Tr, Tr, Tr) -> Rc;

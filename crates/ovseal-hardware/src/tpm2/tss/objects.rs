@@ -6,10 +6,11 @@ use ovseal_memory::Secret;
 
 use super::esys::{Esys, Handle, NONE, OWNER, PASSWORD, buffer, call, empty};
 use super::types::{
-    CreationData, CreationTicket, Data, Digest, EncryptedSecret, PcrSelectionList, Private, Public,
-    SensitiveCreate, SensitiveData, Symmetric,
+    CreationData, CreationTicket, Data, Digest, EncryptedSecret, MaxBuffer, PcrSelectionList, Private,
+    Public, SensitiveCreate, SensitiveData, Symmetric,
 };
 use crate::tpm2::error::TpmError;
+use crate::tpm2::wire::SHA256;
 
 impl Esys {
     /// The primary key of the owner's hierarchy with this template.
@@ -138,6 +139,20 @@ impl Esys {
             )
         )?;
         Ok(self.received::<Private>(private)?.get().as_slice().to_vec())
+    }
+
+    /// HMAC-SHA-256 over `message`, at most 1024 bytes, under a key that the TPM holds.
+    pub(in crate::tpm2) fn hmac(
+        &self,
+        key: &Handle<'_>,
+        session: &Handle<'_>,
+        message: &[u8],
+    ) -> Result<[u8; 32], TpmError> {
+        let message: MaxBuffer = buffer("HMAC", message)?;
+        let mut mac = null_mut();
+        call!(self, "HMAC", hmac(key.tr, session.tr, NONE, NONE, &raw const message, SHA256, &raw mut mac))?;
+        let mac = self.received::<Digest>(mac)?;
+        mac.get().as_slice().try_into().map_err(|_| TpmError::Nonsense("HMAC"))
     }
 
     /// The 32 bytes that are sealed in `object`.

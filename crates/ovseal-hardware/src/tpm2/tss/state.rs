@@ -93,15 +93,25 @@ impl Esys {
         Ok(Handle { esys: self, tr, is_transient: false })
     }
 
-    /// Counts a counter up by one.
-    pub(in crate::tpm2) fn increment(&self, counter: &Handle<'_>) -> Result<(), TpmError> {
-        call!(self, "NV_Increment", nv_increment(counter.tr, counter.tr, PASSWORD, NONE, NONE))
+    /// Counts a counter up by one. A session protects the command on its way, where one is given.
+    pub(in crate::tpm2) fn increment(
+        &self,
+        counter: &Handle<'_>,
+        session: Option<&Handle<'_>>,
+    ) -> Result<(), TpmError> {
+        let session = session.map_or(PASSWORD, |session| session.tr);
+        call!(self, "NV_Increment", nv_increment(counter.tr, counter.tr, session, NONE, NONE))
     }
 
-    /// The value of a counter.
-    pub(in crate::tpm2) fn read_counter(&self, counter: &Handle<'_>) -> Result<u64, TpmError> {
+    /// The value of a counter. A session protects the answer on its way, where one is given.
+    pub(in crate::tpm2) fn read_counter(
+        &self,
+        counter: &Handle<'_>,
+        session: Option<&Handle<'_>>,
+    ) -> Result<u64, TpmError> {
+        let session = session.map_or(PASSWORD, |session| session.tr);
         let mut data = null_mut();
-        call!(self, "NV_Read", nv_read(counter.tr, counter.tr, PASSWORD, NONE, NONE, 8, 0, &raw mut data))?;
+        call!(self, "NV_Read", nv_read(counter.tr, counter.tr, session, NONE, NONE, 8, 0, &raw mut data))?;
         let data = self.received::<NvBuffer>(data)?;
         data.get().as_slice().try_into().map(u64::from_be_bytes).map_err(|_| TpmError::Nonsense("NV_Read"))
     }

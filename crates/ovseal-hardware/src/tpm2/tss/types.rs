@@ -35,6 +35,7 @@ pub(super) type Private = Buffer<1550>;
 pub(super) type EncryptedSecret = Buffer<512>;
 pub(super) type SensitiveData = Buffer<256>;
 pub(super) type NvBuffer = Buffer<2048>;
+pub(super) type MaxBuffer = Buffer<1024>;
 
 // SAFETY: a number and an array of numbers.
 unsafe impl<const N: usize> Plain for Buffer<N> {}
@@ -194,6 +195,7 @@ mod tests {
         "TPM2B_ENCRYPTED_SECRET" => EncryptedSecret,
         "TPM2B_SENSITIVE_DATA" => SensitiveData,
         "TPM2B_MAX_NV_BUFFER" => NvBuffer,
+        "TPM2B_MAX_BUFFER" => MaxBuffer,
         "TPM2B_SENSITIVE_CREATE" => SensitiveCreate,
         "TPML_PCR_SELECTION" => PcrSelectionList,
         "TPML_DIGEST" => DigestList,

@@ -1,0 +1,113 @@
+//! The rollback state that is tied to the device's TPM.
+
+use crate::device::{Device, publishers_bench, seal};
+use crate::support::Bench;
+
+/// A device with a state, and its model in two versions.
+fn device() -> (Bench, Device) {
+    let (bench, device) = (publishers_bench(), Device::new("d"));
+    let recipient = device.enroll(&bench, "");
+    for version in [1, 2] {
+        seal(&bench, &format!("{version}.ovseal"), &recipient, &format!("--security-version {version}"));
+    }
+    let made = bench.done(&format!("rollback-state -o state --tpm {}", device.options()));
+    assert_eq!(made.stderr, "ovseal: wrote the empty rollback state state, tied to this device's TPM\n");
+    (bench, device)
+}
+
+/// Runs a version; the exit code, and the error with its hint.
+fn run(bench: &Bench, device: &Device, version: u8, options: &str) -> (Option<i32>, Vec<String>) {
+    let line = format!(
+        "run {version}.ovseal --publisher acme.pub --rollback-state state {options} {}",
+        device.options()
+    );
+    let outcome = bench.run(&line);
+    let told = outcome.stderr.lines().filter(|line| !line.starts_with("ovseal: warning:"));
+    (outcome.code, told.map(str::to_owned).collect())
+}
+
+const TPM: &str = "--rollback-tpm";
+
+#[test]
+fn an_older_version_is_denied_also_with_the_state_of_yesterday() {
+    let (bench, device) = device();
+    assert_eq!(run(&bench, &device, 1, TPM).0, Some(0));
+    let yesterday = bench.read("state");
+    assert_eq!(run(&bench, &device, 1, TPM).0, Some(0));
+    assert_eq!(bench.read("state"), yesterday, "a start that raises nothing writes nothing");
+    assert_eq!(run(&bench, &device, 2, TPM).0, Some(0));
+    let (code, told) = run(&bench, &device, 1, TPM);
+    assert_eq!((code, &*told[0]), (Some(5), "ovseal: error: 1.ovseal: security version 1 is below 2"));
+    let today = bench.read("state");
+    bench.write("state", &yesterday);
+    for version in [1, 2] {
+        let (code, told) = run(&bench, &device, version, TPM);
+        assert_eq!(code, Some(5));
+        assert!(told[0].starts_with("ovseal: error: the rollback state "), "{told:?}");
+        assert!(told[0].contains(" is an older one: it is of generation "), "{told:?}");
+        assert!(
+            told[1].starts_with("ovseal: hint: if nobody put an older state back, make it anew"),
+            "{told:?}"
+        );
+    }
+    bench.write("state", &today);
+    assert_eq!(run(&bench, &device, 2, TPM).0, Some(0));
+}
+
+#[test]
+fn whether_the_tpm_is_asked_is_said_by_the_caller() {
+    let (bench, device) = device();
+    let (code, told) = run(&bench, &device, 1, "");
+    assert_eq!((code, told.len()), (Some(5), 2));
+    assert_eq!(told[1], "ovseal: hint: ask this device's TPM with --rollback-tpm");
+    std::fs::remove_file(bench.path("state")).unwrap();
+    bench.done("rollback-state -o state");
+    let (code, told) = run(&bench, &device, 1, TPM);
+    assert_eq!(code, Some(5));
+    assert!(told[0].ends_with("/state is not tied to a counter"), "{told:?}");
+    let again = bench.run(&format!("rollback-state -o state --tpm {}", device.options()));
+    assert_eq!(again.code, Some(2));
+    assert_eq!(bench.run("run 1.ovseal --publisher acme.pub --rollback-tpm").code, Some(2));
+}
+
+#[test]
+fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
+    let (bench, device) = device();
+    // With another key: so it is the state that misses the TPM.
+    bench.done(
+        "seal models/conv/model.xml -o 3.ovseal --keyfile key --publisher-key acme.key --security-version 3",
+    );
+    let options = format!("{TPM} --keyfile key");
+    device.swtpm.cut_power();
+    let (code, told) = run(&bench, &device, 3, &options);
+    assert_eq!(code, Some(1), "{told:?}");
+    assert!(
+        told[0].contains("cannot be checked: its counter cannot be asked: there is no TPM at"),
+        "{told:?}"
+    );
+    device.swtpm.power_on();
+    assert_eq!(run(&bench, &device, 3, &options).0, Some(0));
+    device.swtpm.tool("tpm2_clear", &["-c", "p"]);
+    let (code, told) = run(&bench, &device, 3, &options);
+    assert_eq!(code, Some(5));
+    assert!(
+        told[0]
+            .ends_with("this TPM is not the one in which the device was enrolled, or it was cleared since")
+    );
+    assert!(told[1].contains("make it anew"), "{told:?}");
+}
+
+#[test]
+fn a_pin_is_read_once_for_key_and_state() {
+    let (bench, device) = (publishers_bench(), Device::new("d"));
+    bench.write("pin", b"2580\n");
+    let recipient = device.enroll(&bench, "--tpm-pin-file pin");
+    seal(&bench, "1.ovseal", &recipient, "--security-version 1");
+    bench.done(&format!("rollback-state -o state --tpm --tpm-pin-file pin {}", device.options()));
+    let line = format!(
+        "run 1.ovseal --publisher acme.pub --rollback-state state {TPM} --tpm-pin-file - {}",
+        device.options()
+    );
+    let run = bench.run_with(&line, b"2580\n");
+    assert_eq!(run.code, Some(0), "{run:?}");
+}

@@ -1,0 +1,393 @@
+//! Rollback state: the least security version that a device accepts of each publisher's models.
+
+mod anchor;
+mod error;
+mod text;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use anchor::{AnchorError, Attested, RollbackAnchor};
+use aws_lc_rs::constant_time;
+pub use error::RollbackError;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+pub(crate) use text::Text;
+use text::{Binding, Floors, LENGTH_LIMIT};
+
+use crate::atomic::{AtomicFile, beside};
+use crate::regular;
+use crate::statement::{KeyId, ModelId};
+
+/// The lock is held for milliseconds; after five seconds something is wrong.
+const LOCK_ATTEMPTS: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// A file with the floors of a device.
+///
+/// It stops an older version of a model from being run after a newer one. Whoever can restore the whole disk can restore
+/// this file too: against that helps only a floor that the caller brings, or an anchor, a counter in hardware.
+#[derive(Clone, Debug)]
+pub struct RollbackState {
+    path: PathBuf,
+    anchor: Option<Arc<dyn RollbackAnchor>>,
+}
+
+impl RollbackState {
+    /// The state in the file at `path`, which is not read yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), anchor: None }
+    }
+
+    /// The state in the file at `path`, which must be tied to `anchor`.
+    pub fn anchored(path: impl Into<PathBuf>, anchor: Arc<dyn RollbackAnchor>) -> Self {
+        Self { path: path.into(), anchor: Some(anchor) }
+    }
+
+    /// Makes an empty state. This is done once, when a device is set up.
+    ///
+    /// # Errors
+    /// [`RollbackError::Write`], also when the file exists.
+    pub fn create(path: &Path) -> Result<Self, RollbackError> {
+        let state = Self::new(path);
+        state.write(&Text::default(), false)?;
+        Ok(state)
+    }
+
+    /// Makes an empty state that is tied to `anchor`.
+    ///
+    /// # Errors
+    /// [`RollbackError::Write`], also when the file exists; [`RollbackError::Anchor`] when the anchor cannot be had.
+    pub fn create_anchored(path: &Path, anchor: Arc<dyn RollbackAnchor>) -> Result<Self, RollbackError> {
+        let state = Self::anchored(path, anchor.clone());
+        // Before a counter is made that nobody would use.
+        if path.symlink_metadata().is_ok() {
+            return Err(state.write_error(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let place = anchor.create().map_err(|error| state.anchor_error(error))?;
+        let counter = anchor.attest(&place, &[]).map_err(|error| state.anchor_error(error))?.counter;
+        let binding = Binding { place, generation: counter, mac: [0; 32] };
+        let text = Text { floors: Floors::new(), binding: Some(binding) };
+        state.write(&state.authenticated(text)?, false)?;
+        Ok(state)
+    }
+
+    /// The floor of a publisher's model: 0 if the device never opened it.
+    ///
+    /// # Errors
+    /// [`RollbackError`] when the state is missing or damaged, or not what its anchor says.
+    pub fn floor(&self, publisher: KeyId, model: ModelId) -> Result<u64, RollbackError> {
+        let floors = match self.anchor {
+            None => self.read()?.floors,
+            Some(_) => {
+                // Another process could write between the file and the counter.
+                let state = self.resolved()?;
+                let _lock = state.lock()?;
+                state.read()?.floors
+            }
+        };
+        Ok(floors.get(&(publisher, model)).copied().unwrap_or(0))
+    }
+
+    /// Raises the floor of a publisher's model to at least `version`, atomically and under a lock, and gives the floor.
+    ///
+    /// # Errors
+    /// [`RollbackError`] when the state is missing, damaged, full or locked, or cannot be written, or not what its anchor
+    /// says.
+    pub fn raise(&self, publisher: KeyId, model: ModelId, version: u64) -> Result<u64, RollbackError> {
+        let state = self.resolved()?;
+        let _lock = state.lock()?;
+        let mut text = state.read()?;
+        let floor = text.floors.entry((publisher, model)).or_insert(0);
+        if version <= *floor {
+            return Ok(*floor);
+        }
+        *floor = version;
+        state.replace(text)?;
+        Ok(version)
+    }
+
+    /// By whatever link it is named, there is one state and one lock.
+    fn resolved(&self) -> Result<Self, RollbackError> {
+        let path = self.path.canonicalize().map_err(|source| self.read_error(source))?;
+        Ok(Self { path, anchor: self.anchor.clone() })
+    }
+
+    /// Takes the lock, which stands beside the state because the state itself is replaced.
+    ///
+    /// Only the owner can open it, so nobody else can keep it.
+    fn lock(&self) -> Result<File, RollbackError> {
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let path = beside(&self.path, ".lock");
+        let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
+        let file = File::from(file.map_err(|error| self.write_error(error.into()))?);
+        for _ in 0..LOCK_ATTEMPTS {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file),
+                Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+                Err(error) => return Err(self.write_error(error.into())),
+            }
+        }
+        Err(RollbackError::Locked { path })
+    }
+
+    /// Reads the state and, where there is an anchor, checks it; then the lock is held.
+    fn read(&self) -> Result<Text, RollbackError> {
+        let bytes = regular::read(&self.path, LENGTH_LIMIT).map_err(|source| self.read_error(source))?;
+        let path = || self.path.clone();
+        let text = Text::parse(&bytes).ok_or_else(|| RollbackError::Damaged { path: path() })?;
+        match (&self.anchor, &text.binding) {
+            (None, None) => {}
+            (Some(_), None) => return Err(RollbackError::NotAnchored { path: path() }),
+            (None, Some(_)) => return Err(RollbackError::Anchored { path: path() }),
+            (Some(anchor), Some(binding)) => self.check(&**anchor, &text, binding)?,
+        }
+        Ok(text)
+    }
+
+    /// Compares MAC and generation with what the anchor says.
+    fn check(
+        &self,
+        anchor: &dyn RollbackAnchor,
+        text: &Text,
+        binding: &Binding,
+    ) -> Result<(), RollbackError> {
+        let attested = anchor.attest(&binding.place, text.covered().as_bytes());
+        let Attested { counter, mac } = attested.map_err(|error| self.anchor_error(error))?;
+        let (path, generation) = (self.path.clone(), binding.generation);
+        if constant_time::verify_slices_are_equal(&mac, &binding.mac).is_err() {
+            return Err(RollbackError::NotAuthentic { path });
+        }
+        match generation.checked_sub(counter) {
+            Some(0) => Ok(()),
+            // Whoever wrote the file did not come to advance the counter.
+            Some(1) => anchor.advance(&binding.place).map_err(|error| self.anchor_error(error)),
+            Some(_) => Err(RollbackError::CounterSetBack { path, generation, counter }),
+            None => Err(RollbackError::RolledBack { path, generation, counter }),
+        }
+    }
+
+    /// Writes a changed state: the file first, so that no crash leaves a counter that no file has reached.
+    fn replace(&self, mut text: Text) -> Result<(), RollbackError> {
+        let Some((anchor, binding)) = self.anchor.as_ref().zip(text.binding.as_mut()) else {
+            return self.write(&text, true);
+        };
+        binding.generation += 1;
+        let place = binding.place.clone();
+        self.write(&self.authenticated(text)?, true)?;
+        anchor.advance(&place).map_err(|error| self.anchor_error(error))
+    }
+
+    /// The same text with the MAC of the anchor, if it is tied to one.
+    fn authenticated(&self, mut text: Text) -> Result<Text, RollbackError> {
+        let covered = text.covered();
+        if let Some((anchor, binding)) = self.anchor.as_ref().zip(text.binding.as_mut()) {
+            let attested = anchor.attest(&binding.place, covered.as_bytes());
+            binding.mac = attested.map_err(|error| self.anchor_error(error))?.mac;
+        }
+        Ok(text)
+    }
+
+    /// Writes the state; one that is replaced keeps its permissions.
+    fn write(&self, text: &Text, replace: bool) -> Result<(), RollbackError> {
+        let text = text.encode();
+        if text.len() as u64 > LENGTH_LIMIT {
+            return Err(RollbackError::Full { path: self.path.clone() });
+        }
+        let permissions =
+            self.path.metadata().map(|metadata| metadata.permissions()).ok().filter(|_| replace);
+        let write = || -> std::io::Result<()> {
+            let file = AtomicFile::create(&self.path)?;
+            permissions.map_or(Ok(()), |permissions| file.file().set_permissions(permissions))?;
+            file.file().write_all(text.as_bytes())?;
+            file.commit(replace)
+        };
+        write().map_err(|source| self.write_error(source))
+    }
+
+    fn read_error(&self, source: std::io::Error) -> RollbackError {
+        match source.kind() {
+            std::io::ErrorKind::NotFound => RollbackError::Missing { path: self.path.clone() },
+            _ => RollbackError::Read { path: self.path.clone(), source },
+        }
+    }
+
+    fn write_error(&self, source: std::io::Error) -> RollbackError {
+        RollbackError::Write { path: self.path.clone(), source }
+    }
+
+    fn anchor_error(&self, source: AnchorError) -> RollbackError {
+        RollbackError::Anchor { path: self.path.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::suite::sha256;
+
+    const PUBLISHER: KeyId = KeyId([1; 32]);
+
+    #[test]
+    fn a_floor_is_raised_and_never_lowered() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = RollbackState::create(&folder.path().join("state")).unwrap();
+        let model = ModelId::of("m");
+        for (version, floor) in [(0, 0), (3, 3), (2, 3), (4, 4)] {
+            assert_eq!(state.raise(PUBLISHER, model, version).unwrap(), floor);
+            assert_eq!(state.floor(PUBLISHER, model).unwrap(), floor);
+        }
+        assert_eq!(state.floor(PUBLISHER, ModelId::of("other")).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_state_behind_a_link_is_raised_where_it_is_and_keeps_its_permissions() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("state"), folder.path().join("link"));
+        let state = RollbackState::create(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        RollbackState::new(&link).raise(PUBLISHER, ModelId::of("m"), 3).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(state.floor(PUBLISHER, ModelId::of("m")).unwrap(), 3);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let lock = folder.path().join("state.lock").metadata().unwrap();
+        assert_eq!(lock.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_state_is_told_and_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = RollbackState::create(&folder.path().join("state")).unwrap();
+        let floors = (0..8000).map(|i| ((PUBLISHER, ModelId::of(&i.to_string())), 1)).collect();
+        let many = Text { floors, binding: None };
+        assert!(matches!(state.write(&many, true), Err(RollbackError::Full { .. })));
+        assert!(state.read().unwrap().floors.is_empty());
+    }
+
+    #[test]
+    fn a_missing_state_is_denied() {
+        let folder = tempfile::tempdir().unwrap();
+        let error =
+            RollbackState::new(folder.path().join("none")).floor(PUBLISHER, ModelId::of("m")).unwrap_err();
+        assert!(matches!(error, RollbackError::Missing { .. }) && error.kind() == ErrorKind::Denied);
+    }
+
+    #[test]
+    fn threads_that_raise_at_once_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = RollbackState::create(&folder.path().join("state")).unwrap();
+        std::thread::scope(|scope| {
+            for model in 0..8 {
+                let state = &state;
+                scope.spawn(move || state.raise(PUBLISHER, ModelId::of(&model.to_string()), 5).unwrap());
+            }
+        });
+        for model in 0..8 {
+            assert_eq!(state.floor(PUBLISHER, ModelId::of(&model.to_string())).unwrap(), 5);
+        }
+    }
+
+    /// A counter in memory, and a digest in the place of a MAC; the next so many advances fail.
+    #[derive(Debug, Default)]
+    struct Counter(Mutex<(u64, u32)>);
+
+    impl RollbackAnchor for Counter {
+        fn create(&self) -> Result<Vec<u8>, AnchorError> {
+            Ok(vec![7; 3])
+        }
+
+        fn attest(&self, place: &[u8], message: &[u8]) -> Result<Attested, AnchorError> {
+            Ok(Attested { counter: self.0.lock().unwrap().0, mac: sha256(&[place, message]) })
+        }
+
+        fn advance(&self, _place: &[u8]) -> Result<(), AnchorError> {
+            let mut counter = self.0.lock().unwrap();
+            if counter.1 > 0 {
+                counter.1 -= 1;
+                return Err(AnchorError::Backend("no answer".into()));
+            }
+            counter.0 += 1;
+            Ok(())
+        }
+    }
+
+    /// A state tied to a counter, in a folder.
+    fn tied() -> (tempfile::TempDir, Arc<Counter>, RollbackState) {
+        let (folder, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
+        let state = RollbackState::create_anchored(&folder.path().join("state"), counter.clone()).unwrap();
+        (folder, counter, state)
+    }
+
+    #[test]
+    fn the_counter_grows_with_the_floors_and_with_nothing_else() {
+        let (_folder, counter, state) = tied();
+        let model = ModelId::of("m");
+        for (version, shown) in [(0, 0), (3, 1), (3, 1), (2, 1), (4, 2)] {
+            state.raise(PUBLISHER, model, version).unwrap();
+            state.floor(PUBLISHER, model).unwrap();
+            assert_eq!(counter.0.lock().unwrap().0, shown, "{version}");
+        }
+        assert_eq!(state.floor(PUBLISHER, model).unwrap(), 4);
+    }
+
+    #[test]
+    fn a_crash_between_file_and_counter_is_made_good_by_whoever_comes_next() {
+        let (_folder, counter, state) = tied();
+        let model = ModelId::of("m");
+        state.raise(PUBLISHER, model, 1).unwrap();
+        counter.0.lock().unwrap().1 = 1;
+        let crashed = state.raise(PUBLISHER, model, 2).unwrap_err();
+        assert!(matches!(crashed, RollbackError::Anchor { .. }) && crashed.kind() == ErrorKind::Environment);
+        assert_eq!(counter.0.lock().unwrap().0, 1);
+        assert_eq!(state.floor(PUBLISHER, model).unwrap(), 2);
+        assert_eq!(counter.0.lock().unwrap().0, 2);
+        assert_eq!(state.raise(PUBLISHER, model, 3).unwrap(), 3);
+    }
+
+    #[test]
+    fn an_older_state_a_counter_that_was_set_back_and_a_forgery_are_denied() {
+        let (_folder, counter, state) = tied();
+        let model = ModelId::of("m");
+        let older = std::fs::read_to_string(&state.path).unwrap();
+        state.raise(PUBLISHER, model, 1).unwrap();
+        let newer = std::fs::read_to_string(&state.path).unwrap();
+        let denied = |text: &str| {
+            std::fs::write(&state.path, text).unwrap();
+            let error = state.floor(PUBLISHER, model).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Denied);
+            error
+        };
+        let rolled_back = denied(&older);
+        assert!(matches!(rolled_back, RollbackError::RolledBack { generation: 0, counter: 1, .. }));
+        let lower = newer.replace(" 1\n", " 0\n");
+        assert!(matches!(denied(&lower), RollbackError::NotAuthentic { .. }));
+        let other_place = newer.replace("anchor 070707", "anchor 070708");
+        assert!(matches!(denied(&other_place), RollbackError::NotAuthentic { .. }));
+        std::fs::write(&state.path, &newer).unwrap();
+        state.raise(PUBLISHER, model, 2).unwrap();
+        counter.0.lock().unwrap().0 = 0;
+        let set_back = state.floor(PUBLISHER, model).unwrap_err();
+        assert!(matches!(set_back, RollbackError::CounterSetBack { generation: 2, counter: 0, .. }));
+    }
+
+    #[test]
+    fn whether_a_state_is_tied_is_the_callers_choice_and_not_the_files() {
+        let (folder, counter, state) = tied();
+        let plain = RollbackState::create(&folder.path().join("plain")).unwrap();
+        let error = RollbackState::new(&state.path).floor(PUBLISHER, ModelId::of("m")).unwrap_err();
+        assert!(matches!(error, RollbackError::Anchored { .. }) && error.kind() == ErrorKind::Denied);
+        let demanded = RollbackState::anchored(&plain.path, counter.clone());
+        let error = demanded.raise(PUBLISHER, ModelId::of("m"), 1).unwrap_err();
+        assert!(matches!(error, RollbackError::NotAnchored { .. }) && error.kind() == ErrorKind::Denied);
+        let again = RollbackState::create_anchored(&state.path, counter).unwrap_err();
+        assert!(matches!(again, RollbackError::Write { .. }));
+    }
+}
