@@ -1,12 +1,13 @@
 """Has a bound container, everything on the device's disk, and the device's TPM in another state: tpm-without-its-state.py
 
 Must happen: neither `ovseal` nor tpm2-tools, which talk to the TPM by themselves, get the share out of the TPM: the policy is not
-fulfilled. With the right state tpm2-tools get it: the attack is a real one.
+fulfilled. With the right state tpm2-tools get it, and with it the second implementation opens the container: the attack is a real one.
 """
 
 import os
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -112,6 +113,7 @@ def unseal(with_policy):
     return share if succeeded else None
 
 
+READER = Path(__file__).resolve().parents[1] / "testkit/reader.py"
 ATTRIBUTES = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"
 
 with folder(), ExitStack() as stack:
@@ -135,6 +137,9 @@ with folder(), ExitStack() as stack:
 
     share = unseal(with_policy=True)
     check(share is not None and len(share) == 32, "tpm2-tools get nothing in the right state either: no attack")
+    Path("share").write_bytes(share)
+    opened = subprocess.run([sys.executable, READER, "weights.ovseal", "share", "share"], capture_output=True, check=False)
+    check(opened.returncode == 0, "the share does not open the container: no attack")
     check(unseal(with_policy=False) is None, "the share came without the policy")
     tool("tpm2_pcrextend", f"16:sha256={'ab' * 32}")
     check(unseal(with_policy=True) is None, "the share came in another state")

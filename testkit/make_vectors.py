@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes every test vector into testkit/vectors: the same bytes at each run.
+"""Writes every test vector into testkit/vectors and testkit/vectors-tpm: the same bytes at each run.
 
 Run it after a change to docs/format.md or to a vector; `git diff --stat` then shows what became different.
 """
@@ -8,18 +8,20 @@ import sys
 from pathlib import Path
 
 from vectormaker import (publishers, vectors_files, vectors_layout, vectors_manifest, vectors_payload, vectors_signatures,
-                         vectors_stanzas)
+                         vectors_stanzas, vectors_tpm)
 
-FOLDER = Path(__file__).parent / "vectors"
+HERE = Path(__file__).parent
 MODULES = (vectors_layout, vectors_stanzas, vectors_payload, vectors_manifest, vectors_signatures, vectors_files)
+TPM_MODULES = (vectors_tpm,)
+FOLDERS = {HERE / "vectors": MODULES, HERE / "vectors-tpm": TPM_MODULES}
 
 
-def make_all(folder):
+def make_all(folder, modules=MODULES):
     """Writes the vectors into an empty folder; gives their number and the number of bytes."""
-    for publisher in publishers.ALL:
+    for publisher in publishers.ALL if modules is MODULES else ():
         (folder / f"{publisher.name}.pub").write_text(publisher.pem())
     names, total = set(), 0
-    for vector in (vector for module in MODULES for vector in module.vectors()):
+    for vector in (vector for module in modules for vector in module.vectors()):
         if vector.name in names:
             sys.exit(f"two vectors are named {vector.name}")
         names.add(vector.name)
@@ -28,10 +30,11 @@ def make_all(folder):
 
 
 def main():
-    FOLDER.mkdir(exist_ok=True)
-    for old in FOLDER.iterdir():
-        old.unlink()
-    print("{} vectors, {} bytes".format(*make_all(FOLDER)))
+    for folder, modules in FOLDERS.items():
+        folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        print("{}: {} vectors, {} bytes".format(folder.name, *make_all(folder, modules)))
 
 
 if __name__ == "__main__":

@@ -122,6 +122,8 @@ def parse_stanzas(raw, start=0, label="stanza-mac"):
     stanzas = [parse_stanza(stream) for _ in range(count)]
     check(not stream.read(1), "the stanzas do not fill their bytes")
     check([stanza.kind for stanza in stanzas].count("passphrase") <= 1, "more than one passphrase")
+    devices = [stanza.parameters[45:77] for stanza in stanzas if stanza.kind == "tpm2-passphrase" and len(stanza.parameters) >= 77]
+    check(len(devices) == len({*devices}), "two stanzas for one device and a passphrase")
     return SimpleNamespace(label=label, generation=generation, stanzas=stanzas, data=raw[:end], mac=raw[end : end + 32])
 
 def parse_stanza(stream):
@@ -167,9 +169,15 @@ def read_key(kind, data):
     if kind == "enclave":
         check(len(data) == 16, "length of the enclave's key", "usage")
         return [("sgx", data)]
+    if kind == "share":
+        check(len(data) >= 32, "length of the TPM's share", "usage")
+        return [("tpm2-passphrase", (data[:32], read_passphrase(data[32:])))] if len(data) > 32 else [("tpm2", data)]
+    return [(kind, read_passphrase(data))]
+
+def read_passphrase(data):
     secret = unicodedata.normalize("NFC", re.sub(r"\r?\n\Z", "", data.decode())).encode()
     check(1 <= len(secret) <= 1024, "length of the passphrase", "usage")
-    return [(kind, secret)]
+    return secret
 
 def read_identity(line):
     prefix, values = bech32.bech32_decode(line)
@@ -178,17 +186,37 @@ def read_identity(line):
     check(len(secret) == 32 and line == line.upper(), "no identity", "usage")
     return kind, secret
 
+def derive_from_passphrase(passphrase, salt, numbers):
+    m, t, p = struct.unpack(">III", numbers)
+    if not (1 <= t <= 16 and 1 <= p <= 16 and 8 * p <= m <= 2**20 and m * t <= 2**22):
+        raise ValueError("the numbers of Argon2id")
+    return hash_secret_raw(passphrase, salt, t, m, p, 32, Type.ID, 0x13)
+
 def unwrap_symmetric(stanza, secret, context):
-    salt, numbers = stanza.parameters[:32], stanza.parameters[32:]
+    salt, numbers = stanza.parameters[:32], stanza.parameters[32:44]
     if stanza.kind == "passphrase":
-        m, t, p = struct.unpack(">III", numbers)
-        if not (1 <= t <= 16 and 1 <= p <= 16 and 8 * p <= m <= 2**20 and m * t <= 2**22):
-            return None
-        secret = hash_secret_raw(secret, salt, t, m, p, 32, Type.ID, 0x13)
+        secret = derive_from_passphrase(secret, salt, numbers)
+    if stanza.kind == "tpm2-passphrase":
+        share, passphrase = secret
+        secret = share + derive_from_passphrase(passphrase, salt, numbers)
     info = b"ovseal/v1/stanza/" + stanza.kind.encode() + b"\0" + context + stanza.parameters
     okm = HKDF(hashes.SHA512(), 76, salt, info).derive(secret)
     fits = hmac.compare_digest(okm[44:], stanza.body[:32])
     return AESGCM(okm[:32]).decrypt(okm[32:44], stanza.body[32:], stanza.header) if fits else None
+
+def is_for_tpm(data):
+    """Says whether these are the parameters of `tpm2` after the salt; what is wrapped in them only the TPM knows."""
+    version, counter, flags = data[:1], int.from_bytes(data[33:37], "big"), int.from_bytes(data[37:38], "big")
+    registers = flags & 1 and int.from_bytes(data[38:41], "big").bit_count()
+    end = 38 + (flags & 1) * 3 + 32 * registers + 8 * (flags >> 1 & 1) + 8 * (flags >> 2 & 1) + 32 + 64
+    return (version == b"\1" and 0x01800000 <= counter <= 0x01BFFFFF and flags < 8 and registers >= (flags & 1)
+            and len(data) == end + 110 and data[end : end + 2] == be(108, 2))
+
+def has_right_lengths(stanza):
+    lengths = len(stanza.parameters), len(stanza.body)
+    if stanza.kind in TPM_STARTS:
+        return lengths[1] == 80 and is_for_tpm(stanza.parameters[TPM_STARTS[stanza.kind]:])
+    return lengths == LENGTHS[stanza.kind]
 
 def unwrap_hpke(stanza, secret, context):
     kem, private_key = KEMS[stanza.kind]
@@ -211,12 +239,14 @@ KEMS = {"x25519": (hpke.KEM.X25519, x25519.X25519PrivateKey.from_private_bytes),
         "x-wing": (hpke.KEM.MLKEM768_X25519, xwing_private_key), "pkcs11": (hpke.KEM.P256, lambda key: key)}
 LENGTHS = {"keyfile": (32, 80), "passphrase": (44, 80), "x25519": (32, 48), "x-wing": (1120, 48), "pkcs11": (73, 48), "sgx": (33, 80)}
 
+TPM_STARTS = {"tpm2": 32, "tpm2-passphrase": 44}
+
 def derive(data_key, context, label, index=0, length=32):
     return HKDFExpand(hashes.SHA512(), length, b"ovseal/v1/" + label.encode() + b"\0" + context + be(index, 4)).derive(data_key)
 
 def unwrap(stanza, key, prologue):
     """Gives the function `secret` of section 3 when the stanza gives a key that fits."""
-    if (len(stanza.parameters), len(stanza.body)) != LENGTHS[stanza.kind]:
+    if not has_right_lengths(stanza):
         return None
     try:
         data_key = (unwrap_hpke if stanza.kind in KEMS else unwrap_symmetric)(stanza, key, prologue.context)
@@ -328,7 +358,8 @@ def open_container(path, key, publishers=(), name=None, min_security_version=Non
     """Opens a container and gives its manifest with the SHA-256 of each part, or raises Failure.
 
     `key` is ("passphrase" or "keyfile" or "identity", the bytes of that file), or what in earnest never leaves its hardware: ("token",
-    a P-256 key in PEM) or ("enclave", 16 bytes). `publishers` are PEM texts.
+    a P-256 key in PEM), ("enclave", 16 bytes) or ("share", the 32 bytes that a TPM unsealed, followed by the passphrase where
+    both are needed). `publishers` are PEM texts.
     """
     try:
         keys, publishers = read_key(*key), [read_publisher(pem) for pem in publishers]
@@ -365,7 +396,7 @@ def open_file(file, path, keys, publishers, name, min_security_version):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file")
-    parser.add_argument("kind", choices=("passphrase", "keyfile", "identity", "token", "enclave"))
+    parser.add_argument("kind", choices=("passphrase", "keyfile", "identity", "token", "enclave", "share"))
     parser.add_argument("key", type=Path, help="the file of that kind")
     parser.add_argument("--publisher", action="append", default=[], type=Path)
     parser.add_argument("--name")

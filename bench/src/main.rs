@@ -1,6 +1,6 @@
 //! Measures sealing, opening and loading beside what the machine can do at best, and beside other tools.
 //!
-//! `cargo xtask bench container` and `cargo xtask bench load` build and start it; `docs/performance.md` says what the numbers
+//! `cargo xtask bench container`, `load` and `tpm` build and start it; `docs/performance.md` says what the numbers
 //! mean, and `bench/README.md` describes the JSON.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the terminal")]
 
@@ -20,6 +20,7 @@ mod size;
 mod statistics;
 mod table;
 mod targets;
+mod tpm;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ use crate::load::{LoadOnce, LoadTask};
 use crate::outcome::Outcome;
 use crate::sealing_memory::SealOnce;
 use crate::size::Size;
+use crate::tpm::TpmTask;
 
 /// What any step of a measurement gives: there is nothing to do about a failure but to tell it.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -50,6 +52,8 @@ enum Task {
     /// Loads a model once and prints what it took as JSON; started by `load`
     #[command(hide = true)]
     LoadOnce(LoadOnce),
+    /// Measures what a TPM adds to an opening
+    Tpm(TpmTask),
 }
 
 /// How a container is measured.
@@ -87,6 +91,7 @@ fn main() -> ExitCode {
         Task::SealOnce(task) => task.run(),
         Task::Load(task) => task.run(),
         Task::LoadOnce(task) => task.run(),
+        Task::Tpm(task) => task.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import reader
-from make_vectors import make_all
+from make_vectors import TPM_MODULES, make_all
 from reader import EXIT_CODES, Failure, open_container
 from vectormaker.container import KEYFILE, Container, Part, side_file
 from vectormaker.publishers import ACME, CLASSICAL, MALLORY
@@ -17,9 +17,13 @@ TESTKIT = Path(__file__).parents[1]
 VECTORS = TESTKIT / "vectors"
 RECORDS = {path.stem: json.loads(path.read_text()) for path in sorted(VECTORS.glob("*.json"))}
 OWN_KEY = ("keyfile", KEYFILE)
+TPM_VECTORS = TESTKIT / "vectors-tpm"
+TPM_RECORDS = {path.stem: json.loads(path.read_text()) for path in sorted(TPM_VECTORS.glob("*.json"))}
 
 
 def key_of(record):
+    if "share" in record["key"]:
+        return "share", bytes.fromhex(record["key"]["share"]) + record["key"].get("passphrase", "").encode()
     (kind, value), = record["key"].items()
     is_hex = kind in ("keyfile", "passphrase_hex")
     return kind.removesuffix("_hex"), bytes.fromhex(value) if is_hex else value.encode()
@@ -51,6 +55,19 @@ def test_vector_gives_what_it_expects(name):
     with pytest.raises(Failure) as failure:
         open_vector(name)
     assert failure.value.kind == record["expect"], failure.value
+
+
+@pytest.mark.parametrize("name", TPM_RECORDS)
+def test_vector_for_a_tpm_gives_what_it_expects(name, monkeypatch):
+    record, ran, argon2 = TPM_RECORDS[name], [], reader.hash_secret_raw
+    monkeypatch.setattr(reader, "hash_secret_raw", lambda *arguments: (ran.append(1), argon2(*arguments))[1])
+    try:
+        opened = open_container(TPM_VECTORS / f"{name}.ovseal", key_of(record))
+    except Failure as failure:
+        assert failure.kind == record["expect"], failure
+    else:
+        assert opened["parts"] == record["parts"]
+    assert not ran or "-kdf-" not in name
 
 
 COMMANDS = ["passphrase-final-crlf", "passphrase-not-utf-8", "x-wing", "ir-folder", "chunks-swapped", "wrong-keyfile", "signed",
@@ -199,8 +216,11 @@ def test_a_damaged_publisher_file_is_usage():
 
 
 def test_vectors_are_made_anew_with_the_same_bytes(tmp_path):
-    make_all(tmp_path)
-    assert contents(tmp_path) == contents(VECTORS)
+    for name, folder, *modules in (("all", VECTORS), ("tpm", TPM_VECTORS, TPM_MODULES)):
+        made = tmp_path / name
+        made.mkdir()
+        make_all(made, *modules)
+        assert contents(made) == contents(folder)
 
 
 def contents(folder):

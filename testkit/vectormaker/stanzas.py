@@ -52,6 +52,40 @@ def passphrase(text, memory=64, passes=1, lanes=1, computed=None):
     return make
 
 
+def tpm_parameters(name, bounds=b"\0", version=1, counter=0x01806F76, device=None, private=None, extra=b""):
+    """What follows the salt. What a TPM would take is made of fixed bytes: only the caller knows the share."""
+    device = device or fixed_bytes("shared", "device", 32)
+    wrapped = fixed_bytes(name, "private area", 108) if private is None else private
+    return (bytes([version]) + device + be(counter, 4) + bounds + fixed_bytes(name, "unique", 32) + fixed_bytes(name, "point", 64)
+            + be(len(wrapped), 2) + wrapped + extra)
+
+
+def tpm2(share, bounds=b"\0", stated=None, **options):
+    """Makes a stanza for a TPM; `stated` are the bounds that it shows, where it was wrapped for others."""
+
+    def make(container):
+        salt = fixed_bytes(container.name, "tpm2", 32)
+        wrapped, shown = (salt + tpm_parameters(container.name, which, **options) for which in (bounds, bounds if stated is None else stated))
+        made = symmetric(container, "tpm2", wrapped, share, container.data_key)
+        return stanza("tpm2", shown, made[-80:])
+
+    return make
+
+
+def tpm2_passphrase(share, text, memory=64, passes=1, lanes=1, computed=None, join=lambda share, derived: share + derived, body=None,
+                    label="tpm2-passphrase", **options):
+    """Makes a stanza for a TPM and a passphrase; `join` makes the secret of the two shares."""
+
+    def make(container):
+        salt = fixed_bytes(container.name, label, 32)
+        m, t, p = computed or (memory, passes, lanes)
+        derived = hash_secret_raw(unicodedata.normalize("NFC", text).encode(), salt, t, m, p, 32, Type.ID, 0x13)
+        parameters = salt + be(memory, 4) + be(passes, 4) + be(lanes, 4) + tpm_parameters(container.name, **options)
+        return symmetric(container, "tpm2-passphrase", parameters, join(share, derived), container.data_key, body)
+
+    return make
+
+
 def hpke(container, kind, kem_id, encapsulated, shared, data_key, body):
     info = b"ovseal/v1/" + kind.encode() + b"\0" + container.context
     sealed = hpke_seal(kem_id, shared, info, data_key or container.data_key)

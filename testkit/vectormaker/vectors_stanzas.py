@@ -2,7 +2,7 @@
 
 from vectormaker.container import KEYFILE, Container
 from vectormaker.primitives import be, bech32_bytes, encapsulate_x25519, fixed_bytes, hpke_seal, sha256, x25519_public
-from vectormaker.stanzas import flipped, keyfile, passphrase, stanza, unknown, x25519, xwing
+from vectormaker.stanzas import flipped, keyfile, passphrase, stanza, tpm2_passphrase, unknown, x25519, xwing
 from vectormaker.vector import Vector, patched
 
 # Identities of the public age test suite (C2SP CCTV), so that keys made by age are known to work.
@@ -149,6 +149,11 @@ def regions():
     yield case("stanzas-fill-region", "opened", "2.2", "the stanzas fill the region to its last byte",
                [good, lambda container: stanza("grease", b"", bytes(4096 - 80 - len(good(container)) - 11))])
     yield case("two-passphrases", bad, limit, "two stanzas of type passphrase; the caller has a key file", [good, passphrase(WORDS), passphrase(WORDS)])
+    devices = [fixed_bytes("shared", f"device {number}", 32) for number in range(2)]
+    bound = [tpm2_passphrase(OTHER_KEYFILE, WORDS, device=device, label=label) for device, label in zip(devices * 2, "abc")]
+    yield case("two-devices-with-passphrase", "opened", limit, "stanzas of type tpm2-passphrase for two devices; the caller has a key file",
+               [*bound[:2], good])
+    yield case("device-twice-with-passphrase", bad, limit, "two stanzas of type tpm2-passphrase for one device; the caller has a key file", [good, *bound])
     sized = lambda size: [unknown("grease", b"", bytes(size - 11)), good]
     yield Vector("stanza-16384", "opened", limit, "a stanza of 16,384 bytes in all",
                  Container("stanza-16384", stanzas=sized(16384), region_size=20480))

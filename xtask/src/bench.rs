@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::packages::{self, C_COMPILER, GOCRYPTFS, PYTHON, PYTHON_VENV};
+use crate::packages::{self, C_COMPILER, GOCRYPTFS, PYTHON, PYTHON_VENV, SWTPM, TPM2_TOOLS};
 use crate::python::{self, Environment};
 use crate::workspace::Workspace;
-use crate::{process, stamp};
+use crate::{process, stamp, tpm};
 
 /// What is measured.
 #[derive(clap::Subcommand)]
@@ -17,6 +17,8 @@ pub(crate) enum Benchmark {
     Container(Container),
     /// Measures loading of real architectures, from the file to the first inference, beside the plaintext and other tools
     Load(Load),
+    /// Measures what a TPM adds to an opening, with swtpm in its place
+    Tpm(Tpm),
 }
 
 /// How a container is measured.
@@ -69,6 +71,20 @@ pub(crate) struct Load {
     no_docs: bool,
 }
 
+/// How the TPM's part in an opening is measured.
+#[derive(clap::Args)]
+pub(crate) struct Tpm {
+    /// How often everything is measured
+    #[arg(long, default_value_t = 30)]
+    rounds: u32,
+    /// Where the results go as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Leaves the table in the documentation as it is
+    #[arg(long)]
+    no_docs: bool,
+}
+
 /// Builds the measuring program, which is no member of the workspace, and starts it.
 ///
 /// # Errors
@@ -82,6 +98,7 @@ pub(crate) fn run(workspace: &Workspace, benchmark: &Benchmark) -> Result<(), Fa
     match benchmark {
         Benchmark::Container(options) => options.run(workspace, &folder),
         Benchmark::Load(options) => options.run(workspace, &folder),
+        Benchmark::Tpm(options) => options.run(workspace, &folder),
     }
 }
 
@@ -169,6 +186,25 @@ impl Load {
             command.arg("--plots").arg(workspace.root.join(PLOTS));
         }
         command
+    }
+}
+
+impl Tpm {
+    fn run(&self, workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
+        packages::require(&[SWTPM, TPM2_TOOLS])?;
+        // The TPM of the tests: each start makes another one of it.
+        let template = workspace.target.join("test/tpm");
+        tpm::make(&template)?;
+        let mut command = Command::new(build(workspace, folder)?);
+        command.env("OVSEAL_TEST_TPM", template).env("TSS2_LOG", "all+none");
+        command.arg("tpm").arg("--folder").arg(folder).args(["--rounds", &self.rounds.to_string()]);
+        if let Some(json) = &self.json {
+            command.arg("--json").arg(json);
+        }
+        if !self.no_docs {
+            command.arg("--document").arg(workspace.root.join(DOCUMENT));
+        }
+        process::run(&mut command)
     }
 }
 

@@ -97,7 +97,7 @@ fn counter<'e>(esys: &'e Esys, place: &Place) -> Result<Handle<'e>, TpmError> {
 }
 
 impl Place {
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         [&[VERSION][..], &self.counter.0.to_be_bytes(), &sized(&self.private), &self.public].concat()
     }
 

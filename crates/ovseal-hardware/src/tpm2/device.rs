@@ -239,7 +239,7 @@ impl Device {
         minicbor::to_vec(wire).expect("a vector takes everything")
     }
 
-    fn parse(bytes: &[u8], folder: &Path) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8], folder: &Path) -> Option<Self> {
         let wire: Wire = minicbor::decode(bytes).ok()?;
         let key = StorageKey::parse(&wire.public)?;
         let state = match (wire.pcr, wire.approver) {

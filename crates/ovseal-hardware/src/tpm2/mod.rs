@@ -40,6 +40,8 @@ mod device;
 mod duplicate;
 mod enroll;
 mod error;
+#[cfg(all(fuzzing, feature = "hazmat-fuzzing"))]
+pub mod fuzzing;
 mod identity;
 mod kdf;
 mod open;
@@ -50,6 +52,8 @@ mod recipient;
 mod stanza;
 mod status;
 mod tss;
+#[cfg(test)]
+mod vectors;
 mod wire;
 mod worker;
 
