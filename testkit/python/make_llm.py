@@ -1,0 +1,106 @@
+"""Writes a tiny language model as OpenVINO GenAI loads it: Llama's architecture with seeded weights, and a tokenizer trained on a text here.
+
+Its result is kept in testkit/llm, because what makes it needs PyTorch. See testkit/llm/README.md for the packages.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+WIDTH, LAYERS, HEADS, VOCABULARY = 32, 2, 4, 384
+SPECIAL = ["<unk>", "<s>", "</s>", "<|user|>", "<|assistant|>"]
+TEXT = (
+    "A publisher seals a model into one file, encrypted, authenticated and signed, which stays sealed on every disk.",
+    "The application opens it at run time: decrypted only in memory, handed to the runtime from there.",
+    "Whoever has the container without a key can neither read the model nor change, cut or mix it unnoticed.",
+    "The quick brown fox jumps over the lazy dog. 0123456789 what is the weather like today?",
+)
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}</s>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+RANK = 4
+
+
+def tokenizer():
+    """Trains byte-level byte pairs, so that every text has tokens."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=SPECIAL,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    trained.train_from_iterator(TEXT, trainer)
+    special = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "</s>"}
+    return PreTrainedTokenizerFast(tokenizer_object=trained, chat_template=CHAT_TEMPLATE, **special)
+
+
+def network(tokens):
+    """Makes the network; its weights are large enough that the most likely token is never a close decision."""
+    torch.manual_seed(20)
+    config = LlamaConfig(
+        vocab_size=len(tokens),
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS // 2,
+        max_position_embeddings=512,
+        bos_token_id=tokens.bos_token_id,
+        eos_token_id=tokens.eos_token_id,
+        pad_token_id=tokens.pad_token_id,
+        initializer_range=0.3,
+        tie_word_embeddings=False,
+    )
+    model = LlamaForCausalLM(config).eval()
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokens.bos_token_id,
+        eos_token_id=tokens.eos_token_id,
+        pad_token_id=tokens.pad_token_id,
+        max_new_tokens=24,
+        do_sample=False,
+    )
+    return model
+
+
+def adapter(path):
+    """Writes a LoRA adapter for the query and value projections of all layers, with the names that PEFT gives them."""
+    rng, matrices = np.random.default_rng(21), {}
+    for layer in range(LAYERS):
+        for name, width in (("q_proj", WIDTH), ("v_proj", WIDTH // 2)):
+            prefix = f"base_model.model.model.layers.{layer}.self_attn.{name}"
+            matrices[f"{prefix}.lora_A.weight"] = rng.standard_normal((RANK, WIDTH), dtype=np.float32)
+            matrices[f"{prefix}.lora_B.weight"] = rng.standard_normal((width, RANK), dtype=np.float32)
+    save_file(matrices, path)
+
+
+def export(source, folder):
+    """Converts with optimum-intel, which brings tokenizer and detokenizer along."""
+    command = ["export", "openvino", "--model", source, "--task", "text-generation-with-past", "--weight-format", "fp16"]
+    program = Path(sys.executable).with_name("optimum-cli")
+    subprocess.run([program, *command, folder], check=True)
+
+
+def main(folder):
+    with tempfile.TemporaryDirectory() as source:
+        tokens = tokenizer()
+        tokens.save_pretrained(source)
+        network(tokens).save_pretrained(source)
+        shutil.rmtree(folder, ignore_errors=True)
+        export(source, folder)
+    adapter(Path(folder) / "adapter.safetensors")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
