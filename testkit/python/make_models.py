@@ -10,6 +10,8 @@
     onnx-types     ONNX: a tensor of each type                      x f32 [2049]      -> y f32 [2049]
     onnx-*-files   the same three with other weights, in three files
     paddle         the same network for PaddlePaddle                x f32 [1,64]      -> y f32 [1,32]
+    tflite         the same network for TensorFlow Lite             x f32 [1,64]      -> y f32 [1,32]
+    tensorflow     the same network as a frozen graph               x f32 [1,64]      -> y f32 [1,32]
     folder         the shape of a language model's folder: networks, configuration, vocabulary, an empty file
 
 The numbers are seeded, so that two runs with the same packages write the same bytes.
@@ -27,6 +29,8 @@ from openvino import opset13 as ops
 
 import onnx_models
 import paddle_format as paddle
+import tensorflow_format as tensorflow
+import tflite_format as tflite
 from networks import normal, parameter, result, save
 
 VOCABULARY = 128
@@ -131,6 +135,15 @@ def paddle_model(folder, rng):
     (folder / "model.pdiparams").write_bytes(paddle.parameters(tensors))
 
 
+def tflite_model(folder, rng):
+    tensors = linear_weights(rng)
+    (folder / "model.tflite").write_bytes(tflite.linear(tensors["weight"].T, tensors["bias"]))
+
+
+def tensorflow_model(folder, rng):
+    (folder / "model.pb").write_bytes(tensorflow.linear(**linear_weights(rng)))
+
+
 def language_model_folder(folder, rng):
     embedding_network(folder / "openvino_model.xml", rng, "decoder", "input_ids", "logits", 64, VOCABULARY)
     for name in ("openvino_tokenizer", "openvino_detokenizer"):
@@ -157,6 +170,8 @@ MODELS = {
     "onnx-branches-files": onnx_network(onnx_models.branches, True),
     "onnx-types": onnx_network(onnx_models.types, False),
     "onnx-types-files": onnx_network(onnx_models.types, True),
+    "tflite": tflite_model,
+    "tensorflow": tensorflow_model,
 }
 
 

@@ -11,6 +11,7 @@ use ovseal_hardware::pkcs11::{TokenError, UriError};
 use ovseal_hardware::sgx::EnclaveError;
 use ovseal_hardware::tpm2::{ApprovalError, DeviceError, DeviceRecipientError, PcrListError, TpmError};
 use ovseal_memory::MemoryError;
+use ovseal_openvino::ConvertError;
 
 use crate::error::{CommandError, Kind};
 use crate::hints;
@@ -45,6 +46,13 @@ impl From<SealError> for CommandError {
 impl From<ModelError> for CommandError {
     fn from(error: ModelError) -> Self {
         let (kind, hints) = (error.kind().into(), hints::model(&error));
+        Self::new(kind, error).hints(hints)
+    }
+}
+
+impl From<ConvertError> for CommandError {
+    fn from(error: ConvertError) -> Self {
+        let (kind, hints) = (error.kind().into(), hints::convert(&error));
         Self::new(kind, error).hints(hints)
     }
 }

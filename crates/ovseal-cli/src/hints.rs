@@ -10,6 +10,7 @@ use ovseal::{
 #[cfg(feature = "pkcs11")]
 use ovseal_hardware::pkcs11::{TokenError, UriError};
 use ovseal_hardware::tpm2::TpmError;
+use ovseal_openvino::ConvertError;
 
 /// Where the numbers of stanzas are to be seen.
 pub(crate) const INSPECT_STANZAS: &str = "ovseal inspect FILE shows the stanzas, counted from 1";
@@ -136,9 +137,32 @@ pub(crate) fn model(error: &ModelError) -> Option<String> {
         ModelError::Symlink { .. } => "seal what it points to with --follow-symlinks",
         ModelError::FolderNotFile { .. } => "leave out --only to seal the whole folder",
         ModelError::Name { .. } | ModelError::Path(_) => "rename the file",
+        ModelError::PathOnly { format, .. } if format.is_convertible() => {
+            "make an IR of it while sealing, with --optimize, or seal the file as it is with --only: then ovseal run \
+             does not open it"
+        }
+        ModelError::PathOnly { .. } => {
+            "make an IR of it first, for example with: optimum-cli export openvino; or seal the file as it is with \
+             --only: then ovseal run does not open it"
+        }
         ModelError::Onnx { source: OnnxError::MissingFile { .. }, .. } => {
             "put the file beside the model, and leave out --only"
         }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a model cannot be converted.
+pub(crate) fn convert(error: &ConvertError) -> Option<String> {
+    let hint = match error {
+        ConvertError::NoInterpreter => {
+            "install Python 3 and OpenVINO's package: python3 -m pip install openvino"
+        }
+        ConvertError::NoPackage { .. } => {
+            "install it: python3 -m pip install openvino; or activate the environment that has it"
+        }
+        ConvertError::Memory(_) => MEMORY,
         _ => return None,
     };
     Some(hint.to_owned())

@@ -48,6 +48,11 @@ impl Environment {
         WRITES_MODELS.into_iter().filter(|name| self.variable(name).is_some()).collect()
     }
 
+    /// The variables without those with which OpenVINO would write models to disk.
+    pub(crate) fn without_variables_that_write_models(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.variables.iter().filter(|(name, _)| !WRITES_MODELS.iter().any(|writes| *name == *writes))
+    }
+
     /// Returns the absolute folders of a variable such as `PATH`. Relative ones would depend on the current folder.
     pub(crate) fn folders(&self, name: &str) -> Vec<PathBuf> {
         let folders = self.variable(name).map(std::env::split_paths);

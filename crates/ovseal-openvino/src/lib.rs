@@ -13,6 +13,7 @@
 //! | one inference at a time | [`InferRequest`], [`Tensor`], [`TensorView`] |
 //! | a compiled model as bytes, in memory | [`ExportedModel`] |
 //! | compiled models that are kept, sealed, for the next start | [`CompileCache`], [`Compilation`] |
+//! | an IR of a model in another format, in memory, to be sealed | [`ConvertedModel`] |
 //!
 //! # Lifetimes
 //!
@@ -50,6 +51,7 @@
 
 mod cache;
 mod compiled;
+mod convert;
 mod core;
 mod debug;
 mod devices;
@@ -61,6 +63,7 @@ mod facts;
 mod handle;
 mod locate;
 mod locate_error;
+mod memory_file;
 mod model;
 mod port;
 mod probe;
@@ -78,6 +81,7 @@ pub use cache::{
     CacheEntry, CacheError, CacheFolder, CacheOutcome, CacheSlot, Cached, Cleared, Compilation, CompileCache,
 };
 pub use compiled::CompiledModel;
+pub use convert::{ConvertError, ConvertedModel, Precision};
 pub use core::Core;
 pub use element_type::ElementType;
 pub use environment::Environment;

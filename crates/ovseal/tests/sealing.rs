@@ -5,11 +5,12 @@
 use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ovseal::{
-    Argon2Cost, KeyFile, Model, ModelError, ModelName, ModelOptions, PartKind, Passphrase, PublicKeyIdentity,
-    PublisherKey, SealError, SealOptions, onnx,
+    Argon2Cost, ErrorKind, KeyFile, Model, ModelError, ModelName, ModelOptions, PartKind, Passphrase,
+    PathOnlyFormat, PublicKeyIdentity, PublisherKey, SealError, SealOptions, onnx,
 };
 use ovseal_testkit::{Fixture, pattern};
 
@@ -232,4 +233,42 @@ fn no_two_sealings_share_a_byte_of_ciphertext() {
     let (first, second) = (seal(), seal());
     let equal = first[..200_000].iter().zip(&second[..200_000]).filter(|(a, b)| a == b).count();
     assert!(equal < 1200, "{equal} of 200,000 bytes are equal; chance gives about 780");
+}
+
+#[test]
+fn a_model_that_openvino_could_not_read_from_memory_is_sealed_as_a_file_only_when_told() {
+    let lite = b"\x1c\0\0\0TFL3\0\0";
+    let fixture =
+        Fixture::new(&[("a.tflite", lite), ("b.bin", lite), ("c.gguf", b"GGUF"), ("d.pb", b"\x0a")]);
+    let formats = [
+        ("a.tflite", PathOnlyFormat::TensorFlowLite),
+        ("b.bin", PathOnlyFormat::TensorFlowLite),
+        ("c.gguf", PathOnlyFormat::Gguf),
+        ("d.pb", PathOnlyFormat::TensorFlow),
+    ];
+    for (file, expected) in formats {
+        let path = fixture.model_path().join(file);
+        let error = find(&path).unwrap_err();
+        assert!(matches!(error, ModelError::PathOnly { format, .. } if format == expected), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let only = Model::find(&path, ModelOptions { only: true, ..ModelOptions::default() }).unwrap();
+        assert!(only.parts().all(|part| part.kind == PartKind::File));
+    }
+    assert_eq!(find(&fixture.model_path()).unwrap().parts().count(), 4);
+}
+
+#[test]
+fn an_ir_in_memory_is_sealed_like_its_files() {
+    let fixture = Fixture::new(&[]);
+    let (topology, weights) = (Arc::new(b"<net/>".to_vec()), Arc::new(pattern(100_000)));
+    let model = Model::ir_in_memory("net", topology.clone(), weights.clone()).unwrap();
+    assert_eq!(model.default_name(), Some(ModelName::parse("net").unwrap()));
+    fixture.options().seal(&model, &fixture.container()).unwrap();
+    let opened = fixture.open().unwrap();
+    let part = opened.part("net.xml").unwrap();
+    assert_eq!((part.entry().kind, &part.read().unwrap()[..]), (PartKind::Ir, &topology[..]));
+    let companion = part.companions().next().unwrap();
+    assert_eq!(companion.read().unwrap()[..], weights[..]);
+    let no_topology = Model::ir_in_memory("net", weights.clone(), weights).unwrap_err();
+    assert!(matches!(no_topology, ModelError::Content { .. }));
 }

@@ -9,7 +9,7 @@ use super::{KeyOptions, TrustOptions, size};
 
 /// Opens a model in memory only and infers with OpenVINO
 ///
-/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel), so that both can be compared. Without --input, sealed and plaintext
+/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb), so that both can be compared. Without --input, sealed and plaintext
 /// models are fed the same seeded numbers: floats in [0,1), integers from 0 to 99, booleans in turn.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {

@@ -12,7 +12,8 @@ use crate::input::Source;
 /// Seals a model into a container
 ///
 /// An IR's .xml brings its .bin, a .pdmodel its .pdiparams, an .onnx its external data. Of a folder every regular file
-/// becomes a part. The container appears whole or not at all.
+/// becomes a part. A model that OpenVINO could not read from memory is refused without --optimize or --only. The container appears
+/// whole or not at all.
 #[derive(Debug, Args)]
 pub(crate) struct SealArgs {
     /// The model: a file or a folder
@@ -59,9 +60,20 @@ pub(crate) struct SealArgs {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=2))]
     pub(crate) suite: u16,
 
-    /// Seals exactly the named file, without its companions
+    /// Seals exactly the named file, without its companions, also one that OpenVINO could not read from memory
     #[arg(long)]
     pub(crate) only: bool,
+
+    /// Converts the model to IR with the converter of OpenVINO's Python package, in memory, and seals the IR
+    ///
+    /// For models that OpenVINO does not read from memory, such as TensorFlow's and TensorFlow Lite's, and to halve the weights of others.
+    /// python3 must be in PATH and have the package openvino.
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) optimize: bool,
+
+    /// Leaves the floating-point weights as they are: otherwise --optimize makes them 16 bits, as OpenVINO's ovc does
+    #[arg(long, requires = "optimize")]
+    pub(crate) keep_precision: bool,
 
     /// Allows post-quantum beside classical public keys
     #[arg(long)]

@@ -1,12 +1,13 @@
 //! `ovseal seal`: a model becomes a container.
 
+mod files;
 mod publisher;
 
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ovseal::{Model, ModelName, ModelOptions, SealError, SealOptions, Sealed, Suite};
+use ovseal::{Model, ModelName, SealError, SealOptions, Sealed, Suite};
 use ovseal_hardware::tpm2::Bounds;
 
 use crate::args::SealArgs;
@@ -22,12 +23,13 @@ use crate::{text, tpm};
 
 pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandError> {
     refuse_stdout(&args.output)?;
-    let model = Model::find(&args.model, model_options(args))?;
-    check_output(args, &model)?;
-    let name = model_name(args, &model)?;
+    let files = files::find(args)?;
+    check_output(args, &files)?;
+    let name = model_name(args, &files)?;
     let mut inputs = Inputs::default();
     let publisher = publisher::key(args, &mut inputs)?;
     let recipients = recipients(args, &mut inputs, output)?;
+    let model = if args.optimize { files::optimize(args, &files, output)? } else { files };
     let options = SealOptions::new(name)
         .security_version(args.security_version)
         .suite(Suite::from_number(args.suite).unwrap_or_default())
@@ -52,10 +54,6 @@ fn with_progress(options: SealOptions<'_>, model: &Model, path: &Path) -> Result
         SealError::Cancelled => interrupt.check().err().unwrap_or_else(|| error.into()),
         error => failure(path, error),
     })
-}
-
-fn model_options(args: &SealArgs) -> ModelOptions {
-    ModelOptions { only: args.only, follow_symlinks: args.follow_symlinks }
 }
 
 /// Refuses before anybody is asked for a passphrase what would be refused after it.

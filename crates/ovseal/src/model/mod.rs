@@ -2,6 +2,7 @@
 
 mod folder;
 pub mod onnx;
+mod path_only;
 mod single;
 mod source;
 
@@ -14,6 +15,7 @@ use crate::layout::PART_LIMIT;
 use crate::manifest::{ModelName, PartEntry, PartKind};
 use crate::path::{self, PartPath, PathError};
 use onnx::OnnxError;
+pub use path_only::PathOnlyFormat;
 pub(crate) use source::{Source, SourceReader};
 
 /// The files of a model, ready to be sealed.
@@ -29,7 +31,7 @@ pub struct Model {
 /// How the files of a model are found.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ModelOptions {
-    /// Take exactly the one file that is named, without companions.
+    /// Take exactly the one file that is named, without companions, also where OpenVINO could not read it from memory.
     pub only: bool,
     /// Follow symbolic links inside the model instead of refusing them.
     pub follow_symlinks: bool,
@@ -102,6 +104,14 @@ pub enum ModelError {
         /// What its extension says.
         kind: PartKind,
     },
+    /// OpenVINO could not read the model from memory.
+    #[error("{} is a {format} model, which OpenVINO reads from a path only, not from memory", path.display())]
+    PathOnly {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: PathOnlyFormat,
+    },
     /// An ONNX model is malformed or refers to what it must not.
     #[error("{} cannot be sealed", path.display())]
     Onnx {
@@ -125,6 +135,7 @@ impl ModelError {
             | Self::NotRegular { .. }
             | Self::Symlink { .. }
             | Self::Name { .. } => ErrorKind::Usage,
+            Self::PathOnly { .. } => ErrorKind::Unsupported,
             Self::Path(_) | Self::Empty { .. } | Self::TooMany { .. } | Self::FolderNotFile { .. } => {
                 ErrorKind::Usage
             }
@@ -154,6 +165,30 @@ impl Model {
     /// They are read chunk by chunk when the model is sealed: no copy of all of them is made.
     pub fn in_memory(path: PartPath, bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
         Self { parts: vec![part(path, PartKind::File, Source::Memory(bytes))], stem: String::new() }
+    }
+
+    /// Makes an IR from a topology and its weights in memory, which are called `name` with the extensions `.xml` and `.bin`.
+    ///
+    /// They are read chunk by chunk when the model is sealed: no copy of all of them is made.
+    ///
+    /// # Errors
+    /// [`ModelError::Path`] for a name that cannot stand in a container, [`ModelError::Content`] when the topology is none.
+    pub fn ir_in_memory(
+        name: &str,
+        topology: Arc<dyn AsRef<[u8]> + Send + Sync>,
+        weights: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    ) -> Result<Self, ModelError> {
+        let (path, kind) = (PartPath::parse(&format!("{name}.xml"))?, PartKind::Ir);
+        if !kind.fits((*topology).as_ref()) {
+            return Err(ModelError::Content { path: path.as_str().into(), kind });
+        }
+        let weights_path = PartPath::parse(&format!("{name}.bin"))?;
+        let mut parts = vec![
+            part(path, kind, Source::Memory(topology)),
+            part(weights_path, PartKind::Weights, Source::Memory(weights)),
+        ];
+        parts[0].0.companions = vec![1];
+        Ok(Self { parts, stem: name.to_owned() })
     }
 
     /// A name for the model when the publisher gives none: that of the file or folder, without extension.

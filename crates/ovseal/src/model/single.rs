@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Model, ModelError, ModelOptions, Source, kind_of, onnx, onnx_error, part, read_error, weights_extension,
+    Model, ModelError, ModelOptions, PathOnlyFormat, Source, kind_of, onnx, onnx_error, part, read_error,
+    weights_extension,
 };
 use crate::manifest::{PartEntry, PartKind};
 use crate::path::PartPath;
@@ -13,11 +14,15 @@ pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelErr
     let name =
         path.file_name().and_then(|name| name.to_str()).ok_or(ModelError::Name { path: path.into() })?;
     let part_path = PartPath::parse(name)?;
-    let kind = kind_of(&part_path);
-    let mut parts = vec![part(part_path, kind, Source::find(path, true)?)];
-    if !parts[0].1.fits(kind).map_err(|source| read_error(path, source))? {
+    let (kind, source) = (kind_of(&part_path), Source::find(path, true)?);
+    let start = source.start().map_err(|source| read_error(path, source))?;
+    if !kind.fits(&start) {
         return Err(ModelError::Content { path: path.into(), kind });
     }
+    if kind == PartKind::File && !options.only {
+        refuse_path_only(path, &part_path, &start)?;
+    }
+    let mut parts = vec![part(part_path, kind, source)];
     if kind == PartKind::Onnx {
         add_external_data(path, &mut parts, options)?;
     }
@@ -26,6 +31,13 @@ pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelErr
     }
     parts[0].0.companions = (1..parts.len()).collect();
     Model::new(path, parts, path.file_stem())
+}
+
+fn refuse_path_only(path: &Path, part_path: &PartPath, start: &[u8]) -> Result<(), ModelError> {
+    match PathOnlyFormat::of(part_path, start) {
+        Some(format) => Err(ModelError::PathOnly { path: path.into(), format }),
+        None => Ok(()),
+    }
 }
 
 fn add_weights(

@@ -79,9 +79,14 @@ impl Source {
 
     /// Whether the bytes can be a topology of this kind.
     pub(crate) fn fits(&self, kind: PartKind) -> io::Result<bool> {
+        self.start().map(|start| kind.fits(&start))
+    }
+
+    /// The first bytes, as many as tell what it is.
+    pub(crate) fn start(&self) -> io::Result<Vec<u8>> {
         let mut start = vec![0; self.length().min(START) as usize];
         self.open()?.read_exact_at(&mut start, 0)?;
-        Ok(kind.fits(&start))
+        Ok(start)
     }
 
     /// Opens it, if it is a file that was neither written, replaced nor truncated since it was found, or memory.

@@ -200,10 +200,13 @@ fn rollback_state(
     Ok(RollbackState::anchored(path, Arc::new(TpmAnchor::new(identity))))
 }
 
+/// Extensions of the models that OpenVINO reads from a path.
+const PLAINTEXT: [&str; 7] = ["xml", "onnx", "pdmodel", "tflite", "pb", "pbtxt", "meta"];
+
 /// A plaintext model has no keys, no publisher and no parts.
 fn plaintext<'a>(args: &'a RunArgs) -> Result<Subject<'a>, CommandError> {
     let extension = args.model.extension().and_then(|extension| extension.to_str());
-    if !extension.is_some_and(|extension| ["xml", "onnx", "pdmodel"].contains(&extension)) {
+    if !extension.is_some_and(|extension| PLAINTEXT.contains(&extension)) {
         let error = ovseal::OpenError::NotAContainer;
         return Err(CommandError::from(error).context(args.model.display().to_string()));
     }

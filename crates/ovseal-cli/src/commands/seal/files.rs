@@ -1,0 +1,34 @@
+//! What is sealed: the model's files, or the IR that OpenVINO makes of them.
+
+use ovseal::{Model, ModelError, ModelOptions};
+use ovseal_openvino::{ConvertedModel, Environment, Precision};
+
+use crate::args::SealArgs;
+use crate::error::CommandError;
+use crate::output::Output;
+
+/// Finds the model's files.
+pub(super) fn find(args: &SealArgs) -> Result<Model, ModelError> {
+    let options = ModelOptions { only: args.only, follow_symlinks: args.follow_symlinks };
+    match Model::find(&args.model, options) {
+        // What will be sealed is an IR.
+        Err(ModelError::PathOnly { format, .. }) if args.optimize && format.is_convertible() => {
+            Model::find(&args.model, ModelOptions { only: true, ..options })
+        }
+        found => found,
+    }
+}
+
+/// Converts the model to IR in memory.
+pub(super) fn optimize(args: &SealArgs, files: &Model, output: &mut Output) -> Result<Model, CommandError> {
+    let precision = if args.keep_precision { Precision::Kept } else { Precision::Half };
+    let converted = ConvertedModel::convert(&args.model, precision, &Environment::from_process());
+    let ConvertedModel { topology, weights } =
+        converted.map_err(|error| CommandError::from(error).context(args.model.display().to_string()))?;
+    output.note(match precision {
+        Precision::Half => "converted to IR by OpenVINO, floating-point weights to 16 bits",
+        Precision::Kept => "converted to IR by OpenVINO",
+    });
+    let name = files.default_name();
+    Ok(Model::ir_in_memory(name.as_ref().map_or("model", |name| name.as_str()), topology, weights)?)
+}

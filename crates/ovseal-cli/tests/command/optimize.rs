@@ -1,0 +1,216 @@
+//! `ovseal seal --optimize`, with the converter of OpenVINO's wheel, and what is refused without it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Bench, Outcome};
+
+const REMEDY: &str = "ovseal: hint: make an IR of it while sealing, with --optimize, or seal the file as it is with --only: \
+                      then ovseal run does not open it";
+
+/// A folder with the set-up's models, in which `python3` is the one that has OpenVINO.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench.link_models();
+    bench
+}
+
+/// The search path with the interpreter of the set-up first.
+fn path() -> PathBuf {
+    let python = std::env::var_os("OVSEAL_TEST_PYTHON");
+    let python = PathBuf::from(python.expect("OVSEAL_TEST_PYTHON is not set: run `cargo xtask test`"));
+    let folders = [python.parent().unwrap().to_owned()].into_iter();
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(folders.chain(std::env::split_paths(&others))).unwrap().into()
+}
+
+fn seal(bench: &Bench, line: &str) -> Outcome {
+    let outcome = bench.run_in(&[("PATH", path())], &format!("seal {line} -o m.ovseal --keyfile key"));
+    assert_eq!(outcome.code, Some(0), "{line}: {outcome:?}");
+    outcome
+}
+
+fn report(bench: &Bench, line: &str) -> Value {
+    serde_json::from_str(&bench.done(&format!("{line} --json")).stdout).unwrap()
+}
+
+#[test]
+fn what_openvino_reads_from_a_path_only_is_refused_with_a_remedy() {
+    let bench = bench();
+    std::fs::copy(bench.path("models/tflite/model.tflite"), bench.path("unnamed")).unwrap();
+    bench.write("m.gguf", b"GGUF\x03\0\0\0");
+    for (file, format) in [
+        ("models/tflite/model.tflite", "TensorFlow Lite"),
+        ("unnamed", "TensorFlow Lite"),
+        ("models/tensorflow/model.pb", "TensorFlow"),
+    ] {
+        let error = format!(
+            "ovseal: error: {file} is a {format} model, which OpenVINO reads from a path only, not from memory"
+        );
+        bench.fails(&format!("seal {file} -o m.ovseal --keyfile key"), 6, &[&error, REMEDY]);
+    }
+    let outcome = bench.run("seal m.gguf -o m.ovseal --keyfile key --optimize");
+    assert_eq!(outcome.code, Some(6));
+    assert!(outcome.stderr.contains("\novseal: hint: make an IR of it first"), "{outcome:?}");
+    assert!(!bench.exists("m.ovseal"));
+}
+
+#[test]
+fn it_is_plain_data_when_it_is_sealed_with_only() {
+    let bench = bench();
+    bench.done("seal models/tflite/model.tflite -o m.ovseal --keyfile key --only");
+    assert!(bench.done("inspect m.ovseal --keyfile key").stdout.contains("  file "));
+    bench.fails(
+        "run m.ovseal --keyfile key",
+        6,
+        &[
+            "ovseal: error: m.ovseal: the container holds no model that can be run: no IR, ONNX or PaddlePaddle part",
+            "ovseal: hint: ovseal inspect FILE with a key option shows the parts",
+        ],
+    );
+    bench.done("extract m.ovseal --keyfile key -o out");
+    assert_eq!(bench.read("out/model.tflite"), bench.read("models/tflite/model.tflite"));
+}
+
+#[test]
+fn a_converted_model_computes_what_its_file_computes() {
+    for file in [
+        "tflite/model.tflite",
+        "tensorflow/model.pb",
+        "onnx-external/model.onnx",
+        "onnx-conv-files/model.onnx",
+        "paddle/model.pdmodel",
+        "conv/model.xml",
+    ] {
+        let bench = bench();
+        let outcome = seal(&bench, &format!("models/{file} --optimize --keep-precision"));
+        assert!(outcome.stderr.starts_with("ovseal: converted to IR by OpenVINO\n"), "{outcome:?}");
+        let sealed = report(&bench, "run m.ovseal --keyfile key");
+        let plaintext = report(&bench, &format!("run models/{file}"));
+        for field in ["inputs", "outputs"] {
+            assert_eq!(sealed[field], plaintext[field], "{file}: {field}");
+        }
+    }
+}
+
+#[test]
+fn floating_point_weights_are_halved_unless_told_otherwise() {
+    let bench = bench();
+    let length = |bench: &Bench| {
+        let shown = report(bench, "inspect m.ovseal --keyfile key");
+        let parts = shown["opened"]["parts"].as_array().unwrap();
+        let weights = parts.iter().find(|part| part["path"] == "model.bin").unwrap();
+        weights["length"].as_u64().unwrap()
+    };
+    seal(&bench, "models/tflite/model.tflite --optimize --keep-precision");
+    let kept = length(&bench);
+    let outcome = seal(&bench, "models/tflite/model.tflite --optimize --force");
+    assert!(outcome.stderr.contains("floating-point weights to 16 bits"), "{outcome:?}");
+    assert!(kept >= 4 * 64 * 32 && length(&bench) < kept * 6 / 10, "{kept}");
+    bench.done("run m.ovseal --keyfile key");
+}
+
+/// Every descriptor that is written to while a model is converted and sealed is an anonymous file, a pipe, or the container.
+#[test]
+fn the_plaintext_of_a_converted_model_reaches_no_file() {
+    let bench = bench();
+    let calls = "write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range,splice";
+    let strace = format!("strace -f -qq -yy -o trace -e trace={calls},mmap,openat,creat,rename,link,linkat");
+    let line = "seal models/tflite/model.tflite -o m.ovseal --keyfile key --optimize";
+    let outcome = bench.script(&format!("PATH='{}' {strace} \"$OVSEAL\" {line}", path().display()));
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let trace = String::from_utf8_lossy(&bench.read("trace")).into_owned();
+    let folder = bench.path("").canonicalize().unwrap().display().to_string();
+    let written: Vec<&str> = trace.lines().filter_map(target_of_write).collect();
+    assert!(written.iter().any(|target| target.starts_with("/memfd:ovseal")), "{written:#?}");
+    for target in &written {
+        let is_memory = target.starts_with("/memfd:ovseal") || target.starts_with("pipe:");
+        let is_container = target.starts_with(folder.trim_end_matches('/')) && !target.contains("/trace");
+        assert!(is_memory || is_container || target.starts_with("/dev/null"), "{target}");
+    }
+    // What is opened to be written, without a descriptor that is written to, are the links to those anonymous files.
+    for line in trace.lines().filter(|line| line.contains("O_CREAT") && !line.contains(&folder)) {
+        let opened = line.rsplit_once(" = ").unwrap().1;
+        assert!(opened.contains("/memfd:ovseal") || opened.contains("ENOENT"), "{line}");
+    }
+    assert!(!trace.lines().any(|line| line.contains("MAP_SHARED") && is_file_to_write(line)), "{trace}");
+}
+
+/// The file behind the descriptor that a line of the trace writes to.
+fn target_of_write(line: &str) -> Option<&str> {
+    let call = line.split_once(' ').map(|(_, call)| call.trim_start())?;
+    let is_write = ["write", "pwrite", "sendfile", "copy_file_range", "splice"];
+    let start = is_write.iter().any(|name| call.starts_with(name)).then(|| call.find('<')).flatten()?;
+    call[start + 1..].split('>').next()
+}
+
+/// Whether a line of the trace maps a file of the disk so that writing to memory writes to it.
+fn is_file_to_write(line: &str) -> bool {
+    let memory = ["</memfd:ovseal>", "</secretmem>"];
+    line.contains("PROT_WRITE") && line.contains("</") && !memory.iter().any(|file| line.contains(file))
+}
+
+#[test]
+fn without_python_or_its_package_the_line_that_installs_it_is_told() {
+    let bench = bench();
+    std::fs::create_dir(bench.path("empty")).unwrap();
+    std::fs::create_dir(bench.path("bare")).unwrap();
+    bench.script("printf '#!/bin/sh\\n' > bare/python3; chmod +x bare/python3");
+    let line = "seal models/tflite/model.tflite -o m.ovseal --keyfile key --optimize";
+    let bare = bench.path("bare").canonicalize().unwrap();
+    let told = |folder: PathBuf| bench.run_in(&[("PATH", folder)], line);
+    told(bench.path("empty")).is_failure(
+        1,
+        &[
+            "ovseal: error: models/tflite/model.tflite: python3, whose package openvino converts models, is not in PATH",
+            "ovseal: hint: install Python 3 and OpenVINO's package: python3 -m pip install openvino",
+        ],
+    );
+    let error = "ovseal: error: models/tflite/model.tflite";
+    let error = format!("{error}: {}/python3 has no package openvino, which converts models", bare.display());
+    told(bare).is_failure(
+        1,
+        &[
+            &error,
+            "ovseal: hint: install it: python3 -m pip install openvino; or activate the environment that has it",
+        ],
+    );
+    assert!(!bench.exists("m.ovseal"));
+}
+
+#[test]
+fn what_the_converter_refuses_is_unsupported_and_leaves_nothing() {
+    let bench = bench();
+    bench.write("m.tflite", b"\x1c\0\0\0TFL3 and nothing that belongs to it");
+    let line = "seal m.tflite -o m.ovseal --keyfile key --optimize";
+    let outcome = bench.run_in(&[("PATH", path())], line);
+    assert_eq!(outcome.code, Some(6), "{outcome:?}");
+    assert!(outcome.stderr.starts_with("ovseal: error: m.tflite: OpenVINO cannot convert the model: "));
+    assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
+    assert!(!bench.exists("m.ovseal"));
+    bench.fails(
+        "seal m.tflite -o m.tflite --keyfile key --optimize --force",
+        2,
+        &[
+            "ovseal: error: the output is a file of the model",
+            "ovseal: hint: give the container another name with -o",
+        ],
+    );
+    assert!(bench.run("seal m.tflite -o m.ovseal --keyfile key --optimize --only").code == Some(2));
+}
+
+/// Whether the converter would write its own copies of the model does not depend on the caller's environment.
+#[test]
+fn variables_with_which_openvino_writes_models_do_not_reach_the_converter() {
+    let bench = bench();
+    std::fs::create_dir(bench.path("here")).unwrap();
+    let command = format!(
+        "cd here && PATH='{}' OV_ENABLE_SERIALIZE_TRACING=1 \"$OVSEAL\" seal ../models/tensorflow/model.pb -o ../m.ovseal \
+         --keyfile ../key --optimize",
+        path().display()
+    );
+    let outcome = bench.script(&command);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(Path::new(&bench.path("here")).read_dir().unwrap().count(), 0);
+}

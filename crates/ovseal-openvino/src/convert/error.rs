@@ -1,0 +1,78 @@
+//! Why a model was not converted.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use ovseal::ErrorKind;
+use rustix::io::Errno;
+
+/// A model could not be converted to IR.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConvertError {
+    /// There is no Python.
+    #[error("python3, whose package openvino converts models, is not in PATH")]
+    NoInterpreter,
+    /// Python has no OpenVINO.
+    #[error("{} has no package openvino, which converts models", interpreter.display())]
+    NoPackage {
+        /// The interpreter.
+        interpreter: PathBuf,
+    },
+    /// The converter could not be run.
+    #[error("cannot run the converter")]
+    Run(#[from] io::Error),
+    /// There is not enough memory for the result.
+    #[error("no memory for the converted model")]
+    Memory(#[from] Errno),
+    /// The converter refuses the model.
+    #[error("OpenVINO cannot convert the model: {message}")]
+    Refused {
+        /// What it says, in one line.
+        message: String,
+    },
+    /// The converter ended without an explanation.
+    #[error("the converter failed: {status}")]
+    Ended {
+        /// How it ended.
+        status: ExitStatus,
+    },
+}
+
+impl ConvertError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused { .. } => ErrorKind::Unsupported,
+            _ => ErrorKind::Environment,
+        }
+    }
+
+    /// What the child said last explains why it failed, unless a signal ended it.
+    pub(super) fn of(status: ExitStatus, told: &[u8]) -> Self {
+        let told = String::from_utf8_lossy(told);
+        match told.trim_end().lines().next_back() {
+            Some(message) if status.code() == Some(1) => Self::Refused { message: message.to_owned() },
+            _ => Self::Ended { status },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn the_last_line_explains_an_exit_and_a_signal_explains_itself() {
+        let told = b"a warning\nRuntimeError: no translator\n";
+        let refused = ConvertError::of(ExitStatus::from_raw(1 << 8), told);
+        assert_eq!(refused.to_string(), "OpenVINO cannot convert the model: RuntimeError: no translator");
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        let killed = ConvertError::of(ExitStatus::from_raw(9), told);
+        assert!(matches!(killed, ConvertError::Ended { .. }) && killed.kind() == ErrorKind::Environment);
+    }
+}

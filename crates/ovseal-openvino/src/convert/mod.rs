@@ -1,0 +1,129 @@
+//! Makes an IR of a model in another format, in memory.
+
+mod error;
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+
+use crate::environment::Environment;
+use crate::memory_file::{self, FileBytes};
+use crate::python;
+
+pub use error::ConvertError;
+
+/// Which precision the weights of a converted model have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Floating-point weights have 16 bits, as OpenVINO's command `ovc` makes them.
+    #[default]
+    Half,
+    /// Every weight has the type that it had.
+    Kept,
+}
+
+/// An IR in memory.
+///
+/// The bytes are plaintext. They are left out of core dumps, a child process does not inherit them, and they are zeroized when
+/// dropped. They are not locked: they may be swapped out.
+pub struct ConvertedModel {
+    /// The topology, XML.
+    pub topology: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    /// The weights.
+    pub weights: Arc<dyn AsRef<[u8]> + Send + Sync>,
+}
+
+impl ConvertedModel {
+    /// Converts the model at `source` with the converter of OpenVINO's Python package, in a process of its own.
+    ///
+    /// `source` is whatever `openvino.convert_model` takes: a file of TensorFlow Lite, TensorFlow, ONNX or PaddlePaddle, a folder with
+    /// a SavedModel of TensorFlow; or an IR, whose weights get another precision. The process writes into anonymous files that
+    /// it inherits. It reads the model and what the model refers to with OpenVINO's own parsers: convert only models that you would also run.
+    ///
+    /// # Errors
+    ///
+    /// [`ConvertError`]: the interpreter or the package is missing, or the converter refuses the model.
+    pub fn convert(
+        source: &Path,
+        precision: Precision,
+        environment: &Environment,
+    ) -> Result<Self, ConvertError> {
+        let interpreter = interpreter(environment)?;
+        let (topology, weights) = (memory_file::create()?, memory_file::create()?);
+        let mut command = Command::new(interpreter);
+        command
+            .args(["-I", "-B", "-c", CHILD])
+            .args([source.as_os_str(), OsStr::new(precision.word())])
+            .env_clear()
+            .envs(environment.without_variables_that_write_models())
+            .stdin(topology.try_clone()?)
+            .stdout(weights.try_clone()?)
+            .stderr(Stdio::piped());
+        let (status, told) = finish(command.spawn()?)?;
+        if !status.success() {
+            return Err(ConvertError::of(status, &told));
+        }
+        let [topology, weights] = [&topology, &weights].map(FileBytes::take);
+        Ok(Self { topology: Arc::new(topology?), weights: Arc::new(weights?) })
+    }
+}
+
+impl Precision {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Half => "half",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// The interpreter in `PATH`, if it has the package.
+fn interpreter(environment: &Environment) -> Result<PathBuf, ConvertError> {
+    let interpreter = python::interpreter(environment).ok_or(ConvertError::NoInterpreter)?;
+    match python::package(&interpreter, environment) {
+        Some(_) => Ok(interpreter),
+        None => Err(ConvertError::NoPackage { interpreter }),
+    }
+}
+
+/// Waits for the child, and gives the end of what it wrote to standard error.
+fn finish(mut child: Child) -> io::Result<(ExitStatus, Vec<u8>)> {
+    let told = child.stderr.take().map(end_of).transpose();
+    let status = child.wait()?;
+    Ok((status, told?.unwrap_or_default()))
+}
+
+/// Reads to the end and keeps the last [`LONGEST_MESSAGE`] bytes.
+fn end_of(mut source: impl Read) -> io::Result<Vec<u8>> {
+    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => return Ok(kept),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        kept.extend_from_slice(&buffer[..count]);
+        kept.drain(..kept.len().saturating_sub(LONGEST_MESSAGE));
+    }
+}
+
+/// What the child runs.
+const CHILD: &str = include_str!("child.py");
+
+const LONGEST_MESSAGE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_long_output_is_kept() {
+        let output = [vec![b'a'; 3 * LONGEST_MESSAGE], b"last".to_vec()].concat();
+        let kept = end_of(&output[..]).unwrap();
+        assert_eq!(kept.len(), LONGEST_MESSAGE);
+        assert!(kept.ends_with(b"aaaalast"));
+    }
+}
