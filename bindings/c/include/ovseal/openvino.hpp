@@ -1,0 +1,394 @@
+/**
+ * Models of OpenVINO out of sealed containers, over the caller's own OpenVINO headers.
+ *
+ *     ov::Core core;
+ *     auto model = ovseal::read_model(core, "model.ovseal", ovseal::passphrase(password));
+ *     auto compiled = ovseal::compile_model(core, "model.ovseal", "CPU", key, ovseal::options().cache_dir("cache"));
+ *
+ * The decrypted weights live exactly as long as the last ov::Model, ov::CompiledModel, ov::InferRequest, ov::Tensor or constant that reads
+ * them, whatever the order in which the caller lets go, and are zeroized then: the tensor that the runtime is given owns them.
+ *
+ * What this does not protect: the runtime makes copies of its own of the topology and, for most devices, of repacked weights. They are
+ * ordinary memory.
+ */
+#ifndef OVSEAL_OPENVINO_HPP
+#define OVSEAL_OPENVINO_HPP
+
+#include <fstream>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <openvino/openvino.hpp>
+
+#include <ovseal/ovseal.hpp>
+
+namespace ovseal {
+
+/** A compiled model, with what only a sealed one has. It can be used, copied and stored as an ov::CompiledModel. */
+class CompiledModel : public ov::CompiledModel {
+public:
+    CompiledModel() = default;
+
+    /**
+     * Gives the pages of the decrypted weights back to the kernel, in the background. What is read later is decrypted again.
+     *
+     * compile_model() has done so already: by then the device has made its own copies of nearly all of them. It is worth a call when something has
+     * read them since, such as export_model().
+     */
+    void release_weights() const noexcept {
+        if (weights_)
+            weights_.release_in_background();
+    }
+
+    /** The decrypted weights, or the compiled model out of the cache; none where the runtime has copied them. */
+    const Mapping& weights() const noexcept { return weights_; }
+
+    /** Whether it came out of the cache: the payload was not read, nothing was compiled. */
+    bool is_cached() const noexcept { return is_cached_; }
+
+    /** Why the cache was not used; empty when it was, or was not wanted. */
+    const std::string& cache_failure() const noexcept { return cache_failure_; }
+
+private:
+    friend class Compilation;
+    CompiledModel(ov::CompiledModel compiled, Mapping weights)
+        : ov::CompiledModel(std::move(compiled)), weights_(std::move(weights)) {}
+
+    Mapping weights_;
+    bool is_cached_ = false;
+    std::string cache_failure_;
+};
+
+/** A tensor of bytes over a mapping, read-only and without a copy. The mapping lives as long as the tensor and what shares it. */
+inline ov::Tensor tensor(const Mapping& mapping) {
+    if (mapping.size() == 0)
+        return {};
+    const void* bytes = mapping.data();
+    return {ov::Tensor(ov::element::u8, {mapping.size()}, bytes), std::shared_ptr<void>(mapping.owner())};
+}
+
+namespace detail {
+
+/** Keeps weights alive as long as a model and what is compiled of it, where no tensor does. */
+class WeightsOwner : public ov::RuntimeAttribute {
+public:
+    OPENVINO_RTTI("ovseal_weights", "0", ov::RuntimeAttribute);
+    explicit WeightsOwner(std::vector<Mapping> weights) : weights_(std::move(weights)) {}
+    std::string to_string() const override { return "sealed"; }
+
+private:
+    std::vector<Mapping> weights_;
+};
+
+/** A text that is zeroized with its end. */
+class Plaintext {
+public:
+    Plaintext(const std::uint8_t* bytes, std::size_t length) : text_(reinterpret_cast<const char*>(bytes), length) {}
+    ~Plaintext() { zeroize(text_.data(), text_.size()); }
+    Plaintext(const Plaintext&) = delete;
+    Plaintext& operator=(const Plaintext&) = delete;
+    const std::string& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
+/** Properties as texts, for the C interface and the cache. */
+class Texts {
+public:
+    explicit Texts(const ov::AnyMap& properties) {
+        for (const auto& [name, value] : properties)
+            pairs_.emplace_back(name, text_of(value));
+        for (const auto& [name, value] : pairs_)
+            properties_.push_back({name.c_str(), value.c_str()});
+    }
+    Texts(const Texts&) = delete;
+    Texts& operator=(const Texts&) = delete;
+    const ovseal_property* data() const noexcept { return properties_.data(); }
+    std::size_t size() const noexcept { return properties_.size(); }
+    /** Whether each property has a text: one without, such as a function, cannot be told apart from another. */
+    bool are_complete() const noexcept { return are_complete_; }
+
+private:
+    std::string text_of(const ov::Any& value) {
+        try {
+            std::ostringstream text;
+            value.print(text);
+            return text.str();
+        } catch (const ov::Exception&) {
+            are_complete_ = false;
+            return {};
+        }
+    }
+
+    std::vector<std::pair<std::string, std::string>> pairs_;
+    std::vector<ovseal_property> properties_;
+    bool are_complete_ = true;
+};
+
+/** Throws that the runtime refused. Its own words may quote the model: they are nested, not shown. */
+[[noreturn]] inline void refused(const char* operation) {
+    std::throw_with_nested(EnvironmentError(OVSEAL_CODE_RUNTIME, std::string("OpenVINO could not ") + operation));
+}
+
+/** A network of a container in memory. */
+class Network {
+public:
+    Network(const Opened& opened, const std::string& device, Opening opening, const Options& options)
+        : opened_(opened), network_(made<ovseal_network>(ovseal_network_free, [&](ovseal_network** out) {
+              return ovseal_network_decrypt(opened.get(), options.part() ? options.part()->c_str() : nullptr,
+                                            device.c_str(), static_cast<std::uint32_t>(opening), out);
+          })) {}
+
+    /** Reads it into the runtime. What comes out must decide nothing before verify(). */
+    std::shared_ptr<ov::Model> read(const ov::Core& core) {
+        const auto network = network_.get();
+        for (std::size_t number = 0; number < ovseal_network_weights_count(network); ++number)
+            weights_.push_back(piece(number));
+        const bool is_copied = ovseal_network_is_copied(network);
+        const auto shared = !is_copied && !weights_.empty() ? tensor(weights_.front()) : ov::Tensor();
+        auto model = first_cause("read the model", [&] {
+            const Plaintext topology(ovseal_network_topology(network), ovseal_network_topology_length(network));
+            return core.read_model(topology.text(), shared);
+        });
+        ovseal_network_forget_topology(network);
+        if (is_copied)
+            keep(*model);
+        return model;
+    }
+
+    /** Waits until every chunk was found authentic. */
+    void verify() { check(ovseal_network_verify(network_.get())); }
+
+    /** Does something with the runtime. What it says of weights that are not authentic is a consequence, not the cause. */
+    template <typename Work>
+    auto first_cause(const char* operation, Work work) -> decltype(work()) {
+        try {
+            return work();
+        } catch (const std::exception&) {
+            verify();
+            refused(operation);
+        }
+    }
+
+    /** What the runtime reads in place. */
+    Mapping shared() const { return weights_.size() == 1 ? weights_.front() : Mapping(); }
+
+private:
+    Mapping piece(std::size_t number) const {
+        // The call-back for progress lives as long as what may call it.
+        const auto opened = opened_.owner();
+        ovseal_mapping* mapping = nullptr;
+        check(ovseal_network_hazmat_weights(network_.get(), number, &mapping));
+        return Mapping({mapping, [opened](ovseal_mapping* mapping) { ovseal_mapping_free(mapping); }});
+    }
+
+    /** This runtime has copied the weights, and may read them now only when they are authentic. Another one may read them in place. */
+    void keep(ov::Model& model) {
+        verify();
+        for (const auto& weights : weights_)
+            weights.release();
+        model.get_rt_info()["ovseal_weights"] = std::make_shared<WeightsOwner>(std::move(weights_));
+        weights_.clear();
+    }
+
+    Opened opened_;
+    std::shared_ptr<ovseal_network> network_;
+    std::vector<Mapping> weights_;
+};
+
+/** The folder of OpenVINO's own cache that a core has, which would get the decrypted model. */
+inline void refuse_cache_of(const ov::Core& core) {
+    if (!core.get_property("", ov::cache_dir).empty())
+        throw UsageError(OVSEAL_CODE_WRITES_MODEL, "the core has a CACHE_DIR: OpenVINO would write the model to disk",
+                         "use this library's own cache: it keeps compiled models sealed");
+}
+
+} // namespace detail
+
+/** Reads the network of an opened container. All of it was found authentic when this returns. */
+inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const Opened& opened, const Options& options = {}) {
+    detail::check(ovseal_check_runtime(nullptr, 0));
+    detail::refuse_cache_of(core);
+    // Nobody knows here what the model is for, so everything is decrypted before.
+    detail::Network network(opened, "", Opening::eager, options);
+    auto model = network.read(core);
+    network.verify();
+    opened.accept();
+    return model;
+}
+
+/**
+ * Opens a container and reads its only network, or the one that options.part() names. All of it was found authentic when this returns.
+ *
+ * A core with OpenVINO's own cache (CACHE_DIR) is refused: compiling the model would write it to disk in plaintext.
+ */
+inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const std::filesystem::path& path, const Key& key,
+                                             const Options& options = {}) {
+    return read_model(core, open(path, key, options), options);
+}
+
+/** How a network of a container is compiled. */
+class Compilation {
+public:
+    Compilation(ov::Core& core, const Opened& opened, const std::string& device, const Options& options,
+                const ov::AnyMap& properties)
+        : core_(core), opened_(opened), device_(device), options_(options), properties_(properties), texts_(properties) {
+        detail::check(ovseal_check_runtime(texts_.data(), texts_.size()));
+        // Another call may have set a folder for all compilations.
+        properties_[ov::cache_dir.name()] = std::string();
+    }
+
+    CompiledModel run() {
+        std::string failure;
+        const auto slot = options_.cache_dir() ? find_slot(failure) : nullptr;
+        auto compiled = slot ? load(slot.get()) : CompiledModel();
+        if (!compiled) {
+            compiled = compile();
+            if (slot)
+                store(slot.get(), compiled, failure);
+            compiled.release_weights();
+        }
+        opened_.accept();
+        compiled.cache_failure_ = failure;
+        return compiled;
+    }
+
+private:
+    using Slot = std::shared_ptr<ovseal_cache_slot>;
+
+    CompiledModel compile() {
+        detail::Network network(opened_, device_, options_.opening(), options_);
+        auto model = network.read(core_);
+        auto compiled = network.first_cause("compile the model", [&] {
+            return core_.compile_model(std::shared_ptr<const ov::Model>(model), device_, properties_);
+        });
+        model.reset();
+        network.verify();
+        return {std::move(compiled), network.shared()};
+    }
+
+    /** The place in the cache, or none and why. A cache is never needed. */
+    Slot find_slot(std::string& failure) {
+        try {
+            if (!texts_.are_complete())
+                throw UsageError(OVSEAL_CODE_USAGE, "a property cannot be told as a text");
+            return find_slot();
+        } catch (const std::exception& error) {
+            failure = error.what();
+            return nullptr;
+        }
+    }
+
+    Slot find_slot() {
+        const auto& secret = options_.device_secret();
+        const auto cache = detail::made<ovseal_cache>(ovseal_cache_free, [&](ovseal_cache** out) {
+            return ovseal_cache_open(options_.cache_dir()->c_str(), secret ? secret->c_str() : nullptr,
+                                     options_.cache_limit(), out);
+        });
+        const auto runtime = facts();
+        const auto part = options_.part() ? options_.part()->c_str() : nullptr;
+        return detail::made<ovseal_cache_slot>(ovseal_cache_slot_free, [&](ovseal_cache_slot** out) {
+            return ovseal_cache_find(cache.get(), runtime.get(), opened_.get(), part, device_.c_str(), texts_.data(),
+                                     texts_.size(), out);
+        });
+    }
+
+    /** What the runtime says of itself, on which a compiled model depends. It loads the plugins of the device. */
+    std::shared_ptr<ovseal_runtime_facts> facts() {
+        auto facts = detail::made<ovseal_runtime_facts>(ovseal_runtime_facts_free, [](ovseal_runtime_facts** out) {
+            return ovseal_runtime_facts_new(ov::get_openvino_version().buildNumber, out);
+        });
+        for (const auto& [device, version] : core_.get_versions(device_)) {
+            detail::check(ovseal_runtime_facts_add_plugin(facts.get(), device.c_str(), version.description, version.buildNumber));
+            for (std::size_t i = 0; const char* name = ovseal_runtime_facts_wanted(i); ++i)
+                if (const auto value = property(device, name))
+                    detail::check(ovseal_runtime_facts_add_property(facts.get(), name, value->c_str()));
+        }
+        return facts;
+    }
+
+    /** Devices have those properties that mean something to them. */
+    std::optional<std::string> property(const std::string& device, const char* name) {
+        try {
+            std::ostringstream text;
+            core_.get_property(device, name).print(text);
+            return text.str();
+        } catch (const ov::Exception&) {
+            return std::nullopt;
+        }
+    }
+
+    /** The compiled model out of the cache, if it is there and the runtime takes it. */
+    CompiledModel load(const ovseal_cache_slot* slot) {
+        ovseal_mapping* handle = nullptr;
+        detail::check(ovseal_cache_slot_read(slot, &handle));
+        if (!handle)
+            return {};
+        const Mapping mapping({handle, ovseal_mapping_free});
+        try {
+            CompiledModel compiled(core_.import_model(tensor(mapping), device_, properties_), mapping);
+            compiled.is_cached_ = true;
+            return compiled;
+        } catch (const ov::Exception&) {
+            detail::check(ovseal_cache_slot_discard(slot));
+            return {};
+        }
+    }
+
+    void store(const ovseal_cache_slot* slot, CompiledModel& compiled, std::string& failure) {
+        try {
+            int descriptor = -1;
+            detail::check(ovseal_export_file(&descriptor));
+            const std::unique_ptr<int, void (*)(int*)> closed(&descriptor, [](int* open) { ::close(*open); });
+            export_to(descriptor, compiled);
+            detail::check(ovseal_cache_slot_write(slot, descriptor));
+        } catch (const std::exception& error) {
+            failure = error.what();
+        }
+    }
+
+    /** Exports into the anonymous file. The runtime hands the weights' memory to the system: they must be there. */
+    void export_to(int descriptor, CompiledModel& compiled) {
+        const auto populated = compiled.weights() ? compiled.weights().populate() : nullptr;
+        std::ofstream file("/proc/self/fd/" + std::to_string(descriptor), std::ios::binary);
+        try {
+            compiled.export_model(file);
+        } catch (const ov::Exception&) {
+            detail::refused("export the compiled model");
+        }
+        file.flush();
+        if (!file)
+            throw EnvironmentError(OVSEAL_CODE_MEMORY, "no memory for the exported model");
+    }
+
+    ov::Core& core_;
+    Opened opened_;
+    std::string device_;
+    Options options_;
+    ov::AnyMap properties_;
+    detail::Texts texts_;
+};
+
+/** Compiles the network of an opened container; see the other function of this name. */
+inline CompiledModel compile_model(ov::Core& core, const Opened& opened, const std::string& device,
+                                   const Options& options = {}, const ov::AnyMap& properties = {}) {
+    return Compilation(core, opened, device, options, properties).run();
+}
+
+/**
+ * Opens a container and compiles its only network, or the one that options.part() names, for a device.
+ *
+ * On the CPU decryption and compilation go on at the same time; the compiled model comes out when every chunk of it was found authentic. With
+ * options.cache_dir() a compiled model is kept, sealed for this device and this model, and taken from there the next time. Properties that name
+ * a folder of OpenVINO's own cache are refused, and it is switched off: it leaks plaintext.
+ */
+inline CompiledModel compile_model(ov::Core& core, const std::filesystem::path& path, const std::string& device,
+                                   const Key& key, const Options& options = {}, const ov::AnyMap& properties = {}) {
+    return compile_model(core, open(path, key, options), device, options, properties);
+}
+
+} // namespace ovseal
+
+#endif

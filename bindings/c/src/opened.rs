@@ -1,0 +1,140 @@
+//! An opened container.
+
+use std::ffi::{CString, c_char};
+use std::mem::MaybeUninit;
+
+use ovseal::{Opened, hex};
+
+use crate::error::{ovseal_error, run, run_or};
+use crate::part::ovseal_part;
+use crate::text::{Required, c_string, give, pointer, text};
+
+/// An opened container. Free it with `ovseal_opened_free`; what was made of it lives on.
+///
+/// It may be used by several threads at once.
+pub struct ovseal_opened {
+    pub(crate) opened: Opened,
+    name: CString,
+    container_id: CString,
+    publisher: Option<CString>,
+    claimed: Vec<CString>,
+    hints: Vec<(CString, CString)>,
+}
+
+impl ovseal_opened {
+    pub(crate) fn new(opened: Opened) -> Self {
+        let manifest = opened.manifest();
+        let hint = |(name, value): &(String, String)| (c_string(name), c_string(value));
+        Self {
+            name: c_string(manifest.name.as_str()),
+            hints: manifest.hints.iter().map(hint).collect(),
+            container_id: c_string(&hex::encode(opened.container_id().as_bytes())),
+            publisher: opened.publisher().map(|id| c_string(&id.to_string())),
+            claimed: opened.claimed_publishers().iter().map(|id| c_string(&id.to_string())).collect(),
+            opened,
+        }
+    }
+}
+
+/// The model's name; NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_name(opened: Option<&ovseal_opened>) -> *const c_char {
+    pointer(opened.map(|opened| &opened.name))
+}
+
+/// The model's security version; 0 for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_security_version(opened: Option<&ovseal_opened>) -> u64 {
+    opened.map_or(0, |opened| opened.opened.manifest().security_version)
+}
+
+/// The container's random name, 64 hexadecimal digits; NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_container_id(opened: Option<&ovseal_opened>) -> *const c_char {
+    pointer(opened.map(|opened| &opened.container_id))
+}
+
+/// The trusted publisher who signed, as `ovseal_publisher_id` names it; NULL when none was named.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_publisher(opened: Option<&ovseal_opened>) -> *const c_char {
+    pointer(opened.and_then(|opened| opened.publisher.as_ref()))
+}
+
+/// The publisher with this number, from 0, of those that *claim* to have signed; NULL beyond the last.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_claimed_publisher(
+    opened: Option<&ovseal_opened>,
+    number: usize,
+) -> *const c_char {
+    pointer(opened.and_then(|opened| opened.claimed.get(number)))
+}
+
+/// The number, from 0, of the container's stanza that gave the key; -1 when one of the side file did.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_stanza(opened: Option<&ovseal_opened>) -> i64 {
+    let stanza = opened.and_then(|opened| opened.opened.stanza());
+    stanza.and_then(|stanza| i64::try_from(stanza).ok()).unwrap_or(-1)
+}
+
+/// The name of the writer's remark with this number, from 0; NULL beyond the last.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_hint_name(opened: Option<&ovseal_opened>, number: usize) -> *const c_char {
+    pointer(opened.and_then(|opened| opened.hints.get(number)).map(|(name, _)| name))
+}
+
+/// The writer's remark with this number, from 0; NULL beyond the last. Nothing depends on remarks.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_hint_value(opened: Option<&ovseal_opened>, number: usize) -> *const c_char {
+    pointer(opened.and_then(|opened| opened.hints.get(number)).map(|(_, value)| value))
+}
+
+/// How many parts the container has; 0 for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_part_count(opened: Option<&ovseal_opened>) -> usize {
+    opened.map_or(0, |opened| opened.opened.manifest().parts.len())
+}
+
+/// The part with this number, from 0, in the order of the container.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_part_by_number(
+    opened: Option<&ovseal_opened>,
+    number: usize,
+    part: Option<&mut MaybeUninit<*mut ovseal_part>>,
+) -> *mut ovseal_error {
+    run(|| {
+        let (opened, out) = (opened.required("opened")?, part.required("part")?);
+        let part = opened.opened.parts().nth(number);
+        let missing = || ovseal::OpenError::NoSuchPart(number.to_string());
+        give(out, ovseal_part::new(part.ok_or_else(missing)?));
+        Ok(())
+    })
+}
+
+/// The part with this path.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ovseal_opened_part(
+    opened: Option<&ovseal_opened>,
+    path: *const c_char,
+    part: Option<&mut MaybeUninit<*mut ovseal_part>>,
+) -> *mut ovseal_error {
+    run(|| {
+        let (opened, out) = (opened.required("opened")?, part.required("part")?);
+        // SAFETY: the header demands a text.
+        let path = unsafe { text(path, "path") }?;
+        give(out, ovseal_part::new(opened.opened.part(path)?));
+        Ok(())
+    })
+}
+
+/// Raises the rollback state, if there is one, to this container's security version. Call it when the model has been loaded: a
+/// version whose payload is damaged must not lock out the one that still works.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_accept(opened: Option<&ovseal_opened>) -> *mut ovseal_error {
+    run(|| Ok(opened.required("opened")?.opened.accept()?))
+}
+
+/// Frees an opened container; NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_opened_free(opened: Option<Box<ovseal_opened>>) {
+    run_or((), || drop(opened));
+}

@@ -1,0 +1,167 @@
+//! Other keys for the same container.
+
+use std::ffi::c_char;
+use std::mem::MaybeUninit;
+
+use ovseal::RekeyOptions;
+use ovseal_bindings::{Failure, Key};
+
+use crate::error::{ovseal_error, run};
+use crate::key::{keys, ovseal_key};
+use crate::text::{Required, give, path};
+
+/// Which keys a container gets and which it loses. Free it with `ovseal_rekey_options_free`.
+///
+/// Removing a stanza revokes nothing: whoever had the data key or kept an old copy still opens this payload. Revoking means sealing
+/// anew with a higher security version.
+#[derive(Default)]
+pub struct ovseal_rekey_options {
+    add: Key,
+    remove: Vec<usize>,
+    generation: Option<u64>,
+    allow_mixed: bool,
+}
+
+/// What a rekeying made.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_rekeyed {
+    /// How often the stanzas were written: 1 after sealing.
+    pub generation: u64,
+    /// How many stanzas there are.
+    pub stanzas: usize,
+}
+
+/// Makes settings that add and remove nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_new(
+    options: Option<&mut MaybeUninit<*mut ovseal_rekey_options>>,
+) -> *mut ovseal_error {
+    run(|| {
+        give(options.required("options")?, ovseal_rekey_options::default());
+        Ok(())
+    })
+}
+
+/// Adds a key.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_add_recipient(
+    options: Option<&mut ovseal_rekey_options>,
+    key: Option<&ovseal_key>,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.add = std::mem::take(&mut options.add).and(&key.required("key")?.0);
+        Ok(())
+    })
+}
+
+/// Removes the stanza with this number, from 0.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_remove_stanza(
+    options: Option<&mut ovseal_rekey_options>,
+    number: usize,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.remove.push(number);
+        Ok(())
+    })
+}
+
+/// Refuses to rekey when the stanzas were written more often than the caller has seen.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_expect_generation(
+    options: Option<&mut ovseal_rekey_options>,
+    generation: u64,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.generation = Some(generation);
+        Ok(())
+    })
+}
+
+/// Sets whether post-quantum and classical public keys may stand beside each other.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_set_allow_mixed(
+    options: Option<&mut ovseal_rekey_options>,
+    allow: bool,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.allow_mixed = allow;
+        Ok(())
+    })
+}
+
+/// Frees settings; NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_free(options: Option<Box<ovseal_rekey_options>>) {
+    drop(options);
+}
+
+/// Changes the keys of the container at `file`, which one of `count` keys opens. The payload is not touched.
+///
+/// What came of it is written to `rekeyed`, unless that is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ovseal_rekey(
+    file: *const c_char,
+    keys: *const *const ovseal_key,
+    count: usize,
+    options: Option<&ovseal_rekey_options>,
+    rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
+) -> *mut ovseal_error {
+    // SAFETY: this function's caller vouches for what that one demands.
+    unsafe { perform(file, keys, count, options, rekeyed, false) }
+}
+
+/// Adds keys to a container that cannot be written: in the file `NAME.ovseal.keys` beside it, in place of what is there.
+///
+/// What came of it is written to `rekeyed`, unless that is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ovseal_write_side_file(
+    file: *const c_char,
+    keys: *const *const ovseal_key,
+    count: usize,
+    options: Option<&ovseal_rekey_options>,
+    rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
+) -> *mut ovseal_error {
+    // SAFETY: this function's caller vouches for what that one demands.
+    unsafe { perform(file, keys, count, options, rekeyed, true) }
+}
+
+unsafe fn perform(
+    file: *const c_char,
+    pointers: *const *const ovseal_key,
+    count: usize,
+    options: Option<&ovseal_rekey_options>,
+    out: Option<&mut MaybeUninit<ovseal_rekeyed>>,
+    beside: bool,
+) -> *mut ovseal_error {
+    run(|| {
+        let settings = options.required("options")?;
+        // SAFETY: the header demands a text.
+        let file = unsafe { path(file, "file") }?;
+        // SAFETY: the header demands so many keys.
+        let key = unsafe { keys(pointers, count) }?;
+        let mut options = RekeyOptions::new().allow_mixed(settings.allow_mixed);
+        if let Some(generation) = settings.generation {
+            options = options.expect_generation(generation);
+        }
+        options = settings.add.recipients().into_iter().fold(options, RekeyOptions::add_recipient);
+        options = settings.remove.iter().fold(options, |options, number| options.remove_stanza(*number));
+        let identities = key.identities();
+        let made = match beside {
+            true => options.write_side_file(file, &identities)?,
+            false => options.rekey(file, &identities)?,
+        };
+        if let Some(out) = out {
+            out.write(ovseal_rekeyed { generation: made.generation, stanzas: made.stanzas });
+        }
+        Ok(())
+    })
+}
+
+fn change(
+    options: Option<&mut ovseal_rekey_options>,
+    change: impl FnOnce(&mut ovseal_rekey_options) -> Result<(), Failure>,
+) -> *mut ovseal_error {
+    run(|| change(options.required("options")?))
+}

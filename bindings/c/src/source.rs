@@ -1,0 +1,61 @@
+//! Containers that are no files.
+
+use std::ffi::{c_int, c_void};
+use std::io;
+
+use ovseal::ReadAt;
+
+/// Where a container is read from: bytes that can be read at any offset.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_source {
+    /// `sizeof(ovseal_source)`: a later version may add members.
+    pub size: usize,
+    /// What is passed to the functions.
+    pub context: *mut c_void,
+    /// How many bytes there are.
+    pub length: u64,
+    /// Fills `buffer` with the `length` bytes from `offset` on, all of them, and answers 0; any other number is a failure. Called from
+    /// several threads at once. It must return: no exception and no `longjmp` may leave it.
+    pub read: Option<
+        unsafe extern "C" fn(context: *mut c_void, offset: u64, buffer: *mut u8, length: usize) -> c_int,
+    >,
+    /// Called once, when nothing reads any more; may be NULL.
+    pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
+}
+
+/// A source of the caller, which the library owns.
+pub(crate) struct Source(pub(crate) ovseal_source);
+
+// SAFETY: the header says that the function is called from several threads at once.
+unsafe impl Send for Source {}
+// SAFETY: likewise.
+unsafe impl Sync for Source {}
+
+impl ReadAt for Source {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.length)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buffer.len() as u64);
+        if end.is_none_or(|end| end > self.0.length) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let read = self.0.read.ok_or_else(|| io::Error::other("the function is NULL"))?;
+        // SAFETY: the buffer is valid for so many bytes, and the caller gave function and context.
+        match unsafe { read(self.0.context, offset, buffer.as_mut_ptr(), buffer.len()) } {
+            0 => Ok(()),
+            answer => Err(io::Error::other(format!("the source answered {answer}"))),
+        }
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Some(release) = self.0.release {
+            // SAFETY: nothing reads any more, and this happens once.
+            unsafe { release(self.0.context) };
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The shared library, and programs in C and C++ that use it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
+
+/// Programs that are compiled with warnings as errors, and what else they need.
+#[derive(Clone, Copy)]
+pub(crate) struct Language {
+    compiler: &'static str,
+    flags: &'static [&'static str],
+    pub(crate) openvino: bool,
+}
+
+/// C11.
+pub(crate) const C: Language = Language { compiler: "cc", flags: &["-std=c11"], openvino: false };
+
+/// C++17.
+pub(crate) const CXX: Language = Language { compiler: "c++", flags: &["-std=c++17"], openvino: false };
+
+/// C++17 with OpenVINO.
+pub(crate) const OPENVINO: Language = Language { openvino: true, ..CXX };
+
+const WARNINGS: [&str; 4] = ["-pedantic-errors", "-Wall", "-Wextra", "-Werror"];
+
+/// Memory errors end a program, leaks too.
+const SANITIZER: [&str; 3] = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"];
+
+/// The package's own folder.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A variable that the test set-up passes.
+pub(crate) fn set_up(name: &str) -> PathBuf {
+    let value = std::env::var_os(name);
+    PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))
+}
+
+/// The folder of the wheel, with `include/` and `libs/`.
+pub(crate) fn wheel() -> PathBuf {
+    set_up("OVSEAL_OPENVINO").parent().unwrap().to_owned()
+}
+
+impl Language {
+    /// A compiler that sees the headers, and takes every warning as an error.
+    pub(crate) fn compiler(self) -> Command {
+        let mut compiler = Command::new(self.compiler);
+        compiler.args(self.flags).args(WARNINGS).arg("-I").arg(root().join("include"));
+        if self.openvino {
+            compiler.arg("-isystem").arg(wheel().join("include"));
+        }
+        compiler
+    }
+
+    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer.
+    pub(crate) fn sanitized(self, source: &str, folder: &Path) -> PathBuf {
+        self.build(source, folder, &SANITIZER)
+    }
+
+    /// Compiles a program of `tests/` into `folder` as users do.
+    pub(crate) fn optimized(self, source: &str, folder: &Path) -> PathBuf {
+        self.build(source, folder, &["-O1"])
+    }
+
+    fn build(self, source: &str, folder: &Path, flags: &[&str]) -> PathBuf {
+        let program = folder.join(source.replace('/', "-"));
+        let library = library();
+        let mut compiler = self.compiler();
+        compiler.args(flags).arg(root().join("tests").join(source)).arg("-o").arg(&program);
+        compiler.arg("-L").arg(&library).arg("-lovseal").arg(rpath(&library));
+        if self.openvino {
+            let libraries = wheel().join("libs");
+            compiler.arg(openvino(&libraries)).arg(rpath(&libraries));
+        }
+        succeed(&mut compiler);
+        program
+    }
+}
+
+/// Runs a program and gives what it wrote; anything but success ends the test.
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let output = run(command);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{command:?}: {}\n{out}\n{err}", output.status);
+    out
+}
+
+/// Runs a program, without input.
+pub(crate) fn run(command: &mut Command) -> Output {
+    // The runtime's TBB otherwise loads a library in a way that AddressSanitizer ends the process for.
+    command.env("TBB_ENABLE_SANITIZERS", "1").env("ASAN_OPTIONS", "detect_stack_use_after_return=1");
+    command.env("LSAN_OPTIONS", format!("suppressions={}", root().join("tests/leaks.txt").display()));
+    command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// The folder with the shared library, linked as `cargo xtask install` links it from what this test was built with.
+pub(crate) fn library() -> PathBuf {
+    let archive = archive();
+    let stamp = |path: &Path| {
+        let modified = path.metadata().unwrap().modified().unwrap();
+        modified.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos()
+    };
+    let map = root().join("ovseal.map");
+    let name = format!("ovseal-c-{}-{}", stamp(&archive), stamp(&map));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Tests run at the same time: whoever is first puts it there whole.
+    if !folder.exists() {
+        let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
+        link(&archive, &map, &made);
+        if fs::rename(&made, &folder).is_err() {
+            fs::remove_dir_all(&made).unwrap();
+        }
+    }
+    folder
+}
+
+fn link(archive: &Path, map: &Path, folder: &Path) {
+    let mut linker = Command::new("cc");
+    linker.args([
+        "-shared",
+        "-Wl,-soname,libovseal.so.1",
+        "-Wl,-z,defs,-z,relro,-z,now",
+        "-Wl,--gc-sections",
+    ]);
+    linker.arg(joined("-Wl,--version-script=", map)).arg("-o").arg(folder.join("libovseal.so.1"));
+    linker.args(["-Wl,--whole-archive"]).arg(archive).arg("-Wl,--no-whole-archive");
+    succeed(linker.args(["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]));
+    std::os::unix::fs::symlink("libovseal.so.1", folder.join("libovseal.so")).unwrap();
+}
+
+/// The static library that cargo has built beside this test, of all builds the last.
+fn archive() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let files = test.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let is_archive = |path: &PathBuf| {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        name.starts_with("libovseal_c") && name.ends_with(".a")
+    };
+    files.filter(is_archive).max_by_key(|path| path.metadata().unwrap().modified().unwrap()).unwrap()
+}
+
+fn openvino(libraries: &Path) -> PathBuf {
+    let files = libraries.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let is_runtime = |path: &PathBuf| path.to_string_lossy().contains("/libopenvino.so.");
+    files.into_iter().find(is_runtime).unwrap()
+}
+
+fn rpath(folder: &Path) -> std::ffi::OsString {
+    joined("-Wl,-rpath,", folder)
+}
+
+fn joined(option: &str, path: &Path) -> std::ffi::OsString {
+    let mut joined = std::ffi::OsString::from(option);
+    joined.push(path);
+    joined
+}

@@ -1,0 +1,82 @@
+//! The committed header is what the declarations give, and its functions are what the linker exports.
+#![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use common::functions;
+use ovseal_bindings::{Code, Kind};
+
+const FIRST: &str = include_str!("header/first.h");
+
+#[test]
+fn the_header_is_what_the_declarations_give() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let committed = root.join("include/ovseal/ovseal.h");
+    let made = header(root);
+    if std::env::var_os("OVSEAL_UPDATE_HEADER").is_some() {
+        std::fs::write(&committed, &made).unwrap();
+    }
+    let committed = std::fs::read_to_string(committed).unwrap_or_default();
+    let remedy = "make it anew: OVSEAL_UPDATE_HEADER=1 cargo test -p ovseal-c --test header";
+    assert!(committed == made, "ovseal.h is not what the declarations give; {remedy}");
+}
+
+#[test]
+fn the_version_script_lists_the_functions_of_the_header() {
+    let map = include_str!("../ovseal.map");
+    let names = map.lines().filter_map(|line| line.trim().strip_suffix(';'));
+    let listed: Vec<&str> = names.filter(|name| name.starts_with("ovseal_")).collect();
+    let mut declared: Vec<String> = functions().into_iter().map(|function| function.name).collect();
+    declared.sort_unstable();
+    assert_eq!(listed, declared);
+}
+
+fn header(root: &Path) -> String {
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
+    config.header = Some(FIRST.trim_end().to_owned());
+    config.after_includes = Some(numbers());
+    let bindings = cbindgen::Builder::new().with_crate(root).with_config(config).generate().unwrap();
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
+/// The numbers of failures, which are those of every language.
+fn numbers() -> String {
+    let mut text = String::from("\n/* Whose fault a failure is. */\n");
+    for kind in KINDS {
+        writeln!(text, "#define OVSEAL_KIND_{} {}u", constant(&format!("{kind:?}")), kind as u32).unwrap();
+    }
+    text.push_str(
+        "\n/* What went wrong: 100 times the kind, and a number within it that is 0 for the rest. */\n",
+    );
+    for code in Code::ALL {
+        writeln!(text, "#define OVSEAL_CODE_{} {}u", constant(&format!("{code:?}")), code.number()).unwrap();
+    }
+    text
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::Environment,
+    Kind::Usage,
+    Kind::NotAuthentic,
+    Kind::NoKeyFits,
+    Kind::Denied,
+    Kind::Unsupported,
+    Kind::Internal,
+];
+
+/// `NoKeyFits` as `NO_KEY_FITS`.
+fn constant(name: &str) -> String {
+    let mut constant = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !constant.is_empty() {
+            constant.push('_');
+        }
+        constant.push(letter.to_ascii_uppercase());
+    }
+    constant
+}

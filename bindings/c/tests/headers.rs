@@ -1,0 +1,56 @@
+//! Each header compiles alone, in each language that it is for, and in two units of one program.
+#![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
+
+mod common;
+
+use common::{C, CXX, Language, OPENVINO, root, succeed};
+
+fn compiles_alone(language: Language, extension: &str, header: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join(format!("unit.{extension}"));
+    std::fs::write(&unit, format!("#include <ovseal/{header}>\n#include <ovseal/{header}>\n")).unwrap();
+    succeed(language.compiler().arg("-fsyntax-only").arg(&unit));
+}
+
+#[test]
+fn the_c_header_compiles_alone_as_c11() {
+    compiles_alone(C, "c", "ovseal.h");
+}
+
+#[test]
+fn the_headers_without_openvino_compile_alone_as_cxx17() {
+    compiles_alone(CXX, "cpp", "ovseal.h");
+    compiles_alone(CXX, "cpp", "ovseal.hpp");
+}
+
+#[test]
+fn the_header_for_openvino_compiles_alone_as_cxx17() {
+    compiles_alone(OPENVINO, "cpp", "openvino.hpp");
+}
+
+#[test]
+fn two_units_of_one_program_use_the_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = common::library();
+    let unit = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#include <ovseal/ovseal.hpp>\n{text}\n")).unwrap();
+        path
+    };
+    let first = unit("first.cpp", "std::string version() { return ovseal::version(); }");
+    let second =
+        unit("second.cpp", "std::string version(); int main() { return version() != ovseal::version(); }");
+    let program = folder.path().join("program");
+    let mut compiler = CXX.compiler();
+    compiler.args([first, second]).arg("-o").arg(&program).arg("-L").arg(&library).arg("-lovseal");
+    succeed(&mut compiler);
+    succeed(std::process::Command::new(program).env("LD_LIBRARY_PATH", library));
+}
+
+#[test]
+fn all_headers_are_tested() {
+    let headers = root().join("include/ovseal").read_dir().unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = headers.collect();
+    names.sort();
+    assert_eq!(names, ["openvino.hpp", "ovseal.h", "ovseal.hpp"]);
+}
