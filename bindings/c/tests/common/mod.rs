@@ -1,5 +1,5 @@
 //! What the tests share: the declarations of the header, the library, and compilers.
-#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod declarations;

@@ -65,11 +65,20 @@ impl Language {
         self.build(source, folder, &["-O1"])
     }
 
+    /// Compiles a program that a test has made into `folder`, under AddressSanitizer.
+    pub(crate) fn sanitized_file(self, source: &Path, folder: &Path) -> PathBuf {
+        self.build_file(source, folder, &SANITIZER)
+    }
+
     fn build(self, source: &str, folder: &Path, flags: &[&str]) -> PathBuf {
-        let program = folder.join(source.replace('/', "-"));
+        self.build_file(&root().join("tests").join(source), folder, flags)
+    }
+
+    fn build_file(self, source: &Path, folder: &Path, flags: &[&str]) -> PathBuf {
+        let program = folder.join(source.file_stem().unwrap());
         let library = library();
         let mut compiler = self.compiler();
-        compiler.args(flags).arg(root().join("tests").join(source)).arg("-o").arg(&program);
+        compiler.args(flags).arg(source).arg("-o").arg(&program);
         compiler.arg("-L").arg(&library).arg("-lovseal").arg(rpath(&library));
         if self.openvino {
             let libraries = wheel().join("libs");
