@@ -144,16 +144,6 @@ pub(crate) fn make(
     })
 }
 
-/// The keys of the caller, or none.
-///
-/// # Safety
-/// `keys` is NULL, or points at `count` pointers, each NULL or to a key that lives for `'a`.
-pub(crate) unsafe fn keys<'a>(keys: *const *const ovseal_key, count: usize) -> Result<Key, Failure> {
-    // SAFETY: the caller vouches for it, and a pointer that may be NULL is an `Option` of a reference.
-    let keys: &'a [Option<&'a ovseal_key>] = unsafe { items(keys.cast(), count, "keys") }?;
-    keys.iter().try_fold(Key::default(), |all, key| Ok(all.and(&key.required("a key")?.0)))
-}
-
 /// NULL, for what is not there.
 pub(crate) const fn nothing<T>() -> *mut T {
     ptr::null_mut()

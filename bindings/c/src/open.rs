@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use ovseal::{ModelName, OpenOptions, RollbackState, Trust};
-use ovseal_bindings::{Failure, Key};
+use ovseal_bindings::Failure;
 
 use crate::error::{bad_argument, ovseal_error, run};
-use crate::key::{keys, ovseal_key};
+use crate::key::ovseal_key;
 use crate::opened::ovseal_opened;
 use crate::progress::{Progress, ovseal_progress};
 use crate::publisher::ovseal_publisher;
@@ -163,15 +163,14 @@ pub extern "C" fn ovseal_open_options_free(options: Option<Box<ovseal_open_optio
     drop(options);
 }
 
-/// Opens the container at `file` with one of `count` keys.
+/// Opens the container at `file` with `key`.
 ///
 /// Everything but the payload is authentic when this returns; parts are decrypted when they are read. Call `ovseal_opened_accept`
 /// when the model has been loaded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_open(
     file: *const c_char,
-    keys: *const *const ovseal_key,
-    count: usize,
+    key: Option<&ovseal_key>,
     options: Option<&ovseal_open_options>,
     opened: Option<&mut MaybeUninit<*mut ovseal_opened>>,
 ) -> *mut ovseal_error {
@@ -179,8 +178,7 @@ pub unsafe extern "C" fn ovseal_open(
         let (options, out) = (options.required("options")?, opened.required("opened")?);
         // SAFETY: the header demands a text.
         let file = unsafe { path(file, "file") }?;
-        // SAFETY: the header demands so many keys.
-        let key = unsafe { given(keys, count) }?;
+        let key = &key.required("key")?.0;
         give(out, ovseal_opened::new(options.build().open(file, &key.identities())?));
         Ok(())
     })
@@ -192,8 +190,7 @@ pub unsafe extern "C" fn ovseal_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_open_source(
     source: Option<&ovseal_source>,
-    keys: *const *const ovseal_key,
-    count: usize,
+    key: Option<&ovseal_key>,
     options: Option<&ovseal_open_options>,
     opened: Option<&mut MaybeUninit<*mut ovseal_opened>>,
 ) -> *mut ovseal_error {
@@ -205,8 +202,7 @@ pub unsafe extern "C" fn ovseal_open_source(
         let source = Arc::new(Source(*source));
         source.0.read.required("source->read")?;
         let (options, out) = (options.required("options")?, opened.required("opened")?);
-        // SAFETY: the header demands so many keys.
-        let key = unsafe { given(keys, count) }?;
+        let key = &key.required("key")?.0;
         give(out, ovseal_opened::new(options.build().open_source(source, &key.identities())?));
         Ok(())
     })
@@ -227,13 +223,4 @@ fn change(
     change: impl FnOnce(&mut ovseal_open_options) -> Result<(), Failure>,
 ) -> *mut ovseal_error {
     run(|| change(options.required("options")?))
-}
-
-/// The caller's keys.
-///
-/// # Safety
-/// As for [`keys`].
-unsafe fn given(pointers: *const *const ovseal_key, count: usize) -> Result<Key, Failure> {
-    // SAFETY: the caller vouches for it.
-    unsafe { keys(pointers, count) }
 }

@@ -7,7 +7,7 @@ use ovseal::RekeyOptions;
 use ovseal_bindings::{Failure, Key};
 
 use crate::error::{ovseal_error, run};
-use crate::key::{keys, ovseal_key};
+use crate::key::ovseal_key;
 use crate::text::{Required, give, path};
 
 /// Which keys a container gets and which it loses. Free it with `ovseal_rekey_options_free`.
@@ -97,19 +97,18 @@ pub extern "C" fn ovseal_rekey_options_free(options: Option<Box<ovseal_rekey_opt
     drop(options);
 }
 
-/// Changes the keys of the container at `file`, which one of `count` keys opens. The payload is not touched.
+/// Changes the keys of the container at `file`, which `key` opens. The payload is not touched.
 ///
 /// What came of it is written to `rekeyed`, unless that is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_rekey(
     file: *const c_char,
-    keys: *const *const ovseal_key,
-    count: usize,
+    key: Option<&ovseal_key>,
     options: Option<&ovseal_rekey_options>,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
     // SAFETY: this function's caller vouches for what that one demands.
-    unsafe { perform(file, keys, count, options, rekeyed, false) }
+    unsafe { perform(file, key, options, rekeyed, false) }
 }
 
 /// Adds keys to a container that cannot be written: in the file `NAME.ovseal.keys` beside it, in place of what is there.
@@ -118,19 +117,17 @@ pub unsafe extern "C" fn ovseal_rekey(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_write_side_file(
     file: *const c_char,
-    keys: *const *const ovseal_key,
-    count: usize,
+    key: Option<&ovseal_key>,
     options: Option<&ovseal_rekey_options>,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
     // SAFETY: this function's caller vouches for what that one demands.
-    unsafe { perform(file, keys, count, options, rekeyed, true) }
+    unsafe { perform(file, key, options, rekeyed, true) }
 }
 
 unsafe fn perform(
     file: *const c_char,
-    pointers: *const *const ovseal_key,
-    count: usize,
+    key: Option<&ovseal_key>,
     options: Option<&ovseal_rekey_options>,
     out: Option<&mut MaybeUninit<ovseal_rekeyed>>,
     beside: bool,
@@ -139,8 +136,7 @@ unsafe fn perform(
         let settings = options.required("options")?;
         // SAFETY: the header demands a text.
         let file = unsafe { path(file, "file") }?;
-        // SAFETY: the header demands so many keys.
-        let key = unsafe { keys(pointers, count) }?;
+        let key = &key.required("key")?.0;
         let mut options = RekeyOptions::new().allow_mixed(settings.allow_mixed);
         if let Some(generation) = settings.generation {
             options = options.expect_generation(generation);

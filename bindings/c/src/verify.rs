@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use ovseal::Verification;
 
 use crate::error::{ovseal_error, run};
-use crate::key::{keys, ovseal_key};
+use crate::key::ovseal_key;
 use crate::open::ovseal_open_options;
 use crate::text::{Required, c_string, give, path, pointer};
 
@@ -30,13 +30,12 @@ impl From<Verification> for ovseal_verification {
 
 /// Verifies the container at `file`.
 ///
-/// Without keys (`count` 0): signature, demands, and the digest of every chunk. With one of the keys also MACs, manifest, and the tag of
+/// Without a key (NULL): signature, demands, and the digest of every chunk. With one also MACs, manifest, and the tag of
 /// every chunk. With `OVSEAL_TRUST_ANY_SENDER` and no key this shows only that the container is consistent in itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_verify(
     file: *const c_char,
-    keys: *const *const ovseal_key,
-    count: usize,
+    key: Option<&ovseal_key>,
     options: Option<&ovseal_open_options>,
     verification: Option<&mut MaybeUninit<*mut ovseal_verification>>,
 ) -> *mut ovseal_error {
@@ -44,11 +43,9 @@ pub unsafe extern "C" fn ovseal_verify(
         let (options, out) = (options.required("options")?.build(), verification.required("verification")?);
         // SAFETY: the header demands a text.
         let file = unsafe { path(file, "file") }?;
-        // SAFETY: the header demands so many keys.
-        let key = unsafe { self::keys(keys, count) }?;
-        let verification = match count {
-            0 => options.verify(file)?,
-            _ => options.verify_with_key(file, &key.identities())?.0,
+        let verification = match key {
+            None => options.verify(file)?,
+            Some(key) => options.verify_with_key(file, &key.0.identities())?.0,
         };
         give(out, ovseal_verification::from(verification));
         Ok(())

@@ -682,14 +682,13 @@ struct ovseal_error *ovseal_open_options_set_progress(struct ovseal_open_options
 void ovseal_open_options_free(struct ovseal_open_options *options);
 
 /**
- * Opens the container at `file` with one of `count` keys.
+ * Opens the container at `file` with `key`.
  *
  * Everything but the payload is authentic when this returns; parts are decrypted when they are read. Call `ovseal_opened_accept`
  * when the model has been loaded.
  */
 struct ovseal_error *ovseal_open(const char *file,
-                                 const struct ovseal_key *const *keys,
-                                 size_t count,
+                                 const struct ovseal_key *key,
                                  const struct ovseal_open_options *options,
                                  struct ovseal_opened **opened);
 
@@ -699,8 +698,7 @@ struct ovseal_error *ovseal_open(const char *file,
  * From the call on, whatever comes of it, the library owns `source->context`, until it calls `source->release`.
  */
 struct ovseal_error *ovseal_open_source(const struct ovseal_source *source,
-                                        const struct ovseal_key *const *keys,
-                                        size_t count,
+                                        const struct ovseal_key *key,
                                         const struct ovseal_open_options *options,
                                         struct ovseal_opened **opened);
 
@@ -987,13 +985,12 @@ struct ovseal_error *ovseal_rekey_options_set_allow_mixed(struct ovseal_rekey_op
 void ovseal_rekey_options_free(struct ovseal_rekey_options *options);
 
 /**
- * Changes the keys of the container at `file`, which one of `count` keys opens. The payload is not touched.
+ * Changes the keys of the container at `file`, which `key` opens. The payload is not touched.
  *
  * What came of it is written to `rekeyed`, unless that is NULL.
  */
 struct ovseal_error *ovseal_rekey(const char *file,
-                                  const struct ovseal_key *const *keys,
-                                  size_t count,
+                                  const struct ovseal_key *key,
                                   const struct ovseal_rekey_options *options,
                                   struct ovseal_rekeyed *rekeyed);
 
@@ -1003,20 +1000,18 @@ struct ovseal_error *ovseal_rekey(const char *file,
  * What came of it is written to `rekeyed`, unless that is NULL.
  */
 struct ovseal_error *ovseal_write_side_file(const char *file,
-                                            const struct ovseal_key *const *keys,
-                                            size_t count,
+                                            const struct ovseal_key *key,
                                             const struct ovseal_rekey_options *options,
                                             struct ovseal_rekeyed *rekeyed);
 
 /**
  * Verifies the container at `file`.
  *
- * Without keys (`count` 0): signature, demands, and the digest of every chunk. With one of the keys also MACs, manifest, and the tag of
+ * Without a key (NULL): signature, demands, and the digest of every chunk. With one also MACs, manifest, and the tag of
  * every chunk. With `OVSEAL_TRUST_ANY_SENDER` and no key this shows only that the container is consistent in itself.
  */
 struct ovseal_error *ovseal_verify(const char *file,
-                                   const struct ovseal_key *const *keys,
-                                   size_t count,
+                                   const struct ovseal_key *key,
                                    const struct ovseal_open_options *options,
                                    struct ovseal_verification **verification);
 

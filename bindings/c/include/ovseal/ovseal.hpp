@@ -655,9 +655,8 @@ struct Bytes {
 
 /** Opens the container at a path. Everything but the payload is authentic then; parts are decrypted when they are read. */
 inline Opened open(const std::filesystem::path& path, const Key& key, const Options& options = {}) {
-    const ovseal_key* keys[] = {key.get()};
     return detail::opened(options, [&](const ovseal_open_options* demands, ovseal_opened** opened) {
-        return ovseal_open(path.c_str(), keys, 1, demands, opened);
+        return ovseal_open(path.c_str(), key.get(), demands, opened);
     });
 }
 
@@ -668,9 +667,8 @@ inline Opened open(std::shared_ptr<const std::vector<std::uint8_t>> bytes, const
     const std::uint64_t length = bytes->size();
     auto owner = new detail::Bytes::Owner(std::move(bytes));
     const ovseal_source source = {sizeof(ovseal_source), owner, length, detail::Bytes::read, detail::Bytes::release};
-    const ovseal_key* keys[] = {key.get()};
     return detail::opened(options, [&](const ovseal_open_options* demands, ovseal_opened** opened) {
-        return ovseal_open_source(&source, keys, 1, demands, opened);
+        return ovseal_open_source(&source, key.get(), demands, opened);
     });
 }
 
@@ -795,17 +793,15 @@ inline RekeyOptions rekey_options() { return {}; }
 
 /** Changes the keys of a container, which `key` opens. The payload is not touched. */
 inline ovseal_rekeyed rekey(const std::filesystem::path& path, const Key& key, const RekeyOptions& options) {
-    const ovseal_key* keys[] = {key.get()};
     ovseal_rekeyed rekeyed = {};
-    detail::check(ovseal_rekey(path.c_str(), keys, 1, options.get(), &rekeyed));
+    detail::check(ovseal_rekey(path.c_str(), key.get(), options.get(), &rekeyed));
     return rekeyed;
 }
 
 /** Adds keys to a container that cannot be written, in the file NAME.ovseal.keys beside it. */
 inline ovseal_rekeyed write_side_file(const std::filesystem::path& path, const Key& key, const RekeyOptions& options) {
-    const ovseal_key* keys[] = {key.get()};
     ovseal_rekeyed rekeyed = {};
-    detail::check(ovseal_write_side_file(path.c_str(), keys, 1, options.get(), &rekeyed));
+    detail::check(ovseal_write_side_file(path.c_str(), key.get(), options.get(), &rekeyed));
     return rekeyed;
 }
 
@@ -820,11 +816,10 @@ struct Verification {
 };
 
 namespace detail {
-inline Verification verify(const std::filesystem::path& path, const ovseal_key* const* keys, std::size_t count,
-                           const Options& options) {
+inline Verification verify(const std::filesystem::path& path, const ovseal_key* key, const Options& options) {
     const auto demands = options.demands();
     const auto found = made<ovseal_verification>(ovseal_verification_free, [&](ovseal_verification** out) {
-        return ovseal_verify(path.c_str(), keys, count, demands.get(), out);
+        return ovseal_verify(path.c_str(), key, demands.get(), out);
     });
     return {text(ovseal_verification_publisher(found.get())),
             texts([&](std::size_t number) { return ovseal_verification_claimed_publisher(found.get(), number); }),
@@ -834,13 +829,12 @@ inline Verification verify(const std::filesystem::path& path, const ovseal_key* 
 
 /** Verifies all that can be verified without a key: signature, demands, and the digest of every chunk. */
 inline Verification verify(const std::filesystem::path& path, const Options& options = {}) {
-    return detail::verify(path, nullptr, 0, options);
+    return detail::verify(path, nullptr, options);
 }
 
 /** Verifies everything, with a key. */
 inline Verification verify(const std::filesystem::path& path, const Key& key, const Options& options = {}) {
-    const ovseal_key* keys[] = {key.get()};
-    return detail::verify(path, keys, 1, options);
+    return detail::verify(path, key.get(), options);
 }
 
 /** The public face of a container; none of it is authenticated. */

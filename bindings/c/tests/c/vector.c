@@ -41,13 +41,15 @@ static ovseal_key *make_key(const char *kind, const char *value) {
     uint8_t *bytes = malloc(strlen(value) + 1);
     size_t length = decode(value, bytes);
     ovseal_key *key = NULL;
-    ovseal_error *error = NULL;
+    ovseal_error *error;
     if (!strcmp(kind, "passphrase"))
         error = ovseal_key_passphrase(bytes, length, &key);
     else if (!strcmp(kind, "keyfile"))
         error = ovseal_key_keyfile(bytes, length, &key);
     else if (!strcmp(kind, "identity"))
         error = ovseal_key_identities(bytes, length, &key);
+    else /* None: what only is sealed to. */
+        error = ovseal_key_recipient("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", &key);
     free(bytes);
     check(error);
     return key;
@@ -91,9 +93,8 @@ int main(int count, char **arguments) {
         return 100;
     ovseal_key *key = make_key(arguments[2], arguments[3]);
     ovseal_open_options *options = make_options(arguments[4], arguments[5], arguments[6]);
-    const ovseal_key *keys[] = {key};
     ovseal_opened *opened;
-    check(ovseal_open(arguments[1], keys, key ? 1 : 0, options, &opened));
+    check(ovseal_open(arguments[1], key, options, &opened));
     ovseal_key_free(key);
     ovseal_open_options_free(options);
     for (size_t i = 0; i < ovseal_opened_part_count(opened); ++i) {

@@ -1,0 +1,59 @@
+/* Opens and closes a container again and again: cycles CONTAINER COUNT, with a key file of 32 times 7. Memory must stay flat. */
+
+#include <ovseal/ovseal.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static long resident_kib(void) {
+    char line[256];
+    long kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    fclose(file);
+    return kib;
+}
+
+static void check(ovseal_error *error) {
+    if (error) {
+        fprintf(stderr, "%s\n", ovseal_error_message(error));
+        exit(1);
+    }
+}
+
+static void cycle(const char *container) {
+    uint8_t bytes[32];
+    memset(bytes, 7, sizeof bytes);
+    ovseal_key *key;
+    ovseal_open_options *options;
+    ovseal_opened *opened;
+    ovseal_part *part;
+    check(ovseal_key_keyfile(bytes, sizeof bytes, &key));
+    check(ovseal_open_options_new(OVSEAL_TRUST_ANY_SENDER, &options));
+    check(ovseal_open(container, key, options, &opened));
+    check(ovseal_opened_part(opened, "model.bin", &part));
+    check(ovseal_part_read_range(part, 100, bytes, sizeof bytes));
+    bytes[0] = 0;
+    ovseal_error_free(ovseal_key_keyfile(bytes, 31, &key));
+    ovseal_part_free(part);
+    ovseal_opened_free(opened);
+    ovseal_open_options_free(options);
+    ovseal_key_free(key);
+}
+
+int main(int count, char **arguments) {
+    if (count != 3)
+        return 100;
+    long cycles = atol(arguments[2]);
+    for (long i = 0; i < cycles / 10; ++i)
+        cycle(arguments[1]);
+    long before = resident_kib();
+    for (long i = cycles / 10; i < cycles; ++i)
+        cycle(arguments[1]);
+    long grown = resident_kib() - before;
+    printf("grown by %ld KiB\n", grown);
+    return grown > 1024;
+}

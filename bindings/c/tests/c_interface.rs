@@ -1,0 +1,38 @@
+//! What the C interface does, from programs in C.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{C, set_up, succeed};
+
+#[test]
+fn the_tour_of_the_c_interface_finds_nothing_amiss() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = C.sanitized("c/tour.c", folder.path());
+    let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
+    succeed(Command::new(program).arg(model).arg(folder.path()));
+}
+
+#[test]
+fn a_leak_ends_a_program_under_the_sanitizer() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = C.sanitized("c/leak.c", folder.path());
+    let output = common::run(&mut Command::new(program));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && stderr.contains("LeakSanitizer: detected memory leaks"), "{stderr}");
+}
+
+#[test]
+fn ten_thousand_openings_leave_memory_flat() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = C.optimized("c/cycles.c", folder.path());
+    succeed(Command::new(program).arg(conv(folder.path())).arg("10000"));
+}
+
+/// The model `conv` in a container, sealed to the key file of 32 times 7.
+fn conv(folder: &Path) -> PathBuf {
+    common::seal(&set_up("OVSEAL_TEST_MODELS").join("conv/model.xml"), &folder.join("conv.ovseal"))
+}
