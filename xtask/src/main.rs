@@ -23,6 +23,7 @@ mod steps;
 mod test;
 mod tools;
 mod tpm;
+mod wheel;
 mod workspace;
 
 use std::ffi::OsString;

@@ -49,13 +49,37 @@ impl Environment {
         Ok(Path::new(package.trim_end()).join("libs"))
     }
 
+    /// Installs one package without what it asks for, unless its module is there.
+    ///
+    /// # Errors
+    ///
+    /// When pip cannot install it.
+    pub(crate) fn add_alone(&self, requirement: &str, module: &str) -> Result<(), Failure> {
+        if process::succeeds(self.script("-c").arg(format!("import {module}"))) {
+            return Ok(());
+        }
+        process::run(self.pip().args(["--no-deps", requirement])).map_err(|_| not_installed(requirement))
+    }
+
+    /// Installs a wheel of our own in place of an older one.
+    ///
+    /// # Errors
+    ///
+    /// When pip cannot install it.
+    pub(crate) fn replace_wheel(&self, wheel: &Path) -> Result<(), Failure> {
+        process::run(self.pip().args(["--no-deps", "--no-index", "--force-reinstall"]).arg(wheel))
+    }
+
     fn install(&self, requirements: &str) -> Result<(), Failure> {
         process::run(Command::new("python3").args(["-m", "venv"]).arg(&self.folder))?;
+        process::run(self.pip().args(requirements.lines())).map_err(|_| not_installed(requirements))
+    }
+
+    /// The installer. It takes only ready-made wheels: nothing of this is to need a compiler, and no package's script runs.
+    fn pip(&self) -> Command {
         let mut pip = self.script("-m");
-        // Only ready-made wheels: nothing of this is to need a compiler, and no package's script runs.
         pip.args(["pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary", ":all:"]);
-        pip.args(requirements.lines());
-        process::run(&mut pip).map_err(|_| not_installed(requirements))
+        pip
     }
 }
 

@@ -12,7 +12,7 @@ use crate::packages::{
 use crate::python::{self, Environment};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{fuzz, process, sanitize, stamp, tools, tpm};
+use crate::{fuzz, process, sanitize, stamp, tools, tpm, wheel};
 
 /// Runs the tests and prints how long each step took. With arguments for nextest, only the tests that they choose.
 ///
@@ -34,6 +34,7 @@ fn all(workspace: &Workspace, nextest: &[OsString], steps: &mut Steps) -> Result
     }
     setting.doctests(steps)?;
     setting.pytest(steps)?;
+    wheel::test(&setting, steps)?;
     sanitize::run(&setting, steps)?;
     fuzz::run(workspace, steps)
 }
@@ -42,7 +43,8 @@ fn all(workspace: &Workspace, nextest: &[OsString], steps: &mut Steps) -> Result
 pub(crate) struct Setting<'a> {
     /// The project's folders.
     pub(crate) workspace: &'a Workspace,
-    python: Environment,
+    /// The interpreter, with all packages.
+    pub(crate) python: Environment,
     openvino: PathBuf,
     models: PathBuf,
     tpm: PathBuf,

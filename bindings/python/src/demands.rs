@@ -1,0 +1,92 @@
+//! Whom a caller trusts, and what else he demands of a container.
+
+use std::fs::File;
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use ovseal::{ModelName, OpenError, OpenOptions, Publisher, RollbackState, Trust};
+use ovseal_bindings::{Code, Failure};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyList, PyTuple};
+
+use crate::failure::{failed, raise};
+
+/// What a caller demands of a container.
+pub(crate) struct Demands<'a> {
+    pub(crate) publisher: Option<&'a Bound<'a, PyAny>>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) min_security_version: Option<u64>,
+    pub(crate) rollback_state: Option<PathBuf>,
+    pub(crate) threads: Option<usize>,
+}
+
+impl Demands<'_> {
+    /// The library's options with these demands.
+    pub(crate) fn options(self) -> PyResult<OpenOptions> {
+        let mut options = OpenOptions::new(trust(self.publisher)?);
+        if let Some(name) = self.name {
+            options = options.name(ModelName::parse(name).map_err(failed)?);
+        }
+        if let Some(version) = self.min_security_version {
+            options = options.min_security_version(version);
+        }
+        if let Some(state) = self.rollback_state {
+            options = options.rollback_state(RollbackState::new(state));
+        }
+        Ok(match threads(self.threads)? {
+            Some(threads) => options.threads(threads),
+            None => options,
+        })
+    }
+}
+
+/// A number of threads, of which there must be one.
+pub(crate) fn threads(number: Option<usize>) -> PyResult<Option<NonZeroUsize>> {
+    let none = || raise(Failure::new(Code::Usage, "there must be one thread at least"));
+    number.map(|number| NonZeroUsize::new(number).ok_or_else(none)).transpose()
+}
+
+fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
+    let Some(publisher) = publisher else { return Ok(Trust::AnySender) };
+    let publishers = each(publisher, |publisher| {
+        let pem = text(publisher)?;
+        Publisher::parse(&pem).map_err(|error| match pem.contains("PRIVATE KEY") {
+            true => raise(Failure::from(error).with_hint(Some("this is a private key: give the .pub file"))),
+            false => failed(error),
+        })
+    });
+    publishers.map(Trust::Publishers)
+}
+
+/// What `read` makes of an object, or of each in a list.
+pub(crate) fn each<T>(
+    object: &Bound<'_, PyAny>,
+    read: impl Fn(&Bound<'_, PyAny>) -> PyResult<T>,
+) -> PyResult<Vec<T>> {
+    if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+        return object.try_iter()?.map(|each| read(&each?)).collect();
+    }
+    Ok(vec![read(object)?])
+}
+
+/// The text of a key in PEM blocks: bytes are the text, everything else is a path.
+pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<zeroize::Zeroizing<String>> {
+    let bytes = match object.extract::<PyBackedBytes>() {
+        Ok(bytes) => zeroize::Zeroizing::new(bytes.to_vec()),
+        Err(_) => read(&object.extract::<PathBuf>()?)?,
+    };
+    let no_text = |_| raise(Failure::new(Code::BadKey, "a publisher's key consists of PEM blocks"));
+    std::str::from_utf8(&bytes).map(|text| text.to_owned().into()).map_err(no_text)
+}
+
+fn read(path: &std::path::Path) -> PyResult<zeroize::Zeroizing<Vec<u8>>> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(LIMIT as usize));
+    let read = File::open(path).and_then(|file| file.take(LIMIT).read_to_end(&mut bytes));
+    read.map_err(|source| failed(OpenError::Read { what: path.display().to_string(), source }))?;
+    Ok(bytes)
+}
+
+/// More than the keys of a publisher take.
+const LIMIT: u64 = 64 << 10;

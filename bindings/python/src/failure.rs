@@ -1,0 +1,34 @@
+//! Failures as Python's exceptions.
+
+use ovseal_bindings::{Failure, Kind};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// The exception for an error of the crates.
+pub(crate) fn failed(error: impl Into<Failure>) -> PyErr {
+    raise(error.into())
+}
+
+/// The exception for a failure. Its class is in the package's Python part.
+pub(crate) fn raise(failure: Failure) -> PyErr {
+    Python::attach(|py| exception(py, failure).map_or_else(|error| error, PyErr::from_value))
+}
+
+fn exception(py: Python<'_>, failure: Failure) -> PyResult<Bound<'_, PyAny>> {
+    static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let make = MAKE.import(py, "ovseal._errors", "error")?;
+    let Failure { code, message, hint, causes } = failure;
+    make.call1((word(code.kind()), code.number(), message, hint, causes))
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Environment => "environment",
+        Kind::Usage => "usage",
+        Kind::NotAuthentic => "not-authentic",
+        Kind::NoKeyFits => "no-key-fits",
+        Kind::Denied => "denied",
+        Kind::Unsupported => "unsupported",
+        Kind::Internal => "internal",
+    }
+}

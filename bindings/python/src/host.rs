@@ -1,0 +1,35 @@
+//! What this host gives, and what in its environment would write models to disk.
+
+use ovseal_memory::Swap;
+use ovseal_openvino::Environment;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// What this host and process give to protect keys and weights: `ovseal.doctor()`.
+#[pyfunction]
+pub(crate) fn protections(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let found = ovseal_memory::protections();
+    let facts = PyDict::new(py);
+    facts.set_item("secret_memory", found.secret_memory)?;
+    facts.set_item("locked_memory", found.locked_memory)?;
+    facts.set_item("locked_memory_limit", found.locked_memory_limit)?;
+    facts.set_item("dumpable", found.dumpable)?;
+    facts.set_item("core_limit", found.core_limit)?;
+    facts.set_item("swap", swap(found.swap))?;
+    facts.set_item("userfaultfd", found.userfaultfd.user_mode)?;
+    Ok(facts)
+}
+
+/// The variables that are set and with which OpenVINO would write models to disk.
+#[pyfunction]
+pub(crate) fn variables_that_write_models() -> Vec<&'static str> {
+    Environment::from_process().variables_that_write_models()
+}
+
+fn swap(swap: Swap) -> Option<bool> {
+    match swap {
+        Swap::Absent => Some(false),
+        Swap::Present => Some(true),
+        Swap::Unknown => None,
+    }
+}

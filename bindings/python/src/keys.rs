@@ -1,0 +1,240 @@
+//! Keys that open, and keys that are sealed to.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ovseal::{KeyService, ServiceError};
+use ovseal_bindings::{Code, Failure};
+use ovseal_memory::Secret;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyByteArray, PyList, PyTuple};
+
+use crate::failure::{failed, raise};
+use crate::home::Home;
+
+/// What opens a container, or what it is sealed to, or both.
+#[pyclass(frozen, module = "ovseal")]
+pub(crate) struct Key {
+    key: ovseal_bindings::Key,
+    kind: &'static str,
+    service: Option<Arc<Service>>,
+    home: Home,
+}
+
+#[pymethods]
+impl Key {
+    fn __repr__(&self) -> String {
+        format!("<ovseal.Key: {}>", self.kind)
+    }
+}
+
+impl Key {
+    fn new(key: ovseal_bindings::Key, kind: &'static str) -> Self {
+        Self { key, kind, service: None, home: Home::here() }
+    }
+}
+
+/// A passphrase, for sealing and opening: UTF-8 of 1 to 1024 bytes, of which one final line ending does not count.
+#[pyfunction]
+pub(crate) fn passphrase(text: &Bound<'_, PyAny>) -> PyResult<Key> {
+    let key = match text.extract::<&str>() {
+        Ok(text) => ovseal_bindings::Key::passphrase(text.as_bytes()),
+        Err(_) => ovseal_bindings::Key::passphrase(&text.extract::<PyBackedBytes>()?),
+    };
+    key.map(|key| Key::new(key, "passphrase")).map_err(failed)
+}
+
+/// A key file, by its path or by its 32 bytes, for sealing and opening.
+#[pyfunction]
+pub(crate) fn keyfile(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
+    let key = match path_or_bytes.extract::<PyBackedBytes>() {
+        Ok(bytes) => ovseal_bindings::Key::keyfile(&bytes),
+        Err(_) => ovseal_bindings::Key::keyfile_at(&path_or_bytes.extract::<PathBuf>()?),
+    };
+    key.map(|key| Key::new(key, "key file")).map_err(failed)
+}
+
+/// The identities in a file, by its path or by its bytes. They open, and what belongs to them is sealed to.
+#[pyfunction]
+pub(crate) fn identity(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
+    let key = match path_or_bytes.extract::<PyBackedBytes>() {
+        Ok(text) => ovseal_bindings::Key::identities_in(&text),
+        Err(_) => ovseal_bindings::Key::identities_at(&path_or_bytes.extract::<PathBuf>()?),
+    };
+    key.map(|key| Key::new(key, "identity")).map_err(failed)
+}
+
+/// A public key, `age1…`, `age1pq1…` or `ovdev1…`, for sealing.
+#[pyfunction]
+pub(crate) fn recipient(text: &str) -> PyResult<Key> {
+    ovseal_bindings::Key::recipient(text).map(|key| Key::new(key, "recipient")).map_err(failed)
+}
+
+/// This device's own key, in its TPM. It opens; what is sealed to is the recipient that `ovseal device enroll` prints.
+#[pyfunction]
+#[pyo3(signature = (folder = None, *, tcti = None, pin = None))]
+pub(crate) fn device(
+    py: Python<'_>,
+    folder: Option<PathBuf>,
+    tcti: Option<&str>,
+    pin: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Key> {
+    let pin = pin.map(|pin| match pin.extract::<&str>() {
+        Ok(text) => Ok(text.as_bytes().to_vec()),
+        Err(_) => pin.extract::<Vec<u8>>(),
+    });
+    let pin = pin.transpose()?.map(zeroize::Zeroizing::new);
+    let pin = pin.as_ref().map(|pin| &pin[..]);
+    let key = py.detach(|| ovseal_bindings::Key::device(folder.as_deref(), tcti, pin));
+    key.map(|key| Key::new(key, "device")).map_err(failed)
+}
+
+/// A key that the caller's own key service holds.
+///
+/// `wrap(secret)` gets 32 random bytes as a `bytearray`, which is zeroized afterwards, and gives what the service makes of them, at most 8 KiB.
+/// `unwrap(wrapped)` gives the 32 bytes again, or `None` when another key made them. Both are called in a thread of their own.
+#[pyfunction]
+#[pyo3(signature = (*, wrap = None, unwrap = None))]
+pub(crate) fn callback(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<Py<PyAny>>) -> PyResult<Key> {
+    let functions = [&wrap, &unwrap];
+    if functions.iter().all(|function| function.is_none()) {
+        return Err(PyTypeError::new_err("neither wrap nor unwrap is given"));
+    }
+    if functions.into_iter().flatten().any(|function| !function.bind(py).is_callable()) {
+        return Err(PyTypeError::new_err("wrap and unwrap are functions"));
+    }
+    let service = Arc::new(Service { wrap, unwrap, error: Mutex::default() });
+    let key = ovseal_bindings::Key::service(service.clone());
+    Ok(Key { service: Some(service), ..Key::new(key, "call-back") })
+}
+
+/// The caller's keys for one call.
+pub(crate) struct Keys {
+    key: ovseal_bindings::Key,
+    services: Vec<Arc<Service>>,
+}
+
+impl Keys {
+    /// Takes a key or several; without any, that of the device.
+    pub(crate) fn opening(py: Python<'_>, keys: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        match keys {
+            Some(keys) => Self::take(keys, false),
+            None => Self::take(Bound::new(py, device(py, None, None, None)?)?.as_any(), false),
+        }
+    }
+
+    /// Takes what is sealed to, which may be text, too.
+    pub(crate) fn sealing(keys: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let keys = Self::take(keys, true)?;
+        if keys.services.iter().any(|service| service.wrap.is_none()) {
+            return Err(raise(Failure::new(Code::Usage, "a call-back that is sealed to needs wrap")));
+        }
+        Ok(keys)
+    }
+
+    fn take(keys: &Bound<'_, PyAny>, takes_text: bool) -> PyResult<Self> {
+        let mut taken = Self { key: ovseal_bindings::Key::default(), services: Vec::new() };
+        if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
+            keys.try_iter()?.try_for_each(|key| taken.add(&key?, takes_text))?;
+        } else {
+            taken.add(keys, takes_text)?;
+        }
+        Ok(taken)
+    }
+
+    fn add(&mut self, key: &Bound<'_, PyAny>, takes_text: bool) -> PyResult<()> {
+        if let (true, Ok(text)) = (takes_text, key.extract::<&str>()) {
+            self.key =
+                std::mem::take(&mut self.key).and(&ovseal_bindings::Key::recipient(text).map_err(failed)?);
+            return Ok(());
+        }
+        let Ok(key) = key.cast::<Key>() else {
+            let name = key.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "a key is what ovseal.passphrase and others give, not {name}"
+            )));
+        };
+        let key = key.get();
+        key.home.check()?;
+        self.key = std::mem::take(&mut self.key).and(&key.key);
+        self.services.extend(key.service.clone());
+        Ok(())
+    }
+
+    /// The keys as the crates take them.
+    pub(crate) fn key(&self) -> &ovseal_bindings::Key {
+        &self.key
+    }
+
+    /// The exception for a failure; its cause is what a call-back raised meanwhile.
+    pub(crate) fn failed(&self, py: Python<'_>, error: impl Into<Failure>) -> PyErr {
+        let exception = failed(error);
+        let raised = self.services.iter().find_map(|service| service.raised().take());
+        if raised.is_some() {
+            exception.set_cause(py, raised);
+        }
+        exception
+    }
+}
+
+/// A key service that Python functions stand for.
+struct Service {
+    wrap: Option<Py<PyAny>>,
+    unwrap: Option<Py<PyAny>>,
+    /// What a function has raised last.
+    error: Mutex<Option<PyErr>>,
+}
+
+/// What a function raised, without its own words, which are the caller's.
+#[derive(Debug)]
+struct Raised(String);
+
+impl std::fmt::Display for Raised {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the call-back raised {}", self.0)
+    }
+}
+
+impl std::error::Error for Raised {}
+
+impl Service {
+    fn raised(&self) -> std::sync::MutexGuard<'_, Option<PyErr>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, py: Python<'_>, error: PyErr) -> ServiceError {
+        let name =
+            error.get_type(py).name().map_or_else(|_| "an exception".to_owned(), |name| name.to_string());
+        *self.raised() = Some(error);
+        Box::new(Raised(name))
+    }
+}
+
+impl KeyService for Service {
+    fn wrap(&self, secret: &[u8; 32]) -> Result<Vec<u8>, ServiceError> {
+        Python::attach(|py| {
+            let Some(function) = &self.wrap else { return Err("no wrap is given".into()) };
+            let secret = PyByteArray::new(py, secret);
+            let wrapped = function.call1(py, (&secret,)).and_then(|wrapped| wrapped.extract::<Vec<u8>>(py));
+            // The caller may have kept it, but then as a copy of his own.
+            let zeroized = secret.set_item(pyo3::types::PySlice::full(py), PyByteArray::new(py, &[0; 32]));
+            zeroized.and(wrapped).map_err(|error| self.note(py, error))
+        })
+    }
+
+    fn unwrap(&self, wrapped: &[u8]) -> Result<Option<Secret<32>>, ServiceError> {
+        Python::attach(|py| {
+            let Some(function) = &self.unwrap else { return Ok(None) };
+            let secret = function.call1(py, (wrapped,)).map_err(|error| self.note(py, error))?;
+            if secret.is_none(py) {
+                return Ok(None);
+            }
+            let secret = secret.extract::<PyBackedBytes>(py).map_err(|error| self.note(py, error.into()))?;
+            let length = || PyValueError::new_err("unwrap gave something else than 32 bytes");
+            let secret: &[u8; 32] = secret[..].try_into().map_err(|_| self.note(py, length()))?;
+            Ok(Some(Secret::from_fn(|bytes| *bytes = *secret)))
+        })
+    }
+}

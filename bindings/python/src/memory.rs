@@ -1,0 +1,144 @@
+//! Memory of this library that Python reads, and the runtime too, through the buffer protocol.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use std::sync::Arc;
+
+use ovseal::PartMapping;
+use ovseal_memory::ModelMemory;
+use pyo3::exceptions::PyBufferError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use crate::home::Home;
+
+/// The decrypted bytes of a part. Python holds them through buffers of which some may be written to, so Rust makes no reference to
+/// them any more.
+pub(crate) struct Bytes {
+    /// The address as a number, so that the value can be shared between threads.
+    address: usize,
+    length: usize,
+    _memory: ModelMemory,
+}
+
+impl Bytes {
+    pub(crate) fn new(mut memory: ModelMemory) -> Self {
+        let address = memory.as_mut_ptr().expose_provenance();
+        Self { address, length: memory.len(), _memory: memory }
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+}
+
+/// The bytes of a part as a buffer; the last view of them keeps them.
+#[pyclass(frozen, module = "ovseal._ovseal")]
+pub(crate) struct Memory {
+    pub(crate) bytes: Arc<Bytes>,
+    pub(crate) is_writable: bool,
+    pub(crate) home: Home,
+}
+
+/// The decrypted weights of a network, and whatever else it points at. They live as long as this object.
+///
+/// As a buffer it has the bytes of the only weights. It says that they can be written, since `openvino.Tensor` takes nothing else;
+/// the runtime never writes to weights, and the pages may be read-only.
+#[pyclass(frozen, weakref, module = "ovseal._ovseal")]
+pub(crate) struct Weights {
+    pub(crate) mappings: Vec<PartMapping>,
+    pub(crate) home: Home,
+}
+
+#[pymethods]
+impl Memory {
+    /// Lends the bytes.
+    ///
+    /// # Safety
+    ///
+    /// `view` is the interpreter's.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        // SAFETY: the interpreter's view is passed on.
+        unsafe { lend(slf, view, flags) }
+    }
+}
+
+/// Fills a view of the bytes, which keeps `memory`.
+///
+/// # Safety
+///
+/// `view` is one that the interpreter wants to be filled.
+pub(crate) unsafe fn lend(
+    memory: Bound<'_, Memory>,
+    view: *mut ffi::Py_buffer,
+    flags: c_int,
+) -> PyResult<()> {
+    let this = memory.get();
+    this.home.check()?;
+    let start = ptr::with_exposed_provenance_mut(this.bytes.address);
+    let (length, is_writable) = (this.bytes.length, this.is_writable);
+    // SAFETY: the interpreter's view, and memory of that length which lives as long as the object. No reference of Rust's is
+    // alive to it, so it may be written when that is allowed.
+    unsafe { fill(view, &memory, start, length, is_writable, flags) }
+}
+
+#[pymethods]
+impl Weights {
+    /// Lends the bytes of the only weights.
+    ///
+    /// # Safety
+    ///
+    /// `view` is the interpreter's.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let this = slf.get();
+        this.home.check()?;
+        let [bytes] = &this.mappings[..] else {
+            return Err(PyBufferError::new_err("there are several weights, or none"));
+        };
+        let (start, length) = (bytes.as_ptr().cast_mut().cast(), bytes.len());
+        // SAFETY: the interpreter's view, and memory of that length which lives as long as the object. It is lent as writable to the
+        // runtime alone, which takes weights as constant.
+        unsafe { fill(view, &slf, start, length, true, flags) }
+    }
+
+    /// Gives the pages back to the kernel, when they can come again by decryption.
+    fn release(&self) -> PyResult<()> {
+        self.home.check()?;
+        self.mappings.iter().for_each(PartMapping::release_in_background);
+        Ok(())
+    }
+
+    /// How many bytes are in memory.
+    #[getter]
+    fn resident_bytes(&self) -> PyResult<usize> {
+        self.home.check()?;
+        Ok(self.mappings.iter().map(PartMapping::resident_bytes).sum())
+    }
+
+    fn __len__(&self) -> usize {
+        self.mappings.iter().map(|mapping| mapping.len()).sum()
+    }
+}
+
+/// Fills the interpreter's view.
+///
+/// # Safety
+///
+/// `view` is one that the interpreter wants to be filled; at `start` are `length` bytes as long as `owner` lives, which may be written
+/// if `is_writable`.
+unsafe fn fill<T>(
+    view: *mut ffi::Py_buffer,
+    owner: &Bound<'_, T>,
+    start: *mut c_void,
+    length: usize,
+    is_writable: bool,
+    flags: c_int,
+) -> PyResult<()> {
+    let length = isize::try_from(length).map_err(|_| PyBufferError::new_err("too long"))?;
+    // SAFETY: the caller vouches for view and memory; the interpreter takes a new reference to the owner.
+    let status = unsafe {
+        ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start, length, c_int::from(!is_writable), flags)
+    };
+    if status == 0 { Ok(()) } else { Err(PyErr::fetch(owner.py())) }
+}

@@ -1,0 +1,133 @@
+//! A part of an opened container.
+
+use std::ffi::c_int;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ovseal::PartEntry;
+use pyo3::exceptions::PyBufferError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::container::Shared;
+use crate::failure::failed;
+use crate::home::Home;
+use crate::memory::{self, Bytes, Memory};
+use crate::work::{self, Meter};
+
+/// One part of an opened container, which is also a read-only buffer of its decrypted bytes.
+///
+/// The first buffer decrypts all of it; further ones share the memory.
+#[pyclass(frozen, module = "ovseal")]
+pub(crate) struct Part {
+    shared: Arc<Shared>,
+    entry: PartEntry,
+    bytes: Mutex<Option<Arc<Bytes>>>,
+}
+
+impl Part {
+    pub(crate) fn new(shared: Arc<Shared>, entry: PartEntry) -> Self {
+        Self { shared, entry, bytes: Mutex::default() }
+    }
+
+    pub(crate) fn forget(&self) {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The decrypted bytes. No lock is held meanwhile: two threads may decrypt, and one result is kept.
+    fn memory(&self, py: Python<'_>, is_writable: bool) -> PyResult<Memory> {
+        let opened = self.shared.opened()?;
+        let kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(bytes) = kept {
+            return Ok(Memory { bytes, is_writable, home: Home::here() });
+        }
+        let part = opened.part(self.path()).map_err(failed)?;
+        let meter = Meter::on(Arc::clone(&self.shared.done), part.length(), None);
+        let memory = work::run(py, &meter, || part.read())?.map_err(failed)?;
+        let made = Arc::new(Bytes::new(memory));
+        let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = Arc::clone(kept.get_or_insert(made));
+        Ok(Memory { bytes, is_writable, home: Home::here() })
+    }
+}
+
+#[pymethods]
+impl Part {
+    /// Its path in the container.
+    #[getter]
+    pub(crate) fn path(&self) -> &str {
+        self.entry.path.as_str()
+    }
+
+    /// What it is to the model: `ir`, `onnx`, `paddle`, `weights`, `file` or `other`.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.entry.kind.word()
+    }
+
+    /// Its length in bytes.
+    #[getter]
+    fn length(&self) -> u64 {
+        self.entry.length
+    }
+
+    /// The paths of the parts that this topology needs.
+    #[getter]
+    fn companions(&self) -> PyResult<Vec<String>> {
+        let opened = self.shared.opened()?;
+        let parts = &opened.manifest().parts;
+        Ok(self.entry.companions.iter().map(|&number| parts[number].path.as_str().to_owned()).collect())
+    }
+
+    /// Decrypts bytes from `offset` on, by default all; only the chunks that they touch are read.
+    #[pyo3(signature = (offset = 0, length = None))]
+    fn read<'py>(&self, py: Python<'py>, offset: u64, length: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
+        let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
+        let length = length.unwrap_or(part.length().saturating_sub(offset));
+        // A length that is not there is refused before memory is asked for.
+        let length = if length > part.length() { usize::MAX } else { length as usize };
+        if length == usize::MAX {
+            return part.read_range(part.length(), &mut [0]).map_err(failed).map(|()| PyBytes::new(py, b""));
+        }
+        PyBytes::new_with(py, length, |bytes| py.detach(|| part.read_range(offset, bytes)).map_err(failed))
+    }
+
+    /// The bytes as an `openvino.Tensor`, without a copy. What is made of it keeps neither the tensor nor its memory: use
+    /// `ovseal.read_model` for a model.
+    ///
+    /// `openvino.Tensor` takes only memory that can be written; whoever writes to it changes what all buffers of this part show.
+    fn tensor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let memory = self.memory(py, true)?;
+        let length = memory.bytes.length();
+        let openvino = py.import("openvino")?;
+        let (tensor, u8) = (openvino.getattr("Tensor")?, openvino.getattr("Type")?.getattr("u8")?);
+        if length == 0 {
+            return tensor.call1((u8, [0_usize]));
+        }
+        let numpy = py.import("numpy")?;
+        let array = numpy.call_method1("frombuffer", (memory, numpy.getattr("uint8")?))?;
+        tensor.call1((array, [length], u8))
+    }
+
+    /// Lends the decrypted bytes.
+    ///
+    /// # Safety
+    ///
+    /// `view` is the interpreter's.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
+            return Err(PyBufferError::new_err("a part is read-only"));
+        }
+        let memory = Bound::new(slf.py(), slf.get().memory(slf.py(), false)?)?;
+        // SAFETY: the interpreter's view is passed on.
+        unsafe { memory::lend(memory, view, flags) }
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        Ok(usize::try_from(self.entry.length)?)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ovseal.Part {:?}: {}, {} bytes>", self.path(), self.kind(), self.length())
+    }
+}

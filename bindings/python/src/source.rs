@@ -1,0 +1,70 @@
+//! Where a container is read from: a path, an open file, or bytes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ovseal::{OpenError, ReadAt, open_regular};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::failure::failed;
+
+/// Where a container is read from.
+pub(crate) enum Source {
+    Path(PathBuf),
+    /// An open file, or bytes: nothing stands beside it.
+    Open(Arc<dyn ReadAt>),
+}
+
+impl Source {
+    /// Takes a path, a file object, or something with the bytes.
+    pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(path) = object.extract::<PathBuf>() {
+            return Ok(Self::Path(path));
+        }
+        if let Some(bytes) = bytes_of(object)? {
+            return Ok(Self::Open(Arc::new(bytes)));
+        }
+        if let Some(descriptor) = descriptor(object)? {
+            return file(descriptor).map(|file| Self::Open(file));
+        }
+        for method in ["getvalue", "read"] {
+            if object.hasattr(method)? {
+                let content = object.call_method0(method)?;
+                let bytes = bytes_of(&content)?;
+                let bytes = bytes.ok_or_else(|| PyTypeError::new_err("the file object is not binary"))?;
+                return Ok(Self::Open(Arc::new(bytes)));
+            }
+        }
+        let name = object.get_type().name()?;
+        Err(PyTypeError::new_err(format!("a container is a path, a binary file object or bytes, not {name}")))
+    }
+}
+
+fn bytes_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+    let Ok(buffer) = PyBuffer::<u8>::get(object) else { return Ok(None) };
+    buffer.to_vec(object.py()).map(Some)
+}
+
+/// The file object's descriptor, if it has one.
+fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<Option<i32>> {
+    if !object.hasattr("fileno")? {
+        return Ok(None);
+    }
+    let unsupported = object.py().import("io")?.getattr("UnsupportedOperation")?;
+    match object.call_method0("fileno") {
+        Ok(descriptor) => descriptor.extract().map(Some),
+        Err(error) if error.is_instance(object.py(), &unsupported) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the file behind a descriptor anew: what the caller does to his descriptor afterwards changes nothing here.
+fn file(descriptor: i32) -> PyResult<Arc<dyn ReadAt>> {
+    let path = format!("/proc/self/fd/{descriptor}");
+    let file = open_regular(Path::new(&path));
+    let file =
+        file.map_err(|source| failed(OpenError::Read { what: "the file object".to_owned(), source }))?;
+    Ok(Arc::new(file))
+}

