@@ -1,7 +1,7 @@
 //! Compiled models that are kept, sealed, for the next start.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -119,7 +119,7 @@ impl Cache {
     }
 }
 
-/// A file in memory to which the runtime exports a compiled model, piece by piece.
+/// A file in memory to which the runtime exports a compiled model.
 #[pyclass(frozen, module = "ovseal._ovseal")]
 pub(crate) struct Exported(Mutex<Option<File>>);
 
@@ -130,17 +130,31 @@ impl Exported {
         Ok(Self(Mutex::new(Some(ExportedModel::file().map_err(failed)?.into()))))
     }
 
-    /// Adds bytes at the end, and gives their number.
+    /// Writes bytes, and gives their number.
     fn write(&self, bytes: PyBackedBytes) -> PyResult<usize> {
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = file.as_mut().ok_or_else(|| failed(ended()))?;
-        let memory = |error: io::Error| Failure { causes: vec![error.to_string()], ..too_little_memory() };
-        file.write_all(&bytes).map_err(|error| failed(memory(error)))?;
+        self.with(|file| file.write_all(&bytes))?;
         Ok(bytes.len())
+    }
+
+    /// Goes to another place, as `io.IOBase.seek` does: devices go back to write sizes.
+    fn seek(&self, offset: i64, whence: u8) -> PyResult<u64> {
+        let place = match whence {
+            0 => SeekFrom::Start(offset.try_into()?),
+            1 => SeekFrom::Current(offset),
+            _ => SeekFrom::End(offset),
+        };
+        self.with(|file| file.seek(place))
     }
 }
 
 impl Exported {
+    fn with<T>(&self, work: impl FnOnce(&mut File) -> io::Result<T>) -> PyResult<T> {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = file.as_mut().ok_or_else(|| failed(ended()))?;
+        let memory = |error: io::Error| Failure { causes: vec![error.to_string()], ..too_little_memory() };
+        work(file).map_err(|error| failed(memory(error)))
+    }
+
     fn take(&self) -> PyResult<ExportedModel> {
         let file = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let file: OwnedFd = file.ok_or_else(|| failed(ended()))?.into();

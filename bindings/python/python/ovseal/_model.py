@@ -184,14 +184,20 @@ class _Tie:
 
 
 class _Export(io.BytesIO):
-    """A stream to which OpenVINO exports; what it writes goes on, piece by piece."""
+    """A stream to which OpenVINO exports. OpenVINO wants a `BytesIO`; what it writes goes into the file in memory at once."""
 
     def __init__(self, exported: _ovseal.Exported):
         super().__init__()
         self._exported = exported
 
     def write(self, piece: Any) -> int:
-        return self._exported.write(bytes(piece))
+        return self._exported.write(piece)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._exported.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._exported.seek(0, 1)
 
 
 def _container(source: Source, key: Any, publisher: Any, name: Any, version: Any, state: Any, threads: Any) -> Container:

@@ -1,0 +1,149 @@
+"""Sealing, verifying, rekeying: what they give, what they report, and how they are interrupted."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import ovseal
+import pytest
+from conftest import MODELS
+
+
+def test_a_folder_is_sealed_whole(tmp_path, key):
+    reported = []
+    made = ovseal.seal(
+        MODELS / "folder", tmp_path / "f.ovseal", recipients=[key], progress=lambda *numbers: reported.append(numbers)
+    )
+    assert made.length == (tmp_path / "f.ovseal").stat().st_size
+    files = {str(path.relative_to(MODELS / "folder")) for path in (MODELS / "folder").rglob("*") if path.is_file()}
+    with ovseal.open(tmp_path / "f.ovseal", key=key) as opened:
+        assert {part.path for part in opened} == files
+        assert opened.container_id == made.container_id
+        total = sum(part.length for part in opened)
+    assert reported[-1] == (total, total) and reported == sorted(reported)
+
+
+def test_nothing_is_overwritten_unless_it_is_wanted(sealed, key, tmp_path):
+    path = sealed("mlp")
+    with pytest.raises(ovseal.UsageError) as raised:
+        ovseal.seal(MODELS / "mlp/model.xml", path, recipients=key)
+    assert raised.value.code == 208 and str(path) in str(raised.value)
+    for keywords, code in [({"recipients": []}, 202), ({"recipients": key, "suite": 3}, 200), ({"recipients": key, "name": ""}, 200)]:
+        with pytest.raises(ovseal.UsageError) as raised:
+            ovseal.seal(MODELS / "mlp/model.xml", tmp_path / "new.ovseal", **keywords)
+        assert raised.value.code == code
+    with pytest.raises(ovseal.HostError) as raised:
+        ovseal.seal(tmp_path / "missing.xml", tmp_path / "new.ovseal", recipients=key)
+    assert raised.value.code == 101
+    for wrong in (5, "age1nothing", [5], None):
+        with pytest.raises((TypeError, ovseal.UsageError)):
+            ovseal.seal(MODELS / "mlp/model.xml", tmp_path / "new.ovseal", recipients=wrong)
+    assert not (tmp_path / "new.ovseal").exists()
+
+
+def test_post_quantum_and_classical_recipients_are_not_mixed(tmp_path):
+    post_quantum = ovseal.generate_identity(tmp_path / "device.key")
+    classical = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"
+    with pytest.raises(ovseal.UsageError, match="mixed"):
+        ovseal.seal(MODELS / "mlp/model.xml", tmp_path / "m.ovseal", recipients=[post_quantum, classical])
+    ovseal.seal(MODELS / "mlp/model.xml", tmp_path / "m.ovseal", recipients=[post_quantum, classical], allow_mixed=True)
+    assert [stanza.post_quantum for stanza in ovseal.inspect(tmp_path / "m.ovseal").stanzas] == [True, False]
+
+
+def test_verifying_reads_everything(sealed, damaged, key):
+    reported = []
+    path = sealed("mlp")
+    seen = ovseal.verify(path, progress=lambda *numbers: reported.append(numbers))
+    assert (seen.publisher, seen.security_version) == (None, 0)
+    assert reported[-1][0] == reported[-1][1] == sum(ovseal.inspect(path).part_lengths)
+    assert ovseal.verify(path, key=key).claimed_publishers == []
+    damaged = sealed("conv")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    for keywords in ({}, {"key": key}):
+        with pytest.raises(ovseal.NotAuthenticError) as raised:
+            ovseal.verify(damaged, **keywords)
+        assert raised.value.code == 303
+
+
+def test_rekeying_adds_and_removes(sealed, key):
+    path = sealed("mlp")
+    second = ovseal.passphrase("second")
+    made = ovseal.rekey(path, key=key, add=second)
+    assert (made.generation, made.stanzas) == (2, 2)
+    stanzas = ovseal.inspect(path).stanzas
+    assert [stanza.type for stanza in stanzas] == ["keyfile", "passphrase"]
+    with pytest.raises(ovseal.HostError) as raised:
+        ovseal.rekey(path, key=key, remove=[0], expect_generation=1)
+    assert raised.value.code == 107
+    assert ovseal.rekey(path, key=second, remove=[0]).stanzas == 1
+    with pytest.raises(ovseal.NoMatchingKeyError):
+        ovseal.open(path, key=key)
+    for keywords in ({}, {"remove": [0]}, {"remove": [7]}):
+        with pytest.raises(ovseal.UsageError):
+            ovseal.rekey(path, key=second, **keywords)
+
+
+def test_inspection_and_doctor_show_facts(sealed):
+    seen = ovseal.inspect(sealed("mlp"))
+    assert (seen.suite, seen.generation, seen.is_region_damaged, seen.side_file) == (1, 1, False, None)
+    assert seen.part_lengths[1] == (MODELS / "mlp/model.bin").stat().st_size
+    assert set(ovseal.doctor()) >= {"secret_memory", "locked_memory", "userfaultfd", "swap"}
+
+
+def test_an_exception_of_the_progress_call_back_ends_the_work(tmp_path, key):
+    (tmp_path / "big").write_bytes(bytes(256 << 20))
+
+    def refuse(done, total):
+        raise LookupError("enough")
+
+    for work in (
+        lambda: ovseal.seal(tmp_path / "big", tmp_path / "b.ovseal", recipients=key, only=True, progress=refuse),
+        lambda: ovseal.verify(tmp_path / "sealed.ovseal", progress=refuse, threads=1),
+    ):
+        if not (tmp_path / "sealed.ovseal").exists():
+            ovseal.seal(tmp_path / "big", tmp_path / "sealed.ovseal", recipients=key, only=True)
+        with pytest.raises(LookupError, match="enough"):
+            work()
+    assert not (tmp_path / "b.ovseal").exists()
+    assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time, ovseal
+folder = sys.argv[1]
+with open(folder + "/big", "wb") as big:
+    big.truncate(3 << 30)
+threading.Thread(target=lambda: (time.sleep(0.2), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
+try:
+    ovseal.seal(folder + "/big", folder + "/sealed.ovseal", recipients=ovseal.keyfile(bytes(32)), only=True)
+except KeyboardInterrupt:
+    print(sorted(os.listdir(folder)))
+"""
+
+
+def test_ctrl_c_ends_sealing_and_leaves_nothing(tmp_path):
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "['big']", done
+
+
+def test_other_threads_run_meanwhile(tmp_path, key):
+    (tmp_path / "big").write_bytes(bytes(128 << 20))
+    turns, end = [0], threading.Event()
+
+    def count():
+        while not end.is_set():
+            turns[0] += 1
+            time.sleep(0.001)
+
+    counter = threading.Thread(target=count)
+    counter.start()
+    ovseal.seal(tmp_path / "big", tmp_path / "b.ovseal", recipients=key, only=True)
+    with ovseal.open(tmp_path / "b.ovseal", key=key) as opened:
+        before = turns[0]
+        memoryview(opened["big"])
+    end.set()
+    counter.join()
+    assert turns[0] > before > 5
