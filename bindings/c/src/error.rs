@@ -98,7 +98,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::panic, reason = "that is what is tested")]
     fn a_panic_is_an_error_object() {
         let error = run(|| panic!("tested"));
         // SAFETY: `run` made it just now.
