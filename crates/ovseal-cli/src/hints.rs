@@ -103,10 +103,19 @@ pub(crate) fn tpm(error: &TpmError) -> Option<String> {
         TpmError::NotApproved { .. } | TpmError::ForgedApproval => {
             "put the approver's approval of this state into the device's folder; ovseal device status --pcr LIST shows it"
         }
-        TpmError::WrongPassphrase => "get the container again from its publisher, if the passphrase is right",
+        TpmError::WrongPassphrase => "if the passphrase is right, get the container again from its publisher",
         TpmError::PinMissing => "give the PIN with --tpm-pin-file F",
         TpmError::WrongPin => "some more wrong ones lock the TPM: ovseal doctor shows how many were counted",
-        TpmError::Epoch { .. } | TpmError::Clock { .. } => "get the container again from its publisher",
+        TpmError::Epoch { .. } | TpmError::Clock { .. } | TpmError::Integrity => AGAIN,
+        TpmError::Gone { .. } => "repeat the command; ovseal doctor looks whether the TPM is back",
+        TpmError::NoCounter(_) => {
+            "someone removed it from the TPM: open with another key of the container, enroll the device anew into another \
+             folder, and bind again"
+        }
+        TpmError::Authorization { .. } => {
+            "its owner's hierarchy or storage key has a password, which is not supported: tpm2_changeauth -c owner takes it off"
+        }
+        TpmError::Policy { .. } => "open with another key of the container, and bind it again",
         _ => return None,
     };
     Some(hint.to_owned())
@@ -280,6 +289,36 @@ mod tests {
         let kinds = "future (unknown to this version), keyfile (--keyfile F)";
         let hardware = "tpm2 (--tpm, on the device), x-wing (-i IDENTITY_FILE)";
         assert_eq!(hint, format!("the container holds these kinds of key: {kinds}, {hardware}"));
+    }
+
+    #[test]
+    fn whatever_a_tpm_refuses_has_a_remedy_of_its_own() {
+        let command = "Unseal";
+        let errors = [
+            TpmError::Connect { tcti: "device:/dev/tpmrm0".to_owned(), code: 0xa_000a },
+            TpmError::Deadline(std::time::Duration::from_secs(20)),
+            TpmError::Gone { command, code: 0xa_000a },
+            TpmError::Lockout,
+            TpmError::NoRoom { command },
+            TpmError::NoPcr(7),
+            TpmError::AnotherTpm,
+            TpmError::PcrChanged(vec![7]),
+            TpmError::NotApproved { registers: vec![7], approvals: 1 },
+            TpmError::PinMissing,
+            TpmError::WrongPin,
+            TpmError::WrongPassphrase,
+            TpmError::Epoch { limit: 1 },
+            TpmError::NoCounter(1),
+            TpmError::Authorization { command },
+            TpmError::Policy { command },
+        ];
+        let hints: std::collections::BTreeSet<String> = errors.iter().filter_map(tpm).collect();
+        assert_eq!(hints.len(), errors.len());
+        assert_eq!(tpm(&TpmError::Integrity), tpm(&TpmError::Clock { limit: 1 }));
+        assert_eq!(
+            tpm(&TpmError::ForgedApproval),
+            tpm(&TpmError::NotApproved { registers: vec![], approvals: 0 })
+        );
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
             "{container}: the identity is not allowed to open the container: the passphrase is wrong, or the stanza is \
              damaged"
         ),
-        "get the container again from its publisher, if the passphrase is right",
+        "if the passphrase is right, get the container again from its publisher",
     );
     // Without a key the device's own is tried, and nobody is there to be asked for the passphrase.
     let refused = bench.run(&format!("verify {container} {}", device.options()));

@@ -177,6 +177,36 @@ fn a_pin_is_taken_from_a_file_and_a_wrong_one_is_refused() {
 }
 
 #[test]
+fn wrong_pins_up_to_the_lock_have_their_errors_and_exit_codes() {
+    let (bench, device) = (Bench::new(), Device::new("d"));
+    bench.write("pin", b"2580\n");
+    bench.write("wrong", b"2581\n");
+    let recipient = device.enroll(&bench, "--tpm-pin-file pin");
+    bench.done(&format!("seal net.xml -o net.ovseal -r {recipient}"));
+    let inspect = |pin: &str| {
+        let outcome =
+            bench.run(&format!("inspect net.ovseal --tpm --tpm-pin-file {pin} {}", device.options()));
+        (outcome.code, outcome.stderr)
+    };
+    let mut codes = Vec::new();
+    while codes.len() < 32 && codes.last() != Some(&Some(1)) {
+        codes.push(inspect("wrong").0);
+    }
+    assert!(codes.len() > 1 && codes[..codes.len() - 1].iter().all(|code| *code == Some(4)), "{codes:?}");
+    let (code, stderr) = inspect("pin");
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("the TPM is locked: too many wrong PINs") && stderr.contains("hint: "),
+        "{stderr}"
+    );
+    let doctor = bench.done(&format!("doctor --json {}", device.options()));
+    let doctor: Value = serde_json::from_str(&doctor.stdout).unwrap();
+    assert_eq!(doctor["tpm"]["is_locked"], true);
+    device.swtpm.tool("tpm2_dictionarylockout", &["--clear-lockout"]);
+    assert_eq!(inspect("pin").0, Some(0));
+}
+
+#[test]
 fn mistakes_and_a_missing_tpm_have_their_own_errors() {
     let (bench, device) = (Bench::sealed(), Device::new("d"));
     let status = format!("device status {}", device.options());
@@ -216,6 +246,7 @@ fn the_doctor_shows_the_tpm_or_why_there_is_none() {
     let found = tpm(&doctor);
     assert_eq!(found["found"], true);
     assert_eq!(found["maker"], "IBM");
+    assert_eq!(found["firmware"].as_str().unwrap().len(), 16);
     assert_eq!(found["pcr_banks"], serde_json::json!(["sha256"]));
     assert_eq!(found["is_locked"], false);
     assert_eq!(found["enrolled"], false);

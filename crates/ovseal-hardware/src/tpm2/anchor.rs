@@ -64,7 +64,7 @@ impl RollbackAnchor for TpmAnchor {
         self.run(move |esys, caller| {
             let parent = caller.device.parent.open(esys)?;
             let kept = Sessions::new(esys, &parent);
-            esys.increment(&counter(esys, &place)?, Some(kept.hmac()?))
+            esys.increment(&esys.counter(place.counter)?, Some(kept.hmac()?))
         })
     }
 }
@@ -82,18 +82,8 @@ fn attest(esys: &Esys, caller: &Caller, place: &Place, digest: &Bytes32) -> Resu
         |key: &Handle<'_>, session: &Handle<'_>| esys.load(key, session, &place.private, &place.public);
     let key = caller.use_key(esys, &kept, &parent, load)?;
     let mac = esys.hmac(&key, kept.hmac()?, digest)?;
-    let counter = esys.read_counter(&counter(esys, place)?, Some(kept.hmac()?))?;
+    let counter = esys.read_counter(&esys.counter(place.counter)?, Some(kept.hmac()?))?;
     Ok(Attested { counter, mac })
-}
-
-/// The state's counter. Its name says that it is one, which cannot be written: another index could show any number.
-fn counter<'e>(esys: &'e Esys, place: &Place) -> Result<Handle<'e>, TpmError> {
-    let missing = || TpmError::NoCounter(place.counter.0);
-    let counter = esys.existing(place.counter.0).map_err(|error| match error {
-        TpmError::Command { .. } => missing(),
-        error => error,
-    })?;
-    if counter.name()? == place.counter.name() { Ok(counter) } else { Err(missing()) }
 }
 
 impl Place {

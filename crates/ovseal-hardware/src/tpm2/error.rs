@@ -216,7 +216,10 @@ mod tests {
         assert!(matches!(said(0x1df), TpmError::Integrity));
         assert!(matches!(said(0x126), TpmError::Policy { .. }));
         assert!(matches!(said(0x921), TpmError::Lockout));
-        assert!(matches!(said(0x902), TpmError::NoRoom { .. }));
+        // From the TPM, from a resource manager in its place, and from the resource manager itself.
+        for code in [0x902, 0x903, 0x000c_0902, 0x000c_0903, 0x000b_0902, 0x000b_0905] {
+            assert!(matches!(said(code), TpmError::NoRoom { .. }), "{code:#x}");
+        }
         assert!(matches!(said(0xa000a), TpmError::Gone { .. }));
         assert!(matches!(said(0x70001), TpmError::Command { .. }));
     }

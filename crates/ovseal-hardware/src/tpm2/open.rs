@@ -192,7 +192,7 @@ fn fulfil_bounds(esys: &Esys, session: &Handle<'_>, stanza: &Tpm2Parameters) -> 
         esys.policy_pcr(session, &values.list())?;
     }
     if let Some(limit) = stanza.bounds.epoch() {
-        let counter = esys.existing(stanza.counter.0)?;
+        let counter = esys.counter(stanza.counter)?;
         esys.policy_counter_at_most(session, &counter, limit)
             .map_err(|error| refused(error, TpmError::Epoch { limit }))?;
     }

@@ -84,7 +84,7 @@ impl Device {
         let (parent, counter) = (self.parent.clone(), self.counter);
         tpm.run(move |esys| {
             parent.open(esys)?;
-            esys.read_counter(&esys.existing(counter.0)?, None)
+            esys.read_counter(&esys.counter(counter)?, None)
         })
     }
 
@@ -96,7 +96,7 @@ impl Device {
         let (parent, counter) = (self.parent.clone(), self.counter);
         tpm.run(move |esys| {
             parent.open(esys)?;
-            let counter = esys.existing(counter.0)?;
+            let counter = esys.counter(counter)?;
             esys.increment(&counter, None)?;
             esys.read_counter(&counter, None)
         })

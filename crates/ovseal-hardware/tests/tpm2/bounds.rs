@@ -37,6 +37,24 @@ fn a_stanza_of_an_earlier_epoch_is_refused_for_ever() {
 }
 
 #[test]
+fn a_counter_that_was_removed_and_defined_anew_does_not_begin_an_earlier_epoch() {
+    let device = TestDevice::new();
+    let epoch = device.device.epoch(&device.tpm()).unwrap();
+    let sealed = seal_within(&device, Bounds::default().epoch_at_most(epoch));
+    let index = "0x01806f76";
+    device.swtpm.tool("tpm2_nvundefine", &[index, "-C", "o"]);
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NoCounter(0x0180_6f76));
+    let attributes = "ownerread|authread|authwrite|no_da";
+    device.swtpm.tool("tpm2_nvdefine", &[index, "-C", "o", "-s", "8", "-a", attributes]);
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NoCounter(_));
+    device.swtpm.tool("tpm2_nvundefine", &[index, "-C", "o"]);
+    let counter = format!("nt=counter|{attributes}");
+    device.swtpm.tool("tpm2_nvdefine", &[index, "-C", "o", "-s", "8", "-a", &counter]);
+    device.swtpm.tool("tpm2_nvincrement", &[index, "-C", index]);
+    assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::Epoch { .. });
+}
+
+#[test]
 fn a_stanza_is_refused_after_its_time() {
     let device = TestDevice::new();
     let clock = device.tpm().clock().unwrap();

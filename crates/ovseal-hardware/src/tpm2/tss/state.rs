@@ -93,6 +93,17 @@ impl Esys {
         Ok(Handle { esys: self, tr, is_transient: false })
     }
 
+    /// The counter at `index`, which was counted up before. Its name says that it is one, which cannot be written: another
+    /// index could show any number.
+    pub(in crate::tpm2) fn counter(&self, index: CounterIndex) -> Result<Handle<'_>, TpmError> {
+        let missing = TpmError::NoCounter(index.0);
+        match self.existing(index.0) {
+            Ok(counter) if counter.name()? == index.name() => Ok(counter),
+            Ok(_) | Err(TpmError::Command { .. }) => Err(missing),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Counts a counter up by one. A session protects the command on its way, where one is given.
     pub(in crate::tpm2) fn increment(
         &self,
