@@ -1,8 +1,9 @@
 //! The error object, and how every function of the interface runs.
 
 use std::ffi::{CString, c_char};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::ptr;
+use std::sync::{Mutex, Once, PoisonError};
 
 use ovseal_bindings::{Code, Failure};
 
@@ -73,20 +74,38 @@ pub extern "C" fn ovseal_error_free(error: Option<Box<ovseal_error>>) {
 
 /// Runs what a function of the interface does. A panic ends here: it must not unwind into C.
 pub(crate) fn run(work: impl FnOnce() -> Result<(), Failure>) -> *mut ovseal_error {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(())) => ptr::null_mut(),
-        Ok(Err(failure)) => Box::into_raw(Box::new(failure.into())),
-        Err(_) => {
-            let message = "the library has a bug: a line on standard error tells where";
-            Box::into_raw(Box::new(Failure::new(Code::Internal, message).into()))
+    let failure = match caught(work) {
+        Ok(Ok(())) => return ptr::null_mut(),
+        Ok(Err(failure)) => failure,
+        Err(place) => {
+            Failure::new(Code::Internal, format!("internal error at {place}; this is a bug of ovseal"))
         }
-    }
+    };
+    Box::into_raw(Box::new(failure.into()))
 }
 
 /// Runs what a function does that has no error to return; `otherwise` when it panics.
 pub(crate) fn run_or<T>(otherwise: T, work: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or(otherwise)
+    caught(work).unwrap_or(otherwise)
 }
+
+/// Catches a panic, and gives its place. Nothing is printed: messages may hold secrets.
+///
+/// The hook is that of the library's own copy of Rust's runtime; a program's other Rust code has its own.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| panic::set_hook(Box::new(remember)));
+    let place = |_| PLACE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    catch_unwind(AssertUnwindSafe(work)).map_err(place)
+}
+
+fn remember(info: &PanicHookInfo<'_>) {
+    let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = place;
+}
+
+/// Where the last panic was.
+static PLACE: Mutex<String> = Mutex::new(String::new());
 
 /// The caller's mistake.
 pub(crate) fn bad_argument(message: impl Into<String>) -> Failure {
@@ -98,12 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_object() {
-        let error = run(|| panic!("tested"));
+    fn a_panic_is_an_error_object_that_tells_the_place_and_not_the_message() {
+        let error = run(|| panic!("hunter2"));
         // SAFETY: `run` made it just now.
         let error = unsafe { Box::from_raw(error) };
-        assert_eq!(ovseal_error_code(Some(&error)), Code::Internal.number());
-        assert_eq!(ovseal_error_kind(Some(&error)), 255);
+        assert_eq!((ovseal_error_code(Some(&error)), ovseal_error_kind(Some(&error))), (25_500, 255));
+        let message = error.message.to_str().unwrap();
+        assert!(message.contains("error.rs:") && !message.contains("hunter2"), "{message}");
         assert_eq!(run_or(7, || panic!("tested")), 7);
     }
 }

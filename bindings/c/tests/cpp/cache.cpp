@@ -1,0 +1,50 @@
+// The sealed cache of compiled models: cache MODEL WEIGHTS CONTAINER FOLDER.
+
+#include "network.hpp"
+
+int main(int count, char** arguments) {
+    EXPECT(count == 5);
+    const auto expected = ::expected(arguments[1]);
+    const std::filesystem::path folder = arguments[4];
+    const auto container = arguments[3];
+    const auto options = ovseal::options().cache_dir(folder).device_secret(folder.string() + ".secret");
+    ov::Core core;
+    const auto compile = [&](const ovseal::Options& options, const ov::AnyMap& properties = {}) {
+        const auto compiled = ovseal::compile_model(core, container, "CPU", key(), options, properties);
+        EXPECT(infer(compiled) == expected);
+        return compiled;
+    };
+    const auto entries = [&] { return std::distance(std::filesystem::directory_iterator(folder), {}); };
+    const auto first = compile(options);
+    if (!first.cache_failure().empty())
+        fail(first.cache_failure(), __FILE__, __LINE__);
+    EXPECT(!first.is_cached() && entries() == 1);
+    EXPECT(compile(options).is_cached() && entries() == 1);
+
+    // Neither the weights nor the topology stand there.
+    const auto weights = ovseal::detail::contents(arguments[2]);
+    for (std::size_t at = 0; at + 64 <= weights.size(); at += 4096)
+        EXPECT(!is_found(folder, weights.substr(at, 64)));
+    EXPECT(!is_found(folder, "MatMul") && is_found(std::filesystem::path(arguments[1]).parent_path(), "MatMul"));
+
+    // Another compilation has another place, and so has another device's secret.
+    EXPECT(!compile(options, {{"NUM_STREAMS", 2}}).is_cached() && entries() == 2);
+    EXPECT(compile(options, {{"NUM_STREAMS", 2}}).is_cached());
+    auto other = options;
+    EXPECT(!compile(other.device_secret(folder.string() + ".other")).is_cached() && entries() == 3);
+
+    // What is damaged counts as not there, and is replaced.
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(40000);
+        file.put('\xff').put('\xff').put('\xff');
+    }
+    EXPECT(!compile(options).is_cached() && compile(options).is_cached());
+
+    // A cache that cannot be used is no failure, and is told.
+    auto broken = options;
+    EXPECT(compile(broken.cache_dir(arguments[2])).cache_failure().find(arguments[2]) != std::string::npos);
+    auto tiny = options;
+    EXPECT(!compile(tiny.cache_limit(1), {{"NUM_STREAMS", 3}}).cache_failure().empty());
+    return 0;
+}

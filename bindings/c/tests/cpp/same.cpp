@@ -1,0 +1,27 @@
+// A sealed model computes what the plaintext model computes, bit for bit: same MODEL CONTAINER.
+
+#include "network.hpp"
+
+int main(int count, char** arguments) {
+    EXPECT(count == 3);
+    const auto expected = ::expected(arguments[1]);
+    ov::Core core;
+    const auto model = ovseal::read_model(core, arguments[2], key());
+    EXPECT(infer(core.compile_model(model, "CPU")) == expected);
+    for (const auto opening : {ovseal::Opening::automatic, ovseal::Opening::eager, ovseal::Opening::overlapped}) {
+        const auto compiled = ovseal::compile_model(core, arguments[2], "CPU", key(), ovseal::options().opening(opening));
+        EXPECT(!compiled.is_cached() && compiled.cache_failure().empty());
+        EXPECT(infer(compiled) == expected);
+        compiled.release_weights();
+        EXPECT(infer(compiled) == expected);
+        std::stringstream exported;
+        auto copy = compiled;
+        copy.export_model(exported);
+        EXPECT(infer(core.import_model(exported, "CPU")) == expected);
+    }
+    const auto properties = ov::AnyMap{{"NUM_STREAMS", 2}, {"PERFORMANCE_HINT", "THROUGHPUT"}};
+    const auto compiled = ovseal::compile_model(core, arguments[2], "CPU", key(), {}, properties);
+    EXPECT(compiled.get_property("NUM_STREAMS").as<int>() == 2);
+    EXPECT(infer(compiled) == expected);
+    return 0;
+}

@@ -1,0 +1,161 @@
+// What C++ adds to the C interface: exceptions, handles, decrypt_file. tour MODEL FOLDER, where MODEL is an .xml with its .bin.
+
+#include <ovseal/ovseal.hpp>
+
+#include <atomic>
+#include <iostream>
+#include <sstream>
+
+#define EXPECT(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
+
+namespace {
+
+[[noreturn]] void fail(const std::string& what, int line) {
+    std::cerr << line << ": " << what << "\n";
+    std::exit(1);
+}
+
+template <typename Class, typename Work>
+Class failure(Work work) {
+    try {
+        work();
+    } catch (const Class& failure) {
+        return failure;
+    }
+    fail("nothing was thrown", __LINE__);
+}
+
+/** A key service that turns each bit around. */
+class Vault : public ovseal::KeyService {
+public:
+    bool is_closed = false;
+
+    std::vector<std::uint8_t> wrap(const std::array<std::uint8_t, 32>& secret) override {
+        if (is_closed)
+            throw std::runtime_error("the vault is closed");
+        std::vector<std::uint8_t> wrapped;
+        for (const auto byte : secret)
+            wrapped.push_back(static_cast<std::uint8_t>(~byte));
+        return wrapped;
+    }
+
+    std::optional<std::array<std::uint8_t, 32>> unwrap(const std::vector<std::uint8_t>& wrapped) override {
+        if (is_closed)
+            throw 7;
+        if (wrapped.size() != 32)
+            return std::nullopt;
+        std::array<std::uint8_t, 32> secret;
+        for (std::size_t i = 0; i < 32; ++i)
+            secret[i] = static_cast<std::uint8_t>(~wrapped[i]);
+        return secret;
+    }
+};
+
+void seals_and_opens(const std::filesystem::path& model, const std::filesystem::path& folder) {
+    const auto container = folder / "model.ovseal";
+    const auto publisher_key = ovseal::PublisherKey::parse(std::string(ovseal::PublisherKey::generate().pem().view()));
+    const auto acme = publisher_key.publisher();
+    std::ofstream(folder / "acme.pub") << acme.pem();
+    const auto pair = ovseal::generate_identity();
+    const auto key = ovseal::identities(pair.identity.view());
+    std::atomic<std::uint64_t> sealed{0}, opened_bytes{0};
+    const auto length = ovseal::seal(model, container, ovseal::seal_options()
+                                                           .recipient(ovseal::recipient(pair.recipient))
+                                                           .publisher_key(publisher_key)
+                                                           .name("tour")
+                                                           .security_version(2)
+                                                           .progress([&](std::uint64_t bytes) { return sealed += bytes, true; }));
+    EXPECT(length == std::filesystem::file_size(container) && sealed > 0);
+    const auto exists = failure<ovseal::UsageError>([&] { ovseal::seal(model, container, key); });
+    EXPECT(exists.code() == OVSEAL_CODE_EXISTS && exists.kind() == ovseal::Kind::usage);
+
+    auto options = ovseal::options().publisher(folder / "acme.pub").name("tour").min_security_version(2);
+    options.progress([&](std::uint64_t bytes) { opened_bytes += bytes; });
+    std::vector<ovseal::Part> parts;
+    {
+        const auto opened = ovseal::open(container, key, options);
+        EXPECT(opened.publisher() == acme.id() && opened.claimed_publishers() == std::vector{acme.id()});
+        EXPECT(opened.name() == "tour" && opened.security_version() == 2);
+        opened.accept();
+        parts = opened.parts();
+    }
+    // Parts outlive what they are parts of, and so does the call-back.
+    options = ovseal::options();
+    const auto weights = ovseal::detail::contents(std::filesystem::path(model).replace_extension("bin"));
+    const auto read = parts.at(1).read();
+    EXPECT(std::string(read.begin(), read.end()) == weights && opened_bytes == weights.size());
+    EXPECT(parts.at(0).companions() == std::vector<std::size_t>{1} && parts.at(0).kind() == "ir");
+    const auto mapping = parts.at(1).map();
+    parts.clear();
+    EXPECT(std::string(mapping.begin(), mapping.end()) == weights);
+    mapping.release();
+    const auto populated = mapping.populate();
+    EXPECT(mapping.resident_bytes() >= weights.size());
+
+    const auto denied = failure<ovseal::DeniedError>(
+        [&] { ovseal::open(container, key, ovseal::options().publisher(acme).min_security_version(3)); });
+    EXPECT(denied.code() == OVSEAL_CODE_SECURITY_VERSION && std::string(denied.what()) == "security version 2 is below 3");
+    EXPECT(!denied.hint().empty());
+    const auto missing = failure<ovseal::EnvironmentError>([&] { ovseal::open(folder / "nothing", key); });
+    EXPECT(missing.code() == OVSEAL_CODE_READ && missing.causes().size() == 1);
+    EXPECT(std::string(missing.what()) == missing.message() + ": " + missing.causes()[0]);
+    failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, ovseal::passphrase("wrong")); });
+
+    EXPECT(ovseal::verify(container, ovseal::options().publisher(acme)).publisher == acme.id());
+    EXPECT(ovseal::verify(container, key).security_version == 2);
+    const auto rekeyed = ovseal::rekey(container, key, ovseal::rekey_options().add_recipient(ovseal::passphrase("added")));
+    EXPECT(rekeyed.generation == 2 && rekeyed.stanzas == 2);
+    ovseal::write_side_file(container, key, ovseal::rekey_options().add_recipient(ovseal::passphrase("beside")));
+    ovseal::open(container, ovseal::join(ovseal::passphrase("wrong"), ovseal::passphrase("beside")));
+    const auto face = ovseal::inspect(container);
+    EXPECT((face.stanzas == std::vector<std::string>{"x-wing", "passphrase"}) && face.side_stanzas.size() == 1);
+    EXPECT(face.part_lengths.at(1) == weights.size() && face.generation == 2);
+}
+
+void key_services_hold_keys(const std::filesystem::path& model, const std::filesystem::path& folder) {
+    const auto vault = std::make_shared<Vault>();
+    const auto container = folder / "vault.ovseal";
+    ovseal::seal(model, container, ovseal::service(vault));
+    ovseal::open(container, ovseal::service(vault));
+    vault->is_closed = true;
+    const auto thrown = failure<ovseal::EnvironmentError>([&] { ovseal::open(container, ovseal::service(vault)); });
+    EXPECT(thrown.code() == OVSEAL_CODE_KEY_HOLDER);
+    const auto told = failure<ovseal::EnvironmentError>([&] { ovseal::seal(model, folder / "other", ovseal::service(vault)); });
+    EXPECT(told.causes().back() == "the vault is closed" && !std::filesystem::exists(folder / "other"));
+    failure<ovseal::UsageError>([] { ovseal::service(nullptr); });
+    EXPECT(vault.use_count() == 1);
+}
+
+void decrypt_file_takes_one_part(const std::filesystem::path& model, const std::filesystem::path& folder) {
+    const auto container = folder / "one.ovseal";
+    const auto key = ovseal::passphrase("one");
+    ovseal::seal(model, container, ovseal::seal_options().recipient(key).only());
+    std::vector<std::uint8_t> result = {1, 2, 3};
+    std::ifstream wrong(container, std::ios::binary);
+    failure<ovseal::NoKeyFitsError>([&] { ovseal::decrypt_file(wrong, "two", result); });
+    EXPECT((result == std::vector<std::uint8_t>{1, 2, 3}));
+    std::ifstream file(container, std::ios::binary);
+    ovseal::decrypt_file(file, "one", result);
+    EXPECT(std::string(result.begin(), result.end()) == ovseal::detail::contents(model));
+
+    ovseal::seal(model, container, ovseal::seal_options().recipient(key).replace());
+    std::ifstream two(container, std::ios::binary);
+    const auto several = failure<ovseal::UsageError>([&] { ovseal::decrypt_file(two, "one", result); });
+    EXPECT(several.hint().find("ovseal::open") != std::string::npos);
+    std::istringstream empty, plain("plaintext");
+    failure<ovseal::EnvironmentError>([&] { ovseal::decrypt_file(empty, "one", result); });
+    failure<ovseal::UnsupportedError>([&] { ovseal::decrypt_file(plain, "one", result); });
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+    EXPECT(count == 3);
+    seals_and_opens(arguments[1], arguments[2]);
+    key_services_hold_keys(arguments[1], arguments[2]);
+    decrypt_file_takes_one_part(arguments[1], arguments[2]);
+    const auto found = ovseal::protections();
+    EXPECT(found.secret_memory || found.locked_memory || found.keys_may_be_swapped);
+    EXPECT(!ovseal::version().empty());
+    return 0;
+}

@@ -1,0 +1,108 @@
+//! What C++ does with OpenVINO, from programs under AddressSanitizer.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{CXX, OPENVINO, seal, set_up, succeed};
+use ovseal::{Model, ModelName, ModelOptions, Passphrase, SealOptions};
+
+/// A model of the test set-up.
+fn model(path: &str) -> PathBuf {
+    set_up("OVSEAL_TEST_MODELS").join(path)
+}
+
+fn sealed(path: &str, folder: &Path) -> PathBuf {
+    seal(&model(path), &folder.join(path.replace('/', "-")))
+}
+
+#[test]
+fn the_tour_of_the_cxx_interface_finds_nothing_amiss() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = CXX.sanitized("cpp/tour.cpp", folder.path());
+    succeed(Command::new(program).arg(model("conv/model.xml")).arg(folder.path()));
+}
+
+#[test]
+fn sealed_models_of_every_format_compute_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/same.cpp", folder.path());
+    let formats = [
+        "conv/model.xml",
+        "mlp/model.xml",
+        "onnx/model.onnx",
+        "onnx-conv/model.onnx",
+        "onnx-external/model.onnx",
+        "paddle/model.pdmodel",
+    ];
+    for format in formats {
+        succeed(Command::new(&program).arg(model(format)).arg(sealed(format, folder.path())));
+    }
+}
+
+#[test]
+fn weights_live_as_long_as_what_reads_them_in_every_order_of_letting_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/lifetimes.cpp", folder.path());
+    for network in ["conv/model.xml", "mlp/model.xml"] {
+        let container = sealed(network, folder.path());
+        let cache = container.with_extension("cache");
+        succeed(Command::new(&program).arg(model(network)).arg(container).arg(cache));
+    }
+}
+
+#[test]
+fn compiled_models_are_kept_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/cache.cpp", folder.path());
+    let (topology, weights) = (model("conv/model.xml"), model("conv/model.bin"));
+    let (container, cache) = (sealed("conv/model.xml", folder.path()), folder.path().join("compiled"));
+    succeed(Command::new(program).arg(topology).arg(weights).arg(container).arg(cache));
+}
+
+#[test]
+fn what_is_refused_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/refusals.cpp", folder.path());
+    let container = sealed("conv/model.xml", folder.path());
+    let damaged = folder.path().join("damaged");
+    let mut bytes = std::fs::read(&container).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    let unfit = folder.path().join("unfit.xml");
+    std::fs::write(&unfit, "<net name=\"secret\">").unwrap();
+    std::fs::write(unfit.with_extension("bin"), "weights").unwrap();
+    let unfit = seal(&unfit, &folder.path().join("unfit.ovseal"));
+    let mut refusals = Command::new(program);
+    refusals.arg(container).arg(damaged).arg(sealed("folder", folder.path())).arg(unfit).arg(folder.path());
+    succeed(&mut refusals);
+}
+
+#[test]
+fn the_sample_of_openvinos_guide_works_as_it_stands() {
+    const PASSWORD: &str = "C&_passwd";
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/guide.cpp", folder.path());
+    let only = |file: &str| {
+        let found =
+            Model::find(&model(file), ModelOptions { only: true, ..ModelOptions::default() }).unwrap();
+        let key = Passphrase::from_bytes(PASSWORD.as_bytes()).unwrap();
+        let container = folder.path().join(file.replace('/', "-"));
+        let options = SealOptions::new(ModelName::parse("model").unwrap()).recipient(&key);
+        options.seal(&found, &container).unwrap();
+        container
+    };
+    let (topology, weights) = (only("conv/model.xml"), only("conv/model.bin"));
+    succeed(Command::new(program).arg(PASSWORD).arg(topology).arg(weights).arg(model("conv/model.xml")));
+}
+
+#[test]
+fn openings_with_openvino_leave_memory_flat() {
+    let cycles = std::env::var("OVSEAL_SOAK_CYCLES").unwrap_or("300".into());
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.optimized("cpp/cycles.cpp", folder.path());
+    println!("{}", succeed(Command::new(program).arg(sealed("mlp/model.xml", folder.path())).arg(cycles)));
+}
