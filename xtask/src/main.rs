@@ -2,6 +2,8 @@
 //!
 //! - `cargo xtask demo` seals a network, runs it from the sealed file and compares.
 //! - `cargo xtask test` sets up what the tests need and runs all of them.
+//! - `cargo xtask install --prefix DIR` builds and installs the C library.
+//! - `cargo xtask soak` opens and closes again and again, and looks at the memory.
 //! - `cargo xtask bench container` measures sealing and opening, `cargo xtask bench load` loading of whole models. Both write
 //!   `docs/performance.md`.
 //!
@@ -13,11 +15,14 @@ mod bench;
 mod demo;
 mod failure;
 mod fuzz;
+mod install;
+mod installed;
 mod packages;
 mod process;
 mod python;
 mod report;
 mod sanitize;
+mod soak;
 mod stamp;
 mod steps;
 mod test;
@@ -46,6 +51,10 @@ enum Task {
         #[arg(last = true)]
         nextest: Vec<OsString>,
     },
+    /// Builds the C library optimized, and installs it with its headers, CMake package and pkg-config file
+    Install(install::Install),
+    /// Opens and closes with OpenVINO again and again; memory must stay flat
+    Soak(soak::Soak),
     /// Measures, and writes the results into the documentation
     #[command(subcommand)]
     Bench(bench::Benchmark),
@@ -66,6 +75,8 @@ fn perform(task: Task) -> Result<(), Failure> {
     match task {
         Task::Demo => demo::run(&workspace),
         Task::Test { nextest } => test::run(&workspace, &nextest),
+        Task::Install(install) => install::run(&workspace, &install),
+        Task::Soak(soak) => soak::run(&workspace, &soak),
         Task::Bench(benchmark) => bench::run(&workspace, &benchmark),
     }
 }

@@ -22,6 +22,13 @@ pub(crate) const C_COMPILER: SystemPackage =
 /// Compiles the fuzzing engine.
 pub(crate) const CXX_COMPILER: SystemPackage = SystemPackage { debian: "g++", probe: &["c++", "--version"] };
 
+/// Builds the examples in C++ as their users do.
+pub(crate) const CMAKE: SystemPackage = SystemPackage { debian: "cmake", probe: &["cmake", "--version"] };
+
+/// Tells the flags of installed libraries.
+pub(crate) const PKG_CONFIG: SystemPackage =
+    SystemPackage { debian: "pkg-config", probe: &["pkg-config", "--version"] };
+
 /// Runs OpenVINO's own tools and the Python tests.
 pub(crate) const PYTHON: SystemPackage =
     SystemPackage { debian: "python3", probe: &["python3", "--version"] };

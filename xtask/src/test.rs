@@ -7,12 +7,13 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::packages::{
-    self, C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS,
+    self, C_COMPILER, CMAKE, CXX_COMPILER, PKG_CONFIG, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM,
+    TPM2_TOOLS, TSS_HEADERS,
 };
 use crate::python::{self, Environment};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{fuzz, process, sanitize, stamp, tools, tpm, wheel};
+use crate::{fuzz, installed, process, sanitize, stamp, tools, tpm, wheel};
 
 /// Runs the tests and prints how long each step took. With arguments for nextest, only the tests that they choose.
 ///
@@ -35,6 +36,7 @@ fn all(workspace: &Workspace, nextest: &[OsString], steps: &mut Steps) -> Result
     setting.doctests(steps)?;
     setting.pytest(steps)?;
     wheel::test(&setting, steps)?;
+    installed::run(&setting, steps)?;
     sanitize::run(&setting, steps)?;
     fuzz::run(workspace, steps)
 }
@@ -52,9 +54,20 @@ pub(crate) struct Setting<'a> {
 }
 
 impl<'a> Setting<'a> {
-    fn prepare(workspace: &'a Workspace, steps: &mut Steps) -> Result<Self, Failure> {
-        let wanted =
-            [C_COMPILER, CXX_COMPILER, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM, TPM2_TOOLS, TSS_HEADERS];
+    pub(crate) fn prepare(workspace: &'a Workspace, steps: &mut Steps) -> Result<Self, Failure> {
+        let wanted = [
+            C_COMPILER,
+            CMAKE,
+            CXX_COMPILER,
+            PKG_CONFIG,
+            PYTHON,
+            PYTHON_VENV,
+            SOFTHSM,
+            STRACE,
+            SWTPM,
+            TPM2_TOOLS,
+            TSS_HEADERS,
+        ];
         steps.run("system packages", || packages::require(&wanted))?;
         let folder = workspace.target.join("test");
         let python = steps.run("Python environment", || {
@@ -77,6 +90,16 @@ impl<'a> Setting<'a> {
             .env("OVSEAL_TEST_TPM", &self.tpm)
             .env("OVSEAL_TEST_SOFTHSM", &self.softhsm)
             .env("OVSEAL_TEST_PYTHON", self.python.python())
+    }
+
+    /// A file among the models.
+    pub(crate) fn model(&self, path: &str) -> PathBuf {
+        self.models.join(path)
+    }
+
+    /// The folder of OpenVINO's package, with its headers and CMake files.
+    pub(crate) fn openvino_package(&self) -> &Path {
+        self.openvino.parent().unwrap_or(&self.openvino)
     }
 
     fn nextest(&self, steps: &mut Steps, arguments: &[OsString]) -> Result<(), Failure> {

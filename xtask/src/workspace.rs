@@ -60,6 +60,7 @@ pub(crate) struct Metadata {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    version: String,
     targets: Vec<Target>,
 }
 
@@ -80,6 +81,11 @@ impl Metadata {
         cargo.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(manifest);
         let text = process::output(&mut cargo)?;
         serde_json::from_str(&text).map_err(|error| Failure::new(format!("cargo metadata: {error}")))
+    }
+
+    /// The version of a package.
+    pub(crate) fn version(&self, package: &str) -> Option<&str> {
+        self.packages.iter().find(|found| found.name == package).map(|found| found.version.as_str())
     }
 
     /// Lists package and name of all targets of one kind, like `bin` or `test`.

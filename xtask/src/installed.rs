@@ -1,0 +1,84 @@
+//! The C library as it is installed: the examples are built against it with CMake and pkg-config, and run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use crate::failure::Failure;
+use crate::steps::Steps;
+use crate::test::Setting;
+use crate::{install, process, stamp};
+
+/// Installs what the tests were built with, builds the examples against it, and runs them.
+///
+/// # Errors
+///
+/// When something cannot be installed or built, or an example fails.
+pub(crate) fn run(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
+    let folder = setting.workspace.target.join("test/installed");
+    stamp::clear(&folder)?;
+    let prefix = folder.join("prefix");
+    steps.run("C library, installed", || {
+        install::place(setting.workspace, &archive(&setting.workspace.target)?, &prefix)
+    })?;
+    steps.run("examples in C and C++", || {
+        let passphrase = folder.join("passphrase");
+        fs::write(&passphrase, "correct horse battery staple\n")
+            .map_err(|error| Failure::file("write", &passphrase, &error))?;
+        let programs = [c(setting, &folder, &prefix)?, cxx(setting, &folder, &prefix)?];
+        // The second time the compiled model comes out of the cache.
+        for program in programs.iter().chain(&programs) {
+            let mut command = Command::new(program);
+            command
+                .arg(setting.model("conv/model.xml"))
+                .arg(program.with_extension("ovseal"))
+                .arg(&passphrase);
+            command.env("LD_LIBRARY_PATH", prefix.join("lib")).env("XDG_STATE_HOME", &folder);
+            process::run(&mut command)?;
+        }
+        Ok(())
+    })
+}
+
+/// Builds the example in C with what pkg-config says.
+fn c(setting: &Setting<'_>, folder: &Path, prefix: &Path) -> Result<PathBuf, Failure> {
+    let program = folder.join("hello_in_c");
+    let mut pkg_config = Command::new("pkg-config");
+    pkg_config.args(["--cflags", "--libs", "ovseal"]).env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    let flags = process::output(&mut pkg_config)?;
+    let mut compiler = Command::new("cc");
+    compiler.args(["-std=c11", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]).arg("-o").arg(&program);
+    compiler
+        .arg(setting.workspace.root.join("examples/c/hello_sealed/main.c"))
+        .args(flags.split_whitespace());
+    process::run(&mut compiler)?;
+    Ok(program)
+}
+
+/// Builds the example in C++ with CMake.
+fn cxx(setting: &Setting<'_>, folder: &Path, prefix: &Path) -> Result<PathBuf, Failure> {
+    let build = folder.join("hello_in_cxx");
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(setting.workspace.root.join("examples/cpp/hello_sealed")).arg("-B").arg(&build);
+    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display()));
+    configure.arg(format!("-DOpenVINO_DIR={}", setting.openvino_package().join("cmake").display()));
+    configure.arg("-DCMAKE_CXX_FLAGS=-pedantic-errors -Wall -Wextra -Werror");
+    process::run(&mut configure)?;
+    process::run(Command::new("cmake").arg("--build").arg(&build))?;
+    Ok(build.join("hello_sealed"))
+}
+
+/// The static library that cargo has built for the tests, of all builds the last.
+fn archive(target: &Path) -> Result<PathBuf, Failure> {
+    let folder = target.join("debug/deps");
+    let entries = fs::read_dir(&folder).map_err(|error| Failure::file("read", &folder, &error))?;
+    let is_archive = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with("libovseal_c") && name.ends_with(".a")
+    };
+    let archives = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_archive);
+    let made =
+        |path: &PathBuf| path.metadata().and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    archives.max_by_key(made).ok_or_else(|| Failure::new("the C library was not built"))
+}

@@ -1,0 +1,45 @@
+//! `cargo xtask soak`: the programs that open and close again and again, longer than in the tests.
+
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::process;
+use crate::steps::Steps;
+use crate::test::Setting;
+use crate::workspace::Workspace;
+
+/// Opens, compiles, infers and closes with OpenVINO, in C++; memory must stay flat.
+#[derive(Args)]
+pub(crate) struct Soak {
+    /// How often
+    #[arg(long, value_name = "N", default_value = "10000")]
+    cycles: u32,
+}
+
+/// Runs the test that opens with OpenVINO, with more cycles.
+///
+/// # Errors
+///
+/// When memory grows, or the tests cannot be set up.
+pub(crate) fn run(workspace: &Workspace, soak: &Soak) -> Result<(), Failure> {
+    let mut steps = Steps::default();
+    let setting = Setting::prepare(workspace, &mut steps)?;
+    let mut cargo = workspace.cargo();
+    cargo.args([
+        "test",
+        "--locked",
+        "--package",
+        "ovseal-c",
+        "--test",
+        "openvino",
+        "--",
+        "--nocapture",
+        FILTER,
+    ]);
+    cargo.env("OVSEAL_SOAK_CYCLES", soak.cycles.to_string());
+    let outcome = steps.run("openings with OpenVINO", || process::run(setting.tell(&mut cargo)));
+    steps.print();
+    outcome
+}
+
+const FILTER: &str = "openings_with_openvino_leave_memory_flat";
