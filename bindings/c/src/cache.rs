@@ -5,8 +5,8 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::Arc;
 
-use ovseal::{DeviceSecret, Opened};
-use ovseal_bindings::{Code, Failure};
+use ovseal::Opened;
+use ovseal_bindings::{Code, Failure, device_secret};
 use ovseal_openvino::{CacheSlot, Compilation, CompileCache, ExportedModel, PluginFacts, RuntimeFacts};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};
@@ -54,13 +54,7 @@ pub unsafe extern "C" fn ovseal_cache_open(
         // SAFETY: the header demands a text.
         let folder = unsafe { path(folder, "folder") }?;
         // SAFETY: the header demands a text or NULL.
-        let secret = unsafe { optional_path(secret) }.map(ToOwned::to_owned);
-        let beside = || ovseal_hardware::tpm2::default_folder().map(|folder| folder.join("device.secret"));
-        let nowhere = || {
-            Failure::new(Code::Environment, "neither XDG_STATE_HOME nor HOME names a folder for the secret")
-        };
-        let secret = secret.or_else(beside).ok_or_else(nowhere)?;
-        let secret = DeviceSecret::obtain(&secret).map_err(|error| Failure::of(Code::Environment, &error))?;
+        let secret = device_secret(folder, unsafe { optional_path(secret) })?;
         let cache = CompileCache::open(folder, secret)?;
         give(out, ovseal_cache(Arc::new(if limit > 0 { cache.limit(limit) } else { cache })));
         Ok(())

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{C, CXX, Language, OPENVINO, root, succeed};
+use common::{C, CXX, Language, OPENVINO, doubles, root, succeed};
 
 fn compiles_alone(language: Language, extension: &str, header: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -26,6 +26,14 @@ fn the_headers_without_openvino_compile_alone_as_cxx17() {
 #[test]
 fn the_header_for_openvino_compiles_alone_as_cxx17() {
     compiles_alone(OPENVINO, "cpp", "openvino.hpp");
+}
+
+#[test]
+fn the_header_for_openvino_genai_compiles_alone_with_its_double() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("unit.cpp");
+    std::fs::write(&unit, "#include <ovseal/genai.hpp>\n").unwrap();
+    succeed(OPENVINO.compiler().arg("-I").arg(doubles()).arg("-fsyntax-only").arg(&unit));
 }
 
 #[test]
@@ -52,5 +60,5 @@ fn all_headers_are_tested() {
     let headers = root().join("include/ovseal").read_dir().unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = headers.collect();
     names.sort();
-    assert_eq!(names, ["openvino.hpp", "ovseal.h", "ovseal.hpp"]);
+    assert_eq!(names, ["genai.hpp", "openvino.hpp", "ovseal.h", "ovseal.hpp"]);
 }

@@ -106,3 +106,21 @@ fn openings_with_openvino_leave_memory_flat() {
     let program = OPENVINO.optimized("cpp/cycles.cpp", folder.path());
     println!("{}", succeed(Command::new(program).arg(sealed("mlp/model.xml", folder.path())).arg(cycles)));
 }
+
+#[test]
+fn a_sealed_folder_is_handed_to_the_double_of_openvino_genai_from_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.doubled("cpp/genai.cpp", folder.path());
+    let llm = folder.path().join("llm");
+    std::fs::create_dir(&llm).unwrap();
+    for name in ["openvino_model", "openvino_tokenizer", "openvino_detokenizer"] {
+        for extension in ["xml", "bin"] {
+            let file = format!("{name}.{extension}");
+            std::fs::copy(model("folder").join(&file), llm.join(&file)).unwrap();
+        }
+    }
+    std::fs::write(llm.join("generation_config.json"), "{\"max_new_tokens\": 7}").unwrap();
+    std::fs::write(llm.join("chat_template.jinja"), "{{ messages }}").unwrap();
+    let container = seal(&llm, &folder.path().join("llm.ovseal"));
+    succeed(Command::new(program).arg(container).arg(llm));
+}

@@ -14,8 +14,9 @@ void run(const std::string& plaintext, const std::string& container, const std::
     std::getline(file, passphrase);
     const auto key = ovseal::passphrase(passphrase);
 
-    // The publisher does this, and gives the container away.
-    ovseal::seal(plaintext, container, ovseal::seal_options().recipient(key).replace());
+    // The publisher does this once, and gives the container away.
+    if (!std::filesystem::exists(container))
+        ovseal::seal(plaintext, container, key);
 
     // The application does this. The plaintext is in memory only, and zeroized with the last object that reads it.
     ov::Core core;

@@ -35,6 +35,11 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The folder with doubles of headers.
+pub(crate) fn doubles() -> PathBuf {
+    root().join("tests/double")
+}
+
 /// A variable that the test set-up passes.
 pub(crate) fn set_up(name: &str) -> PathBuf {
     let value = std::env::var_os(name);
@@ -65,6 +70,12 @@ impl Language {
     /// Compiles a program of `tests/` into `folder` as users do.
     pub(crate) fn optimized(self, source: &str, folder: &Path) -> PathBuf {
         self.build(source, folder, &["-O1"])
+    }
+
+    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer, with doubles of headers that are not to be had.
+    pub(crate) fn doubled(self, source: &str, folder: &Path) -> PathBuf {
+        let doubles = format!("-I{}", doubles().display());
+        self.build(source, folder, &[&SANITIZER[..], &[doubles.as_str()]].concat())
     }
 
     /// Compiles a program that a test has made into `folder`, under AddressSanitizer.

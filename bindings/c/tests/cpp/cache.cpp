@@ -44,6 +44,8 @@ int main(int count, char** arguments) {
     // A cache that cannot be used is no failure, and is told.
     auto broken = options;
     EXPECT(compile(broken.cache_dir(arguments[2])).cache_failure().find(arguments[2]) != std::string::npos);
+    auto beside = options;
+    EXPECT(compile(beside.device_secret(folder / "secret")).cache_failure().find("in the cache itself") != std::string::npos);
     auto tiny = options;
     EXPECT(!compile(tiny.cache_limit(1), {{"NUM_STREAMS", 3}}).cache_failure().empty());
     return 0;
