@@ -4,7 +4,7 @@ use std::panic;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ovseal::{StanzaSummary, hex};
+use ovseal::{RollbackState, StanzaSummary, hex};
 use pyo3::prelude::*;
 
 use crate::demands::Demands;
@@ -150,6 +150,13 @@ pub(crate) fn verify(
         claimed_publishers: seen.claimed_publishers.iter().map(ToString::to_string).collect(),
         security_version: seen.security_version,
     })
+}
+
+/// Makes an empty rollback state at `path`, once for a device: in it the device remembers the highest security version that it accepted of
+/// each publisher's models.
+#[pyfunction]
+pub(crate) fn create_rollback_state(path: PathBuf) -> PyResult<()> {
+    RollbackState::create(&path).map(drop).map_err(failed)
 }
 
 /// Counts bytes until the job is cancelled. Then its threads unwind, since a verification has no other way to end early; the exception of

@@ -3,7 +3,7 @@
 use std::process;
 
 use ovseal_bindings::{Code, Failure};
-use pyo3::PyResult;
+use pyo3::prelude::*;
 
 use crate::failure::raise;
 
@@ -26,4 +26,10 @@ impl Home {
             "open the container in the child, or start it without forking: multiprocessing's \"spawn\"";
         Err(raise(Failure::new(Code::Forked, message).with_hint(Some(hint))))
     }
+}
+
+/// Keeps an object of a forked child from ever being destroyed there.
+#[pyfunction]
+pub(crate) fn abandon(object: Py<PyAny>) {
+    std::mem::forget(object);
 }

@@ -41,11 +41,13 @@ mod _ovseal {
     #[pymodule_export]
     use crate::cache::{Cache, Exported};
     #[pymodule_export]
-    use crate::checking::{Inspection, Stanza, Verification, inspect, verify};
+    use crate::checking::{Inspection, Stanza, Verification, create_rollback_state, inspect, verify};
     #[pymodule_export]
     use crate::command::run;
     #[pymodule_export]
     use crate::container::{Container, open};
+    #[pymodule_export]
+    use crate::home::abandon;
     #[pymodule_export]
     use crate::host::{protections, variables_that_write_models};
     #[pymodule_export]

@@ -12,6 +12,7 @@ the parts of a container               `open`, `Container`, `Part`
 seal, look, verify, change keys        `seal`, `inspect`, `verify`, `rekey`
 keys                                   `passphrase`, `keyfile`, `identity`, `recipient`, `callback`, `device`
 new keys                               `generate_identity`, `generate_keyfile`, `generate_publisher`
+no way back to old versions            `create_rollback_state`
 what this host gives                   `doctor`
 =====================================  =====================================================================
 
@@ -44,6 +45,7 @@ from ._ovseal import (
     Stanza,
     Verification,
     callback,
+    create_rollback_state,
     device,
     generate_identity,
     generate_keyfile,
@@ -86,6 +88,7 @@ __all__ = [
     "Verification",
     "callback",
     "compile_model",
+    "create_rollback_state",
     "device",
     "doctor",
     "genai",

@@ -1,5 +1,7 @@
 """The command ``ovseal``: ``python -m ovseal --help``."""
 
+import importlib.util
+import os
 import signal
 import sys
 
@@ -10,7 +12,17 @@ def main() -> int:
     """Runs the command line of this process and gives its exit code."""
     # Python would note the signal and go on until the command has ended.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    name_runtime()
     return _ovseal.run(["ovseal", *sys.argv[1:]])
+
+
+def name_runtime() -> None:
+    """Names the runtime of this interpreter's package, which the command would not find outside of a virtual environment."""
+    package = importlib.util.find_spec("openvino")
+    if package is not None and package.submodule_search_locations and "OVSEAL_OPENVINO" not in os.environ:
+        libraries = os.path.join(package.submodule_search_locations[0], "libs")
+        if os.path.isdir(libraries):
+            os.environ["OVSEAL_OPENVINO"] = libraries
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import _errors, _ovseal
+from ._fork import keep_in_children
 from ._runtime import numpy, openvino, refuse_writers, runtime_error
 
 if TYPE_CHECKING:
@@ -354,5 +355,8 @@ def _watched(container: Container, total: int, progress: Progress | None) -> Ite
         watcher.join()
     progress(total, total)
 
+
+# Also those that others make of our models.
+keep_in_children(openvino.CompiledModel, openvino.InferRequest, openvino.AsyncInferQueue)
 
 _TIED = {"CPU", "AUTO", "MULTI", "BATCH", ""}

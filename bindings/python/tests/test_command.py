@@ -1,0 +1,39 @@
+"""`python -m ovseal` is the command."""
+
+import signal
+import subprocess
+import sys
+import time
+
+from conftest import KEY_BYTES
+
+
+def command(*arguments, **options):
+    return subprocess.run([sys.executable, "-m", "ovseal", *map(str, arguments)], capture_output=True, text=True, **options)
+
+
+def test_the_command_runs_and_its_exit_code_comes_out(sealed, tmp_path):
+    path = sealed("mlp")
+    (tmp_path / "key").write_bytes(KEY_BYTES)
+    seen = command("inspect", path, "--keyfile", tmp_path / "key")
+    assert seen.returncode == 0 and "model.bin" in seen.stdout
+    run = command("run", path, "--keyfile", tmp_path / "key", "--json")
+    assert run.returncode == 0 and run.stdout.startswith("{"), run.stderr
+    (tmp_path / "other").write_bytes(bytes(32))
+    refused = command("verify", path, "--keyfile", tmp_path / "other")
+    assert refused.returncode == 4 and refused.stderr.startswith("ovseal: error: ")
+    assert command("nothing").returncode == 2
+    assert command("--version").stdout.startswith("ovseal ")
+
+
+def test_a_command_is_ended_by_a_signal(tmp_path):
+    with open(tmp_path / "big", "wb") as big:
+        big.truncate(3 << 30)
+    (tmp_path / "key").write_bytes(KEY_BYTES)
+    arguments = [sys.executable, "-m", "ovseal", "seal", tmp_path / "big", "-o", tmp_path / "b.ovseal", "--keyfile", tmp_path / "key"]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    time.sleep(0.6)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["big", "key"]
