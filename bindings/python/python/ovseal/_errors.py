@@ -90,6 +90,7 @@ SEVERAL_MODELS = 205
 CLOSED = 209
 FORKED = 210
 WRITES_MODEL = 212
+NOT_A_MODEL = 603
 
 _BY_CODE: dict[int, type[Error]] = {CLOSED: ClosedError, FORKED: ForkedError}
 _BY_KIND: dict[str, type[Error]] = {

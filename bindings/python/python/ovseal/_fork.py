@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import weakref
+from typing import Any, TypeVar
 
 from . import _ovseal
 
+Thing = TypeVar("Thing")
+
 _kept: tuple[type, ...] = ()
+_things: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def keep_in_children(*types: type) -> None:
@@ -22,7 +27,12 @@ def keep_in_children(*types: type) -> None:
     _kept += types
 
 
+def keep_in_child(thing: Thing) -> Thing:
+    """Does the same for one object, of a type that the garbage collector does not know."""
+    _things.add(thing)
+    return thing
+
+
 def _keep() -> None:
-    for thing in gc.get_objects():
-        if isinstance(thing, _kept):
-            _ovseal.abandon(thing)
+    for thing in [each for each in gc.get_objects() if isinstance(each, _kept)] + list(_things):
+        _ovseal.abandon(thing)

@@ -1,0 +1,145 @@
+"""Language models from sealed folders: the same tokens as in plaintext, and nothing of them on a disk."""
+
+import shutil
+
+import openvino_genai
+import ovseal
+import pytest
+import scripts
+from conftest import ROOT
+
+LLAMA = ROOT / "testkit/llm/tiny-llama"
+PROMPTS = ["the model is sealed", "a key opens", "x"]
+
+
+@pytest.fixture
+def llama(tmp_path, key):
+    ovseal.seal(LLAMA, tmp_path / "llama.ovseal", recipients=key)
+    return tmp_path / "llama.ovseal"
+
+
+def texts(pipeline, **keywords):
+    return [str(pipeline.generate(prompt, **keywords)) for prompt in PROMPTS]
+
+
+def plaintext(**keywords):
+    return openvino_genai.LLMPipeline(str(LLAMA), "CPU", **keywords)
+
+
+@pytest.mark.parametrize("backend", ["SDPA", "PA"])
+def test_the_same_tokens_as_in_plaintext(llama, key, backend):
+    pipeline = ovseal.genai.LLMPipeline(llama, "CPU", key=key, ATTENTION_BACKEND=backend)
+    assert isinstance(pipeline, openvino_genai.LLMPipeline)
+    expected = plaintext(ATTENTION_BACKEND=backend)
+    assert texts(pipeline) == texts(expected)
+    assert texts(pipeline, max_new_tokens=5) == texts(expected, max_new_tokens=5)
+    config, wanted = pipeline.get_generation_config(), expected.get_generation_config()
+    for name in ("max_new_tokens", "eos_token_id", "do_sample", "stop_token_ids"):
+        assert getattr(config, name) == getattr(wanted, name)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_chat_uses_the_sealed_template(llama, key):
+    answers = []
+    for pipeline in (ovseal.genai.LLMPipeline(llama, "CPU", key=key), plaintext()):
+        pipeline.start_chat()
+        answers.append([pipeline.generate("what is sealed"), pipeline.generate("and what opens it")])
+        pipeline.finish_chat()
+    assert answers[0] == answers[1]
+
+
+def test_a_template_beside_a_tokenizer_that_has_none(tmp_path, key):
+    folder = tmp_path / "folder"
+    shutil.copytree(LLAMA, folder)
+    xml = (folder / "openvino_tokenizer.xml").read_text()
+    start = xml.index("<chat_template")
+    (folder / "openvino_tokenizer.xml").write_text(xml[:start] + xml[xml.index("/>", start) + 2 :])
+    (folder / "chat_template.jinja").write_text("{{ messages[0]['content'] }}!")
+    ovseal.seal(folder, tmp_path / "f.ovseal", recipients=key)
+    made = ovseal.genai.tokenizer(tmp_path / "f.ovseal", key=key)
+    history = [{"role": "user", "content": "hello"}]
+    assert made.apply_chat_template(history, False) == "hello!"
+
+
+def test_lora_adapters_come_from_memory(llama, tmp_path, key):
+    ovseal.seal(LLAMA / "adapter.safetensors", tmp_path / "adapter.ovseal", recipients=key, only=True)
+    expected = openvino_genai.AdapterConfig([openvino_genai.Adapter(str(LLAMA / "adapter.safetensors"))])
+    wanted = texts(plaintext(adapters=expected))
+    assert wanted != texts(plaintext())
+    for source in (llama, tmp_path / "adapter.ovseal"):
+        config = openvino_genai.AdapterConfig([ovseal.genai.adapter(source, key=key)])
+        assert texts(ovseal.genai.LLMPipeline(llama, "CPU", key=key, adapters=config)) == wanted
+
+
+def test_a_tokenizer_outlives_everything(llama, key):
+    script = """
+from ovseal import genai
+pipeline = genai.LLMPipeline(path, "CPU", key=key)
+words = pipeline.get_tokenizer()
+first = pipeline.generate("a key opens")
+del pipeline
+gc.collect()
+junk = [bytes(1 << 20) for _ in range(64)]
+assert words.decode(words.encode("a key opens").input_ids)[0] == "a key opens"
+for _ in range(20):
+    pipeline = genai.LLMPipeline(path, "CPU", key=key)
+    assert pipeline.generate("a key opens") == first
+    del pipeline
+    gc.collect()
+from ovseal import _ovseal
+assert not [each for each in gc.get_objects() if isinstance(each, _ovseal.Weights)]
+pipeline = genai.LLMPipeline(path, "CPU", key=key)
+process = os.fork()
+if process == 0:
+    try:
+        pipeline.generate("a key opens")
+    except ovseal.ForkedError:
+        sys.exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7
+print("ok")
+"""
+    assert scripts.run(script, llama) == ["ok"]
+
+
+def test_what_is_missing_or_damaged_is_told(llama, tmp_path, key):
+    ovseal.seal(LLAMA / "openvino_model.xml", tmp_path / "m.ovseal", recipients=key)
+    for function in (lambda path: ovseal.genai.LLMPipeline(path, "CPU", key=key), lambda path: ovseal.genai.tokenizer(path, key=key)):
+        with pytest.raises(ovseal.UnsupportedError) as raised:
+            function(tmp_path / "m.ovseal")
+        assert raised.value.code == 603 and raised.value.hint
+    with pytest.raises(ovseal.UnsupportedError):
+        ovseal.genai.adapter(tmp_path / "m.ovseal", key=key)
+    with pytest.raises(ovseal.UsageError):
+        ovseal.genai.LLMPipeline(llama, "CPU", key=key, config={"CACHE_DIR": "x"})
+    with pytest.raises(ovseal.HostError):
+        ovseal.genai.LLMPipeline(llama, "NONE", key=key)
+    damage_weights(llama, key)
+    with pytest.raises(ovseal.NotAuthenticError) as raised:
+        ovseal.genai.LLMPipeline(llama, "CPU", key=key)
+    assert raised.value.code == 303
+
+
+def damage_weights(path, key):
+    """Flips one bit of the container, so that the model's weights are damaged and nothing else."""
+    content = bytearray(path.read_bytes())
+    for place in range(20_000, len(content), 4096):
+        content[place] ^= 1
+        path.write_bytes(content)
+        if damaged_parts(path, key) == ["openvino_model.bin"]:
+            return
+        content[place] ^= 1
+    raise AssertionError("the weights are nowhere")
+
+
+def damaged_parts(path, key):
+    damaged = []
+    try:
+        with ovseal.open(path, key=key) as opened:
+            for part in opened:
+                try:
+                    part.read()
+                except ovseal.NotAuthenticError:
+                    damaged.append(part.path)
+    except ovseal.NotAuthenticError:
+        pass
+    return damaged
