@@ -84,7 +84,7 @@ enum Way {
     Bound,
     /// With a device's key that demands an approved state.
     Approved,
-    /// With a key file, and a rollback state under the TPM, which is checked before and after.
+    /// With a key file, and a rollback state under the TPM.
     RollbackState,
 }
 

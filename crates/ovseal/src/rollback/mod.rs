@@ -7,7 +7,7 @@ mod text;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use anchor::{AnchorError, Attested, RollbackAnchor};
@@ -21,6 +21,7 @@ use text::{Binding, Floors, LENGTH_LIMIT};
 use crate::atomic::{AtomicFile, beside};
 use crate::regular;
 use crate::statement::{KeyId, ModelId};
+use crate::suite::Digest;
 
 /// The lock is held for milliseconds; after five seconds something is wrong.
 const LOCK_ATTEMPTS: u32 = 500;
@@ -34,17 +35,19 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 pub struct RollbackState {
     path: PathBuf,
     anchor: Option<Arc<dyn RollbackAnchor>>,
+    /// SHA-256 of the text that was last found to be what the anchor says.
+    checked: Arc<Mutex<Option<Digest>>>,
 }
 
 impl RollbackState {
     /// The state in the file at `path`, which is not read yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), anchor: None }
+        Self { path: path.into(), anchor: None, checked: Arc::default() }
     }
 
     /// The state in the file at `path`, which must be tied to `anchor`.
     pub fn anchored(path: impl Into<PathBuf>, anchor: Arc<dyn RollbackAnchor>) -> Self {
-        Self { path: path.into(), anchor: Some(anchor) }
+        Self { path: path.into(), anchor: Some(anchor), checked: Arc::default() }
     }
 
     /// Makes an empty state. This is done once, when a device is set up.
@@ -80,16 +83,13 @@ impl RollbackState {
     /// # Errors
     /// [`RollbackError`] when the state is missing or damaged, or not what its anchor says.
     pub fn floor(&self, publisher: KeyId, model: ModelId) -> Result<u64, RollbackError> {
-        let floors = match self.anchor {
-            None => self.read()?.floors,
-            Some(_) => {
-                // Another process could write between the file and the counter.
-                let state = self.resolved()?;
-                let _lock = state.lock()?;
-                state.read()?.floors
-            }
-        };
-        Ok(floors.get(&(publisher, model)).copied().unwrap_or(0))
+        if self.anchor.is_none() {
+            return Ok(self.read()?.floor(publisher, model));
+        }
+        // Another process could write between the file and the counter.
+        let state = self.resolved()?;
+        let _lock = state.lock()?;
+        Ok(state.read()?.floor(publisher, model))
     }
 
     /// Raises the floor of a publisher's model to at least `version`, atomically and under a lock, and gives the floor.
@@ -100,12 +100,16 @@ impl RollbackState {
     pub fn raise(&self, publisher: KeyId, model: ModelId, version: u64) -> Result<u64, RollbackError> {
         let state = self.resolved()?;
         let _lock = state.lock()?;
-        let mut text = state.read()?;
-        let floor = text.floors.entry((publisher, model)).or_insert(0);
-        if version <= *floor {
-            return Ok(*floor);
+        let mut text = state.parse()?;
+        let floor = text.floor(publisher, model);
+        // What this value has just checked needs no second look, if nothing is raised.
+        if version > floor || !state.was_checked(&text) {
+            state.check(&text)?;
         }
-        *floor = version;
+        if version <= floor {
+            return Ok(floor);
+        }
+        text.floors.insert((publisher, model), version);
         state.replace(text)?;
         Ok(version)
     }
@@ -113,7 +117,7 @@ impl RollbackState {
     /// By whatever link it is named, there is one state and one lock.
     fn resolved(&self) -> Result<Self, RollbackError> {
         let path = self.path.canonicalize().map_err(|source| self.read_error(source))?;
-        Ok(Self { path, anchor: self.anchor.clone() })
+        Ok(Self { path, ..self.clone() })
     }
 
     /// Takes the lock, which stands beside the state because the state itself is replaced.
@@ -134,27 +138,39 @@ impl RollbackState {
         Err(RollbackError::Locked { path })
     }
 
-    /// Reads the state and, where there is an anchor, checks it; then the lock is held.
     fn read(&self) -> Result<Text, RollbackError> {
-        let bytes = regular::read(&self.path, LENGTH_LIMIT).map_err(|source| self.read_error(source))?;
-        let path = || self.path.clone();
-        let text = Text::parse(&bytes).ok_or_else(|| RollbackError::Damaged { path: path() })?;
-        match (&self.anchor, &text.binding) {
-            (None, None) => {}
-            (Some(_), None) => return Err(RollbackError::NotAnchored { path: path() }),
-            (None, Some(_)) => return Err(RollbackError::Anchored { path: path() }),
-            (Some(anchor), Some(binding)) => self.check(&**anchor, &text, binding)?,
-        }
+        let text = self.parse()?;
+        self.check(&text)?;
         Ok(text)
     }
 
+    fn parse(&self) -> Result<Text, RollbackError> {
+        let bytes = regular::read(&self.path, LENGTH_LIMIT).map_err(|source| self.read_error(source))?;
+        Text::parse(&bytes).ok_or_else(|| RollbackError::Damaged { path: self.path.clone() })
+    }
+
+    /// Checks that the state is tied to an anchor if the caller wants it, and what the anchor says; then the lock is held.
+    fn check(&self, text: &Text) -> Result<(), RollbackError> {
+        match (&self.anchor, &text.binding) {
+            (None, None) => {}
+            (Some(_), None) => return Err(RollbackError::NotAnchored { path: self.path.clone() }),
+            (None, Some(_)) => return Err(RollbackError::Anchored { path: self.path.clone() }),
+            (Some(anchor), Some(binding)) => self.ask(&**anchor, text, binding)?,
+        }
+        *self.last_checked() = Some(text.digest());
+        Ok(())
+    }
+
+    fn was_checked(&self, text: &Text) -> bool {
+        *self.last_checked() == Some(text.digest())
+    }
+
+    fn last_checked(&self) -> MutexGuard<'_, Option<Digest>> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Compares MAC and generation with what the anchor says.
-    fn check(
-        &self,
-        anchor: &dyn RollbackAnchor,
-        text: &Text,
-        binding: &Binding,
-    ) -> Result<(), RollbackError> {
+    fn ask(&self, anchor: &dyn RollbackAnchor, text: &Text, binding: &Binding) -> Result<(), RollbackError> {
         let attested = anchor.attest(&binding.place, text.covered().as_bytes());
         let Attested { counter, mac } = attested.map_err(|error| self.anchor_error(error))?;
         let (path, generation) = (self.path.clone(), binding.generation);
@@ -226,7 +242,7 @@ impl RollbackState {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
     use crate::error::ErrorKind;
@@ -295,9 +311,10 @@ mod tests {
         }
     }
 
-    /// A counter in memory, and a digest in the place of a MAC; the next so many advances fail.
+    /// A counter in memory, and a digest in the place of a MAC; the next so many advances fail. It is counted how often it is
+    /// asked.
     #[derive(Debug, Default)]
-    struct Counter(Mutex<(u64, u32)>);
+    struct Counter(Mutex<(u64, u32)>, AtomicU32);
 
     impl RollbackAnchor for Counter {
         fn create(&self) -> Result<Vec<u8>, AnchorError> {
@@ -305,6 +322,7 @@ mod tests {
         }
 
         fn attest(&self, place: &[u8], message: &[u8]) -> Result<Attested, AnchorError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
             Ok(Attested { counter: self.0.lock().unwrap().0, mac: sha256(&[place, message]) })
         }
 
@@ -336,6 +354,25 @@ mod tests {
             assert_eq!(counter.0.lock().unwrap().0, shown, "{version}");
         }
         assert_eq!(state.floor(PUBLISHER, model).unwrap(), 4);
+    }
+
+    #[test]
+    fn an_opening_that_raises_nothing_asks_once_and_one_that_finds_another_file_asks_again() {
+        let (_folder, counter, state) = tied();
+        let model = ModelId::of("m");
+        let begin = std::fs::read(&state.path).unwrap();
+        state.raise(PUBLISHER, model, 1).unwrap();
+        let asked = || counter.1.swap(0, Ordering::Relaxed);
+        asked();
+        for _ in 0..2 {
+            assert_eq!(state.floor(PUBLISHER, model).unwrap(), 1);
+            assert_eq!(state.clone().raise(PUBLISHER, model, 1).unwrap(), 1);
+            assert_eq!(asked(), 1);
+        }
+        assert_eq!(state.floor(PUBLISHER, model).unwrap(), 1);
+        std::fs::write(&state.path, begin).unwrap();
+        assert!(matches!(state.raise(PUBLISHER, model, 0), Err(RollbackError::RolledBack { .. })));
+        assert_eq!(asked(), 2);
     }
 
     #[test]

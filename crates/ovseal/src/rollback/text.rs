@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::hex;
 use crate::statement::{KeyId, ModelId};
-use crate::suite::sha256;
+use crate::suite::{Digest, sha256};
 
 /// The least version that is accepted of each publisher's models.
 pub(crate) type Floors = BTreeMap<(KeyId, ModelId), u64>;
@@ -34,6 +34,16 @@ impl Text {
             Some(binding) => format!("mac {}", hex::encode(&binding.mac)),
         };
         format!("{covered}{last}\n")
+    }
+
+    /// The floor of a publisher's model.
+    pub(crate) fn floor(&self, publisher: KeyId, model: ModelId) -> u64 {
+        self.floors.get(&(publisher, model)).copied().unwrap_or(0)
+    }
+
+    /// What tells one text from another.
+    pub(crate) fn digest(&self) -> Digest {
+        sha256(&[self.encode().as_bytes()])
     }
 
     /// Everything before the last line, which covers it.
