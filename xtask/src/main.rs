@@ -4,6 +4,7 @@
 //! - `cargo xtask test` sets up what the tests need and runs all of them.
 //! - `cargo xtask install --prefix DIR` builds and installs the C library.
 //! - `cargo xtask soak` opens and closes again and again, and looks at the memory.
+//! - `cargo xtask onnx-suite` runs the ONNX project's backend tests in plaintext and sealed; `test` does, too.
 //! - `cargo xtask bench container` measures sealing and opening, `cargo xtask bench load` loading of whole models. Both write
 //!   `docs/performance.md`.
 //!
@@ -17,6 +18,7 @@ mod failure;
 mod fuzz;
 mod install;
 mod installed;
+mod onnx_suite;
 mod packages;
 mod process;
 mod python;
@@ -55,6 +57,8 @@ enum Task {
     Install(install::Install),
     /// Opens and closes with OpenVINO again and again; memory must stay flat
     Soak(soak::Soak),
+    /// Runs the ONNX project's backend tests in plaintext and sealed, and counts what passes
+    OnnxSuite,
     /// Measures, and writes the results into the documentation
     #[command(subcommand)]
     Bench(bench::Benchmark),
@@ -77,6 +81,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Test { nextest } => test::run(&workspace, &nextest),
         Task::Install(install) => install::run(&workspace, &install),
         Task::Soak(soak) => soak::run(&workspace, &soak),
+        Task::OnnxSuite => onnx_suite::run(&workspace),
         Task::Bench(benchmark) => bench::run(&workspace, &benchmark),
     }
 }

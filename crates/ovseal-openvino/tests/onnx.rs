@@ -7,6 +7,7 @@ use std::ffi::c_void;
 use std::fs;
 use std::path::Path;
 
+use common::protobuf::{field, key_and_length, number};
 use common::{core, runtime, set_up};
 use ovseal::onnx::{OnnxError, Skeleton};
 use ovseal::{
@@ -84,27 +85,6 @@ fn every_weight_of_a_network_is_pointed_at() {
     assert_eq!(skeleton.pointers().len(), 17);
     let data: usize = skeleton.pointers().iter().map(|pointer| pointer.length).sum();
     assert!(skeleton.as_ref().len() < bytes.len() - data + 17 * 100);
-}
-
-fn varint(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    [bytes, vec![value as u8]].concat()
-}
-
-fn number(number: usize, value: usize) -> Vec<u8> {
-    [varint(number << 3), varint(value)].concat()
-}
-
-fn key_and_length(number: usize, length: usize) -> Vec<u8> {
-    [varint(number << 3 | 2), varint(length)].concat()
-}
-
-fn field(number: usize, content: &[u8]) -> Vec<u8> {
-    [key_and_length(number, content.len()), content.to_vec()].concat()
 }
 
 /// What a network has besides its initializers: y = x · w.

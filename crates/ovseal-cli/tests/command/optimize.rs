@@ -69,7 +69,7 @@ fn it_is_plain_data_when_it_is_sealed_with_only() {
             "ovseal: hint: ovseal inspect FILE with a key option shows the parts",
         ],
     );
-    bench.done("extract m.ovseal --keyfile key -o out");
+    bench.done("extract m.ovseal --keyfile key --danger-write-plaintext out");
     assert_eq!(bench.read("out/model.tflite"), bench.read("models/tflite/model.tflite"));
 }
 

@@ -1,0 +1,132 @@
+"""The ONNX project's backend tests as files that the runner reads: python cases.py OUTDIR
+
+One folder a case, with `model.onnx` and `case.json`: for each data set the tensors that are fed (name, type, shape, and where their bytes stand in
+`data.raw`), little-endian and in C order. Recorded outputs stay in pickled form for `judge.py`. What is no tensor, or has a type that is never in a
+tensor of the runtime, is left out and counted in `left_out.json`.
+"""
+
+import json
+import pickle
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.backend.test.case.node import collect_testcases
+from onnx.backend.test.loader import load_model_tests
+from onnx.backend.test.runner import Runner
+
+# Names of numpy and ml_dtypes, and of the runtime.
+TYPES = {
+    "bool": "boolean",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "float32": "f32",
+    "float64": "f64",
+    "float8_e4m3fn": "f8e4m3",
+    "float8_e5m2": "f8e5m2",
+    "float8_e8m0fnu": "f8e8m0",
+    **{f"int{bits}": f"i{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"u{bits}" for bits in (8, 16, 32, 64)},
+}
+FILES = ("simple", "pytorch-converted", "pytorch-operator")
+LIGHT = "onnx/backend/test/data/light/"
+
+
+class LeftOut(Exception):
+    """A case that feeds or gives what is no tensor of the runtime."""
+
+
+def cases():
+    """Yields the name of each case, its kind, its model's bytes, its data sets and tolerances."""
+    for case in collect_testcases(None):
+        sets = [([array(value) for value in fed], [array(value) for value in given]) for fed, given in case.data_sets]
+        yield case, "node", case.model.SerializeToString(), sets
+    for kind in FILES:
+        for case in load_model_tests(kind=kind):
+            folder = Path(case.model_dir)
+            yield case, kind, (folder / "model.onnx").read_bytes(), [data_set(path) for path in data_folders(folder)]
+    for case in load_model_tests(kind="real"):
+        if case.url.startswith(LIGHT):
+            yield case, "light", *light(case)
+
+
+def data_folders(folder):
+    return sorted(folder.glob("test_data_set_*"))
+
+
+def data_set(folder):
+    """Reads the tensors of a data set; what is none is not an array."""
+    counts = [len(list(folder.glob(f"{direction}_*.pb"))) for direction in ("input", "output")]
+    files = [[folder / f"{name}_{i}.pb" for i in range(n)] for name, n in zip(("input", "output"), counts)]
+    return tuple([read(path) for path in paths] for paths in files)
+
+
+def read(path):
+    tensor = onnx.TensorProto()
+    try:
+        tensor.ParseFromString(path.read_bytes())
+        return array(tensor)
+    except Exception:  # A sequence or an optional value, which is another message.
+        return None
+
+
+def array(value):
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+
+
+def light(case):
+    """A known network without its weights, which is fed the numbers that the suite makes for it."""
+    path = Path(onnx.__file__).parent.parent / case.url
+    model = onnx.load(path)
+    fed = [Runner.generate_dummy_data(i, seed=0, name=case.model_name, random=False) for i in inputs(model)]
+    outputs = [read(path.with_name(f"{path.stem}_output_{i}.pb")) for i in range(len(model.graph.output))]
+    return path.read_bytes(), [(fed, outputs)]
+
+
+def inputs(model):
+    """Lists the inputs that have to be fed."""
+    given = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in given]
+
+
+def described(value, data, name=""):
+    """Describes a tensor and appends its bytes."""
+    if not isinstance(value, (np.ndarray, np.generic)) or str(value.dtype) not in TYPES:
+        raise LeftOut("a value that is no tensor of numbers")
+    place = {"offset": len(data), "length": value.nbytes}
+    data.extend(np.ascontiguousarray(value).tobytes())
+    return {"name": name, "type": TYPES[str(value.dtype)], "shape": list(value.shape), **place}
+
+
+def write(folder, case, kind, model, sets):
+    data, outputs = bytearray(), bytearray()
+    names = [value.name for value in inputs(onnx.load_from_string(model))]
+    fed = [[described(value, data, name) for name, value in zip(names, values)] for values, _ in sets]
+    for _, recorded in sets:
+        for value in recorded:
+            described(value, outputs)
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(model)
+    (folder / "data.raw").write_bytes(data)
+    (folder / "case.json").write_text(json.dumps({"sets": fed}))
+    recorded = {"kind": kind, "rtol": case.rtol, "atol": case.atol, "outputs": [given for _, given in sets]}
+    (folder / "recorded.pickle").write_bytes(pickle.dumps(recorded))
+
+
+def main(target):
+    warnings.filterwarnings("ignore")
+    target.mkdir(parents=True)
+    left_out = {}
+    for case, kind, model, sets in cases():
+        try:
+            write(target / case.name, case, kind, model, sets)
+        except LeftOut as reason:
+            left_out[case.name] = f"{kind}: {reason}"
+    (target / "left_out.json").write_text(json.dumps(left_out, indent=1))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
