@@ -11,7 +11,7 @@
     onnx-*-files   the same three with other weights, in three files
     paddle         the same network for PaddlePaddle                x f32 [1,64]      -> y f32 [1,32]
     tflite         the same network for TensorFlow Lite             x f32 [1,64]      -> y f32 [1,32]
-    tensorflow     the same network as a frozen graph               x f32 [1,64]      -> y f32 [1,32]
+    tensorflow     the same as a frozen graph and as a SavedModel   x f32 [1,64]      -> y f32 [1,32]
     folder         the shape of a language model's folder: networks, configuration, vocabulary, an empty file
 
 The numbers are seeded, so that two runs with the same packages write the same bytes.
@@ -141,7 +141,11 @@ def tflite_model(folder, rng):
 
 
 def tensorflow_model(folder, rng):
-    (folder / "model.pb").write_bytes(tensorflow.linear(**linear_weights(rng)))
+    graph = tensorflow.linear(**linear_weights(rng))
+    (folder / "model.pb").write_bytes(graph)
+    (folder / "saved").mkdir()
+    saved = tensorflow.saved_model(graph, {"x": [1, 64]}, {"y": [1, 32]})
+    (folder / "saved" / "saved_model.pb").write_bytes(saved)
 
 
 def language_model_folder(folder, rng):

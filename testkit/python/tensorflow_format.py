@@ -1,6 +1,7 @@
-"""Writes a frozen graph of TensorFlow without TensorFlow.
+"""Writes a frozen graph of TensorFlow, and a SavedModel of it, without TensorFlow.
 
-A graph (.pb) is a protobuf `GraphDef` of tensorflow/core/framework/graph.proto; field and type numbers are that file's and its neighbours'.
+A graph (.pb) is a protobuf `GraphDef` of tensorflow/core/framework/graph.proto, a SavedModel one of tensorflow/core/protobuf/saved_model.proto; field and type
+numbers are those files' and their neighbours'.
 """
 
 import numpy as np
@@ -52,3 +53,18 @@ def linear(weight, bias):
             node("y", "Relu", ["sum"], **kind),
         ]
     )
+
+
+def saved_model(graph, inputs, outputs):
+    """Encodes a SavedModel without variables; `inputs` and `outputs` map names of nodes to shapes."""
+
+    def tensors(number, shapes):
+        entries = []
+        for name, extents in shapes.items():
+            info = field(1, f"{name}:0") + field(2, DT_FLOAT) + field(3, shape(extents))
+            entries.append(field(number, field(1, name) + field(2, info)))
+        return b"".join(entries)
+
+    signature = tensors(1, inputs) + tensors(2, outputs) + field(3, "tensorflow/serving/predict")
+    named = field(1, "serving_default") + field(2, signature)
+    return field(1, 1) + field(2, field(1, field(4, "serve")) + field(2, graph) + field(5, named))

@@ -22,6 +22,20 @@ fn the_guides_commands_and_its_rust_work_as_they_stand_there() {
 }
 
 #[test]
+fn the_commands_for_formats_work_as_they_stand_there() {
+    let page = page("docs/guides/formats.md");
+    let folder =
+        folder_with(&[("tflite/model.tflite", "detector.tflite"), ("onnx/model.onnx", "reader.onnx")]);
+    std::fs::write(folder.path().join("shared.key"), [7; 32]).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_ovseal")).parent().unwrap().to_owned();
+    let python = set_up("OVSEAL_TEST_PYTHON").parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = [program, python].into_iter().chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(path).unwrap().into_string().unwrap();
+    run_with(&page, folder.path(), &[("PATH", path)]);
+}
+
+#[test]
 fn the_commands_for_tokens_and_the_rust_for_evidence_work_as_they_stand_there() {
     let page = page("docs/guides/tokens-and-enclaves.md");
     let folder = folder_with(&[("conv/model.xml", "model.xml"), ("conv/model.bin", "model.bin")]);

@@ -51,6 +51,21 @@ fn inline_onnx_and_paddle_are_read_from_memory() {
     }
 }
 
+/// A runtime that does read them from memory gives a reason to seal them as they are.
+#[test]
+fn what_is_refused_at_sealing_is_what_the_runtime_reads_from_a_path_only() {
+    let core = core();
+    for file in ["tflite/model.tflite", "tensorflow/model.pb"] {
+        let file = set_up("OVSEAL_TEST_MODELS").join(file);
+        let refused = Model::find(&file, ModelOptions::default()).unwrap_err();
+        assert!(matches!(refused, ovseal::ModelError::PathOnly { .. }), "{refused}");
+        core.read_model_from_path(&file).unwrap();
+        let bytes = std::fs::read(&file).unwrap();
+        let weights = [None, Some(std::sync::Arc::new(bytes.clone()))];
+        assert!(weights.into_iter().all(|weights| core.read_model(&bytes, weights).is_err()));
+    }
+}
+
 #[test]
 fn the_network_of_a_folder_is_chosen_by_its_path() {
     let (core, folder) = (core(), opened("folder"));

@@ -95,6 +95,15 @@ fn a_converted_model_computes_what_its_file_computes() {
 }
 
 #[test]
+fn a_saved_model_is_converted_from_its_folder() {
+    let bench = bench();
+    seal(&bench, "models/tensorflow/saved --optimize --keep-precision");
+    let sealed = report(&bench, "run m.ovseal --keyfile key");
+    let graph = report(&bench, "run models/tensorflow/model.pb");
+    assert_eq!(sealed["outputs"][0]["sha256"], graph["outputs"][0]["sha256"]);
+}
+
+#[test]
 fn floating_point_weights_are_halved_unless_told_otherwise() {
     let bench = bench();
     let length = |bench: &Bench| {
