@@ -151,8 +151,8 @@ pub(crate) fn model(error: &ModelError) -> Option<String> {
              does not open it"
         }
         ModelError::PathOnly { .. } => {
-            "make an IR of it first, for example with: optimum-cli export openvino; or seal the file as it is with \
-             --only: then ovseal run does not open it"
+            "make an IR of the model that it was made from, for example with: optimum-cli export openvino; or seal the file \
+             as it is with --only: then ovseal run does not open it"
         }
         ModelError::Onnx { source: OnnxError::MissingFile { .. }, .. } => {
             "put the file beside the model, and leave out --only"

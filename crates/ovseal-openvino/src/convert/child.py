@@ -44,8 +44,7 @@ def save(model, files, is_half):
 
 def parent():
     """A folder in memory, if there is one, although nothing but links goes there."""
-    folders = ("/dev/shm", os.environ.get("TMPDIR") or "/tmp")
-    return next(folder for folder in folders if os.access(folder, os.W_OK | os.X_OK))
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else os.environ.get("TMPDIR") or "/tmp"
 
 
 try:
