@@ -28,6 +28,8 @@ pub struct ovseal_network {
     is_copied: bool,
     is_overlapped: bool,
     is_locked: bool,
+    /// Why the weights are not authentic, once that is known.
+    failure: Option<Failure>,
 }
 
 /// Overlapped for the device `CPU`, eager for every other one.
@@ -108,7 +110,17 @@ impl ovseal_network {
             is_locked: decrypted.is_locked(),
             decrypted: Some(decrypted),
             unverified: Vec::new(),
+            failure: None,
         }
+    }
+
+    fn verify(&mut self) -> Result<(), Failure> {
+        self.forget_topology();
+        let verified = std::mem::take(&mut self.unverified).into_iter().map(UnverifiedMapping::verify);
+        if let Err(error) = verified.collect::<Result<Vec<_>, _>>() {
+            self.failure = Some(error.into());
+        }
+        self.failure.clone().map_or(Ok(()), Err)
     }
 
     fn forget_topology(&mut self) {
@@ -185,20 +197,13 @@ pub extern "C" fn ovseal_network_forget_topology(network: Option<&mut ovseal_net
 }
 
 /// Waits until every chunk of the weights was found authentic, and forgets the topology. What was made of the network must be thrown
-/// away when this fails.
+/// away when this fails. Another call tells the same.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_verify(network: Option<&mut ovseal_network>) -> *mut ovseal_error {
-    run(|| {
-        let network = network.required("network")?;
-        network.forget_topology();
-        for weights in std::mem::take(&mut network.unverified) {
-            weights.verify()?;
-        }
-        Ok(())
-    })
+    run(|| network.required("network")?.verify())
 }
 
-/// Frees a network; NULL is allowed. Mappings of its weights live on; what is not decrypted of them by then reads as zeros.
+/// Frees a network; NULL is allowed. Mappings of its weights live on.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_free(network: Option<Box<ovseal_network>>) {
     run_or((), || drop(network));

@@ -25,6 +25,10 @@
 
 namespace ovseal {
 
+namespace detail {
+class Compilation;
+}
+
 /** A compiled model, with what only a sealed one has. It can be used, copied and stored as an ov::CompiledModel. */
 class CompiledModel : public ov::CompiledModel {
 public:
@@ -51,7 +55,7 @@ public:
     const std::string& cache_failure() const noexcept { return cache_failure_; }
 
 private:
-    friend class Compilation;
+    friend class detail::Compilation;
     CompiledModel(ov::CompiledModel compiled, Mapping weights)
         : ov::CompiledModel(std::move(compiled)), weights_(std::move(weights)) {}
 
@@ -229,13 +233,15 @@ inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const std::fi
     return read_model(core, open(path, key, options), options);
 }
 
+namespace detail {
+
 /** How a network of a container is compiled. */
 class Compilation {
 public:
     Compilation(ov::Core& core, const Opened& opened, const std::string& device, const Options& options,
                 const ov::AnyMap& properties)
         : core_(core), opened_(opened), device_(device), options_(options), properties_(properties), texts_(properties) {
-        detail::check(ovseal_check_runtime(texts_.data(), texts_.size()));
+        check(ovseal_check_runtime(texts_.data(), texts_.size()));
         // Another call may have set a folder for all compilations.
         properties_[ov::cache_dir.name()] = std::string();
     }
@@ -259,7 +265,7 @@ private:
     using Slot = std::shared_ptr<ovseal_cache_slot>;
 
     CompiledModel compile() {
-        detail::Network network(opened_, device_, options_.opening(), options_);
+        Network network(opened_, device_, options_.opening(), options_);
         auto model = network.read(core_);
         auto compiled = network.first_cause("compile the model", [&] {
             return core_.compile_model(std::shared_ptr<const ov::Model>(model), device_, properties_);
@@ -283,13 +289,13 @@ private:
 
     Slot find_slot() {
         const auto& secret = options_.device_secret();
-        const auto cache = detail::made<ovseal_cache>(ovseal_cache_free, [&](ovseal_cache** out) {
+        const auto cache = made<ovseal_cache>(ovseal_cache_free, [&](ovseal_cache** out) {
             return ovseal_cache_open(options_.cache_dir()->c_str(), secret ? secret->c_str() : nullptr,
                                      options_.cache_limit(), out);
         });
         const auto runtime = facts();
         const auto part = options_.part() ? options_.part()->c_str() : nullptr;
-        return detail::made<ovseal_cache_slot>(ovseal_cache_slot_free, [&](ovseal_cache_slot** out) {
+        return made<ovseal_cache_slot>(ovseal_cache_slot_free, [&](ovseal_cache_slot** out) {
             return ovseal_cache_find(cache.get(), runtime.get(), opened_.get(), part, device_.c_str(), texts_.data(),
                                      texts_.size(), out);
         });
@@ -297,14 +303,14 @@ private:
 
     /** What the runtime says of itself, on which a compiled model depends. It loads the plugins of the device. */
     std::shared_ptr<ovseal_runtime_facts> facts() {
-        auto facts = detail::made<ovseal_runtime_facts>(ovseal_runtime_facts_free, [](ovseal_runtime_facts** out) {
+        auto facts = made<ovseal_runtime_facts>(ovseal_runtime_facts_free, [](ovseal_runtime_facts** out) {
             return ovseal_runtime_facts_new(ov::get_openvino_version().buildNumber, out);
         });
         for (const auto& [device, version] : core_.get_versions(device_)) {
-            detail::check(ovseal_runtime_facts_add_plugin(facts.get(), device.c_str(), version.description, version.buildNumber));
+            check(ovseal_runtime_facts_add_plugin(facts.get(), device.c_str(), version.description, version.buildNumber));
             for (std::size_t i = 0; const char* name = ovseal_runtime_facts_wanted(i); ++i)
                 if (const auto value = property(device, name))
-                    detail::check(ovseal_runtime_facts_add_property(facts.get(), name, value->c_str()));
+                    check(ovseal_runtime_facts_add_property(facts.get(), name, value->c_str()));
         }
         return facts;
     }
@@ -323,7 +329,7 @@ private:
     /** The compiled model out of the cache, if it is there and the runtime takes it. */
     CompiledModel load(const ovseal_cache_slot* slot) {
         ovseal_mapping* handle = nullptr;
-        detail::check(ovseal_cache_slot_read(slot, &handle));
+        check(ovseal_cache_slot_read(slot, &handle));
         if (!handle)
             return {};
         const Mapping mapping({handle, ovseal_mapping_free});
@@ -332,7 +338,7 @@ private:
             compiled.is_cached_ = true;
             return compiled;
         } catch (const ov::Exception&) {
-            detail::check(ovseal_cache_slot_discard(slot));
+            check(ovseal_cache_slot_discard(slot));
             return {};
         }
     }
@@ -340,10 +346,10 @@ private:
     void store(const ovseal_cache_slot* slot, CompiledModel& compiled, std::string& failure) {
         try {
             int descriptor = -1;
-            detail::check(ovseal_export_file(&descriptor));
+            check(ovseal_export_file(&descriptor));
             const std::unique_ptr<int, void (*)(int*)> closed(&descriptor, [](int* open) { ::close(*open); });
             export_to(descriptor, compiled);
-            detail::check(ovseal_cache_slot_write(slot, descriptor));
+            check(ovseal_cache_slot_write(slot, descriptor));
         } catch (const std::exception& error) {
             failure = error.what();
         }
@@ -352,11 +358,16 @@ private:
     /** Exports into the anonymous file. The runtime hands the weights' memory to the system: they must be there. */
     void export_to(int descriptor, CompiledModel& compiled) {
         const auto populated = compiled.weights() ? compiled.weights().populate() : nullptr;
-        std::ofstream file("/proc/self/fd/" + std::to_string(descriptor), std::ios::binary);
+        const auto zeroized = [](std::vector<char>* buffer) { zeroize(buffer->data(), buffer->size()); };
+        std::vector<char> buffer(1 << 16);
+        const std::unique_ptr<std::vector<char>, decltype(zeroized)> guard(&buffer, zeroized);
+        std::ofstream file;
+        file.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+        file.open("/proc/self/fd/" + std::to_string(descriptor), std::ios::binary);
         try {
             compiled.export_model(file);
         } catch (const ov::Exception&) {
-            detail::refused("export the compiled model");
+            refused("export the compiled model");
         }
         file.flush();
         if (!file)
@@ -368,13 +379,15 @@ private:
     std::string device_;
     Options options_;
     ov::AnyMap properties_;
-    detail::Texts texts_;
+    Texts texts_;
 };
+
+} // namespace detail
 
 /** Compiles the network of an opened container; see the other function of this name. */
 inline CompiledModel compile_model(ov::Core& core, const Opened& opened, const std::string& device,
                                    const Options& options = {}, const ov::AnyMap& properties = {}) {
-    return Compilation(core, opened, device, options, properties).run();
+    return detail::Compilation(core, opened, device, options, properties).run();
 }
 
 /**

@@ -1103,12 +1103,12 @@ void ovseal_network_forget_topology(struct ovseal_network *network);
 
 /**
  * Waits until every chunk of the weights was found authentic, and forgets the topology. What was made of the network must be thrown
- * away when this fails.
+ * away when this fails. Another call tells the same.
  */
 struct ovseal_error *ovseal_network_verify(struct ovseal_network *network);
 
 /**
- * Frees a network; NULL is allowed. Mappings of its weights live on; what is not decrypted of them by then reads as zeros.
+ * Frees a network; NULL is allowed. Mappings of its weights live on.
  */
 void ovseal_network_free(struct ovseal_network *network);
 

@@ -665,9 +665,10 @@ inline Opened open(std::shared_ptr<const std::vector<std::uint8_t>> bytes, const
     if (!bytes)
         throw UsageError(OVSEAL_CODE_BAD_ARGUMENT, "the bytes are NULL");
     const std::uint64_t length = bytes->size();
-    auto owner = new detail::Bytes::Owner(std::move(bytes));
-    const ovseal_source source = {sizeof(ovseal_source), owner, length, detail::Bytes::read, detail::Bytes::release};
     return detail::opened(options, [&](const ovseal_open_options* demands, ovseal_opened** opened) {
+        // The library frees the owner, whatever comes of the call.
+        const ovseal_source source = {sizeof(ovseal_source), new detail::Bytes::Owner(std::move(bytes)), length,
+                                      detail::Bytes::read, detail::Bytes::release};
         return ovseal_open_source(&source, key.get(), demands, opened);
     });
 }
@@ -680,8 +681,10 @@ inline Opened open(std::shared_ptr<const std::vector<std::uint8_t>> bytes, const
  * `ovseal/openvino.hpp` does better.
  */
 inline void decrypt_file(std::istream& stream, const std::string& password, std::vector<std::uint8_t>& result) {
-    auto bytes = std::make_shared<std::vector<std::uint8_t>>((std::istreambuf_iterator<char>(stream)),
-                                                             std::istreambuf_iterator<char>());
+    auto bytes = std::make_shared<std::vector<std::uint8_t>>();
+    std::vector<char> block(1 << 16);
+    while (stream.read(block.data(), static_cast<std::streamsize>(block.size())) || stream.gcount() > 0)
+        bytes->insert(bytes->end(), block.data(), block.data() + stream.gcount());
     if (stream.bad() || bytes->empty())
         throw EnvironmentError(OVSEAL_CODE_READ, "nothing can be read from the stream");
     const auto parts = open(std::move(bytes), passphrase(password)).parts();
@@ -774,18 +777,31 @@ inline std::uint64_t seal(const std::filesystem::path& model, const std::filesys
 class RekeyOptions {
 public:
     /** Adds a key. */
-    RekeyOptions& add_recipient(const Key& key) { return detail::check(ovseal_rekey_options_add_recipient(get(), key.get())), *this; }
+    RekeyOptions& add_recipient(const Key& key) {
+        detail::check(ovseal_rekey_options_add_recipient(get(), key.get()));
+        return *this;
+    }
     /** Removes the stanza with this number, from 0. */
-    RekeyOptions& remove_stanza(std::size_t number) { return detail::check(ovseal_rekey_options_remove_stanza(get(), number)), *this; }
+    RekeyOptions& remove_stanza(std::size_t number) {
+        detail::check(ovseal_rekey_options_remove_stanza(get(), number));
+        return *this;
+    }
     /** Refuses when the stanzas were written more often than the caller has seen. */
-    RekeyOptions& expect_generation(std::uint64_t generation) { return detail::check(ovseal_rekey_options_expect_generation(get(), generation)), *this; }
+    RekeyOptions& expect_generation(std::uint64_t generation) {
+        detail::check(ovseal_rekey_options_expect_generation(get(), generation));
+        return *this;
+    }
     /** Allows post-quantum beside classical public keys. */
-    RekeyOptions& allow_mixed(bool allow = true) { return detail::check(ovseal_rekey_options_set_allow_mixed(get(), allow)), *this; }
+    RekeyOptions& allow_mixed(bool allow = true) {
+        detail::check(ovseal_rekey_options_set_allow_mixed(get(), allow));
+        return *this;
+    }
     /** The handle of the C interface. */
     ovseal_rekey_options* get() const noexcept { return handle_.get(); }
 
 private:
-    std::shared_ptr<ovseal_rekey_options> handle_ = detail::made<ovseal_rekey_options>(ovseal_rekey_options_free, ovseal_rekey_options_new);
+    std::shared_ptr<ovseal_rekey_options> handle_ =
+        detail::made<ovseal_rekey_options>(ovseal_rekey_options_free, ovseal_rekey_options_new);
 };
 
 /** Settings for rekeying, to be added to. */
