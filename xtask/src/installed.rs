@@ -27,17 +27,21 @@ pub(crate) fn run(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failur
         fs::write(&passphrase, "correct horse battery staple\n")
             .map_err(|error| Failure::file("write", &passphrase, &error))?;
         let programs = [c(setting, &folder, &prefix)?, cxx(setting, &folder, &prefix)?];
-        // The second time the compiled model comes out of the cache.
-        for program in programs.iter().chain(&programs) {
+        let run = |program: &PathBuf| {
             let mut command = Command::new(program);
-            command
-                .arg(setting.model("conv/model.xml"))
-                .arg(program.with_extension("ovseal"))
-                .arg(&passphrase);
+            command.arg(setting.model("conv/model.xml")).arg(program.with_extension("ovseal"));
+            command.arg(&passphrase);
             command.env("LD_LIBRARY_PATH", prefix.join("lib")).env("XDG_STATE_HOME", &folder);
-            process::run(&mut command)?;
+            let output = process::output(&mut command)?;
+            print!("{output}");
+            Ok(output)
+        };
+        programs.iter().try_for_each(|program| run(program).map(drop))?;
+        // The second time the compiled model comes out of the cache.
+        if run(&programs[1])?.contains("from the cache") {
+            return Ok(());
         }
-        Ok(())
+        Err(Failure::new("the example in C++ did not use its cache"))
     })
 }
 

@@ -5,6 +5,7 @@ mod common;
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use common::functions;
 use ovseal_bindings::{Code, Kind};
@@ -29,9 +30,25 @@ fn the_version_script_lists_the_functions_of_the_header() {
     let map = include_str!("../ovseal.map");
     let names = map.lines().filter_map(|line| line.trim().strip_suffix(';'));
     let listed: Vec<&str> = names.filter(|name| name.starts_with("ovseal_")).collect();
+    assert_eq!(listed, declared());
+}
+
+#[test]
+fn the_shared_library_exports_the_functions_of_the_header_with_a_version_and_nothing_else() {
+    let library = common::library().join("libovseal.so.1");
+    let table = common::succeed(Command::new("nm").args(["-D", "--defined-only"]).arg(library));
+    let exported = table.lines().filter_map(|line| line.split_whitespace().last());
+    let mut exported: Vec<&str> = exported.filter(|name| *name != "OVSEAL_1").collect();
+    exported.sort_unstable();
+    let versioned: Vec<String> = declared().iter().map(|name| format!("{name}@@OVSEAL_1")).collect();
+    assert_eq!(exported, versioned);
+}
+
+/// The functions of the header, in the order of the alphabet.
+fn declared() -> Vec<String> {
     let mut declared: Vec<String> = functions().into_iter().map(|function| function.name).collect();
     declared.sort_unstable();
-    assert_eq!(listed, declared);
+    declared
 }
 
 fn header(root: &Path) -> String {
