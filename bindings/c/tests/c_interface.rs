@@ -5,8 +5,11 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use common::{C, set_up, succeed};
+use ovseal_hardware::tpm2::{EnrollOptions, Tpm};
+use ovseal_testkit::Swtpm;
 
 #[test]
 fn the_tour_of_the_c_interface_finds_nothing_amiss() {
@@ -14,6 +17,17 @@ fn the_tour_of_the_c_interface_finds_nothing_amiss() {
     let program = C.sanitized("c/tour.c", folder.path());
     let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
     succeed(Command::new(program).arg(model).arg(folder.path()));
+}
+
+#[test]
+fn a_device_opens_with_the_key_in_its_tpm() {
+    let (swtpm, folder) = (Swtpm::start(), tempfile::tempdir().unwrap());
+    let tpm = Tpm::new(&swtpm.tcti(), Duration::from_secs(20)).unwrap();
+    let device = EnrollOptions::default().enroll(&tpm, folder.path()).unwrap();
+    let program = C.sanitized("c/device.c", folder.path());
+    let mut command = Command::new(program);
+    command.arg(set_up("OVSEAL_TEST_MODELS").join("conv/model.bin")).arg(folder.path());
+    succeed(command.arg(swtpm.tcti()).arg(device.recipient().to_string()));
 }
 
 #[test]
