@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use ovseal::{DeviceSecret, Opened};
-use ovseal_bindings::{Code, Failure};
-use ovseal_hardware::tpm2::default_folder;
+use ovseal::Opened;
+use ovseal_bindings::{Code, Failure, device_secret};
 use ovseal_openvino::{
     CacheError, CacheSlot, Compilation, CompileCache, ExportedModel, PartialShape, PluginFacts, RuntimeFacts,
 };
@@ -16,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
 use crate::container::Container;
-use crate::failure::{failed, raise};
+use crate::failure::failed;
 use crate::home::Home;
 use crate::memory::Weights;
 use crate::work::{self, Meter};
@@ -52,7 +51,7 @@ impl Cache {
         properties: Vec<(String, String)>,
         shapes: Vec<(String, Vec<usize>)>,
     ) -> PyResult<Self> {
-        let cache = CompileCache::open(&folder, device_secret(&folder)?).map_err(failed)?;
+        let cache = CompileCache::open(&folder, device_secret(&folder, None).map_err(failed)?).map_err(failed)?;
         let cache = match limit {
             Some(bytes) => cache.limit(bytes),
             None => cache,
@@ -168,27 +167,4 @@ fn ended() -> Failure {
 
 fn too_little_memory() -> Failure {
     Failure::new(Code::Memory, "there is too little memory for the compiled model")
-}
-
-/// The secret of this device, which stands beside the device's other files and never in the cache itself.
-fn device_secret(cache: &Path) -> PyResult<DeviceSecret> {
-    let path = default_folder().map(|folder| folder.join("device.secret")).ok_or_else(|| {
-        raise(Failure::new(
-            Code::Environment,
-            "neither XDG_STATE_HOME nor HOME names a folder for the device's secret",
-        ))
-    })?;
-    if real(&path).starts_with(real(cache)) {
-        let message = format!("the device's secret would stand in the cache itself, at {}", path.display());
-        return Err(raise(Failure::new(Code::Usage, message)));
-    }
-    DeviceSecret::obtain(&path).map_err(|error| raise(Failure::of(Code::Environment, &error)))
-}
-
-/// The path without symbolic links, as far as it exists.
-fn real(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let resolved =
-        |ancestor: &Path| Some(ancestor.canonicalize().ok()?.join(path.strip_prefix(ancestor).ok()?));
-    path.ancestors().find_map(resolved).unwrap_or_else(|| path.clone())
 }

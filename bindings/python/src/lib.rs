@@ -5,16 +5,16 @@
 //!
 //! | module | Python sees |
 //! |---|---|
-//! | [`keys`] | `Key` and the functions that make one |
-//! | [`container`], [`part`] | what `open` gives |
-//! | [`sealing`], [`checking`] | `seal`, `rekey`, `verify`, `inspect` |
-//! | [`network`], [`cache`] | what `read_model` and `compile_model` are made of; private |
-//! | [`memory`] | memory that Python reads as a buffer |
-//! | [`failure`] | exceptions |
+//! | `keys` | `Key` and the functions that make one |
+//! | `container`, `part` | what `open` gives |
+//! | `sealing`, `checking` | `seal`, `rekey`, `verify`, `inspect` |
+//! | `network`, `cache` | what `read_model` and `compile_model` are made of; private |
+//! | `memory` | memory that Python reads as a buffer |
+//! | `failure` | exceptions |
 //!
 //! # Unsafe code
 //!
-//! Only [`memory`] has some: Python's buffer protocol is made of pointers.
+//! Only `memory` has some: Python's buffer protocol is made of pointers.
 
 mod cache;
 mod checking;

@@ -105,6 +105,7 @@ pub(crate) fn seal(
 /// Removing a stanza revokes nothing: whoever kept an old copy still opens it.
 #[pyfunction]
 #[pyo3(signature = (path, *, key = None, add = None, remove = Vec::new(), expect_generation = None, allow_mixed = false))]
+#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn rekey(
     py: Python<'_>,
     path: PathBuf,

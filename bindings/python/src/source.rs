@@ -27,7 +27,7 @@ impl Source {
             return Ok(Self::Open(Arc::new(bytes)));
         }
         if let Some(descriptor) = descriptor(object)? {
-            return file(descriptor).map(|file| Self::Open(file));
+            return file(descriptor).map(Self::Open);
         }
         for method in ["getvalue", "read"] {
             if object.hasattr(method)? {

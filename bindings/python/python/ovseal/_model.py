@@ -233,7 +233,7 @@ def _read(core: ov.Core, network: _ovseal.Network, device: str | None) -> ov.Mod
 
 
 def _tensor(weights: _ovseal.Weights, device: str | None) -> ov.Tensor:
-    array = numpy.frombuffer(weights, numpy.uint8)
+    array = numpy.frombuffer(memoryview(weights), numpy.uint8)
     if is_tied(device):
         return openvino.Tensor(array, [len(array)], openvino.Type.u8)
     tensor = openvino.Tensor(openvino.Type.u8, [len(array)])
@@ -310,7 +310,7 @@ def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -
     if found is None:
         return None
     tensor = openvino.Tensor(openvino.Type.u8, [len(found)])
-    tensor.data[:] = numpy.frombuffer(found, numpy.uint8)
+    tensor.data[:] = numpy.frombuffer(memoryview(found), numpy.uint8)
     try:
         compiled = core.import_model(tensor, device, {**properties, "CACHE_DIR": ""})
     except RuntimeError:

@@ -39,7 +39,7 @@ def runtime_error(operation: str, cause: Exception) -> _errors.HostError:
 
 def _cache_folder(core: Any, device: str | None) -> str:
     try:
-        return core.get_property("CACHE_DIR") or core.get_property(device or "CPU", "CACHE_DIR")
+        return str(core.get_property("CACHE_DIR") or core.get_property(device or "CPU", "CACHE_DIR"))
     except RuntimeError:
         return ""  # Not every device has a cache.
 

@@ -1,0 +1,39 @@
+"""The Python on the guide's page works as it stands there, and so does the README's."""
+
+import re
+import shutil
+
+import ovseal
+from conftest import MODELS, ROOT
+
+
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(page, folder, monkeypatch):
+    for name in ("model.xml", "model.bin"):
+        shutil.copy(MODELS / "conv" / name, folder)
+    shutil.copytree(ROOT / "testkit/llm/tiny-llama", folder / "llama-ov")
+    monkeypatch.chdir(folder)
+    names = {}
+    for block in blocks(page):
+        exec(compile(block, page, "exec"), names)
+    return names
+
+
+def test_the_guide(tmp_path, monkeypatch, capsys):
+    names = run("docs/guides/python.md", tmp_path, monkeypatch)
+    assert len(blocks("docs/guides/python.md")) > 6
+    assert names["weights"].nbytes == (MODELS / "conv/model.bin").stat().st_size
+    assert names["compiled"].outputs
+    assert capsys.readouterr().out.splitlines()[-1].startswith("400 no key fits")
+
+
+def test_the_readme(tmp_path, monkeypatch):
+    assert blocks("README.md"), "README.md shows Python"
+    recipient = ovseal.generate_identity(tmp_path / "device.key")
+    ovseal.generate_publisher(tmp_path / "acme.key", tmp_path / "acme.pub")
+    model, key = MODELS / "conv/model.xml", tmp_path / "acme.key"
+    ovseal.seal(model, tmp_path / "model.ovseal", recipients=recipient, publisher_key=key)
+    assert run("README.md", tmp_path, monkeypatch)["compiled"].outputs

@@ -1,0 +1,53 @@
+"""The package's types hold, and the extension module is as its stub says."""
+
+import subprocess
+import sys
+USE = """
+import openvino as ov, ovseal
+key: ovseal.Key = ovseal.passphrase("secret")
+model: ov.Model = ovseal.read_model(ov.Core(), "m.ovseal", key=key, publisher=["acme.pub"])
+compiled: ov.CompiledModel = ovseal.compile_model(ov.Core(), "m.ovseal", "CPU", key=key, cache_dir="cache")
+with ovseal.open(b"", key=[key]) as opened:
+    data: memoryview = memoryview(opened["model.bin"])
+code: int = ovseal.Error("text").code
+pipeline = ovseal.genai.LLMPipeline("llama.ovseal", "CPU", key=key)
+"""
+
+
+# OpenVINO's packages have stubs, and no marker that says so.
+SETTINGS = """
+[mypy]
+strict = True
+disallow_subclassing_any = False
+incremental = False
+[mypy-openvino.*,openvino_genai.*]
+ignore_missing_imports = True
+"""
+
+
+def check(folder, *arguments):
+    (folder / "mypy.ini").write_text(SETTINGS)
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300)
+
+
+def test_the_package_is_typed(tmp_path):
+    done = check(tmp_path, "mypy", "-p", "ovseal")
+    assert done.returncode == 0, done.stdout
+
+
+def test_who_uses_it_is_checked(tmp_path):
+    (tmp_path / "use.py").write_text(USE)
+    done = check(tmp_path, "mypy", "use.py")
+    assert done.returncode == 0, done.stdout
+    (tmp_path / "misuse.py").write_text('import ovseal\nkey: int = ovseal.passphrase(5)\novseal.seal("m", "o")\n')
+    done = check(tmp_path, "mypy", "misuse.py")
+    assert done.stdout.count("error:") == 3, done.stdout
+
+
+def test_the_extension_module_is_as_its_stub_says(tmp_path):
+    # Python shows a buffer as a method from 3.12 on, and PyO3 lists the module's names by itself.
+    (tmp_path / "allowed").write_text("ovseal\\._ovseal\\.(__all__|\\w+\\.__(release_)?buffer__)\n")
+    allowed = ["--allowlist", "allowed", "--ignore-unused-allowlist"]
+    done = check(tmp_path, "mypy.stubtest", "ovseal._ovseal", "--mypy-config-file", "mypy.ini", *allowed)
+    assert done.returncode == 0, done.stdout
