@@ -1,31 +1,32 @@
-"""Measures `ovseal.read_model` from Python, each time in a process of its own: python read_model.py MODEL.ovseal KEYFILE [ROUNDS]
+"""Reads a sealed model into OpenVINO from Python: python read_model.py CONTAINER KEYFILE
 
-Prints one line of JSON for each round: seconds until the model was read, and the most memory that it took beyond what the runtime
-takes for itself, in bytes. To be compared with the same from Rust, in alternation, by whoever calls it.
+Prints the seconds that `ovseal.read_model` took, and the peak of the process's memory in KiB: what the program `overhead` of the C interface
+compares with Rust (`overhead CONTAINER KEYFILE PROGRAM ROUNDS`, where PROGRAM calls this script). On stderr, how much of the peak
+came with the reading, since an interpreter takes memory of its own.
 """
 
-import json
-import subprocess
 import sys
+import time
 
-ROUND = """
-import json, resource, sys, time
-import openvino as ov, ovseal
-core, key = ov.Core(), ovseal.keyfile(sys.argv[2])
-core.get_versions("CPU")  # loads the plugin
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-start = time.perf_counter()
-model = ovseal.read_model(core, sys.argv[1], key=key)
-seconds = time.perf_counter() - start
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"way": "python", "seconds": seconds, "peak_bytes": (peak - before) * 1024}))
-"""
+import openvino as ov
+import ovseal
+
+
+def status(name: str) -> int:
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 def main() -> None:
-    container, keyfile, *rounds = sys.argv[1:]
-    for _ in range(int(rounds[0]) if rounds else 1):
-        subprocess.run([sys.executable, "-c", ROUND, container, keyfile], check=True)
+    container, keyfile = sys.argv[1:]
+    core, key, before = ov.Core(), ovseal.keyfile(keyfile), status("VmRSS")
+    start = time.perf_counter()
+    model = ovseal.read_model(core, container, key=key)
+    seconds = time.perf_counter() - start
+    peak = status("VmHWM")
+    print(seconds, peak)
+    print(f"{(peak - before) / 1024:.1f} MiB beyond the interpreter", file=sys.stderr)
+    del model
 
 
 if __name__ == "__main__":

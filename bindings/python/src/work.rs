@@ -55,10 +55,14 @@ impl Meter {
 pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> T + Send) -> PyResult<T> {
     let end = End::default();
     thread::scope(|scope| {
-        let worker = scope.spawn(|| {
+        let worker = thread::Builder::new().spawn_scoped(scope, || {
             let _told = end.tell_when_dropped();
             job()
         });
+        let worker = worker.map_err(|error| {
+            let failure = Failure::new(Code::Environment, "the system gives no thread");
+            raise(Failure { causes: vec![error.to_string()], ..failure })
+        })?;
         let mut interruption = None;
         while !py.detach(|| end.wait()) {
             if interruption.is_none() {

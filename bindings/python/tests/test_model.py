@@ -162,6 +162,7 @@ def test_what_the_runtime_says_is_kept_apart(core, tmp_path, key):
     assert raised.value.code == 105
     assert "TopSecretLayer" in raised.value.detail
     assert "TopSecret" not in "".join(traceback.format_exception(raised.value))
+    assert raised.value.__context__ is None, "a collector of errors would look there"
 
 
 def test_wrong_arguments_are_type_errors(core, sealed, key):

@@ -13,6 +13,8 @@ def main() -> int:
     # Python would note the signal and go on until the command has ended.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     name_runtime()
+    # The TPM software stack would write to stderr by itself.
+    os.environ.setdefault("TSS2_LOG", "all+none")
     return _ovseal.run(["ovseal", *sys.argv[1:]])
 
 

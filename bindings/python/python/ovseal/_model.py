@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import _errors, _ovseal
 from ._fork import keep_in_children
-from ._runtime import numpy, openvino, refuse_writers, runtime_error
+from ._runtime import attempt, numpy, openvino, refuse_writers
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -218,16 +218,10 @@ def _container(source: Source, key: Any, publisher: Any, name: Any, version: Any
 def _read(core: ov.Core, network: _ovseal.Network, device: str | None) -> ov.Model:
     """Reads a network whose weights may still be on the way."""
     owner = network.owner
-    try:
-        if network.is_copied or not network.has_weights:
-            model = core.read_model(network.topology(), b"")
-        else:
-            model = core.read_model(network.topology(), _tensor(owner, device))
-    except RuntimeError as error:
-        # What the runtime says of weights that are not authentic is a consequence, not the cause.
-        network.verify()
-        raise runtime_error("read the model", error) from None
-    # The runtime's own parsers made it, and what it points at must live as long.
+    is_lent = network.has_weights and not network.is_copied
+    weights = _tensor(owner, device) if is_lent else b""
+    model = attempt("read the model", lambda: core.read_model(network.topology(), weights), network)
+    # The model goes on reading that memory.
     model.set_rt_info(owner, "ovseal")
     return model
 
@@ -257,13 +251,10 @@ def _compile(
 ) -> ov.CompiledModel:
     network = _ovseal.Network(container, part, device, opening)
     model = _read(core, network, device)
-    try:
-        if shapes:
-            model.reshape(dict(shapes))
-        compiled = core.compile_model(model, device, {**properties, "CACHE_DIR": ""})
-    except RuntimeError as error:
-        network.verify()
-        raise runtime_error("compile the model", error) from None
+    if shapes:
+        attempt("reshape the model", lambda: model.reshape(dict(shapes)), network)
+    properties = {**properties, "CACHE_DIR": ""}
+    compiled = attempt("compile the model", lambda: core.compile_model(model, device, properties), network)
     weights = network.owner
     network.verify()
     network.accept()
@@ -278,11 +269,12 @@ def _cache(
     texts = [(name, str(value)) for name, value in sorted(properties.items())]
     extents = [(name, list(shape)) for name, shape in (shapes or {}).items()]
     try:
-        plugins = [_plugin(core, *plugin) for plugin in core.get_versions(device).items()]
+        versions = attempt("load the device", lambda: core.get_versions(device))
+        plugins = [_plugin(core, *plugin) for plugin in versions.items()]
         version = openvino.get_version()
         return _ovseal.Cache(folder, limit, container, version, plugins, part, device, texts, extents)
-    except (_errors.HostError, RuntimeError) as error:
-        warnings.warn(_errors.CacheWarning(f"the cache is not used: {_told(error)}"), stacklevel=3)
+    except _errors.HostError as error:
+        warnings.warn(_errors.CacheWarning(f"the cache is not used: {error}"), stacklevel=3)
         return None
 
 
@@ -305,15 +297,16 @@ def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -
     try:
         found = cache.read()
     except _errors.HostError as error:
-        warnings.warn(_errors.CacheWarning(f"the cache is not used: {_told(error)}"), stacklevel=3)
+        warnings.warn(_errors.CacheWarning(f"the cache is not used: {error}"), stacklevel=3)
         return None
     if found is None:
         return None
     tensor = openvino.Tensor(openvino.Type.u8, [len(found)])
     tensor.data[:] = numpy.frombuffer(memoryview(found), numpy.uint8)
+    properties = {**properties, "CACHE_DIR": ""}
     try:
-        compiled = core.import_model(tensor, device, {**properties, "CACHE_DIR": ""})
-    except RuntimeError:
+        compiled = attempt("import the compiled model", lambda: core.import_model(tensor, device, properties))
+    except _errors.HostError:
         cache.discard()
         return None
     return CompiledModel(compiled, None)
@@ -322,16 +315,10 @@ def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -
 def _store(cache: _ovseal.Cache, compiled: ov.CompiledModel) -> None:
     exported = _ovseal.Exported()
     try:
-        compiled.export_model(_Export(exported))
+        attempt("export the compiled model", lambda: compiled.export_model(_Export(exported)))
         cache.write(exported)
-    except (_errors.Error, RuntimeError) as error:
-        text = f"the compiled model is not kept: {_told(error)}"
-        warnings.warn(_errors.CacheWarning(text), stacklevel=3)
-
-
-def _told(error: Exception) -> str:
-    """An exception in a warning: the runtime's own words may quote the model."""
-    return str(error) if isinstance(error, _errors.Error) else "OpenVINO refused"
+    except _errors.Error as error:
+        warnings.warn(_errors.CacheWarning(f"the compiled model is not kept: {error}"), stacklevel=3)
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from . import _errors, _ovseal
 
@@ -14,6 +14,8 @@ except ModuleNotFoundError as missing:
     raise _errors.HostError(
         f"the package {missing.name} is not installed", _errors.RUNTIME, "pip install openvino==2026.4.*"
     ) from None
+
+Result = TypeVar("Result")
 
 
 def refuse_writers(core: Any, device: str | None, properties: Mapping[str, Any] | None = None) -> None:
@@ -30,11 +32,22 @@ def refuse_writers(core: Any, device: str | None, properties: Mapping[str, Any] 
         raise _writes_model(f"the core has the CACHE_DIR {folder}, to which OpenVINO would write the model")
 
 
-def runtime_error(operation: str, cause: Exception) -> _errors.HostError:
-    """The exception when OpenVINO refuses something. Its own words may quote the model, so they stand apart."""
-    error = _errors.HostError(f"OpenVINO could not {operation}", _errors.RUNTIME)
-    error.detail = str(cause)
-    return error
+def attempt(operation: str, work: Callable[[], Result], network: _ovseal.Network | None = None) -> Result:
+    """Lets OpenVINO do something. What it raises instead is told in words of our own: its own may quote the model, so they stand apart.
+
+    What it says of weights that are not authentic is a consequence; then the network's own exception is the cause.
+    """
+    try:
+        return work()
+    except _errors.Error:
+        raise
+    except Exception as error:
+        failure = _errors.HostError(f"OpenVINO could not {operation}", _errors.RUNTIME)
+        failure.detail = str(error)
+    # Out here OpenVINO's exception is not the context of ours.
+    if network is not None:
+        network.verify()
+    raise failure
 
 
 def _cache_folder(core: Any, device: str | None) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import _errors, _ovseal
 from ._fork import keep_in_child, keep_in_children
 from ._model import _container, _tensor, _Tie
-from ._runtime import numpy, openvino, refuse_writers, runtime_error
+from ._runtime import attempt, numpy, openvino, refuse_writers
 
 try:
     import openvino_genai
@@ -70,12 +70,9 @@ class LLMPipeline(openvino_genai.LLMPipeline):
         network = _network(container, "openvino_model.xml", device)
         weights = _tensor(network.owner, device)
         topology = network.topology().decode()
-        try:
-            super().__init__(topology, weights, words, device, generation_config=config, CACHE_DIR="", **properties)
-        except RuntimeError as error:
-            # What the runtime says of weights that are not authentic is a consequence, not the cause.
-            network.verify()
-            raise runtime_error("build the pipeline", error) from None
+        build = super().__init__
+        properties = {"generation_config": config, "CACHE_DIR": "", **properties}
+        attempt("build the pipeline", lambda: build(topology, weights, words, device, **properties), network)
         network.verify()
         network.accept()
         self._weights, self._tie = weights, _Tie(network.owner)
@@ -140,10 +137,8 @@ def adapter(
     if len(paths) > 1:
         message = f"the container holds several adapters: {', '.join(paths)}"
         raise _errors.UsageError(message, _errors.SEVERAL_MODELS, "name the part of the one that is wanted")
-    try:
-        made = openvino_genai.Adapter(_own(_part(container, paths[0] if paths else "*.safetensors")))
-    except RuntimeError as error:
-        raise runtime_error("read the adapter", error) from None
+    tensor = _own(_part(container, paths[0] if paths else "*.safetensors"))
+    made = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
     container.accept()
     return made
 
@@ -152,12 +147,8 @@ def _tokenizer(container: Container) -> openvino_genai.Tokenizer:
     """The tokenizer may outlive everything else, so it gets memory of OpenVINO's own."""
     words = [_part(container, f"openvino_{name}.{kind}") for name in ("tokenizer", "detokenizer") for kind in ("xml", "bin")]
     xml, weights, back_xml, back_weights = words
-    try:
-        made = openvino_genai.Tokenizer(
-            xml.read().decode(), _own(weights), back_xml.read().decode(), _own(back_weights), CACHE_DIR=""
-        )
-    except RuntimeError as error:
-        raise runtime_error("read the tokenizer", error) from None
+    networks = xml.read().decode(), _own(weights), back_xml.read().decode(), _own(back_weights)
+    made = attempt("read the tokenizer", lambda: openvino_genai.Tokenizer(*networks, CACHE_DIR=""))
     if not made.chat_template and (template := _chat_template(container)):
         made.set_chat_template(template)
     return keep_in_child(made)
@@ -181,10 +172,8 @@ def _generation_config(container: Container) -> openvino_genai.GenerationConfig 
     with open(descriptor, "wb") as file:
         file.write(container["generation_config.json"].read())
         file.flush()
-        try:
-            return openvino_genai.GenerationConfig(f"/proc/self/fd/{descriptor}")
-        except RuntimeError as error:
-            raise runtime_error("read the generation configuration", error) from None
+        path = f"/proc/self/fd/{descriptor}"
+        return attempt("read the generation configuration", lambda: openvino_genai.GenerationConfig(path))
 
 
 def _network(container: Container, path: str, device: str) -> _ovseal.Network:
