@@ -51,7 +51,8 @@ impl Cache {
         properties: Vec<(String, String)>,
         shapes: Vec<(String, Vec<usize>)>,
     ) -> PyResult<Self> {
-        let cache = CompileCache::open(&folder, device_secret(&folder, None).map_err(failed)?).map_err(failed)?;
+        let cache =
+            CompileCache::open(&folder, device_secret(&folder, None).map_err(failed)?).map_err(failed)?;
         let cache = match limit {
             Some(bytes) => cache.limit(bytes),
             None => cache,

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 
-use ovseal::{KeyError, KeyFile, Passphrase};
+use ovseal::{KeyFile, Passphrase};
 #[cfg(feature = "pkcs11")]
 use ovseal_hardware::pkcs11::Pin;
 use zeroize::Zeroizing;
@@ -23,7 +23,7 @@ const GROUP: usize = 4;
 /// # Errors
 /// When there is no terminal, or the answer is no passphrase.
 pub(crate) fn passphrase() -> Result<Passphrase, CommandError> {
-    Ok(Passphrase::from_bytes(ask("Passphrase: ")?.as_bytes())?)
+    Ok(Passphrase::from_bytes(ask("Passphrase: ", Wanted::Passphrase)?.as_bytes())?)
 }
 
 /// Asks for the PIN of a token.
@@ -32,7 +32,7 @@ pub(crate) fn passphrase() -> Result<Passphrase, CommandError> {
 /// When there is no terminal, or the answer is no PIN.
 #[cfg(feature = "pkcs11")]
 pub(crate) fn pin(token: &str) -> Result<Pin, CommandError> {
-    let answer = read(&format!("PIN of the token {}: ", printable(token)), "PIN")?;
+    let answer = ask(&format!("PIN of the token {}: ", printable(token)), Wanted::TokenPin)?;
     Ok(Pin::new(answer.as_bytes())?)
 }
 
@@ -41,11 +41,11 @@ pub(crate) fn pin(token: &str) -> Result<Pin, CommandError> {
 /// # Errors
 /// When there is no terminal, the answers differ, or are no passphrase.
 pub(crate) fn new_passphrase(output: &mut Output) -> Result<Passphrase, CommandError> {
-    let first = ask("New passphrase (leave empty to have one made): ")?;
+    let first = ask("New passphrase (leave empty to have one made): ", Wanted::Passphrase)?;
     if first.is_empty() {
         return generate(output);
     }
-    let second = ask("The same passphrase again: ")?;
+    let second = ask("The same passphrase again: ", Wanted::Passphrase)?;
     if *first != *second {
         return Err(CommandError::usage("the two passphrases differ"));
     }
@@ -57,7 +57,7 @@ pub(crate) fn new_passphrase(output: &mut Output) -> Result<Passphrase, CommandE
 /// # Errors
 /// When there is no terminal.
 pub(crate) fn device_pin() -> Result<Zeroizing<String>, CommandError> {
-    ask("PIN of this device: ")
+    ask("PIN of this device: ", Wanted::DevicePin)
 }
 
 /// Asks for a new PIN, twice.
@@ -65,42 +65,71 @@ pub(crate) fn device_pin() -> Result<Zeroizing<String>, CommandError> {
 /// # Errors
 /// When there is no terminal, or the answers differ.
 pub(crate) fn new_device_pin() -> Result<Zeroizing<String>, CommandError> {
-    let first = ask("New PIN: ")?;
-    let second = ask("The same PIN again: ")?;
+    let first = ask("New PIN: ", Wanted::DevicePin)?;
+    let second = ask("The same PIN again: ", Wanted::DevicePin)?;
     if *first == *second { Ok(first) } else { Err(CommandError::usage("the two PINs differ")) }
+}
+
+/// What a person is asked for.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Passphrase,
+    #[cfg(feature = "pkcs11")]
+    TokenPin,
+    DevicePin,
+}
+
+impl Wanted {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Passphrase => "passphrase",
+            #[cfg(feature = "pkcs11")]
+            Self::TokenPin => "PIN",
+            Self::DevicePin => "PIN",
+        }
+    }
+
+    /// The option that takes it from a file.
+    const fn option(self) -> &'static str {
+        match self {
+            Self::Passphrase => "--passphrase-file",
+            #[cfg(feature = "pkcs11")]
+            Self::TokenPin => "--pin-file",
+            Self::DevicePin => "--tpm-pin-file",
+        }
+    }
 }
 
 /// The prompt's own library gives a `String`; it is wiped when dropped.
 ///
 /// That library puts a replacement character in place of bytes that are no UTF-8, so that different answers would become
 /// the same passphrase. They are refused.
-fn ask(question: &str) -> Result<Zeroizing<String>, CommandError> {
-    let answer = read(question, "passphrase")?;
+fn ask(question: &str, wanted: Wanted) -> Result<Zeroizing<String>, CommandError> {
+    let answer = rpassword::prompt_password(question).map(Zeroizing::new);
+    let answer = answer.map_err(|error| match error.raw_os_error() {
+        Some(_) => no_terminal(wanted),
+        None => {
+            CommandError::new(Kind::Environment, error).context(format!("cannot read the {}", wanted.word()))
+        }
+    })?;
     if answer.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(CommandError::from(KeyError::Passphrase).hint("set the terminal to UTF-8"));
+        let message = format!("the {} is no UTF-8", wanted.word());
+        return Err(CommandError::usage(message).hint("set the terminal to UTF-8"));
     }
     Ok(answer)
 }
 
-fn read(question: &str, what: &str) -> Result<Zeroizing<String>, CommandError> {
-    let answer = rpassword::prompt_password(question).map(Zeroizing::new);
-    answer.map_err(|error| match error.raw_os_error() {
-        Some(_) => no_terminal(what),
-        None => CommandError::new(Kind::Environment, error).context(format!("cannot read the {what}")),
-    })
-}
-
-fn no_terminal(what: &str) -> CommandError {
-    let option = if what == "PIN" { "--pin-file" } else { "--passphrase-file" };
-    CommandError::usage(format!("there is no terminal to ask for a {what}"))
-        .hint(format!("give the {what} in a file with {option} F, or {option} - for stdin"))
+fn no_terminal(wanted: Wanted) -> CommandError {
+    let (word, option) = (wanted.word(), wanted.option());
+    CommandError::usage(format!("there is no terminal to ask for a {word}"))
+        .hint(format!("give the {word} in a file with {option} F, or {option} - for stdin"))
 }
 
 fn generate(output: &mut Output) -> Result<Passphrase, CommandError> {
     let random = KeyFile::generate()?;
     let mut text = Zeroizing::new(String::with_capacity(RANDOM_BYTES * 2));
     spell(&random.expose()[..RANDOM_BYTES], &mut text);
-    show(&text).map_err(|_| no_terminal("passphrase"))?;
+    show(&text).map_err(|_| no_terminal(Wanted::Passphrase))?;
     output.note("keep it: without it the container cannot be opened");
     Ok(Passphrase::from_bytes(text.as_bytes())?)
 }

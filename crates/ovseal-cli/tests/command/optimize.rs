@@ -52,7 +52,10 @@ fn what_openvino_reads_from_a_path_only_is_refused_with_a_remedy() {
     }
     let outcome = bench.run("seal m.gguf -o m.ovseal --keyfile key --optimize");
     assert_eq!(outcome.code, Some(6));
-    assert!(outcome.stderr.contains("\novseal: hint: make an IR of the model that it was made from"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("\novseal: hint: make an IR of the model that it was made from"),
+        "{outcome:?}"
+    );
     assert!(!bench.exists("m.ovseal"));
 }
 

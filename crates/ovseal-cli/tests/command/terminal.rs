@@ -142,12 +142,21 @@ fn without_a_terminal_nobody_is_asked() {
     let bench = Bench::new();
     bench.write("words", b"correct horse");
     bench.done("seal net.xml -o net.ovseal --passphrase-file words");
-    let mut command = Command::new("setsid");
-    command.args(["-w", OVSEAL, "verify", "net.ovseal", "-p"]).current_dir(bench.path(""));
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.starts_with("ovseal: error: there is no terminal to ask for a passphrase\n"), "{stderr}");
+    let asked = [
+        ("verify net.ovseal -p", "passphrase", "--passphrase-file"),
+        ("device enroll --pin --state d --tcti swtpm:path=none", "PIN", "--tpm-pin-file"),
+    ];
+    for (line, word, option) in asked {
+        let mut command = Command::new("setsid");
+        command.args(["-w", OVSEAL]).args(line.split(' ')).current_dir(bench.path(""));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        let error = format!("ovseal: error: there is no terminal to ask for a {word}\n");
+        let hint =
+            format!("ovseal: hint: give the {word} in a file with {option} F, or {option} - for stdin\n");
+        assert_eq!(stderr, error + &hint);
+    }
     bench.fails(
         "extract net.ovseal --danger-write-plaintext out",
         4,
