@@ -1,5 +1,7 @@
 //! The rollback state that is tied to the device's TPM.
 
+use std::process::{Child, Stdio};
+
 use crate::device::{Device, publishers_bench, seal};
 use crate::support::Bench;
 
@@ -24,6 +26,11 @@ fn run(bench: &Bench, device: &Device, version: u8, options: &str) -> (Option<i3
     let outcome = bench.run(&line);
     let told = outcome.stderr.lines().filter(|line| !line.starts_with("ovseal: warning:"));
     (outcome.code, told.map(str::to_owned).collect())
+}
+
+fn generation(bench: &Bench) -> u64 {
+    let text = String::from_utf8(bench.read("state")).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("generation ")).unwrap().parse().unwrap()
 }
 
 const TPM: &str = "--rollback-tpm";
@@ -95,6 +102,27 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
             .ends_with("this TPM is not the one in which the device was enrolled, or it was cleared since")
     );
     assert!(told[1].contains("make it anew"), "{told:?}");
+}
+
+#[test]
+fn runs_at_the_same_time_raise_the_state_once_and_wait_for_one_another() {
+    let (bench, device) = device();
+    // With a key file: without a resource manager only the state's lock keeps the commands of several processes apart.
+    let seal = "seal models/conv/model.xml -o 2k.ovseal --keyfile key --publisher-key acme.key";
+    bench.done(&format!("{seal} --name net --security-version 2"));
+    let line = format!(
+        "run 2k.ovseal --keyfile key --publisher acme.pub --rollback-state state {TPM} {}",
+        device.options()
+    );
+    let begin = generation(&bench);
+    let start = |_| bench.command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let runs: Vec<Child> = (0..4).map(start).collect();
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(generation(&bench), begin + 1);
+    assert_eq!(run(&bench, &device, 1, TPM).0, Some(5));
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn processes_that_raise_at_once_lose_nothing_and_count_once_each() {
     thread::scope(|scope| {
         for number in 0..6 {
             let tied = &tied;
-            // Each has a connection of its own, and swtpm serves one at a time.
+            // Each has a connection of its own; the lock keeps their commands apart.
             scope.spawn(move || {
                 let (state, model) = (tied.state(), model(&number.to_string()));
                 assert_eq!(state.floor(tied.publisher, model).unwrap(), 0);
@@ -346,7 +346,7 @@ fn the_device_opens_with_the_connection_that_checks_the_state() {
     let identity: DeviceIdentity = tied.device.identity();
     let state = RollbackState::anchored(tied.path(), Arc::new(TpmAnchor::new(identity.clone())));
     let sealed = crate::support::seal(&tied.device.device.recipient());
-    // swtpm would keep a second connection waiting.
+    // One connection serves both.
     state.floor(tied.publisher, model("m")).unwrap();
     crate::support::open(&sealed.path, &identity).unwrap();
     state.raise(tied.publisher, model("m"), 1).unwrap();
