@@ -186,7 +186,8 @@ pub unsafe extern "C" fn ovseal_open(
 
 /// Opens a container that is no file, as `ovseal_open` does. Files beside it (side file, unfinished rekeying) are not looked for.
 ///
-/// From the call on, whatever comes of it, the library owns `source->context`, until it calls `source->release`.
+/// Whatever comes of the call, the library then owns `source->context`, until it calls `source->release`; not when `source` is NULL or has
+/// another size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_open_source(
     source: Option<&ovseal_source>,

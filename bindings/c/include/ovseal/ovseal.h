@@ -695,7 +695,8 @@ struct ovseal_error *ovseal_open(const char *file,
 /**
  * Opens a container that is no file, as `ovseal_open` does. Files beside it (side file, unfinished rekeying) are not looked for.
  *
- * From the call on, whatever comes of it, the library owns `source->context`, until it calls `source->release`.
+ * Whatever comes of the call, the library then owns `source->context`, until it calls `source->release`; not when `source` is NULL or has
+ * another size.
  */
 struct ovseal_error *ovseal_open_source(const struct ovseal_source *source,
                                         const struct ovseal_key *key,
