@@ -30,7 +30,13 @@ TYPES = {
     "float8_e8m0fnu": "f8e8m0",
     **{f"int{bits}": f"i{bits}" for bits in (8, 16, 32, 64)},
     **{f"uint{bits}": f"u{bits}" for bits in (8, 16, 32, 64)},
+    "int4": "i4",
+    "uint4": "u4",
+    "uint2": "u2",
+    "float4_e2m1fn": "f4e2m1",
 }
+# Several of these stand in one byte, the first in the lowest bits; in numpy each has a byte.
+BITS = {"int4": 4, "uint4": 4, "uint2": 2, "float4_e2m1fn": 4}
 FILES = ("simple", "pytorch-converted", "pytorch-operator")
 LIGHT = "onnx/backend/test/data/light/"
 
@@ -96,9 +102,33 @@ def described(value, data, name=""):
     """Describes a tensor and appends its bytes."""
     if not isinstance(value, (np.ndarray, np.generic)) or str(value.dtype) not in TYPES:
         raise LeftOut("a value that is no tensor of numbers")
-    place = {"offset": len(data), "length": value.nbytes}
-    data.extend(np.ascontiguousarray(value).tobytes())
+    raw = packed(value)
+    place = {"offset": len(data), "length": len(raw)}
+    data.extend(raw)
     return {"name": name, "type": TYPES[str(value.dtype)], "shape": list(value.shape), **place}
+
+
+def packed(value):
+    """Returns the bytes of a tensor as the runtime has them."""
+    raw, bits = np.ascontiguousarray(value).tobytes(), BITS.get(str(value.dtype), 8)
+    if bits == 8:
+        return raw
+    numbers = np.frombuffer(raw, np.uint8) & (1 << bits) - 1
+    numbers = np.pad(numbers, (0, -len(numbers) % (8 // bits))).reshape(-1, 8 // bits)
+    return np.bitwise_or.reduce(numbers << np.arange(0, 8, bits, dtype=np.uint8), axis=1).astype(np.uint8).tobytes()
+
+
+def unpacked(raw, dtype, count):
+    """Returns what `packed` made of `count` numbers, one after the other, and the bytes behind them."""
+    bits = BITS.get(str(dtype), 8)
+    if bits == 8:
+        return np.frombuffer(raw, dtype, count), raw[count * dtype.itemsize :]
+    length = -(-count * bits // 8)
+    numbers = np.frombuffer(raw, np.uint8, length)[:, None] >> np.arange(0, 8, bits, dtype=np.uint8)
+    numbers = (numbers & (1 << bits) - 1).astype(np.uint8).reshape(-1)[:count]
+    if str(dtype) == "int4":
+        numbers = np.where(numbers > 7, numbers | 0xF0, numbers).astype(np.uint8)
+    return numbers.view(dtype), raw[length:]
 
 
 def write(folder, case, kind, model, sets):

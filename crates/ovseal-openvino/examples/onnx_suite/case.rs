@@ -219,7 +219,7 @@ const DEVICE: &str = "CPU";
 const PROPERTIES: &[(&str, &str)] = &[("INFERENCE_NUM_THREADS", "1")];
 
 /// The types that the cases are made of.
-const TYPES: [ElementType; 16] = [
+const TYPES: [ElementType; 20] = [
     ElementType::Boolean,
     ElementType::F16,
     ElementType::Bf16,
@@ -228,6 +228,10 @@ const TYPES: [ElementType; 16] = [
     ElementType::F8e4m3,
     ElementType::F8e5m2,
     ElementType::F8e8m0,
+    ElementType::F4e2m1,
+    ElementType::I4,
+    ElementType::U2,
+    ElementType::U4,
     ElementType::I8,
     ElementType::I16,
     ElementType::I32,
