@@ -77,11 +77,12 @@ impl Core {
     pub fn facts(&self, device: &str) -> Result<RuntimeFacts, ModelError> {
         let mut plugins = self.plugins(device)?;
         for plugin in &mut plugins {
-            let asked =
-                PluginFacts::PROPERTIES.map(|name| (name, self.device_property(&plugin.device, name)));
-            // Devices have those that mean something to them.
-            let said = asked.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-            plugin.properties = said.collect();
+            let supported = self.device_property(&plugin.device, "SUPPORTED_PROPERTIES");
+            // Devices have those that mean something to them. To ask for another costs milliseconds: the runtime's first exception.
+            let listed =
+                PluginFacts::PROPERTIES.into_iter().filter(|name| is_listed(supported.as_deref(), name));
+            let asked = listed.map(|name| (name, self.device_property(&plugin.device, name)));
+            plugin.properties = asked.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         }
         Ok(RuntimeFacts { version: self.runtime.version().to_owned(), plugins })
     }
@@ -216,6 +217,7 @@ impl Core {
     ///
     /// The runtime goes on reading the bytes in place (seen with the CPU of 2026.4.1: overwriting them afterwards changes the
     /// outputs), so the compiled model keeps them. They must be authentic: importing runs the device's own parser, and trusts offsets.
+    /// What lies there of constants alone may be zeros in their place, if the model is dropped unused then.
     ///
     /// # Errors
     ///
@@ -235,6 +237,12 @@ impl Core {
         let cores = [&self.handle, &self.handle].map(Arc::clone);
         CompiledModel::new(handle, cores, keep(&exported))
     }
+}
+
+/// Whether a property may be there: it stands in the list, or there is no list.
+fn is_listed(supported: Option<&str>, name: &str) -> bool {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    supported.is_none_or(|names| names.split(|letter| !is_part(letter)).any(|listed| listed == name))
 }
 
 /// Makes a tensor that shares the memory of the weights. The caller keeps them alive longer than everything that uses it.

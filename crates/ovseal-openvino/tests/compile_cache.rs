@@ -16,7 +16,7 @@ use ovseal::{
 };
 use ovseal_openvino::{
     CacheError, CacheFolder, CacheOutcome, Compilation, CompileCache, CompiledModel, Core, ModelError,
-    PartialShape, SealedModelError,
+    Opening, PartialShape, SealedModelError,
 };
 use tempfile::TempDir;
 
@@ -122,6 +122,18 @@ fn a_kept_model_computes_the_same_bit_for_bit() {
         let bench = Bench::new(network);
         assert!(!bench.is_hit());
         assert!(bench.is_hit());
+    }
+}
+
+#[test]
+fn a_kept_model_is_found_and_computes_the_same_whenever_it_is_decrypted() {
+    let bench = Bench::new(MLP);
+    bench.compile();
+    for opening in [Opening::Auto, Opening::Eager, Opening::Overlapped] {
+        let cache = bench.cache().opening(opening);
+        let (model, outcome) = bench.compile_with(&cache, &bench.open(), &bench.compilation());
+        assert!(matches!(outcome, CacheOutcome::Hit), "{opening:?}");
+        assert_eq!(MLP.infer(&model), bench.expected, "{opening:?}");
     }
 }
 

@@ -1,15 +1,17 @@
 //! One entry: an ordinary container with the exported model as its only part.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use ovseal::{
-    CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartMapping, PartPath, SealError,
-    SealOptions, Trust, open_regular_no_link,
+    CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartPath, SealError, SealOptions, Trust,
+    UnverifiedMapping, open_regular_no_link,
 };
 
+use super::blob;
 use super::error::CacheError;
 use crate::exported::ExportedModel;
 
@@ -31,12 +33,39 @@ pub(super) fn open(path: &Path) -> Option<Arc<File>> {
     }
 }
 
-/// Decrypts all of an entry.
+/// Decrypts an entry. Overlapped, this returns when all but the constants of the exported model was found authentic, and the
+/// constants go on by themselves; otherwise, and where the export is laid out in an unknown way, when everything was.
 ///
 /// Digests of chunks are not compared: they stop other recipients, and an entry has none.
-pub(super) fn read(file: &Arc<File>, key: &CacheKey) -> Result<PartMapping, OpenError> {
+pub(super) fn read(
+    file: &Arc<File>,
+    key: &CacheKey,
+    is_overlapped: bool,
+) -> Result<UnverifiedMapping, OpenError> {
     let opened = OpenOptions::new(Trust::AnySender).open_source(file.clone(), &[key])?;
-    opened.part(PART)?.read_mapping()
+    let part = opened.part(PART)?;
+    let bytes = if is_overlapped { part.start_mapping(AHEAD)? } else { part.read_mapping()?.into() };
+    with_structure(bytes)
+}
+
+/// Waits for all bytes that the plugin's parsers read and that say where things are. They stay in memory from then on, since
+/// nobody gives pages of an entry back.
+fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenError> {
+    let exported = bytes.hazmat_unverified();
+    let Some(constants) = blob::constants(exported) else { return Ok(bytes.verify()?.into()) };
+    bring_in(&exported[..constants.start]);
+    bring_in(&exported[constants.end..]);
+    // Zeros in the place of what failed come only after this would tell it.
+    bytes.check()?;
+    Ok(bytes)
+}
+
+/// Touches every page.
+fn bring_in(bytes: &[u8]) {
+    for page in bytes.chunks(LEAST_PAGE) {
+        black_box(page.first().copied());
+    }
+    black_box(bytes.last().copied());
 }
 
 /// Seals an exported model. It is read chunk by chunk, and zeroized when this returns.
@@ -62,7 +91,13 @@ pub(super) fn touch(file: &File) {
     }
 }
 
-const PART: &str = "compiled";
+/// Threads that decrypt ahead of the runtime, which has threads of its own.
+const AHEAD: usize = 2;
+
+/// No kernel has smaller pages.
+const LEAST_PAGE: usize = 4096;
+
+pub(super) const PART: &str = "compiled";
 const NAME: &str = "compiled model";
 
 /// Tag and digest of a chunk take 48 bytes, and the smallest chunk that is chosen has 256 KiB.

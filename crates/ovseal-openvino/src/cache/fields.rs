@@ -90,6 +90,9 @@ mod tests {
         for library in libraries {
             assert_eq!(build(&library).unwrap().len(), 20, "{library}");
         }
+        let properties = &core.facts("CPU").unwrap().plugins[0].properties;
+        let said: Vec<&str> = properties.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(said, ["FULL_DEVICE_NAME", "DEVICE_ARCHITECTURE"]);
         assert!(
             matches!(build("libnone.so"), Err(CacheError::Library { library }) if library == "libnone.so")
         );

@@ -1,5 +1,6 @@
 //! Compiled models that are kept, sealed, from one start to the next.
 
+mod blob;
 mod entry;
 mod error;
 mod fields;
@@ -8,8 +9,9 @@ mod loaded;
 mod processor;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ovseal::{CacheKey, DeviceSecret, Opened, PartMapping};
+use ovseal::{CacheKey, DeviceSecret, OpenError, Opened, PartMapping, UnverifiedMapping};
 
 pub use error::CacheError;
 pub use fields::Compilation;
@@ -20,6 +22,7 @@ use crate::core::Core;
 use crate::error::ModelError;
 use crate::exported::ExportedModel;
 use crate::facts::RuntimeFacts;
+use crate::sealed::Opening;
 
 /// A folder with compiled models, each in a container of its own.
 ///
@@ -33,6 +36,7 @@ use crate::facts::RuntimeFacts;
 pub struct CompileCache {
     folder: CacheFolder,
     limit: Option<u64>,
+    opening: Opening,
     device: DeviceSecret,
 }
 
@@ -69,13 +73,19 @@ impl CompileCache {
     ///
     /// [`CacheError::Folder`].
     pub fn open(path: &Path, device: DeviceSecret) -> Result<Self, CacheError> {
-        Ok(Self { folder: CacheFolder::create(path)?, limit: None, device })
+        Ok(Self { folder: CacheFolder::create(path)?, limit: None, opening: Opening::Auto, device })
     }
 
     /// Sets how many bytes all entries together may have. The ones that were not used for the longest time go first.
     #[must_use]
     pub fn limit(self, bytes: u64) -> Self {
         Self { limit: Some(bytes), ..self }
+    }
+
+    /// Sets when a compiled model is decrypted: before the runtime imports it, or while it does. [`Opening::Auto`] unless set.
+    #[must_use]
+    pub fn opening(self, opening: Opening) -> Self {
+        Self { opening, ..self }
     }
 
     /// Finds the place for a network of an opened container, compiled in a certain way.
@@ -143,12 +153,16 @@ impl CacheSlot<'_> {
     /// Imports the compiled model, if it is there and authentic. An entry that is not, or that the runtime refuses, is
     /// removed.
     ///
-    /// All of it is decrypted into memory, and found authentic, before the runtime sees a byte.
+    /// With an [overlapped](Opening::is_overlapped) opening the constants in it are decrypted while the runtime imports it; all else is
+    /// found authentic before the runtime sees a byte. The model is handed out when everything was.
     #[must_use]
     pub fn load(&self, core: &Core) -> Option<Cached> {
-        let bytes = self.read()?;
+        let bytes = self.start(self.cache.opening.is_overlapped(self.compilation.device))?;
         let is_locked = bytes.is_locked();
-        match self.import(core, bytes) {
+        let imported = self.import(core, &bytes);
+        // What the runtime says of constants that are not authentic is a consequence, not the cause.
+        self.sound(bytes.verify())?;
+        match imported {
             Ok(model) => Some(Cached { model, is_locked }),
             Err(error) => {
                 tracing::debug!(%error, "an entry of the cache was not used");
@@ -163,21 +177,28 @@ impl CacheSlot<'_> {
     /// An entry that is not authentic is removed. One that the runtime refuses is to be [discarded](Self::discard).
     #[must_use]
     pub fn read(&self) -> Option<PartMapping> {
-        let path = self.path();
-        let file = entry::open(&path)?;
-        match entry::read(&file, &self.key) {
-            Ok(bytes) => {
-                entry::touch(&file);
-                Some(bytes)
-            }
-            Err(error) => {
-                tracing::debug!(%error, "an entry of the cache was not used");
-                if entry::is_final(&error) {
-                    self.discard();
-                }
-                None
-            }
+        self.sound(self.start(false)?.verify())
+    }
+
+    /// Begins to decrypt the compiled model, if it is there.
+    fn start(&self, is_overlapped: bool) -> Option<UnverifiedMapping> {
+        let file = entry::open(&self.path())?;
+        let bytes = self.sound(entry::read(&file, &self.key, is_overlapped))?;
+        entry::touch(&file);
+        Some(bytes)
+    }
+
+    /// What an entry gave; one that will never give anything is removed.
+    fn sound<T>(&self, given: Result<T, OpenError>) -> Option<T> {
+        let error = match given {
+            Ok(given) => return Some(given),
+            Err(error) => error,
+        };
+        tracing::debug!(%error, "an entry of the cache was not used");
+        if entry::is_final(&error) {
+            self.discard();
         }
+        None
     }
 
     /// Removes the compiled model, because the runtime refused it.
@@ -218,14 +239,15 @@ impl CacheSlot<'_> {
         Ok(())
     }
 
-    fn import(&self, core: &Core, bytes: PartMapping) -> Result<CompiledModel, ModelError> {
+    /// Imports what must not be handed out before all bytes were found authentic.
+    fn import(&self, core: &Core, bytes: &UnverifiedMapping) -> Result<CompiledModel, ModelError> {
         let (device, properties) = (self.compilation.device, self.compilation.properties);
-        let bytes = std::sync::Arc::new(bytes);
+        let owner = Arc::new(bytes.hazmat_owner());
         if properties.is_empty() {
-            return core.import(bytes, device);
+            return core.import(owner, device);
         }
         // Importing takes no properties. They are set on a core of its own, since they would stay on the caller's.
-        Core::configured(core.runtime(), device, properties)?.import(bytes, device)
+        Core::configured(core.runtime(), device, properties)?.import(owner, device)
     }
 
     fn name(&self) -> String {
@@ -236,3 +258,6 @@ impl CacheSlot<'_> {
         self.cache.folder.path().join(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,7 @@ impl<'a> Cache<'a> {
     pub(super) fn open(args: &'a RunArgs, output: &mut Output) -> Self {
         let cache = args.cache_dir.as_deref().map(|folder| open(folder, args.cache_limit));
         let cache = cache.and_then(|cache| cache.map_err(|error| warn(&error, output)).ok());
+        let cache = cache.map(|cache| cache.opening(args.opening.into()));
         let shape = |(name, extents): &'a (String, Vec<usize>)| (name.as_str(), PartialShape::fixed(extents));
         Self { args, shapes: args.shapes.iter().map(shape).collect(), cache }
     }

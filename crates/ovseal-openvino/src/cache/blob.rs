@@ -1,0 +1,88 @@
+//! What the plugin for the processor writes when it exports a model: which of it are constants.
+
+use std::ops::Range;
+
+/// The constants of a model that the plugin for the processor exported: all of it that no parser reads.
+///
+/// `None` for whatever differs in any way from what the plugin of OpenVINO 2026.4 writes: a frame with the version, then
+/// a header with the places of three sections that follow each other up to the end. The first describes inputs and
+/// outputs, the second are the constants, the third is the topology. Source: `graph_serializer/serializer.cpp` and
+/// `deserializer.cpp` of the plugin.
+pub(super) fn constants(exported: &[u8]) -> Option<Range<usize>> {
+    let mut rest = exported;
+    if rest.split_off(..MAGIC.len())? != MAGIC || rest.split_off(..VERSION.len())? != VERSION {
+        return None;
+    }
+    let described = take_length(&mut rest).filter(|&length| length <= MOST_DESCRIBED)?;
+    rest.split_off(..described)?;
+    let sections = rest;
+    let mut header = [0; 6];
+    for value in &mut header {
+        *value = take_length(&mut rest)?;
+    }
+    let [ports, ports_length, constants, constants_length, topology, topology_length] = header;
+    let follow_each_other = ports == size_of_val(&header)
+        && ports.checked_add(ports_length)? == constants
+        && constants.checked_add(constants_length)? == topology
+        && topology.checked_add(topology_length)? == sections.len();
+    let start = exported.len() - sections.len();
+    follow_each_other.then(|| start + constants..start + topology)
+}
+
+fn take_length(bytes: &mut &[u8]) -> Option<usize> {
+    let length = bytes.split_off(..size_of::<u64>())?.try_into().ok()?;
+    usize::try_from(u64::from_le_bytes(length)).ok()
+}
+
+const MAGIC: &[u8] = b"RR_UPCVO";
+
+/// Of the frame, 1.
+const VERSION: &[u8] = &[1, 0, 0, 0];
+
+/// Version of the runtime and instruction set take some 40 bytes.
+const MOST_DESCRIBED: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with a description of 3 bytes, and sections of these lengths.
+    fn exported(header: [u64; 6], length: usize) -> Vec<u8> {
+        let numbers = header.iter().flat_map(|number| number.to_le_bytes());
+        let mut bytes = [MAGIC, VERSION, &3_u64.to_le_bytes(), b"x=1"].concat();
+        bytes.extend(numbers);
+        bytes.resize(MAGIC.len() + 4 + 8 + 3 + length, 7);
+        bytes
+    }
+
+    const GOOD: [u64; 6] = [48, 10, 58, 100, 158, 20];
+
+    #[test]
+    fn the_constants_lie_between_the_other_two_sections() {
+        assert_eq!(constants(&exported(GOOD, 178)), Some(23 + 58..23 + 158));
+        assert_eq!(constants(&exported([48, 0, 48, 0, 48, 5], 53)), Some(23 + 48..23 + 48));
+    }
+
+    #[test]
+    fn whatever_differs_is_not_taken_for_it() {
+        assert_eq!(constants(&exported(GOOD, 177)), None);
+        assert_eq!(constants(&exported(GOOD, 179)), None);
+        for (index, number) in GOOD.into_iter().enumerate() {
+            for other in [0, number - 1, number + 1, u64::MAX, u64::MAX - number] {
+                let mut header = GOOD;
+                header[index] = other;
+                assert_eq!(constants(&exported(header, 178)), None, "{header:?}");
+            }
+        }
+        let good = exported(GOOD, 178);
+        for cut in 0..good.len() {
+            assert_eq!(constants(&good[..cut]), None, "{cut}");
+        }
+        for at in 0..20 {
+            let mut other = good.clone();
+            other[at] ^= 1;
+            assert_eq!(constants(&other), None, "byte {at}");
+        }
+        assert_eq!(constants(&[0; 200]), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! Entries whose constants are not authentic, with the real runtime.
+
+use std::fs;
+use std::path::PathBuf;
+
+use ovseal::{
+    ChunkSize, DeviceSecret, KeyFile, Model as Sealable, ModelName, ModelOptions, OpenOptions, PartPath,
+};
+use ovseal::{SealOptions, Trust};
+use tempfile::TempDir;
+
+use super::*;
+use crate::environment::Environment;
+use crate::exported::ExportedModel;
+use crate::runtime::Runtime;
+
+/// A sealed network, a cache of it, and what is kept there.
+struct Bench {
+    core: Core,
+    opened: Opened,
+    cache: CompileCache,
+    exported: Vec<u8>,
+    _folder: TempDir,
+}
+
+const COMPILATION: Compilation<'_> = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+
+/// Networks of the test set-up: among their constants are shapes, indices, divisors and strings.
+const NETWORKS: [&str; 6] = [
+    "conv/model.xml",
+    "mlp/model.xml",
+    "mask/model.xml",
+    "folder/openvino_model.xml",
+    "folder/openvino_tokenizer.xml",
+    "folder/openvino_detokenizer.xml",
+];
+
+const PAGE: usize = 4096;
+
+fn set_up(name: &str) -> PathBuf {
+    let value = std::env::var_os(name);
+    value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")).into()
+}
+
+impl Bench {
+    fn new(network: &str) -> Self {
+        let environment = Environment::default().with("OVSEAL_OPENVINO", set_up("OVSEAL_OPENVINO"));
+        let core = Core::new(&Runtime::locate(None, &environment).unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (key, container) = (KeyFile::generate().unwrap(), folder.path().join("m.ovseal"));
+        let network = set_up("OVSEAL_TEST_MODELS").join(network);
+        let model = Sealable::find(&network, ModelOptions::default()).unwrap();
+        SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key).seal(&model, &container).unwrap();
+        let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key]).unwrap();
+        let secret = DeviceSecret::obtain(&folder.path().join("secret")).unwrap();
+        let cache = CompileCache::open(&folder.path().join("cache"), secret).unwrap();
+        let model = core.read_model_from_path(&network).unwrap();
+        let exported: ExportedModel = core.compile(&model, "CPU", &[]).unwrap().export().unwrap();
+        Self { core, opened, cache, exported: exported.as_ref().to_vec(), _folder: folder }
+    }
+
+    fn slot(&self) -> CacheSlot<'_> {
+        self.cache.slot(&self.core, &self.opened, &COMPILATION).unwrap()
+    }
+
+    /// Keeps the exported model in chunks of 64 KiB, the smallest, and gives the entry's bytes.
+    fn keep(&self) -> Vec<u8> {
+        let slot = self.slot();
+        let part = PartPath::parse(entry::PART).unwrap();
+        let model = Sealable::in_memory(part, Arc::new(self.exported.clone()));
+        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&slot.key).replace(true);
+        options.chunk_size(ChunkSize::from_log2(16).unwrap()).seal(&model, &slot.path()).unwrap();
+        fs::read(slot.path()).unwrap()
+    }
+
+    fn constants(&self) -> std::ops::Range<usize> {
+        blob::constants(&self.exported).unwrap()
+    }
+}
+
+#[test]
+fn constants_are_nearly_all_of_what_the_real_plugin_exports() {
+    let bench = Bench::new(NETWORKS[0]);
+    let (constants, exported) = (bench.constants(), &bench.exported);
+    assert!(constants.len() > exported.len() * 9 / 10, "{constants:?} of {}", exported.len());
+    // They are what was in the file of weights: its first floats stand at their beginning.
+    let weights = fs::read(set_up("OVSEAL_TEST_MODELS").join("conv/model.bin")).unwrap();
+    assert!(memchr::memmem::find(&exported[constants], &weights[..64]).is_some());
+}
+
+#[test]
+fn a_chunk_that_fails_is_a_miss_wherever_it_is_and_does_not_crash_the_runtime() {
+    for network in NETWORKS {
+        let bench = Bench::new(network);
+        let good = bench.keep();
+        let payload = 4096 + usize::try_from(u64::from_be_bytes(good[24..32].try_into().unwrap())).unwrap();
+        assert!(bench.slot().load(&bench.core).is_some(), "{network}: what this test rests on");
+        for at in (payload..payload + bench.exported.len()).step_by(1 << 16) {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1;
+            fs::write(bench.slot().path(), bytes).unwrap();
+            assert!(bench.slot().load(&bench.core).is_none(), "{network}: byte {at}");
+            assert!(!bench.slot().path().exists(), "{network}: byte {at}: the entry stays");
+        }
+    }
+}
+
+/// A chunk that is not authentic reads as zeros, and so does what was not decrypted before it.
+#[test]
+fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
+    for network in NETWORKS {
+        let bench = Bench::new(network);
+        let constants = bench.constants();
+        for start in constants.clone().step_by(PAGE) {
+            for end in [(start + PAGE).min(constants.end), constants.end] {
+                let mut bytes = bench.exported.clone();
+                bytes[start..end].fill(0);
+                // Whether the runtime takes it does not matter: the model is never handed out.
+                drop(bench.core.import(Arc::new(bytes), "CPU"));
+            }
+        }
+    }
+}
+
+#[test]
+fn only_an_overlapped_opening_leaves_constants_to_be_decrypted_later() {
+    let bench = Bench::new(NETWORKS[0]);
+    bench.keep();
+    let slot = bench.slot();
+    let file = entry::open(&slot.path()).unwrap();
+    for is_overlapped in [true, false] {
+        let bytes = entry::read(&file, &slot.key, is_overlapped).unwrap();
+        assert_eq!(bytes.is_on_demand(), is_overlapped);
+        assert_eq!(bytes.verify().unwrap()[..], bench.exported);
+    }
+}
+
+#[test]
+fn an_export_that_is_laid_out_otherwise_is_decrypted_before_it_is_imported() {
+    let mut bench = Bench::new(NETWORKS[0]);
+    bench.exported[0] ^= 1;
+    let good = bench.keep();
+    let slot = bench.slot();
+    let file = entry::open(&slot.path()).unwrap();
+    assert_eq!(entry::read(&file, &slot.key, true).unwrap().verify().unwrap()[..], bench.exported);
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    fs::write(slot.path(), bad).unwrap();
+    let file = entry::open(&slot.path()).unwrap();
+    let refused = entry::read(&file, &slot.key, true).err();
+    assert!(matches!(refused, Some(OpenError::Chunk { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_model_of_the_cache_can_be_exported_and_leaves_nothing_behind() {
+    let bench = Bench::new(NETWORKS[0]);
+    bench.keep();
+    let threads = || fs::read_dir("/proc/self/task").unwrap().count();
+    let files = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let load = || bench.slot().load(&bench.core).unwrap().model;
+    assert!(load().export().unwrap().as_ref().len() > bench.constants().len());
+    let before = (threads(), files());
+    for _ in 0..20 {
+        drop(load());
+    }
+    assert_eq!((threads(), files()), before);
+}
