@@ -5,6 +5,7 @@ use rustix::fd::OwnedFd;
 use rustix::mm::UserfaultfdFlags;
 use rustix::process::{Resource, getrlimit};
 
+use crate::demand::can_fill_on_demand;
 use crate::mapping::page_size;
 use crate::pages::{Kind, SecretPages};
 use crate::process::is_dumpable;
@@ -45,7 +46,8 @@ pub enum Swap {
 /// Says which faults `userfaultfd(2)` may handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Userfaultfd {
-    /// Faults of this process's own code, which need no privilege on most hosts. Containers often forbid it.
+    /// Faults of this process's own code, which need no privilege on most hosts. Containers often forbid it; there
+    /// `/dev/userfaultfd` stands in if the process may open it.
     pub user_mode: bool,
     /// Also faults inside system calls.
     pub kernel_mode: bool,
@@ -119,7 +121,7 @@ impl Swap {
 
 impl Userfaultfd {
     fn probe() -> Self {
-        Self { user_mode: userfaultfd(USER_MODE_ONLY).is_ok(), kernel_mode: userfaultfd(0).is_ok() }
+        Self { user_mode: can_fill_on_demand(), kernel_mode: userfaultfd().is_ok() }
     }
 }
 
@@ -159,14 +161,11 @@ impl fmt::Display for Missing {
     }
 }
 
-fn userfaultfd(kind: u32) -> rustix::io::Result<OwnedFd> {
-    let flags = UserfaultfdFlags::CLOEXEC | UserfaultfdFlags::from_bits_retain(kind);
+/// Asks for the kind that also gets faults inside system calls.
+fn userfaultfd() -> rustix::io::Result<OwnedFd> {
     // SAFETY: a descriptor that is registered for no memory handles no faults.
-    unsafe { rustix::mm::userfaultfd(flags) }
+    unsafe { rustix::mm::userfaultfd(UserfaultfdFlags::CLOEXEC) }
 }
-
-/// `UFFD_USER_MODE_ONLY` of `linux/userfaultfd.h`, since Linux 5.11.
-const USER_MODE_ONLY: u32 = 1;
 
 #[cfg(test)]
 mod tests {

@@ -21,5 +21,6 @@ mod seal;
 mod support;
 mod terminal;
 mod token;
+mod userfaultfd;
 mod vectors;
 mod verify;

@@ -304,6 +304,11 @@ impl<F: ChunkFiller> fmt::Debug for Populated<'_, F> {
     }
 }
 
+/// Says whether this process may handle its own faults.
+pub(crate) fn can_fill_on_demand() -> bool {
+    Uffd::open().and_then(Uffd::new).is_ok()
+}
+
 fn share<F: ChunkFiller>(
     descriptor: rustix::io::Result<OwnedFd>,
     filler: F,

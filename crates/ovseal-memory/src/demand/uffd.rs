@@ -1,7 +1,8 @@
 //! `userfaultfd(2)`: faults on missing pages, and the calls that answer them. Source: `linux/userfaultfd.h`.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Opcode, Setter, Updater, opcode};
 use rustix::mm::UserfaultfdFlags;
@@ -15,11 +16,27 @@ pub(super) struct Uffd {
 impl Uffd {
     /// Asks the kernel for a descriptor that gets the faults of the process's own code, which needs no privilege. A
     /// fault inside a system call is not handed over: the call fails with `EFAULT`.
+    ///
+    /// Where the system call is forbidden, as it is in most containers, the device does if the process may open it. The error is
+    /// that of the system call.
     pub(super) fn open() -> Result<OwnedFd> {
         let kind = UserfaultfdFlags::from_bits_retain(USER_MODE_ONLY);
         let flags = UserfaultfdFlags::CLOEXEC | UserfaultfdFlags::NONBLOCK | kind;
         // SAFETY: a descriptor that is registered for no memory handles no faults.
-        unsafe { rustix::mm::userfaultfd(flags) }
+        let called = unsafe { rustix::mm::userfaultfd(flags) };
+        called.or_else(|error| Self::open_by_device(flags).map_err(|_| error))
+    }
+
+    /// Asks `/dev/userfaultfd` for one, since Linux 6.1: the device's permissions decide, and no filter of system calls knows it.
+    fn open_by_device(flags: UserfaultfdFlags) -> Result<OwnedFd> {
+        let device = rustix::fs::open(c"/dev/userfaultfd", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        // SAFETY: the call takes the flags as a number, touches no memory, and gives a descriptor as above.
+        let descriptor = unsafe { libc::ioctl(device.as_raw_fd(), NEW, flags.bits()) };
+        if descriptor < 0 {
+            return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOSYS));
+        }
+        // SAFETY: the kernel has just made this descriptor for us, so nothing else closes it.
+        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
     }
 
     /// Agrees with the kernel on the version of the interface.
@@ -156,6 +173,9 @@ const VERSION: u64 = 0xAA;
 /// `USERFAULTFD_IOC`.
 const GROUP: u8 = 0xAA;
 
+/// `USERFAULTFD_IOC_NEW`, a call of the device.
+const NEW: libc::c_ulong = 0xAA00;
+
 /// `UFFDIO_REGISTER_MODE_MISSING`.
 const MODE_MISSING: u64 = 1;
 
@@ -173,6 +193,23 @@ mod tests {
     fn a_descriptor_of_another_kind_is_refused() {
         let pipe = std::io::pipe().unwrap().0;
         assert_eq!(Uffd::new(pipe.into()).unwrap_err(), Errno::NOTTY);
+    }
+
+    /// In a container the device is mostly absent, and for others than root it is closed unless an administrator opens it.
+    #[test]
+    fn the_device_gives_a_descriptor_of_the_same_kind_to_whoever_may_open_it() {
+        let flags = UserfaultfdFlags::CLOEXEC | UserfaultfdFlags::from_bits_retain(USER_MODE_ONLY);
+        match Uffd::open_by_device(flags) {
+            Ok(descriptor) => {
+                let descriptor_flags = rustix::io::fcntl_getfd(&descriptor).unwrap();
+                assert!(descriptor_flags.contains(rustix::io::FdFlags::CLOEXEC));
+                assert!(Uffd::new(descriptor).is_ok());
+            }
+            Err(error) => {
+                let opened = std::fs::File::options().read(true).write(true).open("/dev/userfaultfd");
+                assert_eq!(opened.unwrap_err().raw_os_error(), Some(error.raw_os_error()));
+            }
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ovseal_memory::ModelMemory;
+use ovseal_memory::{ModelMemory, populate};
 use zeroize::Zeroize;
 
 use super::opened::Inner;
@@ -144,6 +144,8 @@ impl Part {
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((index, data)) = next else { return Ok(()) };
+            // Mostly it is fresh memory.
+            populate(data);
             if let Err(error) = self.open_chunk(&self.chunk(index), data) {
                 // The other workers need not go on.
                 queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);

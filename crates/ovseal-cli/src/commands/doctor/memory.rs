@@ -64,9 +64,9 @@ fn swap(found: &Protections) -> Finding {
 fn userfaultfd(found: &Protections) -> Finding {
     let available = found.userfaultfd.user_mode;
     let text = if available {
-        "userfaultfd: yes (this version decrypts models before they are compiled all the same)"
+        "userfaultfd: yes, models are decrypted while they are compiled"
     } else {
-        "userfaultfd: no (this version does not use it)"
+        "userfaultfd: no, models are decrypted before they are compiled (a container may be given /dev/userfaultfd)"
     };
     Finding::new("userfaultfd", available, text)
 }
