@@ -44,17 +44,14 @@ pub(crate) struct Container {
 /// How loading is measured.
 #[derive(clap::Args)]
 pub(crate) struct Load {
-    /// How often everything is measured; what is slow and no side of a target takes its turn in every third round
+    /// How often everything is measured
     #[arg(long, default_value_t = 15)]
     rounds: u32,
-    /// Lets everything take its turn in every round
-    #[arg(long)]
-    all_rounds: bool,
     /// The networks, separated by commas, all unless given: resnet50, resnet50-onnx, bert, decoder-int8, decoder-int4
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     models: Vec<String>,
     /// The ways of loading, separated by commas, all unless given: plaintext, plaintext-cached, eager-any, eager-publisher,
-    /// overlapped-any, overlapped-publisher, cached-any, cached-publisher, script, gocryptfs
+    /// forbidden-publisher, overlapped-any, overlapped-publisher, cached-any, cached-publisher, script, gocryptfs
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     ways: Vec<String>,
     /// Measures with the files out of the page cache too, which is the default
@@ -63,9 +60,12 @@ pub(crate) struct Load {
     /// Leaves out the rounds in which the files are not in the page cache
     #[arg(long)]
     no_cold: bool,
-    /// Where the results go as JSON
+    /// Where the results go as JSON, after each round; target/bench/load.json unless given
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Goes on where an interrupted run ended, from its JSON
+    #[arg(long)]
+    resume: bool,
     /// Leaves the tables and the plots in the documentation as they are
     #[arg(long)]
     no_docs: bool,
@@ -176,11 +176,10 @@ impl Load {
                 command.args([name, &list.join(",")]);
             }
         }
-        let switches = [("--all-rounds", self.all_rounds), ("--no-cold", self.no_cold && !self.cold)];
+        let switches = [("--resume", self.resume), ("--no-cold", self.no_cold && !self.cold)];
         command.args(switches.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| name));
-        if let Some(json) = &self.json {
-            command.arg("--json").arg(json);
-        }
+        let usual = workspace.target.join("bench/load.json");
+        command.arg("--json").arg(self.json.as_ref().unwrap_or(&usual));
         if !self.no_docs {
             command.arg("--document").arg(workspace.root.join(DOCUMENT));
             command.arg("--plots").arg(workspace.root.join(PLOTS));

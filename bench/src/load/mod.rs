@@ -1,6 +1,7 @@
 //! Loading of real architectures at their real size: from the file to the first inference, in every way beside the plaintext.
 
 mod chart;
+mod kept;
 mod mount;
 mod network;
 mod once;
@@ -17,7 +18,6 @@ mod targets;
 mod way;
 
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -27,7 +27,9 @@ use crate::document;
 
 pub(crate) use once::LoadOnce;
 
+use kept::Kept;
 use outcome::Outcome;
+use rounds::{Measured, Plan};
 use sample::Measure;
 use subject::{Places, Subject};
 use way::{Cache, Network, Way};
@@ -35,12 +37,9 @@ use way::{Cache, Network, Way};
 /// How loading is measured.
 #[derive(clap::Args)]
 pub(crate) struct LoadTask {
-    /// How often everything is measured; what is slow and no side of a target takes its turn in every third round
+    /// How often everything is measured
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Lets everything take its turn in every round
-    #[arg(long)]
-    all_rounds: bool,
     /// The networks, separated by commas; all of them unless given
     #[arg(long, value_delimiter = ',')]
     models: Vec<Network>,
@@ -50,9 +49,12 @@ pub(crate) struct LoadTask {
     /// Leaves out the rounds in which the files are not in the page cache
     #[arg(long)]
     no_cold: bool,
-    /// Where the results go as JSON
+    /// Where the results go as JSON, after each round
     #[arg(long)]
-    json: Option<PathBuf>,
+    json: PathBuf,
+    /// Goes on from an interrupted run's JSON
+    #[arg(long)]
+    resume: bool,
     /// The document between whose markers the tables go
     #[arg(long)]
     document: Option<PathBuf>,
@@ -74,14 +76,9 @@ impl LoadTask {
     /// Measures, and tells what was found.
     #[expect(clippy::print_stdout, reason = "the tables are the result")]
     pub(crate) fn run(&self) -> Result<()> {
-        // A file that cannot be written is found out before half an hour of measuring.
-        let json = self.json.as_ref().map(fs::File::create).transpose()?;
         let outcome = self.measure()?;
         let tables = table::markdown(&outcome);
         println!("\n{tables}");
-        if let Some(mut file) = json {
-            writeln!(file, "{}", serde_json::to_string_pretty(&outcome)?)?;
-        }
         if let Some(file) = &self.document {
             document::insert(file, "load", &tables)?;
         }
@@ -92,20 +89,47 @@ impl LoadTask {
     }
 
     fn measure(&self) -> Result<Outcome> {
+        let mut earlier = if self.resume { Kept::read(&self.json)? } else { Vec::new() };
+        // A file that cannot be written is found out before an hour of measuring.
+        self.keep(&earlier.iter().collect::<Vec<_>>())?;
         let places = Places::create(&self.folder, &self.networks, &self.python)?;
-        let networks = chosen(&self.models);
-        let measured = networks.iter().map(|&network| self.measure_one(network, &places));
-        Ok(Outcome::new(self.rounds, measured.collect::<Result<_>>()?))
+        let mut done: Vec<Measured> = Vec::new();
+        for network in chosen(&self.models) {
+            let position = earlier.iter().position(|measured| measured.network == network);
+            let begun = position.map(|position| earlier.remove(position));
+            let keep = |measured: &Measured| {
+                self.keep(&done.iter().chain([measured]).chain(&earlier).collect::<Vec<_>>()).map(drop)
+            };
+            let measured = self.measure_one(network, &places, begun, keep)?;
+            done.push(measured);
+        }
+        self.keep(&done.iter().chain(&earlier).collect::<Vec<_>>())
     }
 
-    fn measure_one(&self, network: Network, places: &Places) -> Result<rounds::Measured> {
+    fn measure_one(
+        &self,
+        network: Network,
+        places: &Places,
+        earlier: Option<Measured>,
+        keep: impl FnMut(&Measured) -> Result<()>,
+    ) -> Result<Measured> {
+        if let Some(complete) = earlier.clone().filter(|measured| measured.rounds() >= self.rounds) {
+            return Ok(complete);
+        }
         let mut ways = chosen(&self.ways);
         if !ways.contains(&Way::Plaintext) {
             ways.insert(0, Way::Plaintext);
         }
         let subject = Subject::prepare(network, places, &ways)?;
         let caches: &[Cache] = if self.no_cold { &[Cache::Warm] } else { &[Cache::Warm, Cache::Cold] };
-        rounds::run(subject, caches, self.rounds, self.all_rounds)
+        rounds::run(subject, Plan { caches, rounds: self.rounds, earlier }, keep)
+    }
+
+    /// Writes what was found until now.
+    fn keep(&self, measured: &[&Measured]) -> Result<Outcome> {
+        let outcome = Outcome::new(self.rounds, measured)?;
+        kept::replace(&self.json, &(serde_json::to_string_pretty(&outcome)? + "\n"))?;
+        Ok(outcome)
     }
 
     fn plot(&self, outcome: &Outcome, folder: &std::path::Path) -> Result<()> {

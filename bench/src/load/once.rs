@@ -62,11 +62,14 @@ impl LoadOnce {
     /// Loads, and prints a [`Sample`].
     #[expect(clippy::print_stdout, reason = "the sample is the result")]
     pub(crate) fn run(&self) -> Result<()> {
-        println!("{}", serde_json::to_string(&self.measure()?)?);
+        let (sample, network) = self.measure()?;
+        println!("{}", serde_json::to_string(&sample)?);
+        // The process ends: to zeroize and free a network of a gigabyte would only let the next one wait.
+        std::mem::forget(network);
         Ok(())
     }
 
-    fn measure(&self) -> Result<Sample> {
+    fn measure(&self) -> Result<(Sample, Box<dyn Ready>)> {
         let runtime = Runtime::locate(None, &Environment::from_process())?;
         let start = self.start(&runtime)?;
         let input = fs::read(&self.input)?;
@@ -78,7 +81,8 @@ impl LoadOnce {
         network.infer()?;
         let ended = span.end(compiled)?;
         network.settle();
-        ended.sample(network.output()?, opening)
+        let sample = ended.sample(network.output()?, opening)?;
+        Ok((sample, network))
     }
 
     fn start(&self, runtime: &Runtime) -> Result<Start> {
@@ -90,7 +94,7 @@ impl LoadOnce {
         Ok(match self.way {
             Way::Plaintext | Way::Gocryptfs => Start::Plaintext(core),
             Way::EagerAny | Way::EagerPublisher => self.sealed(core, How::Compile(Opening::Eager))?,
-            Way::OverlappedAny | Way::OverlappedPublisher => {
+            Way::OverlappedAny | Way::OverlappedPublisher | Way::ForbiddenPublisher => {
                 self.sealed(core, How::Compile(Opening::Overlapped))?
             }
             Way::CachedAny | Way::CachedPublisher => {

@@ -1,8 +1,9 @@
 //! Everything that a run found, as it stands in the JSON.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::load::kept;
 use crate::load::ratios::{self, LoadRatio};
 use crate::load::rounds::{Measured, Series};
 use crate::load::sample::{Measure, Sample};
@@ -17,6 +18,8 @@ use crate::targets::Target;
 pub(crate) struct Outcome {
     /// What it ran on.
     pub(crate) machine: Machine,
+    /// SHA-256 of the program that measured.
+    pub(crate) program: String,
     /// The library for AES-GCM that `ovseal` chooses there.
     pub(crate) provider: &'static str,
     /// How often everything was measured.
@@ -53,7 +56,7 @@ pub(crate) struct Load {
     pub(crate) title: &'static str,
     /// Whether files were in memory.
     pub(crate) cache: Cache,
-    /// In how many rounds it took its turn.
+    /// In how many rounds it was measured.
     pub(crate) rounds: usize,
     /// How many loads computed something else than the plaintext does.
     pub(crate) differing_outputs: usize,
@@ -67,12 +70,12 @@ pub(crate) struct Load {
     pub(crate) peak: Summary,
     /// Bytes of memory after the first inference.
     pub(crate) settled: Summary,
-    /// One for each round, null where it was not its turn.
-    pub(crate) samples: Vec<Option<Sample>>,
+    /// One for each round.
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// A way that cannot be measured here.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Absent {
     /// The way.
     pub(crate) way: Way,
@@ -82,12 +85,13 @@ pub(crate) struct Absent {
 
 impl Outcome {
     /// Summarizes what was measured.
-    pub(crate) fn new(rounds: u32, measured: Vec<Measured>) -> Self {
-        let networks: Vec<Loaded> = measured.into_iter().map(Loaded::new).collect();
+    pub(crate) fn new(rounds: u32, measured: &[&Measured]) -> Result<Self> {
+        let networks: Vec<Loaded> = measured.iter().map(|&measured| Loaded::new(measured)).collect();
         let ratios = ratios::all(&networks);
         let targets = targets::all(&networks, &ratios);
         let provider = ovseal::AeadProvider::detect().name();
-        Self { machine: Machine::detect(), provider, rounds, networks, ratios, targets }
+        let program = kept::program()?;
+        Ok(Self { machine: Machine::detect(), program, provider, rounds, networks, ratios, targets })
     }
 
     /// Fails when a load computed something else than the plaintext does: then its speed means nothing.
@@ -102,14 +106,13 @@ impl Outcome {
 }
 
 impl Loaded {
-    fn new(measured: Measured) -> Self {
-        let absent = measured.absent.into_iter().map(|(way, reason)| Absent { way, reason });
+    fn new(measured: &Measured) -> Self {
         Self {
             network: measured.network,
             title: measured.network.title(),
             bytes: measured.bytes,
-            loads: measured.series.into_iter().filter_map(Load::new).collect(),
-            absent: absent.collect(),
+            loads: measured.series.iter().filter_map(Load::new).collect(),
+            absent: measured.absent.clone(),
         }
     }
 
@@ -120,22 +123,21 @@ impl Loaded {
 }
 
 impl Load {
-    fn new(series: Series) -> Option<Self> {
+    fn new(series: &Series) -> Option<Self> {
         let Series { way, cache, differing, samples } = series;
-        let summary =
-            |measure: Measure| Summary::of(samples.iter().flatten().map(|sample| measure.of(sample)));
+        let summary = |measure: Measure| Summary::of(samples.iter().map(|sample| measure.of(sample)));
         Some(Self {
-            way,
+            way: *way,
             title: way.title(),
-            cache,
-            rounds: samples.iter().flatten().count(),
-            differing_outputs: differing,
+            cache: *cache,
+            rounds: samples.len(),
+            differing_outputs: *differing,
             compiled: summary(Measure::Compiled)?,
             first_inference: summary(Measure::FirstInference)?,
             cpu: summary(Measure::Cpu)?,
             peak: summary(Measure::Peak)?,
             settled: summary(Measure::Settled)?,
-            samples,
+            samples: samples.clone(),
         })
     }
 
@@ -152,6 +154,6 @@ impl Load {
 
     /// The median of something else.
     pub(crate) fn median(&self, of: impl Fn(&Sample) -> f64) -> f64 {
-        Summary::of(self.samples.iter().flatten().map(of)).map_or(f64::NAN, |summary| summary.median)
+        Summary::of(self.samples.iter().map(of)).map_or(f64::NAN, |summary| summary.median)
     }
 }

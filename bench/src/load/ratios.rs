@@ -21,7 +21,7 @@ pub(crate) struct LoadRatio {
     pub(crate) of: Way,
     /// The way below the line.
     pub(crate) to: Way,
-    /// In how many rounds both took their turn.
+    /// In how many rounds both were measured.
     pub(crate) rounds: usize,
     /// Of the ratios of these rounds.
     #[serde(flatten)]
@@ -71,7 +71,7 @@ fn ratio(network: &Loaded, cache: Cache, measure: Measure, (of, to): (Way, Way))
 }
 
 fn numbers(load: &Load, measure: Measure) -> Vec<Option<f64>> {
-    load.samples.iter().map(|sample| sample.as_ref().map(|sample| measure.of(sample))).collect()
+    load.samples.iter().map(|sample| Some(measure.of(sample))).collect()
 }
 
 /// What is divided.
@@ -79,11 +79,12 @@ pub(crate) const MEASURES: [Measure; 5] =
     [Measure::Compiled, Measure::FirstInference, Measure::Cpu, Measure::Peak, Measure::Settled];
 
 /// The way above the line and the one below it. The last three show what digests cost.
-pub(crate) const PAIRS: [(Way, Way); 17] = [
+pub(crate) const PAIRS: [(Way, Way); 18] = [
     (Way::EagerAny, Way::Plaintext),
     (Way::EagerPublisher, Way::Plaintext),
     (Way::OverlappedAny, Way::Plaintext),
     (Way::OverlappedPublisher, Way::Plaintext),
+    (Way::ForbiddenPublisher, Way::Plaintext),
     (Way::CachedAny, Way::Plaintext),
     (Way::CachedPublisher, Way::Plaintext),
     (Way::CachedAny, Way::PlaintextCached),

@@ -10,6 +10,7 @@ use ovseal::{KeyFile, Model, ModelName, ModelOptions, PublisherKey, SealOptions}
 use crate::Result;
 use crate::fixture::emptied;
 use crate::load::mount::{self, Mount};
+use crate::load::outcome::Absent;
 use crate::load::page_cache;
 use crate::load::sample::Sample;
 use crate::load::way::{Cache, Network, Way};
@@ -31,7 +32,7 @@ pub(crate) struct Subject {
     /// The ways that can be measured here.
     pub(crate) ways: Vec<Way>,
     /// The others that were asked for, and why they cannot.
-    pub(crate) absent: Vec<(Way, String)>,
+    pub(crate) absent: Vec<Absent>,
     source: PathBuf,
     python: PathBuf,
     // Dropped in this order: what is mounted cannot be removed.
@@ -115,7 +116,7 @@ impl Subject {
             Way::Gocryptfs => match self.mount() {
                 Ok(mount) => self.mount = Some(mount),
                 Err(error) => {
-                    self.absent.push((way, error.to_string()));
+                    self.absent.push(Absent { way, reason: error.to_string() });
                     return Ok(());
                 }
             },
@@ -169,7 +170,7 @@ impl Subject {
             command.arg(SCRIPT).arg("load").arg(self.input()).args(files(&self.script_folder())?);
             return Ok(command);
         }
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = self.program(way)?;
         let model = self.loaded(way);
         command
             .args(["load-once", "--way", &way.to_string(), "--model"])
@@ -188,6 +189,18 @@ impl Subject {
         if prime {
             command.arg("--prime");
         }
+        Ok(command)
+    }
+
+    /// This program, in the surroundings of the way.
+    fn program(&self, way: Way) -> Result<Command> {
+        let program = std::env::current_exe()?;
+        if way != Way::ForbiddenPublisher {
+            return Ok(Command::new(program));
+        }
+        // It becomes the program, so it takes no time of the measured.
+        let mut command = Command::new(&self.python);
+        command.arg(FILTER).arg(program);
         Ok(command)
     }
 
@@ -269,5 +282,8 @@ const KEY: &str = "key";
 const MOUNT: &str = "gocryptfs";
 
 const PUBLISHER: &str = "publisher.pub";
+
+/// Runs a program under a filter of system calls.
+const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/without_userfaultfd.py");
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/load_script.py");

@@ -99,7 +99,7 @@ fn one(text: &mut String, load: &Load) -> fmt::Result {
 /// The way, and what went otherwise than its name says.
 fn name(load: &Load) -> String {
     let is_overlapped = matches!(load.way, Way::OverlappedAny | Way::OverlappedPublisher);
-    let mut openings = load.samples.iter().flatten().map(|sample| sample.opening.as_deref());
+    let mut openings = load.samples.iter().map(|sample| sample.opening.as_deref());
     let eager = is_overlapped && openings.any(|opening| opening != Some("overlapped"));
     let differs = load.differing_outputs > 0;
     let note = match (eager, differs) {

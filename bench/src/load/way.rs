@@ -3,10 +3,10 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A network at its real size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Network {
     /// 25.6 million parameters in fp32, as OpenVINO IR.
@@ -22,7 +22,7 @@ pub(crate) enum Network {
 }
 
 /// A way from a file to a model that computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Way {
     // Whose ratio matters stand side by side, so that they are measured soon after each other.
@@ -30,6 +30,8 @@ pub(crate) enum Way {
     Script,
     /// Plaintext in a file system that is decrypted by a process.
     Gocryptfs,
+    /// Sealed, digests checked, in a process that may not use `userfaultfd`.
+    ForbiddenPublisher,
     /// Sealed, decrypted before the runtime reads it, only tags checked.
     EagerAny,
     /// The same with digests checked, because the publisher is named.
@@ -49,7 +51,7 @@ pub(crate) enum Way {
 }
 
 /// Whether the files are in memory when the clock starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Cache {
     /// All of them.
@@ -101,6 +103,7 @@ impl Way {
             Self::PlaintextCached => "plaintext, OpenVINO's cache",
             Self::EagerAny => "ovseal, eager, any sender",
             Self::EagerPublisher => "ovseal, eager, named publisher",
+            Self::ForbiddenPublisher => "ovseal, userfaultfd forbidden, named publisher",
             Self::OverlappedAny => "ovseal, overlapped, any sender",
             Self::OverlappedPublisher => "ovseal, overlapped, named publisher",
             Self::CachedAny => "ovseal, sealed cache, any sender",
@@ -111,11 +114,12 @@ impl Way {
     }
 
     /// In the order of the tables.
-    pub(crate) const TABLE: [Self; 10] = [
+    pub(crate) const TABLE: [Self; 11] = [
         Self::Plaintext,
         Self::PlaintextCached,
         Self::EagerAny,
         Self::EagerPublisher,
+        Self::ForbiddenPublisher,
         Self::OverlappedAny,
         Self::OverlappedPublisher,
         Self::CachedAny,
@@ -131,7 +135,13 @@ impl Way {
 
     /// Whether the publisher is named, so that digests are checked.
     pub(crate) fn names_publisher(self) -> bool {
-        matches!(self, Self::EagerPublisher | Self::OverlappedPublisher | Self::CachedPublisher)
+        matches!(
+            self,
+            Self::EagerPublisher
+                | Self::ForbiddenPublisher
+                | Self::OverlappedPublisher
+                | Self::CachedPublisher
+        )
     }
 
     /// Whether a compiled model is kept in a folder from one run to the next.
@@ -139,13 +149,9 @@ impl Way {
         matches!(self, Self::PlaintextCached | Self::CachedAny | Self::CachedPublisher)
     }
 
-    /// Whether it takes its turn only in every third round: it is slow, and its distance to the others is large or no target.
-    pub(crate) fn is_seldom(self, cache: Cache) -> bool {
-        let is_target = matches!(self, Self::Plaintext | Self::OverlappedAny | Self::OverlappedPublisher);
-        match cache {
-            Cache::Warm => !is_target && !self.is_cached(),
-            Cache::Cold => !is_target,
-        }
+    /// Whether it is measured with the files so. What is forbidden to a process makes no difference to the disk.
+    pub(crate) fn is_measured(self, cache: Cache) -> bool {
+        self != Self::ForbiddenPublisher || cache == Cache::Warm
     }
 }
 
