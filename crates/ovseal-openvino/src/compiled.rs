@@ -67,13 +67,21 @@ impl CompiledModel {
 
     /// Gives the pages of the weights back to the kernel. What the device reads of them later is decrypted again.
     ///
-    /// This happens by itself, in the background, after the first inference. Call it when no inference follows soon, or to
-    /// wait until it is done.
+    /// This happens by itself, in the background, after the first inference, unless they are [kept](Self::keep_weights). Call it
+    /// when no inference follows soon, or to wait until it is done.
     pub fn release_weights(&self) {
         self.shared.released.is_done.store(true, Ordering::Relaxed);
         for weights in &self.shared.released.weights {
             weights.release();
         }
+    }
+
+    /// Keeps the pages of the weights until [`release_weights`](Self::release_weights) is called, after the first inference too.
+    ///
+    /// For a compiled model that is to be [exported](Self::export) after an inference: an export needs all of them, and would
+    /// have them decrypted again.
+    pub fn keep_weights(&self) {
+        self.shared.released.is_done.store(true, Ordering::Relaxed);
     }
 
     /// Notes that an inference has succeeded.

@@ -43,7 +43,10 @@ pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandErro
     let fed = inputs::feed(&runtime, &mut request, &args.shapes, files)?;
     seconds.time(|seconds| &mut seconds.first_inference, || request.infer())?;
     seconds.time_to_first_inference = total.elapsed().as_secs_f64();
-    compiled.release_weights();
+    // What is still to be exported would only be decrypted once more.
+    if !loaded.is_to_be_kept() {
+        compiled.release_weights();
+    }
     let settled = memory::resident();
     seconds.later_inferences = infer_again(&mut request, args.iterations - 1)?;
     seconds.process = process.elapsed().as_secs_f64();

@@ -25,6 +25,21 @@ pub(super) struct Loaded<'c> {
     pub(super) is_hit: bool,
 }
 
+impl<'c> Loaded<'c> {
+    /// What was compiled, with the place where it is to be kept.
+    pub(super) fn compiled(compiled: CompiledModel, slot: Option<CacheSlot<'c>>) -> Self {
+        if slot.is_some() {
+            compiled.keep_weights();
+        }
+        Self { compiled, slot, is_hit: false }
+    }
+
+    /// Whether it is still to be written into the cache.
+    pub(super) fn is_to_be_kept(&self) -> bool {
+        self.slot.is_some() && !self.is_hit
+    }
+}
+
 impl<'a> Cache<'a> {
     /// Opens the cache. Where that fails the model is loaded without it, and the reason is told.
     pub(super) fn open(args: &'a RunArgs, output: &mut Output) -> Self {

@@ -75,7 +75,7 @@ impl<'a> Subject<'a> {
         match self {
             Self::Plaintext(args) => {
                 let compiled = compile_plaintext(args, core, seconds)?;
-                Ok(Loaded { compiled, slot: None, is_hit: false })
+                Ok(Loaded::compiled(compiled, None))
             }
             Self::Sealed(sealed) => sealed.load(core, cache, seconds, output),
         }
@@ -118,16 +118,15 @@ impl Sealed<'_> {
         let slot = cache.slot(core, opened, output);
         let load = || slot.as_ref().and_then(|slot| slot.load(core));
         let cached = seconds.time(|seconds| &mut seconds.cache_load, load);
-        let is_hit = cached.is_some();
-        let compiled = match cached {
+        let loaded = match cached {
             Some(cached) => {
                 self.check_locked(cached.is_locked)?;
-                cached.model
+                Loaded { compiled: cached.model, slot, is_hit: true }
             }
-            None => self.compile(core, &opening, seconds)?,
+            None => Loaded::compiled(self.compile(core, &opening, seconds)?, slot),
         };
         opened.accept().map_err(|error| self.keys.failure(&self.args.model, error))?;
-        Ok(Loaded { compiled, slot, is_hit })
+        Ok(loaded)
     }
 
     /// Opens the container.
