@@ -54,6 +54,7 @@ mod compiled;
 mod convert;
 mod core;
 mod debug;
+mod decisive;
 mod devices;
 mod element_type;
 mod environment;

@@ -119,9 +119,8 @@ fn a_model_that_is_handed_out_before_compilation_waits_for_the_last_chunk() {
     let sealed = Sealed::new(&MLP.path());
     let at = *sealed.chunks().last().unwrap();
     let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
-    let decrypted =
-        Decrypted::read(&sealed.open(Arc::new(source)), None, "CPU", Opening::Overlapped).unwrap();
-    let outcome = core.read_decrypted(decrypted).and_then(|model| model.finish());
+    let decrypted = Decrypted::read(&sealed.open(Arc::new(source)), None, "CPU", Opening::Overlapped);
+    let outcome = decrypted.and_then(|decrypted| core.read_decrypted(decrypted)?.finish());
     assert!(matches!(outcome.err(), Some(SealedModelError::Open(OpenError::Chunk { .. }))));
 }
 
@@ -135,6 +134,64 @@ fn an_export_brings_pages_in_that_were_given_back() {
         let imported = core.import(exported, "CPU").unwrap();
         assert_eq!(network.infer(&imported), network.expected(&core), "{}", network.folder);
     }
+}
+
+/// A remainder of two constants of 4 numbers each, which the runtime folds, is added to the input.
+const REMAINDER: &str = r#"<?xml version="1.0"?><net name="remainder" version="11"><layers>
+<layer id="0" name="x" type="Parameter" version="opset1"><data shape="4" element_type="i32" />
+<output><port id="0" precision="I32" names="x"><dim>4</dim></port></output></layer>
+<layer id="1" name="a" type="Const" version="opset1"><data element_type="i32" shape="4" offset="0" size="16" />
+<output><port id="0" precision="I32"><dim>4</dim></port></output></layer>
+<layer id="2" name="b" type="Const" version="opset1"><data element_type="i32" shape="4" offset="131072" size="16" />
+<output><port id="0" precision="I32"><dim>4</dim></port></output></layer>
+<layer id="3" name="mod" type="Mod" version="opset1"><data auto_broadcast="numpy" />
+<input><port id="0" precision="I32"><dim>4</dim></port><port id="1" precision="I32"><dim>4</dim></port></input>
+<output><port id="2" precision="I32"><dim>4</dim></port></output></layer>
+<layer id="4" name="add" type="Add" version="opset1"><data auto_broadcast="numpy" />
+<input><port id="0" precision="I32"><dim>4</dim></port><port id="1" precision="I32"><dim>4</dim></port></input>
+<output><port id="2" precision="I32" names="y"><dim>4</dim></port></output></layer>
+<layer id="5" name="y" type="Result" version="opset1"><input><port id="0" precision="I32"><dim>4</dim></port></input></layer>
+</layers><edges>
+<edge from-layer="0" from-port="0" to-layer="4" to-port="0" /><edge from-layer="1" from-port="0" to-layer="3" to-port="0" />
+<edge from-layer="2" from-port="0" to-layer="3" to-port="1" /><edge from-layer="3" from-port="2" to-layer="4" to-port="1" />
+<edge from-layer="4" from-port="2" to-layer="5" to-port="0" /></edges></net>"#;
+
+/// Were the divisor zero in the place of a chunk that is not authentic, the runtime would end the process with a signal.
+#[test]
+fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
+    let core = core();
+    let folder = tempfile::tempdir().unwrap();
+    let (topology, mut weights) = (folder.path().join("model.xml"), vec![0; 3 << 16]);
+    for (at, number) in [(0, 7_i32), (2 << 16, 4)] {
+        weights[at..at + 16].copy_from_slice(&number.to_le_bytes().repeat(4));
+    }
+    std::fs::write(&topology, REMAINDER).unwrap();
+    std::fs::write(folder.path().join("model.bin"), weights).unwrap();
+    let sealed = Sealed::new(&topology);
+    let opened = sealed.opened();
+    compile(&core, &opened, Opening::Overlapped).unwrap();
+    let chunks = sealed.chunks();
+    assert_eq!(chunks.len(), 3);
+    for (index, at) in chunks.into_iter().enumerate() {
+        let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
+        let error = compile(&core, &sealed.open(Arc::new(source)), Opening::Overlapped).err().unwrap();
+        let SealedModelError::Open(OpenError::Chunk { index: found, .. }) = error else { panic!("{error}") };
+        assert_eq!(found, index as u64);
+    }
+}
+
+/// Where a chunk is bad when it is read for the second time, a second decryption would end the process.
+#[test]
+fn weights_that_are_kept_are_exported_after_an_inference_without_being_decrypted_again() {
+    let core = core();
+    let sealed = Sealed::new(&CONV.path());
+    let at = *sealed.chunks().last().unwrap();
+    let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(1) };
+    let compiled = compile(&core, &sealed.open(Arc::new(source)), Opening::Overlapped).unwrap();
+    compiled.keep_weights();
+    assert_eq!(CONV.infer(&compiled), CONV.expected(&core));
+    let exported = Arc::new(compiled.export().unwrap());
+    assert_eq!(CONV.infer(&core.import(exported, "CPU").unwrap()), CONV.expected(&core));
 }
 
 #[test]

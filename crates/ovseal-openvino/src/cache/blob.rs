@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use ovseal_memory::{MemoryError, ModelMemory};
+
 /// The constants of a model that the plugin for the processor exported: all of it that no parser reads.
 ///
 /// `None` for whatever differs in any way from what the plugin of OpenVINO 2026.4 writes: a frame with the version, then
@@ -29,6 +31,16 @@ pub(super) fn constants(exported: &[u8]) -> Option<Range<usize>> {
     follow_each_other.then(|| start + constants..start + topology)
 }
 
+/// The topology that stands in the last section, if the plugin has disguised it as that of OpenVINO 2026.4 does: each byte is
+/// combined with one of a fixed word. Source: `codec_xor.cpp` of the plugin.
+pub(super) fn topology(section: &[u8]) -> Result<Option<ModelMemory>, MemoryError> {
+    let mut topology = ModelMemory::zeroed(section.len())?;
+    for (line, disguised) in topology.chunks_mut(WORD.len()).zip(section.chunks(WORD.len())) {
+        line.iter_mut().zip(disguised.iter().zip(WORD)).for_each(|(byte, (from, with))| *byte = from ^ with);
+    }
+    Ok(topology.starts_with(b"<?xml ").then_some(topology))
+}
+
 fn take_length(bytes: &mut &[u8]) -> Option<usize> {
     let length = bytes.split_off(..size_of::<u64>())?.try_into().ok()?;
     usize::try_from(u64::from_le_bytes(length)).ok()
@@ -38,6 +50,8 @@ const MAGIC: &[u8] = b"RR_UPCVO";
 
 /// Of the frame, 1.
 const VERSION: &[u8] = &[1, 0, 0, 0];
+
+const WORD: [u8; 12] = [0x30, 0x60, 0x70, 0x02, 0x04, 0x08, 0x3F, 0x6F, 0x72, 0x74, 0x78, 0x7F];
 
 /// Version of the runtime and instruction set take some 40 bytes.
 const MOST_DESCRIBED: usize = 4096;
@@ -61,6 +75,17 @@ mod tests {
     fn the_constants_lie_between_the_other_two_sections() {
         assert_eq!(constants(&exported(GOOD, 178)), Some(23 + 58..23 + 158));
         assert_eq!(constants(&exported([48, 0, 48, 0, 48, 5], 53)), Some(23 + 48..23 + 48));
+    }
+
+    #[test]
+    fn a_topology_in_disguise_is_read_and_anything_else_is_none() {
+        let plain = b"<?xml version=\"1.0\"?><net/>";
+        let disguised: Vec<u8> =
+            plain.iter().zip(WORD.iter().cycle()).map(|(byte, with)| byte ^ with).collect();
+        assert_eq!(topology(&disguised).unwrap().unwrap()[..], plain[..]);
+        for other in [&plain[..], &disguised[1..], &[]] {
+            assert!(topology(other).unwrap().is_none());
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One entry: an ordinary container with the exported model as its only part.
 
 use std::fs::File;
-use std::hint::black_box;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use ovseal::{
 
 use super::blob;
 use super::error::CacheError;
+use crate::decisive;
 use crate::exported::ExportedModel;
 
 /// Whether an entry will never be used: not when only memory is short, or the disk does not answer.
@@ -48,24 +48,21 @@ pub(super) fn read(
     with_structure(bytes)
 }
 
-/// Waits for all bytes that the plugin's parsers read and that say where things are. They stay in memory from then on, since
+/// Waits for all bytes that the plugin's parsers read, and those by which they decide. They stay in memory from then on, since
 /// nobody gives pages of an entry back.
 fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenError> {
     let exported = bytes.hazmat_unverified();
     let Some(constants) = blob::constants(exported) else { return Ok(bytes.verify()?.into()) };
-    bring_in(&exported[..constants.start]);
-    bring_in(&exported[constants.end..]);
+    decisive::bring_in(&exported[..constants.start]);
+    decisive::bring_in(&exported[constants.end..]);
     // Zeros in the place of what failed come only after this would tell it.
     bytes.check()?;
+    let Some(topology) = blob::topology(&exported[constants.end..])? else {
+        return Ok(bytes.verify()?.into());
+    };
+    decisive::bring_in_integers(&topology, &exported[constants]);
+    bytes.check()?;
     Ok(bytes)
-}
-
-/// Touches every page.
-fn bring_in(bytes: &[u8]) {
-    for page in bytes.chunks(LEAST_PAGE) {
-        black_box(page.first().copied());
-    }
-    black_box(bytes.last().copied());
 }
 
 /// Seals an exported model. It is read chunk by chunk, and zeroized when this returns.
@@ -93,9 +90,6 @@ pub(super) fn touch(file: &File) {
 
 /// Threads that decrypt ahead of the runtime, which has threads of its own.
 const AHEAD: usize = 2;
-
-/// No kernel has smaller pages.
-const LEAST_PAGE: usize = 4096;
 
 pub(super) const PART: &str = "compiled";
 const NAME: &str = "compiled model";

@@ -5,6 +5,7 @@ use ovseal::{OpenError, Opened, Part, PartKind, UnverifiedMapping};
 use ovseal_memory::ModelMemory;
 
 use super::{Opening, SealedModelError, find};
+use crate::decisive;
 
 /// A network of an opened container in memory: the topology decrypted, the weights decrypted or on the way.
 pub struct Decrypted {
@@ -35,14 +36,21 @@ impl Decrypted {
         device: &str,
         opening: Opening,
     ) -> Result<Self, SealedModelError> {
-        let (part, is_overlapped) = (find(opened, path)?, opening.is_overlapped(device));
+        Self::of(&find(opened, path)?, opening.is_overlapped(device))
+    }
+
+    /// Decrypts the network whose topology is `part`.
+    pub(super) fn of(part: &Part, is_overlapped: bool) -> Result<Self, SealedModelError> {
         if part.entry().kind == PartKind::Onnx {
-            return Self::read_onnx(&part, is_overlapped);
+            return Self::read_onnx(part, is_overlapped);
         }
         let topology = part.read()?;
-        check_kind(&part, &topology)?;
-        let weights = part.companions().take(1).map(|weights| start(&weights, is_overlapped));
-        Ok(Self { topology: Topology::Whole(topology), weights: weights.collect::<Result<_, _>>()? })
+        check_kind(part, &topology)?;
+        // Parameters of PaddlePaddle have lengths among them, which its parser trusts.
+        let is_overlapped = is_overlapped && part.entry().kind == PartKind::Ir;
+        let weights = part.companions().take(1).map(|weights| start_ir(&topology, &weights, is_overlapped));
+        let weights = weights.collect::<Result<_, _>>()?;
+        Ok(Self { topology: Topology::Whole(topology), weights })
     }
 
     /// Counts the bytes that [`Decrypted::read`] decrypts.
@@ -103,6 +111,16 @@ impl Decrypted {
     pub fn is_overlapped(&self) -> bool {
         self.weights.iter().any(UnverifiedMapping::is_on_demand)
     }
+}
+
+/// As [`start`]; what the runtime decides by is there, and authentic, when this returns.
+fn start_ir(topology: &[u8], weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {
+    let weights = start(weights, is_overlapped)?;
+    if weights.is_on_demand() {
+        decisive::bring_in_integers(topology, weights.hazmat_unverified());
+        weights.check()?;
+    }
+    Ok(weights)
 }
 
 pub(super) fn start(weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ovseal::{Opened, PartMapping, UnverifiedMapping};
 
 use super::decrypted::Topology;
-use super::{Decrypted, Opening, SealedModelError};
+use super::{Decrypted, Opening, SealedModelError, find};
 use crate::cache::Compilation;
 use crate::compiled::CompiledModel;
 use crate::core::Core;
@@ -87,7 +87,7 @@ impl Core {
     ///
     /// [`SealedModelError`]; see there.
     pub fn read_sealed(&self, opened: &Opened, path: Option<&str>) -> Result<Model, SealedModelError> {
-        let decrypted = Decrypted::read(opened, path, "", Opening::Eager)?;
+        let decrypted = Decrypted::of(&find(opened, path)?, false)?;
         let model = self.read_decrypted(decrypted)?.finish()?;
         opened.accept()?;
         Ok(model)
