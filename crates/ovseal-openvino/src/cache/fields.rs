@@ -15,7 +15,7 @@ pub struct Compilation<'a> {
     pub part: Option<&'a str>,
     /// The device, such as `CPU`.
     pub device: &'a str,
-    /// The properties that are passed to [`Core::compile`].
+    /// The properties that are passed to [`Core::compile`](crate::Core::compile).
     pub properties: &'a [(&'a str, &'a str)],
     /// The shapes that [`Model::reshape`](crate::Model::reshape) gives its inputs before.
     pub shapes: &'a [(&'a str, PartialShape)],
