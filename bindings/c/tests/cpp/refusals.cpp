@@ -16,10 +16,15 @@ int main(int count, char** arguments) {
             ovseal::compile_model(core, damaged, "CPU", key(), ovseal::options().opening(opening));
         });
     expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] { ovseal::read_model(core, damaged, key()); });
-    // A failure stays one, however often it is asked for.
-    ovseal::detail::Network network(ovseal::open(damaged, key()), "CPU", ovseal::Opening::overlapped, {});
-    for (int i = 0; i < 2; ++i)
-        expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] { network.verify(); });
+    // A failure stays one, however often it is asked for. It may be found before that: while integers are decrypted.
+    expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] {
+        ovseal::detail::Network network(ovseal::open(damaged, key()), "CPU", ovseal::Opening::overlapped, {});
+        try {
+            network.verify();
+        } catch (const ovseal::NotAuthenticError&) {
+        }
+        network.verify();
+    });
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_SEVERAL_MODELS, [&] { ovseal::read_model(core, several, key()); });
     ovseal::read_model(core, several, key(), ovseal::options().part("openvino_detokenizer.xml"));
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_NO_SUCH_PART, [&] { ovseal::read_model(core, several, key(), ovseal::options().part("x")); });
