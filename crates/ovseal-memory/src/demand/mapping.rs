@@ -94,7 +94,10 @@ impl FaultMapping {
 
     /// Lets every missing page be zero from now on, for those who wait too. Nothing can be placed any more.
     pub(super) fn open_up(&self) -> Result<()> {
-        self.uffd.unregister(self.whole())
+        self.uffd.unregister(self.whole())?;
+        // The kernel wakes who waits before it takes the registration back. Whoever begins to wait between the two would
+        // do so for ever (seen with Linux 6.18, whose faults take the lock of one mapping only).
+        self.uffd.wake(self.whole())
     }
 
     /// Takes the offset of the next fault that nobody has taken. Does not wait.
@@ -142,6 +145,7 @@ fn unavailable(error: Errno) -> MemoryError {
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsRawFd;
+    use std::sync::Barrier;
 
     use super::*;
     use crate::support::{afterlife, fork, smaps};
@@ -218,6 +222,22 @@ mod tests {
             assert_eq!((reader.join().unwrap(), byte_of(&mapping, 1)), (0, 0));
         });
         assert_eq!(mapping.place(0, &page(7)), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn a_reader_that_comes_while_it_is_opened_up_goes_on_too() {
+        for _ in 0..3000 {
+            let (mapping, begin) = (new(1), Barrier::new(2));
+            std::thread::scope(|scope| {
+                let reader = scope.spawn(|| {
+                    begin.wait();
+                    byte_of(&mapping, 0)
+                });
+                begin.wait();
+                mapping.open_up().unwrap();
+                assert_eq!(reader.join().unwrap(), 0);
+            });
+        }
     }
 
     #[test]
