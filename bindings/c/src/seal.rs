@@ -47,11 +47,7 @@ pub extern "C" fn ovseal_seal_options_add_recipient(
     key: Option<&ovseal_key>,
 ) -> *mut ovseal_error {
     change(options, |options| {
-        let key = &key.required("key")?.0;
-        if key.recipients().is_empty() {
-            return Err(Failure::new(Code::NoRecipient, "nothing can be sealed to this key: it only opens"));
-        }
-        options.key = std::mem::take(&mut options.key).and(key);
+        options.key = std::mem::take(&mut options.key).and(key.required("key")?.0.to_be_sealed_to()?);
         Ok(())
     })
 }

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::iter;
 
 use ovseal::{
-    KeyError, ModelError, ModelNameError, OpenError, RandomnessError, RekeyError, RollbackError, SealError,
+    DeviceSecretError, KeyError, ModelError, ModelNameError, OpenError, RandomnessError, RekeyError,
+    RollbackError, SealError,
 };
 use ovseal_hardware::tpm2::{DeviceError, DeviceRecipientError, TpmError};
 use ovseal_memory::MemoryError;
@@ -71,6 +72,7 @@ from! {
     SealedModelError => |error| (&error).into(), hint::sealed_model(&error);
     NetworkError => |error| (&error).into(), hint::network(&error);
     CacheError => |error| (&error).into(), None;
+    DeviceSecretError => |error| Code::rest(error.kind()), None;
     TpmError => |error| Code::of_key_holder(error.kind()), hint::tpm(&error);
     DeviceError => |error| Code::of_device(&error), hint::device(&error);
     KeyError => |error| Code::BadKey, None;

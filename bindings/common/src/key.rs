@@ -117,6 +117,17 @@ impl Key {
         self
     }
 
+    /// These keys, if containers can be sealed to them.
+    ///
+    /// # Errors
+    /// [`Code::NoRecipient`] when they only open.
+    pub fn to_be_sealed_to(&self) -> Result<&Self, Failure> {
+        if self.recipients.is_empty() {
+            return Err(Failure::new(Code::NoRecipient, "nothing can be sealed to this key: it only opens"));
+        }
+        Ok(self)
+    }
+
     /// What opens.
     #[must_use]
     pub fn identities(&self) -> Vec<&dyn Identity> {

@@ -134,18 +134,18 @@ impl Keys {
         Ok(keys)
     }
 
-    fn take(keys: &Bound<'_, PyAny>, takes_text: bool) -> PyResult<Self> {
+    fn take(keys: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<Self> {
         let mut taken = Self { key: ovseal_bindings::Key::default(), services: Vec::new() };
         if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
-            keys.try_iter()?.try_for_each(|key| taken.add(&key?, takes_text))?;
+            keys.try_iter()?.try_for_each(|key| taken.add(&key?, is_sealing))?;
         } else {
-            taken.add(keys, takes_text)?;
+            taken.add(keys, is_sealing)?;
         }
         Ok(taken)
     }
 
-    fn add(&mut self, key: &Bound<'_, PyAny>, takes_text: bool) -> PyResult<()> {
-        if let (true, Ok(text)) = (takes_text, key.extract::<&str>()) {
+    fn add(&mut self, key: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<()> {
+        if let (true, Ok(text)) = (is_sealing, key.extract::<&str>()) {
             self.key =
                 std::mem::take(&mut self.key).and(&ovseal_bindings::Key::recipient(text).map_err(failed)?);
             return Ok(());
@@ -158,7 +158,8 @@ impl Keys {
         };
         let key = key.get();
         key.home.check()?;
-        self.key = std::mem::take(&mut self.key).and(&key.key);
+        let keys = if is_sealing { key.key.to_be_sealed_to().map_err(failed)? } else { &key.key };
+        self.key = std::mem::take(&mut self.key).and(keys);
         self.services.extend(key.service.clone());
         Ok(())
     }

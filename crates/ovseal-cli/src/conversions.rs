@@ -84,7 +84,7 @@ impl From<RollbackError> for CommandError {
 
 impl From<DeviceSecretError> for CommandError {
     fn from(error: DeviceSecretError) -> Self {
-        Self::new(Kind::Environment, error)
+        Self::new(error.kind().into(), error)
     }
 }
 

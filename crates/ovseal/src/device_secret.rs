@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::atomic::AtomicFile;
+use crate::error::ErrorKind;
 use crate::key::RandomnessError;
 use crate::recipient::KeyFile;
 use crate::regular;
@@ -59,9 +60,25 @@ pub enum DeviceSecretError {
         /// Why.
         source: io::Error,
     },
+    /// The file would stand among what is kept with it.
+    #[error("the device's secret would stand in the cache itself, at {}", path.display())]
+    Within {
+        /// The file.
+        path: PathBuf,
+    },
     /// The operating system gives no randomness.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
+}
+
+impl DeviceSecretError {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Within { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Environment,
+        }
+    }
 }
 
 impl DeviceSecret {
@@ -78,6 +95,17 @@ impl DeviceSecret {
         }
         create(path)?;
         Self::read(path)
+    }
+
+    /// As [`obtain`](Self::obtain), for a cache in the folder `cache`: whoever copies that must not have copied the secret, too.
+    ///
+    /// # Errors
+    /// [`DeviceSecretError::Within`] when `path` is in that folder, also by way of symbolic links; those of `obtain`.
+    pub fn obtain_outside(cache: &Path, path: &Path) -> Result<Self, DeviceSecretError> {
+        if real(path).starts_with(real(cache)) {
+            return Err(DeviceSecretError::Within { path: path.into() });
+        }
+        Self::obtain(path)
     }
 
     fn read(path: &Path) -> Result<Self, DeviceSecretError> {
@@ -99,6 +127,14 @@ impl DeviceSecret {
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, crate::KeyError> {
         KeyFile::from_bytes(bytes).map(Self)
     }
+}
+
+/// The path without symbolic links, as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let resolved =
+        |ancestor: &Path| Some(ancestor.canonicalize().ok()?.join(path.strip_prefix(ancestor).ok()?));
+    path.ancestors().find_map(resolved).unwrap_or_else(|| path.clone())
 }
 
 /// Checks that the open file is this user's alone.
@@ -145,6 +181,26 @@ mod tests {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert_ne!(first.expose(), &[0; 32]);
+    }
+
+    #[test]
+    fn a_secret_in_the_cache_is_refused_through_links_too_and_made_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let [cache, link] = ["cache", "link"].map(|name| folder.path().join(name));
+        std::fs::create_dir(&cache).unwrap();
+        std::os::unix::fs::symlink(&cache, &link).unwrap();
+        for (cache, path) in
+            [(&cache, cache.join("secret")), (&cache, link.join("a/secret")), (&link, cache.join("secret"))]
+        {
+            let error = DeviceSecret::obtain_outside(cache, &path).unwrap_err();
+            assert!(matches!(error, DeviceSecretError::Within { .. }), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Usage);
+        }
+        assert_eq!(cache.read_dir().unwrap().count(), 0);
+        assert!(DeviceSecret::obtain_outside(&cache, &folder.path().join("cache-secret")).is_ok());
+        // Neither the cache nor the secret's folder is there yet.
+        let [cache, path] = ["new", "new/state/secret"].map(|name| folder.path().join(name));
+        assert!(DeviceSecret::obtain_outside(&cache, &path).is_err() && !cache.exists());
     }
 
     #[test]
