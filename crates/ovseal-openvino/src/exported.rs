@@ -42,12 +42,12 @@ impl ExportedModel {
         memory_file::create().map_err(ModelError::Memory)
     }
 
-    /// Takes what was written to a [`file`](Self::file). From now on nobody can write to it.
+    /// Takes what was written to a [`file`](Self::file). From now on nobody can write to it, but whoever has mapped it to write
+    /// before: no such mapping may be used any more.
     ///
     /// # Errors
     ///
-    /// [`ModelError::Empty`] when nothing was, [`ModelError::Memory`] for another kind of file, and when somebody still
-    /// has it mapped to write.
+    /// [`ModelError::Empty`] when nothing was, [`ModelError::Memory`] for another kind of file, which stays as it is.
     pub fn take(file: &OwnedFd) -> Result<Self, ModelError> {
         let bytes = FileBytes::take(file).map_err(ModelError::Memory)?;
         if bytes.as_ref().is_empty() {

@@ -34,13 +34,14 @@ pub(crate) fn create() -> Result<OwnedFd, Errno> {
 impl FileBytes {
     /// Takes what was written. From here on nobody can change it.
     pub(crate) fn take(file: &OwnedFd) -> Result<Self, Errno> {
+        // From here on nobody can cut the file, which would make reading a fault. Files of other kinds are refused before they are
+        // mapped: what is mapped is zeroized in the end.
+        rustix::fs::fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW)?;
         let length = rustix::fs::fstat(file)?.st_size;
         let length = usize::try_from(length).map_err(|_| Errno::OVERFLOW)?;
         let bytes = Self::map(file, length)?;
-        // Nobody can cut the file, which would make reading a fault, nor map it to write. A mapping that another process made
-        // before stays.
-        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::FUTURE_WRITE | SealFlags::SEAL;
-        rustix::fs::fcntl_add_seals(file, seals)?;
+        // Nor can anybody write to it or map it to write. A mapping that another process made before stays.
+        rustix::fs::fcntl_add_seals(file, SealFlags::FUTURE_WRITE | SealFlags::SEAL)?;
         Ok(bytes)
     }
 
@@ -101,6 +102,15 @@ mod tests {
         assert_eq!(rustix::io::write(&file, b"other"), Err(Errno::PERM));
         assert_eq!(rustix::fs::ftruncate(&file, 0), Err(Errno::PERM));
         assert_eq!(bytes.as_ref(), b"plaintext");
+    }
+
+    #[test]
+    fn files_of_other_kinds_are_refused_and_keep_what_they_hold() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"somebody's").unwrap();
+        let opened = std::fs::File::options().read(true).write(true).open(file.path()).unwrap();
+        assert_eq!(FileBytes::take(&opened.into()).err(), Some(Errno::INVAL));
+        assert_eq!(std::fs::read(file.path()).unwrap(), b"somebody's");
     }
 
     #[test]

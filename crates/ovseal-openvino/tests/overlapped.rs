@@ -156,22 +156,52 @@ const REMAINDER: &str = r#"<?xml version="1.0"?><net name="remainder" version="1
 <edge from-layer="2" from-port="0" to-layer="3" to-port="1" /><edge from-layer="3" from-port="2" to-layer="4" to-port="1" />
 <edge from-layer="4" from-port="2" to-layer="5" to-port="0" /></edges></net>"#;
 
+/// Strings, taken apart by an operation that is folded.
+const STRINGS: &str = r#"<?xml version="1.0"?>
+<net name="strings" version="11"><layers>
+<layer id="0" name="s" type="Const" version="opset1"><data element_type="string" shape="30000" offset="0" size="210008" />
+<output><port id="0" precision="STRING"><dim>30000</dim></port></output></layer>
+<layer id="1" name="unpack" type="StringTensorUnpack" version="opset15">
+<input><port id="0" precision="STRING"><dim>30000</dim></port></input>
+<output><port id="1" precision="I32" names="begins"><dim>30000</dim></port>
+<port id="2" precision="I32" names="ends"><dim>30000</dim></port><port id="3" precision="U8" names="bytes"><dim>-1</dim></port></output></layer>
+<layer id="2" name="b" type="Result" version="opset1"><input><port id="0" precision="I32"><dim>30000</dim></port></input></layer>
+<layer id="3" name="e" type="Result" version="opset1"><input><port id="0" precision="I32"><dim>30000</dim></port></input></layer>
+<layer id="4" name="c" type="Result" version="opset1"><input><port id="0" precision="U8"><dim>-1</dim></port></input></layer>
+</layers><edges><edge from-layer="0" from-port="0" to-layer="1" to-port="0" />
+<edge from-layer="1" from-port="1" to-layer="2" to-port="0" /><edge from-layer="1" from-port="2" to-layer="3" to-port="0" />
+<edge from-layer="1" from-port="3" to-layer="4" to-port="0" /></edges></net>"#;
+
 /// Were the divisor zero in the place of a chunk that is not authentic, the runtime would end the process with a signal.
 #[test]
 fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
-    let core = core();
-    let folder = tempfile::tempdir().unwrap();
-    let (topology, mut weights) = (folder.path().join("model.xml"), vec![0; 3 << 16]);
+    let mut weights = vec![0; 3 << 16];
     for (at, number) in [(0, 7_i32), (2 << 16, 4)] {
         weights[at..at + 16].copy_from_slice(&number.to_le_bytes().repeat(4));
     }
-    std::fs::write(&topology, REMAINDER).unwrap();
+    every_bad_chunk_is_an_error(REMAINDER, &weights, 3);
+}
+
+/// Were their number zero, the runtime would read beyond what it has of them.
+#[test]
+fn strings_are_authentic_before_the_runtime_takes_them_apart() {
+    const COUNT: u32 = 30_000;
+    let numbers = std::iter::once(COUNT).chain((0..=COUNT).map(|string| 3 * string));
+    let mut weights: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
+    weights.extend(b"abc".repeat(COUNT as usize));
+    every_bad_chunk_is_an_error(STRINGS, &weights, 4);
+}
+
+fn every_bad_chunk_is_an_error(topology: &str, weights: &[u8], count: usize) {
+    let core = core();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.xml");
+    std::fs::write(&path, topology).unwrap();
     std::fs::write(folder.path().join("model.bin"), weights).unwrap();
-    let sealed = Sealed::new(&topology);
-    let opened = sealed.opened();
-    compile(&core, &opened, Opening::Overlapped).unwrap();
+    let sealed = Sealed::new(&path);
+    compile(&core, &sealed.opened(), Opening::Overlapped).unwrap();
     let chunks = sealed.chunks();
-    assert_eq!(chunks.len(), 3);
+    assert_eq!(chunks.len(), count);
     for (index, at) in chunks.into_iter().enumerate() {
         let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
         let error = compile(&core, &sealed.open(Arc::new(source)), Opening::Overlapped).err().unwrap();

@@ -31,7 +31,7 @@ impl Uffd {
     fn open_by_device(flags: UserfaultfdFlags) -> Result<OwnedFd> {
         let device = rustix::fs::open(c"/dev/userfaultfd", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         // SAFETY: the call takes the flags as a number, touches no memory, and gives a descriptor as above.
-        let descriptor = unsafe { libc::ioctl(device.as_raw_fd(), NEW, flags.bits()) };
+        let descriptor = unsafe { libc::ioctl(device.as_raw_fd(), NEW, libc::c_ulong::from(flags.bits())) };
         if descriptor < 0 {
             return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOSYS));
         }

@@ -51,6 +51,9 @@ pub(super) fn read(
 /// Waits for all bytes that the plugin's parsers read, and those by which they decide. They stay in memory from then on, since
 /// nobody gives pages of an entry back.
 fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenError> {
+    if !bytes.is_on_demand() {
+        return Ok(bytes);
+    }
     let exported = bytes.hazmat_unverified();
     let Some(constants) = blob::constants(exported) else { return Ok(bytes.verify()?.into()) };
     decisive::bring_in(&exported[..constants.start]);
@@ -60,7 +63,7 @@ fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenErr
     let Some(topology) = blob::topology(&exported[constants.end..])? else {
         return Ok(bytes.verify()?.into());
     };
-    decisive::bring_in_integers(&topology, &exported[constants]);
+    decisive::bring_in_decisive(&topology, &exported[constants]);
     bytes.check()?;
     Ok(bytes)
 }

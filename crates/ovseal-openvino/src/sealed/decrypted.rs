@@ -117,7 +117,7 @@ impl Decrypted {
 fn start_ir(topology: &[u8], weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {
     let weights = start(weights, is_overlapped)?;
     if weights.is_on_demand() {
-        decisive::bring_in_integers(topology, weights.hazmat_unverified());
+        decisive::bring_in_decisive(topology, weights.hazmat_unverified());
         weights.check()?;
     }
     Ok(weights)
