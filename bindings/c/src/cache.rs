@@ -1,9 +1,9 @@
 //! Compiled models that are kept, sealed, from one start to the next.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CString, c_char, c_int};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ovseal::Opened;
 use ovseal_bindings::{Code, Failure, device_secret};
@@ -13,7 +13,7 @@ use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::mapping::ovseal_mapping;
 use crate::network::{NO_MAPPING, ovseal_property, texts};
 use crate::opened::ovseal_opened;
-use crate::text::{Required, give, optional_path, optional_text, path, text};
+use crate::text::{Required, c_string, give, optional_path, optional_text, path, pointer, text};
 
 /// A folder with compiled models, each in a container of its own. Free it with `ovseal_cache_free`.
 pub struct ovseal_cache(Arc<CompileCache>);
@@ -107,17 +107,12 @@ pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
 /// The name of the property with this number, from 0, that a plugin is to be asked for; NULL beyond the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_runtime_facts_wanted(number: usize) -> *const c_char {
-    const WANTED: [&[u8]; 5] = [
-        b"FULL_DEVICE_NAME\0",
-        b"DEVICE_ARCHITECTURE\0",
-        b"DEVICE_UUID\0",
-        b"NPU_DRIVER_VERSION\0",
-        b"NPU_COMPILER_VERSION\0",
-    ];
-    WANTED.get(number).map_or(std::ptr::null(), |name| name.as_ptr().cast())
+    static WANTED: LazyLock<Vec<CString>> = LazyLock::new(|| PluginFacts::PROPERTIES.map(c_string).to_vec());
+    pointer(WANTED.get(number))
 }
 
-/// Adds what the plugin that was added last says of a property, if it has it.
+/// Adds what the plugin that was added last says of a property, if it has it: of those that are wanted, and of each that can be set, since
+/// a core may have other settings than another one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_add_property(
     facts: Option<&mut ovseal_runtime_facts>,

@@ -1,6 +1,7 @@
 //! What the host gives to protect keys and plaintext.
 
 use std::ffi::c_char;
+use std::mem::MaybeUninit;
 
 use ovseal_memory::{Swap, harden_process, protections};
 
@@ -33,15 +34,21 @@ pub struct ovseal_protections {
 
 /// Finds out what this host gives by trying it; nothing stays behind. `protections->size` must be set.
 #[unsafe(no_mangle)]
-pub extern "C" fn ovseal_protections_read(protections: Option<&mut ovseal_protections>) -> *mut ovseal_error {
+pub unsafe extern "C" fn ovseal_protections_read(
+    protections: Option<&mut MaybeUninit<ovseal_protections>>,
+) -> *mut ovseal_error {
     run(|| {
         let place = protections.required("protections")?;
-        if place.size < size_of::<ovseal_protections>() {
+        // SAFETY: the place has room for all members.
+        let size = unsafe { &raw const (*place.as_ptr()).size };
+        // SAFETY: the header demands that this member is set; no other is read.
+        let size = unsafe { size.read() };
+        if size < size_of::<ovseal_protections>() {
             return Err(bad_argument("the size of the protections is not sizeof(ovseal_protections)"));
         }
         let found = self::protections();
-        *place = ovseal_protections {
-            size: place.size,
+        place.write(ovseal_protections {
+            size,
             secret_memory: found.secret_memory,
             locked_memory: found.locked_memory,
             dumpable: found.dumpable,
@@ -54,7 +61,7 @@ pub extern "C" fn ovseal_protections_read(protections: Option<&mut ovseal_protec
             locked_memory_limit: found.locked_memory_limit.unwrap_or(u64::MAX),
             core_limit: found.core_limit.unwrap_or(u64::MAX),
             keys_may_be_swapped: !found.secret_memory && !found.locked_memory,
-        };
+        });
         Ok(())
     })
 }

@@ -56,3 +56,26 @@ pub use secret::*;
 pub use service::*;
 pub use source::*;
 pub use verify::*;
+
+/// What the header promises: objects may be passed between threads, and looked at by several at once.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<ovseal_cache>();
+    shared::<ovseal_cache_slot>();
+    shared::<ovseal_error>();
+    shared::<ovseal_inspection>();
+    shared::<ovseal_key>();
+    shared::<ovseal_mapping>();
+    shared::<ovseal_network>();
+    shared::<ovseal_open_options>();
+    shared::<ovseal_opened>();
+    shared::<ovseal_part>();
+    shared::<ovseal_populated>();
+    shared::<ovseal_publisher>();
+    shared::<ovseal_publisher_key>();
+    shared::<ovseal_rekey_options>();
+    shared::<ovseal_runtime_facts>();
+    shared::<ovseal_seal_options>();
+    shared::<ovseal_secret>();
+    shared::<ovseal_verification>();
+};

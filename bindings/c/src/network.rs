@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ovseal::{PartMapping, UnverifiedMapping};
 use ovseal_bindings::{Code, Failure};
-use ovseal_openvino::{Decrypted, Environment, ModelError, Opening};
+use ovseal_openvino::{Decrypted, Environment, ModelError, Opening, writes_model};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::key::nothing;
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn ovseal_check_runtime(
         }
         // SAFETY: the header demands so many properties.
         for (name, value) in unsafe { texts(properties, count) }? {
-            if name.contains(CACHE) || value.contains(CACHE) {
+            if writes_model(&name, &value) {
                 return Err(ModelError::WritesModel { name }.into());
             }
         }
@@ -232,9 +232,6 @@ pub(crate) unsafe fn texts(
     };
     properties.iter().map(pair).collect()
 }
-
-/// OpenVINO's own cache, and those of plugins (`NPUW_CACHE_DIR`), leak plaintext. `DEVICE_PROPERTIES` carries properties in its value.
-const CACHE: &str = "CACHE_DIR";
 
 /// NULL, which is what there is instead of a mapping.
 pub(crate) const NO_MAPPING: *mut ovseal_mapping = nothing();

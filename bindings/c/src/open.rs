@@ -6,7 +6,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use ovseal::{ModelName, OpenOptions, RollbackState, Trust};
-use ovseal_bindings::Failure;
 
 use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;
@@ -14,7 +13,7 @@ use crate::opened::ovseal_opened;
 use crate::progress::{Progress, ovseal_progress};
 use crate::publisher::ovseal_publisher;
 use crate::source::{Source, ovseal_source};
-use crate::text::{Required, give, path, text};
+use crate::text::{Required, change, give, path, text};
 
 /// What is demanded of a container, and how it is read. Free it with `ovseal_open_options_free`.
 ///
@@ -217,11 +216,4 @@ pub unsafe extern "C" fn ovseal_rollback_state_create(file: *const c_char) -> *m
         RollbackState::create(unsafe { path(file, "file") }?)?;
         Ok(())
     })
-}
-
-fn change(
-    options: Option<&mut ovseal_open_options>,
-    change: impl FnOnce(&mut ovseal_open_options) -> Result<(), Failure>,
-) -> *mut ovseal_error {
-    run(|| change(options.required("options")?))
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use ovseal::{Publisher, PublisherKey};
 
@@ -17,7 +18,7 @@ pub struct ovseal_publisher {
 }
 
 /// The private key of a publisher. Free it with `ovseal_publisher_key_free`.
-pub struct ovseal_publisher_key(pub(crate) PublisherKey);
+pub struct ovseal_publisher_key(pub(crate) Arc<PublisherKey>);
 
 impl From<Publisher> for ovseal_publisher {
     fn from(publisher: Publisher) -> Self {
@@ -66,7 +67,7 @@ pub extern "C" fn ovseal_publisher_key_generate(
 ) -> *mut ovseal_error {
     run(|| {
         let out = key.required("key")?;
-        give(out, ovseal_publisher_key(PublisherKey::generate()?));
+        give(out, ovseal_publisher_key(Arc::new(PublisherKey::generate()?)));
         Ok(())
     })
 }
@@ -81,7 +82,7 @@ pub unsafe extern "C" fn ovseal_publisher_key_parse(
         let out = key.required("key")?;
         // SAFETY: the header demands a text.
         let pem = unsafe { text(pem, "pem") }?;
-        give(out, ovseal_publisher_key(PublisherKey::parse(pem)?));
+        give(out, ovseal_publisher_key(Arc::new(PublisherKey::parse(pem)?)));
         Ok(())
     })
 }

@@ -4,11 +4,11 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 use ovseal::RekeyOptions;
-use ovseal_bindings::{Failure, Key};
+use ovseal_bindings::Key;
 
 use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
-use crate::text::{Required, give, path};
+use crate::text::{Required, change, give, path};
 
 /// Which keys a container gets and which it loses. Free it with `ovseal_rekey_options_free`.
 ///
@@ -153,11 +153,4 @@ unsafe fn perform(
         }
         Ok(())
     })
-}
-
-fn change(
-    options: Option<&mut ovseal_rekey_options>,
-    change: impl FnOnce(&mut ovseal_rekey_options) -> Result<(), Failure>,
-) -> *mut ovseal_error {
-    run(|| change(options.required("options")?))
 }

@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use ovseal::{Model, ModelName, ModelOptions, PublisherKey, SealOptions};
 use ovseal_bindings::{Code, Failure, Key};
@@ -12,13 +13,13 @@ use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
 use crate::progress::{Progress, ovseal_progress};
 use crate::publisher::ovseal_publisher_key;
-use crate::text::{Required, give, path, text};
+use crate::text::{Required, change, give, path, text};
 
 /// How a model is sealed. Free it with `ovseal_seal_options_free`.
 #[derive(Default)]
 pub struct ovseal_seal_options {
     key: Key,
-    publishers: Vec<PublisherKey>,
+    publishers: Vec<Arc<PublisherKey>>,
     name: Option<ModelName>,
     security_version: u64,
     model: ModelOptions,
@@ -52,16 +53,14 @@ pub extern "C" fn ovseal_seal_options_add_recipient(
     })
 }
 
-/// Signs the container with a copy of this key; several may sign.
+/// Signs the container with this key; several may sign.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_seal_options_add_publisher_key(
     options: Option<&mut ovseal_seal_options>,
     key: Option<&ovseal_publisher_key>,
 ) -> *mut ovseal_error {
     change(options, |options| {
-        let pem = key.required("key")?.0.encode();
-        let pem = std::str::from_utf8(pem.expose()).unwrap_or_default();
-        options.publishers.push(PublisherKey::parse(pem)?);
+        options.publishers.push(Arc::clone(&key.required("key")?.0));
         Ok(())
     })
 }
@@ -225,14 +224,7 @@ impl ovseal_seal_options {
             options = options.threads(threads);
         }
         options = self.key.recipients().into_iter().fold(options, SealOptions::recipient);
-        options = self.publishers.iter().fold(options, SealOptions::publisher);
+        options = self.publishers.iter().fold(options, |options, key| options.publisher(key));
         Ok(options.seal(model, output)?)
     }
-}
-
-fn change(
-    options: Option<&mut ovseal_seal_options>,
-    change: impl FnOnce(&mut ovseal_seal_options) -> Result<(), Failure>,
-) -> *mut ovseal_error {
-    run(|| change(options.required("options")?))
 }

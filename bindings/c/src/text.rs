@@ -8,7 +8,7 @@ use std::ptr;
 
 use ovseal_bindings::Failure;
 
-use crate::error::bad_argument;
+use crate::error::{bad_argument, ovseal_error, run};
 
 /// What a pointer stands for, or the error that it is NULL.
 pub(crate) trait Required<T> {
@@ -20,6 +20,14 @@ impl<T> Required<T> for Option<T> {
     fn required(self, name: &str) -> Result<T, Failure> {
         self.ok_or_else(|| bad_argument(format!("{name} is NULL")))
     }
+}
+
+/// Changes settings of the caller.
+pub(crate) fn change<T>(
+    options: Option<&mut T>,
+    change: impl FnOnce(&mut T) -> Result<(), Failure>,
+) -> *mut ovseal_error {
+    run(|| change(options.required("options")?))
 }
 
 /// Hands an object to the caller, who frees it.

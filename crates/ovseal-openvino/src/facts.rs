@@ -21,7 +21,8 @@ pub struct PluginFacts {
     pub name: String,
     /// Its version and build.
     pub build: String,
-    /// Names and values of those [`PROPERTIES`](Self::PROPERTIES) that the device has, in any order.
+    /// Names and values of those [`PROPERTIES`](Self::PROPERTIES) that the device has, in any order; and of what else is set for it, if
+    /// the core is one that others can configure.
     pub properties: Vec<(String, String)>,
 }
 

@@ -92,6 +92,7 @@ pub use facts::{PluginFacts, RuntimeFacts};
 pub use locate_error::{LocateError, Place};
 pub use model::Model;
 pub use port::Port;
+pub use properties::writes_model;
 pub use request::{InferRequest, InputKey};
 pub use runtime::Runtime;
 pub use sealed::{Decrypted, Opening, SealedModel, SealedModelError};

@@ -29,9 +29,15 @@ impl Properties {
     }
 }
 
+/// Whether a property would make the runtime write models to a disk, in plaintext: it names the folder of a cache, or has one in its value, as
+/// `DEVICE_PROPERTIES` may.
+#[must_use]
+pub fn writes_model(name: &str, value: &str) -> bool {
+    name.contains(CACHE) || value.contains(CACHE)
+}
+
 fn property((name, value): &(&str, &str)) -> Result<(CString, CString), ModelError> {
-    // `DEVICE_PROPERTIES` carries further properties in its value.
-    if name.contains(CACHE) || value.contains(CACHE) {
+    if writes_model(name, value) {
         return Err(ModelError::WritesModel { name: (*name).to_owned() });
     }
     Ok((text::named("property", *name)?, text::named("property", *value)?))

@@ -22,7 +22,8 @@ static void check(ovseal_error *error) {
 }
 
 static ovseal_key *read_passphrase(const char *path) {
-    char text[1025] = "";
+    /* One byte more than a passphrase has, a line ending and the end: longer ones are refused, not cut. */
+    char text[1027] = "";
     FILE *file = fopen(path, "r");
     if (!file || !fgets(text, sizeof text, file)) {
         fprintf(stderr, "error: cannot read %s\n", path);
@@ -30,7 +31,10 @@ static ovseal_key *read_passphrase(const char *path) {
     }
     fclose(file);
     ovseal_key *key;
-    check(ovseal_key_passphrase((const uint8_t *)text, strlen(text), &key));
+    ovseal_error *error = ovseal_key_passphrase((const uint8_t *)text, strlen(text), &key);
+    for (volatile char *byte = text; byte < text + sizeof text; ++byte)
+        *byte = 0;
+    check(error);
     return key;
 }
 

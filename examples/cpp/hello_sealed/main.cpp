@@ -45,5 +45,8 @@ int main(int count, char** arguments) {
         if (!error.hint().empty())
             std::cerr << "hint: " << error.hint() << "\n";
         return static_cast<int>(error.kind());
+    } catch (const std::exception& error) {
+        std::cerr << "error: " << error.what() << "\n";
+        return 1;
     }
 }

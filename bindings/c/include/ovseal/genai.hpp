@@ -16,6 +16,7 @@
 #define OVSEAL_GENAI_HPP
 
 #include <algorithm>
+#include <exception>
 
 #include <openvino/genai/llm_pipeline.hpp>
 #include <openvino/genai/tokenizer.hpp>
@@ -93,6 +94,26 @@ inline ov::AnyMap checked(ov::AnyMap properties) {
 
 } // namespace detail
 
+namespace detail {
+
+/** Raises the rollback state at the end of a scope that no exception ends: what is returned there can be neither copied nor moved. */
+class Acceptance {
+public:
+    explicit Acceptance(const Opened& opened) : opened_(opened) {}
+    ~Acceptance() noexcept(false) {
+        if (std::uncaught_exceptions() == exceptions_)
+            opened_.accept();
+    }
+    Acceptance(const Acceptance&) = delete;
+    Acceptance& operator=(const Acceptance&) = delete;
+
+private:
+    Opened opened_;
+    int exceptions_ = std::uncaught_exceptions();
+};
+
+} // namespace detail
+
 /** Makes the tokenizer and detokenizer of a sealed folder, with its chat template. */
 template <typename Tokenizer = ov::genai::Tokenizer>
 Tokenizer tokenizer(const Opened& opened, const ov::AnyMap& properties = {}) {
@@ -116,7 +137,7 @@ Pipeline llm_pipeline(const Opened& opened, const std::string& device, const ov:
     Configuration configuration;
     if (detail::has_part(opened, "generation_config.json"))
         configuration = Configuration(std::filesystem::path(detail::MemoryFile(opened.part("generation_config.json")).path()));
-    opened.accept();
+    const detail::Acceptance acceptance(opened);
     return Pipeline(model.topology(), model.weights(), words, device, checked, configuration);
 }
 

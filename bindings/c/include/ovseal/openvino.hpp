@@ -120,7 +120,7 @@ private:
             std::ostringstream text;
             value.print(text);
             return text.str();
-        } catch (const ov::Exception&) {
+        } catch (const std::exception&) {
             are_complete_ = false;
             return {};
         }
@@ -202,11 +202,21 @@ private:
     std::vector<Mapping> weights_;
 };
 
-/** The folder of OpenVINO's own cache that a core has, which would get the decrypted model. */
+/** Refuses a core for which, or for a device of which, OpenVINO's own cache is on: it would get the decrypted model. */
 inline void refuse_cache_of(const ov::Core& core) {
-    if (!core.get_property("", ov::cache_dir).empty())
-        throw UsageError(OVSEAL_CODE_WRITES_MODEL, "the core has a CACHE_DIR: OpenVINO would write the model to disk",
-                         "use this library's own cache: it keeps compiled models sealed");
+    auto devices = core.get_available_devices();
+    devices.emplace_back(); // The core itself.
+    for (const auto& device : devices) {
+        std::string folder;
+        try {
+            folder = core.get_property(device, ov::cache_dir.name()).as<std::string>();
+        } catch (const std::exception&) {
+            continue; // Not every device has a cache.
+        }
+        if (!folder.empty())
+            throw UsageError(OVSEAL_CODE_WRITES_MODEL, "the core has a CACHE_DIR: OpenVINO would write the model to disk",
+                             "use this library's own cache: it keeps compiled models sealed");
+    }
 }
 
 } // namespace detail
@@ -308,20 +318,36 @@ private:
         });
         for (const auto& [device, version] : core_.get_versions(device_)) {
             check(ovseal_runtime_facts_add_plugin(facts.get(), device.c_str(), version.description, version.buildNumber));
-            for (std::size_t i = 0; const char* name = ovseal_runtime_facts_wanted(i); ++i)
+            for (const auto& name : decisive(device))
                 if (const auto value = property(device, name))
-                    check(ovseal_runtime_facts_add_property(facts.get(), name, value->c_str()));
+                    detail::check(ovseal_runtime_facts_add_property(facts.get(), name.c_str(), value->c_str()));
         }
         return facts;
     }
 
-    /** Devices have those properties that mean something to them. */
-    std::optional<std::string> property(const std::string& device, const char* name) {
+    /** Those properties of a device that decide what is compiled for it: what it is, and what the caller has set for it. */
+    std::vector<std::string> decisive(const std::string& device) {
+        std::vector<std::string> names;
+        for (const auto& name : core_.get_property(device, ov::supported_properties))
+            if (name.is_mutable() || is_wanted(name))
+                names.push_back(name);
+        return names;
+    }
+
+    static bool is_wanted(const std::string& name) {
+        for (std::size_t i = 0; const char* wanted = ovseal_runtime_facts_wanted(i); ++i)
+            if (name == wanted)
+                return true;
+        return false;
+    }
+
+    /** A property as a text, if it has one. */
+    std::optional<std::string> property(const std::string& device, const std::string& name) {
         try {
             std::ostringstream text;
             core_.get_property(device, name).print(text);
             return text.str();
-        } catch (const ov::Exception&) {
+        } catch (const std::exception&) {
             return std::nullopt;
         }
     }
@@ -337,7 +363,7 @@ private:
             CompiledModel compiled(core_.import_model(tensor(mapping), device_, properties_), mapping);
             compiled.is_cached_ = true;
             return compiled;
-        } catch (const ov::Exception&) {
+        } catch (const std::exception&) {
             check(ovseal_cache_slot_discard(slot));
             return {};
         }
@@ -366,7 +392,7 @@ private:
         file.open("/proc/self/fd/" + std::to_string(descriptor), std::ios::binary);
         try {
             compiled.export_model(file);
-        } catch (const ov::Exception&) {
+        } catch (const std::exception&) {
             refused("export the compiled model");
         }
         file.flush();

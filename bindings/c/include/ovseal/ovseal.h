@@ -566,7 +566,7 @@ struct ovseal_error *ovseal_seal_options_add_recipient(struct ovseal_seal_option
                                                        const struct ovseal_key *key);
 
 /**
- * Signs the container with a copy of this key; several may sign.
+ * Signs the container with this key; several may sign.
  */
 struct ovseal_error *ovseal_seal_options_add_publisher_key(struct ovseal_seal_options *options,
                                                            const struct ovseal_publisher_key *key);
@@ -1150,7 +1150,8 @@ struct ovseal_error *ovseal_runtime_facts_add_plugin(struct ovseal_runtime_facts
 const char *ovseal_runtime_facts_wanted(size_t number);
 
 /**
- * Adds what the plugin that was added last says of a property, if it has it.
+ * Adds what the plugin that was added last says of a property, if it has it: of those that are wanted, and of each that can be set, since
+ * a core may have other settings than another one.
  */
 struct ovseal_error *ovseal_runtime_facts_add_property(struct ovseal_runtime_facts *facts,
                                                        const char *name,

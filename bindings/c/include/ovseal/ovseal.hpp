@@ -271,9 +271,10 @@ struct ServiceCalls {
                     char* message) {
         return run(message, [&] {
             std::array<std::uint8_t, 32> array;
+            const auto wiped = [](auto* bytes) { zeroize(bytes->data(), bytes->size()); };
+            const std::unique_ptr<std::array<std::uint8_t, 32>, decltype(wiped)> guard(&array, wiped);
             std::memcpy(array.data(), secret, array.size());
             const auto result = service(context).wrap(array);
-            zeroize(array.data(), array.size());
             *length = result.size();
             if (!result.empty() && result.size() <= OVSEAL_WRAPPED_LIMIT)
                 std::memcpy(wrapped, result.data(), result.size());
@@ -429,7 +430,7 @@ public:
     Options& threads(std::size_t threads) { return threads_ = threads, *this; }
     /** Sets what is called from worker threads, several at once, with the number of bytes just decrypted. It must not throw. */
     Options& progress(std::function<void(std::uint64_t)> call) {
-        progress_ = std::make_shared<std::function<void(std::uint64_t)>>(std::move(call));
+        progress_ = call ? std::make_shared<std::function<void(std::uint64_t)>>(std::move(call)) : nullptr;
         return *this;
     }
     /** Chooses one of several networks of the container. */

@@ -33,6 +33,12 @@ int main(int count, char** arguments) {
     auto other = options;
     EXPECT(!compile(other.device_secret(folder.string() + ".other")).is_cached() && entries() == 3);
 
+    // So has what is compiled on a core with other settings.
+    core.set_property("CPU", ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY));
+    EXPECT(!compile(options).is_cached());
+    EXPECT(entries() == 4);
+    EXPECT(compile(options).is_cached());
+
     // What is damaged counts as not there, and is replaced.
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);

@@ -13,6 +13,26 @@ bool holds(const ov::Tensor& tensor, const std::string& bytes) {
     return constant.get_byte_size() == bytes.size() && !std::memcmp(constant.data(), bytes.data(), bytes.size());
 }
 
+/** A pipeline that was not made must not lock out the version that worked before. */
+void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
+    const std::filesystem::path place = std::filesystem::path(folder).parent_path();
+    const auto publisher = ovseal::PublisherKey::generate();
+    std::ofstream(place / "acme.pub") << publisher.publisher().pem();
+    const auto state = place / "state", container = place / "signed.ovseal";
+    ovseal::detail::check(ovseal_rollback_state_create(state.c_str()));
+    ovseal::seal(folder, container, ovseal::seal_options().recipient(key()).publisher_key(publisher).security_version(7));
+    const auto options = ovseal::options().publisher(place / "acme.pub").rollback_state(state);
+    const auto before = file(place, "state");
+    try {
+        ovseal::llm_pipeline(container, "NONE", key(), options);
+        fail("the double was to refuse", __FILE__, __LINE__);
+    } catch (const std::runtime_error&) {
+    }
+    EXPECT(file(place, "state") == before);
+    ovseal::llm_pipeline(container, "CPU", key(), options);
+    EXPECT(file(place, "state") != before);
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
@@ -29,6 +49,7 @@ int main(int count, char** arguments) {
     for (const auto& properties : {pipeline.properties, words.properties})
         EXPECT(properties.at("CACHE_DIR").as<std::string>().empty());
     EXPECT(pipeline.properties.count("NUM_STREAMS") == 1);
+    only_a_pipeline_that_was_made_is_accepted(folder);
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {
         ovseal::llm_pipeline(arguments[1], "CPU", key(), {}, {{"CACHE_DIR", "cache"}});
     });

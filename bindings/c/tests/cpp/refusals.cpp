@@ -53,6 +53,10 @@ int main(int count, char** arguments) {
         });
     const ov::AnyMap hidden = {{"DEVICE_PROPERTIES", ov::AnyMap{{"CPU", ov::AnyMap{{"CACHE_DIR", cache.string()}}}}}};
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] { ovseal::compile_model(core, container, "CPU", key(), {}, hidden); });
+    core.set_property("CPU", ov::cache_dir(cache.string()));
+    expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] { ovseal::read_model(core, container, key()); });
+    infer(ovseal::compile_model(core, container, "CPU", key()));
+    core.set_property("CPU", ov::cache_dir(""));
     core.set_property(ov::cache_dir(cache.string()));
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] { ovseal::read_model(core, container, key()); });
     infer(ovseal::compile_model(core, container, "CPU", key()));

@@ -70,6 +70,8 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     EXPECT(exists.code() == OVSEAL_CODE_EXISTS && exists.kind() == ovseal::Kind::usage);
 
     auto options = ovseal::options().publisher(folder / "acme.pub").name("tour").min_security_version(2);
+    options.progress(nullptr);
+    ovseal::open(container, key, options).parts().front().read();
     options.progress([&](std::uint64_t bytes) { opened_bytes += bytes; });
     std::vector<ovseal::Part> parts;
     {

@@ -59,7 +59,16 @@ fn add_plugin(plugin: &PluginFacts, fields: &mut Fields) -> Result<(), CacheErro
         let said = plugin.properties.iter().find(|(said, _)| said == name);
         fields.extend(said.map(|(_, value)| (name, value.as_str().into())));
     }
+    let mut settings: Vec<_> = plugin.properties.iter().filter(|(name, _)| !is_asked_for(name)).collect();
+    settings.sort_unstable();
+    for (name, value) in settings {
+        fields.extend([("setting", name.as_bytes().into()), ("value", value.as_bytes().into())]);
+    }
     Ok(())
+}
+
+fn is_asked_for(name: &str) -> bool {
+    PluginFacts::PROPERTIES.contains(&name)
 }
 
 fn build(library: &str) -> Result<Vec<u8>, CacheError> {

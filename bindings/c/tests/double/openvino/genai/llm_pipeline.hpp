@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 
 #include <openvino/genai/tokenizer.hpp>
 
@@ -25,7 +26,10 @@ class LLMPipeline {
 public:
     LLMPipeline(const std::string& model, const ov::Tensor& weights, const Tokenizer& tokenizer, const std::string& device,
                 const ov::AnyMap& properties = {}, const GenerationConfig& configuration = {})
-        : model(model), device(device), weights(weights), tokenizer(tokenizer), properties(properties), configuration(configuration) {}
+        : model(model), device(device), weights(weights), tokenizer(tokenizer), properties(properties), configuration(configuration) {
+        if (device == "NONE")
+            throw std::runtime_error("there is no such device");
+    }
     // As the real one: it is neither copied nor moved.
     LLMPipeline(const LLMPipeline&) = delete;
 
