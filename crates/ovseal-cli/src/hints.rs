@@ -188,6 +188,7 @@ pub(crate) fn rekey(error: &RekeyError) -> Option<String> {
         RekeyError::MixedRecipients => MIXED,
         RekeyError::OnlyEnclave => "keep another stanza, or allow it with --allow-only-sgx",
         RekeyError::Locked { .. } => "wait until the other process is done",
+        RekeyError::GenerationChanged { .. } => "see what is there now with ovseal inspect, and choose again",
         RekeyError::HardLinks { .. } => "rekey a copy of the file",
         RekeyError::ForeignRekeyFile { .. } => "move that file away if you know where it comes from",
         RekeyError::Write { source, .. } => return write(source),

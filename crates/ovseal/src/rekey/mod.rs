@@ -13,6 +13,7 @@ use crate::container::Trust;
 use crate::error::{ErrorKind, OpenError};
 use crate::key::{FittingKey, Label};
 use crate::open::{Unlocked, unlock};
+use crate::prologue::Prologue;
 use crate::recipient::{Identity, Recipient, RecipientClass, WrapError};
 use crate::region::{self, GENERATION_LIMIT, StanzaBlock};
 use crate::seal::check_mixing;
@@ -159,6 +160,9 @@ impl<'a> RekeyOptions<'a> {
     }
 
     /// Demands that the stanzas are still of this generation, which numbers of stanzas to remove refer to.
+    ///
+    /// An interrupted rekeying, whose stanzas a look at the container does not show, is finished before they are found to be of
+    /// another one.
     pub fn expect_generation(self, generation: u64) -> Self {
         Self { generation: Some(generation), ..self }
     }
@@ -197,17 +201,19 @@ impl<'a> RekeyOptions<'a> {
         container.authenticate(&Trust::AnySender)?;
         let Unlocked { key, block, .. } = unlock(&container, identities)?;
         let is_authentic = |block: &StanzaBlock| block.is_authentic(&key, Label::StanzaMac, &[]);
-        writer.check_rekey_file(&container.prologue, is_authentic)?;
+        let is_unfinished = writer.check_rekey_file(&container.prologue, is_authentic)?;
         if let Some(expected) = self.generation.filter(|&expected| expected != block.generation) {
+            if is_unfinished {
+                // The caller saw the container's own stanzas; he sees these when he looks again.
+                write(&writer, &container.prologue, &block)?;
+            }
             return Err(RekeyError::GenerationChanged { expected, found: block.generation });
         }
         let stanzas = self.stanzas(&key, &block)?;
         let generation = next_generation(block.generation)?;
         let rekeyed = Rekeyed { generation, stanzas: stanzas.len() };
         let block = StanzaBlock::new(&key, Label::StanzaMac, &[], generation, stanzas);
-        let room = container.prologue.region_length;
-        let region = region::encode_region(&block, room).ok_or(RekeyError::NoRoom { room })?;
-        writer.write(&container.prologue, &region)?;
+        write(&writer, &container.prologue, &block)?;
         Ok(rekeyed)
     }
 
@@ -270,6 +276,12 @@ impl<'a> RekeyOptions<'a> {
         let wrap = |recipient: &&dyn Recipient| recipient.wrap(key.data_key(), key.context());
         Ok(self.add.iter().map(wrap).collect::<Result<_, _>>()?)
     }
+}
+
+fn write(writer: &RegionWriter<'_>, prologue: &Prologue, block: &StanzaBlock) -> Result<(), RekeyError> {
+    let room = prologue.region_length;
+    let region = region::encode_region(block, room).ok_or(RekeyError::NoRoom { room })?;
+    writer.write(prologue, &region)
 }
 
 fn next_generation(generation: u64) -> Result<u64, RekeyError> {

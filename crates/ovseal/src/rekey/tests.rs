@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::writer::{Faults, Step};
 use super::*;
 use crate::model::{Model, ModelOptions};
-use crate::{KeyFile, ModelName, OpenOptions, SealOptions};
+use crate::{Inspection, KeyFile, ModelName, OpenOptions, SealOptions};
 
 const STEPS: [Step; 7] = [
     Step::RekeyFileCreated,
@@ -107,6 +107,30 @@ fn the_next_writer_goes_on_from_where_the_interrupted_one_was() {
         let moved = sealed.folder.path().join("moved.ovseal");
         std::fs::rename(sealed.container(), &moved).unwrap();
         OpenOptions::new(Trust::AnySender).open(&moved, &[&third]).unwrap();
+    }
+}
+
+#[test]
+fn stanzas_that_a_look_does_not_show_are_brought_in_place_before_a_caller_chooses_again() {
+    for step in STEPS {
+        let sealed = Sealed::new();
+        sealed.fail_after(step);
+        let key = if sealed.opens(&sealed.new) { &sealed.new } else { &sealed.old };
+        let rekey = || {
+            let seen = Inspection::of(&sealed.container()).unwrap().generation;
+            let third = KeyFile::generate().unwrap();
+            let options = RekeyOptions::new().add_recipient(&third).expect_generation(seen);
+            options.rekey(&sealed.container(), &[key])
+        };
+        match rekey() {
+            Err(RekeyError::GenerationChanged { expected: 1, found: 2 })
+                if step == Step::RekeyFileInPlace =>
+            {
+                rekey().unwrap();
+            }
+            outcome => drop(outcome.unwrap()),
+        }
+        assert!(!crate::rekey_file::path(&sealed.container()).exists(), "{step:?}");
     }
 }
 

@@ -70,19 +70,19 @@ impl<'w> RegionWriter<'w> {
         Ok(Container::from_file(file, self.path.clone())?)
     }
 
-    /// Refuses to go on beside the file of a rekeying that is incomplete, another container's, or not authentic.
+    /// Whether there is the file of an unfinished rekeying; one that is incomplete, another container's, or not authentic is refused.
     pub(super) fn check_rekey_file(
         &self,
         prologue: &Prologue,
         is_authentic: impl FnOnce(&StanzaBlock) -> bool,
-    ) -> Result<(), RekeyError> {
+    ) -> Result<bool, RekeyError> {
         let path = rekey_file::path(&self.path);
         if path.symlink_metadata().is_err() {
-            return Ok(());
+            return Ok(false);
         }
         let pending = rekey_file::read(&self.path, prologue);
         if pending.is_some_and(|block| is_authentic(&block)) {
-            Ok(())
+            Ok(true)
         } else {
             Err(RekeyError::ForeignRekeyFile { path })
         }
