@@ -150,7 +150,11 @@ impl Key {
     }
 }
 
-fn read(path: &Path, limit: usize) -> Result<SecretBytes, Failure> {
+/// Reads a caller's file with a key, of at most `limit` bytes.
+///
+/// # Errors
+/// [`Code::Read`], also for a longer file.
+pub fn read(path: &Path, limit: usize) -> Result<SecretBytes, Failure> {
     let file = File::open(path).and_then(|mut file| SecretBytes::read_from(&mut file, limit));
     file.map_err(|error| {
         let read = Failure::new(Code::Read, format!("cannot read {}", path.display()));

@@ -1,11 +1,9 @@
 //! Whom a caller trusts, and what else he demands of a container.
 
-use std::fs::File;
-use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use ovseal::{ModelName, OpenError, OpenOptions, Publisher, RollbackState, Trust};
+use ovseal::{ModelName, OpenOptions, Publisher, RollbackState, Trust};
 use ovseal_bindings::{Code, Failure};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -75,18 +73,14 @@ pub(crate) fn each<T>(
 pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<zeroize::Zeroizing<String>> {
     let bytes = match object.extract::<PyBackedBytes>() {
         Ok(bytes) => zeroize::Zeroizing::new(bytes.to_vec()),
-        Err(_) => read(&object.extract::<PathBuf>()?)?,
+        Err(_) => {
+            let read = ovseal_bindings::read(&object.extract::<PathBuf>()?, LIMIT).map_err(failed)?;
+            zeroize::Zeroizing::new(read.expose().to_vec())
+        }
     };
     let no_text = |_| raise(Failure::new(Code::BadKey, "a publisher's key consists of PEM blocks"));
     std::str::from_utf8(&bytes).map(|text| text.to_owned().into()).map_err(no_text)
 }
 
-fn read(path: &std::path::Path) -> PyResult<zeroize::Zeroizing<Vec<u8>>> {
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(LIMIT as usize));
-    let read = File::open(path).and_then(|file| file.take(LIMIT).read_to_end(&mut bytes));
-    read.map_err(|source| failed(OpenError::Read { what: path.display().to_string(), source }))?;
-    Ok(bytes)
-}
-
 /// More than the keys of a publisher take.
-const LIMIT: u64 = 64 << 10;
+const LIMIT: usize = 64 << 10;

@@ -26,6 +26,12 @@ pub(crate) fn variables_that_write_models() -> Vec<&'static str> {
     Environment::from_process().variables_that_write_models()
 }
 
+/// Whether a property would make OpenVINO write models to disk.
+#[pyfunction]
+pub(crate) fn writes_model(name: &str, value: &str) -> bool {
+    ovseal_openvino::writes_model(name, value)
+}
+
 fn swap(swap: Swap) -> Option<bool> {
     match swap {
         Swap::Absent => Some(false),

@@ -160,6 +160,10 @@ impl Keys {
         key.home.check()?;
         let keys = if is_sealing { key.key.to_be_sealed_to().map_err(failed)? } else { &key.key };
         self.key = std::mem::take(&mut self.key).and(keys);
+        if let Some(service) = &key.service {
+            // What it raised in an earlier call explains nothing of this one.
+            service.raised().take();
+        }
         self.services.extend(key.service.clone());
         Ok(())
     }

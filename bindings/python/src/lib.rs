@@ -49,13 +49,13 @@ mod _ovseal {
     #[pymodule_export]
     use crate::home::abandon;
     #[pymodule_export]
-    use crate::host::{protections, variables_that_write_models};
+    use crate::host::{protections, variables_that_write_models, writes_model};
     #[pymodule_export]
     use crate::keygen::{generate_identity, generate_keyfile, generate_publisher};
     #[pymodule_export]
     use crate::keys::{Key, callback, device, identity, keyfile, passphrase, recipient};
     #[pymodule_export]
-    use crate::memory::{Memory, Weights};
+    use crate::memory::{Lent, Memory, Weights};
     #[pymodule_export]
     use crate::network::Network;
     #[pymodule_export]

@@ -43,13 +43,17 @@ pub(crate) struct Memory {
 
 /// The decrypted weights of a network, and whatever else it points at. They live as long as this object.
 ///
-/// As a buffer it has the bytes of the only weights. It says that they can be written, since `openvino.Tensor` takes nothing else;
-/// the runtime never writes to weights, and the pages may be read-only.
+/// As a buffer, which is read-only, it has the bytes of the only weights.
 #[pyclass(frozen, weakref, module = "ovseal._ovseal")]
 pub(crate) struct Weights {
     pub(crate) mappings: Vec<PartMapping>,
     pub(crate) home: Home,
 }
+
+/// Weights for the runtime's eyes: a buffer that says that it can be written, since `openvino.Tensor` takes nothing else. The runtime
+/// never writes to weights, and the pages may be read-only.
+#[pyclass(frozen, module = "ovseal._ovseal")]
+pub(crate) struct Lent(pub(crate) Py<Weights>);
 
 #[pymethods]
 impl Memory {
@@ -91,15 +95,12 @@ impl Weights {
     ///
     /// `view` is the interpreter's.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-        let this = slf.get();
-        this.home.check()?;
-        let [bytes] = &this.mappings[..] else {
-            return Err(PyBufferError::new_err("there are several weights, or none"));
-        };
-        let (start, length) = (bytes.as_ptr().cast_mut().cast(), bytes.len());
-        // SAFETY: the interpreter's view, and memory of that length which lives as long as the object. It is lent as writable to the
-        // runtime alone, which takes weights as constant.
-        unsafe { fill(view, &slf, start, length, true, flags) }
+        if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
+            return Err(PyBufferError::new_err("weights are read-only"));
+        }
+        let (start, length) = slf.get().only()?;
+        // SAFETY: the interpreter's view, and memory of that length which lives as long as the object.
+        unsafe { fill(view, &slf, start, length, false, flags) }
     }
 
     /// Gives the pages back to the kernel, when they can come again by decryption.
@@ -118,6 +119,32 @@ impl Weights {
 
     fn __len__(&self) -> usize {
         self.mappings.iter().map(|mapping| mapping.len()).sum()
+    }
+}
+
+impl Weights {
+    /// Address and length of the only weights.
+    fn only(&self) -> PyResult<(*mut c_void, usize)> {
+        self.home.check()?;
+        let [bytes] = &self.mappings[..] else {
+            return Err(PyBufferError::new_err("there are several weights, or none"));
+        };
+        Ok((bytes.as_ptr().cast_mut().cast(), bytes.len()))
+    }
+}
+
+#[pymethods]
+impl Lent {
+    /// Lends the bytes of the only weights.
+    ///
+    /// # Safety
+    ///
+    /// `view` is the interpreter's.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        let (start, length) = slf.get().0.get().only()?;
+        // SAFETY: the interpreter's view, and memory of that length which lives as long as the weights, and they as long as this object. Only
+        // code of this package gets one, for the runtime, which takes weights as constant.
+        unsafe { fill(view, &slf, start, length, true, flags) }
     }
 }
 

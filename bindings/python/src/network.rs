@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 use crate::container::Container;
 use crate::failure::{failed, raise};
 use crate::home::Home;
-use crate::memory::Weights;
+use crate::memory::{Lent, Weights};
 use crate::work::{self, Meter};
 
 /// A network in memory: the topology decrypted, the weights decrypted or on the way.
@@ -79,7 +79,13 @@ impl Network {
         Ok(self.owner.clone_ref(py))
     }
 
-    /// Zeroizes the topology and waits until every chunk of the weights was found authentic. Records the security version.
+    /// The weights as the runtime takes them.
+    fn lend(&self, py: Python<'_>) -> PyResult<Lent> {
+        self.home.check()?;
+        Ok(Lent(self.owner.clone_ref(py)))
+    }
+
+    /// Zeroizes the topology and waits until every chunk of the weights was found authentic.
     ///
     /// Pages of weights that the runtime has copied are given back.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {

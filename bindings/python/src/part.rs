@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ovseal::PartEntry;
+use ovseal::{OpenError, PartEntry};
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -46,6 +46,8 @@ impl Part {
         let memory = work::run(py, &meter, || part.read())?.map_err(failed)?;
         let made = Arc::new(Bytes::new(memory));
         let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        // When it was closed meanwhile, nothing is kept.
+        self.shared.opened()?;
         let bytes = Arc::clone(kept.get_or_insert(made));
         Ok(Memory { bytes, is_writable, home: Home::here() })
     }
@@ -84,12 +86,14 @@ impl Part {
     fn read<'py>(&self, py: Python<'py>, offset: u64, length: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
         let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
         let length = length.unwrap_or(part.length().saturating_sub(offset));
-        // A length that is not there is refused before memory is asked for.
-        let length = if length > part.length() { usize::MAX } else { length as usize };
-        if length == usize::MAX {
-            return part.read_range(part.length(), &mut [0]).map_err(failed).map(|()| PyBytes::new(py, b""));
+        // What is not there is refused before memory is asked for.
+        if offset.checked_add(length).is_none_or(|end| end > part.length()) {
+            let (part, end) = (part.entry().path.clone(), offset.saturating_add(length));
+            return Err(failed(OpenError::OutOfRange { part, offset, end }));
         }
-        PyBytes::new_with(py, length, |bytes| py.detach(|| part.read_range(offset, bytes)).map_err(failed))
+        PyBytes::new_with(py, usize::try_from(length)?, |bytes| {
+            py.detach(|| part.read_range(offset, bytes)).map_err(failed)
+        })
     }
 
     /// The bytes as an `openvino.Tensor`, without a copy. What is made of it keeps neither the tensor nor its memory: use

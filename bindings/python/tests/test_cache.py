@@ -48,6 +48,15 @@ def test_other_properties_shapes_and_containers_have_other_entries(core, sealed,
     assert len(entries(cache)) == 4, "a container that was sealed anew is another"
 
 
+def test_what_is_set_for_the_core_has_an_entry_of_its_own(sealed, key, tmp_path):
+    path, cache = sealed("mlp"), tmp_path / "cache"
+    for settings in ({}, {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}, {}):
+        core = ov.Core()
+        core.set_property("CPU", settings)
+        ovseal.compile_model(core, path, "CPU", key=key, cache_dir=cache)
+    assert len(entries(cache)) == 2
+
+
 def test_a_damaged_entry_is_replaced(core, sealed, key, tmp_path):
     path, cache = sealed("conv"), tmp_path / "cache"
     expected = outputs(ovseal.compile_model(core, path, "CPU", key=key, cache_dir=cache))

@@ -76,6 +76,36 @@ def test_children(sealed, tmp_path):
     assert scripts.run(FORK, sealed("mlp"), tmp_path / "cache") == ["ok"]
 
 
+FROZEN = """
+import warnings, weakref
+warnings.simplefilter("ignore")  # Python 3.12 warns of threads
+
+
+class Thing:
+    pass
+
+
+thing = Thing()
+stale = weakref.proxy(thing)
+del thing
+compiled = ovseal.compile_model(core, path, "CPU", key=key)
+expected = outputs(compiled)
+gc.freeze()
+process = os.fork()
+if process == 0:
+    del compiled
+    gc.collect()
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 7
+assert outputs(compiled) == expected and gc.get_freeze_count() > 0
+print("ok")
+"""
+
+
+def test_a_child_of_a_process_that_froze_its_objects(sealed):
+    assert scripts.run(FROZEN, sealed("mlp")) == ["ok"]
+
+
 SPAWN = """
 import multiprocessing
 from forked import first_output

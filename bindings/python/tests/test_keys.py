@@ -80,6 +80,23 @@ def test_what_a_call_back_raises_is_the_cause(tmp_path):
         assert isinstance(raised.value.__cause__, (ValueError, TypeError))
 
 
+def test_what_a_call_back_raised_earlier_is_the_cause_of_nothing_later(tmp_path, sealed):
+    raising = [True]
+
+    def unwrap(wrapped):
+        if raising.pop():
+            raise PermissionError("vault is sealed")
+
+    service = ovseal.callback(wrap=bytes, unwrap=unwrap)
+    path = seal_to(tmp_path / "m.ovseal", service)
+    with pytest.raises(ovseal.HostError) as raised:
+        ovseal.open(path, key=service)
+    assert isinstance(raised.value.__cause__, PermissionError)
+    with pytest.raises(ovseal.NoMatchingKeyError) as raised:
+        ovseal.open(sealed("mlp"), key=service)
+    assert raised.value.__cause__ is None
+
+
 def test_a_call_back_that_is_sealed_to_needs_wrap(tmp_path):
     with pytest.raises(ovseal.UsageError, match="needs wrap"):
         seal_to(tmp_path / "m.ovseal", ovseal.callback(unwrap=bytes))

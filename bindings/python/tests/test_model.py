@@ -97,6 +97,28 @@ def test_properties_shapes_and_progress_are_passed_on(core, sealed, key):
     assert reported[-1][0] == reported[-1][1] > 0
 
 
+def test_what_the_progress_call_back_raises_while_a_model_is_compiled_is_raised(core, sealed, key, monkeypatch):
+    from ovseal import _model
+
+    def slowly(*arguments, compile=_model._compile):
+        __import__("time").sleep(0.3)
+        return compile(*arguments)
+
+    def refuse(done, total):
+        raise KeyError("stop")
+
+    monkeypatch.setattr(_model, "_compile", slowly)
+    with pytest.raises(KeyError, match="stop"):
+        ovseal.compile_model(core, sealed("mlp"), "CPU", key=key, progress=refuse)
+
+
+def test_weights_that_a_model_holds_cannot_be_written(core, sealed, key):
+    weights = ovseal.read_model(core, sealed("mlp"), key=key).get_rt_info("ovseal").value
+    assert memoryview(weights).readonly and bytes(weights) == (MODELS / "mlp/model.bin").read_bytes()
+    with pytest.raises(ValueError):
+        np.frombuffer(weights, np.uint8)[0] = 1
+
+
 @pytest.mark.parametrize("opening", ["eager", "overlapped"])
 def test_nothing_comes_out_of_weights_that_are_not_authentic(core, damaged, key, opening):
     with pytest.raises(ovseal.NotAuthenticError) as raised:

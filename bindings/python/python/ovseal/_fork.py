@@ -34,5 +34,12 @@ def keep_in_child(thing: Thing) -> Thing:
 
 
 def _keep() -> None:
-    for thing in [each for each in gc.get_objects() if isinstance(each, _kept)] + list(_things):
+    # What was frozen, as one does before a fork, is not among the objects.
+    if is_frozen := gc.get_freeze_count() > 0:
+        gc.unfreeze()
+    # A proxy answers for what it stands for, which may be gone, when it is asked for its class.
+    things = [each for each in gc.get_objects() if issubclass(type(each), _kept)]
+    if is_frozen:
+        gc.freeze()
+    for thing in [*things, *_things]:
         _ovseal.abandon(thing)

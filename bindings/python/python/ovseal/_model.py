@@ -106,7 +106,8 @@ def compile_model(
         cache_limit: How many bytes the folder may have; the compiled models that were not used for the longest time go first.
 
     Raises:
-        Error: One of its subclasses. The cache raises none, but warns (`CacheWarning`) when it cannot keep a model.
+        Error: One of its subclasses. The cache raises none, but a `UsageError` when the device's secret would stand in it, and
+            warns (`CacheWarning`) when it cannot keep a model.
     """
     properties = dict(properties or {})
     refuse_writers(core, device, properties)
@@ -217,17 +218,17 @@ def _container(source: Source, key: Any, publisher: Any, name: Any, version: Any
 
 def _read(core: ov.Core, network: _ovseal.Network, device: str | None) -> ov.Model:
     """Reads a network whose weights may still be on the way."""
-    owner = network.owner
     is_lent = network.has_weights and not network.is_copied
-    weights = _tensor(owner, device) if is_lent else b""
+    weights = _tensor(network, device) if is_lent else b""
     model = attempt("read the model", lambda: core.read_model(network.topology(), weights), network)
-    # The model goes on reading that memory.
-    model.set_rt_info(owner, "ovseal")
+    if network.is_copied or is_tied(device):
+        # The model goes on reading that memory.
+        model.set_rt_info(network.owner, "ovseal")
     return model
 
 
-def _tensor(weights: _ovseal.Weights, device: str | None) -> ov.Tensor:
-    array = numpy.frombuffer(memoryview(weights), numpy.uint8)
+def _tensor(network: _ovseal.Network, device: str | None) -> ov.Tensor:
+    array = numpy.frombuffer(memoryview(network.lend()), numpy.uint8)
     if is_tied(device):
         return openvino.Tensor(array, [len(array)], openvino.Type.u8)
     tensor = openvino.Tensor(openvino.Type.u8, [len(array)])
@@ -255,7 +256,7 @@ def _compile(
         attempt("reshape the model", lambda: model.reshape(dict(shapes)), network)
     properties = {**properties, "CACHE_DIR": ""}
     compiled = attempt("compile the model", lambda: core.compile_model(model, device, properties), network)
-    weights = network.owner
+    weights = network.owner if is_tied(device) else None
     network.verify()
     network.accept()
     return CompiledModel(compiled, weights)
@@ -285,7 +286,15 @@ def _plugin(core: ov.Core, device: str, version: Any) -> tuple[str, str, str, li
             said.append((name, str(core.get_property(device, name))))
         except RuntimeError:
             pass  # Devices have those that mean something to them.
+    # What is set for the device decides what is compiled for it.
+    settings = [name for name, access in core.get_property(device, "SUPPORTED_PROPERTIES").items() if access == "RW"]
+    said += [(name, _text(core.get_property(device, name))) for name in settings]
     return device, version.description, version.build_number, said
+
+
+def _text(value: Any) -> str:
+    """A property's value. The order of sets is another one in each process."""
+    return str(sorted(map(str, value)) if isinstance(value, (set, frozenset)) else value)
 
 
 def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -> ov.CompiledModel | None:
@@ -328,10 +337,14 @@ def _watched(container: Container, total: int, progress: Progress | None) -> Ite
         yield
         return
     start, end = container._done, threading.Event()
+    raised: list[BaseException] = []
 
     def watch() -> None:
-        while not end.wait(0.1):
-            progress(min(container._done - start, total), total)
+        try:
+            while not end.wait(0.1):
+                progress(min(container._done - start, total), total)
+        except BaseException as error:
+            raised.append(error)
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -340,6 +353,8 @@ def _watched(container: Container, total: int, progress: Progress | None) -> Ite
     finally:
         end.set()
         watcher.join()
+    if raised:
+        raise raised[0]
     progress(total, total)
 
 

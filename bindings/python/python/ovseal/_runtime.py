@@ -26,9 +26,9 @@ def refuse_writers(core: Any, device: str | None, properties: Mapping[str, Any] 
         message = f"OpenVINO would write the model to disk because of {', '.join(variables)}"
         raise _errors.UsageError(message, _errors.WRITES_MODEL, "unset it")
     for name, value in (properties or {}).items():
-        if _CACHE in str(name) or _CACHE in str(value):
+        if _ovseal.writes_model(str(name), str(value)):
             raise _writes_model(f"the property {name} would write the model to disk")
-    if folder := _cache_folder(core, device):
+    if folder := _cache_folder(core):
         raise _writes_model(f"the core has the CACHE_DIR {folder}, to which OpenVINO would write the model")
 
 
@@ -50,16 +50,17 @@ def attempt(operation: str, work: Callable[[], Result], network: _ovseal.Network
     raise failure
 
 
-def _cache_folder(core: Any, device: str | None) -> str:
-    try:
-        return str(core.get_property("CACHE_DIR") or core.get_property(device or "CPU", "CACHE_DIR"))
-    except RuntimeError:
-        return ""  # Not every device has a cache.
+def _cache_folder(core: Any) -> str:
+    """The folder that is set for the core, or for one of its devices."""
+    folders = [core.get_property("CACHE_DIR")]
+    for device in core.available_devices:
+        try:
+            folders.append(core.get_property(device, "CACHE_DIR"))
+        except RuntimeError:
+            pass  # Not every device has a cache.
+    return next((str(folder) for folder in folders if folder), "")
 
 
 def _writes_model(message: str) -> _errors.UsageError:
     hint = "use cache_dir= of ovseal.compile_model: it keeps compiled models sealed"
     return _errors.UsageError(message, _errors.WRITES_MODEL, hint)
-
-
-_CACHE = "CACHE_DIR"

@@ -68,11 +68,11 @@ class LLMPipeline(openvino_genai.LLMPipeline):
         words = _tokenizer(container)
         config = generation_config or _generation_config(container)
         network = _network(container, "openvino_model.xml", device)
-        weights = _tensor(network.owner, device)
-        topology = network.topology().decode()
+        weights = _tensor(network, device)
         build = super().__init__
         properties = {"generation_config": config, "CACHE_DIR": "", **properties}
-        attempt("build the pipeline", lambda: build(topology, weights, words, device, **properties), network)
+        arguments = weights, words, device
+        attempt("build the pipeline", lambda: build(network.topology().decode(), *arguments, **properties), network)
         network.verify()
         network.accept()
         self._weights, self._tie = weights, _Tie(network.owner)
