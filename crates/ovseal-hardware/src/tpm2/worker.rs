@@ -2,14 +2,14 @@
 
 use std::ffi::CString;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use super::error::TpmError;
 use super::tss::{Esys, c_string};
 
-/// A TPM, named as the TPM software stack names it (a TCTI), for example `device:/dev/tpmrm0`.
+/// A TPM, named as the TPM software stack names it (a TCTI), for example [`KERNEL_TPM`].
 ///
 /// It is reached when it is asked for something, and left alone when that was some time ago. Clones share one connection and one
 /// thread. Once it did not answer
@@ -66,15 +66,20 @@ impl Tpm {
         work: impl FnOnce(&Esys) -> Result<T, TpmError> + Send + 'static,
     ) -> Result<T, TpmError> {
         let (answer, answered) = mpsc::channel();
+        let (waiter, deadline) = (Arc::new(()), self.shared.deadline);
+        let waiting = Arc::downgrade(&waiter);
         let job: Job = Box::new(move |connection| {
             // Whoever waited may have given up.
-            let _ = answer.send(connection.transact(work));
+            let _ =
+                answer.send(connection.transact(|esys| still(&waiting, deadline).and_then(|()| work(esys))));
         });
         self.shared.send(job)?;
-        answered.recv_timeout(self.shared.deadline).unwrap_or_else(|error| match error {
+        let answer = answered.recv_timeout(deadline);
+        drop(waiter);
+        answer.unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => {
                 *self.shared.lock() = Queue::Stuck;
-                Err(TpmError::Deadline(self.shared.deadline))
+                Err(TpmError::Deadline(deadline))
             }
             RecvTimeoutError::Disconnected => Err(TpmError::NoThread),
         })
@@ -123,15 +128,37 @@ impl Connection {
         }
     }
 
+    /// A raw device (`/dev/tpm0`) is for one process at a time, and the one before keeps it for [`IDLE`].
+    fn connect(&self) -> Result<Esys, TpmError> {
+        let attempts = if self.tcti.to_bytes().starts_with(b"device") { CONNECT_ATTEMPTS } else { 1 };
+        patiently(attempts, || Esys::connect(&self.tcti))
+    }
+
     fn transact<T>(&mut self, work: impl FnOnce(&Esys) -> Result<T, TpmError>) -> Result<T, TpmError> {
         let esys = match self.esys.take() {
             Some(esys) => esys,
-            None => Esys::connect(&self.tcti)?,
+            None => self.connect()?,
         };
         let outcome = work(&esys);
         self.esys = Some(esys).filter(|esys| !esys.is_lost());
         outcome
     }
+}
+
+/// That somebody waits for what is about to begin: what nobody waits for any more must not change the TPM.
+fn still(waiting: &Weak<()>, deadline: Duration) -> Result<(), TpmError> {
+    if waiting.strong_count() > 0 { Ok(()) } else { Err(TpmError::Deadline(deadline)) }
+}
+
+/// Tries up to `attempts` times: the library does not tell a device that is taken from one that is not there.
+fn patiently<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmError>) -> Result<T, TpmError> {
+    for _ in 1..attempts {
+        match connect() {
+            Err(TpmError::Connect { code: IO_ERROR, .. }) => thread::sleep(CONNECT_PAUSE),
+            outcome => return outcome,
+        }
+    }
+    connect()
 }
 
 /// Keeps the TPM software stack from writing to stderr, unless the variable `TSS2_LOG` says what it shall write.
@@ -150,8 +177,21 @@ fn has_single_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
+/// The kernel's TPM behind its resource manager, as the TPM software stack names it.
+pub const KERNEL_TPM: &str = "device:/dev/tpmrm0";
+
+/// The longest that a transaction with a TPM in hardware may reasonably take: slow ones need a second or two to make a key.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
 /// For how long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_millis(100);
+
+/// Together they outlast [`IDLE`].
+const CONNECT_ATTEMPTS: u32 = 5;
+const CONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+/// `TSS2_TCTI_RC_IO_ERROR`.
+const IO_ERROR: u32 = 0xa_000a;
 
 #[cfg(test)]
 mod tests {
@@ -172,8 +212,24 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_is_taken_is_tried_again_and_no_other_failure_is() {
+        let attempts = |failures: u32, code| {
+            let mut made = 0;
+            let connected = patiently(CONNECT_ATTEMPTS, || {
+                made += 1;
+                if made > failures { Ok(()) } else { Err(TpmError::Connect { tcti: String::new(), code }) }
+            });
+            (connected.is_ok(), made)
+        };
+        assert_eq!(attempts(2, IO_ERROR), (true, 3));
+        assert_eq!(attempts(9, IO_ERROR), (false, CONNECT_ATTEMPTS));
+        assert_eq!(attempts(1, IO_ERROR + 1), (false, 1));
+        assert!(CONNECT_PAUSE * (CONNECT_ATTEMPTS - 1) > IDLE);
+    }
+
+    #[test]
     fn a_transport_that_does_not_exist_is_told() {
-        let tpm = Tpm::new("no-such-transport", Duration::from_secs(20)).unwrap();
+        let tpm = Tpm::new("no-such-transport", DEADLINE).unwrap();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Connect { .. })));
     }
 }
