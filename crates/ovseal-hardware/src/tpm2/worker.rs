@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::error::TpmError;
@@ -32,7 +32,7 @@ enum Queue {
     /// Nothing was asked yet.
     Idle,
     /// To the thread that talks to the TPM.
-    Running(Sender<Job>),
+    Running(Sender<Job>, JoinHandle<()>),
     /// Nowhere: the thread waits for an answer, perhaps for ever, and is left alone.
     Stuck,
 }
@@ -94,21 +94,34 @@ impl Shared {
     fn send(&self, job: Job) -> Result<(), TpmError> {
         let mut queue = self.lock();
         if let Queue::Idle = *queue {
-            *queue = Queue::Running(self.start()?);
+            *queue = self.start()?;
         }
         match &*queue {
-            Queue::Running(sender) => sender.send(job).map_err(|_| TpmError::NoThread),
+            Queue::Running(sender, _) => sender.send(job).map_err(|_| TpmError::NoThread),
             Queue::Idle | Queue::Stuck => Err(TpmError::Deadline(self.deadline)),
         }
     }
 
-    fn start(&self) -> Result<Sender<Job>, TpmError> {
+    fn start(&self) -> Result<Queue, TpmError> {
         silence();
         let (sender, jobs) = mpsc::channel::<Job>();
         let tcti = self.tcti.clone();
         let work = move || Connection { tcti, esys: None }.serve(&jobs);
         let started = thread::Builder::new().name("ovseal-tpm".to_owned()).spawn(work);
-        started.map(|_| sender).map_err(|_| TpmError::NoThread)
+        started.map(|thread| Queue::Running(sender, thread)).map_err(|_| TpmError::NoThread)
+    }
+}
+
+impl Drop for Shared {
+    /// Waits for the thread, for which nobody has anything to do any more. One that ends while the process does would find that the
+    /// libraries that it used, such as OpenSSL, have been cleaned up under it, and crash.
+    fn drop(&mut self) {
+        let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Queue::Running(sender, thread) = std::mem::replace(queue, Queue::Idle) {
+            drop(sender);
+            // One that panicked has ended too.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -195,6 +208,8 @@ const IO_ERROR: u32 = 0xa_000a;
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     #[test]
@@ -209,6 +224,28 @@ mod tests {
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
         drop(release);
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
+    }
+
+    /// What libraries do at the end of a thread is over when the last clone is gone.
+    #[test]
+    fn the_thread_has_ended_when_the_last_clone_is_gone() {
+        struct AtTheEnd(mpsc::Sender<()>);
+        impl Drop for AtTheEnd {
+            fn drop(&mut self) {
+                thread::sleep(Duration::from_millis(50));
+                self.0.send(()).unwrap();
+            }
+        }
+        thread_local!(static KEPT: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
+        let tpm = Tpm::new("no-such-transport", DEADLINE).unwrap();
+        let (sender, ended) = mpsc::channel();
+        let keep = move |_: &mut Connection| KEPT.with(|kept| *kept.borrow_mut() = Some(AtTheEnd(sender)));
+        tpm.shared.send(Box::new(keep)).unwrap();
+        let clone = tpm.clone();
+        drop(tpm);
+        assert_eq!(ended.try_recv(), Err(mpsc::TryRecvError::Empty));
+        drop(clone);
+        assert_eq!(ended.try_recv(), Ok(()));
     }
 
     #[test]
