@@ -113,7 +113,7 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// Waits for the thread, for which nobody has anything to do any more. One that ends while the process does would find that the
+    /// Waits for the thread, for which nobody has anything to do any more. One that ends while the process does can find that the
     /// libraries that it used, such as OpenSSL, have been cleaned up under it, and crash.
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
