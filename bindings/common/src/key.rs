@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ovseal::{
     Identity, KeyFile, KeyService, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient, ServiceKey,
 };
-use ovseal_hardware::tpm2::{Device, DeviceIdentity, DeviceRecipient, Tpm, default_folder};
+use ovseal_hardware::tpm2::{
+    DEADLINE, Device, DeviceIdentity, DeviceRecipient, KERNEL_TPM, Tpm, default_folder,
+};
 use ovseal_memory::SecretBytes;
 
 use crate::{Code, Failure};
@@ -164,10 +165,6 @@ pub fn read(path: &Path, limit: usize) -> Result<SecretBytes, Failure> {
 
 const KEYFILE_LIMIT: usize = 64;
 const IDENTITIES_LIMIT: usize = 64 << 10;
-const KERNEL_TPM: &str = "device:/dev/tpmrm0";
-
-/// The longest that a transaction of the TPM may take.
-const DEADLINE: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

@@ -17,8 +17,11 @@ pub(crate) const INSPECT_STANZAS: &str = "ovseal inspect FILE shows the stanzas,
 
 const MIXED: &str = "leave out the classical recipients (age1…), or allow them with --allow-mixed: then a quantum \
                      computer opens the container";
-const STATE_ANEW: &str = "if nobody put an older state back, make it anew with: ovseal rollback-state --tpm -o F, and demand \
-                          the current version once with --min-security-version N";
+const STATE_ANEW: &str = "if nobody put an older state back, move F away and make it anew with: ovseal rollback-state --tpm \
+                          -o F, and demand the current version once with --min-security-version N";
+const DEVICE_AND_STATE_ANEW: &str = "if this is the right device, enroll it anew first, with: ovseal device enroll --state DIR; \
+                                     then move F away and make it anew with: ovseal rollback-state --tpm --state DIR -o F, and \
+                                     demand the current version once with --min-security-version N";
 const AGAIN: &str = "get the container again from its publisher";
 const MEMORY: &str = "end other programs, or give this one more memory";
 
@@ -50,9 +53,13 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
 /// What helps when a rollback state cannot be used.
 fn rollback(error: &RollbackError) -> Option<String> {
     let hint = match error {
-        RollbackError::Missing { .. } => {
+        RollbackError::Missing { anchored: true, .. } => {
+            "if this device is new, make the state once with: ovseal rollback-state --tpm -o F"
+        }
+        RollbackError::Missing { anchored: false, .. } => {
             "if this device is new, make the state once with: ovseal rollback-state -o F"
         }
+        RollbackError::Write { source, .. } => return write(source),
         RollbackError::NotAnchored { .. } => {
             "make one that is with: ovseal rollback-state --tpm -o F, or leave out --rollback-tpm"
         }
@@ -63,13 +70,23 @@ fn rollback(error: &RollbackError) -> Option<String> {
         RollbackError::Anchor {
             source: AnchorError::Backend(cause) | AnchorError::Refused(cause), ..
         } => {
-            return match cause.downcast_ref() {
-                Some(TpmError::NoCounter(_) | TpmError::AnotherTpm) => Some(STATE_ANEW.to_owned()),
-                Some(error) => tpm(error),
-                None => None,
-            };
+            return cause.downcast_ref().and_then(anchor);
         }
         _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What helps when a TPM does not check a rollback state. No other key does in its place.
+fn anchor(error: &TpmError) -> Option<String> {
+    let hint = match error {
+        TpmError::NoCounter(_) => STATE_ANEW,
+        // The file's key or the device's own is of another enrolment, or one of the two is damaged.
+        TpmError::AnotherTpm | TpmError::Integrity => DEVICE_AND_STATE_ANEW,
+        TpmError::PcrChanged(_) | TpmError::Policy { .. } => {
+            "start the device in the state in which it was enrolled: in another one its TPM checks no rollback state"
+        }
+        error => return tpm(error),
     };
     Some(hint.to_owned())
 }
@@ -320,6 +337,33 @@ mod tests {
             tpm(&TpmError::ForgedApproval),
             tpm(&TpmError::NotApproved { registers: vec![], approvals: 0 })
         );
+    }
+
+    #[test]
+    fn a_tpm_that_does_not_check_a_rollback_state_has_a_remedy_for_it() {
+        let hint = |cause: TpmError| {
+            let source = AnchorError::from(cause);
+            rollback(&RollbackError::Anchor { path: "F".into(), source }).unwrap()
+        };
+        for cause in [TpmError::AnotherTpm, TpmError::Integrity] {
+            let hint = hint(cause);
+            let (enroll, state) = hint.split_once("then move F away").unwrap();
+            assert!(enroll.contains("ovseal device enroll --state DIR"), "{hint}");
+            assert!(state.contains("ovseal rollback-state --tpm --state DIR -o F"), "{hint}");
+        }
+        for cause in [TpmError::PcrChanged(vec![7]), TpmError::Policy { command: "HMAC" }] {
+            assert!(hint(cause).starts_with("start the device in the state in which it was enrolled"));
+        }
+        let removed = hint(TpmError::NoCounter(1));
+        assert!(removed.contains("move F away and make it anew with: ovseal rollback-state --tpm -o F"));
+        assert_eq!(Some(hint(TpmError::PinMissing)), tpm(&TpmError::PinMissing));
+    }
+
+    #[test]
+    fn a_rollback_state_that_is_missing_is_made_as_it_is_demanded() {
+        let hint = |anchored| rollback(&RollbackError::Missing { path: "F".into(), anchored }).unwrap();
+        assert!(hint(true).ends_with(": ovseal rollback-state --tpm -o F"));
+        assert!(hint(false).ends_with(": ovseal rollback-state -o F"));
     }
 
     #[test]

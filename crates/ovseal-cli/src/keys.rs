@@ -27,6 +27,8 @@ pub(crate) struct Keys {
     refusal: &'static str,
     /// The device, if its TPM is among the keys.
     device: Option<DeviceIdentity>,
+    /// The id of this device, if it is enrolled and one of its two keys is given.
+    here: Option<[u8; 32]>,
 }
 
 impl Keys {
@@ -49,7 +51,7 @@ impl Keys {
         }
         let kinds = types(&stanzas);
         if kinds.iter().any(|kind| kind == "passphrase") && io::stdin().is_terminal() {
-            return Ok(Self::passphrase(prompt::passphrase()?));
+            return Ok(Self::passphrase(options, prompt::passphrase()?));
         }
         let error = CommandError::message(Kind::NoKeyFits, "no key is given");
         Err(error.hint(hints::keys(kinds.iter().map(String::as_str))))
@@ -67,7 +69,7 @@ impl Keys {
         match (options.tpm, given) {
             (true, Some(given)) => return Self::tpm_and_passphrase(options, given, inputs),
             (true, None) => return Self::tpm(options, inputs),
-            (false, Some(given)) => return Ok(Self::passphrase(given)),
+            (false, Some(given)) => return Ok(Self::passphrase(options, given)),
             (false, None) => {}
         }
         if let Some(source) = &options.keyfile {
@@ -86,7 +88,8 @@ impl Keys {
             let read = identity_file(source, inputs)?;
             identities.extend(read.into_iter().map(|identity| Box::new(identity) as Box<dyn Identity>));
         }
-        Ok(Self { identities, refusal: "none of the identities opens the container", device: None })
+        let refusal = "none of the identities opens the container";
+        Ok(Self { identities, refusal, device: None, here: None })
     }
 
     /// This device, if its TPM is among the keys.
@@ -103,19 +106,29 @@ impl Keys {
     pub(crate) fn failure(&self, path: &Path, error: OpenError) -> CommandError {
         let OpenError::NoKeyFits { stanzas } = &error else { return open_failure(path, error) };
         let kinds = hints::keys(stanzas.iter().map(String::as_str));
-        let fits = |kind: &str| stanzas.iter().any(|stanza| stanza == kind);
-        let missing = if fits(TPM2_PASSPHRASE) { self.missing() } else { None };
-        let message = if self.identities.iter().any(|identity| fits(identity.stanza_type())) {
-            self.refusal
-        } else {
-            missing.map_or("the container takes no key of this kind", |(message, _)| message)
+        let missing = self.missing(path);
+        let message = match missing {
+            Some((message, _)) => message,
+            None if stanzas.iter().any(|kind| self.is_of_kind(kind)) => self.refusal,
+            None => "the container takes no key of this kind",
         };
         let refusal = CommandError::message(Kind::NoKeyFits, message).context(path.display().to_string());
         refusal.hints(missing.map(|(_, hint)| hint.to_owned())).hint(kinds)
     }
 
-    /// What is missing of the two keys that are needed together, and how it is given; nothing where none of them is there.
-    fn missing(&self) -> Option<(&'static str, &'static str)> {
+    fn is_of_kind(&self, kind: &str) -> bool {
+        let for_device = self.device.is_some() && [TPM2, TPM2_PASSPHRASE].contains(&kind);
+        for_device || self.identities.iter().any(|identity| identity.stanza_type() == kind)
+    }
+
+    /// What is missing of the two keys that this device needs together for the container, and how it is given; nothing where
+    /// none of them is there.
+    fn missing(&self, container: &Path) -> Option<(&'static str, &'static str)> {
+        let here = self.here?;
+        let needs_both = |summary: Tpm2Summary| summary.needs_passphrase && summary.device == here;
+        if !stanzas(container).ok()?.iter().filter_map(of_device).any(needs_both) {
+            return None;
+        }
         match self.identities.first()?.stanza_type() {
             TPM2 => Some((PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
             "passphrase" => Some((
@@ -132,9 +145,7 @@ impl Keys {
         stanzas: &[StanzaSummary],
         inputs: &mut Inputs,
     ) -> Result<Option<Self>, CommandError> {
-        let summary =
-            |stanza: &StanzaSummary| Tpm2Summary::of(stanza.stanza_type.as_str(), &stanza.parameters);
-        let mut devices = stanzas.iter().filter_map(summary).peekable();
+        let mut devices = stanzas.iter().filter_map(of_device).peekable();
         if devices.peek().is_none() || !tpm::is_enrolled(&options.device) {
             return Ok(None);
         }
@@ -164,16 +175,16 @@ impl Keys {
     fn tpm(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
         let identity = tpm::identity(&options.device, &options.pin, inputs)?;
         let refusal = "the container is not bound to this device, nor sealed to its recipient";
-        let device = Some(identity.clone());
-        Ok(Self { device, ..Self::one(identity, refusal) })
+        let (device, here) = (Some(identity.clone()), Some(identity.device().id()));
+        Ok(Self { device, here, ..Self::one(identity, refusal) })
     }
 
-    fn passphrase(passphrase: Passphrase) -> Self {
-        Self::one(passphrase, "wrong passphrase")
+    fn passphrase(options: &KeyOptions, passphrase: Passphrase) -> Self {
+        Self { here: tpm::enrolled_id(&options.device), ..Self::one(passphrase, "wrong passphrase") }
     }
 
     fn one(identity: impl Identity + 'static, refusal: &'static str) -> Self {
-        Self { identities: vec![Box::new(identity)], refusal, device: None }
+        Self { identities: vec![Box::new(identity)], refusal, device: None, here: None }
     }
 }
 
@@ -226,6 +237,11 @@ pub(crate) fn unusable(source: &Source, error: KeyError) -> CommandError {
 fn stanzas(container: &Path) -> Result<Vec<StanzaSummary>, CommandError> {
     let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
     Ok(inspection.stanzas.into_iter().chain(inspection.side_file.into_iter().flatten()).collect())
+}
+
+/// What a stanza says that is for a device.
+fn of_device(stanza: &StanzaSummary) -> Option<Tpm2Summary> {
+    Tpm2Summary::of(stanza.stanza_type.as_str(), &stanza.parameters)
 }
 
 /// The types of stanzas, each once.

@@ -1,6 +1,6 @@
 //! Asking a person at the terminal.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 
 use ovseal::{KeyFile, Passphrase};
@@ -36,16 +36,17 @@ pub(crate) fn pin(token: &str) -> Result<Pin, CommandError> {
     Ok(Pin::new(answer.as_bytes())?)
 }
 
-/// Asks for a new passphrase, twice; instead of an empty one it makes one and shows it.
+/// Asks for a new passphrase, twice; instead of an empty one it makes one and shows it. `option` takes it from a file.
 ///
 /// # Errors
 /// When there is no terminal, the answers differ, or are no passphrase.
-pub(crate) fn new_passphrase(output: &mut Output) -> Result<Passphrase, CommandError> {
-    let first = ask("New passphrase (leave empty to have one made): ", Wanted::Passphrase)?;
+pub(crate) fn new_passphrase(option: &'static str, output: &mut Output) -> Result<Passphrase, CommandError> {
+    let wanted = Wanted::NewPassphrase(option);
+    let first = ask("New passphrase (leave empty to have one made): ", wanted)?;
     if first.is_empty() {
-        return generate(output);
+        return generate(wanted, output);
     }
-    let second = ask("The same passphrase again: ", Wanted::Passphrase)?;
+    let second = ask("The same passphrase again: ", wanted)?;
     if *first != *second {
         return Err(CommandError::usage("the two passphrases differ"));
     }
@@ -70,10 +71,20 @@ pub(crate) fn new_device_pin() -> Result<Zeroizing<String>, CommandError> {
     if *first == *second { Ok(first) } else { Err(CommandError::usage("the two PINs differ")) }
 }
 
+/// Looks whether a person could be asked for a new passphrase, before anything else is done.
+///
+/// # Errors
+/// When there is no terminal.
+pub(crate) fn expect_new_passphrase(option: &'static str) -> Result<(), CommandError> {
+    terminal().map(drop).map_err(|_| no_terminal(Wanted::NewPassphrase(option)))
+}
+
 /// What a person is asked for.
 #[derive(Clone, Copy)]
 enum Wanted {
     Passphrase,
+    /// With the option that takes it from a file.
+    NewPassphrase(&'static str),
     #[cfg(feature = "pkcs11")]
     TokenPin,
     DevicePin,
@@ -83,6 +94,7 @@ impl Wanted {
     const fn word(self) -> &'static str {
         match self {
             Self::Passphrase => "passphrase",
+            Self::NewPassphrase(_) => "new passphrase",
             #[cfg(feature = "pkcs11")]
             Self::TokenPin => "PIN",
             Self::DevicePin => "PIN",
@@ -93,6 +105,7 @@ impl Wanted {
     const fn option(self) -> &'static str {
         match self {
             Self::Passphrase => "--passphrase-file",
+            Self::NewPassphrase(option) => option,
             #[cfg(feature = "pkcs11")]
             Self::TokenPin => "--pin-file",
             Self::DevicePin => "--tpm-pin-file",
@@ -125,21 +138,25 @@ fn no_terminal(wanted: Wanted) -> CommandError {
         .hint(format!("give the {word} in a file with {option} F, or {option} - for stdin"))
 }
 
-fn generate(output: &mut Output) -> Result<Passphrase, CommandError> {
+fn generate(wanted: Wanted, output: &mut Output) -> Result<Passphrase, CommandError> {
     let random = KeyFile::generate()?;
     let mut text = Zeroizing::new(String::with_capacity(RANDOM_BYTES * 2));
     spell(&random.expose()[..RANDOM_BYTES], &mut text);
-    show(&text).map_err(|_| no_terminal(Wanted::Passphrase))?;
+    show(&text).map_err(|_| no_terminal(wanted))?;
     output.note("keep it: without it the container cannot be opened");
     Ok(Passphrase::from_bytes(text.as_bytes())?)
 }
 
 /// Shows a passphrase on the terminal itself: stderr may be a log.
 fn show(passphrase: &str) -> io::Result<()> {
-    let mut terminal = OpenOptions::new().write(true).open("/dev/tty")?;
+    let mut terminal = terminal()?;
     ["ovseal: the passphrase is: ", passphrase, "\n"]
         .iter()
         .try_for_each(|piece| terminal.write_all(piece.as_bytes()))
+}
+
+fn terminal() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/tty")
 }
 
 /// Spells 15 bytes as 24 characters of five bits each, in groups of four.

@@ -34,6 +34,8 @@ enum Entry {
 pub(crate) struct NewPassphrase<'o> {
     /// The file in which it stands.
     pub(crate) file: Option<&'o Source>,
+    /// The option that names the file.
+    pub(crate) file_option: &'static str,
     /// Whether a person is asked.
     pub(crate) ask: bool,
     /// How it is given, for whoever forgot it.
@@ -180,7 +182,7 @@ impl NewPassphrase<'_> {
     ) -> Result<Option<Passphrase>, CommandError> {
         match self.file {
             Some(file) => keys::passphrase(file, inputs).map(Some),
-            None if self.ask => prompt::new_passphrase(output).map(Some),
+            None if self.ask => prompt::new_passphrase(self.file_option, output).map(Some),
             None => Ok(None),
         }
     }

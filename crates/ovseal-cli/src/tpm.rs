@@ -2,11 +2,11 @@
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ovseal::{hex, without_line_ending};
 use ovseal_hardware::tpm2::{
-    Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, Tpm, default_folder,
+    Bounds, DEADLINE, Device, DeviceIdentity, KERNEL_TPM, PcrDemand, PcrList, PcrListError, Tpm,
+    default_folder,
 };
 use ovseal_memory::SecretBytes;
 
@@ -15,9 +15,6 @@ use crate::error::CommandError;
 use crate::input::Inputs;
 use crate::prompt;
 
-/// The longest that a transaction of the TPM may take. Slow ones need a second or two to make a key.
-const DEADLINE: Duration = Duration::from_secs(20);
-const DEFAULT_TCTI: &str = "device:/dev/tpmrm0";
 const PIN_LIMIT: usize = 1024;
 
 /// The TPM that `options`, or else `OVSEAL_TCTI`, name.
@@ -27,7 +24,7 @@ const PIN_LIMIT: usize = 1024;
 pub(crate) fn tpm(options: &DeviceOptions) -> Result<Tpm, CommandError> {
     let variable = std::env::var("OVSEAL_TCTI").ok().filter(|tcti| !tcti.is_empty());
     let tcti = options.tcti.clone().or(variable);
-    Ok(Tpm::new(tcti.as_deref().unwrap_or(DEFAULT_TCTI), DEADLINE)?)
+    Ok(Tpm::new(tcti.as_deref().unwrap_or(KERNEL_TPM), DEADLINE)?)
 }
 
 /// The folder of the device's files.
@@ -53,6 +50,11 @@ pub(crate) fn is_enrolled(options: &DeviceOptions) -> bool {
 /// When it is not enrolled, or its file is damaged.
 pub(crate) fn device(options: &DeviceOptions) -> Result<Device, CommandError> {
     Ok(Device::load(&folder(options)?)?)
+}
+
+/// The id of this device, if it is enrolled and its file can be read.
+pub(crate) fn enrolled_id(options: &DeviceOptions) -> Option<[u8; 32]> {
+    device(options).ok().map(|device| device.id())
 }
 
 /// This device as an identity; a person at a terminal is asked for the PIN if it has one.

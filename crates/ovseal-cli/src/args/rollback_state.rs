@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::{DeviceOptions, PinOptions};
 
@@ -11,6 +11,7 @@ use super::{DeviceOptions, PinOptions};
 /// In it the device remembers the highest security version that it accepted of each publisher's models. It stops older
 /// containers from being run after newer ones. Whoever restores the whole disk is stopped with --tpm only.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("device").args(["tcti", "state", "tpm_pin_file"]).multiple(true).requires("tpm")))]
 pub(crate) struct RollbackStateArgs {
     /// The file to make; it must not exist
     #[arg(short, long, value_name = "F")]

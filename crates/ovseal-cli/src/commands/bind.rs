@@ -1,12 +1,9 @@
 //! `ovseal bind`: a stanza that only this device's TPM opens.
 
-use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
-use ovseal::{
-    Inspection, OpenOptions, Opened, Passphrase, Recipient, RekeyError, RekeyOptions, StanzaSummary, Trust,
-};
+use ovseal::{Inspection, OpenOptions, Opened, Recipient, RekeyError, RekeyOptions, StanzaSummary, Trust};
 use ovseal_hardware::tpm2::{DeviceRecipient, Tpm2Summary};
 
 use crate::args::BindArgs;
@@ -15,13 +12,14 @@ use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
 use crate::recipients::NewPassphrase;
-use crate::{needs, tpm};
+use crate::{needs, prompt, tpm};
 
 pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandError> {
+    let passphrase = new_passphrase(args)?;
     let (device, mut inputs) = (device(args)?, Inputs::default());
     let id = device.id();
     let keys = Keys::obtain(&args.keys, &args.container, &mut inputs)?;
-    let recipient: Box<dyn Recipient> = match new_passphrase(args, &mut inputs, output)? {
+    let recipient: Box<dyn Recipient> = match passphrase.obtain(&mut inputs, output)? {
         Some(passphrase) => Box::new(device.with_passphrase(Arc::new(passphrase))),
         None => Box::new(device),
     };
@@ -58,18 +56,13 @@ fn device(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
     Ok(device.recipient().with_bounds(bounds))
 }
 
-/// The passphrase that is needed beside the TPM, if one is required.
-fn new_passphrase(
-    args: &BindArgs,
-    inputs: &mut Inputs,
-    output: &mut Output,
-) -> Result<Option<Passphrase>, CommandError> {
+/// The passphrase that is needed beside the TPM, if one is required. It is asked for last; whether it can be is found out first.
+fn new_passphrase(args: &BindArgs) -> Result<NewPassphrase<'_>, CommandError> {
     let (file, ask) = (args.new_passphrase_file.as_ref(), args.require.is_some());
-    if ask && file.is_none() && !io::stdin().is_terminal() {
-        return Err(CommandError::usage("there is no terminal to ask for the new passphrase")
-            .hint("give it in a file with --new-passphrase-file F"));
+    if ask && file.is_none() {
+        prompt::expect_new_passphrase(NEW_PASSPHRASE_FILE)?;
     }
-    NewPassphrase { file, ask, options: "--new-passphrase-file F" }.obtain(inputs, output)
+    Ok(NewPassphrase { file, file_option: NEW_PASSPHRASE_FILE, ask, options: "--new-passphrase-file F" })
 }
 
 /// The number and the generation of the stanza that the caller's key opened, if another one than this device's is left
@@ -116,3 +109,5 @@ fn failure(container: &Path, keys: &Keys, error: RekeyError) -> CommandError {
         error => error.into(),
     }
 }
+
+const NEW_PASSPHRASE_FILE: &str = "--new-passphrase-file";

@@ -64,6 +64,7 @@ fn added(args: &RekeyArgs, inputs: &mut Inputs, output: &mut Output) -> Result<R
     }
     let passphrase = NewPassphrase {
         file: changes.add_passphrase_file.as_ref(),
+        file_option: "--add-passphrase-file",
         ask: changes.add_passphrase,
         options: "--add-passphrase or --add-passphrase-file F",
     };

@@ -90,6 +90,7 @@ fn recipients(args: &SealArgs, inputs: &mut Inputs, output: &mut Output) -> Resu
     }
     let passphrase = NewPassphrase {
         file: options.passphrase_file.as_ref(),
+        file_option: "--passphrase-file",
         ask: options.passphrase,
         options: "-p or --passphrase-file F",
     };

@@ -68,6 +68,40 @@ fn what_is_sealed_to_a_device_and_a_passphrase_needs_both() {
     assert!(shown.lines().any(|shown| shown == line), "{shown}");
 }
 
+/// The error of looking into a container with one of the two keys.
+fn refusal(bench: &Bench, device: &Device, container: &str, key: &str) -> String {
+    let refused = bench.run(&format!("inspect {container} {key} {}", device.options()));
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    let error = refused.stderr.lines().next().unwrap();
+    error.strip_prefix(&format!("ovseal: error: {container}: ")).unwrap().to_owned()
+}
+
+#[test]
+fn what_is_missing_is_told_on_the_device_that_needs_both_and_on_no_other() {
+    let (bench, here, recipient) = enrolled();
+    let there = Device::new("o");
+    let other = there.enroll(&bench, "");
+    let both = |container: &str, options: &str, recipient: &str| {
+        bench.done(&format!("seal net.xml -o {container} --keyfile key {options}"));
+        bench.done(&format!(
+            "rekey {container} --keyfile key --add-recipient {recipient} --require tpm2+passphrase \
+             --add-passphrase-file words"
+        ));
+    };
+    both("theirs.ovseal", "", &other);
+    let not_bound = "the container is not bound to this device, nor sealed to its recipient";
+    assert_eq!(refusal(&bench, &here, "theirs.ovseal", "--tpm"), not_bound);
+    let no_such_kind = "the container takes no key of this kind";
+    assert_eq!(refusal(&bench, &here, "theirs.ovseal", "--passphrase-file words"), no_such_kind);
+    both("ours.ovseal", &format!("-r {other}"), &recipient);
+    let passphrase = "the passphrase is missing, which the container needs beside the TPM";
+    assert_eq!(refusal(&bench, &here, "ours.ovseal", "--tpm"), passphrase);
+    both("passphrase.ovseal", "--passphrase-file words", &other);
+    assert_eq!(refusal(&bench, &here, "passphrase.ovseal", "--passphrase-file wrong"), "wrong passphrase");
+    let tpm = "the device's TPM is missing, which the container needs beside the passphrase";
+    assert_eq!(refusal(&bench, &there, "passphrase.ovseal", "--passphrase-file wrong"), tpm);
+}
+
 #[test]
 fn a_container_is_bound_and_rekeyed_to_a_device_and_a_passphrase() {
     let (bench, device, recipient) = enrolled();
@@ -99,7 +133,6 @@ fn demands_that_make_no_sense_are_usage_errors() {
         format!("{seal} -r {recipient}"),
         format!("{seal} --keyfile key --passphrase-file words"),
         format!("seal net.xml -o both.ovseal -r {recipient} --require tpm2 --passphrase-file words"),
-        format!("bind net.ovseal --keyfile key --require tpm2+passphrase {}", device.options()),
         format!("bind net.ovseal --keyfile key --new-passphrase-file words {}", device.options()),
         format!("inspect net.ovseal --tpm --keyfile key {}", device.options()),
     ] {

@@ -53,7 +53,8 @@ fn an_older_version_is_denied_also_with_the_state_of_yesterday() {
         assert!(told[0].starts_with("ovseal: error: the rollback state "), "{told:?}");
         assert!(told[0].contains(" is an older one: it is of generation "), "{told:?}");
         assert!(
-            told[1].starts_with("ovseal: hint: if nobody put an older state back, make it anew"),
+            told[1]
+                .starts_with("ovseal: hint: if nobody put an older state back, move F away and make it anew"),
             "{told:?}"
         );
     }
@@ -68,6 +69,12 @@ fn whether_the_tpm_is_asked_is_said_by_the_caller() {
     assert_eq!((code, told.len()), (Some(5), 2));
     assert_eq!(told[1], "ovseal: hint: ask this device's TPM with --rollback-tpm");
     std::fs::remove_file(bench.path("state")).unwrap();
+    for (options, hint) in [(TPM, "rollback-state --tpm -o F"), ("", "rollback-state -o F")] {
+        let (code, told) = run(&bench, &device, 1, options);
+        assert_eq!(code, Some(5));
+        let hint = format!("ovseal: hint: if this device is new, make the state once with: ovseal {hint}");
+        assert_eq!(told[1], hint);
+    }
     bench.done("rollback-state -o state");
     let (code, told) = run(&bench, &device, 1, TPM);
     assert_eq!(code, Some(5));
@@ -75,6 +82,28 @@ fn whether_the_tpm_is_asked_is_said_by_the_caller() {
     let again = bench.run(&format!("rollback-state -o state --tpm {}", device.options()));
     assert_eq!(again.code, Some(2));
     assert_eq!(bench.run("run 1.ovseal --publisher acme.pub --rollback-tpm").code, Some(2));
+}
+
+#[test]
+fn options_of_the_tpm_are_refused_for_a_state_that_is_not_tied_to_it() {
+    let bench = Bench::new();
+    for option in ["--tcti device:/dev/tpmrm0", "--state d", "--tpm-pin-file key"] {
+        let refused = bench.run(&format!("rollback-state -o state {option}"));
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains("--tpm"), "{refused:?}");
+        assert!(!bench.exists("state"));
+    }
+}
+
+#[test]
+fn a_state_in_a_folder_that_is_missing_takes_no_room_in_the_tpm() {
+    let (bench, device) = device();
+    let counters = || device.swtpm.tool("tpm2_getcap", &["handles-nv-index"]);
+    let before = counters();
+    let refused = bench.run(&format!("rollback-state -o none/state --tpm {}", device.options()));
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(refused.stderr.lines().last(), Some("ovseal: hint: the folder must exist"));
+    assert_eq!(counters(), before);
 }
 
 #[test]
@@ -101,7 +130,7 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
         told[0]
             .ends_with("this TPM is not the one in which the device was enrolled, or it was cleared since")
     );
-    assert!(told[1].contains("make it anew"), "{told:?}");
+    assert!(told[1].contains("enroll it anew first") && told[1].contains("move F away"), "{told:?}");
 }
 
 #[test]

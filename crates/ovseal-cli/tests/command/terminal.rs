@@ -119,6 +119,21 @@ fn a_tokens_pin_is_asked_for_without_being_shown() {
 }
 
 #[test]
+fn binding_asks_for_the_new_passphrase_also_when_stdin_is_no_terminal() {
+    let (bench, device) = (Bench::sealed(), Device::new("d"));
+    device.enroll(&bench, "");
+    let line =
+        format!("bind net.ovseal --keyfile key --require tpm2+passphrase {} </dev/null", device.options());
+    let mut bind = Dialogue::start(&bench, &line);
+    bind.answer("New passphrase", "correct horse");
+    bind.answer("again: ", "correct horse");
+    let (code, screen) = bind.finish();
+    assert_eq!(code, Some(0), "{screen}");
+    bench.write("words", b"correct horse");
+    bench.done(&format!("inspect net.ovseal --tpm --passphrase-file words {}", device.options()));
+}
+
+#[test]
 fn the_devices_own_key_is_tried_without_an_option_and_its_passphrase_asked_for() {
     let (bench, device) = (Bench::new(), Device::new("d"));
     let recipient = device.enroll(&bench, "");
@@ -144,6 +159,18 @@ fn without_a_terminal_nobody_is_asked() {
     bench.done("seal net.xml -o net.ovseal --passphrase-file words");
     let asked = [
         ("verify net.ovseal -p", "passphrase", "--passphrase-file"),
+        ("seal net.xml -o new.ovseal -p", "new passphrase", "--passphrase-file"),
+        (
+            "rekey net.ovseal --passphrase-file words --add-passphrase",
+            "new passphrase",
+            "--add-passphrase-file",
+        ),
+        // Before the TPM is asked, which is not there.
+        (
+            "bind net.ovseal --keyfile key --require tpm2+passphrase --state d --tcti swtpm:path=none",
+            "new passphrase",
+            "--new-passphrase-file",
+        ),
         ("device enroll --pin --state d --tcti swtpm:path=none", "PIN", "--tpm-pin-file"),
     ];
     for (line, word, option) in asked {

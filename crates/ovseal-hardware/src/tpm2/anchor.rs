@@ -59,12 +59,16 @@ impl RollbackAnchor for TpmAnchor {
         self.run(move |esys, caller| attest(esys, caller, &place, &digest))
     }
 
-    fn advance(&self, place: &[u8]) -> Result<(), AnchorError> {
+    fn advance(&self, place: &[u8], from: u64) -> Result<(), AnchorError> {
         let place = Place::parse(place).ok_or(TpmError::Integrity)?;
         self.run(move |esys, caller| {
             let parent = caller.device.parent.open(esys)?;
             let kept = Sessions::new(esys, &parent);
-            esys.increment(&esys.counter(place.counter)?, Some(kept.hmac()?))
+            let (counter, session) = (esys.counter(place.counter)?, kept.hmac()?);
+            match esys.read_counter(&counter, Some(session))? {
+                shown if shown == from => esys.increment(&counter, Some(session)),
+                _ => Ok(()),
+            }
         })
     }
 }

@@ -14,13 +14,11 @@
 //! approving never ask for one.
 //!
 //! ```no_run
-//! use std::time::Duration;
-//!
 //! use ovseal::{OpenOptions, Trust};
-//! use ovseal_hardware::tpm2::{Device, DeviceIdentity, Tpm};
+//! use ovseal_hardware::tpm2::{DEADLINE, Device, DeviceIdentity, KERNEL_TPM, Tpm};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let tpm = Tpm::new("device:/dev/tpmrm0", Duration::from_secs(20))?;
+//! let tpm = Tpm::new(KERNEL_TPM, DEADLINE)?;
 //! let identity = DeviceIdentity::new(Device::load("/var/lib/ovseal".as_ref())?, tpm);
 //! let opened = OpenOptions::new(Trust::AnySender).open("model.ovseal".as_ref(), &[&identity])?;
 //! # Ok(())
@@ -70,4 +68,4 @@ pub use recipient::{DeviceRecipient, DeviceRecipientError};
 pub use stanza::{TPM2, TPM2_PASSPHRASE, Tpm2Summary};
 pub use status::TpmStatus;
 pub use tss::LibraryError;
-pub use worker::{Tpm, silence};
+pub use worker::{DEADLINE, KERNEL_TPM, Tpm, silence};

@@ -2,14 +2,14 @@
 
 use std::ffi::CString;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::error::TpmError;
 use super::tss::{Esys, c_string};
 
-/// A TPM, named as the TPM software stack names it (a TCTI), for example `device:/dev/tpmrm0`.
+/// A TPM, named as the TPM software stack names it (a TCTI), for example [`KERNEL_TPM`].
 ///
 /// It is reached when it is asked for something, and left alone when that was some time ago. Clones share one connection and one
 /// thread. Once it did not answer
@@ -32,7 +32,7 @@ enum Queue {
     /// Nothing was asked yet.
     Idle,
     /// To the thread that talks to the TPM.
-    Running(Sender<Job>),
+    Running(Sender<Job>, JoinHandle<()>),
     /// Nowhere: the thread waits for an answer, perhaps for ever, and is left alone.
     Stuck,
 }
@@ -66,15 +66,20 @@ impl Tpm {
         work: impl FnOnce(&Esys) -> Result<T, TpmError> + Send + 'static,
     ) -> Result<T, TpmError> {
         let (answer, answered) = mpsc::channel();
+        let (waiter, deadline) = (Arc::new(()), self.shared.deadline);
+        let waiting = Arc::downgrade(&waiter);
         let job: Job = Box::new(move |connection| {
             // Whoever waited may have given up.
-            let _ = answer.send(connection.transact(work));
+            let _ =
+                answer.send(connection.transact(|esys| still(&waiting, deadline).and_then(|()| work(esys))));
         });
         self.shared.send(job)?;
-        answered.recv_timeout(self.shared.deadline).unwrap_or_else(|error| match error {
+        let answer = answered.recv_timeout(deadline);
+        drop(waiter);
+        answer.unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => {
                 *self.shared.lock() = Queue::Stuck;
-                Err(TpmError::Deadline(self.shared.deadline))
+                Err(TpmError::Deadline(deadline))
             }
             RecvTimeoutError::Disconnected => Err(TpmError::NoThread),
         })
@@ -89,21 +94,34 @@ impl Shared {
     fn send(&self, job: Job) -> Result<(), TpmError> {
         let mut queue = self.lock();
         if let Queue::Idle = *queue {
-            *queue = Queue::Running(self.start()?);
+            *queue = self.start()?;
         }
         match &*queue {
-            Queue::Running(sender) => sender.send(job).map_err(|_| TpmError::NoThread),
+            Queue::Running(sender, _) => sender.send(job).map_err(|_| TpmError::NoThread),
             Queue::Idle | Queue::Stuck => Err(TpmError::Deadline(self.deadline)),
         }
     }
 
-    fn start(&self) -> Result<Sender<Job>, TpmError> {
+    fn start(&self) -> Result<Queue, TpmError> {
         silence();
         let (sender, jobs) = mpsc::channel::<Job>();
         let tcti = self.tcti.clone();
         let work = move || Connection { tcti, esys: None }.serve(&jobs);
         let started = thread::Builder::new().name("ovseal-tpm".to_owned()).spawn(work);
-        started.map(|_| sender).map_err(|_| TpmError::NoThread)
+        started.map(|thread| Queue::Running(sender, thread)).map_err(|_| TpmError::NoThread)
+    }
+}
+
+impl Drop for Shared {
+    /// Waits for the thread, for which nobody has anything to do any more. One that ends while the process does can find that the
+    /// libraries that it used, such as OpenSSL, have been cleaned up under it, and crash.
+    fn drop(&mut self) {
+        let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Queue::Running(sender, thread) = std::mem::replace(queue, Queue::Idle) {
+            drop(sender);
+            // One that panicked has ended too.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -123,15 +141,37 @@ impl Connection {
         }
     }
 
+    /// A raw device (`/dev/tpm0`) is for one process at a time, and the one before keeps it for [`IDLE`].
+    fn connect(&self) -> Result<Esys, TpmError> {
+        let attempts = if self.tcti.to_bytes().starts_with(b"device") { CONNECT_ATTEMPTS } else { 1 };
+        patiently(attempts, || Esys::connect(&self.tcti))
+    }
+
     fn transact<T>(&mut self, work: impl FnOnce(&Esys) -> Result<T, TpmError>) -> Result<T, TpmError> {
         let esys = match self.esys.take() {
             Some(esys) => esys,
-            None => Esys::connect(&self.tcti)?,
+            None => self.connect()?,
         };
         let outcome = work(&esys);
         self.esys = Some(esys).filter(|esys| !esys.is_lost());
         outcome
     }
+}
+
+/// That somebody waits for what is about to begin: what nobody waits for any more must not change the TPM.
+fn still(waiting: &Weak<()>, deadline: Duration) -> Result<(), TpmError> {
+    if waiting.strong_count() > 0 { Ok(()) } else { Err(TpmError::Deadline(deadline)) }
+}
+
+/// Tries up to `attempts` times: the library does not tell a device that is taken from one that is not there.
+fn patiently<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmError>) -> Result<T, TpmError> {
+    for _ in 1..attempts {
+        match connect() {
+            Err(TpmError::Connect { code: IO_ERROR, .. }) => thread::sleep(CONNECT_PAUSE),
+            outcome => return outcome,
+        }
+    }
+    connect()
 }
 
 /// Keeps the TPM software stack from writing to stderr, unless the variable `TSS2_LOG` says what it shall write.
@@ -150,11 +190,26 @@ fn has_single_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
+/// The kernel's TPM behind its resource manager, as the TPM software stack names it.
+pub const KERNEL_TPM: &str = "device:/dev/tpmrm0";
+
+/// The longest that a transaction with a TPM in hardware may reasonably take: slow ones need a second or two to make a key.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
 /// For how long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_millis(100);
 
+/// Together they outlast [`IDLE`].
+const CONNECT_ATTEMPTS: u32 = 5;
+const CONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+/// `TSS2_TCTI_RC_IO_ERROR`.
+const IO_ERROR: u32 = 0xa_000a;
+
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     #[test]
@@ -171,9 +226,47 @@ mod tests {
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
     }
 
+    /// What libraries do at the end of a thread is over when the last clone is gone.
+    #[test]
+    fn the_thread_has_ended_when_the_last_clone_is_gone() {
+        struct AtTheEnd(mpsc::Sender<()>);
+        impl Drop for AtTheEnd {
+            fn drop(&mut self) {
+                thread::sleep(Duration::from_millis(50));
+                self.0.send(()).unwrap();
+            }
+        }
+        thread_local!(static KEPT: RefCell<Option<AtTheEnd>> = const { RefCell::new(None) });
+        let tpm = Tpm::new("no-such-transport", DEADLINE).unwrap();
+        let (sender, ended) = mpsc::channel();
+        let keep = move |_: &mut Connection| KEPT.with(|kept| *kept.borrow_mut() = Some(AtTheEnd(sender)));
+        tpm.shared.send(Box::new(keep)).unwrap();
+        let clone = tpm.clone();
+        drop(tpm);
+        assert_eq!(ended.try_recv(), Err(mpsc::TryRecvError::Empty));
+        drop(clone);
+        assert_eq!(ended.try_recv(), Ok(()));
+    }
+
+    #[test]
+    fn a_device_that_is_taken_is_tried_again_and_no_other_failure_is() {
+        let attempts = |failures: u32, code| {
+            let mut made = 0;
+            let connected = patiently(CONNECT_ATTEMPTS, || {
+                made += 1;
+                if made > failures { Ok(()) } else { Err(TpmError::Connect { tcti: String::new(), code }) }
+            });
+            (connected.is_ok(), made)
+        };
+        assert_eq!(attempts(2, IO_ERROR), (true, 3));
+        assert_eq!(attempts(9, IO_ERROR), (false, CONNECT_ATTEMPTS));
+        assert_eq!(attempts(1, IO_ERROR + 1), (false, 1));
+        assert!(CONNECT_PAUSE * (CONNECT_ATTEMPTS - 1) > IDLE);
+    }
+
     #[test]
     fn a_transport_that_does_not_exist_is_told() {
-        let tpm = Tpm::new("no-such-transport", Duration::from_secs(20)).unwrap();
+        let tpm = Tpm::new("no-such-transport", DEADLINE).unwrap();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Connect { .. })));
     }
 }

@@ -38,6 +38,29 @@ fn a_busy_tpm_is_given_up_at_the_deadline() {
     }
 }
 
+/// What was begun may be carried out late; what was still in the queue when its caller gave up is not.
+#[test]
+fn what_nobody_waits_for_any_more_does_not_begin() {
+    let device = TestDevice::new();
+    let before = device.device.epoch(&device.tpm()).unwrap();
+    let busy = UnixStream::connect(device.swtpm.socket()).unwrap();
+    let hurried = Tpm::new(&device.swtpm.tcti(), Duration::from_secs(1)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let given_up = device.device.advance_epoch(&hurried);
+                assert!(matches!(given_up, Err(TpmError::Deadline(_))), "{given_up:?}");
+            });
+        }
+    });
+    drop(busy);
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(200));
+        let after = device.device.epoch(&device.tpm()).unwrap();
+        assert!((before..=before + 1).contains(&after), "{before}, then {after}");
+    }
+}
+
 #[test]
 fn a_tpm_that_goes_away_is_told_and_used_again_when_it_is_back() {
     let device = TestDevice::new();

@@ -1,8 +1,8 @@
 //! Rollback states under a counter of the TPM.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
@@ -152,9 +152,9 @@ fn a_changed_state_is_denied_wherever_it_was_changed() {
     assert_eq!(tied.floor().unwrap(), 5);
 }
 
-/// An anchor that is gone before it advances.
+/// An anchor that is gone before it advances. What it should have done can still be done late.
 #[derive(Debug)]
-struct Crashing(Arc<TpmAnchor>);
+struct Crashing(Arc<TpmAnchor>, Mutex<Option<(Vec<u8>, u64)>>);
 
 impl RollbackAnchor for Crashing {
     fn create(&self) -> Result<Vec<u8>, AnchorError> {
@@ -165,7 +165,8 @@ impl RollbackAnchor for Crashing {
         self.0.attest(place, message)
     }
 
-    fn advance(&self, _place: &[u8]) -> Result<(), AnchorError> {
+    fn advance(&self, place: &[u8], from: u64) -> Result<(), AnchorError> {
+        *self.1.lock().unwrap() = Some((place.to_vec(), from));
         Err(AnchorError::Backend("the power is gone".into()))
     }
 }
@@ -175,14 +176,35 @@ fn a_crash_between_file_and_counter_is_made_good() {
     let tied = Tied::new(TestDevice::new());
     tied.raise(1).unwrap();
     let before = tied.text();
-    let crashing = RollbackState::anchored(tied.path(), Arc::new(Crashing(tied.anchor())));
-    crashing.raise(tied.publisher, model("m"), 2).unwrap_err();
+    let crashing = Arc::new(Crashing(tied.anchor(), Mutex::default()));
+    RollbackState::anchored(tied.path(), crashing.clone()).raise(tied.publisher, model("m"), 2).unwrap_err();
     assert_eq!(tied.floor().unwrap(), 2);
     tied.put_back(&before);
     assert!(
         matches!(tied.floor(), Err(RollbackError::RolledBack { .. })),
         "the counter was advanced meanwhile"
     );
+}
+
+/// Whoever gives up waiting for the TPM leaves a command there that may still come.
+#[test]
+fn an_advance_that_comes_late_does_not_count() {
+    let tied = Tied::new(TestDevice::new());
+    let crashing = Arc::new(Crashing(tied.anchor(), Mutex::default()));
+    let state = RollbackState::anchored(tied.path(), crashing.clone());
+    state.raise(tied.publisher, model("m"), 1).unwrap_err();
+    // Another process finds the file one ahead, and advances in the first one's place.
+    assert_eq!(tied.floor().unwrap(), 1);
+    let (place, from) = crashing.1.lock().unwrap().take().unwrap();
+    tied.anchor().advance(&place, from).unwrap();
+    assert_eq!(tied.floor().unwrap(), 1);
+    assert_eq!(tied.raise(2).unwrap(), 2);
+    // What comes in time counts once.
+    let shown = || tied.anchor().attest(&place, &[]).unwrap().counter;
+    assert_eq!(shown(), from + 2);
+    tied.anchor().advance(&place, from + 2).unwrap();
+    tied.anchor().advance(&place, from + 2).unwrap();
+    assert_eq!(shown(), from + 3);
 }
 
 #[test]
@@ -317,8 +339,8 @@ fn power_losses_at_random_points_never_lose_a_floor_or_the_state() {
     assert_eq!(tied.device.tpm().status().unwrap().failures, 0);
 }
 
-/// Whoever keeps a virtual TPM's state can put an older one back. With the state file of the same time nothing shows it; with a newer one
-/// the counter is seen to have been set back.
+/// Whoever keeps a virtual TPM's state can put an older one back. With the state file of the same time nothing shows it; with one that is
+/// newer by one raise it looks as after a crash, and the newer file holds; with a newer one yet the counter is seen to have been set back.
 #[test]
 fn an_older_state_of_a_virtual_tpm_is_noticed_only_beside_a_newer_file() {
     let tied = Tied::new(TestDevice::new());
@@ -328,11 +350,20 @@ fn an_older_state_of_a_virtual_tpm_is_noticed_only_beside_a_newer_file() {
     swtpm.cut_power();
     copy_folder(&swtpm.state(), copy.path());
     swtpm.power_on();
+    let set_back = || {
+        swtpm.cut_power();
+        copy_folder(copy.path(), &swtpm.state());
+        swtpm.power_on();
+    };
     tied.raise(2).unwrap();
+    let two = tied.text();
+    set_back();
+    assert_eq!(tied.floor().unwrap(), 2);
+    tied.put_back(&one);
+    assert!(matches!(tied.floor(), Err(RollbackError::RolledBack { .. })), "the counter went on");
+    tied.put_back(&two);
     tied.raise(3).unwrap();
-    swtpm.cut_power();
-    copy_folder(copy.path(), &swtpm.state());
-    swtpm.power_on();
+    set_back();
     let error = tied.floor().unwrap_err();
     assert!(matches!(error, RollbackError::CounterSetBack { .. }), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Denied);

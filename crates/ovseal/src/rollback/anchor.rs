@@ -26,11 +26,13 @@ pub trait RollbackAnchor: fmt::Debug + Send + Sync {
     /// [`AnchorError`].
     fn attest(&self, place: &[u8], message: &[u8]) -> Result<Attested, AnchorError>;
 
-    /// Counts the counter up by one.
+    /// Counts the counter up by one if it shows `from`, and does nothing otherwise.
+    ///
+    /// So it does no harm when it comes late: when its caller gave up waiting, and another one counted up meanwhile.
     ///
     /// # Errors
     /// [`AnchorError`]; it may have been counted up all the same.
-    fn advance(&self, place: &[u8]) -> Result<(), AnchorError>;
+    fn advance(&self, place: &[u8], from: u64) -> Result<(), AnchorError>;
 }
 
 /// What an anchor says.

@@ -14,6 +14,8 @@ pub enum RollbackError {
     Missing {
         /// The file.
         path: PathBuf,
+        /// Whether it should be tied to a counter in hardware.
+        anchored: bool,
     },
     /// The file's content is damaged.
     #[error("the rollback state {} is damaged", path.display())]

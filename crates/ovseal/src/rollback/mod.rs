@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use anchor::{AnchorError, Attested, RollbackAnchor};
 use aws_lc_rs::constant_time;
@@ -23,8 +23,10 @@ use crate::regular;
 use crate::statement::{KeyId, ModelId};
 use crate::suite::Digest;
 
-/// The lock is held for milliseconds; after five seconds something is wrong.
-const LOCK_ATTEMPTS: u32 = 500;
+/// How long the lock is waited for: whoever writes a file holds it for milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same where an anchor is asked under the lock: up to four times, and a TPM may take 20 s for each answer.
+const ANCHORED_PATIENCE: Duration = Duration::from_secs(90);
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A file with the floors of a device.
@@ -70,11 +72,12 @@ impl RollbackState {
         if path.symlink_metadata().is_ok() {
             return Err(state.write_error(std::io::ErrorKind::AlreadyExists.into()));
         }
+        let file = state.begin()?;
         let place = anchor.create().map_err(|error| state.anchor_error(error))?;
         let counter = anchor.attest(&place, &[]).map_err(|error| state.anchor_error(error))?.counter;
         let binding = Binding { place, generation: counter, mac: [0; 32] };
         let text = Text { floors: Floors::new(), binding: Some(binding) };
-        state.write(&state.authenticated(text)?, false)?;
+        state.finish(file, &state.authenticated(text)?, false)?;
         Ok(state)
     }
 
@@ -128,14 +131,19 @@ impl RollbackState {
         let path = beside(&self.path, ".lock");
         let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
         let file = File::from(file.map_err(|error| self.write_error(error.into()))?);
-        for _ in 0..LOCK_ATTEMPTS {
+        let begin = Instant::now();
+        loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(file),
-                Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+                Err(Errno::WOULDBLOCK) if begin.elapsed() < self.patience() => std::thread::sleep(LOCK_PAUSE),
+                Err(Errno::WOULDBLOCK) => return Err(RollbackError::Locked { path }),
                 Err(error) => return Err(self.write_error(error.into())),
             }
         }
-        Err(RollbackError::Locked { path })
+    }
+
+    fn patience(&self) -> Duration {
+        if self.anchor.is_some() { ANCHORED_PATIENCE } else { PATIENCE }
     }
 
     fn read(&self) -> Result<Text, RollbackError> {
@@ -180,7 +188,7 @@ impl RollbackState {
         match generation.checked_sub(counter) {
             Some(0) => Ok(()),
             // Whoever wrote the file did not come to advance the counter.
-            Some(1) => anchor.advance(&binding.place).map_err(|error| self.anchor_error(error)),
+            Some(1) => anchor.advance(&binding.place, counter).map_err(|error| self.anchor_error(error)),
             Some(_) => Err(RollbackError::CounterSetBack { path, generation, counter }),
             None => Err(RollbackError::RolledBack { path, generation, counter }),
         }
@@ -191,10 +199,10 @@ impl RollbackState {
         let Some((anchor, binding)) = self.anchor.as_ref().zip(text.binding.as_mut()) else {
             return self.write(&text, true);
         };
+        let (place, counter) = (binding.place.clone(), binding.generation);
         binding.generation += 1;
-        let place = binding.place.clone();
         self.write(&self.authenticated(text)?, true)?;
-        anchor.advance(&place).map_err(|error| self.anchor_error(error))
+        anchor.advance(&place, counter).map_err(|error| self.anchor_error(error))
     }
 
     /// The same text with the MAC of the anchor, if it is tied to one.
@@ -209,6 +217,14 @@ impl RollbackState {
 
     /// Writes the state; one that is replaced keeps its permissions.
     fn write(&self, text: &Text, replace: bool) -> Result<(), RollbackError> {
+        self.finish(self.begin()?, text, replace)
+    }
+
+    fn begin(&self) -> Result<AtomicFile, RollbackError> {
+        AtomicFile::create(&self.path).map_err(|source| self.write_error(source))
+    }
+
+    fn finish(&self, file: AtomicFile, text: &Text, replace: bool) -> Result<(), RollbackError> {
         let text = text.encode();
         if text.len() as u64 > LENGTH_LIMIT {
             return Err(RollbackError::Full { path: self.path.clone() });
@@ -216,7 +232,6 @@ impl RollbackState {
         let permissions =
             self.path.metadata().map(|metadata| metadata.permissions()).ok().filter(|_| replace);
         let write = || -> std::io::Result<()> {
-            let file = AtomicFile::create(&self.path)?;
             permissions.map_or(Ok(()), |permissions| file.file().set_permissions(permissions))?;
             file.file().write_all(text.as_bytes())?;
             file.commit(replace)
@@ -226,7 +241,9 @@ impl RollbackState {
 
     fn read_error(&self, source: std::io::Error) -> RollbackError {
         match source.kind() {
-            std::io::ErrorKind::NotFound => RollbackError::Missing { path: self.path.clone() },
+            std::io::ErrorKind::NotFound => {
+                RollbackError::Missing { path: self.path.clone(), anchored: self.anchor.is_some() }
+            }
             _ => RollbackError::Read { path: self.path.clone(), source },
         }
     }
@@ -312,12 +329,13 @@ mod tests {
     }
 
     /// A counter in memory, and a digest in the place of a MAC; the next so many advances fail. It is counted how often it is
-    /// asked.
+    /// asked, and how often made.
     #[derive(Debug, Default)]
-    struct Counter(Mutex<(u64, u32)>, AtomicU32);
+    struct Counter(Mutex<(u64, u32)>, AtomicU32, AtomicU32);
 
     impl RollbackAnchor for Counter {
         fn create(&self) -> Result<Vec<u8>, AnchorError> {
+            self.2.fetch_add(1, Ordering::Relaxed);
             Ok(vec![7; 3])
         }
 
@@ -326,13 +344,13 @@ mod tests {
             Ok(Attested { counter: self.0.lock().unwrap().0, mac: sha256(&[place, message]) })
         }
 
-        fn advance(&self, _place: &[u8]) -> Result<(), AnchorError> {
+        fn advance(&self, _place: &[u8], from: u64) -> Result<(), AnchorError> {
             let mut counter = self.0.lock().unwrap();
             if counter.1 > 0 {
                 counter.1 -= 1;
                 return Err(AnchorError::Backend("no answer".into()));
             }
-            counter.0 += 1;
+            counter.0 += u64::from(counter.0 == from);
             Ok(())
         }
     }
@@ -413,6 +431,54 @@ mod tests {
         counter.0.lock().unwrap().0 = 0;
         let set_back = state.floor(PUBLISHER, model).unwrap_err();
         assert!(matches!(set_back, RollbackError::CounterSetBack { generation: 2, counter: 0, .. }));
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_written_costs_no_counter() {
+        let (folder, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
+        let error = RollbackState::create_anchored(&folder.path().join("none/state"), counter.clone());
+        let error = error.unwrap_err();
+        assert!(matches!(error, RollbackError::Write { .. }) && error.kind() == ErrorKind::Environment);
+        assert_eq!(counter.2.load(Ordering::Relaxed), 0);
+        RollbackState::create_anchored(&folder.path().join("state"), counter.clone()).unwrap();
+        assert_eq!(counter.2.load(Ordering::Relaxed), 1);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_state_says_whether_it_should_be_tied() {
+        let (folder, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
+        let path = folder.path().join("none");
+        for (state, tied) in
+            [(RollbackState::anchored(&path, counter), true), (RollbackState::new(&path), false)]
+        {
+            let error = state.floor(PUBLISHER, ModelId::of("m")).unwrap_err();
+            assert!(matches!(error, RollbackError::Missing { anchored, .. } if anchored == tied));
+        }
+    }
+
+    #[test]
+    fn the_lock_of_a_tied_state_is_waited_for_longer_than_a_tpm_may_take() {
+        let (_folder, _counter, state) = tied();
+        assert!(state.patience() >= Duration::from_secs(60));
+        let held = state.resolved().unwrap().lock().unwrap();
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            let raising = scope.spawn(|| state.raise(PUBLISHER, ModelId::of("m"), 1));
+            std::thread::sleep(PATIENCE + Duration::from_millis(200));
+            drop(held);
+            assert_eq!(raising.join().unwrap().unwrap(), 1);
+        });
+        assert!(begin.elapsed() > PATIENCE);
+    }
+
+    #[test]
+    fn the_lock_of_an_untied_state_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = RollbackState::create(&folder.path().join("state")).unwrap();
+        let _held = state.resolved().unwrap().lock().unwrap();
+        let error = state.raise(PUBLISHER, ModelId::of("m"), 1).unwrap_err();
+        assert!(matches!(error, RollbackError::Locked { .. }) && error.kind() == ErrorKind::Environment);
     }
 
     #[test]
