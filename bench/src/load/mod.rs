@@ -27,6 +27,8 @@ use crate::Result;
 use crate::document;
 
 pub(crate) use once::LoadOnce;
+pub(crate) use span::status;
+pub(crate) use subject::output;
 
 use kept::Kept;
 use outcome::Outcome;
