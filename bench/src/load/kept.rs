@@ -1,42 +1,32 @@
 //! What an interrupted run left in its JSON, so that another one goes on from there.
 
+use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 
 use crate::Result;
 use crate::load::rounds::Measured;
-use crate::machine::Machine;
+use crate::load::setting::Setting;
 
 /// The part of a run's JSON from which everything else follows.
 #[derive(Deserialize)]
 pub(crate) struct Kept {
-    program: String,
-    machine: Machine,
+    #[serde(flatten)]
+    setting: Setting,
     networks: Vec<Measured>,
 }
 
 impl Kept {
-    /// Reads what a run of the same program on the same machine found.
-    pub(crate) fn read(path: &Path) -> Result<Vec<Measured>> {
-        let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let kept: Self = serde_json::from_str(&text)?;
-        if kept.program != program()? {
-            return Err("it was measured with another build of this program: begin anew".into());
-        }
-        if kept.machine != Machine::detect() {
-            return Err("it was measured on another machine: begin anew".into());
-        }
+    /// Reads what a run of the same setting found.
+    pub(crate) fn read(path: &Path, setting: &Setting) -> Result<Vec<Measured>> {
+        let refused = |error: Box<dyn Error>| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(path).map_err(|error| refused(error.into()))?;
+        let kept: Self = serde_json::from_str(&text).map_err(|error| refused(error.into()))?;
+        setting.demand(&kept.setting).map_err(refused)?;
         Ok(kept.networks)
     }
-}
-
-/// SHA-256 of this program.
-pub(crate) fn program() -> Result<String> {
-    let program = fs::read(std::env::current_exe()?)?;
-    Ok(ovseal::hex::encode(digest(&SHA256, &program).as_ref()))
 }
 
 /// Writes a file whole or not at all: whoever interrupts a run keeps what the round before found.
@@ -52,6 +42,7 @@ mod tests {
     use crate::load::outcome::{Absent, Outcome};
     use crate::load::rounds::Series;
     use crate::load::sample::Sample;
+    use crate::load::setting::tests::setting;
     use crate::load::way::{Cache, Network, Way};
 
     fn outcome() -> Outcome {
@@ -75,8 +66,14 @@ mod tests {
             samples: vec![sample.clone(), sample],
         };
         let absent = vec![Absent { way: Way::Gocryptfs, reason: "no /dev/fuse".into() }];
-        let measured = Measured { network: Network::DecoderInt4, bytes: 9, absent, series: vec![series] };
-        Outcome::new(15, &[&measured]).unwrap()
+        let measured = Measured {
+            network: Network::DecoderInt4,
+            bytes: 9,
+            sha256: "cd".into(),
+            absent,
+            series: vec![series],
+        };
+        Outcome::new(&setting(), &[&measured])
     }
 
     /// Beside the program, where tests of this crate write.
@@ -88,12 +85,13 @@ mod tests {
     fn what_was_written_is_read_again() {
         let path = place("kept");
         replace(&path, &serde_json::to_string(&outcome()).unwrap()).unwrap();
-        let kept = Kept::read(&path).unwrap();
+        let kept = Kept::read(&path, &setting()).unwrap();
         fs::remove_file(&path).unwrap();
-        let [Measured { network: Network::DecoderInt4, bytes: 9, absent, series }] = &kept[..] else {
+        let [Measured { network: Network::DecoderInt4, bytes: 9, sha256, absent, series }] = &kept[..] else {
             panic!("{kept:?}")
         };
         assert_eq!((absent[0].way, absent[0].reason.as_str()), (Way::Gocryptfs, "no /dev/fuse"));
+        assert_eq!(sha256, "cd");
         let series = &series[0];
         assert_eq!((series.way, series.cache, series.differing), (Way::EagerAny, Cache::Cold, 1));
         assert_eq!((series.samples.len(), kept[0].rounds()), (2, 2));
@@ -101,14 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn another_build_and_another_machine_are_refused() {
+    fn what_was_measured_otherwise_is_refused() {
         let path = place("refused");
-        let program = Outcome { program: "00".into(), ..outcome() };
-        let machine = Outcome { machine: Machine { cores: 99, ..Machine::detect() }, ..outcome() };
-        for (other, word) in [(program, "build"), (machine, "machine")] {
-            replace(&path, &serde_json::to_string(&other).unwrap()).unwrap();
-            assert!(Kept::read(&path).err().unwrap().to_string().contains(word));
-        }
+        replace(&path, &serde_json::to_string(&outcome()).unwrap()).unwrap();
+        let fewer = Setting { rounds: 3, ways: vec![Way::Plaintext], ..setting() };
+        let refused = Kept::read(&path, &fewer).err().unwrap().to_string();
         fs::remove_file(&path).unwrap();
+        let reason = "in another number of rounds, in other ways: begin anew without --resume";
+        assert_eq!(refused, format!("{}: it was measured {reason}", path.display()));
     }
 }

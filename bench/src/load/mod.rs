@@ -11,6 +11,7 @@ mod ratios;
 mod raw;
 mod rounds;
 mod sample;
+mod setting;
 mod span;
 mod subject;
 mod table;
@@ -26,11 +27,14 @@ use crate::Result;
 use crate::document;
 
 pub(crate) use once::LoadOnce;
+pub(crate) use span::status;
+pub(crate) use subject::output;
 
 use kept::Kept;
 use outcome::Outcome;
 use rounds::{Measured, Plan};
 use sample::Measure;
+use setting::Setting;
 use subject::{Places, Subject};
 use way::{Cache, Network, Way};
 
@@ -89,45 +93,46 @@ impl LoadTask {
     }
 
     fn measure(&self) -> Result<Outcome> {
-        let mut earlier = if self.resume { Kept::read(&self.json)? } else { Vec::new() };
+        let setting = self.setting()?;
+        let mut earlier = if self.resume { self.earlier(&setting)? } else { Vec::new() };
         // A file that cannot be written is found out before an hour of measuring.
-        self.keep(&earlier.iter().collect::<Vec<_>>())?;
+        self.keep(&setting, &earlier.iter().collect::<Vec<_>>())?;
         let places = Places::create(&self.folder, &self.networks, &self.python)?;
         let mut done: Vec<Measured> = Vec::new();
         for network in chosen(&self.models) {
             let position = earlier.iter().position(|measured| measured.network == network);
             let begun = position.map(|position| earlier.remove(position));
             let keep = |measured: &Measured| {
-                self.keep(&done.iter().chain([measured]).chain(&earlier).collect::<Vec<_>>()).map(drop)
+                self.keep(&setting, &done.iter().chain([measured]).chain(&earlier).collect::<Vec<_>>())
+                    .map(drop)
             };
-            let measured = self.measure_one(network, &places, begun, keep)?;
+            let measured = measure_one(network, &places, &setting, begun, keep)?;
             done.push(measured);
         }
-        self.keep(&done.iter().chain(&earlier).collect::<Vec<_>>())
+        self.keep(&setting, &done.iter().chain(&earlier).collect::<Vec<_>>())
     }
 
-    fn measure_one(
-        &self,
-        network: Network,
-        places: &Places,
-        earlier: Option<Measured>,
-        keep: impl FnMut(&Measured) -> Result<()>,
-    ) -> Result<Measured> {
-        if let Some(complete) = earlier.clone().filter(|measured| measured.rounds() >= self.rounds) {
-            return Ok(complete);
-        }
+    fn setting(&self) -> Result<Setting> {
         let mut ways = chosen(&self.ways);
         if !ways.contains(&Way::Plaintext) {
             ways.insert(0, Way::Plaintext);
         }
-        let subject = Subject::prepare(network, places, &ways)?;
-        let caches: &[Cache] = if self.no_cold { &[Cache::Warm] } else { &[Cache::Warm, Cache::Cold] };
-        rounds::run(subject, Plan { caches, rounds: self.rounds, earlier }, keep)
+        let caches = if self.no_cold { vec![Cache::Warm] } else { vec![Cache::Warm, Cache::Cold] };
+        Setting::detect(self.rounds, ways, caches, &self.python)
+    }
+
+    /// What an interrupted run found, if nothing is different now.
+    fn earlier(&self, setting: &Setting) -> Result<Vec<Measured>> {
+        let earlier = Kept::read(&self.json, setting)?;
+        for measured in &earlier {
+            measured.demand_same(&setting::folder_digest(&self.networks.join(measured.network.file().0))?)?;
+        }
+        Ok(earlier)
     }
 
     /// Writes what was found until now.
-    fn keep(&self, measured: &[&Measured]) -> Result<Outcome> {
-        let outcome = Outcome::new(self.rounds, measured)?;
+    fn keep(&self, setting: &Setting, measured: &[&Measured]) -> Result<Outcome> {
+        let outcome = Outcome::new(setting, measured);
         kept::replace(&self.json, &(serde_json::to_string_pretty(&outcome)? + "\n"))?;
         Ok(outcome)
     }
@@ -145,6 +150,21 @@ impl LoadTask {
         }
         Ok(())
     }
+}
+
+/// Measures a network, or the rounds of it that are missing.
+fn measure_one(
+    network: Network,
+    places: &Places,
+    setting: &Setting,
+    earlier: Option<Measured>,
+    keep: impl FnMut(&Measured) -> Result<()>,
+) -> Result<Measured> {
+    if let Some(complete) = earlier.clone().filter(|measured| measured.rounds() >= setting.rounds) {
+        return Ok(complete);
+    }
+    let subject = Subject::prepare(network, places, &setting.ways)?;
+    rounds::run(subject, Plan { caches: &setting.caches, rounds: setting.rounds, earlier }, keep)
 }
 
 /// What was asked for, or everything.

@@ -3,27 +3,23 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::load::kept;
 use crate::load::ratios::{self, LoadRatio};
 use crate::load::rounds::{Measured, Series};
 use crate::load::sample::{Measure, Sample};
+use crate::load::setting::Setting;
 use crate::load::targets;
 use crate::load::way::{Cache, Network, Way};
-use crate::machine::Machine;
 use crate::statistics::Summary;
 use crate::targets::Target;
 
 /// A run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Outcome {
-    /// What it ran on.
-    pub(crate) machine: Machine,
-    /// SHA-256 of the program that measured.
-    pub(crate) program: String,
+    /// With what it was measured, and how.
+    #[serde(flatten)]
+    pub(crate) setting: Setting,
     /// The library for AES-GCM that `ovseal` chooses there.
     pub(crate) provider: &'static str,
-    /// How often everything was measured.
-    pub(crate) rounds: u32,
     /// What was loaded.
     pub(crate) networks: Vec<Loaded>,
     /// Ways beside each other.
@@ -41,6 +37,8 @@ pub(crate) struct Loaded {
     pub(crate) title: &'static str,
     /// Length of its plaintext.
     pub(crate) bytes: u64,
+    /// SHA-256 of its files.
+    pub(crate) sha256: String,
     /// The ways.
     pub(crate) loads: Vec<Load>,
     /// What could not be measured.
@@ -85,13 +83,12 @@ pub(crate) struct Absent {
 
 impl Outcome {
     /// Summarizes what was measured.
-    pub(crate) fn new(rounds: u32, measured: &[&Measured]) -> Result<Self> {
+    pub(crate) fn new(setting: &Setting, measured: &[&Measured]) -> Self {
         let networks: Vec<Loaded> = measured.iter().map(|&measured| Loaded::new(measured)).collect();
         let ratios = ratios::all(&networks);
         let targets = targets::all(&networks, &ratios);
         let provider = ovseal::AeadProvider::detect().name();
-        let program = kept::program()?;
-        Ok(Self { machine: Machine::detect(), program, provider, rounds, networks, ratios, targets })
+        Self { setting: setting.clone(), provider, networks, ratios, targets }
     }
 
     /// Fails when a load computed something else than the plaintext does: then its speed means nothing.
@@ -111,6 +108,7 @@ impl Loaded {
             network: measured.network,
             title: measured.network.title(),
             bytes: measured.bytes,
+            sha256: measured.sha256.clone(),
             loads: measured.series.iter().filter_map(Load::new).collect(),
             absent: measured.absent.clone(),
         }

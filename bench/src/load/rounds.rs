@@ -16,6 +16,8 @@ pub(crate) struct Measured {
     pub(crate) network: Network,
     /// Length of its plaintext.
     pub(crate) bytes: u64,
+    /// SHA-256 of its files.
+    pub(crate) sha256: String,
     /// The ways that cannot be measured here.
     pub(crate) absent: Vec<Absent>,
     /// The others.
@@ -98,16 +100,28 @@ impl Measured {
         };
         let absent = subject.absent.clone();
         let series = caches.iter().flat_map(series).collect();
-        Ok(Self { network: subject.network, bytes: subject.bytes()?, absent, series })
+        let (bytes, sha256) = (subject.bytes()?, subject.digest()?);
+        Ok(Self { network: subject.network, bytes, sha256, absent, series })
     }
 
-    /// This, if the run that goes on has the same ways.
+    /// Fails when the network's files are others now.
+    pub(crate) fn demand_same(&self, sha256: &str) -> Result<()> {
+        if self.sha256 == sha256 {
+            return Ok(());
+        }
+        Err(format!("{} is another network than the one measured before: begin anew", self.network.title())
+            .into())
+    }
+
+    /// This, if the same ways work here in the run that goes on.
     fn continued_by(self, begun: &Self) -> Result<Self> {
         let ways = |of: &Self| of.series.iter().map(|series| (series.way, series.cache)).collect::<Vec<_>>();
-        if ways(&self) == ways(begun) && self.bytes == begun.bytes {
+        self.demand_same(&begun.sha256)?;
+        if ways(&self) == ways(begun) {
             return Ok(self);
         }
-        Err(format!("{} was measured in other ways before, or is another", self.network.title()).into())
+        let title = self.network.title();
+        Err(format!("other ways than before work here for {title}: begin anew without --resume").into())
     }
 
     /// How many rounds all ways have behind them.
@@ -133,7 +147,7 @@ mod tests {
     fn measured(ways: &[(Way, Cache)]) -> Measured {
         let series = |&(way, cache): &(Way, Cache)| Series { way, cache, differing: 0, samples: Vec::new() };
         let series = ways.iter().map(series).collect();
-        Measured { network: Network::Bert, bytes: 7, absent: Vec::new(), series }
+        Measured { network: Network::Bert, bytes: 7, sha256: "a".into(), absent: Vec::new(), series }
     }
 
     #[test]
@@ -143,7 +157,8 @@ mod tests {
         for other in [&both[..1], &[both[1], both[0]], &[(Way::Plaintext, Cache::Cold), both[1]]] {
             assert!(measured(&both).continued_by(&measured(other)).is_err());
         }
-        let larger = Measured { bytes: 8, ..measured(&both) };
-        assert!(measured(&both).continued_by(&larger).is_err());
+        let another = Measured { sha256: "b".into(), ..measured(&both) };
+        let refused = measured(&both).continued_by(&another).err().unwrap().to_string();
+        assert_eq!(refused, "BERT-base, fp16 is another network than the one measured before: begin anew");
     }
 }

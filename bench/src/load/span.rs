@@ -88,7 +88,7 @@ fn seconds(time: libc::timeval) -> f64 {
 }
 
 /// A field of this process's status, in bytes.
-fn status(name: &str) -> Result<u64> {
+pub(crate) fn status(name: &str) -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let value = field(&status, name).and_then(kilobytes);
     value.ok_or_else(|| format!("the kernel does not tell {name}").into())

@@ -13,6 +13,7 @@ use crate::load::mount::{self, Mount};
 use crate::load::outcome::Absent;
 use crate::load::page_cache;
 use crate::load::sample::Sample;
+use crate::load::setting;
 use crate::load::way::{Cache, Network, Way};
 
 /// Where things are.
@@ -82,6 +83,11 @@ impl Subject {
         };
         ways.iter().try_for_each(|&way| subject.add(way))?;
         Ok(subject)
+    }
+
+    /// SHA-256 of the plaintext and the input.
+    pub(crate) fn digest(&self) -> Result<String> {
+        setting::folder_digest(&self.source)
     }
 
     /// Length of the plaintext in bytes.
@@ -256,7 +262,7 @@ impl Subject {
 }
 
 /// The files in a folder, in the order of their names.
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     files.retain(|path| path.is_file());
@@ -265,7 +271,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Runs a command to its end, and gives what it printed.
-fn output(command: &mut Command) -> Result<String> {
+pub(crate) fn output(command: &mut Command) -> Result<String> {
     command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
     let output = command.output()?;
     if !output.status.success() {
@@ -283,7 +289,8 @@ const MOUNT: &str = "gocryptfs";
 
 const PUBLISHER: &str = "publisher.pub";
 
-/// Runs a program under a filter of system calls.
-const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/without_userfaultfd.py");
+/// A script that runs a program under a filter of system calls.
+pub(crate) const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/without_userfaultfd.py");
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/load_script.py");
+/// The script that people write today.
+pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/load_script.py");

@@ -18,7 +18,8 @@ pub(crate) fn markdown(outcome: &Outcome) -> String {
 }
 
 fn write(text: &mut String, outcome: &Outcome) -> fmt::Result {
-    let (rounds, machine, provider) = (outcome.rounds, outcome.machine.describe(), outcome.provider);
+    let (setting, provider) = (&outcome.setting, outcome.provider);
+    let (rounds, machine) = (setting.rounds, setting.machine.describe());
     writeln!(text, "{rounds} rounds. {machine}; `ovseal` chooses `{provider}`.\n")?;
     if !outcome.targets.is_empty() {
         targets(text, &outcome.targets)?;

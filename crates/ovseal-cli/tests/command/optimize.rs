@@ -226,3 +226,86 @@ fn variables_with_which_openvino_writes_models_do_not_reach_the_converter() {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert_eq!(Path::new(&bench.path("here")).read_dir().unwrap().count(), 0);
 }
+
+const LINE: &str = "seal models/tflite/model.tflite -o m.ovseal --keyfile key --optimize";
+
+/// Seals with the interpreter of the set-up behind a `python3` that does something else first, once it is asked to convert.
+fn seal_after(bench: &Bench, first: &str) -> Outcome {
+    let python = std::env::var("OVSEAL_TEST_PYTHON").unwrap();
+    let script = format!("#!/bin/sh\n[ \"$2\" = -B ] && {{ {first}; }}\nexec '{python}' \"$@\"\n");
+    std::fs::create_dir(bench.path("other")).unwrap();
+    bench.write("other/python3", script.as_bytes());
+    bench.script("chmod +x other/python3");
+    let folders = format!("{}:/usr/bin:/bin", bench.path("other").canonicalize().unwrap().display());
+    bench.run_in(&[("PATH", folders.into())], LINE)
+}
+
+#[test]
+fn what_fails_while_converting_and_is_not_the_models_fault_is_told_as_such() {
+    for (first, told) in [
+        ("ulimit -v 60000", ""),
+        ("ulimit -f 1", "RuntimeError: "),
+        ("kill -9 $$", "signal: 9 (SIGKILL)"),
+        ("exit 1", "exit status: 1"),
+    ] {
+        let bench = bench();
+        let outcome = seal_after(&bench, first);
+        let error = format!("ovseal: error: models/tflite/model.tflite: the converter failed: {told}");
+        assert!(outcome.code == Some(1) && outcome.stderr.starts_with(&error), "{first}: {outcome:?}");
+        assert!(!bench.exists("m.ovseal"), "{first}");
+    }
+}
+
+/// A converter that fails as it is told stands in for one that finds no memory: OpenVINO's does that at other moments each time.
+#[test]
+fn a_lack_of_memory_inside_the_converter_is_not_the_models_fault() {
+    let python = std::env::var("OVSEAL_TEST_PYTHON").unwrap();
+    for (raised, code, told) in [
+        ("MemoryError()", 1, "the converter failed: MemoryError:"),
+        ("OSError(12, \"no memory\")", 1, "the converter failed: OSError: [Errno 12] no memory"),
+        ("ImportError(\"no memory\")", 1, "the converter failed: ImportError: no memory"),
+        ("RuntimeError(\"std::bad_alloc\")", 1, "the converter failed: RuntimeError: std::bad_alloc"),
+        ("RuntimeError(\"no way\")", 6, "OpenVINO cannot convert the model: RuntimeError: no way"),
+    ] {
+        let bench = bench();
+        let converter = format!(
+            "import sys, types\ndef convert(model): raise {raised}\n\
+             sys.modules[\"openvino\"] = types.SimpleNamespace(convert_model=convert)\nexec(sys.argv.pop(1))"
+        );
+        let outcome = seal_after(&bench, &format!("shift 3; exec '{python}' -I -B -c '{converter}' \"$@\""));
+        outcome.is_failure(code, &[&format!("ovseal: error: models/tflite/model.tflite: {told}")]);
+        assert!(!bench.exists("m.ovseal"));
+    }
+}
+
+/// `/dev/shm` that cannot be written and another place that is not in memory as far as the kernel says; where the host allows no name
+/// spaces, an interpreter that makes no files anywhere stands in for them.
+#[test]
+fn without_a_place_in_memory_nothing_is_converted() {
+    let bench = bench();
+    std::fs::create_dir(bench.path("place")).unwrap();
+    let mount = "mount -t tmpfs -o ro tmpfs /dev/shm && mount -t ramfs ramfs place";
+    let outcome = match bench.script(&format!("unshare -rm sh -c '{mount}'")).code {
+        Some(0) => {
+            let strace = "strace -f -qq -o trace -e trace=openat";
+            let seal = format!("PATH=\"{}\" TMPDIR=$PWD/place {strace} \"$OVSEAL\" {LINE}", path().display());
+            let inside = format!("{mount} || exit 99; {seal}; e=$?; ls -A place >&2; exit $e");
+            bench.script(&format!("unset XDG_RUNTIME_DIR; unshare -rm sh -c '{inside}'"))
+        }
+        _ => {
+            let python = std::env::var("OVSEAL_TEST_PYTHON").unwrap();
+            let none =
+                "import sys, tempfile; tempfile.TemporaryFile = lambda dir: open(dir); exec(sys.argv.pop(1))";
+            seal_after(&bench, &format!("shift 3; exec '{python}' -I -B -c '{none}' \"$@\""))
+        }
+    };
+    let error = "ovseal: error: models/tflite/model.tflite: the converter failed: RuntimeError: none of /dev/shm, XDG_RUNTIME_DIR \
+                 and TMPDIR is a tmpfs that can be written\n";
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), error));
+    assert!(!bench.exists("m.ovseal"));
+    // The model was not even looked at by the converter.
+    if bench.exists("trace") {
+        let trace = String::from_utf8_lossy(&bench.read("trace")).into_owned();
+        assert!(trace.contains("/dev/shm") && !trace.contains("_pyopenvino"), "{trace}");
+    }
+}

@@ -32,6 +32,12 @@ pub enum ConvertError {
         /// What it says, in one line.
         message: String,
     },
+    /// The converter failed for another reason than the model: it found no memory, no place to write to, or not all that it imports.
+    #[error("the converter failed: {message}")]
+    Failed {
+        /// What it says, in one line.
+        message: String,
+    },
     /// The converter ended without an explanation.
     #[error("the converter failed: {status}")]
     Ended {
@@ -53,12 +59,16 @@ impl ConvertError {
     /// What the child said last explains why it failed, unless a signal ended it.
     pub(super) fn of(status: ExitStatus, told: &[u8]) -> Self {
         let told = String::from_utf8_lossy(told);
-        match told.trim_end().lines().next_back() {
-            Some(message) if status.code() == Some(1) => Self::Refused { message: message.to_owned() },
+        match (status.code(), told.trim_end().lines().next_back()) {
+            (Some(REFUSED), Some(message)) => Self::Refused { message: message.to_owned() },
+            (Some(_), Some(message)) => Self::Failed { message: message.to_owned() },
             _ => Self::Ended { status },
         }
     }
 }
+
+/// What the child ends with when the model is the reason, as `child.py` says.
+const REFUSED: i32 = 6;
 
 #[cfg(test)]
 mod tests {
@@ -69,9 +79,15 @@ mod tests {
     #[test]
     fn the_last_line_explains_an_exit_and_a_signal_explains_itself() {
         let told = b"a warning\nRuntimeError: no translator\n";
-        let refused = ConvertError::of(ExitStatus::from_raw(1 << 8), told);
+        let refused = ConvertError::of(ExitStatus::from_raw(REFUSED << 8), told);
         assert_eq!(refused.to_string(), "OpenVINO cannot convert the model: RuntimeError: no translator");
         assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        let failed = ConvertError::of(ExitStatus::from_raw(1 << 8), told);
+        assert_eq!(failed.to_string(), "the converter failed: RuntimeError: no translator");
+        assert_eq!(failed.kind(), ErrorKind::Environment);
+        let silent = ConvertError::of(ExitStatus::from_raw(REFUSED << 8), b"");
+        assert_eq!(silent.to_string(), "the converter failed: exit status: 6");
+        assert_eq!(silent.kind(), ErrorKind::Environment);
         let killed = ConvertError::of(ExitStatus::from_raw(9), told);
         assert!(matches!(killed, ConvertError::Ended { .. }) && killed.kind() == ErrorKind::Environment);
     }

@@ -40,11 +40,11 @@ impl ConvertedModel {
     ///
     /// `source` is whatever `openvino.convert_model` takes: a file of TensorFlow Lite, TensorFlow, ONNX or PaddlePaddle, a folder with
     /// a SavedModel of TensorFlow; or an IR, whose weights get another precision. The process writes into anonymous files that
-    /// it inherits. It reads the model and what the model refers to with OpenVINO's own parsers: convert only models that you would also run.
+    /// it inherits, through links in a `tmpfs`, which has to be `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the model and what the model refers to with OpenVINO's own parsers: convert only models that you would also run.
     ///
     /// # Errors
     ///
-    /// [`ConvertError`]: the interpreter or the package is missing, or the converter refuses the model.
+    /// [`ConvertError`]: the interpreter, the package, the memory or the `tmpfs` is missing, or the converter refuses the model.
     pub fn convert(
         source: &Path,
         precision: Precision,
@@ -118,6 +118,33 @@ const LONGEST_MESSAGE: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Runs the child on a real model as [`ConvertedModel::convert`] does, but with these files; gives its status and what it said.
+    fn child(files: [Stdio; 2]) -> (ExitStatus, String) {
+        let set_up = |name| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set"));
+        let model = Path::new(&set_up("OVSEAL_TEST_MODELS")).join("conv/model.xml");
+        let [topology, weights] = files;
+        let mut command = Command::new(set_up("OVSEAL_TEST_PYTHON"));
+        command.args(["-I", "-B", "-c", CHILD]).args([model.as_os_str(), OsStr::new("kept")]);
+        let child = command.stdin(topology).stdout(weights).stderr(Stdio::piped()).spawn().unwrap();
+        let (status, told) = finish(child).unwrap();
+        (status, String::from_utf8(told).unwrap())
+    }
+
+    #[test]
+    fn what_is_not_in_memory_is_not_written_to() {
+        for is_topology in [true, false] {
+            let (mut reader, elsewhere) = io::pipe().unwrap();
+            let (memory, elsewhere) = (memory_file::create().unwrap().into(), elsewhere.into());
+            let files = if is_topology { [elsewhere, memory] } else { [memory, elsewhere] };
+            let (status, told) = child(files);
+            assert_eq!(told, "RuntimeError: the file to write to is not in memory\n");
+            assert_eq!(status.code(), Some(1));
+            let mut written = Vec::new();
+            reader.read_to_end(&mut written).unwrap();
+            assert_eq!(written, b"");
+        }
+    }
 
     #[test]
     fn the_end_of_a_long_output_is_kept() {
