@@ -14,6 +14,9 @@ import sys
 import time
 from pathlib import Path
 
+# OpenVINO reports to its makers in a thread and a forked process while a script goes on: it would be measured, too.
+sys.modules["openvino_telemetry"] = None
+
 import numpy as np
 import openvino as ov
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM

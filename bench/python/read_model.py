@@ -7,6 +7,9 @@ compares with Rust and C++.
 import sys
 import time
 
+# OpenVINO reports to its makers in a thread and a forked process while a script goes on: it would be measured, too.
+sys.modules["openvino_telemetry"] = None
+
 import openvino as ov
 import ovseal
 
