@@ -1,8 +1,7 @@
 //! What reading a sealed model costs from C++ and from Python, beside Rust.
 
 use std::fmt::{self, Write as _};
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -14,7 +13,7 @@ use serde::Serialize;
 use crate::Result;
 use crate::fixture::emptied;
 use crate::job::{order, progress};
-use crate::load::{output, status};
+use crate::load::{output, replace, status};
 use crate::machine::Machine;
 use crate::statistics::Summary;
 
@@ -45,10 +44,9 @@ impl BindingsTask {
     /// Measures, and tells what was found.
     #[expect(clippy::print_stdout, reason = "the table is the result")]
     pub(crate) fn run(&self) -> Result<()> {
-        let mut json = File::create(&self.json)?;
         let outcome = self.measure()?;
         println!("\n{}", outcome.markdown());
-        Ok(writeln!(json, "{}", serde_json::to_string_pretty(&outcome)?)?)
+        replace(&self.json, &format!("{}\n", serde_json::to_string_pretty(&outcome)?))
     }
 
     fn measure(&self) -> Result<Outcome> {

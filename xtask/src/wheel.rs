@@ -57,7 +57,12 @@ pub(crate) fn build(
     maturin.arg(folder).arg("--target-dir").arg(&workspace.target);
     maturin.arg("--manifest-path").arg(workspace.root.join("bindings/python/Cargo.toml"));
     process::run(&mut maturin)?;
-    only_file(folder)
+    let wheel = only_file(folder)?;
+    // For every Python from 3.11 on.
+    if !wheel.to_string_lossy().contains("-cp311-abi3-") {
+        return Err(Failure::new(format!("{} is for one version of Python", wheel.display())));
+    }
+    Ok(wheel)
 }
 
 fn only_file(folder: &Path) -> Result<PathBuf, Failure> {

@@ -31,6 +31,7 @@ pub(crate) use span::status;
 pub(crate) use subject::output;
 
 use kept::Kept;
+pub(crate) use kept::replace;
 use outcome::Outcome;
 use rounds::{Measured, Plan};
 use sample::Measure;
@@ -133,7 +134,7 @@ impl LoadTask {
     /// Writes what was found until now.
     fn keep(&self, setting: &Setting, measured: &[&Measured]) -> Result<Outcome> {
         let outcome = Outcome::new(setting, measured);
-        kept::replace(&self.json, &(serde_json::to_string_pretty(&outcome)? + "\n"))?;
+        replace(&self.json, &(serde_json::to_string_pretty(&outcome)? + "\n"))?;
         Ok(outcome)
     }
 

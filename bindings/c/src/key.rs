@@ -80,8 +80,8 @@ pub unsafe extern "C" fn ovseal_key_recipient(
 
 /// Takes this device's own key, in its TPM 2.0.
 ///
-/// Each argument but `key` may be NULL: `folder` is then where `ovseal device enroll` puts the device's files, `tcti` the kernel's
-/// TPM, and there is no PIN.
+/// Each argument but `key` may be NULL: `folder` is then where `ovseal device enroll` puts the device's files, `tcti` the TPM that the
+/// variable OVSEAL_TCTI names, or else the kernel's, and there is no PIN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_key_device(
     folder: *const c_char,

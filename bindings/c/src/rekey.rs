@@ -50,7 +50,8 @@ pub extern "C" fn ovseal_rekey_options_add_recipient(
     key: Option<&ovseal_key>,
 ) -> *mut ovseal_error {
     change(options, |options| {
-        options.add = std::mem::take(&mut options.add).and(key.required("key")?.0.to_be_sealed_to()?);
+        let key = key.required("key")?.0.to_be_sealed_to()?;
+        options.add = std::mem::take(&mut options.add).and(key);
         Ok(())
     })
 }

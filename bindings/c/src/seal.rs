@@ -48,7 +48,8 @@ pub extern "C" fn ovseal_seal_options_add_recipient(
     key: Option<&ovseal_key>,
 ) -> *mut ovseal_error {
     change(options, |options| {
-        options.key = std::mem::take(&mut options.key).and(key.required("key")?.0.to_be_sealed_to()?);
+        let key = key.required("key")?.0.to_be_sealed_to()?;
+        options.key = std::mem::take(&mut options.key).and(key);
         Ok(())
     })
 }

@@ -45,12 +45,21 @@ fn keys(stanzas: &[String]) -> &'static str {
         (_, true, ..) => "the container takes an identity",
         (_, _, true, _) => "the container takes a key file",
         (.., true) => "the container is bound to a device: it opens with that device's TPM",
+        _ if takes("kms") => "the container takes the key service to which it was sealed",
         _ => "inspecting the container shows the kinds of key that it takes",
     }
 }
 
 pub(crate) fn rollback(error: &RollbackError) -> Hint {
-    matches!(error, RollbackError::Missing { .. }).then_some("if this device is new, make the state once")
+    Some(match error {
+        RollbackError::Missing { .. } => "if this device is new, make the state once",
+        RollbackError::Anchored { .. } => {
+            "this state is tied to a TPM: ovseal run --rollback-tpm, or the Rust crates, check it"
+        }
+        RollbackError::Locked { .. } => "wait until the other process is done",
+        RollbackError::Write { source, .. } => return write(source),
+        _ => return None,
+    })
 }
 
 pub(crate) fn seal(error: &SealError) -> Hint {
@@ -69,6 +78,12 @@ pub(crate) fn model(error: &ModelError) -> Hint {
         ModelError::MissingWeights { .. } => Some("put the file beside its topology"),
         ModelError::Symlink { .. } => Some("seal what it points to, or allow following links"),
         ModelError::Name { .. } | ModelError::Path(_) => Some("rename the file"),
+        ModelError::PathOnly { format, .. } if format.is_convertible() => {
+            Some("make an IR of it while sealing, with: ovseal seal --optimize")
+        }
+        ModelError::PathOnly { .. } => Some(
+            "make an IR of the model that it was made from, for example with: optimum-cli export openvino",
+        ),
         _ => None,
     }
 }
@@ -120,7 +135,14 @@ pub(crate) fn tpm(error: &TpmError) -> Hint {
             "put the approver's approval of this state into the device's folder"
         }
         TpmError::PinMissing => "give the PIN",
-        TpmError::Epoch { .. } | TpmError::Clock { .. } => AGAIN,
+        TpmError::WrongPin => "some more wrong ones lock the TPM",
+        TpmError::NoRoom { .. } => "use a resource manager (device:/dev/tpmrm0)",
+        TpmError::Gone { .. } => "try again when the TPM is back",
+        TpmError::NoCounter(_) => {
+            "open with another key, enroll this device anew, and bind the container again"
+        }
+        TpmError::Policy { .. } => "open with another key, and bind the container again",
+        TpmError::Epoch { .. } | TpmError::Clock { .. } | TpmError::Integrity => AGAIN,
         _ => return None,
     })
 }

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use ovseal::{
     Identity, KeyFile, KeyService, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient, ServiceKey,
 };
-use ovseal_hardware::tpm2::{
-    DEADLINE, Device, DeviceIdentity, DeviceRecipient, KERNEL_TPM, Tpm, default_folder,
-};
+use ovseal_hardware::tpm2::{Device, DeviceIdentity, DeviceRecipient, Tpm, default_folder};
 use ovseal_memory::SecretBytes;
 
 use crate::{Code, Failure};
@@ -94,15 +92,14 @@ impl Key {
     /// This device's own key, in its TPM: what opens when the caller gives no key.
     ///
     /// The device's files are in `folder`, or where `ovseal device enroll` puts them; the TPM is the one that `tcti` names,
-    /// or the kernel's.
+    /// or else the variable `OVSEAL_TCTI`, or else the kernel's.
     ///
     /// # Errors
     /// [`Code::NoKeyFits`] when the device is not enrolled; [`Code::Environment`] when its files cannot be read.
     pub fn device(folder: Option<&Path>, tcti: Option<&str>, pin: Option<&[u8]>) -> Result<Self, Failure> {
         let folder = folder.map(Path::to_owned).or_else(default_folder);
         let folder = folder.ok_or_else(|| Failure::new(Code::NoKeyFits, "this device is not enrolled"))?;
-        let tpm = Tpm::new(tcti.unwrap_or(KERNEL_TPM), DEADLINE)?;
-        let identity = DeviceIdentity::new(Device::load(&folder)?, tpm);
+        let identity = DeviceIdentity::new(Device::load(&folder)?, Tpm::named(tcti)?);
         let identity = match pin {
             Some(pin) => identity.with_pin(pin),
             None => identity,

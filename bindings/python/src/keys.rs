@@ -161,8 +161,9 @@ impl Keys {
         let keys = if is_sealing { key.key.to_be_sealed_to().map_err(failed)? } else { &key.key };
         self.key = std::mem::take(&mut self.key).and(keys);
         if let Some(service) = &key.service {
-            // What it raised in an earlier call explains nothing of this one.
-            service.raised().take();
+            // What it raised in an earlier call explains nothing of this one. It may run code when it is dropped, so not under the lock.
+            let earlier = service.raised().take();
+            drop(earlier);
         }
         self.services.extend(key.service.clone());
         Ok(())

@@ -147,3 +147,9 @@ def test_other_threads_run_meanwhile(tmp_path, key):
     end.set()
     counter.join()
     assert turns[0] > before > 5
+
+
+def test_what_openvino_reads_from_a_path_only_is_refused_with_a_remedy(tmp_path, key):
+    with pytest.raises(ovseal.UnsupportedError) as raised:
+        ovseal.seal(MODELS / "tflite/model.tflite", tmp_path / "m.ovseal", recipients=key)
+    assert "--optimize" in raised.value.hint and not (tmp_path / "m.ovseal").exists()

@@ -19,9 +19,9 @@ const MIXED: &str = "leave out the classical recipients (age1…), or allow them
                      computer opens the container";
 const STATE_ANEW: &str = "if nobody put an older state back, move F away and make it anew with: ovseal rollback-state --tpm \
                           -o F, and demand the current version once with --min-security-version N";
-const DEVICE_AND_STATE_ANEW: &str = "if this is the right device, enroll it anew first, with: ovseal device enroll --state DIR; \
-                                     then move F away and make it anew with: ovseal rollback-state --tpm --state DIR -o F, and \
-                                     demand the current version once with --min-security-version N";
+const DEVICE_AND_STATE_ANEW: &str = "if this is the right device, move DIR away, keep it, and enroll anew with: ovseal device enroll \
+                                     --state DIR; then move F away and make it anew with: ovseal rollback-state --tpm --state DIR \
+                                     -o F, and demand the current version once with --min-security-version N";
 const AGAIN: &str = "get the container again from its publisher";
 const MEMORY: &str = "end other programs, or give this one more memory";
 
@@ -80,8 +80,8 @@ fn rollback(error: &RollbackError) -> Option<String> {
 /// What helps when a TPM does not check a rollback state. No other key does in its place.
 fn anchor(error: &TpmError) -> Option<String> {
     let hint = match error {
-        TpmError::NoCounter(_) => STATE_ANEW,
-        // The file's key or the device's own is of another enrolment, or one of the two is damaged.
+        TpmError::NoCounter(_) | TpmError::Place => STATE_ANEW,
+        // The device's own key.
         TpmError::AnotherTpm | TpmError::Integrity => DEVICE_AND_STATE_ANEW,
         TpmError::PcrChanged(_) | TpmError::Policy { .. } => {
             "start the device in the state in which it was enrolled: in another one its TPM checks no rollback state"
@@ -348,14 +348,22 @@ mod tests {
         for cause in [TpmError::AnotherTpm, TpmError::Integrity] {
             let hint = hint(cause);
             let (enroll, state) = hint.split_once("then move F away").unwrap();
-            assert!(enroll.contains("ovseal device enroll --state DIR"), "{hint}");
+            assert!(
+                enroll.contains(
+                    "move DIR away, keep it, and enroll anew with: ovseal device enroll --state DIR"
+                ),
+                "{hint}"
+            );
             assert!(state.contains("ovseal rollback-state --tpm --state DIR -o F"), "{hint}");
         }
         for cause in [TpmError::PcrChanged(vec![7]), TpmError::Policy { command: "HMAC" }] {
             assert!(hint(cause).starts_with("start the device in the state in which it was enrolled"));
         }
-        let removed = hint(TpmError::NoCounter(1));
-        assert!(removed.contains("move F away and make it anew with: ovseal rollback-state --tpm -o F"));
+        for cause in [TpmError::NoCounter(1), TpmError::Place] {
+            assert!(
+                hint(cause).contains("move F away and make it anew with: ovseal rollback-state --tpm -o F")
+            );
+        }
         assert_eq!(Some(hint(TpmError::PinMissing)), tpm(&TpmError::PinMissing));
     }
 

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use ovseal::{hex, without_line_ending};
 use ovseal_hardware::tpm2::{
-    Bounds, DEADLINE, Device, DeviceIdentity, KERNEL_TPM, PcrDemand, PcrList, PcrListError, Tpm,
-    default_folder,
+    Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, Tpm, default_folder,
 };
 use ovseal_memory::SecretBytes;
 
@@ -22,9 +21,7 @@ const PIN_LIMIT: usize = 1024;
 /// # Errors
 /// When the name can be none.
 pub(crate) fn tpm(options: &DeviceOptions) -> Result<Tpm, CommandError> {
-    let variable = std::env::var("OVSEAL_TCTI").ok().filter(|tcti| !tcti.is_empty());
-    let tcti = options.tcti.clone().or(variable);
-    Ok(Tpm::new(tcti.as_deref().unwrap_or(KERNEL_TPM), DEADLINE)?)
+    Ok(Tpm::named(options.tcti.as_deref())?)
 }
 
 /// The folder of the device's files.

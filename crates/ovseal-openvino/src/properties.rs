@@ -33,7 +33,7 @@ impl Properties {
 /// `DEVICE_PROPERTIES` may.
 #[must_use]
 pub fn writes_model(name: &str, value: &str) -> bool {
-    name.contains(CACHE) || value.contains(CACHE)
+    CACHES.iter().any(|cache| name.contains(cache) || value.contains(cache))
 }
 
 fn property((name, value): &(&str, &str)) -> Result<(CString, CString), ModelError> {
@@ -43,8 +43,8 @@ fn property((name, value): &(&str, &str)) -> Result<(CString, CString), ModelErr
     Ok((text::named("property", *name)?, text::named("property", *value)?))
 }
 
-/// Without a folder there is no cache. Plugins' own caches (`NPUW_CACHE_DIR`) end in the same word.
-const CACHE: &str = "CACHE_DIR";
+/// Without a folder there is no cache, and without a file none for one model. Plugins' own caches (`NPUW_CACHE_DIR`) end in the same word.
+const CACHES: [&str; 2] = ["CACHE_DIR", "CACHE_PATH"];
 
 pub(crate) const NO_CACHE: ov::ov_property_t =
     ov::ov_property_t { key: c"CACHE_DIR".as_ptr(), value: c"".as_ptr().cast() };

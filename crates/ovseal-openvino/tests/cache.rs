@@ -16,9 +16,13 @@ fn a_property_with_a_cache_folder_is_refused_wherever_it_hides() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let nested = format!("{{CPU:{{CACHE_DIR:{path}}}}}");
-    for (name, value) in
-        [("CACHE_DIR", path), ("CACHE_DIR", ""), ("NPUW_CACHE_DIR", path), ("DEVICE_PROPERTIES", &nested)]
-    {
+    for (name, value) in [
+        ("CACHE_DIR", path),
+        ("CACHE_DIR", ""),
+        ("CACHE_PATH", path),
+        ("NPUW_CACHE_DIR", path),
+        ("DEVICE_PROPERTIES", &nested),
+    ] {
         let refused = core.compile(&model, "CPU", &[(name, value)]).err();
         assert!(matches!(refused, Some(ModelError::WritesModel { name: refused }) if refused == name));
     }

@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::atomic::AtomicFile;
 use crate::error::ErrorKind;
@@ -129,12 +129,24 @@ impl DeviceSecret {
     }
 }
 
-/// The path without symbolic links, as far as it exists.
+/// The path without symbolic links and `..`, as far as it exists; what does not is made as plain folders.
 fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let resolved =
-        |ancestor: &Path| Some(ancestor.canonicalize().ok()?.join(path.strip_prefix(ancestor).ok()?));
+    let resolved = |ancestor: &Path| {
+        let (real, rest) = (ancestor.canonicalize().ok()?, path.strip_prefix(ancestor).ok()?);
+        let climbs = rest.components().any(|component| component == Component::ParentDir);
+        Some(if climbs { self::real(&rest.components().fold(real, step)) } else { real.join(rest) })
+    };
     path.ancestors().find_map(resolved).unwrap_or_else(|| path.clone())
+}
+
+fn step(mut path: PathBuf, component: Component<'_>) -> PathBuf {
+    if component == Component::ParentDir {
+        path.pop();
+    } else {
+        path.push(component);
+    }
+    path
 }
 
 /// Checks that the open file is this user's alone.
@@ -189,9 +201,13 @@ mod tests {
         let [cache, link] = ["cache", "link"].map(|name| folder.path().join(name));
         std::fs::create_dir(&cache).unwrap();
         std::os::unix::fs::symlink(&cache, &link).unwrap();
-        for (cache, path) in
-            [(&cache, cache.join("secret")), (&cache, link.join("a/secret")), (&link, cache.join("secret"))]
-        {
+        let climbing = folder.path().join("none/../link/secret");
+        for (cache, path) in [
+            (&cache, cache.join("secret")),
+            (&cache, link.join("a/secret")),
+            (&link, cache.join("secret")),
+            (&cache, climbing),
+        ] {
             let error = DeviceSecret::obtain_outside(cache, &path).unwrap_err();
             assert!(matches!(error, DeviceSecretError::Within { .. }), "{error}");
             assert_eq!(error.kind(), ErrorKind::Usage);

@@ -205,7 +205,9 @@ private:
 /** Refuses a core for which, or for a device of which, OpenVINO's own cache is on: it would get the decrypted model. */
 inline void refuse_cache_of(const ov::Core& core) {
     auto devices = core.get_available_devices();
-    devices.emplace_back(); // The core itself.
+    // The core itself, and devices that are made of others, which are not listed.
+    for (const char* device : {"", "AUTO", "BATCH", "HETERO", "MULTI"})
+        devices.emplace_back(device);
     for (const auto& device : devices) {
         std::string folder;
         try {
@@ -234,12 +236,13 @@ inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const Opened&
 }
 
 /**
- * Opens a container and reads its only network, or the one that options.part() names. All of it was found authentic when this returns.
+ * Opens a container, without a key with this device's own, and reads its only network, or the one that options.part() names. All of it was
+ * found authentic when this returns.
  *
  * A core with OpenVINO's own cache (CACHE_DIR) is refused: compiling the model would write it to disk in plaintext.
  */
-inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const std::filesystem::path& path, const Key& key,
-                                             const Options& options = {}) {
+inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const std::filesystem::path& path,
+                                             const Key& key = ovseal::device(), const Options& options = {}) {
     return read_model(core, open(path, key, options), options);
 }
 
@@ -317,7 +320,7 @@ private:
             return ovseal_runtime_facts_new(ov::get_openvino_version().buildNumber, out);
         });
         for (const auto& [device, version] : core_.get_versions(device_)) {
-            check(ovseal_runtime_facts_add_plugin(facts.get(), device.c_str(), version.description, version.buildNumber));
+            detail::check(ovseal_runtime_facts_add_plugin(facts.get(), device.c_str(), version.description, version.buildNumber));
             for (const auto& name : decisive(device))
                 if (const auto value = property(device, name))
                     detail::check(ovseal_runtime_facts_add_property(facts.get(), name.c_str(), value->c_str()));
@@ -417,14 +420,15 @@ inline CompiledModel compile_model(ov::Core& core, const Opened& opened, const s
 }
 
 /**
- * Opens a container and compiles its only network, or the one that options.part() names, for a device.
+ * Opens a container, without a key with this device's own, and compiles its only network, or the one that options.part() names, for a device.
  *
  * On the CPU decryption and compilation go on at the same time; the compiled model comes out when every chunk of it was found authentic. With
  * options.cache_dir() a compiled model is kept, sealed for this device and this model, and taken from there the next time. Properties that name
  * a folder of OpenVINO's own cache are refused, and it is switched off: it leaks plaintext.
  */
 inline CompiledModel compile_model(ov::Core& core, const std::filesystem::path& path, const std::string& device,
-                                   const Key& key, const Options& options = {}, const ov::AnyMap& properties = {}) {
+                                   const Key& key = ovseal::device(), const Options& options = {},
+                                   const ov::AnyMap& properties = {}) {
     return compile_model(core, open(path, key, options), device, options, properties);
 }
 

@@ -472,8 +472,8 @@ struct ovseal_error *ovseal_key_recipient(const char *recipient,
 /**
  * Takes this device's own key, in its TPM 2.0.
  *
- * Each argument but `key` may be NULL: `folder` is then where `ovseal device enroll` puts the device's files, `tcti` the kernel's
- * TPM, and there is no PIN.
+ * Each argument but `key` may be NULL: `folder` is then where `ovseal device enroll` puts the device's files, `tcti` the TPM that the
+ * variable OVSEAL_TCTI names, or else the kernel's, and there is no PIN.
  */
 struct ovseal_error *ovseal_key_device(const char *folder,
                                        const char *tcti,

@@ -654,8 +654,8 @@ struct Bytes {
 
 } // namespace detail
 
-/** Opens the container at a path. Everything but the payload is authentic then; parts are decrypted when they are read. */
-inline Opened open(const std::filesystem::path& path, const Key& key, const Options& options = {}) {
+/** Opens the container at a path, without a key with this device's own. Everything but the payload is authentic then; parts are decrypted when they are read. */
+inline Opened open(const std::filesystem::path& path, const Key& key = device(), const Options& options = {}) {
     return detail::opened(options, [&](const ovseal_open_options* demands, ovseal_opened** opened) {
         return ovseal_open(path.c_str(), key.get(), demands, opened);
     });

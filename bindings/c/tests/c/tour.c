@@ -66,6 +66,13 @@ static void release(void *context) {
 static ovseal_key *service_key(void) {
     const ovseal_key_service service = {sizeof service, &is_down, wrap, unwrap, release};
     ovseal_key *key;
+    const ovseal_key_service broken[] = {
+        {sizeof service, NULL, NULL, unwrap, release},
+        {sizeof service, NULL, wrap, NULL, release},
+        {sizeof service - 1, NULL, wrap, unwrap, release},
+    };
+    for (int i = 0; i < 3; ++i)
+        FAILS(ovseal_key_from_service(&broken[i], &key), OVSEAL_CODE_BAD_ARGUMENT);
     DONE(ovseal_key_from_service(&service, &key));
     return key;
 }

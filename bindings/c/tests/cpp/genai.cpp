@@ -2,6 +2,7 @@
 
 #include "network.hpp"
 
+#include <openvino/genai/lora_adapter.hpp>
 #include <ovseal/genai.hpp>
 
 namespace {
@@ -49,6 +50,10 @@ int main(int count, char** arguments) {
     for (const auto& properties : {pipeline.properties, words.properties})
         EXPECT(properties.at("CACHE_DIR").as<std::string>().empty());
     EXPECT(pipeline.properties.count("NUM_STREAMS") == 1);
+    // The double takes any bytes for an adapter's.
+    const auto opened = ovseal::open(arguments[1], key());
+    const auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("openvino_model.bin").map()));
+    EXPECT(holds(adapter.safetensor, file(folder, "openvino_model.bin")));
     only_a_pipeline_that_was_made_is_accepted(folder);
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {
         ovseal::llm_pipeline(arguments[1], "CPU", key(), {}, {{"CACHE_DIR", "cache"}});

@@ -2,6 +2,8 @@
 
 #include "network.hpp"
 
+#include <functional>
+
 int main(int count, char** arguments) {
     EXPECT(count == 6);
     const std::string container = arguments[1], damaged = arguments[2], several = arguments[3], unfit = arguments[4];
@@ -45,18 +47,30 @@ int main(int count, char** arguments) {
         }
     }
 
+    // Without a key it is this device's own, and it has none.
+    setenv("XDG_STATE_HOME", folder.c_str(), 1);
+    for (const auto& attempt : std::vector<std::function<void()>>{
+             [&] { ovseal::open(container); },
+             [&] { ovseal::read_model(core, container); },
+             [&] { ovseal::compile_model(core, container, "CPU"); },
+         })
+        expect_failure<ovseal::NoKeyFitsError>(OVSEAL_CODE_NO_KEY_FITS, attempt);
+
     // OpenVINO's own cache would get the plaintext.
     const auto cache = folder / "plaintext-cache";
-    for (const char* name : {"CACHE_DIR", "NPUW_CACHE_DIR"})
+    for (const char* name : {"CACHE_DIR", "CACHE_PATH", "NPUW_CACHE_DIR"})
         expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {
             ovseal::compile_model(core, container, "CPU", key(), {}, {{name, cache.string()}});
         });
     const ov::AnyMap hidden = {{"DEVICE_PROPERTIES", ov::AnyMap{{"CPU", ov::AnyMap{{"CACHE_DIR", cache.string()}}}}}};
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] { ovseal::compile_model(core, container, "CPU", key(), {}, hidden); });
-    core.set_property("CPU", ov::cache_dir(cache.string()));
-    expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] { ovseal::read_model(core, container, key()); });
-    infer(ovseal::compile_model(core, container, "CPU", key()));
-    core.set_property("CPU", ov::cache_dir(""));
+    for (const char* device : {"CPU", "HETERO", "AUTO", "MULTI", "BATCH"}) {
+        core.set_property(device, ov::cache_dir(cache.string()));
+        expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] { ovseal::read_model(core, container, key()); });
+        infer(ovseal::compile_model(core, container, "CPU", key()));
+        core.set_property(device, ov::cache_dir(""));
+    }
+    ovseal::read_model(core, container, key());
     core.set_property(ov::cache_dir(cache.string()));
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] { ovseal::read_model(core, container, key()); });
     infer(ovseal::compile_model(core, container, "CPU", key()));

@@ -61,7 +61,7 @@ def read_model(
     Raises:
         Error: One of its subclasses.
     """
-    refuse_writers(core, device)
+    refuse_writers(core)
     container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
     network = _ovseal.Network(container, part, "", "eager", progress)
     model = _read(core, network, device)
@@ -110,7 +110,7 @@ def compile_model(
             warns (`CacheWarning`) when it cannot keep a model.
     """
     properties = dict(properties or {})
-    refuse_writers(core, device, properties)
+    refuse_writers(core, properties)
     container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
     total = _ovseal.Network.length(container, part)
     with _watched(container, total, progress):
@@ -287,9 +287,13 @@ def _plugin(core: ov.Core, device: str, version: Any) -> tuple[str, str, str, li
         except RuntimeError:
             pass  # Devices have those that mean something to them.
     # What is set for the device decides what is compiled for it.
-    settings = [name for name, access in core.get_property(device, "SUPPORTED_PROPERTIES").items() if access == "RW"]
-    said += [(name, _text(core.get_property(device, name))) for name in settings]
+    said += attempt("ask the device for its settings", lambda: _settings(core, device))
     return device, version.description, version.build_number, said
+
+
+def _settings(core: ov.Core, device: str) -> list[tuple[str, str]]:
+    settings = core.get_property(device, "SUPPORTED_PROPERTIES").items()
+    return [(name, _text(core.get_property(device, name))) for name, access in settings if access == "RW"]
 
 
 def _text(value: Any) -> str:

@@ -18,18 +18,23 @@ except ModuleNotFoundError as missing:
 Result = TypeVar("Result")
 
 
-def refuse_writers(core: Any, device: str | None, properties: Mapping[str, Any] | None = None) -> None:
+def refuse_writers(core: Any, properties: Mapping[str, Any] | None = None) -> None:
     """Refuses whatever would make OpenVINO write the model to disk."""
     if not isinstance(core, openvino.Core):
         raise TypeError(f"core is an openvino.Core, not {type(core).__name__}")
+    refuse_writing(properties)
+    if folder := _cache_folder(core):
+        raise _writes_model(f"the core has the CACHE_DIR {folder}, to which OpenVINO would write the model")
+
+
+def refuse_writing(properties: Mapping[str, Any] | None = None) -> None:
+    """Refuses variables and properties that would make OpenVINO write the model to disk."""
     if variables := _ovseal.variables_that_write_models():
         message = f"OpenVINO would write the model to disk because of {', '.join(variables)}"
         raise _errors.UsageError(message, _errors.WRITES_MODEL, "unset it")
     for name, value in (properties or {}).items():
         if _ovseal.writes_model(str(name), str(value)):
             raise _writes_model(f"the property {name} would write the model to disk")
-    if folder := _cache_folder(core):
-        raise _writes_model(f"the core has the CACHE_DIR {folder}, to which OpenVINO would write the model")
 
 
 def attempt(operation: str, work: Callable[[], Result], network: _ovseal.Network | None = None) -> Result:
@@ -53,7 +58,7 @@ def attempt(operation: str, work: Callable[[], Result], network: _ovseal.Network
 def _cache_folder(core: Any) -> str:
     """The folder that is set for the core, or for one of its devices."""
     folders = [core.get_property("CACHE_DIR")]
-    for device in core.available_devices:
+    for device in [*core.available_devices, *_MADE_OF_OTHERS]:
         try:
             folders.append(core.get_property(device, "CACHE_DIR"))
         except RuntimeError:
@@ -64,3 +69,7 @@ def _cache_folder(core: Any) -> str:
 def _writes_model(message: str) -> _errors.UsageError:
     hint = "use cache_dir= of ovseal.compile_model: it keeps compiled models sealed"
     return _errors.UsageError(message, _errors.WRITES_MODEL, hint)
+
+
+# Devices that OpenVINO does not list.
+_MADE_OF_OTHERS = ("AUTO", "BATCH", "HETERO", "MULTI")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import _errors, _ovseal
 from ._fork import keep_in_child, keep_in_children
 from ._model import _container, _tensor, _Tie
-from ._runtime import attempt, numpy, openvino, refuse_writers
+from ._runtime import attempt, numpy, openvino, refuse_writing
 
 try:
     import openvino_genai
@@ -63,7 +63,7 @@ class LLMPipeline(openvino_genai.LLMPipeline):
         generation_config: openvino_genai.GenerationConfig | None = None,
         **properties: Any,
     ) -> None:
-        refuse_writers(openvino.Core(), device, properties)
+        refuse_writing(properties)
         container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
         words = _tokenizer(container)
         config = generation_config or _generation_config(container)
@@ -111,7 +111,7 @@ def tokenizer(
     rollback_state: str | os.PathLike[str] | None = None,
 ) -> openvino_genai.Tokenizer:
     """Makes the tokenizer of a sealed folder, with its chat template. Its memory is OpenVINO's own."""
-    refuse_writers(openvino.Core(), None)
+    refuse_writing()
     container = _container(source, key, publisher, name, min_security_version, rollback_state, None)
     made = _tokenizer(container)
     container.accept()

@@ -65,8 +65,8 @@ pub(crate) struct StatusArgs {
 
 /// Approves a measured state: devices that were enrolled with this approver then open in it
 ///
-/// Put the file into the folder of each such device, under a name that ends with .approval. An approval holds until the
-/// device is enrolled anew.
+/// Put the file into the folder of each such device, under a name that ends with .approval. An approval cannot be taken
+/// back: it holds for every device with this approver and these registers.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
     /// The approver's private key, as keygen --approver writes it

@@ -130,7 +130,36 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
         told[0]
             .ends_with("this TPM is not the one in which the device was enrolled, or it was cleared since")
     );
-    assert!(told[1].contains("enroll it anew first") && told[1].contains("move F away"), "{told:?}");
+    assert!(told[1].contains("move DIR away, keep it, and enroll anew"), "{told:?}");
+    // The hint helps.
+    for moved in ["d", "state"] {
+        std::fs::rename(bench.path(moved), bench.path(&format!("{moved}.old"))).unwrap();
+    }
+    device.enroll(&bench, "");
+    bench.done(&format!("rollback-state -o state --tpm {}", device.options()));
+    assert_eq!(run(&bench, &device, 3, &format!("{options} --min-security-version 3")).0, Some(0));
+}
+
+#[test]
+fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_made_anew_alone() {
+    let (bench, device) = device();
+    let text = String::from_utf8(bench.read("state")).unwrap();
+    let anchor = text.lines().find(|line| line.starts_with("anchor ")).unwrap().to_owned();
+    bench.write("state", text.replace(&anchor, "anchor 0100").as_bytes());
+    let (code, told) = run(&bench, &device, 1, TPM);
+    assert_eq!(code, Some(5), "{told:?}");
+    assert!(
+        told[1].starts_with("ovseal: hint: if nobody put an older state back, move F away and make it anew")
+    );
+
+    bench.write("state", text.as_bytes());
+    std::fs::rename(bench.path("d"), bench.path("d.old")).unwrap();
+    let recipient = device.enroll(&bench, "");
+    seal(&bench, "4.ovseal", &recipient, "--security-version 4");
+    let (code, told) = run(&bench, &device, 4, TPM);
+    assert_eq!(code, Some(5), "{told:?}");
+    assert!(told[0].contains("is damaged, or of another enrolment of this device"), "{told:?}");
+    assert!(told[1].contains("move F away and make it anew") && !told[1].contains("enroll"), "{told:?}");
 }
 
 #[test]

@@ -54,13 +54,13 @@ impl RollbackAnchor for TpmAnchor {
     }
 
     fn attest(&self, place: &[u8], message: &[u8]) -> Result<Attested, AnchorError> {
-        let place = Place::parse(place).ok_or(TpmError::Integrity)?;
+        let place = Place::parse(place).ok_or(TpmError::Place)?;
         let digest = sha256(&[b"ovseal/v1/rollback", &[0], message]);
         self.run(move |esys, caller| attest(esys, caller, &place, &digest))
     }
 
     fn advance(&self, place: &[u8], from: u64) -> Result<(), AnchorError> {
-        let place = Place::parse(place).ok_or(TpmError::Integrity)?;
+        let place = Place::parse(place).ok_or(TpmError::Place)?;
         self.run(move |esys, caller| {
             let parent = caller.device.parent.open(esys)?;
             let kept = Sessions::new(esys, &parent);
@@ -82,8 +82,10 @@ fn create_key(esys: &Esys, caller: &Caller) -> Result<(Vec<u8>, Vec<u8>), TpmErr
 fn attest(esys: &Esys, caller: &Caller, place: &Place, digest: &Bytes32) -> Result<Attested, TpmError> {
     let parent = caller.device.parent.open(esys)?;
     let kept = Sessions::new(esys, &parent);
-    let load =
-        |key: &Handle<'_>, session: &Handle<'_>| esys.load(key, session, &place.private, &place.public);
+    let load = |key: &Handle<'_>, session: &Handle<'_>| {
+        let loaded = esys.load(key, session, &place.private, &place.public).map_err(TpmError::in_parameter);
+        loaded.map_err(|error| if let TpmError::Integrity = error { TpmError::Place } else { error })
+    };
     let key = caller.use_key(esys, &kept, &parent, load)?;
     let mac = esys.hmac(&key, kept.hmac()?, digest)?;
     let counter = esys.read_counter(&esys.counter(place.counter)?, Some(kept.hmac()?))?;

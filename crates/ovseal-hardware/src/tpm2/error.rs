@@ -118,6 +118,9 @@ pub enum TpmError {
     /// What was wrapped for the TPM is damaged.
     #[error("what was wrapped for the TPM is damaged")]
     Integrity,
+    /// What a rollback state says of its counter and its key is damaged, or of another enrolment of the device.
+    #[error("what the state says of its counter and key is damaged, or of another enrolment of this device")]
+    Place,
 }
 
 /// Registers in a message.
@@ -173,9 +176,8 @@ impl TpmError {
             Self::PinMissing | Self::WrongPin | Self::Epoch { .. } | Self::Clock { .. } => {
                 ErrorKind::NoKeyFits
             }
-            Self::WrongPassphrase | Self::NoCounter(_) | Self::Policy { .. } | Self::Integrity => {
-                ErrorKind::NoKeyFits
-            }
+            Self::WrongPassphrase | Self::NoCounter(_) | Self::Policy { .. } => ErrorKind::NoKeyFits,
+            Self::Integrity | Self::Place => ErrorKind::NoKeyFits,
             Self::Name => ErrorKind::Usage,
             _ => ErrorKind::Environment,
         }

@@ -32,9 +32,18 @@ enum Queue {
     /// Nothing was asked yet.
     Idle,
     /// To the thread that talks to the TPM.
-    Running(Sender<Job>, JoinHandle<()>),
+    Running(Worker),
     /// Nowhere: the thread waits for an answer, perhaps for ever, and is left alone.
     Stuck,
+}
+
+/// The thread that talks to the TPM.
+#[derive(Debug)]
+struct Worker {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
+    /// The process that has it: it does not come along into a forked child.
+    process: u32,
 }
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -53,6 +62,15 @@ impl Tpm {
     pub fn new(tcti: &str, deadline: Duration) -> Result<Self, TpmError> {
         let tcti = c_string(tcti).ok_or(TpmError::Name)?;
         Ok(Self { shared: Arc::new(Shared { tcti, deadline, queue: Mutex::new(Queue::Idle) }) })
+    }
+
+    /// The TPM that `tcti` names, or else the variable `OVSEAL_TCTI`, or else the kernel's.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn named(tcti: Option<&str>) -> Result<Self, TpmError> {
+        let variable = std::env::var("OVSEAL_TCTI").ok().filter(|tcti| !tcti.is_empty());
+        Self::new(tcti.or(variable.as_deref()).unwrap_or(KERNEL_TPM), DEADLINE)
     }
 
     /// Its name.
@@ -95,20 +113,30 @@ impl Shared {
         let mut queue = self.lock();
         if let Queue::Idle = *queue {
             *queue = self.start()?;
+        } else if queue.is_inherited() {
+            std::mem::forget(std::mem::replace(&mut *queue, self.start()?));
         }
         match &*queue {
-            Queue::Running(sender, _) => sender.send(job).map_err(|_| TpmError::NoThread),
+            Queue::Running(worker) => worker.jobs.send(job).map_err(|_| TpmError::NoThread),
             Queue::Idle | Queue::Stuck => Err(TpmError::Deadline(self.deadline)),
         }
     }
 
     fn start(&self) -> Result<Queue, TpmError> {
         silence();
-        let (sender, jobs) = mpsc::channel::<Job>();
+        let (jobs, received) = mpsc::channel::<Job>();
         let tcti = self.tcti.clone();
-        let work = move || Connection { tcti, esys: None }.serve(&jobs);
+        let work = move || Connection { tcti, esys: None }.serve(&received);
         let started = thread::Builder::new().name("ovseal-tpm".to_owned()).spawn(work);
-        started.map(|thread| Queue::Running(sender, thread)).map_err(|_| TpmError::NoThread)
+        let running = |thread| Queue::Running(Worker { jobs, thread, process: std::process::id() });
+        started.map(running).map_err(|_| TpmError::NoThread)
+    }
+}
+
+impl Queue {
+    /// Whether its thread stayed with the parent, so that there is nothing that could be joined or detached.
+    fn is_inherited(&self) -> bool {
+        matches!(self, Self::Running(worker) if worker.process != std::process::id())
     }
 }
 
@@ -117,8 +145,11 @@ impl Drop for Shared {
     /// libraries that it used, such as OpenSSL, have been cleaned up under it, and crash.
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Queue::Running(sender, thread) = std::mem::replace(queue, Queue::Idle) {
-            drop(sender);
+        let queue = std::mem::replace(queue, Queue::Idle);
+        if queue.is_inherited() {
+            std::mem::forget(queue);
+        } else if let Queue::Running(Worker { jobs, thread, .. }) = queue {
+            drop(jobs);
             // One that panicked has ended too.
             let _ = thread.join();
         }
@@ -246,6 +277,28 @@ mod tests {
         assert_eq!(ended.try_recv(), Err(mpsc::TryRecvError::Empty));
         drop(clone);
         assert_eq!(ended.try_recv(), Ok(()));
+    }
+
+    /// A forked child has the handle of a thread that stayed with its parent; here the thread is told to be another process's.
+    #[test]
+    fn a_thread_of_the_parent_is_neither_asked_nor_joined() {
+        let tpm = Tpm::new("no-such-transport", DEADLINE).unwrap();
+        let ask = || {
+            let (sender, answered) = mpsc::channel();
+            let answer = move |_: &mut Connection| sender.send(thread::current().id()).unwrap();
+            tpm.shared.send(Box::new(answer)).unwrap();
+            answered.recv().unwrap()
+        };
+        let inherit = || match &mut *tpm.shared.lock() {
+            Queue::Running(worker) => worker.process = 0,
+            other => panic!("{other:?}"),
+        };
+        let first = ask();
+        inherit();
+        assert_ne!(ask(), first);
+        inherit();
+        // The thread goes on, so that joining it would never end.
+        drop(tpm);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 """Converts the model that is named first into the anonymous files that stand as descriptors 0 (topology) and 1 (weights).
 
-It ends with 6 when OpenVINO refuses the model, and otherwise when anything else fails: an interpreter that cannot go on ends with 1.
+It ends with 6 when OpenVINO refuses the model, and with 1, as an interpreter that cannot go on does, when anything else fails.
 """
 
 import fcntl

@@ -40,7 +40,8 @@ impl ConvertedModel {
     ///
     /// `source` is whatever `openvino.convert_model` takes: a file of TensorFlow Lite, TensorFlow, ONNX or PaddlePaddle, a folder with
     /// a SavedModel of TensorFlow; or an IR, whose weights get another precision. The process writes into anonymous files that
-    /// it inherits, through links in a `tmpfs`, which has to be `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the model and what the model refers to with OpenVINO's own parsers: convert only models that you would also run.
+    /// it inherits, through links in a `tmpfs`, which has to be `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the model and what the
+    /// model refers to with OpenVINO's own parsers: convert only models that you would also run.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use writer::{NoFaults, RegionWriter};
 
 use crate::container::Trust;
-use crate::error::{ErrorKind, OpenError};
+use crate::error::{ErrorKind, OpenError, Section};
 use crate::key::{FittingKey, Label};
 use crate::open::{Unlocked, unlock};
 use crate::prologue::Prologue;
@@ -199,9 +199,12 @@ impl<'a> RekeyOptions<'a> {
         let writer = RegionWriter::lock(path, faults)?;
         let container = writer.container()?;
         container.authenticate(&Trust::AnySender)?;
-        let Unlocked { key, block, .. } = unlock(&container, identities)?;
+        let Unlocked { key, .. } = unlock(&container, identities)?;
         let is_authentic = |block: &StanzaBlock| block.is_authentic(&key, Label::StanzaMac, &[]);
         let is_unfinished = writer.check_rekey_file(&container.prologue, is_authentic)?;
+        // The newest of the candidates, also when the key that fitted stands in an older one only.
+        let block = container.stanza_blocks()?.into_iter().find(is_authentic);
+        let block = block.ok_or(OpenError::NotAuthentic(Section::Stanzas))?;
         if let Some(expected) = self.generation.filter(|&expected| expected != block.generation) {
             if is_unfinished {
                 // The caller saw the container's own stanzas; he sees these when he looks again.

@@ -135,6 +135,24 @@ fn stanzas_that_a_look_does_not_show_are_brought_in_place_before_a_caller_choose
 }
 
 #[test]
+fn an_interrupted_rekeying_is_not_undone_by_a_key_that_it_removed() {
+    for expected in [None, Some(1)] {
+        let sealed = Sealed::new();
+        sealed.fail_after(Step::RekeyFileInPlace);
+        assert!(sealed.opens(&sealed.old) && sealed.opens(&sealed.new));
+        let third = KeyFile::generate().unwrap();
+        let options = RekeyOptions { generation: expected, ..RekeyOptions::new().add_recipient(&third) };
+        let outcome = options.rekey(&sealed.container(), &[&sealed.old]);
+        match expected {
+            Some(_) => assert!(matches!(outcome, Err(RekeyError::GenerationChanged { found: 2, .. }))),
+            None => assert_eq!(outcome.unwrap(), Rekeyed { generation: 3, stanzas: 2 }),
+        }
+        assert!(sealed.opens(&sealed.new) && !sealed.opens(&sealed.old));
+        assert_eq!(sealed.opens(&third), expected.is_none());
+    }
+}
+
+#[test]
 fn a_second_fault_while_going_on_loses_nothing() {
     for first in STEPS {
         for second in STEPS {
