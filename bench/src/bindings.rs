@@ -1,7 +1,7 @@
 //! What reading a sealed model costs from C++ and from Python, beside Rust.
 
 use std::fmt::{self, Write as _};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
