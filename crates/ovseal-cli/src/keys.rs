@@ -9,7 +9,7 @@ use ovseal::{
 use ovseal_hardware::sgx::EnclaveIdentity;
 use ovseal_hardware::tpm2::{DeviceIdentity, TPM2, TPM2_PASSPHRASE, Tpm2Summary};
 
-use crate::args::KeyOptions;
+use crate::args::{DeviceOptions, KeyOptions};
 use crate::error::{CommandError, Kind};
 use crate::hints;
 use crate::input::{Inputs, Source};
@@ -27,8 +27,8 @@ pub(crate) struct Keys {
     refusal: &'static str,
     /// The device, if its TPM is among the keys.
     device: Option<DeviceIdentity>,
-    /// The id of this device, if it is enrolled and one of its two keys is given.
-    here: Option<[u8; 32]>,
+    /// Where a passphrase looks for the device, of which it may be one of two keys.
+    options: DeviceOptions,
 }
 
 impl Keys {
@@ -89,7 +89,7 @@ impl Keys {
             identities.extend(read.into_iter().map(|identity| Box::new(identity) as Box<dyn Identity>));
         }
         let refusal = "none of the identities opens the container";
-        Ok(Self { identities, refusal, device: None, here: None })
+        Ok(Self { identities, refusal, device: None, options: DeviceOptions::default() })
     }
 
     /// This device, if its TPM is among the keys.
@@ -124,19 +124,13 @@ impl Keys {
     /// What is missing of the two keys that this device needs together for the container, and how it is given; nothing where
     /// none of them is there.
     fn missing(&self, container: &Path) -> Option<(&'static str, &'static str)> {
-        let here = self.here?;
+        let (here, missing) = match self.identities.first()?.stanza_type() {
+            TPM2 => (self.device.as_ref()?.device().id(), (PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
+            "passphrase" => (tpm::enrolled_id(&self.options)?, (TPM_MISSING, GIVE_TPM)),
+            _ => return None,
+        };
         let needs_both = |summary: Tpm2Summary| summary.needs_passphrase && summary.device == here;
-        if !stanzas(container).ok()?.iter().filter_map(of_device).any(needs_both) {
-            return None;
-        }
-        match self.identities.first()?.stanza_type() {
-            TPM2 => Some((PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
-            "passphrase" => Some((
-                "the device's TPM is missing, which the container needs beside the passphrase",
-                "on the device, give --tpm beside the passphrase",
-            )),
-            _ => None,
-        }
+        stanzas(container).ok()?.iter().filter_map(of_device).any(needs_both).then_some(missing)
     }
 
     /// The keys of this device, if it is enrolled and the container holds a stanza for a device.
@@ -175,16 +169,21 @@ impl Keys {
     fn tpm(options: &KeyOptions, inputs: &mut Inputs) -> Result<Self, CommandError> {
         let identity = tpm::identity(&options.device, &options.pin, inputs)?;
         let refusal = "the container is not bound to this device, nor sealed to its recipient";
-        let (device, here) = (Some(identity.clone()), Some(identity.device().id()));
-        Ok(Self { device, here, ..Self::one(identity, refusal) })
+        let device = Some(identity.clone());
+        Ok(Self { device, ..Self::one(identity, refusal) })
     }
 
     fn passphrase(options: &KeyOptions, passphrase: Passphrase) -> Self {
-        Self { here: tpm::enrolled_id(&options.device), ..Self::one(passphrase, "wrong passphrase") }
+        Self { options: options.device.clone(), ..Self::one(passphrase, "wrong passphrase") }
     }
 
     fn one(identity: impl Identity + 'static, refusal: &'static str) -> Self {
-        Self { identities: vec![Box::new(identity)], refusal, device: None, here: None }
+        Self {
+            identities: vec![Box::new(identity)],
+            refusal,
+            device: None,
+            options: DeviceOptions::default(),
+        }
     }
 }
 
@@ -254,3 +253,5 @@ fn types(stanzas: &[StanzaSummary]) -> Vec<String> {
 
 const PASSPHRASE_MISSING: &str = "the passphrase is missing, which the container needs beside the TPM";
 const GIVE_PASSPHRASE: &str = "give the passphrase too: --tpm with -p or --passphrase-file F";
+const TPM_MISSING: &str = "the device's TPM is missing, which the container needs beside the passphrase";
+const GIVE_TPM: &str = "on the device, give --tpm beside the passphrase";

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::input::Source;
 
 /// The device's TPM and the folder of its files.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[group(skip)]
 pub(crate) struct DeviceOptions {
     /// The TPM, as the TPM software stack names it. Otherwise OVSEAL_TCTI names it, or it is device:/dev/tpmrm0
