@@ -121,7 +121,7 @@ pub(crate) fn tpm(error: &TpmError) -> Hint {
     Some(match error {
         TpmError::Library(_) => "install the TPM software stack (libtss2-esys, libtss2-tctildr)",
         TpmError::Connect { .. } => {
-            "access to /dev/tpmrm0 usually takes the group tss; the argument tcti names another TPM"
+            "access to /dev/tpmrm0 usually takes the group tss; the argument tcti, or OVSEAL_TCTI, names another TPM"
         }
         TpmError::Deadline(_) => "end other programs that use the TPM, or restart the device",
         TpmError::Lockout => "wait until the TPM has forgotten the wrong tries, or let its owner reset them",

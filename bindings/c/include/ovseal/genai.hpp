@@ -92,10 +92,6 @@ inline ov::AnyMap checked(ov::AnyMap properties) {
     return properties;
 }
 
-} // namespace detail
-
-namespace detail {
-
 /**
  * Raises the rollback state at the end of a scope that no exception ends: what is returned there can be neither copied nor moved.
  * When the state cannot be raised, what was returned is destroyed; compilers that do not do so leave it to the end of the process.
