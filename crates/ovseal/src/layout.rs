@@ -22,7 +22,7 @@ pub(crate) const CHUNK_LIMIT: u64 = 1 << 24;
 pub struct ChunkSize(u8);
 
 impl ChunkSize {
-    /// 256 KiB, for models below 64 MiB.
+    /// 256 KiB, for models below 256 MiB.
     pub const SMALL: Self = Self(18);
     /// 1 MiB, for all other models.
     pub const LARGE: Self = Self(20);
@@ -34,7 +34,7 @@ impl ChunkSize {
 
     /// The default for a model of `total` bytes.
     pub const fn for_model(total: u64) -> Self {
-        if total < 64 << 20 { Self::SMALL } else { Self::LARGE }
+        if total < 256 << 20 { Self::SMALL } else { Self::LARGE }
     }
 
     /// The size in bytes.
