@@ -24,6 +24,16 @@ pub enum Trust {
     AnySender,
 }
 
+impl Trust {
+    /// The publishers that are named.
+    pub(crate) fn publishers(&self) -> Vec<KeyId> {
+        match self {
+            Self::Publishers(publishers) => publishers.iter().map(Publisher::id).collect(),
+            Self::AnySender => Vec::new(),
+        }
+    }
+}
+
 /// A container of which only the arithmetic is checked.
 #[derive(Clone)]
 pub(crate) struct Container {

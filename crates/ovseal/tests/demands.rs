@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use std::sync::Arc;
+
 use ovseal::{
     ErrorKind, ModelName, OpenError, OpenOptions, PublisherKey, RollbackError, RollbackState, Trust,
 };
@@ -111,4 +113,37 @@ fn a_missing_or_damaged_state_is_denied() {
     let error = open();
     assert!(matches!(error, OpenError::Rollback(RollbackError::Damaged { .. })));
     assert_eq!(error.kind(), ErrorKind::Denied);
+}
+
+/// A container of `version`, signed by `keys`.
+fn sealed(fixture: &Fixture, keys: &[&PublisherKey], version: u64) -> Arc<Vec<u8>> {
+    let options = fixture.options().security_version(version);
+    let container = fixture.seal(keys.iter().fold(options, |options, key| options.publisher(key)));
+    Arc::new(std::fs::read(container).unwrap())
+}
+
+#[test]
+fn an_older_version_does_not_come_back_while_a_publishers_key_is_changed() {
+    let (old, new) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let (first, second) = (sealed(&fixture, &[&old], 1), sealed(&fixture, &[&new], 2));
+    let third = sealed(&fixture, &[&old, &new], 3);
+    let state = RollbackState::create(&fixture.folder().join("state")).unwrap();
+    let open = |trusted: &[&PublisherKey], bytes: &Arc<Vec<u8>>| {
+        trust(trusted).rollback_state(state.clone()).open_source(bytes.clone(), &[&fixture.key])
+    };
+    let denied = |trusted: &[&PublisherKey], bytes: &Arc<Vec<u8>>, floor: u64| {
+        let error = open(trusted, bytes).unwrap_err();
+        assert!(
+            matches!(error, OpenError::SecurityVersion { floor: found, .. } if found == floor),
+            "{error}"
+        );
+    };
+    open(&[&old, &new], &first).unwrap().accept().unwrap();
+    open(&[&old, &new], &second).unwrap().accept().unwrap();
+    denied(&[&old, &new], &first, 2);
+    denied(&[&old], &first, 2);
+    open(&[&old, &new], &third).unwrap().accept().unwrap();
+    denied(&[&new], &second, 3);
+    denied(&[&old], &first, 3);
 }

@@ -47,11 +47,11 @@ impl Tied {
     }
 
     fn raise(&self, version: u64) -> Result<u64, RollbackError> {
-        self.state().raise(self.publisher, model("m"), version)
+        self.state().raise(&[self.publisher], model("m"), version)
     }
 
     fn floor(&self) -> Result<u64, RollbackError> {
-        self.state().floor(self.publisher, model("m"))
+        self.state().floor(&[self.publisher], model("m"))
     }
 
     fn text(&self) -> String {
@@ -177,7 +177,9 @@ fn a_crash_between_file_and_counter_is_made_good() {
     tied.raise(1).unwrap();
     let before = tied.text();
     let crashing = Arc::new(Crashing(tied.anchor(), Mutex::default()));
-    RollbackState::anchored(tied.path(), crashing.clone()).raise(tied.publisher, model("m"), 2).unwrap_err();
+    RollbackState::anchored(tied.path(), crashing.clone())
+        .raise(&[tied.publisher], model("m"), 2)
+        .unwrap_err();
     assert_eq!(tied.floor().unwrap(), 2);
     tied.put_back(&before);
     assert!(
@@ -192,7 +194,7 @@ fn an_advance_that_comes_late_does_not_count() {
     let tied = Tied::new(TestDevice::new());
     let crashing = Arc::new(Crashing(tied.anchor(), Mutex::default()));
     let state = RollbackState::anchored(tied.path(), crashing.clone());
-    state.raise(tied.publisher, model("m"), 1).unwrap_err();
+    state.raise(&[tied.publisher], model("m"), 1).unwrap_err();
     // Another process finds the file one ahead, and advances in the first one's place.
     assert_eq!(tied.floor().unwrap(), 1);
     let (place, from) = crashing.1.lock().unwrap().take().unwrap();
@@ -217,7 +219,7 @@ fn a_tpm_that_is_absent_cleared_or_anothers_is_told() {
     assert_eq!(tied.floor().unwrap(), 1);
     let other = TestDevice::new();
     let elsewhere = RollbackState::anchored(tied.path(), Arc::new(TpmAnchor::new(other.identity())));
-    let error = elsewhere.floor(tied.publisher, model("m")).unwrap_err();
+    let error = elsewhere.floor(&[tied.publisher], model("m")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     tied.device.swtpm.tool("tpm2_clear", &["-c", "p"]);
     assert_refused!(tied, Denied, TpmError::AnotherTpm);
@@ -274,7 +276,7 @@ fn what_the_devices_key_demands_is_demanded_for_the_state() {
     let anchor = |pin: &[u8]| Arc::new(TpmAnchor::new(device.identity().with_pin(pin)));
     RollbackState::create_anchored(&path, anchor(b"2580")).unwrap();
     let raise = |pin: &[u8], version| {
-        RollbackState::anchored(&path, anchor(pin)).raise(publisher.publisher().id(), model("m"), version)
+        RollbackState::anchored(&path, anchor(pin)).raise(&[publisher.publisher().id()], model("m"), version)
     };
     assert_eq!(raise(b"2580", 4).unwrap(), 4);
     assert_eq!(raise(b"0000", 5).unwrap_err().kind(), ErrorKind::Denied);
@@ -294,14 +296,14 @@ fn processes_that_raise_at_once_lose_nothing_and_count_once_each() {
             // Each has a connection of its own; the lock keeps their commands apart.
             scope.spawn(move || {
                 let (state, model) = (tied.state(), model(&number.to_string()));
-                assert_eq!(state.floor(tied.publisher, model).unwrap(), 0);
-                assert_eq!(state.raise(tied.publisher, model, 7).unwrap(), 7);
+                assert_eq!(state.floor(&[tied.publisher], model).unwrap(), 0);
+                assert_eq!(state.raise(&[tied.publisher], model, 7).unwrap(), 7);
             });
         }
     });
     assert_eq!(tied.generation(), begin + 6);
     for number in 0..6 {
-        assert_eq!(tied.state().floor(tied.publisher, model(&number.to_string())).unwrap(), 7);
+        assert_eq!(tied.state().floor(&[tied.publisher], model(&number.to_string())).unwrap(), 7);
     }
 }
 
@@ -378,7 +380,7 @@ fn the_device_opens_with_the_connection_that_checks_the_state() {
     let state = RollbackState::anchored(tied.path(), Arc::new(TpmAnchor::new(identity.clone())));
     let sealed = crate::support::seal(&tied.device.device.recipient());
     // One connection serves both.
-    state.floor(tied.publisher, model("m")).unwrap();
+    state.floor(&[tied.publisher], model("m")).unwrap();
     crate::support::open(&sealed.path, &identity).unwrap();
-    state.raise(tied.publisher, model("m"), 1).unwrap();
+    state.raise(&[tied.publisher], model("m"), 1).unwrap();
 }

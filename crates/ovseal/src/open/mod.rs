@@ -153,8 +153,8 @@ impl OpenOptions {
             return Err(OpenError::WrongName { name: name.as_str().to_owned() });
         }
         let mut floor = self.min_security_version.unwrap_or(0);
-        if let (Some(state), Some(publisher)) = (&self.rollback, verified.publisher) {
-            floor = floor.max(state.floor(publisher, model)?);
+        if let Some(state) = &self.rollback {
+            floor = floor.max(state.floor(&self.trust.publishers(), model)?);
         }
         let found = verified.statement.security_version;
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }

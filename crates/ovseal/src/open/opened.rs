@@ -49,7 +49,8 @@ pub(super) struct Inner {
     stanza: Option<usize>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
-    rollback: Option<RollbackState>,
+    /// With the publishers that the caller named.
+    rollback: Option<(RollbackState, Vec<KeyId>)>,
     /// Whether digests are compared even if no publisher was named.
     pub(super) checks_digests: bool,
     pub(super) progress: Progress,
@@ -101,7 +102,7 @@ impl Opened {
             stanza: unlocked.stanza,
             threads: options.threads,
             provider: options.provider,
-            rollback: options.rollback.clone(),
+            rollback: options.rollback.clone().map(|state| (state, options.trust.publishers())),
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
             scratch: Scratch::default(),
@@ -163,7 +164,7 @@ impl Opened {
         (0..self.0.manifest.parts.len()).map(|number| self.part_at(number))
     }
 
-    /// Raises the rollback state, if there is one, to this container's security version.
+    /// Raises the rollback state, if there is one, to this container's security version, for all publishers that were named.
     ///
     /// Call it when the model has been loaded completely: a version whose payload is damaged must not lock out the one
     /// that still works.
@@ -172,9 +173,9 @@ impl Opened {
     /// [`OpenError::Rollback`] when the state cannot be written, [`OpenError::SecurityVersion`] when another process
     /// accepted a newer version meanwhile.
     pub fn accept(&self) -> Result<(), OpenError> {
-        let (Some(state), Some(publisher)) = (&self.0.rollback, self.0.publisher) else { return Ok(()) };
+        let Some((state, named)) = &self.0.rollback else { return Ok(()) };
         let found = self.0.manifest.security_version;
-        let floor = state.raise(publisher, self.0.manifest.name.id(), found)?;
+        let floor = state.raise(named, self.0.manifest.name.id(), found)?;
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }
     }
 

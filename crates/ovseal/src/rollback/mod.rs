@@ -83,38 +83,43 @@ impl RollbackState {
         Ok(state)
     }
 
-    /// The floor of a publisher's model: 0 if the device never opened it.
+    /// The floor of a model: the highest one that it has from any of `publishers`, 0 if the device never opened it.
     ///
     /// # Errors
     /// [`RollbackError`] when the state is missing or damaged, or not what its anchor says.
-    pub fn floor(&self, publisher: KeyId, model: ModelId) -> Result<u64, RollbackError> {
+    pub fn floor(&self, publishers: &[KeyId], model: ModelId) -> Result<u64, RollbackError> {
         if self.anchor.is_none() {
-            return Ok(self.read()?.floor(publisher, model));
+            return Ok(self.read()?.floor(publishers, model));
         }
         // Another process could write between the file and the counter.
         let state = self.resolved()?;
         let _lock = state.lock()?;
-        Ok(state.read()?.floor(publisher, model))
+        Ok(state.read()?.floor(publishers, model))
     }
 
-    /// Raises the floor of a publisher's model to at least `version`, atomically and under a lock, and gives the floor.
+    /// Raises the floor of a model to at least `version`, atomically and under a lock, and gives the floor.
+    ///
+    /// It is raised for each of `publishers`, all who are trusted: while a publisher's key is changed for another, an older version that
+    /// only one of the two signed must not come back.
     ///
     /// # Errors
     /// [`RollbackError`] when the state is missing, damaged, full or locked, or cannot be written, or not what its anchor
     /// says.
-    pub fn raise(&self, publisher: KeyId, model: ModelId, version: u64) -> Result<u64, RollbackError> {
+    pub fn raise(&self, publishers: &[KeyId], model: ModelId, version: u64) -> Result<u64, RollbackError> {
         let state = self.resolved()?;
         let _lock = state.lock()?;
         let mut text = state.parse()?;
-        let floor = text.floor(publisher, model);
+        let floor = text.floor(publishers, model);
+        let is_below = |publisher: &&KeyId| version >= floor && text.floor(&[**publisher], model) < version;
+        let raised: Vec<_> = publishers.iter().filter(is_below).map(|&id| ((id, model), version)).collect();
         // What this value has just checked needs no second look, if nothing is raised.
-        if version > floor || !state.was_checked(&text) {
+        if !raised.is_empty() || !state.was_checked(&text) {
             state.check(&text)?;
         }
-        if version <= floor {
+        if raised.is_empty() {
             return Ok(floor);
         }
-        text.floors.insert((publisher, model), version);
+        text.floors.extend(raised);
         state.replace(text)?;
         Ok(version)
     }

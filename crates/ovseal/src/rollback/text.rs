@@ -36,9 +36,10 @@ impl Text {
         format!("{covered}{last}\n")
     }
 
-    /// The floor of a publisher's model.
-    pub(crate) fn floor(&self, publisher: KeyId, model: ModelId) -> u64 {
-        self.floors.get(&(publisher, model)).copied().unwrap_or(0)
+    /// The highest floor that a model has from any of `publishers`.
+    pub(crate) fn floor(&self, publishers: &[KeyId], model: ModelId) -> u64 {
+        let floors = publishers.iter().filter_map(|publisher| self.floors.get(&(*publisher, model)));
+        floors.copied().max().unwrap_or(0)
     }
 
     /// What tells one text from another.
