@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ovseal::{ChunkSize, ErrorKind, OpenError, OpenOptions, PublisherKey, ReadAt, Trust};
+use ovseal::{ChunkSize, ErrorKind, KeyFile, OpenError, OpenOptions, PublisherKey, ReadAt, Trust};
 use ovseal_testkit::{FailingSource, Fixture, pattern};
 
 const CHUNK: usize = 65_536;
@@ -153,5 +154,30 @@ fn a_file_that_changes_under_a_running_process_ends_it_with_one_line() {
         assert!(shown.contains("first") && !shown.contains("fourth"), "{shown}");
         let line = "ovseal: error: chunk 3 of w.bin is not authentic while the model runs: the file was changed or is damaged\n";
         assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(3), line));
+    }
+}
+
+/// Of a container whose digests are others a chunk is decrypted once where no publisher is named, and not again: with its
+/// digest goes what tells it from another one with the same tag.
+#[test]
+fn a_chunk_is_not_decrypted_again_without_its_digest() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
+    let facts = std::fs::read_to_string(vectors.join("digests-of-other-chunks-not-asked.json")).unwrap();
+    let key = facts.split('"').find(|text| text.len() == 64).unwrap();
+    let key: Vec<u8> = (0..32).map(|byte| u8::from_str_radix(&key[2 * byte..][..2], 16).unwrap()).collect();
+    let key = KeyFile::read_from(&mut &key[..]).unwrap();
+    let container = vectors.join("digests-of-other-chunks-not-asked.ovseal");
+    let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key]).unwrap();
+    let mapping = opened.part("model.onnx").unwrap().map().unwrap();
+    if std::env::var_os(CHILD).is_some() {
+        println!("once {}", mapping[0]);
+        mapping.release();
+        return println!("again {}", mapping[0]);
+    }
+    if mapping.is_on_demand() {
+        let output = child("a_chunk_is_not_decrypted_again_without_its_digest");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.contains("once") && !shown.contains("again"), "{shown}");
+        assert_eq!(output.status.code(), Some(3));
     }
 }

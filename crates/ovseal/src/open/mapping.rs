@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ovseal_memory::{
     ChunkFiller, DemandMemory, FillCause, FillFailure, MemoryError, ModelMemory, Populated as PopulatedMemory,
@@ -45,7 +46,11 @@ enum Memory {
 }
 
 /// Decrypts the chunks of one part.
-struct PartFiller(Part);
+struct PartFiller {
+    part: Part,
+    /// Whether chunks may be decrypted again, since their pages were given back.
+    may_repeat: AtomicBool,
+}
 
 impl Part {
     /// Maps the whole part and starts to decrypt it with threads of its own, at least one.
@@ -79,7 +84,7 @@ impl Part {
     }
 
     fn on_demand(&self, threads: usize) -> Option<Result<DemandMemory<PartFiller>, MemoryError>> {
-        (self.length() > 0).then(|| DemandMemory::start(PartFiller(self.clone()), threads))
+        (self.length() > 0).then(|| DemandMemory::start(PartFiller::new(self.clone()), threads))
     }
 }
 
@@ -143,12 +148,15 @@ impl PartMapping {
     /// It is not done where the part is not [on demand](Self::is_on_demand). While the pages are
     /// [populated](Self::populate) it is done afterwards.
     pub fn release(&self) -> bool {
-        matches!(&*self.0, Memory::OnDemand(memory) if memory.release())
+        let Memory::OnDemand(memory) = &*self.0 else { return false };
+        memory.filler().expect_repetition();
+        memory.release()
     }
 
     /// Does what [`release`](Self::release) does without letting the caller wait.
     pub fn release_in_background(&self) {
         if let Memory::OnDemand(memory) = &*self.0 {
+            memory.filler().expect_repetition();
             memory.release_in_background();
         }
     }
@@ -207,20 +215,30 @@ impl AsRef<[u8]> for PartMapping {
     }
 }
 
+impl PartFiller {
+    fn new(part: Part) -> Self {
+        Self { part, may_repeat: AtomicBool::new(false) }
+    }
+
+    fn expect_repetition(&self) {
+        self.may_repeat.store(true, Ordering::Release);
+    }
+}
+
 impl ChunkFiller for PartFiller {
     type Error = OpenError;
 
     fn chunk_size(&self) -> usize {
-        self.0.chunk_size()
+        self.part.chunk_size()
     }
 
     fn length(&self) -> usize {
         // A part that is longer than the address space is refused by the memory as too long.
-        usize::try_from(self.0.length()).unwrap_or(usize::MAX)
+        usize::try_from(self.part.length()).unwrap_or(usize::MAX)
     }
 
     fn fill(&self, index: usize, chunk: &mut [u8]) -> Result<(), OpenError> {
-        self.0.open_chunk_by_index(index as u64, chunk)
+        self.part.open_chunk_by_index(index as u64, chunk, self.may_repeat.load(Ordering::Acquire))
     }
 
     fn late_failure_line(&self, failure: &FillFailure<OpenError>) -> String {
@@ -238,7 +256,7 @@ fn late_line(failure: &FillFailure<OpenError>) -> String {
 
 /// A failure, in the words of an opening that has not begun to compute.
 fn open_error(filler: &PartFiller, failure: Arc<FillFailure<OpenError>>) -> OpenError {
-    let part = filler.0.entry().path.to_string();
+    let part = filler.part.entry().path.to_string();
     match &failure.cause {
         FillCause::Filler(OpenError::Chunk { index, .. }) => OpenError::Chunk { part, index: *index },
         FillCause::Filler(OpenError::Truncated) => OpenError::Truncated,

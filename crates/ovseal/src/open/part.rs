@@ -97,8 +97,16 @@ impl Part {
     }
 
     /// Decrypts one chunk into `data`, which has its length; `data` is unspecified after an error.
-    pub(super) fn open_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
-        self.open_chunk(&self.chunk(index), data)
+    ///
+    /// The digest of a chunk that may be decrypted `again` is compared even if no publisher was named: whoever knows the key can put another
+    /// chunk with the same tag in its place.
+    pub(super) fn open_chunk_by_index(
+        &self,
+        index: u64,
+        data: &mut [u8],
+        again: bool,
+    ) -> Result<(), OpenError> {
+        self.open_checked(&self.chunk(index), data, again || self.checks_digests())
     }
 
     /// Bytes in each chunk but the last.
@@ -180,13 +188,21 @@ impl Part {
         })
     }
 
-    /// Reads a chunk's ciphertext into its place, checks the digest over it, and decrypts it there.
     fn open_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
+        self.open_checked(chunk, data, self.checks_digests())
+    }
+
+    fn checks_digests(&self) -> bool {
+        self.inner.publisher.is_some() || self.inner.checks_digests
+    }
+
+    /// Reads a chunk's ciphertext into its place, checks the digest over it, and decrypts it there.
+    fn open_checked(&self, chunk: &Chunk, data: &mut [u8], checks_digest: bool) -> Result<(), OpenError> {
         let inner = &self.inner;
         let position = inner.layout.position(chunk);
         inner.source.read_exact_at(data, position).map_err(OpenError::read(&self.entry().path))?;
         let tag = &inner.tables.tags[chunk.number as usize];
-        if inner.publisher.is_some() || inner.checks_digests {
+        if checks_digest {
             let digest = chunk_digest(inner.prologue.suite, data, tag);
             if digest != inner.tables.digests[chunk.number as usize] {
                 return Err(self.bad_chunk(chunk));
