@@ -1,17 +1,23 @@
 //! AES-256-GCM by `aws-lc-rs`, which wipes its keys itself.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ovseal_memory::Secret;
 
 use super::{AeadKey, KEY_LENGTH, NONCE_LENGTH, Tag, Unauthentic};
 
-/// A key of `aws-lc-rs`.
-pub(super) struct AwsLcKey(LessSafeKey);
+/// A key for `aws-lc-rs`, which has its own copy in ordinary memory: so only for the length of a call. To expand a key costs little beside
+/// a chunk.
+pub(super) struct AwsLcKey(Secret<KEY_LENGTH>);
 
 impl AwsLcKey {
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub(super) fn new(key: &[u8; KEY_LENGTH]) -> Self {
-        let key = UnboundKey::new(&AES_256_GCM, key).expect("the key has the length of the algorithm");
-        Self(LessSafeKey::new(key))
+        Self(Secret::from_fn(|secret| secret.copy_from_slice(key)))
+    }
+
+    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+    fn expanded(&self) -> LessSafeKey {
+        let key = UnboundKey::new(&AES_256_GCM, self.0.expose());
+        LessSafeKey::new(key.expect("the key has the length of the algorithm"))
     }
 }
 
@@ -20,7 +26,7 @@ impl AeadKey for AwsLcKey {
     fn seal(&self, nonce: &[u8; NONCE_LENGTH], associated_data: &[u8], data: &mut [u8]) -> Tag {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let tag = self
-            .0
+            .expanded()
             .seal_in_place_separate_tag(nonce, Aad::from(associated_data), data)
             .expect("chunks are far below the limit of AES-GCM");
         let mut bytes = Tag::default();
@@ -36,7 +42,7 @@ impl AeadKey for AwsLcKey {
         data: &mut [u8],
     ) -> Result<(), Unauthentic> {
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let opened = self.0.open_in_place_separate_tag(nonce, Aad::from(associated_data), tag, data);
+        let opened = self.expanded().open_in_place_separate_tag(nonce, Aad::from(associated_data), tag, data);
         opened.map(drop).map_err(|_| Unauthentic)
     }
 }
