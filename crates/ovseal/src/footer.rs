@@ -84,9 +84,9 @@ impl Footer {
     fn is_within_limits(&self) -> bool {
         self.tags <= CHUNK_LIMIT * TAG_LENGTH as u64
             && self.digests <= CHUNK_LIMIT * DIGEST_LENGTH as u64
-            && (TAG_LENGTH as u64..=MANIFEST_LIMIT + TAG_LENGTH as u64).contains(&self.manifest)
-            && self.statement <= STATEMENT_LIMIT
-            && self.signatures <= SIGNATURES_LIMIT
+            && (1 + TAG_LENGTH as u64..=MANIFEST_LIMIT + TAG_LENGTH as u64).contains(&self.manifest)
+            && (1..=STATEMENT_LIMIT).contains(&self.statement)
+            && (1..=SIGNATURES_LIMIT).contains(&self.signatures)
     }
 
     fn file_length(&self) -> Option<u64> {
