@@ -377,6 +377,32 @@ fn a_forked_child_has_no_such_memory_and_drops_it_without_harm_to_the_parent() {
 }
 
 #[test]
+fn releasing_in_a_forked_child_leaves_what_the_child_has_there() {
+    within_reason(|| {
+        let memory = start(Pattern::fast(5 * CHUNK));
+        memory.wait().unwrap();
+        let address = memory.as_ptr().cast_mut().cast();
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+        let code = fork::exit_code(|| {
+            // SAFETY: the child has nothing there, and would get an error if it had.
+            let own =
+                unsafe { libc::mmap(address, 5 * CHUNK, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+            let own = own.cast::<u8>();
+            // SAFETY: these pages are the child's own.
+            unsafe { own.write_volatile(7) };
+            memory.release();
+            // SAFETY: as above.
+            if unsafe { own.read_volatile() } != 7 {
+                // SAFETY: it runs no handlers of the parent's.
+                unsafe { libc::_exit(9) };
+            }
+        });
+        assert_eq!(code, Some(0));
+        assert_pattern(0, &memory);
+    });
+}
+
+#[test]
 fn forks_in_another_thread_do_no_harm() {
     within_reason(|| {
         let memory = start(Pattern::slow(100 * CHUNK));

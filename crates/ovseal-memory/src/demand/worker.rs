@@ -41,8 +41,10 @@ impl<F: ChunkFiller> Shared<F> {
     }
 
     /// Gives the pages of a chunk back to the kernel, if all of them are there and nobody is at work on it.
+    ///
+    /// In a forked child nothing is done: what stands there is the child's.
     pub(super) fn discard(&self, index: usize) {
-        if self.chunks.claim(index, State::Present) != State::Present {
+        if self.mapping.is_inherited() || self.chunks.claim(index, State::Present) != State::Present {
             return;
         }
         let (offset, length) = self.pages(index);
