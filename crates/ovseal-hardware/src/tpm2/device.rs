@@ -202,11 +202,16 @@ impl Device {
         Ok(texts.filter_map(|text| Approval::parse(std::str::from_utf8(&text).ok()?).ok()).collect())
     }
 
+    /// Begins the device's file in `folder`, so that what cannot be written there is found out before the TPM is changed.
+    pub(super) fn begin(folder: &Path) -> Result<AtomicFile, DeviceError> {
+        let path = folder.join(FILE);
+        AtomicFile::with_mode(&path, 0o600).map_err(|source| DeviceError::Write { path, source })
+    }
+
     /// Writes the device's file, which must not exist.
-    pub(super) fn save(&self) -> Result<(), DeviceError> {
+    pub(super) fn save(&self, file: AtomicFile) -> Result<(), DeviceError> {
         let path = self.folder.join(FILE);
-        let write = || {
-            let file = AtomicFile::with_mode(&path, 0o600)?;
+        let write = move || {
             file.file().write_all(&self.encode())?;
             file.commit(false)
         };

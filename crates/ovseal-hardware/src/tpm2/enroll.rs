@@ -47,6 +47,7 @@ impl EnrollOptions {
         }
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| DeviceError::Write { path: folder.to_owned(), source })?;
+        let file = Device::begin(folder)?;
         let Self { policy, pin } = self;
         let folder = folder.to_owned();
         let device = tpm.run(move |esys| {
@@ -57,7 +58,7 @@ impl EnrollOptions {
             let counter = define_counter(esys)?;
             Ok(Device { folder, parent, private, key, policy, counter })
         })?;
-        device.save()?;
+        device.save(file)?;
         Ok(device)
     }
 }
