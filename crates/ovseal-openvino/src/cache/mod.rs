@@ -180,6 +180,12 @@ impl CacheSlot<'_> {
         self.sound(self.start(false)?.verify())
     }
 
+    /// Bytes of the entry, if it is there: the compiled model takes at most as many in memory.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        Some(entry::open(&self.path())?.metadata().ok()?.len())
+    }
+
     /// Begins to decrypt the compiled model, if it is there.
     fn start(&self, is_overlapped: bool) -> Option<UnverifiedMapping> {
         let file = entry::open(&self.path())?;

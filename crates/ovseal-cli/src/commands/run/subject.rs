@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use ovseal::{KeyId, OpenOptions, Opened, RollbackState};
 use ovseal_hardware::tpm2::TpmAnchor;
-use ovseal_memory::{Swap, protections};
-use ovseal_openvino::{CompiledModel, Core, Decrypted};
+use ovseal_memory::{ModelMemory, Swap, protections};
+use ovseal_openvino::{CacheSlot, CompiledModel, Core, Decrypted};
 
 use super::cache::{Cache, Loaded};
 use super::inputs;
@@ -116,6 +116,7 @@ impl Sealed<'_> {
         trust::warn_of_any_sender(&self.args.trust, opened, output);
         self.publisher.set(opened.publisher());
         let slot = cache.slot(core, opened, output);
+        slot.as_ref().and_then(CacheSlot::length).map_or(Ok(()), |length| self.check_lockable(length))?;
         let load = || slot.as_ref().and_then(|slot| slot.load(core));
         let cached = seconds.time(|seconds| &mut seconds.cache_load, load);
         let loaded = match cached {
@@ -148,11 +149,11 @@ impl Sealed<'_> {
         let (opened, part) = (&opening.opened, self.args.part.as_deref());
         let failure = |error| sealed_failure(&self.args.model, error);
         let (start, before) = (Instant::now(), seconds.open);
-        let decrypt = || {
-            opening.progress.set_total(Decrypted::length(opened, part)?);
-            Decrypted::read(opened, part, &self.args.device, self.args.opening.into())
-        };
-        let decrypted = decrypt().map_err(failure)?;
+        let length = Decrypted::length(opened, part).map_err(failure)?;
+        self.check_lockable(length)?;
+        opening.progress.set_total(length);
+        let decrypted = Decrypted::read(opened, part, &self.args.device, self.args.opening.into());
+        let decrypted = decrypted.map_err(failure)?;
         seconds.open = before + start.elapsed().as_secs_f64();
         self.check_locked(decrypted.is_locked())?;
         self.opening.set(Some(if decrypted.is_overlapped() { "overlapped" } else { "eager" }));
@@ -161,6 +162,15 @@ impl Sealed<'_> {
         inputs::reshape(&mut model, &self.args.shapes)?;
         let compile = || model.compile(core, &self.args.device, &[]);
         seconds.time(|seconds| &mut seconds.compile, compile).map_err(failure)
+    }
+
+    /// Refuses, where the caller is strict, to decrypt as many bytes as could not be locked: before the first of them is there.
+    fn check_lockable(&self, length: u64) -> Result<(), CommandError> {
+        if !self.args.strict {
+            return Ok(());
+        }
+        let memory = usize::try_from(length).ok().and_then(|length| ModelMemory::zeroed(length).ok());
+        self.check_locked(memory.is_some_and(|memory| memory.is_locked()))
     }
 
     /// Refuses, where the caller is strict, plaintext that could be swapped to a disk.
