@@ -11,7 +11,8 @@ use crate::error::{CommandError, Kind};
 
 /// Notices signals that ask the program to end, so that it first removes what it has begun.
 ///
-/// The second signal ends it at once. It is made after all prompts, which a signal is to end as usual.
+/// The second signal ends it at once. It is made after all prompts, which a signal is to end as usual. A signal that whoever
+/// started the program had it ignore, as `nohup` does, stays ignored.
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
@@ -25,7 +26,10 @@ impl Interrupt {
             flag::register_conditional_shutdown(signal, 128 + signal, noticed.clone())?;
             flag::register(signal, noticed.clone()).map(drop)
         };
-        let registered = [SIGHUP, SIGINT, SIGTERM].into_iter().try_for_each(register);
+        let ignored = ignored();
+        let mut heeded =
+            [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+        let registered = heeded.try_for_each(register);
         registered
             .map_err(|error| CommandError::new(Kind::Environment, error).context("cannot handle signals"))?;
         Ok(Self(noticed))
@@ -44,4 +48,11 @@ impl Interrupt {
         let error = || CommandError::message(Kind::Environment, "interrupted: nothing was written");
         if self.is_noticed() { Err(error()) } else { Ok(()) }
     }
+}
+
+/// The signals that are ignored, signal 1 in the lowest bit; none where the system does not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

@@ -70,7 +70,8 @@ pub(crate) fn identity(
         Some(_) if !has_pin => Err(CommandError::usage("the device's key has no PIN")),
         Some(source) => Ok(identity.with_pin(strip(&inputs.secret(source, PIN_LIMIT)?)?)),
         None if has_pin && io::stdin().is_terminal() => {
-            Ok(identity.with_pin(prompt::device_pin()?.as_bytes()))
+            let answer = SecretBytes::from_slice(prompt::device_pin()?.as_bytes())?;
+            Ok(identity.with_pin(strip(&answer)?))
         }
         None => Ok(identity),
     }

@@ -14,11 +14,18 @@ pub(crate) fn report(error: &clap::Error, output: &mut Output) -> Result<(), Com
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             output.line(error.render().to_string().trim_end())
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Err(CommandError::usage("no command is given").hint("ovseal --help lists the commands"))
-        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Err(incomplete(&error.render().to_string())),
         _ => Err(mistake(&error.render().to_string())),
     }
+}
+
+/// Nothing was given, or `device` and the like without what is to be done. The parser's text is their help.
+fn incomplete(help: &str) -> CommandError {
+    let usage = help.lines().find_map(|line| line.trim().strip_prefix("Usage: ")).unwrap_or("ovseal");
+    let command: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<'])).collect();
+    let to = command.get(1).map(|name| format!(" to {name}")).unwrap_or_default();
+    CommandError::usage(format!("no command is given{to}"))
+        .hint(format!("{} --help lists the commands", command.join(" ")))
 }
 
 /// The parser's text: `error: …` up to the first empty line, then lines with `tip:`, then the usage.

@@ -46,8 +46,8 @@ pub(crate) struct KeyOptions {
     #[command(flatten)]
     pub(crate) token: TokenOptions,
 
-    /// Opens with this device's TPM, which is also tried when no key is given and the device is enrolled; with a passphrase,
-    /// what needs both
+    /// Opens with this device's TPM; with a passphrase, what needs both. run, rekey, bind and extract try it also when no
+    /// key is given and the device is enrolled
     #[arg(long, help_heading = "Key options", conflicts_with_all = ["identities", "keyfile", "sgx"])]
     #[cfg_attr(feature = "pkcs11", arg(conflicts_with = "pkcs11"))]
     pub(crate) tpm: bool,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ovseal::PublisherKey;
-use ovseal_hardware::pkcs11::{Token, TokenRecipient, TokenSigner, Uri};
+use ovseal_hardware::pkcs11::{Token, TokenError, TokenRecipient, TokenSigner, Uri};
 
 use super::keygen;
 use crate::args::{TokenArgs, TokenCommand, TokenOptions};
@@ -50,10 +50,13 @@ fn keygen(
 fn recipient(uri: &Uri, options: &TokenOptions, output: &mut Output) -> Result<(), CommandError> {
     let token = Token::find(&token::module(options.pkcs11_module.as_deref(), Some(uri))?, uri)?;
     // Most tokens show their public keys to anyone.
-    let recipient = TokenRecipient::find(&token, uri).or_else(|_| {
-        token::unlock(&token, uri, options, &mut Inputs::default())?;
-        Ok::<_, CommandError>(TokenRecipient::find(&token, uri)?)
-    })?;
+    let recipient = match TokenRecipient::find(&token, uri) {
+        Err(TokenError::NoKey { .. } | TokenError::NoPublicKey { .. } | TokenError::Refused { .. }) => {
+            token::unlock(&token, uri, options, &mut Inputs::default())?;
+            TokenRecipient::find(&token, uri)?
+        }
+        found => found?,
+    };
     output.line(&recipient.to_string())
 }
 

@@ -124,4 +124,6 @@ fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
         2,
         &["ovseal: error: no command is given", "ovseal: hint: ovseal --help lists the commands"],
     );
+    let error = "ovseal: error: no command is given to device";
+    bench.fails("device", 2, &[error, "ovseal: hint: ovseal device --help lists the commands"]);
 }

@@ -28,18 +28,36 @@ fn writes_models(variables: &[&str]) -> Finding {
 }
 
 fn found(runtime: &Runtime) -> Vec<Finding> {
-    let devices = Core::new(runtime).and_then(|core| core.available_devices()).unwrap_or_default();
     let path = runtime.path().display().to_string();
-    vec![
+    let mut findings = vec![
         Finding::new("version", runtime.version(), format!("version: {}", runtime.version())),
         Finding::new("path", path.clone(), format!("library: {path}")),
-        Finding::new("devices", devices.clone(), format!("devices: {}", devices.join(", "))),
-    ]
+    ];
+    match Core::new(runtime).and_then(|core| core.available_devices()) {
+        Ok(devices) => {
+            findings.push(Finding::new(
+                "devices",
+                devices.clone(),
+                format!("devices: {}", devices.join(", ")),
+            ));
+        }
+        Err(error) => {
+            findings.push(Finding::new(
+                "devices",
+                Value::Array(Vec::new()),
+                "devices: none that can be used",
+            ));
+            findings.push(reason(error.into()));
+        }
+    }
+    findings
 }
 
 fn missing(error: CommandError) -> Vec<Finding> {
+    vec![Finding::new("version", Value::Null, "version: none, no model can be run"), reason(error)]
+}
+
+fn reason(error: CommandError) -> Finding {
     let lines: Vec<String> = error.lines().collect();
-    let mut findings = vec![Finding::new("version", Value::Null, "version: none, no model can be run")];
-    findings.push(Finding::new("error", lines.join("\n"), lines.join("\n  ")));
-    findings
+    Finding::new("error", lines.join("\n"), lines.join("\n  "))
 }

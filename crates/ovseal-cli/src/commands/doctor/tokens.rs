@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Finding;
 use crate::args::DoctorArgs;
+use crate::error::CommandError;
 use crate::text::{plural, printable};
 use crate::token;
 
@@ -12,7 +13,7 @@ pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
     let tokens = token::module(args.pkcs11_module.as_deref(), None).and_then(|module| module.tokens());
     match tokens {
         Ok(tokens) => found(&tokens),
-        Err(error) => missing(&error),
+        Err(error) => missing(error),
     }
 }
 
@@ -41,8 +42,8 @@ fn object(token: &TokenSummary) -> Value {
 }
 
 /// Most hosts have no token and no module, so this is no failure.
-fn missing(error: &TokenError) -> Vec<Finding> {
-    let text = printable(&error.to_string());
+fn missing(error: TokenError) -> Vec<Finding> {
+    let text = printable(&CommandError::from(error).chain());
     let found = Finding::new("found", Value::Null, "found: none, no module for them (--pkcs11-module)");
     vec![found, Finding::new("error", text.clone(), text)]
 }
