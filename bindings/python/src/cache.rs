@@ -149,10 +149,10 @@ impl Exported {
 
 impl Exported {
     fn with<T>(&self, work: impl FnOnce(&mut File) -> io::Result<T>) -> PyResult<T> {
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = file.as_mut().ok_or_else(|| failed(ended()))?;
+        let done = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work);
+        // Without the lock: exceptions are made by Python's code.
         let memory = |error: io::Error| Failure { causes: vec![error.to_string()], ..too_little_memory() };
-        work(file).map_err(|error| failed(memory(error)))
+        done.ok_or_else(|| failed(ended()))?.map_err(|error| failed(memory(error)))
     }
 
     fn take(&self) -> PyResult<ExportedModel> {

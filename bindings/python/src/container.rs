@@ -47,7 +47,7 @@ impl Shared {
 /// `source` is a path, a binary file object or bytes; `key` is what `ovseal.passphrase` and others give, or several of them, and
 /// without one this device's own. Without a publisher anyone who could seal to the key is believed.
 #[pyfunction]
-#[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None))]
+#[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, _stacklevel = 1))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -58,6 +58,7 @@ pub(crate) fn open(
     min_security_version: Option<u64>,
     rollback_state: Option<PathBuf>,
     threads: Option<usize>,
+    _stacklevel: i32,
 ) -> PyResult<Container> {
     let is_anyone_believed = publisher.is_none();
     let demands = Demands { publisher, name, min_security_version, rollback_state, threads };
@@ -73,7 +74,7 @@ pub(crate) fn open(
     })?;
     let opened = opened.map_err(|error| keys.failed(py, error))?;
     if is_anyone_believed {
-        warn_of_any_sender(py, &opened)?;
+        warn_of_any_sender(py, &opened, _stacklevel)?;
     }
     Container::new(py, opened, done)
 }
@@ -191,7 +192,7 @@ impl Container {
 
 /// Warns when anyone at all could have made the container: it takes a public key, or a kind of key that is not known here and may
 /// be public.
-fn warn_of_any_sender(py: Python<'_>, opened: &Opened) -> PyResult<()> {
+fn warn_of_any_sender(py: Python<'_>, opened: &Opened, stacklevel: i32) -> PyResult<()> {
     let inspection = opened.inspection();
     let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
     if !stanzas.any(is_for_anyone) {
@@ -200,7 +201,7 @@ fn warn_of_any_sender(py: Python<'_>, opened: &Opened) -> PyResult<()> {
     let category = py.import("ovseal._errors")?.getattr("UnknownSenderWarning")?;
     let text =
         c"the sender is not known: anyone can seal to a public key; name the publisher with publisher=";
-    PyErr::warn(py, &category, text, 1)
+    PyErr::warn(py, &category, text, stacklevel)
 }
 
 fn is_for_anyone(stanza: &StanzaSummary) -> bool {

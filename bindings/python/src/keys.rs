@@ -213,7 +213,9 @@ impl Service {
     fn note(&self, py: Python<'_>, error: PyErr) -> ServiceError {
         let name =
             error.get_type(py).name().map_or_else(|_| "an exception".to_owned(), |name| name.to_string());
-        *self.raised() = Some(error);
+        // The one before may run code when it is dropped, so not under the lock.
+        let earlier = self.raised().replace(error);
+        drop(earlier);
         Box::new(Raised(name))
     }
 }

@@ -113,9 +113,9 @@ impl Network {
 impl Network {
     fn with<T>(&self, look: impl FnOnce(&Decrypted) -> T) -> PyResult<T> {
         self.home.check()?;
-        let decrypted = self.decrypted.lock().unwrap_or_else(PoisonError::into_inner);
-        let decrypted = decrypted.as_ref();
-        decrypted.map(look).ok_or_else(|| raise(Failure::new(Code::Closed, "the network was read already")))
+        let seen = self.decrypted.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look);
+        // Without the lock: the exception is made by Python's code.
+        seen.ok_or_else(|| raise(Failure::new(Code::Closed, "the network was read already")))
     }
 }
 

@@ -45,10 +45,9 @@ impl Part {
         let meter = Meter::on(Arc::clone(&self.shared.done), part.length(), None);
         let memory = work::run(py, &meter, || part.read())?.map_err(failed)?;
         let made = Arc::new(Bytes::new(memory));
-        let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        // When it was closed meanwhile, nothing is kept.
-        self.shared.opened()?;
-        let bytes = Arc::clone(kept.get_or_insert(made));
+        let bytes = Arc::clone(self.bytes.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(made));
+        // When it was closed meanwhile, nothing is kept. Without the lock: the exception is made by Python's code.
+        self.shared.opened().inspect_err(|_| self.forget())?;
         Ok(Memory { bytes, is_writable, home: Home::here() })
     }
 }

@@ -3,6 +3,7 @@
 import pickle
 from contextlib import nullcontext
 
+import openvino
 import ovseal
 import pytest
 from conftest import MODELS
@@ -39,6 +40,15 @@ def test_each_kind_of_key_opens_what_was_sealed_to_it_and_no_other(tmp_path, pai
             ovseal.open(path, key=ovseal.passphrase("another"))
         assert (raised.value.code, raised.value.kind) == (400, "no-key-fits")
         assert raised.value.hint.startswith("the container takes")
+
+
+def test_the_warning_of_an_unknown_sender_is_the_callers(tmp_path, pair):
+    identity, recipient = pair
+    path = seal_to(tmp_path / "m.ovseal", recipient)
+    for call in (ovseal.open, lambda path, key: ovseal.read_model(openvino.Core(), path, key=key)):
+        with pytest.warns(ovseal.UnknownSenderWarning) as warned:
+            call(path, key=identity)
+        assert [each.filename for each in warned if each.category is ovseal.UnknownSenderWarning] == [__file__]
 
 
 def test_a_key_service_of_the_callers_wraps_and_unwraps(tmp_path):

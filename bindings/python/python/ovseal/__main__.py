@@ -11,7 +11,8 @@ from . import _ovseal
 def main() -> int:
     """Runs the command line of this process and gives its exit code."""
     # Python would note the signal and go on until the command has ended.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     name_runtime()
     # The TPM software stack would write to stderr by itself.
     os.environ.setdefault("TSS2_LOG", "all+none")

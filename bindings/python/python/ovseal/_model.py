@@ -213,6 +213,7 @@ def _container(source: Source, key: Any, publisher: Any, name: Any, version: Any
         min_security_version=version,
         rollback_state=state,
         threads=threads,
+        _stacklevel=3,  # whoever called the function that called this one
     )
 
 
@@ -326,8 +327,8 @@ def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -
 
 
 def _store(cache: _ovseal.Cache, compiled: ov.CompiledModel) -> None:
-    exported = _ovseal.Exported()
     try:
+        exported = _ovseal.Exported()
         attempt("export the compiled model", lambda: compiled.export_model(_Export(exported)))
         cache.write(exported)
     except _errors.Error as error:

@@ -138,6 +138,7 @@ def open(
     min_security_version: int | None = None,
     rollback_state: _Path | None = None,
     threads: int | None = None,
+    _stacklevel: int = 1,
 ) -> Container:
     """Opens a container: a path, a binary file object or bytes.
 

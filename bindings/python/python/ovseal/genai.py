@@ -3,7 +3,8 @@
     pipeline = ovseal.genai.LLMPipeline("llama.ovseal", "CPU", key=ovseal.identity("device.key"), publisher="acme.pub")
     print(pipeline.generate("The sun is", max_new_tokens=20))
 
-The folder is the one that OpenVINO GenAI loads, sealed as it is: ``ovseal seal llama-ov -o llama.ovseal``.
+The folder is the one that OpenVINO GenAI loads, sealed as it is: ``ovseal seal llama-ov
+-o llama.ovseal -R device.recipient --publisher-key acme.key``.
 """
 
 from __future__ import annotations
