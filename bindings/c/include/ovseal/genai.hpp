@@ -4,8 +4,8 @@
  *     auto pipeline = ovseal::llm_pipeline("llama.ovseal", "CPU", key);       // an ov::genai::LLMPipeline
  *     auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("adapter.safetensors").map()));
  *
- * The folder is the one that OpenVINO GenAI loads, sealed as it is: `ovseal seal llama-ov -o llama.ovseal`. Model, tokenizer and detokenizer come from
- * memory; their weights live as long as what reads them. The generation configuration, for which GenAI takes a path only, is read from an
+ * The folder is the one that OpenVINO GenAI loads, sealed as it is: `ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key`.
+ * Model, tokenizer and detokenizer come from memory; their weights live as long as what reads them. The generation configuration, for which GenAI takes a path only, is read from an
  * anonymous file in memory. The chat template is the one in the tokenizer's IR, where `openvino_tokenizers` puts it, or else the part
  * chat_template.jinja; templates in JSON files are not looked for.
  *
@@ -65,8 +65,8 @@ inline bool has_part(const Opened& opened, const std::string& path) {
 /** An anonymous file in memory with a part, for what takes a path only. */
 class MemoryFile {
 public:
-    explicit MemoryFile(const Part& part) {
-        check(ovseal_export_file(&descriptor_));
+    // By another constructor, so that the file is closed also when this one throws.
+    explicit MemoryFile(const Part& part) : MemoryFile() {
         const auto bytes = part.map();
         std::ofstream file(path(), std::ios::binary);
         const auto populated = bytes.populate();
@@ -81,6 +81,7 @@ public:
     std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
 
 private:
+    MemoryFile() { check(ovseal_export_file(&descriptor_)); }
     int descriptor_ = -1;
 };
 
