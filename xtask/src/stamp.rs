@@ -22,6 +22,8 @@ pub(crate) fn once(
     if folder.is_dir() && fs::read_to_string(&stamp).is_ok_and(|made| made == inputs) {
         return Ok(());
     }
+    // Before the folder: what an interruption leaves must not look finished.
+    absent(fs::remove_file(&stamp), &stamp)?;
     clear(folder)?;
     work()?;
     fs::write(&stamp, inputs).map_err(|error| Failure::file("write", &stamp, &error))
@@ -33,14 +35,19 @@ pub(crate) fn once(
 ///
 /// Those of the file system.
 pub(crate) fn clear(folder: &Path) -> Result<(), Failure> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Failure::file("remove", folder, &error));
-        }
-        _ => {}
-    }
+    absent(fs::remove_dir_all(folder), folder)?;
     let parent = folder.parent().unwrap_or(folder);
     fs::create_dir_all(parent).map_err(|error| Failure::file("create", parent, &error))
+}
+
+/// What could not be removed because it was not there is as good as removed.
+fn absent(removed: std::io::Result<()>, path: &Path) -> Result<(), Failure> {
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::file("remove", path, &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +68,10 @@ mod tests {
             once(&folder, inputs, work).unwrap();
         }
         assert_eq!(times.get(), 2);
+        let half = || work().and(Err(Failure::new("interrupted")));
+        once(&folder, "c", half).unwrap_err();
+        once(&folder, "b", work).unwrap();
+        assert_eq!(times.get(), 4, "what was made of \"b\" is gone");
         fs::remove_dir_all(folder.parent().unwrap()).unwrap();
     }
 }
