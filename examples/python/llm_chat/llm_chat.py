@@ -1,6 +1,6 @@
 """Chats with a language model from a sealed folder: python llm_chat.py llama.ovseal --identity device.key --publisher acme.pub
 
-The folder is one that OpenVINO GenAI loads, sealed as it is: ovseal seal llama-ov -o llama.ovseal -R device.recipient
+The folder is one that OpenVINO GenAI loads, sealed as it is: ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key
 """
 
 import argparse
