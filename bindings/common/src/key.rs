@@ -95,12 +95,15 @@ impl Key {
     /// or else the variable `OVSEAL_TCTI`, or else the kernel's.
     ///
     /// # Errors
-    /// [`Code::NoKeyFits`] when the device is not enrolled; [`Code::Environment`] when its files cannot be read.
+    /// [`Code::NoKeyFits`] when the device is not enrolled; [`Code::Environment`] when its files cannot be read; [`Code::Usage`] for an
+    /// empty PIN.
     pub fn device(folder: Option<&Path>, tcti: Option<&str>, pin: Option<&[u8]>) -> Result<Self, Failure> {
         let folder = folder.map(Path::to_owned).or_else(default_folder);
         let folder = folder.ok_or_else(|| Failure::new(Code::NoKeyFits, "this device is not enrolled"))?;
         let identity = DeviceIdentity::new(Device::load(&folder)?, Tpm::named(tcti)?);
         let identity = match pin {
+            // The TPM would count it.
+            Some([]) => return Err(Failure::new(Code::Usage, "the PIN is empty")),
             Some(pin) => identity.with_pin(pin),
             None => identity,
         };

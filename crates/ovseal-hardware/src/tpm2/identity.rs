@@ -1,6 +1,7 @@
 //! The device's TPM as an identity.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use ovseal::{Context, DataKey, Identity, Passphrase, Stanza, UnwrapError, symmetric};
 use ovseal_memory::Secret;
@@ -16,24 +17,25 @@ use super::worker::Tpm;
 ///
 /// The TPM is asked only when a stanza is for this device.
 ///
-/// Clones share the TPM's connection and the PIN.
+/// Clones share the TPM's connection and the PIN. A PIN that the TPM refused is not tried again: too many of them lock it.
 #[derive(Clone, Debug)]
 pub struct DeviceIdentity {
     device: Device,
     tpm: Tpm,
     pin: Option<Arc<Secret<32>>>,
+    is_refused: Arc<AtomicBool>,
 }
 
 impl DeviceIdentity {
     /// The identity of an enrolled device.
     pub fn new(device: Device, tpm: Tpm) -> Self {
-        Self { device, tpm, pin: None }
+        Self { device, tpm, pin: None, is_refused: Arc::default() }
     }
 
     /// The same, with the PIN of the device's key.
     #[must_use]
     pub fn with_pin(self, pin: &[u8]) -> Self {
-        Self { pin: Some(Arc::new(pin_value(pin))), ..self }
+        Self { pin: Some(Arc::new(pin_value(pin))), is_refused: Arc::default(), ..self }
     }
 
     /// The same together with a passphrase: for what is sealed to both of them.
@@ -62,7 +64,8 @@ impl DeviceIdentity {
     /// What the device brings to its TPM now.
     pub(super) fn caller(&self) -> Result<Caller, DeviceError> {
         let approvals = if self.device.has_approver() { self.device.approvals()? } else { Vec::new() };
-        Ok(Caller { device: self.device.clone(), approvals, pin: self.pin.clone() })
+        let (device, pin) = (self.device.clone(), self.pin.clone());
+        Ok(Caller { device, approvals, pin, is_refused: self.is_refused.clone() })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ovseal_memory::Secret;
 
@@ -19,6 +20,8 @@ pub(super) struct Caller {
     pub(super) approvals: Vec<Approval>,
     /// What the PIN comes to, where there is one.
     pub(super) pin: Option<Arc<Secret<32>>>,
+    /// Whether the TPM refused this PIN: it counts every try, and a container may have many stanzas for a device.
+    pub(super) is_refused: Arc<AtomicBool>,
 }
 
 /// An approval that is for the present state, and that the TPM verified.
@@ -76,6 +79,9 @@ impl Caller {
         let key = esys.load(parent, kept.hmac()?, &self.device.private, self.device.key.bytes())?;
         if self.device.has_pin() {
             let pin = self.pin.as_ref().ok_or(TpmError::PinMissing)?;
+            if self.is_refused.load(Ordering::Relaxed) {
+                return Err(TpmError::WrongPin);
+            }
             key.set_authorization(pin.expose())?;
         }
         Ok(key)
@@ -135,7 +141,10 @@ impl Caller {
     /// A refusal of the key's authorization value means the PIN, where there is one.
     pub(super) fn explain(&self, error: TpmError) -> TpmError {
         match error {
-            TpmError::Authorization { .. } if self.device.has_pin() => TpmError::WrongPin,
+            TpmError::Authorization { .. } if self.device.has_pin() => {
+                self.is_refused.store(true, Ordering::Relaxed);
+                TpmError::WrongPin
+            }
             error => error,
         }
     }

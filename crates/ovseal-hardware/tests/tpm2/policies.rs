@@ -1,6 +1,6 @@
 //! What a device's key demands: measured states, approvals, a PIN.
 
-use ovseal::OpenError;
+use ovseal::{OpenError, PublicKeyIdentity, RekeyError, RekeyOptions};
 use ovseal_hardware::tpm2::{ApproverKey, Device, DeviceError, DevicePolicy, EnrollOptions, TpmError};
 
 use crate::support::{TestDevice, assert_refused, list, seal};
@@ -74,6 +74,36 @@ fn a_pin_opens_a_wrong_one_is_refused_and_too_many_lock_the_tpm() {
     assert!(device.tpm().status().unwrap().is_locked);
     device.swtpm.tool("tpm2_dictionarylockout", &["--clear-lockout"]);
     open(b"2580").unwrap();
+}
+
+#[test]
+fn a_wrong_pin_is_tried_once_however_many_stanzas_there_are() {
+    let device = TestDevice::enrolled(|_| EnrollOptions::default().pin(b"2580"));
+    let recipient = device.device.recipient();
+    let sealed = seal(&recipient);
+    let again = RekeyOptions::new().add_recipient(&recipient).add_recipient(&recipient);
+    again.rekey(&sealed.path, &[&device.identity().with_pin(b"2580")]).unwrap();
+    let before = device.tpm().status().unwrap().failures;
+    let wrong = device.identity().with_pin(b"2581");
+    for _ in 0..2 {
+        assert_refused!(crate::support::open(&sealed.path, &wrong), NoKeyFits, TpmError::WrongPin);
+    }
+    assert_eq!(device.tpm().status().unwrap().failures, before + 1);
+}
+
+#[test]
+fn a_post_quantum_key_comes_beside_a_devices_only_when_told() {
+    let device = TestDevice::new();
+    let sealed = seal(&device.device.recipient());
+    let quantum = PublicKeyIdentity::generate().unwrap().recipient();
+    let rekey = |is_mixed| {
+        let options = RekeyOptions::new().add_recipient(&quantum).allow_mixed(is_mixed);
+        options.rekey(&sealed.path, &[&device.identity()])
+    };
+    assert!(matches!(rekey(false), Err(RekeyError::MixedRecipients)));
+    rekey(true).unwrap();
+    // What was mixed once can be rekeyed as before.
+    rekey(false).unwrap();
 }
 
 #[test]

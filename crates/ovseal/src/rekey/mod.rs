@@ -268,9 +268,16 @@ impl<'a> RekeyOptions<'a> {
     }
 
     fn check_mixing(&self, stanzas: &[Stanza]) -> Result<(), RekeyError> {
-        // Types that are not known here are those of other crates: keys of this device.
-        let local = RecipientClass::SymmetricOrLocal;
-        let kept = stanzas.iter().map(|stanza| stanza.stanza_type().class().unwrap_or(local));
+        // Types that are not known here are those of other crates: keys of this device. A TPM's is that only beside a post-quantum key,
+        // where it was bound, or mixed because somebody said so; by itself it may be a sender's.
+        let class = |stanza: &Stanza| stanza.stanza_type().class();
+        let is_mixed =
+            stanzas.iter().any(|stanza| class(stanza) == Some(RecipientClass::PostQuantumPublicKey));
+        let unknown = |stanza: &Stanza| match stanza.stanza_type().is_post_quantum() {
+            Some(false) if !is_mixed => RecipientClass::ClassicalPublicKey,
+            _ => RecipientClass::SymmetricOrLocal,
+        };
+        let kept = stanzas.iter().map(|stanza| class(stanza).unwrap_or_else(|| unknown(stanza)));
         let classes = kept.chain(self.add.iter().map(|recipient| recipient.class()));
         check_mixing(classes, self.allow_mixed).map_err(|_| RekeyError::MixedRecipients)
     }
