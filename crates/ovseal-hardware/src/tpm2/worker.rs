@@ -1,6 +1,7 @@
 //! One thread a TPM: it takes transactions from a queue, and nobody waits for it longer than the deadline.
 
 use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
@@ -86,7 +87,10 @@ impl Tpm {
         let (answer, answered) = mpsc::channel();
         let (waiter, deadline) = (Arc::new(()), self.shared.deadline);
         let waiting = Arc::downgrade(&waiter);
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = begun.clone();
         let job: Job = Box::new(move |connection| {
+            begins.store(true, Ordering::Release);
             // Whoever waited may have given up.
             let _ =
                 answer.send(connection.transact(|esys| still(&waiting, deadline).and_then(|()| work(esys))));
@@ -96,7 +100,10 @@ impl Tpm {
         drop(waiter);
         answer.unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => {
-                *self.shared.lock() = Queue::Stuck;
+                // Whoever was still in the queue has learnt nothing of the TPM.
+                if begun.load(Ordering::Acquire) {
+                    *self.shared.lock() = Queue::Stuck;
+                }
                 Err(TpmError::Deadline(deadline))
             }
             RecvTimeoutError::Disconnected => Err(TpmError::NoThread),
@@ -240,21 +247,48 @@ const IO_ERROR: u32 = 0xa_000a;
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::os::unix::net::UnixListener;
 
     use super::*;
 
-    #[test]
-    fn nobody_waits_beyond_the_deadline_and_a_stuck_tpm_is_not_asked_again() {
+    /// A TPM whose thread is busy until the sender is dropped.
+    fn busy() -> (Tpm, Sender<()>) {
         let tpm = Tpm::new("no-such-transport", Duration::from_millis(50)).unwrap();
         let (release, held) = mpsc::channel::<()>();
-        tpm.shared
-            .send(Box::new(move |_| {
-                let _ = held.recv();
-            }))
-            .unwrap();
+        let wait = move |_: &mut Connection| {
+            let _ = held.recv();
+        };
+        tpm.shared.send(Box::new(wait)).unwrap();
+        (tpm, release)
+    }
+
+    #[test]
+    fn nobody_waits_beyond_the_deadline() {
+        let (tpm, release) = busy();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
         drop(release);
+    }
+
+    #[test]
+    fn whoever_gave_up_in_the_queue_leaves_the_tpm_to_the_others() {
+        let (tpm, release) = busy();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
+        drop(release);
+        assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Connect { .. })), "the thread goes on");
+    }
+
+    #[test]
+    fn a_stuck_tpm_is_not_asked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        // Both sockets of a swtpm take connections, and nobody answers.
+        let silent = ["tpm", "tpm.ctrl"].map(|name| UnixListener::bind(folder.path().join(name)).unwrap());
+        let tcti = format!("swtpm:path={}", folder.path().join("tpm").display());
+        let tpm = Tpm::new(&tcti, Duration::from_millis(200)).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
+        }
+        assert!(matches!(*tpm.shared.lock(), Queue::Stuck));
+        drop(silent);
     }
 
     /// What libraries do at the end of a thread is over when the last clone is gone.

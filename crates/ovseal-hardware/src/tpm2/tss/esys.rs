@@ -192,6 +192,8 @@ impl Drop for Handle<'_> {
     fn drop(&mut self) {
         // Best effort: what is reported is the command that failed, and a lost TPM keeps nothing.
         let _ = if self.is_transient {
+            // The library frees an object with its authorization value in it.
+            let _ = self.set_authorization(&[]);
             call!(self.esys, "FlushContext", flush(self.tr))
         } else {
             call!(self.esys, "Close", tr_close(&raw mut self.tr))

@@ -165,9 +165,16 @@ impl Esys {
         call!(self, "Unseal", unseal(object.tr, session.tr, NONE, NONE, &raw mut data))?;
         let data = self.received::<SensitiveData>(data)?;
         let bytes: &[u8; 32] = data.get().as_slice().try_into().map_err(|_| TpmError::Nonsense("Unseal"))?;
-        Ok(Secret::from_fn(|secret| secret.copy_from_slice(bytes)))
+        let secret = Secret::from_fn(|secret| secret.copy_from_slice(bytes));
+        // The library keeps the decrypted answer in a buffer that it frees as it is. This answer is longer and takes its place; what
+        // follows, flushing, is shorter.
+        let _ = self.properties(FIXED_PROPERTIES, 8);
+        Ok(secret)
     }
 }
+
+/// `TPM2_PT_FIXED`: the first of the properties that never change.
+const FIXED_PROPERTIES: u32 = 0x100;
 
 /// What a creation says about itself, which nobody here needs.
 struct CreationOutputs {
