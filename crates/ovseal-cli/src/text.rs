@@ -22,7 +22,7 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Marks of direction, joiners and line separators (Unicode TR 36, section 2.10).
 fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A number of bytes with the unit that reads best, and exact where it is small.
