@@ -9,7 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use ovseal::Opened;
 use ovseal_bindings::{Code, Failure, device_secret};
 use ovseal_openvino::{
-    CacheError, CacheSlot, Compilation, CompileCache, ExportedModel, PartialShape, PluginFacts, RuntimeFacts,
+    CacheError, CacheSlot, Compilation, CompileCache, Dimension, ExportedModel, PartialShape, PluginFacts,
+    RuntimeFacts,
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -49,7 +50,7 @@ impl Cache {
         part: Option<String>,
         device: String,
         properties: Vec<(String, String)>,
-        shapes: Vec<(String, Vec<usize>)>,
+        shapes: Vec<(String, Vec<i64>)>,
     ) -> PyResult<Self> {
         let cache =
             CompileCache::open(&folder, device_secret(&folder, None).map_err(failed)?).map_err(failed)?;
@@ -64,7 +65,9 @@ impl Cache {
             properties,
         });
         let facts = RuntimeFacts { version, plugins: plugins.collect() };
-        let shapes = shapes.into_iter().map(|(name, extents)| (name, PartialShape::fixed(&extents)));
+        let shapes = shapes.into_iter().map(|(name, extents)| {
+            (name, PartialShape::Ranked(extents.into_iter().map(dimension).collect()))
+        });
         let (opened, shapes) = (container.shared().opened()?, shapes.collect());
         Ok(Self { cache, opened, facts, part, device, properties, shapes })
     }
@@ -160,6 +163,11 @@ impl Exported {
         let file: OwnedFd = file.ok_or_else(|| failed(ended()))?.into();
         ExportedModel::take(&file).map_err(failed)
     }
+}
+
+/// What is negative is any extent, as for the runtime.
+fn dimension(extent: i64) -> Dimension {
+    usize::try_from(extent).map_or(Dimension::Dynamic { minimum: 0, maximum: None }, Dimension::Fixed)
 }
 
 fn ended() -> Failure {

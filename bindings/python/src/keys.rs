@@ -174,6 +174,12 @@ impl Keys {
         &self.key
     }
 
+    /// These keys, whose call-backs and those of `others` can be the cause of a failure.
+    pub(crate) fn beside(mut self, others: Option<&Self>) -> Self {
+        self.services.extend(others.into_iter().flat_map(|others| others.services.iter().cloned()));
+        self
+    }
+
     /// The exception for a failure; its cause is what a call-back raised meanwhile.
     pub(crate) fn failed(&self, py: Python<'_>, error: impl Into<Failure>) -> PyErr {
         let exception = failed(error);

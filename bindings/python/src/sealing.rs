@@ -116,7 +116,7 @@ pub(crate) fn rekey(
     allow_mixed: bool,
 ) -> PyResult<Rekeyed> {
     let added = add.map(Keys::sealing).transpose()?;
-    let keys = Keys::opening(py, key)?;
+    let keys = Keys::opening(py, key)?.beside(added.as_ref());
     let mut options = RekeyOptions::new().allow_mixed(allow_mixed);
     if let Some(added) = &added {
         options = added.key().recipients().into_iter().fold(options, RekeyOptions::add_recipient);
@@ -126,7 +126,7 @@ pub(crate) fn rekey(
     }
     options = remove.into_iter().fold(options, RekeyOptions::remove_stanza);
     let rekeyed = work::run(py, &Meter::new(0, None), || options.rekey(&path, &keys.key().identities()))?;
-    let rekeyed = rekeyed.map_err(|error| added.as_ref().unwrap_or(&keys).failed(py, error))?;
+    let rekeyed = rekeyed.map_err(|error| keys.failed(py, error))?;
     Ok(Rekeyed { generation: rekeyed.generation, stanzas: rekeyed.stanzas })
 }
 

@@ -41,11 +41,16 @@ def test_an_entry_holds_no_weights_in_clear(core, sealed, key, tmp_path):
 
 def test_other_properties_shapes_and_containers_have_other_entries(core, sealed, key, tmp_path):
     cache = tmp_path / "cache"
-    for options in ({}, {"properties": {"PERFORMANCE_HINT": "THROUGHPUT"}}, {"shapes": {"ids": [1, 3]}}):
+    for options in (
+        {},
+        {"properties": {"PERFORMANCE_HINT": "THROUGHPUT"}},
+        {"shapes": {"ids": [1, 3]}},
+        {"shapes": {"ids": [1, -1]}},
+    ):
         ovseal.compile_model(core, sealed("mlp") if not options else tmp_path / "mlp.ovseal", "CPU", key=key, cache_dir=cache, **options)
-    assert len(entries(cache)) == 3
+    assert len(entries(cache)) == 4
     ovseal.compile_model(core, sealed("mlp"), "CPU", key=key, cache_dir=cache)
-    assert len(entries(cache)) == 4, "a container that was sealed anew is another"
+    assert len(entries(cache)) == 5, "a container that was sealed anew is another"
 
 
 def test_what_is_set_for_the_core_has_an_entry_of_its_own(sealed, key, tmp_path):

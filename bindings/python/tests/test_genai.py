@@ -59,6 +59,11 @@ def test_a_template_beside_a_tokenizer_that_has_none(tmp_path, key):
     made = ovseal.genai.tokenizer(tmp_path / "f.ovseal", key=key)
     history = [{"role": "user", "content": "hello"}]
     assert made.apply_chat_template(history, False) == "hello!"
+    (folder / "tokenizer_config.json").write_text("{,")
+    ovseal.seal(folder, tmp_path / "g.ovseal", recipients=key)
+    with pytest.raises(ovseal.UnsupportedError, match="tokenizer_config.json cannot be understood") as raised:
+        ovseal.genai.tokenizer(tmp_path / "g.ovseal", key=key)
+    assert raised.value.__context__ is None, "it would hold the file"
 
 
 def test_lora_adapters_come_from_memory(llama, tmp_path, key):

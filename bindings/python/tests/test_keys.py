@@ -90,6 +90,17 @@ def test_what_a_call_back_raises_is_the_cause(tmp_path):
         assert isinstance(raised.value.__cause__, (ValueError, TypeError))
 
 
+def test_what_a_call_back_raises_is_the_cause_also_where_keys_are_added(tmp_path):
+    def refuse(wrapped):
+        raise PermissionError("vault is sealed")
+
+    path = seal_to(tmp_path / "m.ovseal", ovseal.callback(wrap=lambda secret: bytes(40)))
+    for added in (ovseal.passphrase(SECRET), ovseal.callback(wrap=lambda secret: bytes(40))):
+        with pytest.raises(ovseal.HostError) as raised:
+            ovseal.rekey(path, key=ovseal.callback(unwrap=refuse), add=added)
+        assert isinstance(raised.value.__cause__, PermissionError)
+
+
 def test_what_a_call_back_raised_earlier_is_the_cause_of_nothing_later(tmp_path, sealed):
     raising = [True]
 

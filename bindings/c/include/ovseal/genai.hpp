@@ -56,6 +56,18 @@ private:
     ov::Tensor weights_;
 };
 
+/** Lets GenAI make something. Its own words may quote the model: they are nested, not shown. */
+template <typename Make>
+auto attempt(const char* operation, Make make) -> decltype(make()) {
+    try {
+        return make();
+    } catch (const Error&) {
+        throw;
+    } catch (const std::exception&) {
+        refused(operation);
+    }
+}
+
 /** Whether a container has a part. */
 inline bool has_part(const Opened& opened, const std::string& path) {
     const auto parts = opened.parts();
@@ -119,7 +131,9 @@ template <typename Tokenizer = ov::genai::Tokenizer>
 Tokenizer tokenizer(const Opened& opened, const ov::AnyMap& properties = {}) {
     const auto checked = detail::checked(properties);
     const detail::Piece words(opened, "openvino_tokenizer.xml"), texts(opened, "openvino_detokenizer.xml");
-    Tokenizer tokenizer(words.topology(), words.weights(), texts.topology(), texts.weights(), checked);
+    auto tokenizer = detail::attempt("read the tokenizer", [&] {
+        return Tokenizer(words.topology(), words.weights(), texts.topology(), texts.weights(), checked);
+    });
     if (tokenizer.get_chat_template().empty() && detail::has_part(opened, "chat_template.jinja")) {
         const auto bytes = opened.part("chat_template.jinja").read();
         tokenizer.set_chat_template(std::string(bytes.begin(), bytes.end()));
@@ -136,9 +150,13 @@ Pipeline llm_pipeline(const Opened& opened, const std::string& device, const ov:
     const detail::Piece model(opened, "openvino_model.xml");
     Configuration configuration;
     if (detail::has_part(opened, "generation_config.json"))
-        configuration = Configuration(std::filesystem::path(detail::MemoryFile(opened.part("generation_config.json")).path()));
+        configuration = detail::attempt("read the generation configuration", [&] {
+            return Configuration(std::filesystem::path(detail::MemoryFile(opened.part("generation_config.json")).path()));
+        });
     const detail::Acceptance acceptance(opened);
-    return Pipeline(model.topology(), model.weights(), words, device, checked, configuration);
+    return detail::attempt("make the pipeline", [&] {
+        return Pipeline(model.topology(), model.weights(), words, device, checked, configuration);
+    });
 }
 
 /** Opens a container with a folder, and makes its pipeline. */

@@ -45,6 +45,15 @@ public:
             weights_.release_in_background();
     }
 
+    /**
+     * Exports as the runtime does. It hands the weights' memory to the system, which cannot wait for it: so they are brought in before. Through an
+     * ov::CompiledModel use weights().populate(), and look at the stream's state afterwards.
+     */
+    void export_model(std::ostream& stream) {
+        const auto populated = weights_ ? weights_.populate() : nullptr;
+        ov::CompiledModel::export_model(stream);
+    }
+
     /** The decrypted weights, or the compiled model out of the cache; none where the runtime has copied them. */
     const Mapping& weights() const noexcept { return weights_; }
 
@@ -119,6 +128,8 @@ private:
         try {
             std::ostringstream text;
             value.print(text);
+            // What has no text prints nothing.
+            are_complete_ = are_complete_ && (!text.str().empty() || value.is<std::string>());
             return text.str();
         } catch (const std::exception&) {
             are_complete_ = false;
@@ -384,9 +395,8 @@ private:
         }
     }
 
-    /** Exports into the anonymous file. The runtime hands the weights' memory to the system: they must be there. */
+    /** Exports into the anonymous file. */
     void export_to(int descriptor, CompiledModel& compiled) {
-        const auto populated = compiled.weights() ? compiled.weights().populate() : nullptr;
         const auto zeroized = [](std::vector<char>* buffer) { zeroize(buffer->data(), buffer->size()); };
         std::vector<char> buffer(1 << 16);
         const std::unique_ptr<std::vector<char>, decltype(zeroized)> guard(&buffer, zeroized);

@@ -1,5 +1,7 @@
 // A sealed model computes what the plaintext model computes, bit for bit: same MODEL CONTAINER.
 
+#include <sys/mman.h>
+
 #include "network.hpp"
 
 int main(int count, char** arguments) {
@@ -18,6 +20,10 @@ int main(int count, char** arguments) {
         auto copy = compiled;
         copy.export_model(exported);
         EXPECT(infer(core.import_model(exported, "CPU")) == expected);
+        compiled.release_weights();
+        std::ofstream file("/proc/self/fd/" + std::to_string(::memfd_create("exported", 0)), std::ios::binary);
+        copy.export_model(file);
+        EXPECT(file.flush().good() && static_cast<std::size_t>(file.tellp()) == exported.str().size());
     }
     const auto properties = ov::AnyMap{{"NUM_STREAMS", 2}, {"PERFORMANCE_HINT", "THROUGHPUT"}};
     const auto compiled = ovseal::compile_model(core, arguments[2], "CPU", key(), {}, properties);

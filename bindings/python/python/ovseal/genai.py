@@ -115,7 +115,7 @@ def tokenizer(
     refuse_writing()
     container = _container(source, key, publisher, name, min_security_version, rollback_state, None)
     made = _tokenizer(container)
-    container.accept()
+    _accept(container)
     return made
 
 
@@ -140,7 +140,7 @@ def adapter(
         raise _errors.UsageError(message, _errors.SEVERAL_MODELS, "name the part of the one that is wanted")
     tensor = _own(_part(container, paths[0] if paths else "*.safetensors"))
     made = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
-    container.accept()
+    _accept(container)
     return made
 
 
@@ -155,14 +155,27 @@ def _tokenizer(container: Container) -> openvino_genai.Tokenizer:
     return keep_in_child(made)
 
 
+def _accept(container: Container) -> None:
+    """Accepts what has no network beside it. One may be damaged: `LLMPipeline` accepts it, or the caller with `Container.accept`."""
+    if "openvino_model.xml" not in container:
+        container.accept()
+
+
 def _chat_template(container: Container) -> str | None:
     """The template of the files that OpenVINO GenAI looks into, where the tokenizer's own network has none."""
-    for path in ("tokenizer_config.json", "processor_config.json", "chat_template.json"):
-        if path in container:
-            template = json.loads(container[path].read()).get("chat_template")
+    path = ""
+    try:
+        for path in ("tokenizer_config.json", "processor_config.json", "chat_template.json"):
+            content = json.loads(container[path].read()) if path in container else {}
+            template = content.get("chat_template") if isinstance(content, dict) else None
             if isinstance(template, str):
                 return template
-    return container["chat_template.jinja"].read().decode() if "chat_template.jinja" in container else None
+        path = "chat_template.jinja"
+        return container[path].read().decode() if path in container else None
+    except ValueError:
+        pass
+    # Not within the handler: that exception holds the whole file.
+    raise _errors.UnsupportedError(f"{path} cannot be understood", _errors.NOT_A_MODEL)
 
 
 def _generation_config(container: Container) -> openvino_genai.GenerationConfig | None:
