@@ -24,11 +24,7 @@ void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
     ovseal::seal(folder, container, ovseal::seal_options().recipient(key()).publisher_key(publisher).security_version(7));
     const auto options = ovseal::options().publisher(place / "acme.pub").rollback_state(state);
     const auto before = file(place, "state");
-    try {
-        ovseal::llm_pipeline(container, "NONE", key(), options);
-        fail("the double was to refuse", __FILE__, __LINE__);
-    } catch (const std::runtime_error&) {
-    }
+    expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_RUNTIME, [&] { ovseal::llm_pipeline(container, "NONE", key(), options); });
     EXPECT(file(place, "state") == before);
     ovseal::llm_pipeline(container, "CPU", key(), options);
     EXPECT(file(place, "state") != before);
