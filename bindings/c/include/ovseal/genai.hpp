@@ -56,18 +56,6 @@ private:
     ov::Tensor weights_;
 };
 
-/** Lets GenAI make something. Its own words may quote the model: they are nested, not shown. */
-template <typename Make>
-auto attempt(const char* operation, Make make) -> decltype(make()) {
-    try {
-        return make();
-    } catch (const Error&) {
-        throw;
-    } catch (const std::exception&) {
-        refused(operation);
-    }
-}
-
 /** Whether a container has a part. */
 inline bool has_part(const Opened& opened, const std::string& path) {
     const auto parts = opened.parts();

@@ -38,7 +38,7 @@ public:
      * Gives the pages of the decrypted weights back to the kernel, in the background. What is read later is decrypted again.
      *
      * compile_model() has done so already: by then the device has made its own copies of nearly all of them. It is worth a call when something has
-     * read them since, such as export_model().
+     * read them since, such as export_model() of an ov::CompiledModel.
      */
     void release_weights() const noexcept {
         if (weights_)
@@ -145,6 +145,18 @@ private:
 /** Throws that the runtime refused. Its own words may quote the model: they are nested, not shown. */
 [[noreturn]] inline void refused(const char* operation) {
     std::throw_with_nested(EnvironmentError(OVSEAL_CODE_RUNTIME, std::string("OpenVINO could not ") + operation));
+}
+
+/** Does something with the runtime, or throws that it refused. Errors of ovseal stay what they are. */
+template <typename Work>
+auto attempt(const char* operation, Work work) -> decltype(work()) {
+    try {
+        return work();
+    } catch (const Error&) {
+        throw;
+    } catch (const std::exception&) {
+        refused(operation);
+    }
 }
 
 /** A network of a container in memory. */
@@ -403,11 +415,7 @@ private:
         std::ofstream file;
         file.rdbuf()->pubsetbuf(buffer.data(), static_cast<std::streamsize>(buffer.size()));
         file.open("/proc/self/fd/" + std::to_string(descriptor), std::ios::binary);
-        try {
-            compiled.export_model(file);
-        } catch (const std::exception&) {
-            refused("export the compiled model");
-        }
+        attempt("export the compiled model", [&] { compiled.export_model(file); });
         file.flush();
         if (!file)
             throw EnvironmentError(OVSEAL_CODE_MEMORY, "no memory for the exported model");

@@ -2,8 +2,13 @@
 
 #include "network.hpp"
 
+/** A property that nobody can print. */
+struct Mute {};
+
 int main(int count, char** arguments) {
     EXPECT(count == 5);
+    EXPECT(!ovseal::detail::Texts({{"A", std::string("a")}, {"B", ov::Any(Mute())}}).are_complete());
+    EXPECT(ovseal::detail::Texts({{"A", std::string()}, {"B", 7}}).are_complete());
     const auto expected = ::expected(arguments[1]);
     const std::filesystem::path folder = arguments[4];
     const auto container = arguments[3];

@@ -14,6 +14,23 @@ bool holds(const ov::Tensor& tensor, const std::string& bytes) {
     return constant.get_byte_size() == bytes.size() && !std::memcmp(constant.data(), bytes.data(), bytes.size());
 }
 
+/** A part that cannot be read leaves no descriptor behind. */
+void a_file_that_cannot_be_filled_is_closed(const char* container) {
+    const auto cut = std::string(container) + ".cut";
+    std::filesystem::copy_file(container, cut);
+    const auto opened = ovseal::open(cut, key());
+    std::filesystem::resize_file(cut, 4096);
+    const auto part = opened.part("generation_config.json");
+    const auto descriptors = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); };
+    const auto before = descriptors();
+    try {
+        ovseal::detail::MemoryFile file(part);
+        fail("the part is gone", __FILE__, __LINE__);
+    } catch (const ovseal::Error&) {
+    }
+    EXPECT(descriptors() == before);
+}
+
 /** A pipeline that was not made must not lock out the version that worked before. */
 void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
     const std::filesystem::path place = std::filesystem::path(folder).parent_path();
@@ -51,6 +68,7 @@ int main(int count, char** arguments) {
     const auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("openvino_model.bin").map()));
     EXPECT(holds(adapter.safetensor, file(folder, "openvino_model.bin")));
     only_a_pipeline_that_was_made_is_accepted(folder);
+    a_file_that_cannot_be_filled_is_closed(arguments[1]);
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {
         ovseal::llm_pipeline(arguments[1], "CPU", key(), {}, {{"CACHE_DIR", "cache"}});
     });
