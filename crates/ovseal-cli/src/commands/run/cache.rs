@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ovseal::{DeviceSecret, Opened};
-use ovseal_memory::{Swap, protections};
 use ovseal_openvino::{CacheError, CacheSlot, Compilation, CompileCache, CompiledModel, Core, PartialShape};
 
+use super::subject::forbids_swap;
 use crate::args::RunArgs;
 use crate::error::{CommandError, Kind};
 use crate::output::Output;
@@ -87,7 +87,7 @@ impl<'a> Cache<'a> {
 
     fn store(&self, slot: &CacheSlot<'_>, compiled: &CompiledModel) -> Result<(), CommandError> {
         // What the runtime exports stands in memory that is not locked.
-        if self.args.strict && protections().swap != Swap::Absent {
+        if forbids_swap(self.args) {
             let why = "refused by --strict: what is exported for it could be swapped to disk";
             return Err(CommandError::message(Kind::Denied, why));
         }

@@ -116,7 +116,11 @@ impl Sealed<'_> {
         trust::warn_of_any_sender(&self.args.trust, opened, output);
         self.publisher.set(opened.publisher());
         let slot = cache.slot(core, opened, output);
-        slot.as_ref().and_then(CacheSlot::length).map_or(Ok(()), |length| self.check_lockable(length))?;
+        if forbids_swap(self.args)
+            && let Some(length) = slot.as_ref().and_then(CacheSlot::length)
+        {
+            self.check_lockable(length)?;
+        }
         let load = || slot.as_ref().and_then(|slot| slot.load(core));
         let cached = seconds.time(|seconds| &mut seconds.cache_load, load);
         let loaded = match cached {
@@ -166,7 +170,7 @@ impl Sealed<'_> {
 
     /// Refuses, where the caller is strict, to decrypt as many bytes as could not be locked: before the first of them is there.
     fn check_lockable(&self, length: u64) -> Result<(), CommandError> {
-        if !self.args.strict {
+        if !forbids_swap(self.args) {
             return Ok(());
         }
         let memory = usize::try_from(length).ok().and_then(|length| ModelMemory::zeroed(length).ok());
@@ -175,11 +179,16 @@ impl Sealed<'_> {
 
     /// Refuses, where the caller is strict, plaintext that could be swapped to a disk.
     fn check_locked(&self, is_locked: bool) -> Result<(), CommandError> {
-        if !self.args.strict || is_locked || protections().swap == Swap::Absent {
+        if is_locked || !forbids_swap(self.args) {
             return Ok(());
         }
         Err(refused("the weights could be swapped to disk: they exceed the limit of locked memory"))
     }
+}
+
+/// Whether plaintext must stand in locked memory only: the caller is strict, and there is swap.
+pub(super) fn forbids_swap(args: &RunArgs) -> bool {
+    args.strict && protections().swap != Swap::Absent
 }
 
 /// An opened container, and the bar that counts what is decrypted of it.
