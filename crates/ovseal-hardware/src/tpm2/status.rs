@@ -3,6 +3,7 @@
 use super::device::Device;
 use super::error::TpmError;
 use super::pcr::{PcrList, PcrValues};
+use super::tss::FIXED;
 use super::worker::Tpm;
 
 /// A TPM's own description and state.
@@ -120,7 +121,6 @@ fn bank(algorithm: u16) -> String {
     }
 }
 
-const FIXED: u32 = 0x100;
 const MAKER: u32 = 0x105;
 const MODEL: u32 = 0x106;
 const FIRMWARE: u32 = 0x10b;

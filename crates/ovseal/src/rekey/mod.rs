@@ -271,10 +271,10 @@ impl<'a> RekeyOptions<'a> {
         // Types that are not known here are those of other crates: keys of this device. A TPM's is that only beside a post-quantum key,
         // where it was bound, or mixed because somebody said so; by itself it may be a sender's.
         let class = |stanza: &Stanza| stanza.stanza_type().class();
-        let is_mixed =
+        let has_post_quantum =
             stanzas.iter().any(|stanza| class(stanza) == Some(RecipientClass::PostQuantumPublicKey));
         let unknown = |stanza: &Stanza| match stanza.stanza_type().is_post_quantum() {
-            Some(false) if !is_mixed => RecipientClass::ClassicalPublicKey,
+            Some(false) if !has_post_quantum => RecipientClass::ClassicalPublicKey,
             _ => RecipientClass::SymmetricOrLocal,
         };
         let kept = stanzas.iter().map(|stanza| class(stanza).unwrap_or_else(|| unknown(stanza)));

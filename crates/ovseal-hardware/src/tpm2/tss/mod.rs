@@ -11,3 +11,4 @@ mod types;
 pub(super) use esys::{Esys, Handle, Session, c_string};
 pub use library::LibraryError;
 pub(super) use policies::Ticket;
+pub(super) use state::FIXED;

@@ -5,6 +5,7 @@ use std::ptr::{null, null_mut};
 use ovseal_memory::Secret;
 
 use super::esys::{Esys, Handle, NONE, OWNER, PASSWORD, buffer, call, empty};
+use super::state::FIXED;
 use super::types::{
     CreationData, CreationTicket, Data, Digest, EncryptedSecret, MaxBuffer, PcrSelectionList, Private,
     Public, SensitiveCreate, SensitiveData, Symmetric,
@@ -168,13 +169,10 @@ impl Esys {
         let secret = Secret::from_fn(|secret| secret.copy_from_slice(bytes));
         // The library keeps the decrypted answer in a buffer that it frees as it is. This answer is longer and takes its place; what
         // follows, flushing, is shorter.
-        let _ = self.properties(FIXED_PROPERTIES, 8);
+        let _ = self.properties(FIXED, 8);
         Ok(secret)
     }
 }
-
-/// `TPM2_PT_FIXED`: the first of the properties that never change.
-const FIXED_PROPERTIES: u32 = 0x100;
 
 /// What a creation says about itself, which nobody here needs.
 struct CreationOutputs {

@@ -8,6 +8,9 @@ use crate::tpm2::error::TpmError;
 use crate::tpm2::pcr::{PcrList, PcrValues};
 use crate::tpm2::policy::CounterIndex;
 
+/// `TPM2_PT_FIXED`: the first of the properties that never change.
+pub(in crate::tpm2) const FIXED: u32 = 0x100;
+
 impl Esys {
     /// The values of registers in the SHA-256 bank.
     pub(in crate::tpm2) fn read_pcr(&self, list: &PcrList) -> Result<PcrValues, TpmError> {
