@@ -80,5 +80,11 @@ def test_a_cache_that_cannot_be_used_is_a_warning(core, sealed, key, tmp_path, m
         ovseal.compile_model(core, path, "CPU", key=key, cache_dir=tmp_path / "file")
     with pytest.warns(ovseal.CacheWarning, match="not kept"):
         ovseal.compile_model(core, path, "CPU", key=key, cache_dir=tmp_path / "cache", cache_limit=1000)
+    def refused():
+        raise ovseal.HostError("no descriptor is left")
+
+    with monkeypatch.context() as patched, pytest.warns(ovseal.CacheWarning, match="not kept"):
+        patched.setattr("ovseal._model._ovseal.Exported", refused)
+        ovseal.compile_model(core, path, "CPU", key=key, cache_dir=tmp_path / "other")
     with pytest.raises(ovseal.UsageError, match="secret would stand in the cache"):
         ovseal.compile_model(core, path, "CPU", key=key, cache_dir=tmp_path / "state")

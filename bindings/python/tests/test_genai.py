@@ -76,6 +76,24 @@ def test_lora_adapters_come_from_memory(llama, tmp_path, key):
         assert texts(ovseal.genai.LLMPipeline(llama, "CPU", key=key, adapters=config)) == wanted
 
 
+def test_only_the_pipeline_accepts_a_folder_with_a_network(tmp_path, key):
+    ovseal.generate_publisher(tmp_path / "acme.key", tmp_path / "acme.pub")
+    ovseal.create_rollback_state(tmp_path / "state")
+    sealing = {"recipients": key, "publisher_key": tmp_path / "acme.key", "security_version": 3}
+    ovseal.seal(LLAMA, tmp_path / "llama.ovseal", **sealing)
+    ovseal.seal(LLAMA / "adapter.safetensors", tmp_path / "adapter.ovseal", only=True, **sealing)
+    demands = {"key": key, "publisher": tmp_path / "acme.pub", "rollback_state": tmp_path / "state"}
+    before = (tmp_path / "state").read_text()
+    ovseal.genai.tokenizer(tmp_path / "llama.ovseal", **demands)
+    ovseal.genai.adapter(tmp_path / "llama.ovseal", **demands)
+    assert (tmp_path / "state").read_text() == before
+    ovseal.genai.LLMPipeline(tmp_path / "llama.ovseal", "CPU", **demands)
+    loaded = (tmp_path / "state").read_text()
+    assert loaded != before
+    ovseal.genai.adapter(tmp_path / "adapter.ovseal", **demands)
+    assert (tmp_path / "state").read_text() != loaded
+
+
 def test_a_tokenizer_outlives_everything(llama, key):
     script = """
 from ovseal import genai

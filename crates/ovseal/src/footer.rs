@@ -128,6 +128,16 @@ mod tests {
     }
 
     #[test]
+    fn a_section_that_is_never_empty_has_a_byte_at_least() {
+        let least = Footer { manifest: 1 + TAG_LENGTH as u64, statement: 1, signatures: 1, ..FOOTER };
+        let parsed = |footer: Footer| Footer::parse(&footer.encode(), footer.file_length().unwrap());
+        assert_eq!(parsed(least), Some(least));
+        assert_eq!(parsed(Footer { manifest: TAG_LENGTH as u64, ..least }), None);
+        assert_eq!(parsed(Footer { statement: 0, ..least }), None);
+        assert_eq!(parsed(Footer { signatures: 0, ..least }), None);
+    }
+
+    #[test]
     fn lengths_near_the_end_of_the_number_range_do_not_wrap() {
         for position in (16..72).step_by(8) {
             let mut bytes = FOOTER.encode();

@@ -119,6 +119,20 @@ fn a_tokens_pin_is_asked_for_without_being_shown() {
 }
 
 #[test]
+fn an_empty_answer_is_no_pin_that_the_tpm_counts() {
+    let (bench, device) = (Bench::new(), Device::new("d"));
+    bench.write("pin", b"2580\n");
+    let recipient = device.enroll(&bench, "--tpm-pin-file pin");
+    bench.done(&format!("seal net.xml -o net.ovseal -r {recipient}"));
+    let mut inspect = Dialogue::start(&bench, &format!("inspect net.ovseal --tpm {}", device.options()));
+    inspect.answer("PIN of this device: ", "");
+    let (code, screen) = inspect.finish();
+    assert!(code == Some(2) && screen.contains("the PIN is empty"), "{screen}");
+    let doctor = bench.done(&format!("doctor --json {}", device.options())).stdout;
+    assert!(doctor.contains("\"failures\": 0") || doctor.contains("\"failures\":0"), "{doctor}");
+}
+
+#[test]
 fn binding_asks_for_the_new_passphrase_also_when_stdin_is_no_terminal() {
     let (bench, device) = (Bench::sealed(), Device::new("d"));
     device.enroll(&bench, "");

@@ -1,6 +1,7 @@
 //! TPMs that are absent, busy, full, cleared or gone, and stanzas that were tampered with.
 
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ovseal::ErrorKind;
@@ -113,6 +114,17 @@ fn a_copied_disk_opens_nothing_on_another_machine() {
     let sealed = seal(&device.device.recipient());
     let identity = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), other.tpm());
     assert_refused!(open(&sealed.path, &identity), NoKeyFits, TpmError::AnotherTpm);
+}
+
+/// Where nothing can be written, not even by root.
+#[test]
+fn a_folder_that_cannot_be_written_costs_no_counter() {
+    let device = TestDevice::new();
+    let counters = || device.swtpm.tool("tpm2_getcap", &["handles-nv-index"]);
+    let before = counters();
+    let refused = EnrollOptions::default().enroll(&device.tpm(), Path::new("/proc/self/fdinfo")).unwrap_err();
+    assert!(matches!(refused, DeviceError::Write { .. }), "{refused:?}");
+    assert_eq!(counters(), before);
 }
 
 #[test]

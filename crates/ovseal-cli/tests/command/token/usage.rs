@@ -130,6 +130,8 @@ fn a_key_that_is_not_there_or_not_the_only_one_is_told() {
             "ovseal: hint: add the key's object or id to the URI",
         ],
     );
+    // That there are two is told without a PIN.
+    assert_eq!(hsm.run("token recipient pkcs11:token=a").code, Some(2));
     let second = hsm.done("token recipient pkcs11:token=a;id=%02");
     assert_eq!(second, hsm.done("token recipient pkcs11:token=a;object=second"));
 }
