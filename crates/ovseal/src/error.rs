@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ovseal_memory::{FillCause, FillFailure};
 
+use crate::model::ir::IrError;
 use crate::model::onnx::OnnxError;
 use crate::path::PartPath;
 use crate::recipient::UnwrapError;
@@ -150,6 +151,14 @@ pub enum OpenError {
         /// Why.
         source: OnnxError,
     },
+    /// An IR would make the runtime read other memory than its weights, or is damaged.
+    #[error("{part} cannot be opened")]
+    Ir {
+        /// The part.
+        part: PartPath,
+        /// The line and the reason.
+        source: IrError,
+    },
     /// There is too little memory.
     #[error(transparent)]
     Memory(#[from] ovseal_memory::MemoryError),
@@ -196,6 +205,7 @@ impl OpenError {
             }
             Self::Signature(_) | Self::SideFile { .. } => ErrorKind::NotAuthentic,
             Self::Onnx { source, .. } => source.kind(),
+            Self::Ir { source, .. } => source.kind(),
             Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) | Self::WrongName { .. } => {
                 ErrorKind::Denied
             }

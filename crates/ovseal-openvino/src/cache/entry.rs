@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use ovseal::ir::{IrError, Topology};
 use ovseal::{
     CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartPath, SealError, SealOptions, Trust,
     UnverifiedMapping, open_regular_no_link,
@@ -12,8 +13,8 @@ use ovseal::{
 
 use super::blob;
 use super::error::CacheError;
-use crate::decisive;
 use crate::exported::ExportedModel;
+use crate::shape_constants;
 
 /// Whether an entry will never be used: not when only memory is short, or the disk does not answer.
 pub(super) fn is_final(error: &OpenError) -> bool {
@@ -56,16 +57,37 @@ fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenErr
     }
     let exported = bytes.hazmat_unverified();
     let Some(constants) = blob::constants(exported) else { return Ok(bytes.verify()?.into()) };
-    decisive::bring_in(&exported[..constants.start]);
-    decisive::bring_in(&exported[constants.end..]);
+    shape_constants::bring_in(&exported[..constants.start]);
+    shape_constants::bring_in(&exported[constants.end..]);
     // Zeros in the place of what failed come only after this would tell it.
     bytes.check()?;
-    let Some(topology) = blob::topology(&exported[constants.end..])? else {
+    let topology = blob::topology(&exported[constants.end..])?;
+    let Some(network) = topology.map(|topology| check(&topology, constants.len())).transpose()?.flatten()
+    else {
         return Ok(bytes.verify()?.into());
     };
-    decisive::bring_in_decisive(&topology, &exported[constants]);
+    shape_constants::bring_in_all(&network, &exported[constants.clone()]);
     bytes.check()?;
+    shape_constants::check_strings(&network, &exported[constants]).map_err(refused)?;
     Ok(bytes)
+}
+
+/// Checks the topology of an exported model against its constants; `None` for one that is not understood.
+fn check(topology: &[u8], constants: usize) -> Result<Option<Topology>, OpenError> {
+    let checked = Topology::parse(topology).and_then(|network| {
+        network.check_length(constants as u64)?;
+        Ok(network)
+    });
+    match checked.map_err(refused) {
+        Ok(network) => Ok(Some(network)),
+        Err(error) if error.kind() == ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
+fn refused(source: IrError) -> OpenError {
+    OpenError::Ir { part: PartPath::parse(PART).expect("the word is a path"), source }
 }
 
 /// Seals an exported model. It is read chunk by chunk, and zeroized when this returns.

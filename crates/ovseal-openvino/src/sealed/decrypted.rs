@@ -1,11 +1,12 @@
 //! A network of an opened container in memory.
 
+use ovseal::ir;
 use ovseal::onnx::Skeleton;
 use ovseal::{OpenError, Opened, Part, PartKind, UnverifiedMapping};
 use ovseal_memory::ModelMemory;
 
 use super::{Opening, SealedModelError, find};
-use crate::decisive;
+use crate::shape_constants;
 
 /// A network of an opened container in memory: the topology decrypted, the weights decrypted or on the way.
 pub struct Decrypted {
@@ -46,10 +47,12 @@ impl Decrypted {
         }
         let topology = part.read()?;
         check_kind(part, &topology)?;
-        // Parameters of PaddlePaddle have lengths among them, which its parser trusts.
-        let is_overlapped = is_overlapped && part.entry().kind == PartKind::Ir;
-        let weights = part.companions().take(1).map(|weights| start_ir(&topology, &weights, is_overlapped));
-        let weights = weights.collect::<Result<_, _>>()?;
+        let weights = if part.entry().kind == PartKind::Ir {
+            start_ir(part, &topology, is_overlapped)?
+        } else {
+            // Parameters of PaddlePaddle have lengths among them, which its parser trusts.
+            part.companions().take(1).map(|weights| start(&weights, false)).collect::<Result<_, _>>()?
+        };
         Ok(Self { topology: Topology::Whole(topology), weights })
     }
 
@@ -113,14 +116,22 @@ impl Decrypted {
     }
 }
 
-/// As [`start`]; what the runtime decides by is there, and authentic, when this returns.
-fn start_ir(topology: &[u8], weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {
-    let weights = start(weights, is_overlapped)?;
+/// Checks an IR and begins to decrypt its weights, if it has any.
+///
+/// The constants by which the runtime decides are there, and authentic, when this returns.
+fn start_ir(part: &Part, topology: &[u8], is_overlapped: bool) -> Result<Vec<UnverifiedMapping>, OpenError> {
+    let refused = |source| OpenError::Ir { part: part.entry().path.clone(), source };
+    let network = ir::Topology::parse(topology).map_err(refused)?;
+    let weights = part.companions().next();
+    network.check_length(weights.as_ref().map_or(0, Part::length)).map_err(refused)?;
+    let Some(weights) = weights else { return Ok(Vec::new()) };
+    let weights = start(&weights, is_overlapped)?;
     if weights.is_on_demand() {
-        decisive::bring_in_decisive(topology, weights.hazmat_unverified());
+        shape_constants::bring_in_all(&network, weights.hazmat_unverified());
         weights.check()?;
     }
-    Ok(weights)
+    shape_constants::check_strings(&network, weights.hazmat_unverified()).map_err(refused)?;
+    Ok(vec![weights])
 }
 
 pub(super) fn start(weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Model, ModelError, ModelOptions, Source, kind_of, onnx, onnx_error, part, read_error, weights_extension,
+    Model, ModelError, ModelOptions, Source, check_ir, kind_of, onnx, onnx_error, part, read_error,
+    refuse_git_lfs, weights_extension,
 };
 use crate::layout::PART_LIMIT;
 use crate::manifest::{PartEntry, PartKind};
@@ -65,6 +66,7 @@ fn classify(parts: &mut Parts) -> Result<(), ModelError> {
         parts.iter().enumerate().map(|(i, (entry, _))| (entry.path.clone(), i)).collect();
     for number in 0..parts.len() {
         let (entry, source) = &parts[number];
+        refuse_git_lfs(source)?;
         let kind = kind_of(&entry.path);
         // What only looks like a topology by its name is some other file.
         if !source.fits(kind).map_err(|error| read_error(source.path(), error))? {
@@ -77,6 +79,9 @@ fn classify(parts: &mut Parts) -> Result<(), ModelError> {
         };
         // An `.xml` without a `.bin` is no IR but some other file.
         if let Some(companions) = companions {
+            if let (PartKind::Ir, &[weights]) = (kind, &companions[..]) {
+                check_ir(&parts[number], &parts[weights])?;
+            }
             companions.iter().for_each(|&i| parts[i].0.kind = PartKind::Weights);
             parts[number].0.kind = kind;
             parts[number].0.companions = companions;

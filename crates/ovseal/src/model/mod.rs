@@ -1,6 +1,7 @@
 //! A model before it is sealed: which files belong to it, and what they are.
 
 mod folder;
+pub mod ir;
 pub mod onnx;
 mod path_only;
 mod single;
@@ -14,6 +15,7 @@ use crate::error::ErrorKind;
 use crate::layout::PART_LIMIT;
 use crate::manifest::{ModelName, PartEntry, PartKind};
 use crate::path::{self, PartPath, PathError};
+use ir::{IrError, Topology};
 use onnx::OnnxError;
 pub use path_only::PathOnlyFormat;
 pub(crate) use source::{Source, SourceReader};
@@ -120,6 +122,20 @@ pub enum ModelError {
         /// Why.
         source: onnx::OnnxError,
     },
+    /// An IR is damaged, or does not agree with its weights.
+    #[error("{} cannot be sealed", path.display())]
+    Ir {
+        /// The topology.
+        path: PathBuf,
+        /// The line and the reason.
+        source: IrError,
+    },
+    /// A file is a pointer of Git LFS instead of the content that it stands for.
+    #[error("{} is a pointer of Git LFS, not the file itself", path.display())]
+    GitLfsPointer {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 impl ModelError {
@@ -132,6 +148,8 @@ impl ModelError {
             }
             Self::Content { .. }
             | Self::Onnx { .. }
+            | Self::Ir { .. }
+            | Self::GitLfsPointer { .. }
             | Self::NotRegular { .. }
             | Self::Symlink { .. }
             | Self::Name { .. } => ErrorKind::Usage,
@@ -172,7 +190,8 @@ impl Model {
     /// They are read chunk by chunk when the model is sealed: no copy of all of them is made.
     ///
     /// # Errors
-    /// [`ModelError::Path`] for a name that cannot stand in a container, [`ModelError::Content`] when the topology is none.
+    /// [`ModelError::Path`] for a name that cannot stand in a container, [`ModelError::Content`] when the topology is none,
+    /// [`ModelError::Ir`] when it does not agree with the weights.
     pub fn ir_in_memory(
         name: &str,
         topology: Arc<dyn AsRef<[u8]> + Send + Sync>,
@@ -188,6 +207,7 @@ impl Model {
             part(weights_path, PartKind::Weights, Source::Memory(weights)),
         ];
         parts[0].0.companions = vec![1];
+        check_ir(&parts[0], &parts[1])?;
         Ok(Self { parts, stem: name.to_owned() })
     }
 
@@ -243,6 +263,31 @@ const fn weights_extension(kind: PartKind) -> Option<&'static str> {
         PartKind::Paddle => Some("pdiparams"),
         _ => None,
     }
+}
+
+/// Refuses what Git LFS leaves in the place of a file whose content was not fetched.
+fn refuse_git_lfs(source: &Source) -> Result<(), ModelError> {
+    let path = source.path();
+    let start = source.start().map_err(|error| read_error(path, error))?;
+    let is_pointer = start.starts_with(b"version https://git-lfs.github.com/spec/");
+    if is_pointer { Err(ModelError::GitLfsPointer { path: path.to_owned() }) } else { Ok(()) }
+}
+
+/// Checks that the constants of an IR agree with themselves and lie inside its weights.
+fn check_ir(topology: &(PartEntry, Source), weights: &(PartEntry, Source)) -> Result<(), ModelError> {
+    let path = topology.1.path();
+    let read = |source: &Source, start: u64, length: u64| {
+        source.read(start, length).map_err(|error| read_error(source.path(), error))
+    };
+    let refused = |source| ModelError::Ir { path: path.to_owned(), source };
+    let bytes = read(&topology.1, 0, topology.0.length)?;
+    let network = Topology::parse(&bytes).map_err(refused)?;
+    network.check_length(weights.0.length).map_err(refused)?;
+    let tables = network.string_tables().map(|(constant, table)| {
+        let table = read(&weights.1, table.start, table.end - table.start)?;
+        constant.check(&table).map_err(refused)
+    });
+    tables.collect()
 }
 
 fn read_error(path: &Path, source: std::io::Error) -> ModelError {

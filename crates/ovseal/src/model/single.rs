@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Model, ModelError, ModelOptions, PathOnlyFormat, Source, kind_of, onnx, onnx_error, part, read_error,
-    weights_extension,
+    Model, ModelError, ModelOptions, PathOnlyFormat, Source, check_ir, kind_of, onnx, onnx_error, part,
+    read_error, refuse_git_lfs, weights_extension,
 };
 use crate::manifest::{PartEntry, PartKind};
 use crate::path::PartPath;
@@ -16,7 +16,7 @@ pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelErr
     let part_path = PartPath::parse(name)?;
     let (kind, source) = (kind_of(&part_path), Source::find(path, true)?);
     let start = source.start().map_err(|source| read_error(path, source))?;
-    if !kind.fits(&start) {
+    if !kind.fits(&start) || (kind.is_model() && start.is_empty()) {
         return Err(ModelError::Content { path: path.into(), kind });
     }
     if kind == PartKind::File && !options.only {
@@ -28,6 +28,10 @@ pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelErr
     }
     if let Some(extension) = weights_extension(kind).filter(|_| !options.only) {
         add_weights(path, extension, &mut parts)?;
+    }
+    parts.iter().try_for_each(|(_, source)| refuse_git_lfs(source))?;
+    if let (PartKind::Ir, [topology, weights]) = (kind, &parts[..]) {
+        check_ir(topology, weights)?;
     }
     parts[0].0.companions = (1..parts.len()).collect();
     Model::new(path, parts, path.file_stem())

@@ -89,6 +89,16 @@ impl Source {
         Ok(start)
     }
 
+    /// Reads bytes, which must be there.
+    pub(crate) fn read(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        bytes.resize(length, 0);
+        self.open()?.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
     /// Opens it, if it is a file that was neither written, replaced nor truncated since it was found, or memory.
     pub(crate) fn open(&self) -> io::Result<SourceReader> {
         let (path, stamp) = match self {
