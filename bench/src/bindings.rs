@@ -130,7 +130,7 @@ impl Stage {
     fn set(folder: &Path, model: &Path) -> Result<Self> {
         let stage = Self { folder: emptied(folder.join("sealed"))? };
         let key = KeyFile::generate()?;
-        fs::write(stage.key(), key.expose())?;
+        fs::write(stage.key(), *key.expose())?;
         let model = Model::find(model, ModelOptions::default())?;
         SealOptions::new(ModelName::parse("bench")?).recipient(&key).seal(&model, &stage.container())?;
         rustix::fs::sync();

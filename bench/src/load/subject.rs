@@ -135,7 +135,7 @@ impl Subject {
 
     fn seal(&self) -> Result<()> {
         let (key, publisher) = (KeyFile::generate()?, PublisherKey::generate()?);
-        fs::write(self.folder.join(KEY), key.expose())?;
+        fs::write(self.folder.join(KEY), *key.expose())?;
         fs::write(self.folder.join(PUBLISHER), publisher.publisher().encode())?;
         let model = Model::find(&self.model(), ModelOptions::default())?;
         let options = SealOptions::new(ModelName::parse("bench")?).recipient(&key).publisher(&publisher);

@@ -22,7 +22,7 @@ pub(crate) fn generate_identity(path: PathBuf) -> PyResult<String> {
 /// Makes a new key file at `path`.
 #[pyfunction]
 pub(crate) fn generate_keyfile(path: PathBuf) -> PyResult<()> {
-    write(&path, PRIVATE, &[KeyFile::generate().map_err(failed)?.expose()])
+    write(&path, PRIVATE, &[&*KeyFile::generate().map_err(failed)?.expose()])
 }
 
 /// Makes a new publisher's key: the private half in a new file at `private`, the public half at `public`. Gives the key id.

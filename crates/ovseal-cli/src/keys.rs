@@ -22,6 +22,7 @@ const PASSPHRASE_LIMIT: usize = 8 * 1024;
 const IDENTITY_FILE_LIMIT: usize = 64 * 1024;
 
 /// Keys of one kind that were given to open a container, or two that are needed together.
+#[derive(Default)]
 pub(crate) struct Keys {
     identities: Vec<Box<dyn Identity>>,
     refusal: &'static str,

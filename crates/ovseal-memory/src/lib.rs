@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | a key of fixed length | [`Secret`] | secret memory, or a locked page |
 //! | a passphrase, a key file | [`SecretBytes`] | the same, up to 64 KiB |
+//! | one of these two that is not needed all the time | [`Parked`] | the same, inaccessible in between |
 //! | a key object of another library | [`Protected`] | the same |
 //! | a decrypted part of a model | [`ModelMemory`] | ordinary pages, locked when the limits allow it |
 //! | the same, decrypted while it is being read | [`DemandMemory`] | the same |
@@ -64,6 +65,7 @@ mod error;
 mod mapping;
 mod model;
 mod pages;
+mod parked;
 mod populate;
 mod process;
 mod protected;
@@ -79,6 +81,7 @@ pub use demand::{ChunkFiller, DemandMemory, FillCause, FillFailure, Populated};
 pub use descriptor::inherited_descriptor;
 pub use error::MemoryError;
 pub use model::ModelMemory;
+pub use parked::{Exposed, Parkable, Parked};
 pub use populate::populate;
 pub use process::{Hardening, harden_process};
 pub use protected::Protected;

@@ -113,6 +113,13 @@ impl Mapping {
         unsafe { rustix::mm::mprotect(start, length, flags) }
     }
 
+    /// Makes every access to `length` bytes from `offset` on fault. Nothing may borrow them.
+    pub(crate) fn make_inaccessible(&self, offset: usize, length: usize) -> Result<()> {
+        let start = self.range(offset, length)?;
+        // SAFETY: `range` has checked that the bytes belong to this mapping; the caller vouches that none is borrowed.
+        unsafe { rustix::mm::mprotect(start, length, MprotectFlags::empty()) }
+    }
+
     /// Makes the whole mapping read-only. Its memory stays accounted for, so it can be made writable again.
     pub(crate) fn make_read_only(&self) -> Result<()> {
         // SAFETY: the whole range belongs to this mapping, which has handed out no exclusive reference.

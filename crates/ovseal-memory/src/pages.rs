@@ -11,7 +11,7 @@ use crate::mapping::{Mapping, page_size, whole_pages};
 
 /// Pages that hold a secret: zero at first, zeroized before they are unmapped, an inaccessible page on either side.
 #[derive(Debug)]
-pub(crate) struct SecretPages {
+pub struct SecretPages {
     mapping: Mapping,
     kind: Kind,
 }
@@ -68,6 +68,22 @@ impl SecretPages {
     /// Says whether this process is a forked child of the one that made the pages, and so has lost them.
     pub(crate) fn is_inherited(&self) -> bool {
         self.mapping.is_inherited()
+    }
+
+    /// Makes the pages inaccessible. Their bytes stay, and stay locked.
+    pub(crate) fn park(&self) {
+        if !self.is_inherited() {
+            // Only the kernel's lack of memory for its own tables prevents it; the pages are then readable, as before.
+            let _ = self.mapping.make_inaccessible(page_size(), self.length());
+        }
+    }
+
+    /// Makes the pages readable and writable again. Ends a forked child, as [`address`](Self::address) does.
+    pub(crate) fn unpark(&self) -> Result<()> {
+        if self.is_inherited() {
+            process::abort();
+        }
+        self.mapping.make_accessible(page_size(), self.length())
     }
 
     /// First byte. It is aligned to a page and stays where it is.

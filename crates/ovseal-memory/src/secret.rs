@@ -3,6 +3,7 @@ use std::convert::Infallible;
 use std::fmt;
 
 use crate::pages::{Kind, SecretPages};
+use crate::parked::sealed::Pages;
 
 /// Holds `N` secret bytes, at most 4096, on a page of their own.
 ///
@@ -69,6 +70,12 @@ impl<const N: usize> Secret<N> {
     /// Says whether the bytes can never be swapped to a disk: secret memory, or locked memory.
     pub fn is_locked(&self) -> bool {
         self.pages.kind() != Kind::Unlocked
+    }
+}
+
+impl<const N: usize> Pages for Secret<N> {
+    fn pages(&self) -> &SecretPages {
+        &self.pages
     }
 }
 

@@ -5,6 +5,7 @@ use zeroize::Zeroize;
 
 use crate::error::MemoryError;
 use crate::pages::{Kind, SecretPages};
+use crate::parked::sealed::Pages;
 
 /// Holds secret bytes whose number is known only at run time, at most 64 KiB: a passphrase, a key file.
 ///
@@ -138,6 +139,12 @@ impl SecretBytes {
         let pages = SecretPages::new(capacity + spare)
             .map_err(|error| MemoryError::Map { length: capacity, source: error.into() })?;
         Ok(Self { pages, length: 0, capacity })
+    }
+}
+
+impl Pages for SecretBytes {
+    fn pages(&self) -> &SecretPages {
+        &self.pages
     }
 }
 

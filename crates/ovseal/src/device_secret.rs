@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
+use ovseal_memory::{Exposed, Secret};
+
 use crate::atomic::AtomicFile;
 use crate::error::ErrorKind;
 use crate::key::RandomnessError;
@@ -119,7 +121,7 @@ impl DeviceSecret {
         })
     }
 
-    pub(crate) fn expose(&self) -> &[u8; 32] {
+    pub(crate) fn expose(&self) -> Exposed<'_, Secret<32>> {
         self.0.expose()
     }
 
@@ -168,7 +170,7 @@ fn create(path: &Path) -> Result<(), DeviceSecretError> {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         let file = AtomicFile::with_mode(path, 0o600)?;
-        file.file().write_all(secret.expose())?;
+        file.file().write_all(&*secret.expose())?;
         file.commit(false)
     };
     match write() {
@@ -189,10 +191,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/ovseal/device.secret");
         let first = DeviceSecret::obtain(&path).unwrap();
-        assert_eq!(DeviceSecret::obtain(&path).unwrap().expose(), first.expose());
+        assert_eq!(*DeviceSecret::obtain(&path).unwrap().expose(), *first.expose());
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-        assert_ne!(first.expose(), &[0; 32]);
+        assert_ne!(*first.expose(), [0; 32]);
     }
 
     #[test]

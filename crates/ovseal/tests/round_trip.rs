@@ -86,11 +86,8 @@ fn every_kind_of_key_opens_and_another_of_its_kind_does_not() {
         (Box::new(passphrase("right")), Box::new(passphrase("right")), Box::new(passphrase("wrong"))),
         {
             let key = KeyFile::generate().unwrap();
-            (
-                Box::new(KeyFile::from_bytes(key.expose()).unwrap()),
-                Box::new(key),
-                Box::new(KeyFile::generate().unwrap()),
-            )
+            let same = KeyFile::from_bytes(&*key.expose()).unwrap();
+            (Box::new(same), Box::new(key), Box::new(KeyFile::generate().unwrap()))
         },
         {
             let identity = PublicKeyIdentity::generate().unwrap();

@@ -72,7 +72,7 @@ fn pair(stem: &Path, private: &[u8], public: &[u8], output: &mut Output) -> Resu
 }
 
 fn keyfile(path: &Path, output: &mut Output) -> Result<(), CommandError> {
-    NewFile::write(path.into(), PRIVATE, &[KeyFile::generate()?.expose()])?.commit()?;
+    NewFile::write(path.into(), PRIVATE, &[&*KeyFile::generate()?.expose()])?.commit()?;
     keep_secret(path, output);
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use cryptoki::types::AuthPin;
 use ovseal::without_line_ending;
-use ovseal_memory::SecretBytes;
+use ovseal_memory::{Parked, SecretBytes};
 
 use super::TokenError;
 
@@ -13,7 +13,7 @@ const LIMIT: usize = 255;
 
 /// The PIN of a token's user, in secret memory.
 #[derive(Debug)]
-pub struct Pin(SecretBytes);
+pub struct Pin(Parked<SecretBytes>);
 
 /// What a token says of the tries that are left before its PIN is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +39,13 @@ impl Pin {
         if line.is_empty() || line.len() > LIMIT || !is_text {
             return Err(TokenError::PinForm);
         }
-        SecretBytes::from_slice(line).map(Self).map_err(|_| TokenError::PinForm)
+        let pin = SecretBytes::from_slice(line).map_err(|_| TokenError::PinForm)?;
+        Ok(Self(Parked::new(pin)))
     }
 
     /// A copy for the module's call, in ordinary memory, which is zeroized when dropped.
     pub(super) fn for_module(&self) -> AuthPin {
-        AuthPin::from(String::from_utf8_lossy(self.0.expose()).into_owned())
+        AuthPin::from(String::from_utf8_lossy(&self.0.expose()).into_owned())
     }
 }
 
@@ -78,7 +79,7 @@ mod tests {
     #[test]
     fn one_line_ending_is_left_out_and_other_bytes_are_no_pin() {
         for text in ["1234", "1234\n", "1234\r\n"] {
-            assert_eq!(Pin::new(text.as_bytes()).unwrap().0.expose(), b"1234");
+            assert_eq!(Pin::new(text.as_bytes()).unwrap().0.expose().to_vec(), b"1234");
         }
         let long = [b'1'; LIMIT + 1];
         for bytes in [&b""[..], b"\n", b"12\x0034", b"\xff", &long] {
@@ -88,6 +89,6 @@ mod tests {
 
     #[test]
     fn debug_shows_no_digit() {
-        assert_eq!(format!("{:?}", Pin::new(b"1234").unwrap()), "Pin(SecretBytes(..))");
+        assert_eq!(format!("{:?}", Pin::new(b"1234").unwrap()), "Pin(Parked(..))");
     }
 }

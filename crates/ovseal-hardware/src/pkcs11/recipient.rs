@@ -100,7 +100,7 @@ impl Recipient for TokenRecipient {
         let encapsulated = encapsulated.to_bytes();
         let parameters = [&encapsulated[..], &tag(&encapsulated, &point)].concat();
         Ok(Stanza::new(STANZA_TYPE, parameters, |_| {
-            sender.seal(key.expose(), &[]).expect("the first message of a sender can always be sealed")
+            sender.seal(&*key.expose(), &[]).expect("the first message of a sender can always be sealed")
         })?)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ovseal::{Context, DataKey, Identity, Passphrase, Stanza, UnwrapError, symmetric};
-use ovseal_memory::Secret;
+use ovseal_memory::{Parked, Secret};
 
 use super::combined::CombinedIdentity;
 use super::device::{Device, DeviceError};
@@ -22,7 +22,7 @@ use super::worker::Tpm;
 pub struct DeviceIdentity {
     device: Device,
     tpm: Tpm,
-    pin: Option<Arc<Secret<32>>>,
+    pin: Option<Arc<Parked<Secret<32>>>>,
     is_refused: Arc<AtomicBool>,
 }
 
@@ -35,7 +35,7 @@ impl DeviceIdentity {
     /// The same, with the PIN of the device's key.
     #[must_use]
     pub fn with_pin(self, pin: &[u8]) -> Self {
-        Self { pin: Some(Arc::new(pin_value(pin))), is_refused: Arc::default(), ..self }
+        Self { pin: Some(Arc::new(Parked::new(pin_value(pin)))), is_refused: Arc::default(), ..self }
     }
 
     /// The same together with a passphrase: for what is sealed to both of them.

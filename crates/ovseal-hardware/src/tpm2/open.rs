@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ovseal_memory::Secret;
+use ovseal_memory::{Parked, Secret};
 
 use super::approval::{Approval, Approver, policy_ref};
 use super::device::{Device, Parent, StatePolicy};
@@ -19,7 +19,7 @@ pub(super) struct Caller {
     pub(super) device: Device,
     pub(super) approvals: Vec<Approval>,
     /// What the PIN comes to, where there is one.
-    pub(super) pin: Option<Arc<Secret<32>>>,
+    pub(super) pin: Option<Arc<Parked<Secret<32>>>>,
     /// Whether the TPM refused this PIN: it counts every try, and a container may have many stanzas for a device.
     pub(super) is_refused: Arc<AtomicBool>,
 }
@@ -82,7 +82,7 @@ impl Caller {
             if self.is_refused.load(Ordering::Relaxed) {
                 return Err(TpmError::WrongPin);
             }
-            key.set_authorization(pin.expose())?;
+            key.set_authorization(&*pin.expose())?;
         }
         Ok(key)
     }

@@ -1,7 +1,7 @@
 //! The data key and everything that is derived from it (`docs/format.md` §3).
 
 use aws_lc_rs::{constant_time, hkdf, hmac, rand};
-use ovseal_memory::Secret;
+use ovseal_memory::{Exposed, Parked, Secret};
 
 use crate::prologue::{Context, Prologue};
 
@@ -11,7 +11,7 @@ pub(crate) mod kdf;
 ///
 /// It lives in secret memory and is zeroized when dropped. Stanzas hold it wrapped for each recipient.
 #[derive(Debug)]
-pub struct DataKey(Secret<32>);
+pub struct DataKey(Parked<Secret<32>>);
 
 /// A data key that fits a container: the commitment in the prologue is its own.
 #[derive(Debug)]
@@ -38,18 +38,19 @@ impl DataKey {
     /// # Errors
     /// Only if the operating system gives no randomness.
     pub(crate) fn generate() -> Result<Self, RandomnessError> {
-        Secret::try_from_fn(|bytes| rand::fill(bytes)).map(Self).map_err(|_| RandomnessError)
+        let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
+        Ok(Self(Parked::new(secret)))
     }
 
     /// A data key from the 32 bytes that a stanza gave.
     ///
     /// This is for implementations of [`Identity`](crate::Identity). Whether the key fits is decided later.
     pub fn from_fn(fill: impl FnOnce(&mut [u8; 32])) -> Self {
-        Self(Secret::from_fn(fill))
+        Self(Parked::new(Secret::from_fn(fill)))
     }
 
     /// The key itself. This is for implementations of [`Recipient`](crate::Recipient), which wrap it.
-    pub fn expose(&self) -> &[u8; 32] {
+    pub fn expose(&self) -> Exposed<'_, Secret<32>> {
         self.0.expose()
     }
 
@@ -70,7 +71,7 @@ impl DataKey {
 
     fn derive(&self, context: &Context, label: Label, output: &mut [u8]) {
         let index = label.index().to_be_bytes();
-        let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, self.0.expose());
+        let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, &*self.0.expose());
         let info = [b"ovseal/v1/", label.text(), &[0], context.as_bytes(), &index];
         kdf::expand(&prk, &info, output);
     }
@@ -184,6 +185,6 @@ mod tests {
     #[test]
     fn debug_shows_no_key() {
         let shown = format!("{:?}", DataKey::from_fn(|bytes| bytes.fill(0xab)));
-        insta::assert_snapshot!(shown, @"DataKey(Secret(..))");
+        insta::assert_snapshot!(shown, @"DataKey(Parked(..))");
     }
 }

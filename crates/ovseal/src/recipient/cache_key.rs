@@ -1,6 +1,6 @@
 //! The `compile-cache` stanza: for what a device computed from a container, and only it can open.
 
-use ovseal_memory::Secret;
+use ovseal_memory::{Parked, Secret};
 
 use super::{Identity, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
 use crate::device_secret::DeviceSecret;
@@ -14,7 +14,7 @@ use crate::suite::Digest;
 /// It seals and opens containers of their own, each of which has its fresh data key. Nobody can make such a container, or
 /// open it, who lacks either the device's secret or the first container's data key.
 #[derive(Debug)]
-pub struct CacheKey(Secret<64>);
+pub struct CacheKey(Parked<Secret<64>>);
 
 /// The container from which something was computed, as it was opened.
 pub(crate) struct Origin {
@@ -32,11 +32,12 @@ impl CacheKey {
         fields: &[(&str, &[u8])],
     ) -> Self {
         let secrets = Secret::<64>::from_fn(|bytes| {
-            bytes[..32].copy_from_slice(key.expose());
-            bytes[32..].copy_from_slice(device.expose());
+            bytes[..32].copy_from_slice(&*key.expose());
+            bytes[32..].copy_from_slice(&*device.expose());
         });
         let info = info(origin, fields);
-        Self(Secret::from_fn(|bytes| kdf::extract_and_expand(&[], secrets.expose(), &[&info], bytes)))
+        let derive = |bytes: &mut [u8; 64]| kdf::extract_and_expand(&[], secrets.expose(), &[&info], bytes);
+        Self(Parked::new(Secret::from_fn(derive)))
     }
 
     /// A name under which the result can be kept: it tells nothing about the container.
@@ -44,10 +45,6 @@ impl CacheKey {
         let mut id = [0; 32];
         id.copy_from_slice(&self.0.expose()[32..]);
         id
-    }
-
-    fn secret(&self) -> &[u8] {
-        &self.0.expose()[..32]
     }
 }
 
@@ -67,7 +64,7 @@ fn info(origin: &Origin, fields: &[(&str, &[u8])]) -> Vec<u8> {
 impl Recipient for CacheKey {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
         let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
-        Ok(symmetric::wrap(COMPILE_CACHE, salt.to_vec(), self.secret(), key, context)?)
+        Ok(symmetric::wrap(COMPILE_CACHE, salt.to_vec(), &self.0.expose()[..32], key, context)?)
     }
 
     fn class(&self) -> RecipientClass {
@@ -82,7 +79,7 @@ impl Identity for CacheKey {
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
         let well_formed = stanza.parameters().len() == symmetric::SALT_LENGTH;
-        Ok(well_formed.then(|| symmetric::unwrap(stanza, self.secret(), context)).flatten())
+        Ok(well_formed.then(|| symmetric::unwrap(stanza, &self.0.expose()[..32], context)).flatten())
     }
 }
 
@@ -106,7 +103,7 @@ mod tests {
     fn the_derivation_is_that_of_the_specification() {
         let fields: [(&str, &[u8]); 2] = [("device", b"CPU"), ("part", b"model.xml")];
         let key = key(1, 2, &origin(3, 4, true), &fields);
-        assert_eq!(crate::hex::encode(key.0.expose()), EXPECTED);
+        assert_eq!(crate::hex::encode(&*key.0.expose()), EXPECTED);
     }
 
     const EXPECTED: &str = "aaec5edde80e03d39cd779ac9f933f4a52f73c2b590ea8781ae0ee5f9193a1b30abec5976932345fb3c86101008f745f195a7e8b165edcdd9cfc25d81fa270fd";
@@ -126,13 +123,13 @@ mod tests {
             key(1, 2, &good(), &[]),
         ];
         let ids: BTreeSet<[u8; 32]> = keys.iter().map(CacheKey::lookup_id).collect();
-        let secrets: BTreeSet<&[u8]> = keys.iter().map(CacheKey::secret).collect();
+        let secrets: BTreeSet<Vec<u8>> = keys.iter().map(|key| key.0.expose()[..32].to_vec()).collect();
         assert_eq!((ids.len(), secrets.len()), (9, 9));
     }
 
     #[test]
     fn debug_shows_no_key() {
         let shown = format!("{:?}", key(1, 2, &origin(3, 4, true), &[]));
-        insta::assert_snapshot!(shown, @"CacheKey(Secret(..))");
+        insta::assert_snapshot!(shown, @"CacheKey(Parked(..))");
     }
 }

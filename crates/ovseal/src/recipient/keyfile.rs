@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use aws_lc_rs::rand;
-use ovseal_memory::{Secret, SecretBytes};
+use ovseal_memory::{Exposed, Parked, Secret, SecretBytes};
 
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
 use crate::key::{DataKey, RandomnessError, random_array};
@@ -14,7 +14,7 @@ const LENGTH: usize = 32;
 
 /// A key of 32 random bytes that publisher and device share.
 #[derive(Debug)]
-pub struct KeyFile(Secret<LENGTH>);
+pub struct KeyFile(Parked<Secret<LENGTH>>);
 
 impl KeyFile {
     /// A fresh random key.
@@ -22,7 +22,8 @@ impl KeyFile {
     /// # Errors
     /// Only if the operating system gives no randomness.
     pub fn generate() -> Result<Self, RandomnessError> {
-        Secret::try_from_fn(|bytes| rand::fill(bytes)).map(Self).map_err(|_| RandomnessError)
+        let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
+        Ok(Self(Parked::new(secret)))
     }
 
     /// The key in `bytes`, which must be exactly 32.
@@ -31,7 +32,7 @@ impl KeyFile {
     /// [`KeyError::KeyFile`] for any other length.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         let bytes: &[u8; LENGTH] = bytes.try_into().map_err(|_| KeyError::KeyFile)?;
-        Ok(Self(Secret::from_fn(|key| key.copy_from_slice(bytes))))
+        Ok(Self(Parked::new(Secret::from_fn(|key| key.copy_from_slice(bytes)))))
     }
 
     /// Reads the key, and nothing but the key, to the end of `reader`.
@@ -44,8 +45,8 @@ impl KeyFile {
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     }
 
-    /// The 32 bytes, to be stored.
-    pub fn expose(&self) -> &[u8; LENGTH] {
+    /// Makes the 32 bytes readable, to be stored, until the result is dropped.
+    pub fn expose(&self) -> Exposed<'_, Secret<LENGTH>> {
         self.0.expose()
     }
 }
@@ -53,7 +54,7 @@ impl KeyFile {
 impl Recipient for KeyFile {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
         let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
-        Ok(symmetric::wrap(KEYFILE, salt.to_vec(), self.0.expose(), key, context)?)
+        Ok(symmetric::wrap(KEYFILE, salt.to_vec(), &*self.0.expose(), key, context)?)
     }
 
     fn class(&self) -> RecipientClass {
@@ -68,7 +69,7 @@ impl Identity for KeyFile {
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
         let well_formed = stanza.parameters().len() == symmetric::SALT_LENGTH;
-        Ok(well_formed.then(|| symmetric::unwrap(stanza, self.0.expose(), context)).flatten())
+        Ok(well_formed.then(|| symmetric::unwrap(stanza, &*self.0.expose(), context)).flatten())
     }
 }
 
@@ -81,12 +82,12 @@ mod tests {
         for length in [0, 31, 33] {
             assert_eq!(KeyFile::from_bytes(&vec![1; length]).unwrap_err(), KeyError::KeyFile);
         }
-        assert_eq!(KeyFile::from_bytes(&[1; 32]).unwrap().expose(), &[1; 32]);
+        assert_eq!(*KeyFile::from_bytes(&[1; 32]).unwrap().expose(), [1; 32]);
     }
 
     #[test]
     fn debug_shows_no_key() {
         let shown = format!("{:?}", KeyFile::from_bytes(&[0xab; 32]).unwrap());
-        insta::assert_snapshot!(shown, @"KeyFile(Secret(..))");
+        insta::assert_snapshot!(shown, @"KeyFile(Parked(..))");
     }
 }

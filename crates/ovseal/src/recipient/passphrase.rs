@@ -1,7 +1,7 @@
 //! The `passphrase` stanza: Argon2id (RFC 9106), then wrapping under its output.
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use ovseal_memory::{Secret, SecretBytes};
+use ovseal_memory::{Parked, Secret, SecretBytes};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroize;
 
@@ -23,7 +23,7 @@ const EXPANSION: usize = 3;
 /// A passphrase in Unicode normalization form C.
 #[derive(Debug)]
 pub struct Passphrase {
-    normalized: SecretBytes,
+    normalized: Parked<SecretBytes>,
     cost: Argon2Cost,
 }
 
@@ -108,7 +108,8 @@ impl Passphrase {
         }
         let normalized = normalize(text)?;
         let allowed = (1..=LENGTH_LIMIT).contains(&normalized.len());
-        allowed.then_some(Self { normalized, cost: Argon2Cost::default() }).ok_or(KeyError::Passphrase)
+        let passphrase = Self { normalized: Parked::new(normalized), cost: Argon2Cost::default() };
+        allowed.then_some(passphrase).ok_or(KeyError::Passphrase)
     }
 
     /// The same passphrase, with another cost for sealing. Opening takes the cost from the container.
@@ -144,7 +145,7 @@ impl Passphrase {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let output = Secret::from_fn(|output| {
             argon2
-                .hash_password_into_with_memory(self.normalized.expose(), salt, output, &mut memory)
+                .hash_password_into_with_memory(&self.normalized.expose(), salt, output, &mut memory)
                 .expect("passphrase, salt and output have lengths that Argon2 takes");
         });
         memory.iter_mut().for_each(Zeroize::zeroize);

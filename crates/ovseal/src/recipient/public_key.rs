@@ -5,7 +5,7 @@ use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::{X25519HkdfSha256, XWing};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
-use ovseal_memory::{Secret, SecretBytes};
+use ovseal_memory::{Parked, Secret, SecretBytes};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, age_encoding};
@@ -29,7 +29,7 @@ enum RecipientKey {
 #[derive(Debug)]
 pub struct PublicKeyIdentity {
     scheme: Scheme,
-    secret: Secret<32>,
+    secret: Parked<Secret<32>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl PublicKeyIdentity {
     /// Only if the operating system gives no randomness.
     pub fn generate() -> Result<Self, RandomnessError> {
         let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
-        Ok(Self { scheme: Scheme::XWing, secret })
+        Ok(Self { scheme: Scheme::XWing, secret: Parked::new(secret) })
     }
 
     /// Parses an identity as age writes it.
@@ -124,7 +124,7 @@ impl PublicKeyIdentity {
             age_encoding::X25519_IDENTITY => Scheme::X25519,
             _ => return Err(KeyError::Identity),
         };
-        Ok(Self { scheme, secret })
+        Ok(Self { scheme, secret: Parked::new(secret) })
     }
 
     /// Parses the identities in a file as age writes it: one a line, with empty lines and comments that begin with `#`.
@@ -154,12 +154,12 @@ impl PublicKeyIdentity {
             Scheme::XWing => age_encoding::X_WING_IDENTITY,
             Scheme::X25519 => age_encoding::X25519_IDENTITY,
         };
-        age_encoding::encode_identity(prefix, self.secret.expose())
+        age_encoding::encode_identity(prefix, &self.secret.expose())
     }
 
     #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn private_key<K: Kem>(&self) -> K::PrivateKey {
-        K::PrivateKey::from_bytes(self.secret.expose())
+        K::PrivateKey::from_bytes(&*self.secret.expose())
             .expect("both schemes take every private key of 32 bytes")
     }
 }
@@ -194,7 +194,7 @@ fn wrap<K: Kem>(
         hpke::setup_sender::<AesGcm256, HkdfSha256, K>(&OpModeS::Base, public, &info)
             .map_err(|_| WrapError::WeakPublicKey)?;
     Ok(Stanza::new(kind, encapsulated.to_bytes().to_vec(), |_| {
-        sender.seal(key.expose(), &[]).expect("the first message of a sender can always be sealed")
+        sender.seal(&*key.expose(), &[]).expect("the first message of a sender can always be sealed")
     })?)
 }
 

@@ -35,7 +35,7 @@ pub fn wrap(
     Stanza::new(stanza_type, parameters, |header| {
         let mut body = Vec::with_capacity(BODY);
         body.extend_from_slice(keys.commitment());
-        let mut wrapped = Secret::<32>::from_fn(|bytes| bytes.copy_from_slice(key.expose()));
+        let mut wrapped = Secret::<32>::from_fn(|bytes| bytes.copy_from_slice(&*key.expose()));
         let tag = AeadProvider::AwsLc.key(keys.key()).seal(keys.nonce(), header, wrapped.expose_mut());
         body.extend_from_slice(wrapped.expose());
         body.extend_from_slice(&tag);

@@ -16,7 +16,7 @@ use super::report::Seconds;
 use crate::args::{OpeningChoice, RunArgs};
 use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
-use crate::keys::Keys;
+use crate::keys::{Keys, open_failure};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::{tpm, trust};
@@ -33,7 +33,8 @@ pub(super) enum Subject<'a> {
 pub(super) struct Sealed<'a> {
     args: &'a RunArgs,
     options: OpenOptions,
-    keys: Keys,
+    /// None once the container is open: the runtime must not find them in its process.
+    keys: Cell<Keys>,
     publisher: Cell<Option<KeyId>>,
     /// How the weights came into memory.
     opening: Cell<Option<&'static str>>,
@@ -58,7 +59,7 @@ impl<'a> Subject<'a> {
         Ok(Self::Sealed(Box::new(Sealed {
             args,
             options,
-            keys,
+            keys: Cell::new(keys),
             publisher: Cell::default(),
             opening: Cell::default(),
         })))
@@ -130,17 +131,18 @@ impl Sealed<'_> {
             }
             None => Loaded::compiled(self.compile(core, &opening, seconds)?, slot),
         };
-        opened.accept().map_err(|error| self.keys.failure(&self.args.model, error))?;
+        opened.accept().map_err(|error| open_failure(&self.args.model, error))?;
         Ok(loaded)
     }
 
-    /// Opens the container.
+    /// Opens the container, and wipes the keys.
     fn open(&self) -> Result<Opening, CommandError> {
         let path = &self.args.model;
         let progress = Progress::of_file(path);
         let options = self.options.clone().progress(progress.callback());
-        let opened = options.open(path, &self.keys.identities());
-        Ok(Opening { opened: opened.map_err(|error| self.keys.failure(path, error))?, progress })
+        let keys = self.keys.take();
+        let opened = options.open(path, &keys.identities());
+        Ok(Opening { opened: opened.map_err(|error| keys.failure(path, error))?, progress })
     }
 
     /// Decrypts the network under a bar, and compiles it.
