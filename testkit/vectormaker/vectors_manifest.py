@@ -46,6 +46,32 @@ def networks():
         model = Part(name, kind, onnx_with_external_data("secret.dat"))
         yield case("onnx-called-" + kind, "6.1", f"an ONNX model whose kind is {kind}", "opened", parts=[model])
 
+    for name, text, topology in (
+        ("ir-shape-wraps", "a constant whose bytes are 2^64", ir(constant("4611686018427387904", 0, 16))),
+        ("ir-short-constant", "a constant of 4 bytes whose shape needs 16", ir(constant("4", 0, 4))),
+        ("ir-behind-weights", "a constant that ends behind the weights", ir(constant("4", 8, 16))),
+        ("ir-negative-offset", "a constant before the weights", ir(constant("4", -8, 16))),
+        ("ir-body", "the first in the body of a loop", ir(f'<layer id="0" type="Loop"><body>{layers(constant("4611686018427387904", 0, 16))}</body></layer>')),
+        ("ir-value", "a constant of 2^20 numbers whose bytes are a text of the topology",
+         ir(constant("1048576", 0, 16).replace("<data ", '<data value="abc" '))),
+        ("ir-strings", "a constant of 4 strings without a table of them", ir(constant("4", 0, 24, "string"))),
+    ):
+        parts = [Part("model.xml", "ir", topology, [1]), Part("model.bin", "weights", bytes(24 if name == "ir-strings" else 16))]
+        yield case(name, "6.1", "an IR with " + text, "opened", parts=parts)
+
+
+def ir(content):
+    return f'<?xml version="1.0"?>\n<net name="n" version="11">\n{layers(content)}\n</net>\n'.encode()
+
+
+def layers(content):
+    return f"<layers>{content}</layers>"
+
+
+def constant(shape, offset, size, element_type="f32"):
+    data = f'<data element_type="{element_type}" shape="{shape}" offset="{offset}" size="{size}"/>'
+    return f'<layer id="0" name="c" type="Const" version="opset1">{data}</layer>'
+
 
 def onnx_with_external_data(location):
     """ModelProto.graph.initializer.external_data: one entry `location`, and nothing else."""

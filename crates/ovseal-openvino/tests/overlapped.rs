@@ -3,81 +3,13 @@
 
 mod common;
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
+use common::flipped::{Flipped, Sealed, compile, every_bad_chunk_is_an_error};
 use common::{CONV, MLP, core, set_up};
-use ovseal::{
-    ChunkSize, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, Opened, ReadAt, SealOptions,
-    Trust,
-};
-use ovseal_openvino::{Compilation, CompiledModel, Core, Decrypted, Opening, SealedModelError};
-
-/// A sealed network of the test set-up, in chunks of 64 KiB.
-struct Sealed {
-    bytes: Vec<u8>,
-    key: KeyFile,
-}
-
-/// A container of which one byte is another one in one of its reads of the payload.
-struct Flipped {
-    bytes: Vec<u8>,
-    at: u64,
-    /// How often the byte is read right before.
-    good_reads: AtomicU64,
-}
-
-impl ReadAt for Flipped {
-    fn length(&self) -> std::io::Result<u64> {
-        self.bytes.length()
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
-        self.bytes.read_exact_at(buffer, offset)?;
-        let hit = self.at.checked_sub(offset).and_then(|at| buffer.get_mut(usize::try_from(at).ok()?));
-        if let Some(byte) = hit {
-            let left =
-                self.good_reads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-            *byte ^= u8::from(left.is_err());
-        }
-        Ok(())
-    }
-}
-
-impl Sealed {
-    fn new(topology: &Path) -> Self {
-        let key = KeyFile::generate().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let container = folder.path().join("m.ovseal");
-        let model = Model::find(topology, ModelOptions::default()).unwrap();
-        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key);
-        options.chunk_size(ChunkSize::from_log2(16).unwrap()).seal(&model, &container).unwrap();
-        Self { bytes: std::fs::read(container).unwrap(), key }
-    }
-
-    fn open(&self, source: Arc<dyn ReadAt>) -> Opened {
-        OpenOptions::new(Trust::AnySender).open_source(source, &[&self.key]).unwrap()
-    }
-
-    fn opened(&self) -> Opened {
-        self.open(Arc::new(self.bytes.clone()))
-    }
-
-    /// Where each chunk of the weights begins: the second part, after the topology and its padding.
-    fn chunks(&self) -> Vec<u64> {
-        let opened = self.opened();
-        let lengths: Vec<u64> = opened.parts().map(|part| part.length()).collect();
-        let region = u64::from_be_bytes(self.bytes[24..32].try_into().unwrap());
-        let weights = 4096 + region + lengths[0].next_multiple_of(4096);
-        (weights..weights + lengths[1]).step_by(1 << 16).collect()
-    }
-}
-
-fn compile(core: &Core, opened: &Opened, opening: Opening) -> Result<CompiledModel, SealedModelError> {
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
-    core.compile_sealed(opened, &compilation, opening)
-}
+use ovseal::OpenError;
+use ovseal_openvino::{Decrypted, Opening, SealedModelError};
 
 #[test]
 fn both_openings_compute_what_the_files_compute_before_and_after_pages_were_given_back() {
@@ -179,7 +111,7 @@ fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
     for (at, number) in [(0, 7_i32), (2 << 16, 4)] {
         weights[at..at + 16].copy_from_slice(&number.to_le_bytes().repeat(4));
     }
-    every_bad_chunk_is_an_error(REMAINDER, &weights, 3);
+    every_bad_chunk_is_an_error(&core(), &sealed(REMAINDER, &weights, 3));
 }
 
 /// Were their number zero, the runtime would read beyond what it has of them.
@@ -189,25 +121,13 @@ fn strings_are_authentic_before_the_runtime_takes_them_apart() {
     let numbers = std::iter::once(COUNT).chain((0..=COUNT).map(|string| 3 * string));
     let mut weights: Vec<u8> = numbers.flat_map(u32::to_le_bytes).collect();
     weights.extend(b"abc".repeat(COUNT as usize));
-    every_bad_chunk_is_an_error(STRINGS, &weights, 4);
+    every_bad_chunk_is_an_error(&core(), &sealed(STRINGS, &weights, 4));
 }
 
-fn every_bad_chunk_is_an_error(topology: &str, weights: &[u8], count: usize) {
-    let core = core();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.xml");
-    std::fs::write(&path, topology).unwrap();
-    std::fs::write(folder.path().join("model.bin"), weights).unwrap();
-    let sealed = Sealed::new(&path);
-    compile(&core, &sealed.opened(), Opening::Overlapped).unwrap();
-    let chunks = sealed.chunks();
-    assert_eq!(chunks.len(), count);
-    for (index, at) in chunks.into_iter().enumerate() {
-        let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
-        let error = compile(&core, &sealed.open(Arc::new(source)), Opening::Overlapped).err().unwrap();
-        let SealedModelError::Open(OpenError::Chunk { index: found, .. }) = error else { panic!("{error}") };
-        assert_eq!(found, index as u64);
-    }
+fn sealed(topology: &str, weights: &[u8], chunks: usize) -> Sealed {
+    let sealed = Sealed::of(topology, weights);
+    assert_eq!((sealed.chunks().len(), sealed.compiles(&core())), (chunks, true));
+    sealed
 }
 
 /// Where a chunk is bad when it is read for the second time, a second decryption would end the process.

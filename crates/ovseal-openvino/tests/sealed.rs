@@ -6,8 +6,10 @@ mod common;
 use std::path::PathBuf;
 
 use common::{CONV, MLP, Network, core, set_up};
+use ovseal::ir::IrFault;
 use ovseal::{
-    ErrorKind, KeyFile, Model, ModelName, ModelOptions, OpenOptions, Opened, SealOptions, Trust, onnx,
+    ErrorKind, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, Opened, SealOptions, Trust,
+    onnx,
 };
 use ovseal_openvino::{Decrypted, Opening, SealedModelError};
 
@@ -110,6 +112,31 @@ fn a_topology_that_is_not_what_it_is_called_never_reaches_the_runtime() {
     for name in ["ir-without-weights", "onnx-called-ir", "onnx-called-paddle"] {
         let error = core.read_sealed(&vector(name), None).unwrap_err();
         assert!(matches!(error, SealedModelError::NotAModel { .. }), "{name}: {error}");
+    }
+}
+
+#[test]
+fn an_ir_that_would_read_other_memory_never_reaches_the_runtime() {
+    let core = core();
+    for (name, expected) in [
+        ("ir-shape-wraps", IrFault::Overflow),
+        ("ir-short-constant", IrFault::TooShort { needed: 16, size: 4 }),
+        ("ir-behind-weights", IrFault::OutsideWeights { end: 24, length: 16 }),
+        ("ir-negative-offset", IrFault::Attribute("offset")),
+        ("ir-body", IrFault::Overflow),
+        ("ir-value", IrFault::NotUnderstood("a constant with a value in the topology")),
+        ("ir-strings", IrFault::Strings),
+    ] {
+        for opening in [Opening::Eager, Opening::Overlapped] {
+            let error = Decrypted::read(&vector(name), None, "CPU", opening).err().unwrap();
+            let SealedModelError::Open(OpenError::Ir { part, source }) = error else { panic!("{error}") };
+            assert_eq!(
+                (part.as_str(), source.line, source.fault),
+                ("model.xml", 3, expected.clone()),
+                "{name}"
+            );
+        }
+        assert!(core.read_sealed(&vector(name), None).is_err(), "{name}");
     }
 }
 

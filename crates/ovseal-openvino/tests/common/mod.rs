@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
+pub(crate) mod flipped;
+pub(crate) mod ir;
 pub(crate) mod protobuf;
 
 use std::path::PathBuf;

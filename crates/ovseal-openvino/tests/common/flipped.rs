@@ -1,0 +1,104 @@
+//! Sealed networks of which one chunk fails.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ovseal::{
+    ChunkSize, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, Opened, ReadAt, SealOptions,
+    Trust,
+};
+use ovseal_openvino::{Compilation, CompiledModel, Core, Opening, SealedModelError};
+
+/// A sealed network of the test set-up, in chunks of 64 KiB.
+pub(crate) struct Sealed {
+    pub(crate) bytes: Vec<u8>,
+    key: KeyFile,
+}
+
+/// A container of which one byte is another one in one of its reads of the payload.
+pub(crate) struct Flipped {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) at: u64,
+    /// How often the byte is read right before.
+    pub(crate) good_reads: AtomicU64,
+}
+
+impl ReadAt for Flipped {
+    fn length(&self) -> std::io::Result<u64> {
+        self.bytes.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.bytes.read_exact_at(buffer, offset)?;
+        let hit = self.at.checked_sub(offset).and_then(|at| buffer.get_mut(usize::try_from(at).ok()?));
+        if let Some(byte) = hit {
+            let left =
+                self.good_reads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            *byte ^= u8::from(left.is_err());
+        }
+        Ok(())
+    }
+}
+
+impl Sealed {
+    pub(crate) fn new(topology: &Path) -> Self {
+        let key = KeyFile::generate().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let container = folder.path().join("m.ovseal");
+        let model = Model::find(topology, ModelOptions::default()).unwrap();
+        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key);
+        options.chunk_size(ChunkSize::from_log2(16).unwrap()).seal(&model, &container).unwrap();
+        Self { bytes: std::fs::read(container).unwrap(), key }
+    }
+
+    /// Seals a topology with its weights.
+    pub(crate) fn of(topology: &str, weights: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.xml");
+        std::fs::write(&path, topology).unwrap();
+        std::fs::write(path.with_extension("bin"), weights).unwrap();
+        Self::new(&path)
+    }
+
+    /// Says whether the runtime takes the network.
+    pub(crate) fn compiles(&self, core: &Core) -> bool {
+        compile(core, &self.opened(), Opening::Overlapped).is_ok()
+    }
+
+    pub(crate) fn open(&self, source: Arc<dyn ReadAt>) -> Opened {
+        OpenOptions::new(Trust::AnySender).open_source(source, &[&self.key]).unwrap()
+    }
+
+    pub(crate) fn opened(&self) -> Opened {
+        self.open(Arc::new(self.bytes.clone()))
+    }
+
+    /// Where each chunk of the weights begins: the second part, after the topology and its padding.
+    pub(crate) fn chunks(&self) -> Vec<u64> {
+        let opened = self.opened();
+        let lengths: Vec<u64> = opened.parts().map(|part| part.length()).collect();
+        let region = u64::from_be_bytes(self.bytes[24..32].try_into().unwrap());
+        let weights = 4096 + region + lengths[0].next_multiple_of(4096);
+        (weights..weights + lengths[1]).step_by(1 << 16).collect()
+    }
+}
+
+pub(crate) fn compile(
+    core: &Core,
+    opened: &Opened,
+    opening: Opening,
+) -> Result<CompiledModel, SealedModelError> {
+    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+    core.compile_sealed(opened, &compilation, opening)
+}
+
+/// Compiles with each chunk failing in turn: an error that names the chunk.
+pub(crate) fn every_bad_chunk_is_an_error(core: &Core, sealed: &Sealed) {
+    for (index, at) in sealed.chunks().into_iter().enumerate() {
+        let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
+        let error = compile(core, &sealed.open(Arc::new(source)), Opening::Overlapped).err().unwrap();
+        let SealedModelError::Open(OpenError::Chunk { index: found, .. }) = error else { panic!("{error}") };
+        assert_eq!(found, index as u64);
+    }
+}

@@ -1,0 +1,94 @@
+//! Writes small networks whose constants each have chunks of their own.
+
+use std::fmt::Write;
+
+/// A network that is put together layer by layer; a layer is named by its number.
+#[derive(Default)]
+pub(crate) struct Ir {
+    layers: String,
+    edges: String,
+    weights: Vec<u8>,
+    count: usize,
+}
+
+/// An element type of a topology, with the precision that ports call it and the bytes of the number 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Type(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static [u8]);
+
+pub(crate) const F32: Type = Type("f32", "FP32", &[0, 0, 0x80, 0x3F]);
+pub(crate) const I32: Type = Type("i32", "I32", &[1, 0, 0, 0]);
+pub(crate) const I64: Type = Type("i64", "I64", &[1, 0, 0, 0, 0, 0, 0, 0]);
+
+/// Elements of a constant: more than a shape has, and less than a chunk.
+pub(crate) const ELEMENTS: usize = 200;
+
+impl Ir {
+    /// Adds a constant of ones, on a chunk of its own.
+    pub(crate) fn ones(&mut self, element_type: Type, elements: usize) -> usize {
+        let Type(name, precision, one) = element_type;
+        let offset = self.weights.len().next_multiple_of(CHUNK);
+        self.weights.resize(offset, 0);
+        // Of a type that is packed, `one` is a byte with two of them.
+        let bytes = if name.ends_with('4') && one.len() == 1 { elements / 2 } else { elements * one.len() };
+        self.weights.extend(one.iter().cycle().take(bytes));
+        let shape = if elements == 1 { String::new() } else { elements.to_string() };
+        let data = format!("element_type=\"{name}\" shape=\"{shape}\" offset=\"{offset}\" size=\"{bytes}\"");
+        self.layer("Const", "opset1", &data, &[], precision)
+    }
+
+    /// Adds an input of so many elements.
+    pub(crate) fn input(&mut self, element_type: Type, elements: usize) -> usize {
+        let data = format!("element_type=\"{}\" shape=\"{elements}\"", element_type.0);
+        self.layer("Parameter", "opset1", &data, &[], element_type.1)
+    }
+
+    /// Adds a conversion.
+    pub(crate) fn convert(&mut self, from: usize, to: Type) -> usize {
+        self.layer("Convert", "opset1", &format!("destination_type=\"{}\"", to.0), &[from], to.1)
+    }
+
+    /// Adds any layer with one output.
+    pub(crate) fn layer(
+        &mut self,
+        kind: &str,
+        set: &str,
+        data: &str,
+        from: &[usize],
+        precision: &str,
+    ) -> usize {
+        let number = self.count;
+        self.count += 1;
+        let layers = &mut self.layers;
+        write!(layers, "<layer id=\"{number}\" name=\"l{number}\" type=\"{kind}\" version=\"{set}\">")
+            .unwrap();
+        write!(layers, "<data {data}/><input>").unwrap();
+        for (port, from) in from.iter().enumerate() {
+            write!(layers, "<port id=\"{port}\"/>").unwrap();
+            let from = format!("from-layer=\"{from}\" from-port=\"{OUTPUT}\"");
+            write!(self.edges, "<edge {from} to-layer=\"{number}\" to-port=\"{port}\"/>").unwrap();
+        }
+        writeln!(
+            layers,
+            "</input><output><port id=\"{OUTPUT}\" precision=\"{precision}\"/></output></layer>"
+        )
+        .unwrap();
+        number
+    }
+
+    /// Ends the network with this layer's output; gives topology and weights.
+    pub(crate) fn end(mut self, last: usize) -> (String, Vec<u8>) {
+        let number = self.count;
+        let from = format!("from-layer=\"{last}\" from-port=\"{OUTPUT}\"");
+        write!(self.layers, "<layer id=\"{number}\" name=\"y\" type=\"Result\" version=\"opset1\">").unwrap();
+        write!(self.layers, "<input><port id=\"0\"/></input></layer>").unwrap();
+        write!(self.edges, "<edge {from} to-layer=\"{number}\" to-port=\"0\"/>").unwrap();
+        let Self { layers, edges, weights, .. } = self;
+        let start = "<?xml version=\"1.0\"?><net name=\"n\" version=\"11\">";
+        (format!("{start}<layers>\n{layers}</layers><edges>{edges}</edges></net>"), weights)
+    }
+}
+
+/// The number of every layer's output port: it follows those of the inputs, which are fewer.
+const OUTPUT: usize = 9;
+
+const CHUNK: usize = 1 << 16;
