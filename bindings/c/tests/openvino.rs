@@ -73,7 +73,7 @@ fn what_is_refused_leaves_nothing_behind() {
     bytes[middle] ^= 1;
     std::fs::write(&damaged, bytes).unwrap();
     let unfit = folder.path().join("unfit.xml");
-    std::fs::write(&unfit, "<net name=\"secret\">").unwrap();
+    std::fs::write(&unfit, "<net name=\"secret\" version=\"99\"/>").unwrap();
     std::fs::write(unfit.with_extension("bin"), "weights").unwrap();
     let unfit = seal(&unfit, &folder.path().join("unfit.ovseal"));
     let mut refusals = Command::new(program);

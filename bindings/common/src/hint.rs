@@ -78,6 +78,10 @@ pub(crate) fn model(error: &ModelError) -> Hint {
         ModelError::MissingWeights { .. } => Some("put the file beside its topology"),
         ModelError::Symlink { .. } => Some("seal what it points to, or allow following links"),
         ModelError::Name { .. } | ModelError::Path(_) => Some("rename the file"),
+        ModelError::GitLfsPointer { .. } => Some("fetch the file first: git lfs pull"),
+        ModelError::Ir { .. } => {
+            Some("export the model again, or copy its files again: they do not belong together")
+        }
         ModelError::PathOnly { format, .. } if format.is_convertible() => {
             Some("make an IR of it while sealing, with: ovseal seal --optimize")
         }

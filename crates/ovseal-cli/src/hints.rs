@@ -171,6 +171,10 @@ pub(crate) fn model(error: &ModelError) -> Option<String> {
             "make an IR of the model that it was made from, for example with: optimum-cli export openvino; or seal the file \
              as it is with --only: then ovseal run does not open it"
         }
+        ModelError::GitLfsPointer { .. } => "fetch the file first: git lfs pull",
+        ModelError::Ir { .. } => {
+            "export the model again, or copy its files again: they do not belong together"
+        }
         ModelError::Onnx { source: OnnxError::MissingFile { .. }, .. } => {
             "put the file beside the model, and leave out --only"
         }

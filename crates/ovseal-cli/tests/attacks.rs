@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const ATTACKS: [&str; 11] = [
+const ATTACKS: [&str; 12] = [
+    "ir-other-memory",
     "kdf-bomb",
     "onnx-memory-address",
     "openvino-cache",
@@ -21,6 +22,11 @@ const ATTACKS: [&str; 11] = [
 #[test]
 fn a_stanza_that_demands_absurd_work_costs_nothing() {
     run("kdf-bomb");
+}
+
+#[test]
+fn an_ir_that_would_read_other_memory_is_neither_sealed_nor_run() {
+    run("ir-other-memory");
 }
 
 #[test]

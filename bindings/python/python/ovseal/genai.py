@@ -146,13 +146,19 @@ def adapter(
 
 def _tokenizer(container: Container) -> openvino_genai.Tokenizer:
     """The tokenizer may outlive everything else, so it gets memory of OpenVINO's own."""
-    words = [_part(container, f"openvino_{name}.{kind}") for name in ("tokenizer", "detokenizer") for kind in ("xml", "bin")]
-    xml, weights, back_xml, back_weights = words
-    networks = xml.read().decode(), _own(weights), back_xml.read().decode(), _own(back_weights)
+    networks = *_words(container, "openvino_tokenizer.xml"), *_words(container, "openvino_detokenizer.xml")
     made = attempt("read the tokenizer", lambda: openvino_genai.Tokenizer(*networks, CACHE_DIR=""))
     if not made.chat_template and (template := _chat_template(container)):
         made.set_chat_template(template)
     return keep_in_child(made)
+
+
+def _words(container: Container, path: str) -> tuple[str, openvino.Tensor]:
+    """Returns a checked topology and its weights, in memory of OpenVINO's own."""
+    network = _network(container, path, "")
+    topology, weights = network.topology().decode(), _copied(network.lend())
+    network.verify()
+    return topology, weights
 
 
 def _accept(container: Container) -> None:
@@ -204,7 +210,11 @@ def _part(container: Container, path: str) -> _ovseal.Part:
 
 def _own(part: _ovseal.Part) -> openvino.Tensor:
     """A tensor in OpenVINO's own memory, which lives as long as OpenVINO needs it."""
-    content = part.read()
+    return _copied(part.read())
+
+
+def _copied(content: Any) -> openvino.Tensor:
+    content = memoryview(content)
     tensor = openvino.Tensor(openvino.Type.u8, [len(content)])
     if content:
         tensor.data[:] = numpy.frombuffer(content, numpy.uint8)

@@ -127,3 +127,43 @@ fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
     let error = "ovseal: error: no command is given to device";
     bench.fails("device", 2, &[error, "ovseal: hint: ovseal device --help lists the commands"]);
 }
+
+#[test]
+fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
+    const CONSTANT: &str = "<layer id=\"0\" type=\"Const\"><data element_type=\"f32\" shape=\"2048\" offset=\"0\" size=\"8192\"/></layer>";
+    const TOGETHER: &str =
+        "ovseal: hint: export the model again, or copy its files again: they do not belong together";
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("folder")).unwrap();
+    let topology = format!("<net>\n<layers>{CONSTANT}</layers></net>");
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 8192\n";
+    let fetch = "ovseal: hint: fetch the file first: git lfs pull";
+    let short =
+        "m.xml cannot be sealed: line 2 of the topology: a constant ends at byte 8192, the weights have 100";
+    let cut = "m.xml cannot be sealed: line 2 of the topology: not well-formed XML, or cut off";
+    let unfetched = "m.bin is a pointer of Git LFS, not the file itself";
+    for (xml, bin, error, hint) in [
+        (topology.as_bytes(), &[1; 100][..], short, TOGETHER),
+        (&topology.as_bytes()[..60], &[1; 8192], cut, TOGETHER),
+        (topology.as_bytes(), pointer, unfetched, fetch),
+    ] {
+        for folder in ["", "folder/"] {
+            bench.write(&format!("{folder}m.xml"), xml);
+            bench.write(&format!("{folder}m.bin"), bin);
+        }
+        for (model, folder) in [("m.xml", ""), ("folder", "folder/")] {
+            let error = format!("ovseal: error: {folder}{error}");
+            bench.fails(&format!("seal {model} -o out.ovseal --keyfile key"), 2, &[&error, hint]);
+        }
+    }
+    bench.write("empty.onnx", b"");
+    bench.fails(
+        "seal empty.onnx -o out.ovseal --keyfile key",
+        2,
+        &["ovseal: error: empty.onnx is no onnx model"],
+    );
+    assert!(!bench.exists("out.ovseal"));
+    bench.write("m.xml", topology.as_bytes());
+    bench.write("m.bin", &[1; 8192]);
+    bench.done("seal m.xml -o out.ovseal --keyfile key");
+}
