@@ -1,5 +1,6 @@
 //! Chunks that fail under operations which compute with integers: an error each, never a signal.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
+#![allow(clippy::print_stderr, reason = "a network that ends the process by a signal is named before")]
 
 mod common;
 
@@ -22,8 +23,11 @@ const INTEGERS: [Type; 10] = [
     I64,
 ];
 
-/// How a divisor comes from a constant.
-const ROUTES: [fn(&mut Ir, Type) -> (usize, Type); 6] = [
+/// Adds a divisor that comes from a constant of a type, and says of which type it is then.
+type Route = fn(&mut Ir, Type) -> (usize, Type);
+
+/// The ways from a constant to a divisor.
+const ROUTES: [Route; 6] = [
     |net, of| (net.ones(of, ELEMENTS), of),
     |net, of| {
         let constant = net.ones(of, ELEMENTS);
@@ -46,10 +50,10 @@ const ROUTES: [fn(&mut Ir, Type) -> (usize, Type); 6] = [
     },
     |net, of| {
         let constant = net.ones(of, ELEMENTS);
+        // The same constant has another reader, from which integers follow.
         let twice = net.layer("Concat", "opset1", "axis=\"0\"", &[constant, constant], of.1);
         let shape = net.ones(I64, 1);
-        let flat = net.layer("Reshape", "opset1", "special_zero=\"false\"", &[twice, shape], of.1);
-        let _ = flat;
+        net.layer("Reshape", "opset1", "special_zero=\"false\"", &[twice, shape], of.1);
         (constant, of)
     },
 ];
