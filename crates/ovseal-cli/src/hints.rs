@@ -163,6 +163,9 @@ pub(crate) fn model(error: &ModelError) -> Option<String> {
         ModelError::Symlink { .. } => "seal what it points to with --follow-symlinks",
         ModelError::FolderNotFile { .. } => "leave out --only to seal the whole folder",
         ModelError::Name { .. } | ModelError::Path(_) => "rename the file",
+        ModelError::PathOnly { path, .. } if path.ends_with("saved_model.pb") => {
+            "name its folder instead, with --optimize: TensorFlow's weights lie next to the graph"
+        }
         ModelError::PathOnly { format, .. } if format.is_convertible() => {
             "make an IR of it while sealing, with --optimize, or seal the file as it is with --only: then ovseal run \
              does not open it"

@@ -192,6 +192,27 @@ fn external_data_that_the_runtime_would_read_beyond_is_refused() {
     }
 }
 
+#[test]
+fn locations_that_name_the_same_file_in_other_words_compute_what_the_files_compute() {
+    let core = core();
+    let weights: Vec<u8> = (0..64).flat_map(|number| (number as f32).to_le_bytes()).collect();
+    for location in ["d/e/w", "./d/e/w", "././d/e/w", "d//e/w", "d/./e/w", "d/e/../e/w", "d/../d/e/w"] {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = |key: &[u8], value: &[u8]| field(13, &[field(1, key), field(2, value)].concat());
+        let located =
+            [number(14, 1), entry(b"location", location.as_bytes()), entry(b"length", b"256")].concat();
+        let tensor = [number(1, 8), number(1, 8), number(2, 1), field(8, b"w"), located].concat();
+        let model = folder.path().join("model.onnx");
+        fs::create_dir_all(folder.path().join("d/e")).unwrap();
+        fs::write(folder.path().join("d/e/w"), &weights).unwrap();
+        fs::write(&model, network(&[field(5, &tensor), product(8, 8)].concat())).unwrap();
+        for sealed in [&*model, folder.path()] {
+            let compiled = compile(&core, &opened(sealed), Opening::Eager).unwrap();
+            assert_eq!(infer(&compiled), expected(&core, &model), "{location}");
+        }
+    }
+}
+
 /// Pages at both ends can be read; a touch of those between ends the process.
 struct Guarded {
     start: *mut c_void,

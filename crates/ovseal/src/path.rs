@@ -52,11 +52,27 @@ impl PartPath {
         Self::parse(&format!("{stem}.{extension}")).ok()
     }
 
-    /// The path that `relative` names, seen from the folder of this path.
+    /// Returns the path that `relative` names, seen from the directory of this path, which it must not leave.
+    ///
+    /// Empty components and `.` are dropped, and `..` takes back the component before it, without a look at
+    /// any file system.
     pub(crate) fn sibling(&self, relative: &str) -> Result<Self, PathError> {
+        let outside = || PathError { path: relative.chars().take(80).collect() };
+        let mut components = Vec::new();
+        if relative.starts_with('/') || relative.ends_with('/') {
+            return Err(outside());
+        }
+        for component in relative.split('/') {
+            match component {
+                "" | "." => {}
+                ".." => drop(components.pop().ok_or_else(outside)?),
+                component => components.push(component),
+            }
+        }
+        let relative = components.join("/");
         match self.0.rsplit_once('/') {
             Some((folder, _)) => Self::parse(&format!("{folder}/{relative}")),
-            None => Self::parse(relative),
+            None => Self::parse(&relative),
         }
     }
 }
@@ -108,7 +124,14 @@ mod tests {
     #[test]
     fn a_sibling_stays_inside_the_container() {
         let path = PartPath::parse("models/net.onnx").unwrap();
-        assert_eq!(path.sibling("data/w.bin").unwrap().as_str(), "models/data/w.bin");
-        assert!(path.sibling("../w.bin").is_err());
+        for same in ["data/w.bin", "data//w.bin", "./data/./w.bin", "././data/w.bin", "a/../data/b/../w.bin"]
+        {
+            assert_eq!(path.sibling(same).unwrap().as_str(), "models/data/w.bin", "{same}");
+        }
+        for outside in
+            ["../w.bin", "data/../../w.bin", "/w.bin", "//w.bin", "..", "data/..", ".", "", "data/"]
+        {
+            assert!(path.sibling(outside).is_err(), "{outside}");
+        }
     }
 }

@@ -216,6 +216,16 @@ fn cancelling_leaves_nothing() {
 }
 
 #[test]
+fn a_folder_that_is_too_deep_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("a/".repeat(66));
+    std::fs::create_dir_all(&deep).unwrap();
+    let error = Model::find(folder.path(), ModelOptions::default()).unwrap_err();
+    let ModelError::TooDeep { path } = &error else { panic!("{error}") };
+    assert_eq!((path, error.kind()), (&folder.path().join("a/".repeat(65)), ErrorKind::Usage));
+}
+
+#[test]
 fn an_output_in_a_missing_folder_is_a_write_error() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let error = fixture.options().seal(&fixture.model(), &fixture.folder().join("none/out")).unwrap_err();

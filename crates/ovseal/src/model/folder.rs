@@ -35,7 +35,7 @@ fn collect(root: &Path, folder: &Path, options: ModelOptions, parts: &mut Parts)
         let path = entry.map_err(|source| read_error(folder, source))?.path();
         if is_folder(&path, options)? {
             if path.components().count() > root.components().count() + DEPTH_LIMIT {
-                return Err(ModelError::TooMany { path: root.into() });
+                return Err(ModelError::TooDeep { path });
             }
             collect(root, &path, options, parts)?;
         } else {

@@ -92,6 +92,12 @@ pub enum ModelError {
         /// The folder.
         path: PathBuf,
     },
+    /// Folders lie in each other too deeply, or a link leads into its own parent.
+    #[error("{} lies more than 64 folders deep", path.display())]
+    TooDeep {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A whole folder was given where one file was demanded.
     #[error("{} is a folder, not one file", path.display())]
     FolderNotFile {
@@ -154,9 +160,11 @@ impl ModelError {
             | Self::Symlink { .. }
             | Self::Name { .. } => ErrorKind::Usage,
             Self::PathOnly { .. } => ErrorKind::Unsupported,
-            Self::Path(_) | Self::Empty { .. } | Self::TooMany { .. } | Self::FolderNotFile { .. } => {
-                ErrorKind::Usage
-            }
+            Self::Path(_)
+            | Self::Empty { .. }
+            | Self::TooMany { .. }
+            | Self::TooDeep { .. }
+            | Self::FolderNotFile { .. } => ErrorKind::Usage,
         }
     }
 }

@@ -94,8 +94,7 @@ impl OnnxError {
 impl Reference {
     /// The part that the reference names, seen from the model at `model`.
     pub(crate) fn part_path(&self, model: &PartPath) -> Result<PartPath, OnnxError> {
-        let location = self.location.strip_prefix("./").unwrap_or(&self.location);
-        model.sibling(location).map_err(|_| OnnxError::Outside)
+        model.sibling(&self.location).map_err(|_| OnnxError::Outside)
     }
 
     /// Offset of the byte after the last one; without a length, that of the first.
