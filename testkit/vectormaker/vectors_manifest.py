@@ -59,6 +59,9 @@ def networks():
         parts = [Part("model.xml", "ir", topology, [1]), Part("model.bin", "weights", bytes(24 if name == "ir-strings" else 16))]
         yield case(name, "6.1", "an IR with " + text, "opened", parts=parts)
 
+    parts = [Part("model.pdmodel", "paddle", b"\x0a\x00", [1]), Part("model.pdiparams", "weights", bytes(30))]
+    yield case("paddle-cut-parameters", "6.1", "PaddlePaddle's parameters, cut", "opened", parts=parts)
+
 
 def ir(content):
     return f'<?xml version="1.0"?>\n<net name="n" version="11">\n{layers(content)}\n</net>\n'.encode()

@@ -79,7 +79,7 @@ pub(crate) fn model(error: &ModelError) -> Hint {
         ModelError::Symlink { .. } => Some("seal what it points to, or allow following links"),
         ModelError::Name { .. } | ModelError::Path(_) => Some("rename the file"),
         ModelError::GitLfsPointer { .. } => Some("fetch the file first: git lfs pull"),
-        ModelError::Ir { .. } => {
+        ModelError::Ir { .. } | ModelError::Paddle { .. } => {
             Some("export the model again, or copy its files again: they do not belong together")
         }
         ModelError::PathOnly { format, .. } if format.is_convertible() => {

@@ -175,7 +175,7 @@ pub(crate) fn model(error: &ModelError) -> Option<String> {
              as it is with --only: then ovseal run does not open it"
         }
         ModelError::GitLfsPointer { .. } => "fetch the file first: git lfs pull",
-        ModelError::Ir { .. } => {
+        ModelError::Ir { .. } | ModelError::Paddle { .. } => {
             "export the model again, or copy its files again: they do not belong together"
         }
         ModelError::Onnx { source: OnnxError::MissingFile { .. }, .. } => {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use common::{CONV, MLP, Network, core, set_up};
 use ovseal::ir::IrFault;
+use ovseal::paddle::PaddleError;
 use ovseal::{
     ErrorKind, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, Opened, SealOptions, Trust,
     onnx,
@@ -138,6 +139,14 @@ fn an_ir_that_would_read_other_memory_never_reaches_the_runtime() {
         }
         assert!(core.read_sealed(&vector(name), None).is_err(), "{name}");
     }
+}
+
+#[test]
+fn parameters_of_paddlepaddle_that_are_cut_never_reach_the_runtime() {
+    let error = Decrypted::read(&vector("paddle-cut-parameters"), None, "CPU", Opening::Auto).err().unwrap();
+    let SealedModelError::Open(OpenError::Paddle { part, source }) = &error else { panic!("{error}") };
+    assert_eq!((part.as_str(), *source), ("model.pdiparams", PaddleError::Malformed { number: 1 }));
+    assert_eq!(error.kind(), ErrorKind::NotAuthentic);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use ovseal_memory::{FillCause, FillFailure};
 
 use crate::model::ir::IrError;
 use crate::model::onnx::OnnxError;
+use crate::model::paddle::PaddleError;
 use crate::path::PartPath;
 use crate::recipient::UnwrapError;
 use crate::rollback::RollbackError;
@@ -159,6 +160,14 @@ pub enum OpenError {
         /// The line and the reason.
         source: IrError,
     },
+    /// PaddlePaddle's parameters are damaged.
+    #[error("{part} cannot be opened")]
+    Paddle {
+        /// The part.
+        part: PartPath,
+        /// The tensor.
+        source: PaddleError,
+    },
     /// There is too little memory.
     #[error(transparent)]
     Memory(#[from] ovseal_memory::MemoryError),
@@ -203,7 +212,7 @@ impl OpenError {
             Self::Truncated | Self::Damaged(_) | Self::NotAuthentic(_) | Self::Chunk { .. } => {
                 ErrorKind::NotAuthentic
             }
-            Self::Signature(_) | Self::SideFile { .. } => ErrorKind::NotAuthentic,
+            Self::Paddle { .. } | Self::Signature(_) | Self::SideFile { .. } => ErrorKind::NotAuthentic,
             Self::Onnx { source, .. } => source.kind(),
             Self::Ir { source, .. } => source.kind(),
             Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) | Self::WrongName { .. } => {

@@ -163,6 +163,14 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
         &["ovseal: error: empty.onnx is no onnx model"],
     );
     assert!(!bench.exists("out.ovseal"));
+    bench.link_models();
+    for (name, cut) in [("model.pdmodel", 0), ("model.pdiparams", 1)] {
+        let bytes = bench.read(&format!("models/paddle/{name}"));
+        bench.write(name, &bytes[..bytes.len() - cut]);
+    }
+    let error =
+        "ovseal: error: model.pdiparams cannot be sealed: tensor 2 of the parameters is malformed or cut off";
+    bench.fails("seal model.pdmodel -o out.ovseal --keyfile key", 2, &[error, TOGETHER]);
     bench.write("m.xml", topology.as_bytes());
     bench.write("m.bin", &[1; 8192]);
     bench.done("seal m.xml -o out.ovseal --keyfile key");

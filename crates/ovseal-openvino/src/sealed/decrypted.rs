@@ -1,8 +1,8 @@
 //! A network of an opened container in memory.
 
-use ovseal::ir;
 use ovseal::onnx::Skeleton;
 use ovseal::{OpenError, Opened, Part, PartKind, UnverifiedMapping};
+use ovseal::{ir, paddle};
 use ovseal_memory::ModelMemory;
 
 use super::{Opening, SealedModelError, find};
@@ -50,8 +50,7 @@ impl Decrypted {
         let weights = if part.entry().kind == PartKind::Ir {
             start_ir(part, &topology, is_overlapped)?
         } else {
-            // Parameters of PaddlePaddle have lengths among them, which its parser trusts.
-            part.companions().take(1).map(|weights| start(&weights, false)).collect::<Result<_, _>>()?
+            part.companions().take(1).map(|weights| start_paddle(&weights)).collect::<Result<_, _>>()?
         };
         Ok(Self { topology: Topology::Whole(topology), weights })
     }
@@ -132,6 +131,16 @@ fn start_ir(part: &Part, topology: &[u8], is_overlapped: bool) -> Result<Vec<Unv
     }
     shape_constants::check_strings(&network, weights.hazmat_unverified()).map_err(refused)?;
     Ok(vec![weights])
+}
+
+/// Decrypts and checks parameters of PaddlePaddle. They have lengths among them, which its parser trusts.
+fn start_paddle(parameters: &Part) -> Result<UnverifiedMapping, OpenError> {
+    let mapping = start(parameters, false)?;
+    let bytes = mapping.hazmat_unverified();
+    let read = |offset, count| Ok(bytes[offset as usize..][..count].to_vec());
+    let checked = paddle::check_parameters(bytes.len() as u64, read);
+    let refused = |source| OpenError::Paddle { part: parameters.entry().path.clone(), source };
+    checked.map(|()| mapping).map_err(refused)
 }
 
 pub(super) fn start(weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Model, ModelError, ModelOptions, Source, check_ir, kind_of, onnx, onnx_error, part, read_error,
+    Model, ModelError, ModelOptions, Source, check_weights, kind_of, onnx, onnx_error, part, read_error,
     refuse_git_lfs, weights_extension,
 };
 use crate::layout::PART_LIMIT;
@@ -79,8 +79,8 @@ fn classify(parts: &mut Parts) -> Result<(), ModelError> {
         };
         // An `.xml` without a `.bin` is no IR but some other file.
         if let Some(companions) = companions {
-            if let (PartKind::Ir, &[weights]) = (kind, &companions[..]) {
-                check_ir(&parts[number], &parts[weights])?;
+            if let &[weights] = &companions[..] {
+                check_weights(kind, &parts[number], &parts[weights])?;
             }
             companions.iter().for_each(|&i| parts[i].0.kind = PartKind::Weights);
             parts[number].0.kind = kind;

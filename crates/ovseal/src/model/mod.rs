@@ -3,6 +3,7 @@
 mod folder;
 pub mod ir;
 pub mod onnx;
+pub mod paddle;
 mod path_only;
 mod single;
 mod source;
@@ -17,6 +18,7 @@ use crate::manifest::{ModelName, PartEntry, PartKind};
 use crate::path::{self, PartPath, PathError};
 use ir::{IrError, Topology};
 use onnx::OnnxError;
+use paddle::PaddleError;
 pub use path_only::PathOnlyFormat;
 pub(crate) use source::{Source, SourceReader};
 
@@ -136,6 +138,14 @@ pub enum ModelError {
         /// The line and the reason.
         source: IrError,
     },
+    /// PaddlePaddle's parameters are damaged.
+    #[error("{} cannot be sealed", path.display())]
+    Paddle {
+        /// The parameters.
+        path: PathBuf,
+        /// The tensor.
+        source: PaddleError,
+    },
     /// A file is a pointer of Git LFS instead of the content that it stands for.
     #[error("{} is a pointer of Git LFS, not the file itself", path.display())]
     GitLfsPointer {
@@ -149,12 +159,12 @@ impl ModelError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { .. } | Self::MissingWeights { .. } => ErrorKind::Environment,
-            Self::Onnx { source: OnnxError::MissingFile { .. } | OnnxError::Read(_), .. } => {
-                ErrorKind::Environment
-            }
+            Self::Onnx { source: OnnxError::MissingFile { .. } | OnnxError::Read(_), .. }
+            | Self::Paddle { source: PaddleError::Read(_), .. } => ErrorKind::Environment,
             Self::Content { .. }
             | Self::Onnx { .. }
             | Self::Ir { .. }
+            | Self::Paddle { .. }
             | Self::GitLfsPointer { .. }
             | Self::NotRegular { .. }
             | Self::Symlink { .. }
@@ -279,6 +289,30 @@ fn refuse_git_lfs(source: &Source) -> Result<(), ModelError> {
     let start = source.start().map_err(|error| read_error(path, error))?;
     let is_pointer = start.starts_with(b"version https://git-lfs.github.com/spec/");
     if is_pointer { Err(ModelError::GitLfsPointer { path: path.to_owned() }) } else { Ok(()) }
+}
+
+/// Checks that weights are those of their topology, as far as it shows.
+fn check_weights(
+    kind: PartKind,
+    topology: &(PartEntry, Source),
+    weights: &(PartEntry, Source),
+) -> Result<(), ModelError> {
+    match kind {
+        PartKind::Ir => check_ir(topology, weights),
+        PartKind::Paddle => check_paddle(weights),
+        _ => Ok(()),
+    }
+}
+
+fn check_paddle((entry, source): &(PartEntry, Source)) -> Result<(), ModelError> {
+    let path = source.path();
+    let reader = source.open().map_err(|error| read_error(path, error))?;
+    let read = |offset, count| {
+        let mut bytes = vec![0; count];
+        reader.read_exact_at(&mut bytes, offset).map(|()| bytes)
+    };
+    paddle::check_parameters(entry.length, read)
+        .map_err(|source| ModelError::Paddle { path: path.into(), source })
 }
 
 /// Checks that the constants of an IR agree with themselves and lie inside its weights.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    Model, ModelError, ModelOptions, PathOnlyFormat, Source, check_ir, kind_of, onnx, onnx_error, part,
+    Model, ModelError, ModelOptions, PathOnlyFormat, Source, check_weights, kind_of, onnx, onnx_error, part,
     read_error, refuse_git_lfs, weights_extension,
 };
 use crate::manifest::{PartEntry, PartKind};
@@ -30,8 +30,8 @@ pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelErr
         add_weights(path, extension, &mut parts)?;
     }
     parts.iter().try_for_each(|(_, source)| refuse_git_lfs(source))?;
-    if let (PartKind::Ir, [topology, weights]) = (kind, &parts[..]) {
-        check_ir(topology, weights)?;
+    if let [topology, weights] = &parts[..] {
+        check_weights(kind, topology, weights)?;
     }
     parts[0].0.companions = (1..parts.len()).collect();
     Model::new(path, parts, path.file_stem())

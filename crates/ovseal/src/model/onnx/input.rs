@@ -4,7 +4,7 @@ use super::OnnxError;
 use crate::model::source::SourceReader;
 
 /// Bytes in a row that can be read and skipped.
-pub(super) trait Input {
+pub(in crate::model) trait Input {
     /// Reads bytes, all of them.
     fn read(&mut self, bytes: &mut [u8]) -> Result<(), OnnxError>;
 

@@ -11,7 +11,7 @@ mod tensor;
 #[cfg(test)]
 mod testing;
 mod walk;
-mod wire;
+pub(super) mod wire;
 
 use std::collections::{HashMap, HashSet};
 

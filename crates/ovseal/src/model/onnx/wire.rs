@@ -4,25 +4,25 @@ use super::OnnxError;
 use super::input::Input;
 
 /// Reads one field after another.
-pub(super) struct Reader<I> {
+pub(in crate::model) struct Reader<I> {
     input: I,
     /// How many bytes were taken, to find the ends of messages.
     position: u64,
 }
 
 /// A field whose number, if it is one, was read. The reader stands at the first byte of the content.
-pub(super) struct Field {
-    pub(super) number: u64,
+pub(in crate::model) struct Field {
+    pub(in crate::model) number: u64,
     /// Offset of the field's first byte.
     pub(super) start: u64,
     /// Offset of the byte after the key: there the length stands, if it has one.
     pub(super) length_at: u64,
-    pub(super) content: Content,
+    pub(in crate::model) content: Content,
 }
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(in crate::model) enum Content {
     /// A variable-length number.
     Number(u64),
     /// Four or eight bytes, which were passed over.
@@ -38,16 +38,16 @@ const TEXT_LIMIT: u64 = 4096;
 const KEY_BYTES: u64 = 5;
 
 impl<I: Input> Reader<I> {
-    pub(super) fn new(input: I) -> Self {
+    pub(in crate::model) fn new(input: I) -> Self {
         Self { input, position: 0 }
     }
 
-    pub(super) fn position(&self) -> u64 {
+    pub(in crate::model) fn position(&self) -> u64 {
         self.position
     }
 
     /// The next field of a message that ends at `end`.
-    pub(super) fn field(&mut self, end: u64) -> Result<Field, OnnxError> {
+    pub(in crate::model) fn field(&mut self, end: u64) -> Result<Field, OnnxError> {
         let start = self.position;
         let key = self.varint()?;
         let length_at = self.position;
@@ -68,7 +68,7 @@ impl<I: Input> Reader<I> {
         if field.number == 0 || !fits { Err(OnnxError::Malformed) } else { Ok(field) }
     }
 
-    pub(super) fn varint(&mut self) -> Result<u64, OnnxError> {
+    pub(in crate::model) fn varint(&mut self) -> Result<u64, OnnxError> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let mut byte = [0];
@@ -104,7 +104,7 @@ impl<I: Input> Reader<I> {
 }
 
 /// A number of variable length, as it is written.
-pub(super) fn varint(mut value: u64) -> Vec<u8> {
+pub(in crate::model) fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(10);
     while value >= 0x80 {
         bytes.push(value as u8 | 0x80);
@@ -115,6 +115,6 @@ pub(super) fn varint(mut value: u64) -> Vec<u8> {
 }
 
 /// A field with content, as it is written.
-pub(super) fn field(number: u64, content: &[u8]) -> Vec<u8> {
+pub(in crate::model) fn field(number: u64, content: &[u8]) -> Vec<u8> {
     [varint(number << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
 }
