@@ -1,6 +1,7 @@
 //! Reads, compiles and imports models.
 
 use std::any::Any;
+use std::ffi::CStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,12 +38,9 @@ impl Core {
     pub fn new(runtime: &Runtime) -> Result<Self, OpenVinoError> {
         // SAFETY: the library is loaded, as `runtime` shows; `place` takes the result.
         let handle = Handle::create(Operation::CreateCore, |place| unsafe { ov::ov_core_create(place) })?;
-        let property = properties::NO_CACHE;
-        // SAFETY: the core is alive, without a device the property is for all, and the one property has two strings.
-        let status =
-            unsafe { ov::ov_core_set_properties(handle.as_ptr(), std::ptr::null(), 1, &raw const property) };
-        check(Operation::CreateCore, status)?;
-        Ok(Self { handle: Arc::new(handle), runtime: runtime.clone() })
+        let core = Self { handle: Arc::new(handle), runtime: runtime.clone() };
+        core.set(None, &[properties::NO_CACHE])?;
+        Ok(core)
     }
 
     /// Returns the runtime of this core.
@@ -105,13 +103,26 @@ impl Core {
         let core = Self::new(runtime)?;
         let device = text::named("device", device)?;
         let properties = Properties::without_cache(properties)?;
-        let raw = properties.raw();
-        // SAFETY: core, device and the strings in the array are alive.
-        let status = unsafe {
-            ov::ov_core_set_properties(core.handle.as_ptr(), device.as_ptr(), raw.len(), raw.as_ptr())
-        };
-        check(Operation::CreateCore, status)?;
+        core.set(Some(&device), &properties.raw())?;
         Ok(core)
+    }
+
+    /// Sets properties of a device, or of all. Their strings must be alive.
+    fn set(&self, device: Option<&CStr>, properties: &[ov::ov_property_t]) -> Result<(), OpenVinoError> {
+        let (core, device) = (self.handle.as_ptr(), device.map_or(std::ptr::null(), CStr::as_ptr));
+        if self.runtime.takes_arrays() {
+            // SAFETY: core, device and the strings in the array are alive; no device means all of them.
+            let status =
+                unsafe { ov::ov_core_set_properties(core, device, properties.len(), properties.as_ptr()) };
+            return check(Operation::CreateCore, status);
+        }
+        properties.iter().try_for_each(|property| {
+            // SAFETY: as above. The function takes a name and a value as variable arguments, which the calling
+            // conventions of Linux on x86-64 and aarch64 hand over as they do all others.
+            let status =
+                unsafe { ov::ov_core_set_property(core, device, property.key, property.value.cast()) };
+            check(Operation::CreateCore, status)
+        })
     }
 
     /// Reads a model from memory: OpenVINO IR with its weights, ONNX without external data, Paddle with its parameters.
@@ -191,6 +202,9 @@ impl Core {
         device: &str,
         properties: &[(&str, &str)],
     ) -> Result<CompiledModel, ModelError> {
+        if !self.runtime.takes_arrays() {
+            return self.compile_configured(model, device, properties);
+        }
         let device = text::named("device", device)?;
         let properties = Properties::without_cache(properties)?;
         let raw = properties.raw();
@@ -211,6 +225,23 @@ impl Core {
         // A caller may compile on another core than the one that read the model.
         let cores = [&self.handle, &model.core].map(Arc::clone);
         CompiledModel::new(handle, cores, model.weights.clone())
+    }
+
+    /// Compiles on a core of its own, which has the properties: for runtimes that take none in an array.
+    fn compile_configured(
+        &self,
+        model: &Model,
+        device: &str,
+        properties: &[(&str, &str)],
+    ) -> Result<CompiledModel, ModelError> {
+        let core = Self::configured(&self.runtime, device, properties)?;
+        let device = text::named("device", device)?;
+        let (raw, network) = (core.handle.as_ptr(), model.handle.as_ptr());
+        let handle = Handle::create(Operation::Compile, |place| {
+            // SAFETY: core, model and device are alive, and no variable arguments follow; `place` takes the result.
+            unsafe { ov::ov_core_compile_model(raw, network, device.as_ptr(), 0, place) }
+        })?;
+        CompiledModel::new(handle, [&core.handle, &model.core].map(Arc::clone), model.weights.clone())
     }
 
     /// Imports a compiled model that [`CompiledModel::export`] made, on the same device, machine and runtime.

@@ -13,8 +13,8 @@ use crate::locate_error::LocateError;
 
 /// Opens a library and checks that it is an OpenVINO runtime which has every function that this crate calls.
 ///
-/// Returns its version and build, such as `2026.4.1-21034-…`.
-pub(crate) fn version(path: &Path) -> Result<String, LocateError> {
+/// Returns what the rest of the crate has to know of it.
+pub(crate) fn probe(path: &Path) -> Result<Probed, LocateError> {
     let load = |source| LocateError::Load { path: path.to_path_buf(), source };
     // SAFETY: the library's initializers run. The caller chose the file as a runtime to trust with plaintext.
     let library = unsafe { Library::new(path) }.map_err(load)?;
@@ -26,9 +26,26 @@ pub(crate) fn version(path: &Path) -> Result<String, LocateError> {
     if number(&version).is_none_or(|number| number < OLDEST) {
         return Err(unsupported("the types of version 2025.1"));
     }
+    let takes_arrays = match (has_all(&library, WITH_ARRAYS), has_all(&library, WITHOUT_ARRAYS)) {
+        (true, _) => true,
+        (false, true) => false,
+        (false, false) => return Err(unsupported("functions that set properties")),
+    };
     // Unloading would run the runtime's destructors only to load it again at once.
     std::mem::forget(library);
-    Ok(version)
+    Ok(Probed { version, takes_arrays })
+}
+
+/// What a library is.
+pub(crate) struct Probed {
+    /// Version and build, such as `2026.4.1-21034-…`.
+    pub(crate) version: String,
+    /// Whether it takes properties as arrays, which the versions before 2026.4 do not.
+    pub(crate) takes_arrays: bool,
+}
+
+fn has_all(library: &Library, names: &[&str]) -> bool {
+    names.iter().all(|name| has(library, name))
 }
 
 fn has(library: &Library, name: &str) -> bool {
@@ -65,7 +82,13 @@ type FreeVersion = unsafe extern "C" fn(*mut ov_version_t);
 /// In 2025.1 the numbers of the element types changed to those of the bindings.
 const OLDEST: (u32, u32) = (2025, 1);
 
-/// Every function that this crate calls. The bindings panic at the call of one that is missing.
+/// Functions of which a runtime has these,
+const WITH_ARRAYS: &[&str] = &["ov_core_compile_model_props", "ov_core_set_properties"];
+
+/// or at least these.
+const WITHOUT_ARRAYS: &[&str] = &["ov_core_compile_model", "ov_core_set_property"];
+
+/// Every other function that this crate calls. The bindings panic at the call of one that is missing.
 const FUNCTIONS: &[&str] = &[
     "ov_available_devices_free",
     "ov_compiled_model_create_infer_request",
@@ -77,7 +100,6 @@ const FUNCTIONS: &[&str] = &[
     "ov_compiled_model_inputs_size",
     "ov_compiled_model_output_by_index",
     "ov_compiled_model_outputs_size",
-    "ov_core_compile_model_props",
     "ov_core_create",
     "ov_core_free",
     "ov_core_get_available_devices",
@@ -86,7 +108,6 @@ const FUNCTIONS: &[&str] = &[
     "ov_core_import_model",
     "ov_core_read_model",
     "ov_core_read_model_from_memory_buffer",
-    "ov_core_set_properties",
     "ov_core_versions_free",
     "ov_free",
     "ov_get_last_err_msg",
@@ -151,6 +172,6 @@ mod tests {
         // These two are called above, before the bindings are loaded.
         let probed = ["ov_get_openvino_version", "ov_version_free"];
         let called: BTreeSet<&str> = names(&sources).chain(probed).collect();
-        assert_eq!(called, FUNCTIONS.iter().copied().collect());
+        assert_eq!(called, [FUNCTIONS, WITH_ARRAYS, WITHOUT_ARRAYS].concat().into_iter().collect());
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::environment::Environment;
 use crate::locate;
 use crate::locate_error::LocateError;
-use crate::probe;
+use crate::probe::{self, Probed};
 
 /// An OpenVINO runtime that is loaded into this process.
 ///
@@ -22,6 +22,7 @@ struct Loaded {
     path: PathBuf,
     real_path: PathBuf,
     version: String,
+    takes_arrays: bool,
 }
 
 impl Runtime {
@@ -55,6 +56,11 @@ impl Runtime {
         &self.loaded.version
     }
 
+    /// Whether it takes properties as arrays: 2026.4 and later.
+    pub(crate) fn takes_arrays(&self) -> bool {
+        self.loaded.takes_arrays
+    }
+
     /// Returns the file that was loaded.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -71,10 +77,10 @@ fn load(path: PathBuf) -> Result<Arc<Loaded>, LocateError> {
             false => Err(LocateError::AlreadyLoaded { loaded: loaded.path.clone(), wanted: path }),
         };
     }
-    let version = probe::version(&path)?;
+    let Probed { version, takes_arrays } = probe::probe(&path)?;
     openvino_sys::library::load_from(&path)
         .map_err(|reason| LocateError::Bindings { path: path.clone(), reason })?;
-    Ok(Arc::clone(state.insert(Arc::new(Loaded { path, real_path, version }))))
+    Ok(Arc::clone(state.insert(Arc::new(Loaded { path, real_path, version, takes_arrays }))))
 }
 
 /// The bindings keep the library in a global of their own, and ignore a second call.
