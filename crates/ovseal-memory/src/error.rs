@@ -55,6 +55,10 @@ pub enum MemoryError {
         page_size: usize,
     },
 
+    /// The system gave no random numbers. The fault of the environment.
+    #[error("the system gives no random numbers")]
+    Random,
+
     /// A thread that fills memory could not be started. The fault of the environment.
     #[error("cannot start a thread that fills memory")]
     Thread {

@@ -8,6 +8,7 @@ mod fillers;
 
 use std::env;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fillers::{CHUNK, Faulty, Refused};
 use ovseal_memory::{ChunkFiller, DemandMemory, FillFailure};
@@ -58,6 +59,35 @@ fn many_readers_of_failing_chunks_get_one_line() {
     let output = child("many_readers_of_failing_chunks_get_one_line");
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
+}
+
+/// Fills a chunk with the number of times that it filled one: safe code can be wrong.
+struct Counting(AtomicUsize);
+
+impl ChunkFiller for Counting {
+    type Error = Refused;
+
+    fn chunk_size(&self) -> usize {
+        CHUNK
+    }
+
+    fn length(&self) -> usize {
+        CHUNK
+    }
+
+    fn fill(&self, _index: usize, chunk: &mut [u8]) -> Result<(), Refused> {
+        chunk.fill(self.0.fetch_add(1, Ordering::Relaxed) as u8);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_filler_that_writes_other_bytes_after_release_ends_the_process() {
+    if is_child() {
+        return touch_after_release(Counting(AtomicUsize::new(1)), CHUNK - 1);
+    }
+    let output = child("a_filler_that_writes_other_bytes_after_release_ends_the_process");
+    assert_ended(&output, "chunk 0 could not be filled: the bytes are not the same as before\n");
 }
 
 /// Fails with a line of its own from the second filling on, or panics when it is to word the line.

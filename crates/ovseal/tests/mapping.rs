@@ -157,10 +157,9 @@ fn a_file_that_changes_under_a_running_process_ends_it_with_one_line() {
     }
 }
 
-/// Of a container whose digests are others a chunk is decrypted once where no publisher is named, and not again: with its
-/// digest goes what tells it from another one with the same tag.
+/// Where no publisher is named, the digests of chunks are not compared, neither the first time nor later.
 #[test]
-fn a_chunk_is_not_decrypted_again_without_its_digest() {
+fn a_chunk_with_another_digest_comes_again_as_it_was_where_no_publisher_is_named() {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
     let facts = std::fs::read_to_string(vectors.join("digests-of-other-chunks-not-asked.json")).unwrap();
     let key = facts.split('"').find(|text| text.len() == 64).unwrap();
@@ -168,16 +167,9 @@ fn a_chunk_is_not_decrypted_again_without_its_digest() {
     let key = KeyFile::read_from(&mut &key[..]).unwrap();
     let container = vectors.join("digests-of-other-chunks-not-asked.ovseal");
     let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key]).unwrap();
-    let mapping = opened.part("model.onnx").unwrap().map().unwrap();
-    if std::env::var_os(CHILD).is_some() {
-        println!("once {}", mapping[0]);
-        mapping.release();
-        return println!("again {}", mapping[0]);
-    }
-    if mapping.is_on_demand() {
-        let output = child("a_chunk_is_not_decrypted_again_without_its_digest");
-        let shown = String::from_utf8_lossy(&output.stdout);
-        assert!(shown.contains("once") && !shown.contains("again"), "{shown}");
-        assert_eq!(output.status.code(), Some(3));
-    }
+    let part = opened.part("model.onnx").unwrap();
+    let mapping = part.map().unwrap();
+    let is_gone = (0..1000).any(|_| mapping.release() && mapping.resident_bytes() == 0);
+    assert_eq!(is_gone, mapping.is_on_demand());
+    assert_eq!(*mapping, *part.read().unwrap());
 }

@@ -27,6 +27,9 @@ pub enum FillCause<E: Error + 'static> {
     /// The filler panicked. A bug of whoever wrote it; the panic's message went where panics go.
     #[error("the filler panicked")]
     Panicked,
+    /// The filler wrote other bytes than the first time, which readers may still hold references to.
+    #[error("the bytes are not the same as before")]
+    Changed,
     /// The kernel did not take the pages, most often for lack of memory. The fault of the environment.
     #[error("the kernel did not take the pages")]
     Place(#[source] io::Error),

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod failure;
+mod fingerprints;
 mod holds;
 mod mapping;
 mod progress;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 use self::chunks::{Chunks, State};
+use self::fingerprints::Fingerprints;
 use self::holds::Holds;
 use self::mapping::FaultMapping;
 use self::progress::Progress;
@@ -52,7 +54,9 @@ pub trait ChunkFiller: Send + Sync + 'static {
     /// Writes the whole of chunk `index`, counted from 0; the last one may be shorter. What stands in `chunk` before is
     /// left over from another chunk.
     ///
-    /// Must give the same bytes for the same chunk each time: readers hold references to them.
+    /// A chunk is filled again when its pages were given back. The memory compares it with a fingerprint of what was
+    /// there before, since readers may hold references to it: other bytes are [`FillCause::Changed`], and no reader
+    /// sees them.
     ///
     /// # Errors
     ///
@@ -73,8 +77,9 @@ pub trait ChunkFiller: Send + Sync + 'static {
 /// from then on, for those who wait too, and [`DemandMemory::wait`] gives the failure. Bytes of a chunk that failed
 /// are never seen. So a result that was computed from the memory must not be used before `wait` has given `Ok`.
 ///
-/// After that, [`DemandMemory::release`] gives the pages back, and a later touch fills them again. If *that* fails the
-/// process ends with one line on standard error and exit code 3: nothing is computed from wrong bytes.
+/// After that, [`DemandMemory::release`] gives the pages back, and a later touch fills them again. If *that* fails, or
+/// the bytes are not the same as before, the process ends with one line on standard error and exit code 3: nothing is
+/// computed from wrong bytes, and no reference shows two contents.
 ///
 /// A system call cannot wait: it fails with `EFAULT` when it meets a page that is not there, unless
 /// [`DemandMemory::populate`] has brought it in.
@@ -251,9 +256,7 @@ impl<F: ChunkFiller> Deref for DemandMemory<F> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping has at least `length` readable bytes, borrowed with `self`. A missing page makes its
-        // reader wait until it is there, with the filler's bytes or zeros, and once read it never differs.
-        unsafe { std::slice::from_raw_parts(self.shared.mapping.address().as_ptr(), self.shared.length) }
+        self.shared.bytes()
     }
 }
 
@@ -319,11 +322,13 @@ fn share<F: ChunkFiller>(
     }
     let mapping = FaultMapping::new(descriptor, length)?;
     let chunks = Chunks::new(length, chunk_size);
+    let fingerprints = Fingerprints::new(chunks.count());
+    let fingerprints = fingerprints.map_err(|_| MemoryError::Random)?;
     let progress = Progress::new(chunks.count());
     let stop = Stop::new().map_err(|error| MemoryError::Thread { source: error.into() })?;
     let release = AtomicBool::new(false);
     let holds = Holds::default();
-    Ok(Shared { filler, mapping, chunks, progress, holds, stop, release, chunk_size, length })
+    Ok(Shared { filler, mapping, chunks, fingerprints, progress, holds, stop, release, chunk_size, length })
 }
 
 #[cfg(test)]

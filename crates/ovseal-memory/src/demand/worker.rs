@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::ChunkFiller;
 use super::chunks::{Chunks, State};
 use super::failure::{FillCause, FillFailure, end_process};
+use super::fingerprints::Fingerprints;
 use super::holds::Holds;
 use super::mapping::FaultMapping;
 use super::progress::Progress;
@@ -19,6 +20,7 @@ pub(super) struct Shared<F: ChunkFiller> {
     pub(super) filler: F,
     pub(super) mapping: FaultMapping,
     pub(super) chunks: Chunks,
+    pub(super) fingerprints: Fingerprints,
     pub(super) progress: Progress<F::Error>,
     pub(super) holds: Holds,
     pub(super) stop: Stop,
@@ -35,6 +37,14 @@ pub(super) struct Worker<'a, F: ChunkFiller> {
 }
 
 impl<F: ChunkFiller> Shared<F> {
+    /// All bytes. Whoever reads a page that is missing waits for it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        // SAFETY: the mapping has at least `length` readable bytes, borrowed with `self`. A missing page makes its
+        // reader wait until it is there, with the filler's bytes or zeros. Once read it never differs: only chunks
+        // with a fingerprint are discarded, and only bytes with the same one are put in their place.
+        unsafe { std::slice::from_raw_parts(self.mapping.address().as_ptr(), self.length) }
+    }
+
     /// Memory in which one thread fills chunks.
     pub(super) fn scratch(&self) -> Result<ModelMemory, MemoryError> {
         ModelMemory::zeroed(self.chunk_size)
@@ -47,12 +57,21 @@ impl<F: ChunkFiller> Shared<F> {
         if self.mapping.is_inherited() || self.chunks.claim(index, State::Present) != State::Present {
             return;
         }
-        let (offset, length) = self.pages(index);
-        // SAFETY: a filler promises the same bytes each time.
-        let dropped = unsafe { self.mapping.discard(offset, length) };
-        self.chunks.publish(index, if dropped.is_ok() { State::Released } else { State::Present });
+        let is_dropped = self.fingerprint(index) && self.drop_pages(index);
+        self.chunks.publish(index, if is_dropped { State::Released } else { State::Present });
         // Faults that came between were not answered.
         self.wake(index);
+    }
+
+    /// Remembers what a claimed chunk looks like, and returns whether that is done.
+    fn fingerprint(&self, index: usize) -> bool {
+        self.fingerprints.remember(index, &self.bytes()[self.chunks.range(index)])
+    }
+
+    fn drop_pages(&self, index: usize) -> bool {
+        let (offset, length) = self.pages(index);
+        // SAFETY: the chunk has a fingerprint, and `try_fill` puts nothing in its place that has another one.
+        unsafe { self.mapping.discard(offset, length) }.is_ok()
     }
 
     fn wake(&self, index: usize) {
@@ -167,6 +186,9 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
                 std::mem::forget(panic);
                 return Err(FillCause::Panicked);
             }
+        }
+        if !self.shared.fingerprints.is_same(index, chunk) {
+            return Err(FillCause::Changed);
         }
         rest.fill(0);
         let placed = self.shared.mapping.place(offset, &self.scratch[..whole]);

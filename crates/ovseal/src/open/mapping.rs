@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ovseal_memory::{
     ChunkFiller, DemandMemory, FillCause, FillFailure, MemoryError, ModelMemory, Populated as PopulatedMemory,
@@ -16,8 +15,8 @@ use crate::error::OpenError;
 ///
 /// Clones share the memory, which is zeroized when the last of them is dropped. Where the host gives `userfaultfd(2)`
 /// the pages can be given back ([`release`](Self::release)) and are decrypted again when they are touched. A chunk that
-/// is not authentic *then*, because the file was changed under the running process, ends the process with one line on
-/// standard error and exit code 3: nothing is computed from wrong bytes.
+/// is not authentic *then*, or not the same as before, because the file was changed under the running process, ends
+/// the process with one line on standard error and exit code 3: nothing is computed from wrong bytes.
 #[derive(Clone, Debug)]
 pub struct PartMapping(Arc<Memory>);
 
@@ -46,11 +45,7 @@ enum Memory {
 }
 
 /// Decrypts the chunks of one part.
-struct PartFiller {
-    part: Part,
-    /// Whether chunks may be decrypted again, since their pages were given back.
-    may_repeat: AtomicBool,
-}
+struct PartFiller(Part);
 
 impl Part {
     /// Maps the whole part and starts to decrypt it with threads of its own, at least one.
@@ -84,7 +79,7 @@ impl Part {
     }
 
     fn on_demand(&self, threads: usize) -> Option<Result<DemandMemory<PartFiller>, MemoryError>> {
-        (self.length() > 0).then(|| DemandMemory::start(PartFiller::new(self.clone()), threads))
+        (self.length() > 0).then(|| DemandMemory::start(PartFiller(self.clone()), threads))
     }
 }
 
@@ -148,15 +143,12 @@ impl PartMapping {
     /// It is not done where the part is not [on demand](Self::is_on_demand). While the pages are
     /// [populated](Self::populate) it is done afterwards.
     pub fn release(&self) -> bool {
-        let Memory::OnDemand(memory) = &*self.0 else { return false };
-        memory.filler().expect_repetition();
-        memory.release()
+        matches!(&*self.0, Memory::OnDemand(memory) if memory.release())
     }
 
     /// Does what [`release`](Self::release) does without letting the caller wait.
     pub fn release_in_background(&self) {
         if let Memory::OnDemand(memory) = &*self.0 {
-            memory.filler().expect_repetition();
             memory.release_in_background();
         }
     }
@@ -215,51 +207,51 @@ impl AsRef<[u8]> for PartMapping {
     }
 }
 
-impl PartFiller {
-    fn new(part: Part) -> Self {
-        Self { part, may_repeat: AtomicBool::new(false) }
-    }
-
-    fn expect_repetition(&self) {
-        self.may_repeat.store(true, Ordering::Release);
-    }
-}
-
 impl ChunkFiller for PartFiller {
     type Error = OpenError;
 
     fn chunk_size(&self) -> usize {
-        self.part.chunk_size()
+        self.0.chunk_size()
     }
 
     fn length(&self) -> usize {
         // A part that is longer than the address space is refused by the memory as too long.
-        usize::try_from(self.part.length()).unwrap_or(usize::MAX)
+        usize::try_from(self.0.length()).unwrap_or(usize::MAX)
     }
 
     fn fill(&self, index: usize, chunk: &mut [u8]) -> Result<(), OpenError> {
-        self.part.open_chunk_by_index(index as u64, chunk, self.may_repeat.load(Ordering::Acquire))
+        self.0.open_chunk_by_index(index as u64, chunk)
     }
 
     fn late_failure_line(&self, failure: &FillFailure<OpenError>) -> String {
-        late_line(failure)
+        late_line(&self.0, failure)
     }
 }
 
-fn late_line(failure: &FillFailure<OpenError>) -> String {
-    let FillCause::Filler(error) = &failure.cause else {
-        let why = failure.cause.source().map_or_else(|| failure.cause.to_string(), ToString::to_string);
-        return format!("ovseal: error: the weights cannot be decrypted again while the model runs: {why}");
+fn late_line(part: &Part, failure: &FillFailure<OpenError>) -> String {
+    let error = match &failure.cause {
+        FillCause::Filler(error) => error.to_string(),
+        // Its tag is right, and it is another chunk all the same.
+        FillCause::Changed => part.bad_chunk_at(failure.index as u64).to_string(),
+        other => {
+            let why = other.source().map_or_else(|| other.to_string(), ToString::to_string);
+            return format!(
+                "ovseal: error: the weights cannot be decrypted again while the model runs: {why}"
+            );
+        }
     };
     format!("ovseal: error: {error} while the model runs: the file was changed or is damaged")
 }
 
 /// A failure, in the words of an opening that has not begun to compute.
 fn open_error(filler: &PartFiller, failure: Arc<FillFailure<OpenError>>) -> OpenError {
-    let part = filler.part.entry().path.to_string();
+    let part = filler.0.entry().path.to_string();
     match &failure.cause {
         FillCause::Filler(OpenError::Chunk { index, .. }) => OpenError::Chunk { part, index: *index },
         FillCause::Filler(OpenError::Truncated) => OpenError::Truncated,
         _ => OpenError::Fill { part, index: failure.index as u64, source: failure },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use crate::threads;
 /// Nothing is handed out before its tag is checked, and its digest too when a publisher was named.
 #[derive(Clone)]
 pub struct Part {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
     number: usize,
     /// Derived when the first chunk is opened: listing parts costs nothing.
     key: Arc<OnceLock<PartKey>>,
@@ -82,6 +82,10 @@ impl Part {
 
     /// Decrypts the bytes from `offset` on into `buffer`; only the chunks that it touches are read.
     ///
+    /// Each call reads the file and checks what it reads; nothing is remembered from one call to the next. Unless a
+    /// publisher was named, a file that changes in between can show two contents that both pass. Use
+    /// [`read`](Self::read) or [`map`](Self::map) where one must stay.
+    ///
     /// # Errors
     /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] when a touched chunk is not authentic;
     /// `buffer` is zeroized then.
@@ -97,16 +101,13 @@ impl Part {
     }
 
     /// Decrypts one chunk into `data`, which has its length; `data` is unspecified after an error.
-    ///
-    /// The digest of a chunk that may be decrypted `again` is compared even if no publisher was named: whoever knows the key can put another
-    /// chunk with the same tag in its place.
-    pub(super) fn open_chunk_by_index(
-        &self,
-        index: u64,
-        data: &mut [u8],
-        again: bool,
-    ) -> Result<(), OpenError> {
-        self.open_checked(&self.chunk(index), data, again || self.checks_digests())
+    pub(super) fn open_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
+        self.open_chunk(&self.chunk(index), data)
+    }
+
+    /// Says that the chunk with this number is not authentic.
+    pub(super) fn bad_chunk_at(&self, index: u64) -> OpenError {
+        self.bad_chunk(&self.chunk(index))
     }
 
     /// Bytes in each chunk but the last.
@@ -188,21 +189,14 @@ impl Part {
         })
     }
 
+    /// Reads a chunk's ciphertext into its place, checks the digest over it where a publisher was named, and decrypts
+    /// it there.
     fn open_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
-        self.open_checked(chunk, data, self.checks_digests())
-    }
-
-    fn checks_digests(&self) -> bool {
-        self.inner.publisher.is_some() || self.inner.checks_digests
-    }
-
-    /// Reads a chunk's ciphertext into its place, checks the digest over it, and decrypts it there.
-    fn open_checked(&self, chunk: &Chunk, data: &mut [u8], checks_digest: bool) -> Result<(), OpenError> {
         let inner = &self.inner;
         let position = inner.layout.position(chunk);
         inner.source.read_exact_at(data, position).map_err(OpenError::read(&self.entry().path))?;
         let tag = &inner.tables.tags[chunk.number as usize];
-        if checks_digest {
+        if inner.publisher.is_some() || inner.checks_digests {
             let digest = chunk_digest(inner.prologue.suite, data, tag);
             if digest != inner.tables.digests[chunk.number as usize] {
                 return Err(self.bad_chunk(chunk));
@@ -213,11 +207,11 @@ impl Part {
         Ok(())
     }
 
-    fn key(&self) -> &PartKey {
+    pub(super) fn key(&self) -> &PartKey {
         self.key.get_or_init(|| PartKey::new(&self.inner.key, self.number as u32, self.inner.provider))
     }
 
-    fn chunk(&self, index: u64) -> Chunk {
+    pub(super) fn chunk(&self, index: u64) -> Chunk {
         self.inner.layout.chunk(self.number, index)
     }
 

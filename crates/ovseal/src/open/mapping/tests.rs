@@ -1,0 +1,121 @@
+//! Two contents of a chunk with one tag, which whoever knows the data key can make, behind one reference.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::layout::{Chunk, ChunkSize};
+use crate::manifest::ModelName;
+use crate::model::{Model, ModelOptions};
+use crate::open::{OpenOptions, Part};
+use crate::source::ReadAt;
+use crate::{KeyFile, PublisherKey, SealOptions, Trust};
+
+/// One chunk of zeros that was sealed, and the same container with another ciphertext under the same tag.
+struct Collision {
+    key: KeyFile,
+    publisher: PublisherKey,
+    sealed: Vec<u8>,
+    other: Vec<u8>,
+}
+
+impl Collision {
+    fn new() -> Self {
+        let (key, publisher) = (KeyFile::generate().unwrap(), PublisherKey::generate().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let [input, output] = ["w.bin", "w.ovseal"].map(|name| folder.path().join(name));
+        std::fs::write(&input, [0; CHUNK]).unwrap();
+        let model = Model::find(&input, ModelOptions { only: true, ..ModelOptions::default() }).unwrap();
+        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key).publisher(&publisher);
+        options.chunk_size(ChunkSize::from_log2(16).unwrap()).seal(&model, &output).unwrap();
+        let sealed = std::fs::read(output).unwrap();
+        let part = part(&key, Trust::AnySender, Arc::new(sealed.clone()));
+        let start = part.inner.layout.position(&part.chunk(0)) as usize;
+        let mut other = sealed.clone();
+        collide(&part, &mut other[start..][..CHUNK]);
+        Self { key, publisher, sealed, other }
+    }
+
+    fn part(&self, trust: Trust, source: Arc<dyn ReadAt>) -> Part {
+        part(&self.key, trust, source)
+    }
+}
+
+fn part(key: &KeyFile, trust: Trust, source: Arc<dyn ReadAt>) -> Part {
+    OpenOptions::new(trust).open_source(source, &[key]).unwrap().part("w.bin").unwrap()
+}
+
+/// Changes two blocks of a ciphertext so that its tag stays the same.
+///
+/// A tag is a polynomial in the secret H, with the last block times H², and the third from the end times H⁴ (NIST SP 800-38D,
+/// 6.4). So a change of the latter by 1 is made up for by one of the former by H², which two tags with one nonce show.
+fn collide(part: &Part, ciphertext: &mut [u8]) {
+    let block = Chunk { length: BLOCK, ..part.chunk(0) };
+    let [zero, one] = [[0; BLOCK], ONE].map(|mut plaintext| part.key().seal(&block, &mut plaintext));
+    let [.., third, _, last] = ciphertext.as_chunks_mut::<BLOCK>().0 else { panic!("three blocks") };
+    third.iter_mut().zip(ONE).for_each(|(byte, change)| *byte ^= change);
+    last.iter_mut().zip(zero.iter().zip(one)).for_each(|(byte, (zero, one))| *byte ^= zero ^ one);
+}
+
+/// A container that is another one from a certain moment on.
+struct Changing {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    is_changed: AtomicBool,
+}
+
+impl ReadAt for Changing {
+    fn length(&self) -> std::io::Result<u64> {
+        self.before.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        let bytes = if self.is_changed.load(Ordering::SeqCst) { &self.after } else { &self.before };
+        bytes.read_exact_at(buffer, offset)
+    }
+}
+
+#[test]
+fn two_ciphertexts_with_one_tag_are_told_apart_by_those_who_name_the_publisher_alone() {
+    let collision = Collision::new();
+    let other: Arc<dyn ReadAt> = Arc::new(collision.other.clone());
+    let read = collision.part(Trust::AnySender, Arc::clone(&other)).read().unwrap();
+    assert_eq!(read.iter().filter(|byte| **byte == 0).count(), CHUNK - 1 - BLOCK, "what this test rests on");
+    let named = Trust::Publishers(vec![collision.publisher.publisher().clone()]);
+    let error = collision.part(named, other).map().unwrap_err();
+    assert_eq!(error.to_string(), "chunk 0 of w.bin is not authentic");
+}
+
+/// What comes first is not what the digest says, so a look at the digest when it comes again would find nothing.
+#[test]
+fn no_reference_shows_two_contents_with_one_tag() {
+    let Collision { key, sealed, other, .. } = Collision::new();
+    let source = Arc::new(Changing { before: other, after: sealed, is_changed: AtomicBool::new(false) });
+    let mapping = part(&key, Trust::AnySender, source.clone()).map().unwrap();
+    if !mapping.is_on_demand() {
+        return;
+    }
+    if std::env::var_os(CHILD).is_some() {
+        println!("before {:?}", &mapping[CHUNK - 3 * BLOCK..]);
+        assert!(mapping.release());
+        println!("released");
+        source.is_changed.store(true, Ordering::SeqCst);
+        return println!("after {:?}", &mapping[CHUNK - 3 * BLOCK..]);
+    }
+    let test = "open::mapping::tests::no_reference_shows_two_contents_with_one_tag";
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output();
+    let output = output.unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("released") && !shown.contains("after"), "{shown}");
+    let line = "ovseal: error: chunk 0 of w.bin is not authentic while the model runs: the file was changed or is damaged\n";
+    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(3), line));
+}
+
+const CHUNK: usize = 1 << 16;
+const BLOCK: usize = 16;
+
+/// The element 1 of GF(2¹²⁸), whose first bit is the coefficient of x⁰.
+const ONE: [u8; BLOCK] = [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+const CHILD: &str = "OVSEAL_TEST_CHILD";
