@@ -30,7 +30,12 @@ impl Fingerprints {
     /// Remembers a chunk, unless it was remembered before. Returns whether it is remembered now.
     pub(super) fn remember(&self, index: usize, chunk: &[u8]) -> bool {
         let Some(place) = self.chunks.get(index) else { return false };
-        place.get().is_some() || self.compute(index, chunk).is_some_and(|made| place.set(made).is_ok())
+        self.has(index) || self.compute(index, chunk).is_some_and(|made| place.set(made).is_ok())
+    }
+
+    /// Returns whether a chunk is remembered.
+    pub(super) fn has(&self, index: usize) -> bool {
+        self.chunks.get(index).is_some_and(|place| place.get().is_some())
     }
 
     /// Returns whether a chunk is the one that was remembered. Where none was, every chunk is.
@@ -58,7 +63,7 @@ mod tests {
     #[test]
     fn any_other_byte_is_noticed() {
         let (fingerprints, chunk) = (Fingerprints::new(2).unwrap(), [7; 1000]);
-        assert!(fingerprints.remember(1, &chunk));
+        assert!(!fingerprints.has(1) && fingerprints.remember(1, &chunk) && fingerprints.has(1));
         assert!(fingerprints.is_same(1, &chunk));
         for at in 0..chunk.len() {
             let mut other = chunk;

@@ -54,14 +54,23 @@ pub trait ChunkFiller: Send + Sync + 'static {
     /// Writes the whole of chunk `index`, counted from 0; the last one may be shorter. What stands in `chunk` before is
     /// left over from another chunk.
     ///
-    /// A chunk is filled again when its pages were given back. The memory compares it with a fingerprint of what was
-    /// there before, since readers may hold references to it: other bytes are [`FillCause::Changed`], and no reader
-    /// sees them.
-    ///
     /// # Errors
     ///
     /// When the bytes cannot be had or are not authentic. Then nothing of `chunk` is used.
     fn fill(&self, index: usize, chunk: &mut [u8]) -> Result<(), Self::Error>;
+
+    /// Writes a chunk again whose pages were given back. Does what [`fill`](Self::fill) does, unless it can do with less.
+    ///
+    /// The memory compares the bytes with a fingerprint of those that were there before, since readers may hold
+    /// references to them: others are [`FillCause::Changed`], and no reader sees them. So this need not make sure again
+    /// that the bytes are the right ones.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fill`](Self::fill).
+    fn refill(&self, index: usize, chunk: &mut [u8]) -> Result<(), Self::Error> {
+        self.fill(index, chunk)
+    }
 
     /// Words the one line that is written to standard error before the process ends, because a chunk that was good
     /// before cannot be filled again. Control characters in it become spaces.

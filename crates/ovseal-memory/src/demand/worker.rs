@@ -178,7 +178,11 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         let length = self.shared.chunks.range(index).len();
         let (offset, whole) = self.shared.pages(index);
         let (chunk, rest) = self.scratch[..whole].split_at_mut(length);
-        let filled = catch_unwind(AssertUnwindSafe(|| self.shared.filler.fill(index, chunk)));
+        let filler = &self.shared.filler;
+        let filled = catch_unwind(AssertUnwindSafe(|| match self.shared.fingerprints.has(index) {
+            true => filler.refill(index, chunk),
+            false => filler.fill(index, chunk),
+        }));
         match filled {
             Ok(filled) => filled.map_err(FillCause::Filler)?,
             Err(panic) => {

@@ -21,7 +21,7 @@ use crate::threads;
 #[derive(Clone)]
 pub struct Part {
     pub(super) inner: Arc<Inner>,
-    number: usize,
+    pub(super) number: usize,
     /// Derived when the first chunk is opened: listing parts costs nothing.
     key: Arc<OnceLock<PartKey>>,
 }
@@ -103,6 +103,11 @@ impl Part {
     /// Decrypts one chunk into `data`, which has its length; `data` is unspecified after an error.
     pub(super) fn open_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
         self.open_chunk(&self.chunk(index), data)
+    }
+
+    /// Decrypts a chunk again, for a caller who compares it with what it was before.
+    pub(super) fn reopen_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
+        self.open_checked(&self.chunk(index), data, false)
     }
 
     /// Says that the chunk with this number is not authentic.
@@ -189,14 +194,18 @@ impl Part {
         })
     }
 
-    /// Reads a chunk's ciphertext into its place, checks the digest over it where a publisher was named, and decrypts
-    /// it there.
+    /// Decrypts a chunk whose digest is compared where a publisher was named.
     fn open_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
+        self.open_checked(chunk, data, self.inner.publisher.is_some() || self.inner.checks_digests)
+    }
+
+    /// Reads a chunk's ciphertext into its place, checks the digest over it, and decrypts it there.
+    fn open_checked(&self, chunk: &Chunk, data: &mut [u8], checks_digest: bool) -> Result<(), OpenError> {
         let inner = &self.inner;
         let position = inner.layout.position(chunk);
         inner.source.read_exact_at(data, position).map_err(OpenError::read(&self.entry().path))?;
         let tag = &inner.tables.tags[chunk.number as usize];
-        if inner.publisher.is_some() || inner.checks_digests {
+        if checks_digest {
             let digest = chunk_digest(inner.prologue.suite, data, tag);
             if digest != inner.tables.digests[chunk.number as usize] {
                 return Err(self.bad_chunk(chunk));
