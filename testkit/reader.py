@@ -334,7 +334,7 @@ def parse_manifest(raw, statement):
     check(len(paths) == len(parts) and not paths & folders, "a path twice, or one that is a folder of another")
     for _, kind, _, companions in (part.values() for part in parts):
         check(companions == sorted(set(companions)) and max(companions, default=0) < len(parts), "companions")
-        most = {"ir": 1, "paddle": 1, "onnx": 4096, "weights": 0, "file": 0}.get(kind)
+        most = {"ir": 1, "paddle": 1, "onnx": 4096, "compiled": 0, "weights": 0, "file": 0}.get(kind)
         weights = all(parts[number][1] == "weights" for number in companions)
         check(most is None or (weights and len(companions) <= most), "kind or number of companions")
     return value

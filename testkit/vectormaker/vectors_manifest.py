@@ -141,6 +141,15 @@ def kinds():
     yield case("kind-32", bad, "a kind of 32 bytes", "opened", parts=[Part("a", "k" * 30 + "\u00e9")])
     yield case("kind-33", bad, "a kind of 33 bytes", parts=[Part("a", "k" * 33)])
     yield case("kind-empty", bad, "an empty kind", parts=[Part("a", "")])
+    compiled = lambda *companions: [Part("m.blob", "compiled", exported_by_the_cpu(), list(companions)), Part("m.bin", "weights")]
+    yield case("kind-compiled", bad, "a compiled model", "opened", parts=compiled())
+    yield case("companions-of-compiled", bad, "a compiled model has a companion", parts=compiled(1))
+
+
+def exported_by_the_cpu():
+    """The frame that OpenVINO's plugin for the CPU writes, around a text that is not a model."""
+    text = b"meta=1.0;ov=2026.4.1;isa=AVX2"
+    return b"RR_UPCVO" + (1).to_bytes(4, "little") + len(text).to_bytes(8, "little") + text + b"not a model"
 
 
 def companions():

@@ -99,7 +99,7 @@ fn expected(vector: &Vector, folder: &Path) -> String {
         let content = std::fs::read(folder.join(number.to_string())).unwrap_or_default();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content);
         assert_eq!(hex::encode(digest.as_ref()), part.sha256, "{}: {}", vector.name, part.path);
-        let known = ["ir", "onnx", "paddle", "weights", "file"].contains(&part.kind.as_str());
+        let known = ["ir", "onnx", "paddle", "compiled", "weights", "file"].contains(&part.kind.as_str());
         let kind = if known { part.kind.as_str() } else { "other" };
         let companions: String = part.companions.iter().map(|number| format!("\t{number}")).collect();
         text.push_str(&format!("part {kind} {}{companions}\n", part.path));

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 VECTORS = ROOT / "testkit/vectors"
-KNOWN = {"ir", "onnx", "paddle", "weights", "file"}
+KNOWN = {"ir", "onnx", "paddle", "compiled", "weights", "file"}
 KINDS = {
     "not-a-container": ("unsupported", 6),
     "unsupported": ("unsupported", 6),

@@ -89,7 +89,7 @@ pub use key::{DataKey, RandomnessError};
 pub use layout::ChunkSize;
 pub use line::without_line_ending;
 pub use manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
-pub use model::{Model, ModelError, ModelOptions, PathOnlyFormat, ir, onnx, paddle};
+pub use model::{CompiledBlob, Model, ModelError, ModelOptions, PathOnlyFormat, ir, onnx, paddle};
 pub use open::{OpenOptions, Opened, Part, PartMapping, Populated, UnverifiedMapping};
 pub use ovseal_memory::Secret;
 pub use path::{PartPath, PathError};

@@ -61,6 +61,60 @@ fn a_file_that_is_not_what_its_extension_says_is_no_topology() {
     assert!(folder.parts().all(|part| part.kind == PartKind::File));
 }
 
+/// The frame that OpenVINO's plugin for the CPU writes.
+fn exported() -> Vec<u8> {
+    let text = b"meta=1.0;ov=2026.4.1;isa=AVX2";
+    [b"RR_UPCVO\x01\0\0\0", &(text.len() as u64).to_le_bytes()[..], text, &[7; 100]].concat()
+}
+
+#[test]
+fn compiled_models_are_found_by_name_and_content_and_never_among_the_weights_of_a_network() {
+    // ModelProto.graph.initializer.external_data: the location `w.blob`.
+    let network = b"\x3a\x16\x2a\x14\x6a\x12\x0a\x08location\x12\x06w.blob".as_slice();
+    let fixture = Fixture::new(&[
+        ("a.blob", b"of a device that writes no frame"),
+        ("b", &exported()),
+        ("c.onnx", network),
+        ("d.txt", b"text"),
+        ("w.blob", b"weights"),
+    ]);
+    let kinds: Vec<_> = fixture.model().parts().map(|part| part.kind).collect();
+    let expected =
+        [PartKind::Compiled, PartKind::Compiled, PartKind::Onnx, PartKind::File, PartKind::Weights];
+    assert_eq!(kinds, expected);
+    for (file, kind) in [("a.blob", PartKind::Compiled), ("b", PartKind::Compiled), ("d.txt", PartKind::File)]
+    {
+        let model = find(&fixture.model_path().join(file)).unwrap();
+        assert_eq!(model.parts().map(|part| part.kind).collect::<Vec<_>>(), [kind], "{file}");
+    }
+}
+
+#[test]
+fn a_sealed_compiled_model_says_where_and_when_it_was_compiled() {
+    let fixture = Fixture::new(&[("a.txt", b"text"), ("m.blob", &exported())]);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let file = std::fs::File::options().append(true).open(fixture.model_path().join("m.blob")).unwrap();
+    file.set_times(std::fs::FileTimes::new().set_modified(time)).unwrap();
+    fixture.seal(fixture.options());
+    let opened = fixture.open().unwrap();
+    assert_eq!(opened.part("a.txt").unwrap().compiled_blob().unwrap(), None);
+    let blob = opened.part("m.blob").unwrap().compiled_blob().unwrap().unwrap();
+    assert_eq!((blob.device.as_deref(), blob.openvino.as_deref()), (Some("CPU"), Some("2026.4.1")));
+    assert_eq!((blob.processor.as_deref(), blob.time), (Some("AVX2"), Some(1_700_000_000)));
+}
+
+/// A manifest has at most 32 remarks.
+#[test]
+fn a_folder_with_many_compiled_models_is_sealed_and_opened() {
+    let names: Vec<String> = (0..120).map(|number| format!("{number:03}.blob")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"blob".as_slice())).collect();
+    let fixture = Fixture::new(&files);
+    fixture.seal(fixture.options());
+    let opened = fixture.open().unwrap();
+    let times = opened.parts().filter(|part| part.compiled_blob().unwrap().unwrap().time.is_some());
+    assert_eq!(times.count(), 31);
+}
+
 #[test]
 fn an_empty_folder_is_no_model() {
     let fixture = Fixture::new(&[]);

@@ -45,7 +45,7 @@ fn check_content(vector: &Vector, opened: &Opened, parts: Vec<VectorPart>) -> Re
 
 /// Whether a part is as expected; we do not know the words of kinds that we do not know.
 fn is_same(found: &VectorPart, expected: &VectorPart) -> bool {
-    let known = ["ir", "onnx", "paddle", "weights", "file"].contains(&expected.kind.as_str());
+    let known = ["ir", "onnx", "paddle", "compiled", "weights", "file"].contains(&expected.kind.as_str());
     let kind = if known { expected.kind.as_str() } else { "other" };
     found.kind == kind
         && found.path == expected.path

@@ -24,6 +24,8 @@ pub enum PartKind {
     Onnx,
     /// Topology of a PaddlePaddle model (`.pdmodel`).
     Paddle,
+    /// A model that a device has compiled and exported (`.blob`).
+    Compiled,
     /// Weights that a topology of this container needs.
     Weights,
     /// Any other file.
@@ -33,7 +35,7 @@ pub enum PartKind {
 }
 
 impl PartKind {
-    const KNOWN: [Self; 5] = [Self::Ir, Self::Onnx, Self::Paddle, Self::Weights, Self::File];
+    const KNOWN: [Self; 6] = [Self::Ir, Self::Onnx, Self::Paddle, Self::Compiled, Self::Weights, Self::File];
 
     /// The word in the manifest; `other` for kinds that are not known.
     pub const fn word(self) -> &'static str {
@@ -41,6 +43,7 @@ impl PartKind {
             Self::Ir => "ir",
             Self::Onnx => "onnx",
             Self::Paddle => "paddle",
+            Self::Compiled => "compiled",
             Self::Weights => "weights",
             Self::File => "file",
             Self::Other => "other",
@@ -62,7 +65,7 @@ impl PartKind {
             // The first field of a ProgramDesc is a block. An ONNX model begins with a number.
             Self::Paddle => content.first() == Some(&(1 << 3 | 2)),
             Self::Onnx => !starts_as_xml(content),
-            Self::Weights | Self::File | Self::Other => true,
+            Self::Compiled | Self::Weights | Self::File | Self::Other => true,
         }
     }
 
@@ -182,7 +185,7 @@ impl Manifest {
         let number = match part.kind {
             PartKind::Onnx | PartKind::Other => usize::MAX,
             PartKind::Ir | PartKind::Paddle => 1,
-            PartKind::Weights | PartKind::File => 0,
+            PartKind::Compiled | PartKind::Weights | PartKind::File => 0,
         };
         companions.len() <= number
             && companions.windows(2).all(|pair| pair[0] < pair[1])
@@ -252,10 +255,10 @@ mod tests {
     fn topologies_are_told_apart_by_their_first_byte() {
         let (xml, paddle, onnx) = (&b"\xef\xbb\xbf \n<net>"[..], &b"\x0a\x05"[..], &b"\x08\x07"[..]);
         let fitting = |content| PartKind::KNOWN.map(|kind| kind.fits(content));
-        assert_eq!(fitting(xml), [true, false, false, true, true]);
-        assert_eq!(fitting(paddle), [false, true, true, true, true]);
-        assert_eq!(fitting(onnx), [false, true, false, true, true]);
-        assert_eq!(fitting(b""), [false, true, false, true, true]);
+        assert_eq!(fitting(xml), [true, false, false, true, true, true]);
+        assert_eq!(fitting(paddle), [false, true, true, true, true, true]);
+        assert_eq!(fitting(onnx), [false, true, false, true, true, true]);
+        assert_eq!(fitting(b""), [false, true, false, true, true, true]);
     }
 
     #[test]

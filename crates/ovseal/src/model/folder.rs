@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::compiled::is_compiled;
 use super::{
     Model, ModelError, ModelOptions, Source, check_weights, kind_of, onnx, onnx_error, part, read_error,
     refuse_git_lfs, weights_extension,
@@ -25,6 +26,7 @@ pub(super) fn find(root: &Path, options: ModelOptions) -> Result<Model, ModelErr
     }
     parts.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     classify(&mut parts)?;
+    find_compiled(&mut parts)?;
     let name = root.canonicalize().map_err(|source| read_error(root, source))?;
     Model::new(root, parts, name.file_name())
 }
@@ -85,6 +87,17 @@ fn classify(parts: &mut Parts) -> Result<(), ModelError> {
             companions.iter().for_each(|&i| parts[i].0.kind = PartKind::Weights);
             parts[number].0.kind = kind;
             parts[number].0.companions = companions;
+        }
+    }
+    Ok(())
+}
+
+/// Finds the compiled models among the files that are nothing else.
+fn find_compiled(parts: &mut Parts) -> Result<(), ModelError> {
+    for (entry, source) in parts.iter_mut().filter(|(entry, _)| entry.kind == PartKind::File) {
+        let start = source.start().map_err(|error| read_error(source.path(), error))?;
+        if is_compiled(&entry.path, &start) {
+            entry.kind = PartKind::Compiled;
         }
     }
     Ok(())

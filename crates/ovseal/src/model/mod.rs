@@ -1,5 +1,6 @@
 //! A model before it is sealed: which files belong to it, and what they are.
 
+mod compiled;
 mod folder;
 pub mod ir;
 pub mod onnx;
@@ -16,6 +17,8 @@ use crate::error::ErrorKind;
 use crate::layout::PART_LIMIT;
 use crate::manifest::{ModelName, PartEntry, PartKind};
 use crate::path::{self, PartPath, PathError};
+pub use compiled::CompiledBlob;
+pub(crate) use compiled::{time_hint, time_hints};
 use ir::{IrError, Topology};
 use onnx::OnnxError;
 use paddle::PaddleError;
@@ -270,6 +273,7 @@ fn kind_of(path: &PartPath) -> PartKind {
         "xml" => PartKind::Ir,
         "onnx" => PartKind::Onnx,
         "pdmodel" => PartKind::Paddle,
+        "blob" => PartKind::Compiled,
         _ => PartKind::File,
     }
 }

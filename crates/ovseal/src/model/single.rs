@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::compiled::is_compiled;
 use super::{
     Model, ModelError, ModelOptions, PathOnlyFormat, Source, check_weights, kind_of, onnx, onnx_error, part,
     read_error, refuse_git_lfs, weights_extension,
@@ -14,8 +15,11 @@ pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelErr
     let name =
         path.file_name().and_then(|name| name.to_str()).ok_or(ModelError::Name { path: path.into() })?;
     let part_path = PartPath::parse(name)?;
-    let (kind, source) = (kind_of(&part_path), Source::find(path, true)?);
+    let source = Source::find(path, true)?;
     let start = source.start().map_err(|source| read_error(path, source))?;
+    let kind = kind_of(&part_path);
+    let kind =
+        if kind == PartKind::File && is_compiled(&part_path, &start) { PartKind::Compiled } else { kind };
     if !kind.fits(&start) || (kind.is_model() && start.is_empty()) {
         return Err(ModelError::Content { path: path.into(), kind });
     }

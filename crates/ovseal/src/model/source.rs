@@ -99,6 +99,12 @@ impl Source {
         Ok(bytes)
     }
 
+    /// When the file was written, in seconds since 1970.
+    pub(super) fn modified(&self) -> Option<u64> {
+        let Self::File { stamp, .. } = self else { return None };
+        stamp.modified.0.try_into().ok()
+    }
+
     /// Opens it, if it is a file that was neither written, replaced nor truncated since it was found, or memory.
     pub(crate) fn open(&self) -> io::Result<SourceReader> {
         let (path, stamp) = match self {

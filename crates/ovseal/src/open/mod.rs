@@ -1,5 +1,6 @@
 //! Opening a container, in the order of `docs/format.md` §7.
 
+mod compiled;
 mod mapping;
 mod opened;
 mod part;

@@ -19,7 +19,7 @@ use crate::aead::AeadProvider;
 use crate::atomic::AtomicFile;
 use crate::layout::{ChunkSize, Layout};
 use crate::manifest::{MANIFEST_LIMIT, Manifest, ModelName};
-use crate::model::Model;
+use crate::model::{Model, time_hints};
 use crate::prologue::{ContainerId, PROLOGUE_LENGTH};
 use crate::publisher::PublisherKey;
 use crate::recipient::{Recipient, RecipientClass};
@@ -190,11 +190,12 @@ impl<'a> SealOptions<'a> {
 
     fn manifest(&self, model: &Model) -> Manifest {
         let producer = concat!("ovseal ", env!("CARGO_PKG_VERSION"));
+        let producer = std::iter::once(("producer".to_owned(), producer.to_owned()));
         Manifest {
             name: self.name.clone(),
             security_version: self.security_version,
             parts: model.parts().cloned().collect(),
-            hints: vec![("producer".to_owned(), producer.to_owned())],
+            hints: producer.chain(time_hints(&model.parts)).collect(),
         }
     }
 }
