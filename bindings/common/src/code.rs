@@ -242,7 +242,11 @@ impl From<&SealedModelError> for Code {
             SealedModelError::Open(error) => error.into(),
             SealedModelError::Model(error) => error.into(),
             SealedModelError::SeveralModels { .. } => Self::SeveralModels,
-            SealedModelError::NoModel | SealedModelError::NotAModel { .. } => Self::NotAModel,
+            SealedModelError::NoModel
+            | SealedModelError::NotAModel { .. }
+            | SealedModelError::Compiled { .. }
+            | SealedModelError::NoCompiledModel
+            | SealedModelError::NotCompiled { .. } => Self::NotAModel,
             error => Self::rest(error.kind()),
         }
     }

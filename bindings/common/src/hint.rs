@@ -112,6 +112,10 @@ pub(crate) fn sealed_model(error: &SealedModelError) -> Hint {
         SealedModelError::Open(error) => open(error),
         SealedModelError::Model(error) => network(error),
         SealedModelError::SeveralModels { .. } => Some("name the part of the one that is wanted"),
+        SealedModelError::Compiled { .. } => Some("use import_model"),
+        SealedModelError::NoCompiledModel | SealedModelError::NotCompiled { .. } => {
+            Some("use compile_model or read_model for a network")
+        }
         _ => None,
     }
 }

@@ -95,7 +95,7 @@ pub use port::Port;
 pub use properties::writes_model;
 pub use request::{InferRequest, InputKey};
 pub use runtime::Runtime;
-pub use sealed::{Decrypted, Opening, SealedModel, SealedModelError};
+pub use sealed::{Decrypted, Opening, SealedModel, SealedModelError, find_compiled};
 pub use shape::{Dimension, PartialShape};
 pub use tensor::{Tensor, TensorView};
 pub use weights::Weights;

@@ -1,5 +1,6 @@
 //! `ovseal inspect`: what a container is.
 
+mod compiled;
 mod facts;
 
 use facts::Facts;
@@ -34,5 +35,5 @@ fn opened(args: &InspectArgs) -> Result<Facts, CommandError> {
     let keys = Keys::given(&args.keys, &mut Inputs::default())?;
     let opened = options.open(&args.container, &keys.identities());
     let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
-    Ok(Facts::opened(&opened))
+    Facts::opened(&opened).map_err(|error| keys.failure(&args.container, error))
 }

@@ -65,7 +65,13 @@ fn what_inspect_shows_is_described() {
         let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
         std::fs::copy(vectors.join(name), bench.path(name)).unwrap();
     }
-    let lines = ["inspect net.ovseal --keyfile key --json", "inspect side-file.ovseal --json"];
+    bench.write("m.blob", b"a compiled model of a device that says nothing");
+    bench.done("seal m.blob -o blob.ovseal --keyfile key");
+    let lines = [
+        "inspect net.ovseal --keyfile key --json",
+        "inspect side-file.ovseal --json",
+        "inspect blob.ovseal --keyfile key --json",
+    ];
     assert_eq!(printed(&bench, &lines), described("inspect"));
 }
 

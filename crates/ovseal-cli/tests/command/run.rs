@@ -216,3 +216,46 @@ fn a_container_for_a_public_key_is_run_with_a_warning() {
     let outcome = bench.done("run m.ovseal -i id.txt");
     assert!(outcome.stderr.starts_with("ovseal: warning: the sender is not known"), "{outcome:?}");
 }
+
+/// Seals what the device exports of one of the set-up's models.
+fn exported(name: &str) -> Bench {
+    let bench = Bench::new();
+    bench.link_models();
+    let script = "import openvino as ov, sys; core = ov.Core(); model = core.compile_model(sys.argv[1], 'CPU'); \
+        open('m.blob', 'wb').write(model.export_model().getvalue())";
+    let python = bench.script(&format!("\"$OVSEAL_TEST_PYTHON\" -c \"{script}\" models/{name}"));
+    assert_eq!(python.code, Some(0), "is OVSEAL_TEST_PYTHON set? {python:?}");
+    bench.done("seal m.blob -o m.ovseal --keyfile key --name m");
+    bench
+}
+
+#[test]
+fn a_compiled_model_computes_sealed_what_its_network_computes() {
+    for name in ["conv/model.xml", "mlp/model.xml"] {
+        let bench = exported(name);
+        let plaintext = report(&bench, &format!("run models/{name}"));
+        let imported = report(&bench, "run m.ovseal --keyfile key");
+        assert_eq!(imported["outputs"], plaintext["outputs"], "{name}");
+        assert_eq!((&imported["opening"], &imported["sealed"]), (&Value::from("eager"), &Value::Bool(true)));
+    }
+}
+
+#[test]
+fn a_compiled_model_keeps_its_shapes() {
+    let bench = exported("mlp/model.xml");
+    let line = "run m.ovseal --keyfile key --shape ids=1,5";
+    bench.fails(line, 2, &["ovseal: error: --shape does not go with a compiled model: its shapes are fixed"]);
+}
+
+#[test]
+fn inspect_says_device_version_and_age_of_a_compiled_model() {
+    let bench = exported("conv/model.xml");
+    let shown = bench.done("inspect m.ovseal --keyfile key").stdout;
+    let line = shown.lines().last().unwrap().trim();
+    assert!(line.starts_with("CPU, OpenVINO 2") && line.ends_with(", less than a day old"), "{shown}");
+    let facts: Value =
+        serde_json::from_str(&bench.done("inspect m.ovseal --keyfile key --json").stdout).unwrap();
+    let part = &facts["opened"]["parts"][0];
+    assert_eq!((&part["kind"], &part["compiled"]["device"]), (&Value::from("compiled"), &Value::from("CPU")));
+    assert!(part["compiled"]["openvino"].is_string() && part["compiled"]["time"].is_u64());
+}

@@ -1,14 +1,16 @@
 //! From an opened container to a model of the runtime.
 
+mod compiled;
 mod decrypted;
 mod model;
 mod onnx;
 mod opening;
 
-use ovseal::{ErrorKind, OpenError, Opened, Part};
+use ovseal::{ErrorKind, OpenError, Opened, Part, PartKind};
 
 use crate::error::ModelError;
 
+pub use compiled::find_compiled;
 pub use decrypted::Decrypted;
 pub use model::SealedModel;
 pub use opening::Opening;
@@ -38,6 +40,21 @@ pub enum SealedModelError {
         /// Its path.
         path: String,
     },
+    /// What was to be read is a compiled model.
+    #[error("{path} is a compiled model, which is imported, not read")]
+    Compiled {
+        /// Its path.
+        path: String,
+    },
+    /// The container holds no compiled model.
+    #[error("the container holds no compiled model")]
+    NoCompiledModel,
+    /// The part that was to be imported is of another kind.
+    #[error("{path} is not a compiled model")]
+    NotCompiled {
+        /// Its path.
+        path: String,
+    },
 }
 
 impl SealedModelError {
@@ -47,7 +64,11 @@ impl SealedModelError {
         match self {
             Self::Open(error) => error.kind(),
             Self::Model(error) => error.kind(),
-            Self::NoModel | Self::NotAModel { .. } => ErrorKind::Unsupported,
+            Self::NoModel
+            | Self::NotAModel { .. }
+            | Self::Compiled { .. }
+            | Self::NoCompiledModel
+            | Self::NotCompiled { .. } => ErrorKind::Unsupported,
             Self::SeveralModels { .. } => ErrorKind::Usage,
         }
     }
@@ -57,13 +78,19 @@ impl SealedModelError {
 pub(crate) fn find(opened: &Opened, path: Option<&str>) -> Result<Part, SealedModelError> {
     if let Some(path) = path {
         let part = opened.part(path)?;
-        let is_model = part.entry().kind.is_model();
-        return if is_model { Ok(part) } else { Err(SealedModelError::NotAModel { path: path.to_owned() }) };
+        return match part.entry().kind {
+            kind if kind.is_model() => Ok(part),
+            PartKind::Compiled => Err(SealedModelError::Compiled { path: path.to_owned() }),
+            _ => Err(SealedModelError::NotAModel { path: path.to_owned() }),
+        };
     }
     let mut models: Vec<&str> = paths_of_models(opened).collect();
     match (models.pop(), models.is_empty()) {
         (Some(only), true) => Ok(opened.part(only)?),
-        (None, _) => Err(SealedModelError::NoModel),
+        (None, _) => Err(match compiled::compiled(opened).next() {
+            Some(path) => SealedModelError::Compiled { path },
+            None => SealedModelError::NoModel,
+        }),
         (Some(_), false) => Err(SealedModelError::SeveralModels {
             paths: paths_of_models(opened).map(str::to_owned).collect(),
         }),

@@ -1,10 +1,11 @@
 //! What is known of a container, as text and as JSON.
 
-use ovseal::{Inspection, PartEntry, StanzaSummary, hex};
+use ovseal::{Inspection, OpenError, Part, StanzaSummary, hex};
 use ovseal_hardware::sgx;
 use ovseal_hardware::tpm2::{TPM2, TPM2_PASSPHRASE};
 use serde::Serialize;
 
+use super::compiled::CompiledFacts;
 use crate::needs;
 use crate::text::{bytes, printable};
 
@@ -51,6 +52,8 @@ struct PartFacts {
     path: String,
     kind: &'static str,
     length: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compiled: Option<CompiledFacts>,
 }
 
 impl Facts {
@@ -74,8 +77,11 @@ impl Facts {
     }
 
     /// What a key shows, authenticated by it but for the publishers.
-    pub(super) fn opened(opened: &ovseal::Opened) -> Self {
-        Self { opened: Some(Opened::of(opened)), ..Self::public(&opened.inspection()) }
+    ///
+    /// # Errors
+    /// When what a compiled model says of itself is not authentic, or cannot be read.
+    pub(super) fn opened(opened: &ovseal::Opened) -> Result<Self, OpenError> {
+        Ok(Self { opened: Some(Opened::of(opened)?), ..Self::public(&opened.inspection()) })
     }
 
     /// The facts for people.
@@ -133,14 +139,14 @@ impl Facts {
 
 impl Opened {
     /// What the manifest says.
-    fn of(opened: &ovseal::Opened) -> Self {
+    fn of(opened: &ovseal::Opened) -> Result<Self, OpenError> {
         let manifest = opened.manifest();
-        Self {
+        Ok(Self {
             name: manifest.name.as_str().to_owned(),
             security_version: manifest.security_version,
             publisher: opened.publisher().map(|id| id.to_string()),
-            parts: manifest.parts.iter().map(PartFacts::of).collect(),
-        }
+            parts: opened.parts().map(|part| PartFacts::of(&part)).collect::<Result<_, _>>()?,
+        })
     }
 
     fn lines(&self) -> Vec<String> {
@@ -149,18 +155,22 @@ impl Opened {
         lines.push(format!("name:              {}", printable(&self.name)));
         lines.push(format!("security version:  {}", self.security_version));
         lines.push("parts:".into());
-        lines.extend(self.parts.iter().map(PartFacts::line));
+        lines.extend(self.parts.iter().flat_map(PartFacts::lines));
         lines
     }
 }
 
 impl PartFacts {
-    fn of(entry: &PartEntry) -> Self {
-        Self { path: entry.path.to_string(), kind: entry.kind.word(), length: entry.length }
+    fn of(part: &Part) -> Result<Self, OpenError> {
+        let (entry, compiled) = (part.entry(), part.compiled_blob()?.map(CompiledFacts::from));
+        Ok(Self { path: entry.path.to_string(), kind: entry.kind.word(), length: entry.length, compiled })
     }
 
-    fn line(&self) -> String {
-        format!("  {:<8} {:>10}  {}", self.kind, bytes(self.length), printable(&self.path))
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let line = format!("  {:<8} {:>10}  {}", self.kind, bytes(self.length), printable(&self.path));
+        let compiled =
+            self.compiled.as_ref().map(|compiled| format!("  {:<8} {:>10}  {}", "", "", compiled.line()));
+        std::iter::once(line).chain(compiled)
     }
 }
 

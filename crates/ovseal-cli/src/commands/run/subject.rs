@@ -8,7 +8,7 @@ use std::time::Instant;
 use ovseal::{KeyId, OpenOptions, Opened, RollbackState};
 use ovseal_hardware::tpm2::TpmAnchor;
 use ovseal_memory::{ModelMemory, Swap, protections};
-use ovseal_openvino::{CacheSlot, CompiledModel, Core, Decrypted};
+use ovseal_openvino::{CacheSlot, CompiledModel, Core, Decrypted, SealedModelError, find_compiled};
 
 use super::cache::{Cache, Loaded};
 use super::inputs;
@@ -155,7 +155,10 @@ impl Sealed<'_> {
         let (opened, part) = (&opening.opened, self.args.part.as_deref());
         let failure = |error| sealed_failure(&self.args.model, error);
         let (start, before) = (Instant::now(), seconds.open);
-        let length = Decrypted::length(opened, part).map_err(failure)?;
+        let length = match Decrypted::length(opened, part) {
+            Err(SealedModelError::Compiled { .. }) => return self.import(core, opening, seconds),
+            length => length.map_err(failure)?,
+        };
         self.check_lockable(length)?;
         opening.progress.set_total(length);
         let decrypted = Decrypted::read(opened, part, &self.args.device, self.args.opening.into());
@@ -168,6 +171,30 @@ impl Sealed<'_> {
         inputs::reshape(&mut model, &self.args.shapes)?;
         let compile = || model.compile(core, &self.args.device, &[]);
         seconds.time(|seconds| &mut seconds.compile, compile).map_err(failure)
+    }
+
+    /// Decrypts a compiled model under a bar, and imports it.
+    fn import(
+        &self,
+        core: &Core,
+        opening: &Opening,
+        seconds: &mut Seconds,
+    ) -> Result<CompiledModel, CommandError> {
+        if !self.args.shapes.is_empty() {
+            return Err(CommandError::usage(
+                "--shape does not go with a compiled model: its shapes are fixed",
+            ));
+        }
+        let failure = |error| sealed_failure(&self.args.model, error);
+        let part = find_compiled(&opening.opened, self.args.part.as_deref()).map_err(failure)?;
+        self.check_lockable(part.length())?;
+        opening.progress.set_total(part.length());
+        let exported = seconds.time(|seconds| &mut seconds.open, || part.read_mapping());
+        let exported = exported.map_err(|error| failure(error.into()))?;
+        self.check_locked(exported.is_locked())?;
+        self.opening.set(Some("eager"));
+        let import = || core.import(Arc::new(exported), &self.args.device);
+        seconds.time(|seconds| &mut seconds.compile, import).map_err(|error| failure(error.into()))
     }
 
     /// Refuses, where the caller is strict, to decrypt as many bytes as could not be locked: before the first of them is there.

@@ -1,0 +1,69 @@
+//! What a compiled model says of itself, as text and as JSON.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ovseal::CompiledBlob;
+use serde::Serialize;
+
+use crate::text::printable;
+
+/// What a compiled model says of itself.
+#[derive(Serialize)]
+pub(super) struct CompiledFacts {
+    device: Option<String>,
+    openvino: Option<String>,
+    processor: Option<String>,
+    /// Seconds since 1970.
+    time: Option<u64>,
+}
+
+impl CompiledFacts {
+    /// The facts for people.
+    pub(super) fn line(&self) -> String {
+        let device = self.device.as_deref().unwrap_or("device not known").to_owned();
+        let openvino = self
+            .openvino
+            .as_ref()
+            .map_or("version not known".into(), |version| format!("OpenVINO {version}"));
+        let age = self.time.map(|time| age(UNIX_EPOCH + Duration::from_secs(time), SystemTime::now()));
+        let facts: Vec<String> =
+            [device, openvino].into_iter().chain(self.processor.clone()).chain(age).collect();
+        printable(&facts.join(", "))
+    }
+}
+
+impl From<CompiledBlob> for CompiledFacts {
+    fn from(blob: CompiledBlob) -> Self {
+        Self { device: blob.device, openvino: blob.openvino, processor: blob.processor, time: blob.time }
+    }
+}
+
+fn age(compiled: SystemTime, now: SystemTime) -> String {
+    match now.duration_since(compiled).map(|age| age.as_secs() / SECONDS_OF_A_DAY) {
+        Err(_) => "compiled in the future".into(),
+        Ok(0) => "less than a day old".into(),
+        Ok(1) => "1 day old".into(),
+        Ok(days) => format!("{days} days old"),
+    }
+}
+
+const SECONDS_OF_A_DAY: u64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_is_told_in_days() {
+        let now = UNIX_EPOCH + Duration::from_secs(100 * SECONDS_OF_A_DAY);
+        let ages = [0, 1, 2, 100].map(|days| age(now - Duration::from_secs(days * SECONDS_OF_A_DAY), now));
+        assert_eq!(ages, ["less than a day old", "1 day old", "2 days old", "100 days old"]);
+        assert_eq!(age(now + Duration::from_secs(1), now), "compiled in the future");
+    }
+
+    #[test]
+    fn what_a_compiled_model_says_cannot_command_the_terminal() {
+        let blob = CompiledBlob { openvino: Some("\u{1b}[2J".into()), ..CompiledBlob::default() };
+        assert_eq!(CompiledFacts::from(blob).line(), "device not known, OpenVINO \\u{1b}[2J");
+    }
+}
