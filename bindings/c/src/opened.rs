@@ -4,10 +4,11 @@ use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 
 use ovseal::{Opened, hex};
+use ovseal_openvino::find_compiled;
 
 use crate::error::{ovseal_error, run, run_or};
 use crate::part::ovseal_part;
-use crate::text::{Required, c_string, give, pointer, text};
+use crate::text::{Required, c_string, give, optional_text, pointer, text};
 
 /// An opened container. Free it with `ovseal_opened_free`; what was made of it lives on.
 ///
@@ -122,6 +123,26 @@ pub unsafe extern "C" fn ovseal_opened_part(
         // SAFETY: the header demands a text.
         let path = unsafe { text(path, "path") }?;
         give(out, ovseal_part::new(opened.opened.part(path)?));
+        Ok(())
+    })
+}
+
+/// The compiled model at `path`, or with NULL the only one of the container: what a device has exported, to be imported by the same
+/// device, machine and runtime.
+///
+/// Map it with `ovseal_part_map`. The runtime reads the bytes in place for as long as anything of the imported model lives: so long must
+/// the mapping. `ovseal/openvino.hpp` does that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ovseal_opened_compiled_part(
+    opened: Option<&ovseal_opened>,
+    path: *const c_char,
+    part: Option<&mut MaybeUninit<*mut ovseal_part>>,
+) -> *mut ovseal_error {
+    run(|| {
+        let (opened, out) = (opened.required("opened")?, part.required("part")?);
+        // SAFETY: the header demands a text or NULL.
+        let path = unsafe { optional_text(path, "path") }?;
+        give(out, ovseal_part::new(find_compiled(&opened.opened, path)?));
         Ok(())
     })
 }

@@ -32,7 +32,7 @@ pub extern "C" fn ovseal_part_path(part: Option<&ovseal_part>) -> *const c_char 
     pointer(part.map(|part| &part.path))
 }
 
-/// What it is to the model: `ir`, `onnx`, `paddle`, `weights`, `file`, or the word of a later version's kind; NULL for NULL.
+/// What it is to the model: `ir`, `onnx`, `paddle`, `compiled`, `weights`, `file`, or the word of a later version's kind; NULL for NULL.
 ///
 /// Kinds that this version does not know are `other`.
 #[unsafe(no_mangle)]

@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("ovseal_cache_open", "secret"),
     ("ovseal_cache_find", "part"),
     ("ovseal_network_decrypt", "part"),
+    ("ovseal_opened_compiled_part", "path"),
     ("ovseal_key_device", "folder"),
     ("ovseal_key_device", "tcti"),
     ("ovseal_key_device", "pin"),

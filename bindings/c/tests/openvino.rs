@@ -54,6 +54,23 @@ fn weights_live_as_long_as_what_reads_them_in_every_order_of_letting_go() {
 }
 
 #[test]
+fn sealed_compiled_models_are_imported_and_live_as_long_as_what_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/imported.cpp", folder.path());
+    let empty = folder.path().join("empty.blob");
+    std::fs::write(&empty, "").unwrap();
+    let empty = seal(&empty, &folder.path().join("empty.ovseal"));
+    for network in ["conv/model.xml", "mlp/model.xml"] {
+        let blob = folder.path().join(network.replace('/', "-")).with_extension("blob");
+        succeed(Command::new(&program).arg(model(network)).arg(&blob));
+        let container = seal(&blob, &blob.with_extension("ovseal"));
+        let mut import = Command::new(&program);
+        import.arg(model(network)).arg(blob).arg(container);
+        succeed(import.arg(sealed(network, folder.path())).arg(&empty));
+    }
+}
+
+#[test]
 fn compiled_models_are_kept_sealed() {
     let folder = tempfile::tempdir().unwrap();
     let program = OPENVINO.sanitized("cpp/cache.cpp", folder.path());

@@ -4,6 +4,7 @@
  *     ov::Core core;
  *     auto model = ovseal::read_model(core, "model.ovseal", ovseal::passphrase(password));
  *     auto compiled = ovseal::compile_model(core, "model.ovseal", "CPU", key, ovseal::options().cache_dir("cache"));
+ *     auto imported = ovseal::import_model(core, "blob.ovseal", "CPU", key);
  *
  * The decrypted weights live exactly as long as the last ov::Model, ov::CompiledModel, ov::InferRequest, ov::Tensor or constant that reads
  * them, whatever the order in which the caller lets go, and are zeroized then: the tensor that the runtime is given owns them.
@@ -297,6 +298,17 @@ public:
         return compiled;
     }
 
+    /** Imports what the device has exported. All of it was found authentic before the device's parser reads it. */
+    CompiledModel import_exported() {
+        // An import writes nothing, and not every version takes the property there.
+        properties_.erase(ov::cache_dir.name());
+        const auto mapping = opened_.compiled_part(options_.part()).map();
+        auto imported = attempt("import the compiled model",
+                                [&] { return core_.import_model(tensor(mapping), device_, properties_); });
+        opened_.accept();
+        return {std::move(imported), mapping};
+    }
+
 private:
     using Slot = std::shared_ptr<ovseal_cache_slot>;
 
@@ -448,6 +460,27 @@ inline CompiledModel compile_model(ov::Core& core, const std::filesystem::path& 
                                    const Key& key = ovseal::device(), const Options& options = {},
                                    const ov::AnyMap& properties = {}) {
     return compile_model(core, open(path, key, options), device, options, properties);
+}
+
+/**
+ * Imports the only compiled model of an opened container, or the one that options.part() names; see the other function of this name.
+ */
+inline CompiledModel import_model(ov::Core& core, const Opened& opened, const std::string& device,
+                                  const Options& options = {}, const ov::AnyMap& properties = {}) {
+    return detail::Compilation(core, opened, device, options, properties).import_exported();
+}
+
+/**
+ * Opens a container, without a key with this device's own, and imports a compiled model that was sealed in it, instead of
+ * ov::Core::import_model(). The device, the machine and the runtime must be those that exported it.
+ *
+ * The device reads the decrypted bytes in place. They live as long as the last ov::CompiledModel or ov::InferRequest that needs them, and
+ * are zeroized then. Import only models of publishers whom you trust: the device's parser was not made for hostile input.
+ */
+inline CompiledModel import_model(ov::Core& core, const std::filesystem::path& path, const std::string& device,
+                                  const Key& key = ovseal::device(), const Options& options = {},
+                                  const ov::AnyMap& properties = {}) {
+    return import_model(core, open(path, key, options), device, options, properties);
 }
 
 } // namespace ovseal

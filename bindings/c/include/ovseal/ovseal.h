@@ -768,6 +768,17 @@ struct ovseal_error *ovseal_opened_part(const struct ovseal_opened *opened,
                                         struct ovseal_part **part);
 
 /**
+ * The compiled model at `path`, or with NULL the only one of the container: what a device has exported, to be imported by the same
+ * device, machine and runtime.
+ *
+ * Map it with `ovseal_part_map`. The runtime reads the bytes in place for as long as anything of the imported model lives: so long must
+ * the mapping. `ovseal/openvino.hpp` does that.
+ */
+struct ovseal_error *ovseal_opened_compiled_part(const struct ovseal_opened *opened,
+                                                 const char *path,
+                                                 struct ovseal_part **part);
+
+/**
  * Raises the rollback state, if there is one, to this container's security version. Call it when the model has been loaded: a
  * version whose payload is damaged must not lock out the one that still works.
  */
@@ -784,7 +795,7 @@ void ovseal_opened_free(struct ovseal_opened *opened);
 const char *ovseal_part_path(const struct ovseal_part *part);
 
 /**
- * What it is to the model: `ir`, `onnx`, `paddle`, `weights`, `file`, or the word of a later version's kind; NULL for NULL.
+ * What it is to the model: `ir`, `onnx`, `paddle`, `compiled`, `weights`, `file`, or the word of a later version's kind; NULL for NULL.
  *
  * Kinds that this version does not know are `other`.
  */

@@ -542,7 +542,7 @@ public:
     explicit Part(std::shared_ptr<ovseal_part> handle) : handle_(std::move(handle)) {}
     /** Its path in the container. */
     std::string path() const { return detail::text(ovseal_part_path(handle_.get())); }
-    /** What it is to the model: ir, onnx, paddle, weights, file, or other. */
+    /** What it is to the model: ir, onnx, paddle, compiled, weights, file, or other. */
     std::string kind() const { return detail::text(ovseal_part_kind(handle_.get())); }
     /** Its length in bytes. */
     std::uint64_t length() const noexcept { return ovseal_part_length(handle_.get()); }
@@ -607,6 +607,11 @@ public:
     /** The part with this path. */
     Part part(const std::string& path) const {
         return make_part([&](ovseal_part** part) { return ovseal_opened_part(get(), path.c_str(), part); });
+    }
+    /** The compiled model at this path, or the only one. ovseal::import_model() hands it to the runtime. */
+    Part compiled_part(const std::optional<std::string>& path = std::nullopt) const {
+        const char* wanted = path ? path->c_str() : nullptr;
+        return make_part([&](ovseal_part** part) { return ovseal_opened_compiled_part(get(), wanted, part); });
     }
     /** Raises the rollback state, if there is one. Call it when the model has been loaded. */
     void accept() const { detail::check(ovseal_opened_accept(get())); }

@@ -146,6 +146,9 @@ static void parts(const ovseal_opened *opened, const char *model) {
     ovseal_part *part = NULL;
     FAILS(ovseal_opened_part(opened, "nothing", &part), OVSEAL_CODE_NO_SUCH_PART);
     FAILS(ovseal_opened_part_by_number(opened, 2, &part), OVSEAL_CODE_NO_SUCH_PART);
+    FAILS(ovseal_opened_compiled_part(opened, NULL, &part), OVSEAL_CODE_NOT_A_MODEL);
+    FAILS(ovseal_opened_compiled_part(opened, "model.bin", &part), OVSEAL_CODE_NOT_A_MODEL);
+    FAILS(ovseal_opened_compiled_part(opened, "nothing", &part), OVSEAL_CODE_NO_SUCH_PART);
     EXPECT(part == NULL && ovseal_opened_part_count(opened) == 2);
     DONE(ovseal_opened_part(opened, "model.bin", &part));
     EXPECT(!strcmp(ovseal_part_kind(part), "weights") && ovseal_part_length(part) == length);
