@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ovseal::{Opened, RecipientClass, StanzaSummary, hex};
 use ovseal_bindings::{Code, Failure};
+use ovseal_openvino::find_compiled;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTuple};
@@ -148,6 +149,13 @@ impl Container {
     #[getter]
     fn closed(&self) -> bool {
         self.shared.opened.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// The compiled model at `path`, or the only one.
+    fn _compiled(&self, py: Python<'_>, path: Option<&str>) -> PyResult<Py<Part>> {
+        let part = find_compiled(&self.shared.opened()?, path).map_err(failed)?;
+        let path = part.entry().path.as_str();
+        self.find(py, path).ok_or_else(|| PyKeyError::new_err(path.to_owned()))
     }
 
     /// How many bytes were decrypted.

@@ -1,43 +1,21 @@
 //! Memory of this library that Python reads, and the runtime too, through the buffer protocol.
 
 use std::ffi::{c_int, c_void};
-use std::ptr;
-
 use std::sync::Arc;
 
 use ovseal::PartMapping;
 use ovseal_memory::ModelMemory;
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::home::Home;
 
-/// The decrypted bytes of a part. Python holds them through buffers of which some may be written to, so Rust makes no reference to
-/// them any more.
-pub(crate) struct Bytes {
-    /// The address as a number, so that the value can be shared between threads.
-    address: usize,
-    length: usize,
-    _memory: ModelMemory,
-}
-
-impl Bytes {
-    pub(crate) fn new(mut memory: ModelMemory) -> Self {
-        let address = memory.as_mut_ptr().expose_provenance();
-        Self { address, length: memory.len(), _memory: memory }
-    }
-
-    pub(crate) fn length(&self) -> usize {
-        self.length
-    }
-}
-
-/// The bytes of a part as a buffer; the last view of them keeps them.
+/// The decrypted bytes of a part as a read-only buffer; the last view of them keeps them.
 #[pyclass(frozen, module = "ovseal._ovseal")]
 pub(crate) struct Memory {
-    pub(crate) bytes: Arc<Bytes>,
-    pub(crate) is_writable: bool,
+    pub(crate) bytes: Arc<ModelMemory>,
     pub(crate) home: Home,
 }
 
@@ -80,11 +58,33 @@ pub(crate) unsafe fn lend(
 ) -> PyResult<()> {
     let this = memory.get();
     this.home.check()?;
-    let start = ptr::with_exposed_provenance_mut(this.bytes.address);
-    let (length, is_writable) = (this.bytes.length, this.is_writable);
-    // SAFETY: the interpreter's view, and memory of that length which lives as long as the object. No reference of Rust's is
-    // alive to it, so it may be written when that is allowed.
-    unsafe { fill(view, &memory, start, length, is_writable, flags) }
+    let (start, length) = (this.bytes.as_ptr().cast_mut().cast(), this.bytes.len());
+    // SAFETY: the interpreter's view, and memory of that length which lives as long as the object.
+    unsafe { fill(view, &memory, start, length, false, flags) }
+}
+
+/// Lets `fill` write all bytes of a buffer of Python's, which it finds zeroed.
+///
+/// # Errors
+///
+/// `BufferError` for a buffer that is not one run of bytes that may be written; that of `fill`.
+///
+/// # Safety
+///
+/// Nobody else may read or write the buffer before this returns.
+pub(crate) unsafe fn fill_buffer(
+    object: &Bound<'_, PyAny>,
+    fill: impl FnOnce(&mut [u8]) -> PyResult<()>,
+) -> PyResult<()> {
+    let buffer = PyBuffer::<u8>::get(object)?;
+    if buffer.readonly() || !buffer.is_c_contiguous() {
+        return Err(PyBufferError::new_err("the buffer is not one run of bytes that may be written"));
+    }
+    let (start, length) = (buffer.buf_ptr().cast::<u8>(), buffer.len_bytes());
+    // SAFETY: the buffer has so many bytes that may be written, and is held until this returns.
+    unsafe { start.write_bytes(0, length) };
+    // SAFETY: they are initialized now, and the caller vouches that nobody else uses them.
+    fill(unsafe { std::slice::from_raw_parts_mut(start, length) })
 }
 
 #[pymethods]

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ovseal::{OpenError, PartEntry};
+use ovseal_memory::ModelMemory;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -12,7 +13,7 @@ use pyo3::types::PyBytes;
 use crate::container::Shared;
 use crate::failure::failed;
 use crate::home::Home;
-use crate::memory::{self, Bytes, Memory};
+use crate::memory::{self, Memory};
 use crate::work::{self, Meter};
 
 /// One part of an opened container, which is also a read-only buffer of its decrypted bytes.
@@ -22,7 +23,7 @@ use crate::work::{self, Meter};
 pub(crate) struct Part {
     shared: Arc<Shared>,
     entry: PartEntry,
-    bytes: Mutex<Option<Arc<Bytes>>>,
+    bytes: Mutex<Option<Arc<ModelMemory>>>,
 }
 
 impl Part {
@@ -35,20 +36,24 @@ impl Part {
     }
 
     /// The decrypted bytes. No lock is held meanwhile: two threads may decrypt, and one result is kept.
-    fn memory(&self, py: Python<'_>, is_writable: bool) -> PyResult<Memory> {
+    fn memory(&self, py: Python<'_>) -> PyResult<Memory> {
         let opened = self.shared.opened()?;
-        let kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(bytes) = kept {
-            return Ok(Memory { bytes, is_writable, home: Home::here() });
+        if let Some(bytes) = self.kept() {
+            return Ok(Memory { bytes, home: Home::here() });
         }
         let part = opened.part(self.path()).map_err(failed)?;
         let meter = Meter::on(Arc::clone(&self.shared.done), part.length(), None);
         let memory = work::run(py, &meter, || part.read())?.map_err(failed)?;
-        let made = Arc::new(Bytes::new(memory));
+        let made = Arc::new(memory);
         let bytes = Arc::clone(self.bytes.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(made));
         // When it was closed meanwhile, nothing is kept. Without the lock: the exception is made by Python's code.
         self.shared.opened().inspect_err(|_| self.forget())?;
-        Ok(Memory { bytes, is_writable, home: Home::here() })
+        Ok(Memory { bytes, home: Home::here() })
+    }
+
+    /// The bytes, if a buffer was made of them before.
+    fn kept(&self) -> Option<Arc<ModelMemory>> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -60,7 +65,7 @@ impl Part {
         self.entry.path.as_str()
     }
 
-    /// What it is to the model: `ir`, `onnx`, `paddle`, `weights`, `file` or `other`.
+    /// What it is to the model: `ir`, `onnx`, `paddle`, `compiled`, `weights`, `file` or `other`.
     #[getter]
     fn kind(&self) -> &'static str {
         self.entry.kind.word()
@@ -95,21 +100,33 @@ impl Part {
         })
     }
 
-    /// The bytes as an `openvino.Tensor`, without a copy. What is made of it keeps neither the tensor nor its memory: use
-    /// `ovseal.read_model` for a model.
+    /// The bytes as an `openvino.Tensor` in OpenVINO's own memory, into which they are decrypted.
     ///
-    /// `openvino.Tensor` takes only memory that can be written; whoever writes to it changes what all buffers of this part show.
+    /// Whatever OpenVINO makes of the tensor keeps that memory. Each call makes a tensor of its own. OpenVINO neither locks nor zeroizes it:
+    /// for a network use `ovseal.read_model` or `ovseal.compile_model`, for a compiled one `ovseal.import_model`.
     fn tensor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let memory = self.memory(py, true)?;
-        let length = memory.bytes.length();
+        let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
         let openvino = py.import("openvino")?;
-        let (tensor, u8) = (openvino.getattr("Tensor")?, openvino.getattr("Type")?.getattr("u8")?);
-        if length == 0 {
-            return tensor.call1((u8, [0_usize]));
+        let u8 = openvino.getattr("Type")?.getattr("u8")?;
+        let tensor = openvino.getattr("Tensor")?.call1((u8, [part.length()]))?;
+        if part.length() == 0 {
+            return Ok(tensor);
         }
-        let numpy = py.import("numpy")?;
-        let array = numpy.call_method1("frombuffer", (memory, numpy.getattr("uint8")?))?;
-        tensor.call1((array, [length], u8))
+        let kept = self.kept();
+        let meter = Meter::on(Arc::clone(&self.shared.done), part.length(), None);
+        let fill = |bytes: &mut [u8]| {
+            let read = work::run(py, &meter, || match kept {
+                Some(kept) => {
+                    bytes.copy_from_slice(&kept);
+                    Ok(())
+                }
+                None => part.read_into(bytes),
+            });
+            read?.map_err(failed)
+        };
+        // SAFETY: the tensor was made here, and nobody else has it yet.
+        unsafe { memory::fill_buffer(&tensor.getattr("data")?, fill) }?;
+        Ok(tensor)
     }
 
     /// Lends the decrypted bytes.
@@ -121,7 +138,7 @@ impl Part {
         if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
             return Err(PyBufferError::new_err("a part is read-only"));
         }
-        let memory = Bound::new(slf.py(), slf.get().memory(slf.py(), false)?)?;
+        let memory = Bound::new(slf.py(), slf.get().memory(slf.py())?)?;
         // SAFETY: the interpreter's view is passed on.
         unsafe { memory::lend(memory, view, flags) }
     }

@@ -43,6 +43,20 @@ def sealed(tmp_path, key):
 
 
 @pytest.fixture
+def exported(tmp_path, key, core):
+    """Compiles the test model of a name, seals what the device exports, and gives the container's path."""
+
+    def seal(name, file="model.blob"):
+        compiled = core.compile_model(core.read_model(MODELS / name / "model.xml"), "CPU")
+        (tmp_path / file).write_bytes(compiled.export_model().getvalue())
+        output = tmp_path / f"{name}-exported.ovseal"
+        ovseal.seal(tmp_path / file, output, recipients=key, replace=True)
+        return output
+
+    return seal
+
+
+@pytest.fixture
 def damaged(sealed):
     """A container with one flipped bit in the payload of its last part."""
     path = sealed("conv")

@@ -7,6 +7,7 @@ import openvino as ov, ovseal
 key: ovseal.Key = ovseal.passphrase("secret")
 model: ov.Model = ovseal.read_model(ov.Core(), "m.ovseal", key=key, publisher=["acme.pub"])
 compiled: ov.CompiledModel = ovseal.compile_model(ov.Core(), "m.ovseal", "CPU", key=key, cache_dir="cache")
+imported: ov.CompiledModel = ovseal.import_model(ov.Core(), "m.ovseal", "CPU", {}, key=key, part="m.blob")
 with ovseal.open(b"", key=[key]) as opened:
     data: memoryview = memoryview(opened["model.bin"])
 code: int = ovseal.Error("text").code

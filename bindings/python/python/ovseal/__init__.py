@@ -8,6 +8,7 @@
 need                                   name
 =====================================  =====================================================================
 a model for OpenVINO                   `read_model`, `compile_model`; `ovseal.genai` for language models
+a compiled model for OpenVINO          `import_model`
 the parts of a container               `open`, `Container`, `Part`
 seal, look, verify, change keys        `seal`, `inspect`, `verify`, `rekey`
 keys                                   `passphrase`, `keyfile`, `identity`, `recipient`, `callback`, `device`
@@ -64,7 +65,7 @@ from ._ovseal import protections as doctor
 
 if TYPE_CHECKING:
     from . import genai
-    from ._model import compile_model, read_model
+    from ._model import compile_model, import_model, read_model
 
 __all__ = [
     "CacheWarning",
@@ -96,6 +97,7 @@ __all__ = [
     "generate_keyfile",
     "generate_publisher",
     "identity",
+    "import_model",
     "inspect",
     "keyfile",
     "open",
@@ -112,7 +114,7 @@ def __getattr__(name: str) -> Any:
     """What needs OpenVINO is imported when it is used: sealing and verifying do without."""
     import importlib
 
-    if name in ("read_model", "compile_model"):
+    if name in ("read_model", "compile_model", "import_model"):
         return getattr(importlib.import_module("._model", __name__), name)
     if name == "genai":
         return importlib.import_module(".genai", __name__)

@@ -125,6 +125,49 @@ def compile_model(
     return compiled
 
 
+def import_model(
+    core: ov.Core,
+    source: Source,
+    device: str,
+    properties: Mapping[str, Any] | None = None,
+    *,
+    key: Key | Sequence[Key] | None = None,
+    publisher: Publishers | None = None,
+    name: str | None = None,
+    min_security_version: int | None = None,
+    rollback_state: str | os.PathLike[str] | None = None,
+    part: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> ov.CompiledModel:
+    """Imports a compiled model that was sealed, instead of ``core.import_model``.
+
+    The model is what ``export_model`` wrote; device, machine and OpenVINO must be those that exported it. All of it was found authentic
+    before OpenVINO reads it. The device goes on reading the bytes in place; they are in OpenVINO's own memory, which lives as long as the
+    compiled model and everything that is made of it.
+
+    Import only models of publishers whom you trust: the device's parser was not made for hostile input.
+
+    Args:
+        core, source, key, publisher, name, min_security_version, rollback_state, threads, progress: As for `read_model`.
+        device: The device, such as ``CPU``.
+        properties: OpenVINO's properties. One that sets a cache is refused.
+        part: The path of the compiled model in the container, when there are several.
+
+    Raises:
+        Error: One of its subclasses.
+    """
+    properties = dict(properties or {})
+    refuse_writers(core, properties)
+    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
+    exported = container._compiled(part)
+    with _watched(container, exported.length, progress):
+        tensor = exported.tensor()
+        compiled = attempt("import the compiled model", lambda: core.import_model(tensor, device, properties))
+    container.accept()
+    return CompiledModel(compiled, None)
+
+
 class CompiledModel(openvino.CompiledModel):
     """A compiled model that gives pages of its weights back, and refuses to work in a forked child."""
 

@@ -97,6 +97,7 @@ class Container:
     def __exit__(
         self, *_raised: type[BaseException] | BaseException | TracebackType | None
     ) -> None: ...
+    def _compiled(self, path: str | None) -> Part: ...
     @property
     def _done(self) -> int: ...
 
@@ -110,7 +111,7 @@ class Part:
 
     @property
     def kind(self) -> str:
-        """What it is to the model: ``ir``, ``onnx``, ``paddle``, ``weights``, ``file`` or another word."""
+        """What it is to the model: ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file`` or another word."""
 
     @property
     def length(self) -> int:
@@ -124,7 +125,7 @@ class Part:
         """Decrypts bytes from ``offset`` on, by default all; only the chunks that they touch are read."""
 
     def tensor(self) -> openvino.Tensor:
-        """The bytes as an ``openvino.Tensor``, without a copy."""
+        """The bytes as an ``openvino.Tensor`` in OpenVINO's own memory, which everything that is made of the tensor keeps."""
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...

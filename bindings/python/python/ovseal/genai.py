@@ -138,7 +138,7 @@ def adapter(
     if len(paths) > 1:
         message = f"the container holds several adapters: {', '.join(paths)}"
         raise _errors.UsageError(message, _errors.SEVERAL_MODELS, "name the part of the one that is wanted")
-    tensor = _own(_part(container, paths[0] if paths else "*.safetensors"))
+    tensor = _part(container, paths[0] if paths else "*.safetensors").tensor()
     made = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
     _accept(container)
     return made
@@ -206,11 +206,6 @@ def _part(container: Container, path: str) -> _ovseal.Part:
         return container[path]
     hint = "seal the whole folder that OpenVINO GenAI loads"
     raise _errors.UnsupportedError(f"the container has no {path}", _errors.NOT_A_MODEL, hint)
-
-
-def _own(part: _ovseal.Part) -> openvino.Tensor:
-    """A tensor in OpenVINO's own memory, which lives as long as OpenVINO needs it."""
-    return _copied(part.read())
 
 
 def _copied(content: Any) -> openvino.Tensor:
