@@ -49,25 +49,26 @@ pub(super) fn read(
     with_structure(bytes)
 }
 
-/// Waits for all bytes that the plugin's parsers read, and those by which they decide. They stay in memory from then on, since
-/// nobody gives pages of an entry back.
+/// Waits for all bytes that the plugin's parsers read, and those by which they decide, and checks what is known of them.
+/// They stay in memory from then on, since nothing gives pages of an entry back.
 fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenError> {
-    if !bytes.is_on_demand() {
-        return Ok(bytes);
-    }
     let exported = bytes.hazmat_unverified();
     let Some(constants) = blob::constants(exported) else { return Ok(bytes.verify()?.into()) };
-    shape_constants::bring_in(&exported[..constants.start]);
-    shape_constants::bring_in(&exported[constants.end..]);
-    // Zeros in the place of what failed come only after this would tell it.
-    bytes.check()?;
+    if bytes.is_on_demand() {
+        shape_constants::bring_in(&exported[..constants.start]);
+        shape_constants::bring_in(&exported[constants.end..]);
+        // Zeros in the place of what failed come only after this would tell it.
+        bytes.check()?;
+    }
     let topology = blob::topology(&exported[constants.end..])?;
     let Some(network) = topology.map(|topology| check(&topology, constants.len())).transpose()?.flatten()
     else {
         return Ok(bytes.verify()?.into());
     };
-    shape_constants::bring_in_all(&network, &exported[constants.clone()]);
-    bytes.check()?;
+    if bytes.is_on_demand() {
+        shape_constants::bring_in_all(&network, &exported[constants.clone()]);
+        bytes.check()?;
+    }
     shape_constants::check_strings(&network, &exported[constants]).map_err(refused)?;
     Ok(bytes)
 }

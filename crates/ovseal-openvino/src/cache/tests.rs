@@ -151,6 +151,30 @@ fn an_export_that_is_laid_out_otherwise_is_decrypted_before_it_is_imported() {
     assert!(matches!(refused, Some(OpenError::Chunk { .. })), "{refused:?}");
 }
 
+/// What the plugin writes, with a constant that does not end inside the constants.
+#[test]
+fn an_entry_whose_topology_names_other_memory_is_never_imported() {
+    let mut bench = Bench::new(NETWORKS[0]);
+    let (constants, exported) = (bench.constants(), bench.exported.clone());
+    let section = &exported[constants.end..];
+    let plain = blob::topology(section).unwrap().unwrap();
+    let mut topology = plain.to_vec();
+    let size = memchr::memmem::find(&topology, b"327680").unwrap();
+    topology[size..size + 6].fill(b'9');
+    // Each byte is disguised by another that is combined with it.
+    let disguise = section.iter().zip(&plain[..]).map(|(disguised, plain)| disguised ^ plain);
+    topology.iter_mut().zip(disguise).for_each(|(byte, with)| *byte ^= with);
+    bench.exported.splice(constants.end.., topology);
+    bench.keep();
+    let slot = bench.slot();
+    let file = entry::open(&slot.path()).unwrap();
+    for is_overlapped in [true, false] {
+        let refused = entry::read(&file, &slot.key, is_overlapped).err();
+        assert!(matches!(refused, Some(OpenError::Ir { .. })), "{refused:?}");
+    }
+    assert!(slot.load(&bench.core).is_none() && !slot.path().exists());
+}
+
 #[test]
 fn a_model_of_the_cache_can_be_exported_and_leaves_nothing_behind() {
     let bench = Bench::new(NETWORKS[0]);
