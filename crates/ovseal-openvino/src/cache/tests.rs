@@ -151,6 +151,17 @@ fn an_export_that_is_laid_out_otherwise_is_decrypted_before_it_is_imported() {
     assert!(matches!(refused, Some(OpenError::Chunk { .. })), "{refused:?}");
 }
 
+/// Otherwise all of an entry would be decrypted before it is imported.
+#[test]
+fn the_topology_of_what_the_real_plugin_exports_is_understood() {
+    for network in NETWORKS {
+        let bench = Bench::new(network);
+        let topology = blob::topology(&bench.exported[bench.constants().end..]).unwrap().unwrap();
+        let checked = ovseal::ir::Topology::parse(&topology).unwrap();
+        assert_eq!(checked.check_length(bench.constants().len() as u64), Ok(()), "{network}");
+    }
+}
+
 /// What the plugin writes, with a constant that does not end inside the constants.
 #[test]
 fn an_entry_whose_topology_names_other_memory_is_never_imported() {

@@ -9,6 +9,8 @@ pub(super) enum ElementType {
     Integer(u8),
     /// Texts, which have a table of their own.
     Text,
+    /// No type. OpenVINO exports constants of it that have no elements, in the place of inputs that are not used.
+    None,
 }
 
 impl ElementType {
@@ -30,6 +32,7 @@ impl ElementType {
             "u2" | "U2" => Self::Integer(2),
             "u1" | "U1" | "BIN" => Self::Integer(1),
             "string" | "STRING" => Self::Text,
+            "dynamic" => Self::None,
             _ => return None,
         })
     }
@@ -43,6 +46,7 @@ impl ElementType {
                 Some(elements.checked_mul(u64::from(bits))?.div_ceil(8))
             }
             Self::Text => elements.checked_add(2)?.checked_mul(4),
+            Self::None => (elements == 0).then_some(0),
         }
     }
 }
@@ -80,7 +84,8 @@ mod tests {
 
     #[test]
     fn types_without_a_size_are_unknown() {
-        for name in ["dynamic", "undefined", "UNSPECIFIED", "F32", "", "f32 ", "q78"] {
+        assert_eq!([0, 1].map(|elements| ElementType::None.bytes(elements)), [Some(0), None]);
+        for name in ["undefined", "UNSPECIFIED", "F32", "", "f32 ", "q78"] {
             assert_eq!(ElementType::parse(name), None, "{name}");
         }
     }

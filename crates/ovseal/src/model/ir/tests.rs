@@ -84,9 +84,15 @@ fn every_kind_of_constant_that_openvino_would_not_check_is_refused() {
         let found = Topology::parse(other.as_bytes()).unwrap_err().fault;
         assert!(matches!(found, IrFault::NotUnderstood(_) | IrFault::Markup), "{to}: {found}");
     }
-    for unknown in ["dynamic", "undefined", "f128", ""] {
+    for unknown in ["undefined", "f128", ""] {
         assert_eq!(fault(&good.replace("f32", unknown)), IrFault::ElementType, "{unknown}");
     }
+}
+
+#[test]
+fn a_constant_without_a_type_has_no_elements() {
+    assert!(Topology::parse(net(&constant("dynamic", "0", 7, 1)).as_bytes()).is_ok());
+    assert_eq!(fault(&net(&constant("dynamic", "1", 0, 16))), IrFault::Overflow);
 }
 
 #[test]
