@@ -73,7 +73,7 @@ def written(lines):
 
 def run_ovseal(place, expected):
     """Runs from the container with a cache, and returns what was written."""
-    command = ["ovseal", "run", "model.ovseal", "--keyfile", "device.key", "--cache-dir", "cache", "--json"]
+    command = ["ovseal", "run", "model.ovseal", "--keyfile", "device.key", "--publisher", "acme.pub", "--cache-dir", "cache", "--json"]
     told, files = traced(*command)
     told = json.loads(told)
     check(told["cache"] == expected, f"the cache says {told['cache']}")
@@ -86,7 +86,9 @@ with folder() as place:
     needles = fresh_copy(network())
     check(len(needles) > 50, "the model has too few weights to look for")
     must(DONE, "keygen", "--keyfile", "-o", "device.key")
-    must(DONE, "seal", "plain/model.xml", "-o", "model.ovseal", "--keyfile", "device.key")
+    must(DONE, "keygen", "--publisher", "-o", "acme")
+    seal = ["seal", "plain/model.xml", "-o", "model.ovseal", "--keyfile", "device.key"]
+    must(DONE, *seal, "--publisher-key", "acme.key")
 
     _, theirs = traced(sys.executable, "-c", OPENVINO)
     theirs = [path for path in theirs if place / "openvino-cache" in path.parents]

@@ -56,10 +56,12 @@ with folder() as place:
         "TMPDIR": str(place / "temporary"),
     }
     must(DONE, "keygen", "--keyfile", "-o", "device.key")
-    must(DONE, "seal", "plain/model.xml", "-o", "model.ovseal", "--keyfile", "device.key", environment=environment)
+    must(DONE, "keygen", "--publisher", "-o", "acme")
+    seal = ["seal", "plain/model.xml", "-o", "model.ovseal", "--keyfile", "device.key", "--publisher-key", "acme.key"]
+    must(DONE, *seal, environment=environment)
     for path in plain:
         path.unlink()
-    run = ["run", "model.ovseal", "--keyfile", "device.key"]
+    run = ["run", "model.ovseal", "--keyfile", "device.key", "--publisher", "acme.pub"]
     must(DONE, *run, "--iterations", "3", "--output", "outputs", environment=environment)
     must(ENVIRONMENT, *run, environment=environment | {"OV_ENABLE_SERIALIZE_TRACING": "1"})
     searched = files_below(place)

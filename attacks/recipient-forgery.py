@@ -19,7 +19,7 @@ def own_containers():
     must(DONE, "keygen", "--publisher", "-o", "acme")
     must(DONE, "keygen", "--publisher", "-o", "mallory")
     sealed_weights(100_000, "--publisher-key", "acme.key")
-    must(DONE, "extract", "weights.ovseal", "--keyfile", "device.key", "--danger-write-plaintext", "plain")
+    must(DONE, "extract", "weights.ovseal", "--keyfile", "device.key", "--publisher", "acme.pub", "--danger-write-plaintext", "plain")
     Path("plain/weights.dat").write_bytes(bytes(100_000))
     for signature in ([], ["--publisher-key", "mallory.key"]):
         must(DONE, *FORGE, *signature)

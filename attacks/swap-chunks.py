@@ -37,7 +37,7 @@ def refused():
     must(NOT_AUTHENTIC, "verify", "weights.ovseal", "--publisher", "acme.pub")
     must(NOT_AUTHENTIC, "verify", "weights.ovseal", "--keyfile", "device.key")
     must(
-        NOT_AUTHENTIC, "extract", "weights.ovseal", "--keyfile", "device.key", "--danger-write-plaintext", "plain", "--force"
+        NOT_AUTHENTIC, "extract", "weights.ovseal", "--keyfile", "device.key", "--any-sender", "--danger-write-plaintext", "plain", "--force"
     )
     left = [path for path in Path("plain").rglob("*") if path.is_file()]
     check(not left, f"something was extracted: {left}")

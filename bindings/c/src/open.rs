@@ -17,11 +17,10 @@ use crate::text::{Required, change, give, path, text};
 
 /// What is demanded of a container, and how it is read. Free it with `ovseal_open_options_free`.
 ///
-/// Without publishers, a container may come from anyone who knows a public key to which it is sealed. A demanded name, a least
-/// security version and a rollback state are worth something with a publisher only, and are refused without one.
-#[derive(Default)]
+/// With `OVSEAL_TRUST_ANY_SENDER`, a container may come from anyone who knows a public key to which it is sealed. A demanded name, a
+/// least security version and a rollback state are worth something with a publisher only, and are refused without one.
 pub struct ovseal_open_options {
-    publishers: Option<Vec<ovseal::Publisher>>,
+    trust: Trust,
     name: Option<ModelName>,
     min_security_version: Option<u64>,
     rollback: Option<RollbackState>,
@@ -30,9 +29,12 @@ pub struct ovseal_open_options {
 }
 
 impl ovseal_open_options {
+    fn new(trust: Trust) -> Self {
+        Self { trust, name: None, min_security_version: None, rollback: None, threads: None, progress: None }
+    }
+
     pub(crate) fn build(&self) -> OpenOptions {
-        let trust = self.publishers.clone().map_or(Trust::AnySender, Trust::Publishers);
-        let mut options = OpenOptions::new(trust);
+        let mut options = OpenOptions::new(self.trust.clone());
         if let Some(name) = self.name.clone() {
             options = options.name(name);
         }
@@ -58,8 +60,11 @@ impl ovseal_open_options {
 pub const OVSEAL_TRUST_PUBLISHERS: u32 = 1;
 /// The container may come from anyone.
 pub const OVSEAL_TRUST_ANY_SENDER: u32 = 2;
+/// No sender is named: only a container for passphrases and key files alone opens. It may come from anyone for whom it was ever sealed
+/// or rekeyed.
+pub const OVSEAL_TRUST_SHARED_SECRET: u32 = 3;
 
-/// Makes demands with this trust, `OVSEAL_TRUST_PUBLISHERS` or `OVSEAL_TRUST_ANY_SENDER`, and nothing further.
+/// Makes demands with this trust, one of `OVSEAL_TRUST_*`, and nothing further.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_open_options_new(
     trust: u32,
@@ -67,12 +72,13 @@ pub extern "C" fn ovseal_open_options_new(
 ) -> *mut ovseal_error {
     run(|| {
         let out = options.required("options")?;
-        let publishers = match trust {
-            OVSEAL_TRUST_PUBLISHERS => Some(Vec::new()),
-            OVSEAL_TRUST_ANY_SENDER => None,
+        let trust = match trust {
+            OVSEAL_TRUST_PUBLISHERS => Trust::Publishers(Vec::new()),
+            OVSEAL_TRUST_ANY_SENDER => Trust::AnySender,
+            OVSEAL_TRUST_SHARED_SECRET => Trust::SharedSecret,
             _ => return Err(bad_argument("the trust is none of OVSEAL_TRUST_*")),
         };
-        give(out, ovseal_open_options { publishers, ..ovseal_open_options::default() });
+        give(out, ovseal_open_options::new(trust));
         Ok(())
     })
 }
@@ -85,8 +91,9 @@ pub extern "C" fn ovseal_open_options_add_publisher(
 ) -> *mut ovseal_error {
     change(options, |options| {
         let publisher = publisher.required("publisher")?;
-        let publishers = options.publishers.as_mut();
-        let publishers = publishers.ok_or_else(|| bad_argument("any sender is trusted"))?;
+        let Trust::Publishers(publishers) = &mut options.trust else {
+            return Err(bad_argument("the trust is not OVSEAL_TRUST_PUBLISHERS"));
+        };
         publishers.push(publisher.publisher.clone());
         Ok(())
     })

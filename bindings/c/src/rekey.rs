@@ -3,23 +3,39 @@
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use ovseal::RekeyOptions;
+use ovseal::{Publisher, RekeyOptions, Trust};
 use ovseal_bindings::Key;
 
 use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
+use crate::publisher::ovseal_publisher;
 use crate::text::{Required, change, give, path};
 
 /// Which keys a container gets and which it loses. Free it with `ovseal_rekey_options_free`.
 ///
 /// Removing a stanza revokes nothing: whoever had the data key or kept an old copy still opens this payload. Revoking means sealing
 /// anew with a higher security version.
+///
+/// Rekeying vouches for the container: name its publisher, or accept any sender. Without either, only a container for passphrases and
+/// key files alone is rekeyed.
 #[derive(Default)]
 pub struct ovseal_rekey_options {
+    publishers: Vec<Publisher>,
+    accepts_any_sender: bool,
     add: Key,
     remove: Vec<usize>,
     generation: Option<u64>,
     allow_mixed: bool,
+}
+
+impl ovseal_rekey_options {
+    fn trust(&self) -> Trust {
+        match (&self.publishers[..], self.accepts_any_sender) {
+            ([], true) => Trust::AnySender,
+            ([], false) => Trust::SharedSecret,
+            (publishers, _) => Trust::Publishers(publishers.to_vec()),
+        }
+    }
 }
 
 /// What a rekeying made.
@@ -39,6 +55,30 @@ pub extern "C" fn ovseal_rekey_options_new(
 ) -> *mut ovseal_error {
     run(|| {
         give(options.required("options")?, ovseal_rekey_options::default());
+        Ok(())
+    })
+}
+
+/// Demands that the container is signed by this publisher, or by another one that is named.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_add_publisher(
+    options: Option<&mut ovseal_rekey_options>,
+    publisher: Option<&ovseal_publisher>,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.publishers.push(publisher.required("publisher")?.publisher.clone());
+        Ok(())
+    })
+}
+
+/// Sets whether a container from anyone is rekeyed. It has no effect if a publisher is named.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_set_any_sender(
+    options: Option<&mut ovseal_rekey_options>,
+    accept: bool,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.accepts_any_sender = accept;
         Ok(())
     })
 }
@@ -138,7 +178,7 @@ unsafe fn perform(
         // SAFETY: the header demands a text.
         let file = unsafe { path(file, "file") }?;
         let key = &key.required("key")?.0;
-        let mut options = RekeyOptions::new().allow_mixed(settings.allow_mixed);
+        let mut options = RekeyOptions::new().trust(settings.trust()).allow_mixed(settings.allow_mixed);
         if let Some(generation) = settings.generation {
             options = options.expect_generation(generation);
         }

@@ -31,7 +31,7 @@ impl From<Verification> for ovseal_verification {
 /// Verifies the container at `file`.
 ///
 /// Without a key (NULL): signature, demands, and the digest of every chunk. With one also MACs, manifest, and the tag of
-/// every chunk. With `OVSEAL_TRUST_ANY_SENDER` and no key this shows only that the container is consistent in itself.
+/// every chunk. Without a publisher and a key this shows only that the container is consistent in itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_verify(
     file: *const c_char,

@@ -82,6 +82,8 @@ codes! {
     BadArgument = 211,
     /// A property would make OpenVINO write the model to disk.
     WritesModel = 212,
+    /// No publisher is named, nor any sender accepted explicitly.
+    SenderNotNamed = 213,
     /// Something is not authentic: everything that has no number of its own.
     NotAuthentic = 300,
     /// The container has no end.
@@ -168,6 +170,7 @@ impl From<&OpenError> for Code {
             OpenError::NoSuchPart(_) => Self::NoSuchPart,
             OpenError::OutOfRange { .. } => Self::OutOfRange,
             OpenError::DemandWithoutPublisher | OpenError::NoPublisher => Self::NoPublisher,
+            OpenError::SenderNotNamed { .. } => Self::SenderNotNamed,
             OpenError::Truncated => Self::Truncated,
             OpenError::Damaged(_) => Self::Damaged,
             OpenError::Chunk { .. } => Self::Chunk,

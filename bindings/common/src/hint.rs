@@ -24,6 +24,9 @@ pub(crate) fn open(error: &OpenError) -> Hint {
         }
         OpenError::SecurityVersion { .. } => "get the current version of the model from its publisher",
         OpenError::DemandWithoutPublisher | OpenError::NoPublisher => "name the publisher's public key",
+        OpenError::SenderNotNamed { .. } => {
+            "name the publisher's public key, or say explicitly that any sender is accepted"
+        }
         OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
         OpenError::Rollback(error) => return rollback(error),
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,

@@ -132,7 +132,7 @@ pub(crate) fn verify(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verification> {
     let demands = Demands { publisher, name, min_security_version, rollback_state, threads };
-    let options = demands.options()?;
+    let options = demands.look_options()?;
     let keys = key.map(|key| Keys::opening(py, Some(key))).transpose()?;
     let total = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?.part_lengths.iter().sum();
     let meter = Arc::new(Meter::new(total, progress));

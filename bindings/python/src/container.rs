@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ovseal::{Opened, RecipientClass, StanzaSummary, hex};
+use ovseal::{KeyId, Opened, hex};
 use ovseal_bindings::{Code, Failure};
 use ovseal_openvino::find_compiled;
 use pyo3::exceptions::PyKeyError;
@@ -46,7 +46,8 @@ impl Shared {
 /// Opens a container.
 ///
 /// `source` is a path, a binary file object or bytes; `key` is what `ovseal.passphrase` and others give, or several of them, and
-/// without one this device's own. Without a publisher anyone who could seal to the key is believed.
+/// without one this device's own. `publisher` is whose signature is demanded, or `ovseal.ANY_SENDER`. Only a container for
+/// passphrases and key files alone opens without.
 #[pyfunction]
 #[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, _stacklevel = 1))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -61,7 +62,7 @@ pub(crate) fn open(
     threads: Option<usize>,
     _stacklevel: i32,
 ) -> PyResult<Container> {
-    let is_anyone_believed = publisher.is_none();
+    let names_no_sender = publisher.is_none();
     let demands = Demands { publisher, name, min_security_version, rollback_state, threads };
     let (source, done) = (Source::take(source)?, Arc::<AtomicU64>::default());
     let counter = Arc::clone(&done);
@@ -74,8 +75,8 @@ pub(crate) fn open(
         Source::Open(source) => options.open_source(source, &keys.key().identities()),
     })?;
     let opened = opened.map_err(|error| keys.failed(py, error))?;
-    if is_anyone_believed {
-        warn_of_any_sender(py, &opened, _stacklevel)?;
+    if names_no_sender {
+        warn_if_unsigned(py, opened.claimed_publishers(), _stacklevel)?;
     }
     Container::new(py, opened, done)
 }
@@ -198,20 +199,15 @@ impl Container {
     }
 }
 
-/// Warns when anyone at all could have made the container: it takes a public key, or a kind of key that is not known here and may
-/// be public.
-fn warn_of_any_sender(py: Python<'_>, opened: &Opened, stacklevel: i32) -> PyResult<()> {
-    let inspection = opened.inspection();
-    let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
-    if !stanzas.any(is_for_anyone) {
-        return Ok(());
-    }
+/// Warns about a container for passphrases and key files that was opened although no sender is named.
+pub(crate) fn warn_if_unsigned(py: Python<'_>, claimed: &[KeyId], stacklevel: i32) -> PyResult<()> {
     let category = py.import("ovseal._errors")?.getattr("UnknownSenderWarning")?;
-    let text =
-        c"the sender is not known: anyone can seal to a public key; name the publisher with publisher=";
+    let text = match claimed {
+        [] => c"not signed: anyone for whom the container was ever sealed or rekeyed can have made it",
+        _ => {
+            c"signature not checked: anyone for whom the container was ever sealed or rekeyed can have made it; \
+              name the publisher with publisher="
+        }
+    };
     PyErr::warn(py, &category, text, stacklevel)
-}
-
-fn is_for_anyone(stanza: &StanzaSummary) -> bool {
-    stanza.stanza_type.class() != Some(RecipientClass::SymmetricOrLocal)
 }

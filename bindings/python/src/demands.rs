@@ -11,6 +11,17 @@ use pyo3::types::{PyList, PyTuple};
 
 use crate::failure::{failed, raise};
 
+/// The type of `ovseal.ANY_SENDER`: a caller who accepts a container from anyone says so.
+#[pyclass(frozen, module = "ovseal")]
+pub(crate) struct AnySender;
+
+#[pymethods]
+impl AnySender {
+    fn __repr__(&self) -> &'static str {
+        "ovseal.ANY_SENDER"
+    }
+}
+
 /// What a caller demands of a container.
 pub(crate) struct Demands<'a> {
     pub(crate) publisher: Option<&'a Bound<'a, PyAny>>,
@@ -23,7 +34,18 @@ pub(crate) struct Demands<'a> {
 impl Demands<'_> {
     /// The library's options with these demands.
     pub(crate) fn options(self) -> PyResult<OpenOptions> {
-        let mut options = OpenOptions::new(trust(self.publisher)?);
+        let trust = trust(self.publisher)?;
+        self.with(trust)
+    }
+
+    /// The options of a check that says by itself whether a signature was checked.
+    pub(crate) fn look_options(self) -> PyResult<OpenOptions> {
+        let trust = self.publisher.map_or(Ok(Trust::AnySender), |publisher| trust(Some(publisher)))?;
+        self.with(trust)
+    }
+
+    fn with(self, trust: Trust) -> PyResult<OpenOptions> {
+        let mut options = OpenOptions::new(trust);
         if let Some(name) = self.name {
             options = options.name(ModelName::parse(name).map_err(failed)?);
         }
@@ -46,8 +68,12 @@ pub(crate) fn threads(number: Option<usize>) -> PyResult<Option<NonZeroUsize>> {
     number.map(|number| NonZeroUsize::new(number).ok_or_else(none)).transpose()
 }
 
-fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
-    let Some(publisher) = publisher else { return Ok(Trust::AnySender) };
+/// Whom the caller trusts: publishers, `ANY_SENDER`, or no one.
+pub(crate) fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
+    let Some(publisher) = publisher else { return Ok(Trust::SharedSecret) };
+    if publisher.is_instance_of::<AnySender>() {
+        return Ok(Trust::AnySender);
+    }
     let publishers = each(publisher, |publisher| {
         let pem = text(publisher)?;
         Publisher::parse(&pem).map_err(|error| match pem.contains("PRIVATE KEY") {

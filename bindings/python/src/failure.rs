@@ -1,6 +1,6 @@
 //! Failures as Python's exceptions.
 
-use ovseal_bindings::{Failure, Kind};
+use ovseal_bindings::{Code, Failure, Kind};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -18,6 +18,7 @@ fn exception(py: Python<'_>, failure: Failure) -> PyResult<Bound<'_, PyAny>> {
     static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let make = MAKE.import(py, "ovseal._errors", "error")?;
     let Failure { code, message, hint, causes } = failure;
+    let hint = if code == Code::SenderNotNamed { Some(NAME_A_SENDER.to_owned()) } else { hint };
     make.call1((word(code.kind()), code.number(), message, hint, causes))
 }
 
@@ -32,3 +33,6 @@ fn word(kind: Kind) -> &'static str {
         Kind::Internal => "internal",
     }
 }
+
+const NAME_A_SENDER: &str =
+    "name the publisher with publisher=, or accept a container from anyone with publisher=ovseal.ANY_SENDER";

@@ -47,6 +47,8 @@ mod _ovseal {
     #[pymodule_export]
     use crate::container::{Container, open};
     #[pymodule_export]
+    use crate::demands::AnySender;
+    #[pymodule_export]
     use crate::home::abandon;
     #[pymodule_export]
     use crate::host::{protections, variables_that_write_models, writes_model};
@@ -62,4 +64,11 @@ mod _ovseal {
     use crate::part::Part;
     #[pymodule_export]
     use crate::sealing::{Rekeyed, Sealed, rekey, seal};
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        use pyo3::types::PyModuleMethods;
+
+        module.add("ANY_SENDER", AnySender)
+    }
 }

@@ -8,6 +8,7 @@ use ovseal::{
 use ovseal_bindings::{Code, Failure};
 use pyo3::prelude::*;
 
+use crate::container::warn_if_unsigned;
 use crate::demands::{self, each};
 use crate::failure::{failed, raise};
 use crate::keys::Keys;
@@ -102,22 +103,25 @@ pub(crate) fn seal(
 /// Gives a container other keys, without touching its payload: a crash at any moment leaves the old or the new ones.
 ///
 /// `add` are keys or texts as in `seal`; `remove` are positions in what `inspect` lists, of the generation `expect_generation`.
-/// Removing a stanza revokes nothing: whoever kept an old copy still opens it.
+/// Removing a stanza revokes nothing: whoever kept an old copy still opens it. Rekeying vouches for the container, so it wants a
+/// `publisher` as `open` does.
 #[pyfunction]
-#[pyo3(signature = (path, *, key = None, add = None, remove = Vec::new(), expect_generation = None, allow_mixed = false))]
+#[pyo3(signature = (path, *, key = None, publisher = None, add = None, remove = Vec::new(), expect_generation = None, allow_mixed = false))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn rekey(
     py: Python<'_>,
     path: PathBuf,
     key: Option<&Bound<'_, PyAny>>,
+    publisher: Option<&Bound<'_, PyAny>>,
     add: Option<&Bound<'_, PyAny>>,
     remove: Vec<usize>,
     expect_generation: Option<u64>,
     allow_mixed: bool,
 ) -> PyResult<Rekeyed> {
+    let trust = demands::trust(publisher)?;
     let added = add.map(Keys::sealing).transpose()?;
     let keys = Keys::opening(py, key)?.beside(added.as_ref());
-    let mut options = RekeyOptions::new().allow_mixed(allow_mixed);
+    let mut options = RekeyOptions::new().trust(trust).allow_mixed(allow_mixed);
     if let Some(added) = &added {
         options = added.key().recipients().into_iter().fold(options, RekeyOptions::add_recipient);
     }
@@ -127,6 +131,10 @@ pub(crate) fn rekey(
     options = remove.into_iter().fold(options, RekeyOptions::remove_stanza);
     let rekeyed = work::run(py, &Meter::new(0, None), || options.rekey(&path, &keys.key().identities()))?;
     let rekeyed = rekeyed.map_err(|error| keys.failed(py, error))?;
+    if publisher.is_none() {
+        let claimed = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?.publishers;
+        warn_if_unsigned(py, &claimed, 1)?;
+    }
     Ok(Rekeyed { generation: rekeyed.generation, stanzas: rekeyed.stanzas })
 }
 

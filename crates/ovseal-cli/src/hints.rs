@@ -39,6 +39,9 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
         OpenError::SecurityVersion { .. } => "get the current version of the model from its publisher",
         OpenError::WrongName { .. } => "ovseal inspect FILE with a key option shows the name",
         OpenError::DemandWithoutPublisher => "name the publisher's public key with --publisher PUB",
+        OpenError::SenderNotNamed { .. } => {
+            "name the publisher with --publisher PUB, or accept a container from anyone with --any-sender"
+        }
         OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
         OpenError::Rollback(error) => return rollback(error),
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,

@@ -2,22 +2,65 @@
 
 use std::path::Path;
 
-use ovseal::{ModelName, OpenOptions, Opened, Publisher, RecipientClass, StanzaSummary, Trust};
+use ovseal::{KeyId, ModelName, OpenOptions, Opened, Publisher, RecipientClass, StanzaSummary, Trust};
 
-use crate::args::TrustOptions;
+use crate::args::{SenderOptions, TrustOptions};
 use crate::error::CommandError;
 use crate::input::{Inputs, Source};
+use crate::keys::open_failure;
 use crate::output::Output;
 
 const PUBLISHER_LIMIT: usize = 64 * 1024;
+
+/// Reads whom the caller trusts; [`Trust::SharedSecret`] if no option says it.
+///
+/// # Errors
+/// When a publisher's key cannot be read or is none.
+pub(crate) fn sender(options: &SenderOptions) -> Result<Trust, CommandError> {
+    if options.any_sender {
+        return Ok(Trust::AnySender);
+    }
+    let publishers = options.publishers.iter().map(|path| publisher(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(if publishers.is_empty() { Trust::SharedSecret } else { Trust::Publishers(publishers) })
+}
 
 /// The library's options for opening, with trust and demands as the caller gives them.
 ///
 /// # Errors
 /// When a publisher's key cannot be read or is none, or the name is none.
 pub(crate) fn open_options(options: &TrustOptions) -> Result<OpenOptions, CommandError> {
-    let publishers = options.publishers.iter().map(|path| publisher(path)).collect::<Result<Vec<_>, _>>()?;
-    let trust = if publishers.is_empty() { Trust::AnySender } else { Trust::Publishers(publishers) };
+    with_demands(options, sender(&options.sender)?)
+}
+
+/// Returns the options for a command that only looks at a container and says by itself what it could not check.
+///
+/// # Errors
+/// As [`open_options`].
+pub(crate) fn look_options(options: &TrustOptions) -> Result<OpenOptions, CommandError> {
+    let trust = if options.sender.is_given() { sender(&options.sender)? } else { Trust::AnySender };
+    with_demands(options, trust)
+}
+
+/// Fails if the container wants a sender to be named and none is, before a key is read or asked for.
+///
+/// # Errors
+/// The library's, with the name of the file.
+pub(crate) fn check_sender(options: &OpenOptions, container: &Path) -> Result<(), CommandError> {
+    options.check_sender(container).map_err(|error| open_failure(container, error))
+}
+
+/// Warns about a container for passphrases and key files that was opened although no sender is named.
+pub(crate) fn warn_if_unsigned(options: &SenderOptions, claimed: &[KeyId], output: &mut Output) {
+    if options.is_given() {
+        return;
+    }
+    let what = if claimed.is_empty() { "not signed" } else { "signature not checked" };
+    output.warning(&format!(
+        "{what}: anyone for whom the container was ever sealed or rekeyed can have made it"
+    ));
+}
+
+fn with_demands(options: &TrustOptions, trust: Trust) -> Result<OpenOptions, CommandError> {
     let mut open = OpenOptions::new(trust);
     if let Some(name) = &options.name {
         open = open.name(ModelName::parse(name)?);
@@ -33,7 +76,7 @@ pub(crate) fn open_options(options: &TrustOptions) -> Result<OpenOptions, Comman
 pub(crate) fn warn_of_any_sender(options: &TrustOptions, opened: &Opened, output: &mut Output) {
     let inspection = opened.inspection();
     let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
-    if options.publishers.is_empty() && stanzas.any(is_for_anyone) {
+    if options.sender.publishers.is_empty() && stanzas.any(is_for_anyone) {
         output.warning(
             "the sender is not known: anyone can seal to a public key; name the publisher with --publisher",
         );

@@ -22,6 +22,13 @@ pub enum Trust {
     Publishers(Vec<Publisher>),
     /// Whoever could seal to the caller's key: with a public key that is anyone at all.
     AnySender,
+    /// No sender is named, which opens only containers for passphrases and key files.
+    ///
+    /// Every stanza must be of these two types: in the region, in the file of an interrupted rekeying and in the
+    /// side file. Any other container is refused with [`OpenError::SenderNotNamed`] before a key is tried. The
+    /// container may come from anyone for whom it was ever sealed or rekeyed, because every recipient knows the
+    /// data key.
+    SharedSecret,
 }
 
 impl Trust {
@@ -29,7 +36,7 @@ impl Trust {
     pub(crate) fn publishers(&self) -> Vec<KeyId> {
         match self {
             Self::Publishers(publishers) => publishers.iter().map(Publisher::id).collect(),
-            Self::AnySender => Vec::new(),
+            Self::AnySender | Self::SharedSecret => Vec::new(),
         }
     }
 }
@@ -46,7 +53,7 @@ pub(crate) struct Container {
 
 /// A statement that agrees with its container, and the layout that it gives.
 ///
-/// It is the trusted publisher's if there is one. With [`Trust::AnySender`] there is none, and until a key fits it is only
+/// It is the trusted publisher's if there is one. With another [`Trust`] there is none, and until a key fits it is only
 /// consistent.
 #[derive(Clone)]
 pub(crate) struct CheckedStatement {
@@ -90,7 +97,7 @@ impl Container {
         let signatures = Signatures::parse(signatures).ok_or(OpenError::Damaged(Section::Signatures))?;
         let publisher = match trust {
             Trust::Publishers(trusted) => Some(signatures.verify(bytes, trusted).map_err(signature_error)?),
-            Trust::AnySender => None,
+            Trust::AnySender | Trust::SharedSecret => None,
         };
         let statement = Statement::parse(bytes).ok_or(OpenError::Damaged(Section::Statement))?;
         if !signatures.agree_with(&statement) {

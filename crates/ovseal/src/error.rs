@@ -116,6 +116,12 @@ pub enum OpenError {
     /// Publishers are to be trusted, but none is named.
     #[error("the list of trusted publishers is empty")]
     NoPublisher,
+    /// The caller names no sender, and the container is not for passphrases and key files alone.
+    #[error("no publisher is named, and the container {}", claim(claimed))]
+    SenderNotNamed {
+        /// The publishers who claim to have signed. Nothing of it was checked.
+        claimed: Vec<KeyId>,
+    },
     /// None of the caller's keys opens the container.
     #[error("no key fits")]
     NoKeyFits {
@@ -220,7 +226,9 @@ impl OpenError {
             }
             Self::SecurityVersion { .. } => ErrorKind::Denied,
             Self::Rollback(error) => error.kind(),
-            Self::DemandWithoutPublisher | Self::NoPublisher => ErrorKind::Usage,
+            Self::DemandWithoutPublisher | Self::NoPublisher | Self::SenderNotNamed { .. } => {
+                ErrorKind::Usage
+            }
             Self::NoSuchPart(_) | Self::OutOfRange { .. } => ErrorKind::Usage,
             Self::NoKeyFits { .. } => ErrorKind::NoKeyFits,
             Self::Fill { source, .. } => match &source.cause {
@@ -236,6 +244,18 @@ impl OpenError {
         move |source| match source.kind() {
             std::io::ErrorKind::UnexpectedEof => Self::Truncated,
             _ => Self::Read { what, source },
+        }
+    }
+}
+
+/// Says who claims to have signed.
+fn claim(publishers: &[KeyId]) -> String {
+    match publishers {
+        [] => "is not signed".to_owned(),
+        [one] => format!("claims to be signed by {one}"),
+        several => {
+            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+            format!("claims to be signed by {}", ids.join(" and "))
         }
     }
 }

@@ -16,17 +16,19 @@
 //! | keep what was computed from a container, sealed | [`Opened::cache_key`], [`DeviceSecret`], [`Model::in_memory`] |
 //!
 //! ```
-//! use ovseal::{KeyFile, Model, ModelName, ModelOptions, OpenOptions, SealOptions, Trust};
+//! use ovseal::{KeyFile, Model, ModelName, ModelOptions, OpenOptions, PublisherKey, SealOptions, Trust};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let (input, output) = (folder.path().join("notes.txt"), folder.path().join("notes.ovseal"));
 //! # std::fs::write(&input, "weights")?;
-//! let key = KeyFile::generate()?;
+//! let (key, publisher) = (KeyFile::generate()?, PublisherKey::generate()?);
 //! let model = Model::find(&input, ModelOptions::default())?;
-//! SealOptions::new(ModelName::parse("notes")?).recipient(&key).seal(&model, &output)?;
+//! let options = SealOptions::new(ModelName::parse("notes")?).recipient(&key).publisher(&publisher);
+//! options.seal(&model, &output)?;
 //!
-//! let opened = OpenOptions::new(Trust::AnySender).open(&output, &[&key])?;
+//! let trust = Trust::Publishers(vec![publisher.publisher().clone()]);
+//! let opened = OpenOptions::new(trust).open(&output, &[&key])?;
 //! assert_eq!(&opened.part("notes.txt")?.read()?[..], b"weights");
 //! # Ok(())
 //! # }
@@ -35,7 +37,8 @@
 //! # What it does not protect
 //!
 //! Whoever controls the running device can read the decrypted model from memory. A container that is opened with
-//! [`Trust::AnySender`] may come from anyone who knows the public key to which it is sealed.
+//! [`Trust::AnySender`] may come from anyone who knows the public key to which it is sealed. With
+//! [`Trust::SharedSecret`] it may come from anyone for whom it was ever sealed or rekeyed.
 
 #![forbid(unsafe_code)]
 

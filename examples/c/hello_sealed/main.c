@@ -38,10 +38,12 @@ static ovseal_key *read_passphrase(const char *path) {
     return key;
 }
 
-static void seal(const char *input, const char *container, const ovseal_key *key) {
+static void seal(const char *input, const char *container, const ovseal_key *key, const ovseal_publisher_key *signer) {
     ovseal_seal_options *options;
     check(ovseal_seal_options_new(&options));
     check(ovseal_seal_options_add_recipient(options, key));
+    check(ovseal_seal_options_add_publisher_key(options, signer));
+    check(ovseal_seal_options_set_name(options, "hello"));
     check(ovseal_seal_options_set_only(options, true));
     check(ovseal_seal_options_set_replace(options, true));
     check(ovseal_seal(input, container, options, NULL));
@@ -55,13 +57,21 @@ int main(int count, char **arguments) {
     }
     ovseal_harden_process();
     ovseal_key *key = read_passphrase(arguments[3]);
-    seal(arguments[1], arguments[2], key);
+    /* A publisher keeps this key, and gives its public half to every device. */
+    ovseal_publisher_key *signer;
+    ovseal_publisher *publisher;
+    check(ovseal_publisher_key_generate(&signer));
+    check(ovseal_publisher_key_public(signer, &publisher));
+    seal(arguments[1], arguments[2], key, signer);
+    ovseal_publisher_key_free(signer);
 
     ovseal_open_options *options;
     ovseal_opened *opened;
     ovseal_part *part;
     ovseal_mapping *mapping;
-    check(ovseal_open_options_new(OVSEAL_TRUST_ANY_SENDER, &options));
+    check(ovseal_open_options_new(OVSEAL_TRUST_PUBLISHERS, &options));
+    check(ovseal_open_options_add_publisher(options, publisher));
+    check(ovseal_open_options_set_name(options, "hello"));
     check(ovseal_open(arguments[2], key, options, &opened));
     check(ovseal_opened_part_by_number(opened, 0, &part));
     check(ovseal_part_map(part, &mapping));
@@ -71,6 +81,7 @@ int main(int count, char **arguments) {
     ovseal_part_free(part);
     ovseal_opened_free(opened);
     ovseal_open_options_free(options);
+    ovseal_publisher_free(publisher);
     ovseal_key_free(key);
     return 0;
 }

@@ -14,13 +14,17 @@ void run(const std::string& plaintext, const std::string& container, const std::
     std::getline(file, passphrase);
     const auto key = ovseal::passphrase(passphrase);
 
-    // The publisher does this once, and gives the container away.
-    if (!std::filesystem::exists(container))
-        ovseal::seal(plaintext, container, key);
+    // The publisher does this once, and gives the container and the public key away.
+    if (!std::filesystem::exists(container)) {
+        const auto publisher = ovseal::PublisherKey::generate();
+        std::ofstream(container + ".pub") << publisher.publisher().pem();
+        ovseal::seal(plaintext, container, ovseal::seal_options().recipient(key).publisher_key(publisher).name("hello"));
+    }
 
     // The application does this. The plaintext is in memory only, and zeroized with the last object that reads it.
     ov::Core core;
-    auto compiled = ovseal::compile_model(core, container, "CPU", key, ovseal::options().cache_dir(container + ".cache"));
+    auto options = ovseal::options().publisher(container + ".pub").name("hello").cache_dir(container + ".cache");
+    auto compiled = ovseal::compile_model(core, container, "CPU", key, options);
     auto request = compiled.create_infer_request();
     auto input = request.get_input_tensor();
     std::memset(input.data(), 0, input.get_byte_size());

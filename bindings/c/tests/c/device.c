@@ -46,6 +46,7 @@ int main(int count, char **arguments) {
     ovseal_rekey_options *rekey;
     ovseal_rekeyed rekeyed;
     check(ovseal_rekey_options_new(&rekey));
+    check(ovseal_rekey_options_set_any_sender(rekey, true));
     check(ovseal_rekey_options_add_recipient(rekey, recipient));
     refused(ovseal_rekey_options_add_recipient(rekey, device));
     check(ovseal_rekey(container, device, rekey, &rekeyed));

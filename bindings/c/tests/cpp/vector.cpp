@@ -32,6 +32,8 @@ void run(const std::vector<std::string>& arguments) {
     const auto key = make_key(arguments[1], arguments[2]);
     if (given(3))
         options.publisher(arguments[3]);
+    else
+        options.any_sender();
     if (given(4))
         options.name(arguments[4]);
     if (given(5))

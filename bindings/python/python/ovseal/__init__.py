@@ -13,6 +13,7 @@ the parts of a container               `open`, `Container`, `Part`
 seal, look, verify, change keys        `seal`, `inspect`, `verify`, `rekey`
 keys                                   `passphrase`, `keyfile`, `identity`, `recipient`, `callback`, `device`
 new keys                               `generate_identity`, `generate_keyfile`, `generate_publisher`
+a container from anyone                `ANY_SENDER`
 no way back to old versions            `create_rollback_state`
 what this host gives                   `doctor`
 =====================================  =====================================================================
@@ -37,6 +38,8 @@ from ._errors import (
     UsageError,
 )
 from ._ovseal import (
+    ANY_SENDER,
+    AnySender,
     Container,
     Inspection,
     Key,
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
     from ._model import compile_model, import_model, read_model
 
 __all__ = [
+    "ANY_SENDER",
+    "AnySender",
     "CacheWarning",
     "ClosedError",
     "Container",

@@ -77,7 +77,7 @@ class UnsupportedError(Error):
 
 
 class UnknownSenderWarning(UserWarning):
-    """A container that anyone could have sealed was opened, and no publisher was named."""
+    """A container was opened without a check of who made it: no publisher was named, nor `ANY_SENDER`."""
 
 
 class CacheWarning(UserWarning):

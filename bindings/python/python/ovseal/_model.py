@@ -18,10 +18,10 @@ from ._runtime import attempt, numpy, openvino, refuse_writers
 if TYPE_CHECKING:
     import openvino as ov
 
-    from ._ovseal import Container, Key
+    from ._ovseal import AnySender, Container, Key
 
     Source = str | os.PathLike[str] | BinaryIO | bytes | Container
-    Publishers = str | os.PathLike[str] | bytes | Sequence[str | os.PathLike[str] | bytes]
+    Publishers = str | os.PathLike[str] | bytes | Sequence[str | os.PathLike[str] | bytes] | AnySender
     Progress = Callable[[int, int], object]
 
 
@@ -48,7 +48,8 @@ def read_model(
         core: OpenVINO's core. One with a ``CACHE_DIR`` is refused, since it would write the model to disk.
         source: A path, a binary file object, bytes, or an opened `Container`; with one, the demands below are not looked at.
         key: What opens it: a key or several. Without one, this device's own key.
-        publisher: The file with the public key of the publisher who must have signed, or its bytes, or several.
+        publisher: The file with the public key of the publisher who must have signed, or its bytes, or several; or
+            `ovseal.ANY_SENDER`. Only a container for passphrases and key files alone opens without.
         name: The model name that is demanded.
         min_security_version: The least security version.
         rollback_state: The file with the versions that this device has accepted before.

@@ -13,7 +13,14 @@ _Source = _Path | BinaryIO | Buffer
 _Keys = Key | Sequence[Key]
 _Recipients = Key | str | Sequence[Key | str]
 _PublisherKeys = _Path | bytes | Sequence[_Path | bytes]
+_Senders = _PublisherKeys | AnySender
 _Progress = Callable[[int, int], object]
+
+@final
+class AnySender:
+    """The type of `ANY_SENDER`."""
+
+ANY_SENDER: AnySender
 
 @final
 class Key:
@@ -134,7 +141,7 @@ def open(
     source: _Source,
     *,
     key: _Keys | None = None,
-    publisher: _PublisherKeys | None = None,
+    publisher: _Senders | None = None,
     name: str | None = None,
     min_security_version: int | None = None,
     rollback_state: _Path | None = None,
@@ -143,7 +150,8 @@ def open(
 ) -> Container:
     """Opens a container: a path, a binary file object or bytes.
 
-    Without a key this device's own is taken. Without a publisher anyone who could seal to the key is believed.
+    Without a key this device's own is taken. ``publisher`` is whose signature is demanded, or ``ovseal.ANY_SENDER``. Only a container
+    for passphrases and key files alone opens without.
     """
 
 @final
@@ -190,6 +198,7 @@ def rekey(
     path: _Path,
     *,
     key: _Keys | None = None,
+    publisher: _Senders | None = None,
     add: _Recipients | None = None,
     remove: Sequence[int] = ...,
     expect_generation: int | None = None,
@@ -198,7 +207,7 @@ def rekey(
     """Gives a container other keys, without touching its payload: a crash at any moment leaves the old or the new ones.
 
     ``remove`` are positions in what `inspect` lists, of the generation ``expect_generation``. Removing a stanza revokes nothing:
-    whoever kept an old copy still opens it.
+    whoever kept an old copy still opens it. Rekeying vouches for the container, so it wants a ``publisher`` as `open` does.
     """
 
 @final
@@ -259,7 +268,7 @@ def verify(
     path: _Path,
     *,
     key: _Keys | None = None,
-    publisher: _PublisherKeys | None = None,
+    publisher: _Senders | None = None,
     name: str | None = None,
     min_security_version: int | None = None,
     rollback_state: _Path | None = None,

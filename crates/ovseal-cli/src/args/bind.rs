@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{BoundOptions, KeyOptions, Requirement};
+use super::{BoundOptions, KeyOptions, Requirement, SenderOptions};
 use crate::input::Source;
 
 /// Binds a container to this device: adds a stanza that only its TPM opens
@@ -19,6 +19,9 @@ pub(crate) struct BindArgs {
 
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) sender: SenderOptions,
 
     /// Demands the present values of these PCRs too, such as 0,2,4,7, besides what the device's key demands
     #[arg(long, value_name = "LIST", help_heading = "Device options")]

@@ -37,7 +37,7 @@ pub(crate) use run::{OpeningChoice, RunArgs};
 pub(crate) use seal::SealArgs;
 #[cfg(feature = "pkcs11")]
 pub(crate) use token::{TokenArgs, TokenCommand, TokenOptions};
-pub(crate) use trust::TrustOptions;
+pub(crate) use trust::{SenderOptions, TrustOptions};
 pub(crate) use verify::VerifyArgs;
 
 /// Protects AI models that run on OpenVINO

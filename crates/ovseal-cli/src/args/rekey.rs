@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ovseal_hardware::sgx::SealingPolicy;
 
-use super::{KeyOptions, Requirement};
+use super::{KeyOptions, Requirement, SenderOptions};
 use crate::input::Source;
 
 /// Changes who can open a container, without sealing it anew
@@ -20,6 +20,9 @@ pub(crate) struct RekeyArgs {
 
     #[command(flatten)]
     pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) sender: SenderOptions,
 
     #[command(flatten)]
     pub(crate) changes: ChangeOptions,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ovseal::{Inspection, OpenOptions, Opened, Recipient, RekeyError, RekeyOptions, StanzaSummary, Trust};
+use ovseal::{Inspection, OpenOptions, Opened, Recipient, RekeyError, RekeyOptions, StanzaSummary};
 use ovseal_hardware::tpm2::{DeviceRecipient, Tpm2Summary};
 
 use crate::args::BindArgs;
@@ -12,9 +12,11 @@ use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
 use crate::recipients::NewPassphrase;
-use crate::{needs, prompt, tpm};
+use crate::{needs, prompt, tpm, trust};
 
 pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandError> {
+    let trust = trust::sender(&args.sender)?;
+    trust::check_sender(&OpenOptions::new(trust.clone()), &args.container)?;
     let passphrase = new_passphrase(args)?;
     let (device, mut inputs) = (device(args)?, Inputs::default());
     let id = device.id();
@@ -25,9 +27,9 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
     };
     let identities = keys.identities();
     // A stanza of this device's key does not mix keys: it never leaves the device.
-    let mut options = RekeyOptions::new().allow_mixed(true).add_recipient(&*recipient);
+    let mut options = RekeyOptions::new().trust(trust.clone()).allow_mixed(true).add_recipient(&*recipient);
     if args.drop_distribution {
-        let opened = OpenOptions::new(Trust::AnySender).open(&args.container, &identities);
+        let opened = OpenOptions::new(trust).open(&args.container, &identities);
         let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
         let (number, generation) = distribution(args, &opened, &id)?;
         options = options.remove_stanza(number).expect_generation(generation);
@@ -39,7 +41,7 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
     };
     rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
     output.note(&format!("bound to device {}", tpm::short_id(&id)));
-    warn_of_others(&args.container, &id, output)
+    warn_of_others(args, &id, output)
 }
 
 /// This device with the bounds that the options name.
@@ -81,8 +83,9 @@ fn distribution(args: &BindArgs, opened: &Opened, id: &[u8; 32]) -> Result<(usiz
 }
 
 /// Lists what opens the container without this device's TPM.
-fn warn_of_others(container: &Path, id: &[u8; 32], output: &mut Output) -> Result<(), CommandError> {
-    let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
+fn warn_of_others(args: &BindArgs, id: &[u8; 32], output: &mut Output) -> Result<(), CommandError> {
+    let inspection = Inspection::of(&args.container).map_err(|error| open_failure(&args.container, error))?;
+    trust::warn_if_unsigned(&args.sender, &inspection.publishers, output);
     let places = [("stanza", Some(&inspection.stanzas)), ("side-file stanza", inspection.side_file.as_ref())];
     for (place, stanzas) in places {
         let others =

@@ -27,10 +27,11 @@ use crate::{text, trust};
 
 pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), CommandError> {
     let options = trust::open_options(&args.trust)?;
+    trust::check_sender(&options, &args.container)?;
     let keys = Keys::obtain(&args.keys, &args.container, &mut Inputs::default())?;
     let opened = options.open(&args.container, &keys.identities());
     let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
-    trust::warn_of_any_sender(&args.trust, &opened, output);
+    trust::warn_if_unsigned(&args.trust.sender, opened.claimed_publishers(), output);
     let length = extract(args, &opened)?;
     let parts = text::plural(opened.parts().len() as u64, "part");
     output.warning(&format!(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ovseal::{Inspection, RekeyError, RekeyOptions};
+use ovseal::{Inspection, OpenOptions, RekeyError, RekeyOptions};
 
 use crate::args::RekeyArgs;
 use crate::conversions::no_such_stanza;
@@ -11,16 +11,20 @@ use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
 use crate::recipients::{NewPassphrase, Recipients};
-use crate::text;
+use crate::{text, trust};
 
 pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
     let mut inputs = Inputs::default();
+    let trust = trust::sender(&args.sender)?;
+    trust::check_sender(&OpenOptions::new(trust.clone()), &args.container)?;
     let (removed, generation) = removed(args)?.unzip();
     let removed: Vec<usize> = removed.unwrap_or_default();
     let keys = Keys::obtain(&args.keys, &args.container, &mut inputs)?;
     let added = added(args, &mut inputs, output)?;
-    let mut options =
-        RekeyOptions::new().allow_mixed(args.allow_mixed).allow_only_enclave(args.allow_only_sgx);
+    let mut options = RekeyOptions::new()
+        .trust(trust)
+        .allow_mixed(args.allow_mixed)
+        .allow_only_enclave(args.allow_only_sgx);
     options = added.iter().fold(options, RekeyOptions::add_recipient);
     if let Some(generation) = generation {
         options = options.expect_generation(generation);
@@ -29,6 +33,7 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     let rekeyed = options.rekey(&args.container, &keys.identities());
     let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
     let stanzas = text::plural(rekeyed.stanzas as u64, "stanza");
+    warn_if_unsigned(args, output)?;
     output.note(&format!("rekeyed: generation {} with {stanzas}", rekeyed.generation));
     if !removed.is_empty() {
         output.warning(
@@ -36,6 +41,12 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
              to revoke, seal anew with a higher --security-version",
         );
     }
+    Ok(())
+}
+
+fn warn_if_unsigned(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
+    let inspection = Inspection::of(&args.container).map_err(|error| open_failure(&args.container, error))?;
+    trust::warn_if_unsigned(&args.sender, &inspection.publishers, output);
     Ok(())
 }
 

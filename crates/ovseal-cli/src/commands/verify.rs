@@ -14,7 +14,7 @@ use crate::text::printable;
 use crate::trust;
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), CommandError> {
-    let options = trust::open_options(&args.trust)?;
+    let options = trust::look_options(&args.trust)?;
     if args.keys.is_given() { with_key(args, options, output) } else { without_key(args, options, output) }
 }
 
@@ -44,7 +44,7 @@ fn with_key(args: &VerifyArgs, options: OpenOptions, output: &mut Output) -> Res
 }
 
 fn without_key(args: &VerifyArgs, options: OpenOptions, output: &mut Output) -> Result<(), CommandError> {
-    if args.trust.publishers.is_empty() {
+    if args.trust.sender.publishers.is_empty() {
         refuse_unsigned(&args.container)?;
     }
     let verified = with_progress(&args.container, options, |options| options.verify(&args.container));

@@ -41,7 +41,8 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
     // Without a key the device's own is tried, and nobody is there to be asked for the passphrase.
     let refused = bench.run(&format!("verify {container} {}", device.options()));
     assert_eq!(refused.code, Some(2), "not signed: {refused:?}");
-    let refused = bench.run(&format!("extract {container} --danger-write-plaintext . {}", device.options()));
+    let refused = bench
+        .run(&format!("extract {container} --any-sender --danger-write-plaintext . {}", device.options()));
     let lines: Vec<&str> = refused.stderr.lines().collect();
     assert_eq!(
         (refused.code, &lines[..]),
@@ -84,7 +85,7 @@ fn what_is_missing_is_told_on_the_device_that_needs_both_and_on_no_other() {
     let both = |container: &str, options: &str, recipient: &str| {
         bench.done(&format!("seal net.xml -o {container} --keyfile key {options}"));
         bench.done(&format!(
-            "rekey {container} --keyfile key --add-recipient {recipient} --require tpm2+passphrase \
+            "rekey {container} --any-sender --keyfile key --add-recipient {recipient} --require tpm2+passphrase \
              --add-passphrase-file words"
         ));
     };
@@ -107,7 +108,7 @@ fn a_container_is_bound_and_rekeyed_to_a_device_and_a_passphrase() {
     let (bench, device, recipient) = enrolled();
     bench.done("seal net.xml -o rekeyed.ovseal --keyfile key");
     let bind = format!(
-        "bind net.ovseal --keyfile key --require tpm2+passphrase --new-passphrase-file words {}",
+        "bind net.ovseal --any-sender --keyfile key --require tpm2+passphrase --new-passphrase-file words {}",
         device.options()
     );
     bench.done(&bind);

@@ -109,7 +109,8 @@ fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_told() {
     let (bench, device) = (Bench::sealed(), Device::new("d"));
     device.enroll(&bench, "");
     let id = device.status(&bench)["device"].as_str().unwrap()[..16].to_owned();
-    let bound = bench.done(&format!("bind net.ovseal --keyfile key --pcr 16 {}", device.options()));
+    let bound =
+        bench.done(&format!("bind net.ovseal --any-sender --keyfile key --pcr 16 {}", device.options()));
     let note = format!("ovseal: bound to device {id}");
     let warning = "ovseal: warning: stanza 1 (keyfile) opens without this TPM: it needs the key file";
     assert_eq!(bound.stderr.lines().collect::<Vec<_>>(), [&note, warning]);
@@ -128,7 +129,7 @@ fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_told() {
 fn the_distribution_stanza_is_dropped_only_when_another_is_left() {
     let (bench, device) = (Bench::sealed(), Device::new("d"));
     device.enroll(&bench, "");
-    let bind = format!("bind net.ovseal --keyfile key --drop-distribution {}", device.options());
+    let bind = format!("bind net.ovseal --any-sender --keyfile key --drop-distribution {}", device.options());
     let before = bench.read("net.ovseal");
     let refused = bench.run(&bind);
     let error = "ovseal: error: no stanza but this device's would be left";
@@ -140,8 +141,10 @@ fn the_distribution_stanza_is_dropped_only_when_another_is_left() {
     assert_eq!(bench.run("inspect net.ovseal --keyfile key").code, Some(4));
     bench.done("inspect net.ovseal --keyfile recovery");
     bench.done(&format!("inspect net.ovseal --tpm {}", device.options()));
-    let forced =
-        format!("bind net.ovseal --keyfile recovery --drop-distribution --force {}", device.options());
+    let forced = format!(
+        "bind net.ovseal --any-sender --keyfile recovery --drop-distribution --force {}",
+        device.options()
+    );
     assert!(bench.done(&forced).stderr.lines().all(|line| !line.contains("opens without")));
 }
 

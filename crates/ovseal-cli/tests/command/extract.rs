@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::support::Bench;
 
-const LINE: &str = "extract net.ovseal --keyfile key --danger-write-plaintext out";
+const LINE: &str = "extract net.ovseal --keyfile key --any-sender --danger-write-plaintext out";
 
 fn folder_bench() -> Bench {
     let bench = Bench::new();
@@ -90,16 +90,4 @@ fn a_folder_in_the_place_of_a_part_is_never_replaced() {
     let error = "ovseal: error: cannot write out/net.bin: Is a directory (os error 21)";
     bench.fails(&format!("{LINE} --force"), 1, &[error]);
     assert_eq!(bench.read("out/net.xml"), b"precious");
-}
-
-#[test]
-fn a_container_for_a_public_key_warns_that_anyone_could_have_sealed_it() {
-    let bench = Bench::signed();
-    let recipient = bench.done("keygen -o id.txt").stdout;
-    bench.done(&format!("rekey net.ovseal --keyfile key --add-recipient {}", recipient.trim_end()));
-    let warning = "ovseal: warning: the sender is not known";
-    let line = "extract net.ovseal -i id.txt --danger-write-plaintext";
-    assert!(bench.done(&format!("{line} any")).stderr.starts_with(warning));
-    let named = bench.done(&format!("{line} named --publisher acme.pub"));
-    assert!(!named.stderr.contains(warning), "{named:?}");
 }

@@ -84,7 +84,10 @@ fn without_a_key_the_kinds_of_key_are_listed() {
     bench.done(&format!("seal net.xml -o net.ovseal --keyfile key -r {recipient}"));
     let kinds = "keyfile (--keyfile F), x-wing (-i IDENTITY_FILE)";
     let hint = format!("ovseal: hint: the container holds these kinds of key: {kinds}");
-    for line in ["extract net.ovseal --danger-write-plaintext out", "rekey net.ovseal --remove 1"] {
+    for line in [
+        "extract net.ovseal --any-sender --danger-write-plaintext out",
+        "rekey net.ovseal --any-sender --remove 1",
+    ] {
         bench.fails(line, 4, &["ovseal: error: no key is given", &hint]);
     }
 }

@@ -18,6 +18,7 @@ mod rekey;
 mod rollback;
 mod run;
 mod seal;
+mod sender;
 mod support;
 mod terminal;
 mod token;

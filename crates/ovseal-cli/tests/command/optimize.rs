@@ -65,7 +65,7 @@ fn it_is_plain_data_when_it_is_sealed_with_only() {
     bench.done("seal models/tflite/model.tflite -o m.ovseal --keyfile key --only");
     assert!(bench.done("inspect m.ovseal --keyfile key").stdout.contains("  file "));
     bench.fails(
-        "run m.ovseal --keyfile key",
+        "run m.ovseal --any-sender --keyfile key",
         6,
         &[
             "ovseal: error: m.ovseal: the container holds no model that can be run: no IR, ONNX or PaddlePaddle part",

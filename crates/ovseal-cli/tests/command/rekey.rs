@@ -6,10 +6,10 @@ use crate::support::Bench;
 fn an_added_key_opens_and_a_removed_one_does_not() {
     let bench = Bench::sealed();
     bench.write("second", &[9; 32]);
-    let added = bench.done("rekey net.ovseal --keyfile key --add-keyfile second");
+    let added = bench.done("rekey net.ovseal --keyfile key --any-sender --add-keyfile second");
     assert_eq!(added.stderr, "ovseal: rekeyed: generation 2 with 2 stanzas\n");
     bench.done("verify net.ovseal --keyfile second");
-    let removed = bench.done("rekey net.ovseal --keyfile second --remove 1");
+    let removed = bench.done("rekey net.ovseal --keyfile second --any-sender --remove 1");
     let warning = removed.stderr.lines().nth(1).unwrap();
     assert!(warning.starts_with("ovseal: warning: removing a stanza does not revoke"), "{removed:?}");
     bench.done("verify net.ovseal --keyfile second");

@@ -207,16 +207,6 @@ fn a_missing_runtime_and_a_missing_device_are_told() {
     assert_eq!((outcome.code, outcome.stderr.contains("load the device")), (Some(1), true), "{outcome:?}");
 }
 
-#[test]
-fn a_container_for_a_public_key_is_run_with_a_warning() {
-    let bench = Bench::new();
-    bench.write("id.pub", bench.done("keygen -o id.txt").stdout.as_bytes());
-    bench.link_models();
-    bench.done("seal models/mask/model.xml -o m.ovseal -R id.pub");
-    let outcome = bench.done("run m.ovseal -i id.txt");
-    assert!(outcome.stderr.starts_with("ovseal: warning: the sender is not known"), "{outcome:?}");
-}
-
 /// Seals what the device exports of one of the set-up's models.
 fn exported(name: &str) -> Bench {
     let bench = Bench::new();

@@ -158,7 +158,8 @@ fn the_devices_own_key_is_tried_without_an_option_and_its_passphrase_asked_for()
     seal.answer("New passphrase", "correct horse");
     seal.answer("again: ", "correct horse");
     assert_eq!(seal.finish().0, Some(0));
-    let extract = format!("extract net.ovseal --danger-write-plaintext out {}", device.options());
+    let extract =
+        format!("extract net.ovseal --any-sender --danger-write-plaintext out {}", device.options());
     let mut open = Dialogue::start(&bench, &extract);
     open.answer("Passphrase: ", "correct horse");
     let (code, screen) = open.finish();

@@ -60,6 +60,8 @@ fn command(vector: &Vector, folder: &Path) -> Command {
     }
     if let Some(publisher) = &vector.publisher {
         command.arg("--publisher").arg(vectors_folder().join(publisher));
+    } else {
+        command.arg("--any-sender");
     }
     if let Some(name) = &vector.demanded_name {
         command.arg("--name").arg(name);

@@ -10,7 +10,7 @@
 //! | sign as a publisher | [`TokenSigner`] |
 //!
 //! ```no_run
-//! use ovseal::{OpenOptions, Trust};
+//! use ovseal::{OpenOptions, Publisher, Trust};
 //! use ovseal_hardware::pkcs11::{Module, Pin, Token, TokenIdentity, Uri};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,9 @@
 //! let token = Token::find(&module, &uri)?;
 //! token.log_in(&Pin::new(b"1234")?)?;
 //! let identity = TokenIdentity::find(&token, &uri)?;
-//! let opened = OpenOptions::new(Trust::AnySender).open("model.ovseal".as_ref(), &[&identity])?;
+//! let acme = Publisher::parse(&std::fs::read_to_string("acme.pub")?)?;
+//! let trust = Trust::Publishers(vec![acme]);
+//! let opened = OpenOptions::new(trust).open("model.ovseal".as_ref(), &[&identity])?;
 //! # drop(opened);
 //! # Ok(())
 //! # }

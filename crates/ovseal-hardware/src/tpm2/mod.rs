@@ -14,13 +14,15 @@
 //! approving never ask for one.
 //!
 //! ```no_run
-//! use ovseal::{OpenOptions, Trust};
+//! use ovseal::{OpenOptions, Publisher, Trust};
 //! use ovseal_hardware::tpm2::{DEADLINE, Device, DeviceIdentity, KERNEL_TPM, Tpm};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let tpm = Tpm::new(KERNEL_TPM, DEADLINE)?;
 //! let identity = DeviceIdentity::new(Device::load("/var/lib/ovseal".as_ref())?, tpm);
-//! let opened = OpenOptions::new(Trust::AnySender).open("model.ovseal".as_ref(), &[&identity])?;
+//! let acme = Publisher::parse(&std::fs::read_to_string("acme.pub")?)?;
+//! let trust = Trust::Publishers(vec![acme]);
+//! let opened = OpenOptions::new(trust).open("model.ovseal".as_ref(), &[&identity])?;
 //! # Ok(())
 //! # }
 //! ```

@@ -1,6 +1,6 @@
 //! What a device's key demands: measured states, approvals, a PIN.
 
-use ovseal::{OpenError, PublicKeyIdentity, RekeyError, RekeyOptions};
+use ovseal::{OpenError, PublicKeyIdentity, RekeyError, RekeyOptions, Trust};
 use ovseal_hardware::tpm2::{ApproverKey, Device, DeviceError, DevicePolicy, EnrollOptions, TpmError};
 
 use crate::support::{TestDevice, assert_refused, list, seal};
@@ -81,7 +81,8 @@ fn a_wrong_pin_is_tried_once_however_many_stanzas_there_are() {
     let device = TestDevice::enrolled(|_| EnrollOptions::default().pin(b"2580"));
     let recipient = device.device.recipient();
     let sealed = seal(&recipient);
-    let again = RekeyOptions::new().add_recipient(&recipient).add_recipient(&recipient);
+    let again =
+        RekeyOptions::new().trust(Trust::AnySender).add_recipient(&recipient).add_recipient(&recipient);
     again.rekey(&sealed.path, &[&device.identity().with_pin(b"2580")]).unwrap();
     let before = device.tpm().status().unwrap().failures;
     let wrong = device.identity().with_pin(b"2581");
@@ -97,7 +98,8 @@ fn a_post_quantum_key_comes_beside_a_devices_only_when_told() {
     let sealed = seal(&device.device.recipient());
     let quantum = PublicKeyIdentity::generate().unwrap().recipient();
     let rekey = |is_mixed| {
-        let options = RekeyOptions::new().add_recipient(&quantum).allow_mixed(is_mixed);
+        let options =
+            RekeyOptions::new().trust(Trust::AnySender).add_recipient(&quantum).allow_mixed(is_mixed);
         options.rekey(&sealed.path, &[&device.identity()])
     };
     assert!(matches!(rekey(false), Err(RekeyError::MixedRecipients)));

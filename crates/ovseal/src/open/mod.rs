@@ -6,6 +6,7 @@ mod opened;
 mod part;
 mod progress;
 mod scratch;
+mod sender;
 mod unlock;
 
 use std::num::NonZeroUsize;
@@ -17,7 +18,9 @@ pub use opened::Opened;
 pub(crate) use opened::check_padding;
 pub use part::Part;
 use progress::Progress;
-pub(crate) use unlock::{Unlocked, unlock};
+pub(crate) use sender::Sender;
+pub(crate) use unlock::Unlocked;
+use unlock::unlock;
 
 use crate::aead::AeadProvider;
 use crate::container::{CheckedStatement, Container, Trust};
@@ -25,6 +28,7 @@ use crate::error::OpenError;
 use crate::manifest::ModelName;
 use crate::recipient::Identity;
 use crate::rollback::RollbackState;
+use crate::side_file::SideFile;
 use crate::source::ReadAt;
 use crate::statement::ModelId;
 use crate::threads;
@@ -135,15 +139,43 @@ impl OpenOptions {
         identities: &[&dyn Identity],
     ) -> Result<Opened, OpenError> {
         let statement = self.authenticate(container)?;
-        let unlocked = unlock(container, identities)?;
+        let unlocked = unlock(container, &self.sender(&statement), identities)?;
         Opened::new(self, container, statement, unlocked)
+    }
+
+    /// Checks signature and demands, and finds the data key.
+    pub(crate) fn unlock(
+        &self,
+        container: &Container,
+        identities: &[&dyn Identity],
+    ) -> Result<Unlocked, OpenError> {
+        let statement = self.authenticate(container)?;
+        unlock(container, &self.sender(&statement), identities)
+    }
+
+    /// Fails if opening the container at `path` would fail because the caller names no sender. It takes no key.
+    ///
+    /// # Errors
+    /// [`OpenError::SenderNotNamed`]; with [`Trust::SharedSecret`] also the errors of reading the container.
+    pub fn check_sender(&self, path: &Path) -> Result<(), OpenError> {
+        if self.trust != Trust::SharedSecret {
+            return Ok(());
+        }
+        let container = Container::open(path)?;
+        let statement = container.authenticate(&self.trust)?;
+        let side = SideFile::read(&container)?;
+        self.sender(&statement).check(&container.stanza_blocks()?, side.as_ref())
+    }
+
+    fn sender<'a>(&'a self, statement: &'a CheckedStatement) -> Sender<'a> {
+        Sender::new(&self.trust, statement)
     }
 
     pub(crate) fn check_usage(&self) -> Result<(), OpenError> {
         let demands = self.name.is_some() || self.min_security_version.is_some() || self.rollback.is_some();
         match &self.trust {
             Trust::Publishers(publishers) if publishers.is_empty() => Err(OpenError::NoPublisher),
-            Trust::AnySender if demands => Err(OpenError::DemandWithoutPublisher),
+            Trust::AnySender | Trust::SharedSecret if demands => Err(OpenError::DemandWithoutPublisher),
             _ => Ok(()),
         }
     }

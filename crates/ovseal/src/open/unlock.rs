@@ -3,6 +3,7 @@
 use crate::container::Container;
 use crate::error::{OpenError, Section};
 use crate::key::{FittingKey, Label};
+use crate::open::Sender;
 use crate::recipient::Identity;
 use crate::region::StanzaBlock;
 use crate::side_file::SideFile;
@@ -21,10 +22,16 @@ pub(crate) struct Unlocked {
 ///
 /// When a rekeying was interrupted there are two blocks; the second is tried if the first gives no key or is not
 /// authentic, so that a planted file cannot keep the container from being opened.
-pub(crate) fn unlock(container: &Container, identities: &[&dyn Identity]) -> Result<Unlocked, OpenError> {
+pub(crate) fn unlock(
+    container: &Container,
+    sender: &Sender<'_>,
+    identities: &[&dyn Identity],
+) -> Result<Unlocked, OpenError> {
     let side = SideFile::read(container)?;
+    let blocks = container.stanza_blocks()?;
+    sender.check(&blocks, side.as_ref())?;
     let mut failure = None;
-    for block in container.stanza_blocks()? {
+    for block in blocks {
         match unlock_block(container, side.as_ref(), &block, identities) {
             Ok((key, stanza)) => {
                 let side_stanzas = side.map(|side| side.block.stanzas);

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use writer::{NoFaults, RegionWriter};
 
-use crate::container::Trust;
+use crate::container::{Container, Trust};
 use crate::error::{ErrorKind, OpenError, Section};
 use crate::key::{FittingKey, Label};
-use crate::open::{Unlocked, unlock};
+use crate::open::{OpenOptions, Unlocked};
 use crate::prologue::Prologue;
 use crate::recipient::{Identity, Recipient, RecipientClass, WrapError};
 use crate::region::{self, GENERATION_LIMIT, StanzaBlock};
@@ -24,9 +24,11 @@ use crate::stanza::{self, Stanza};
 ///
 /// Removing a stanza revokes nothing: whoever had the data key or kept an old copy still opens this payload. Revoking
 /// means sealing anew with a higher security version.
-#[derive(Default)]
+/// Rekeying vouches for the container: it wraps the data key for others. Name the publisher with
+/// [`trust`](Self::trust); without it, only containers for passphrases and key files are rekeyed.
 #[must_use = "settings do nothing until they are used to rekey"]
 pub struct RekeyOptions<'a> {
+    trust: Trust,
     add: Vec<&'a dyn Recipient>,
     remove: Vec<usize>,
     generation: Option<u64>,
@@ -141,10 +143,28 @@ pub struct Rekeyed {
     pub stanzas: usize,
 }
 
+impl Default for RekeyOptions<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<'a> RekeyOptions<'a> {
     /// Makes settings that change nothing yet.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            trust: Trust::SharedSecret,
+            add: Vec::new(),
+            remove: Vec::new(),
+            generation: None,
+            allow_mixed: false,
+            allow_only_enclave: false,
+        }
+    }
+
+    /// Sets who must have made the container; [`Trust::SharedSecret`] without it.
+    pub fn trust(self, trust: Trust) -> Self {
+        Self { trust, ..self }
     }
 
     /// Adds someone who can open the container.
@@ -198,8 +218,7 @@ impl<'a> RekeyOptions<'a> {
         }
         let writer = RegionWriter::lock(path, faults)?;
         let container = writer.container()?;
-        container.authenticate(&Trust::AnySender)?;
-        let Unlocked { key, .. } = unlock(&container, identities)?;
+        let Unlocked { key, .. } = self.unlock(&container, identities)?;
         let is_authentic = |block: &StanzaBlock| block.is_authentic(&key, Label::StanzaMac, &[]);
         let is_unfinished = writer.check_rekey_file(&container.prologue, is_authentic)?;
         // The newest of the candidates, also when the key that fitted stands in an older one only.
@@ -234,8 +253,7 @@ impl<'a> RekeyOptions<'a> {
             return Err(RekeyError::Nothing);
         }
         let (container, _lock) = lock::shared(path)?;
-        container.authenticate(&Trust::AnySender)?;
-        let Unlocked { key, block, .. } = unlock(&container, identities)?;
+        let Unlocked { key, block, .. } = self.unlock(&container, identities)?;
         self.check_mixing(&block.stanzas)?;
         let previous = SideFile::read(&container)?;
         let generation = previous.map_or(Ok(1), |side| next_generation(side.block.generation))?;
@@ -247,6 +265,11 @@ impl<'a> RekeyOptions<'a> {
         side_file::write(&container, &key, generation, stanzas)
             .map_err(|source| RekeyError::Write { path: path.into(), source })?;
         Ok(rekeyed)
+    }
+
+    /// Checks who made the container, and finds its data key.
+    fn unlock(&self, container: &Container, identities: &[&dyn Identity]) -> Result<Unlocked, OpenError> {
+        OpenOptions::new(self.trust.clone()).unlock(container, identities)
     }
 
     fn stanzas(&self, key: &FittingKey, block: &StanzaBlock) -> Result<Vec<Stanza>, RekeyError> {

@@ -52,6 +52,7 @@ impl<'a> Subject<'a> {
         }
         check_strictness(args)?;
         let (mut options, mut inputs) = (trust::open_options(&args.trust)?, Inputs::default());
+        trust::check_sender(&options, &args.model)?;
         let keys = Keys::obtain(&args.keys, &args.model, &mut inputs)?;
         if let Some(path) = &args.rollback_state {
             options = options.rollback_state(rollback_state(args, path, &keys, &mut inputs)?);
@@ -114,7 +115,7 @@ impl Sealed<'_> {
     ) -> Result<Loaded<'c>, CommandError> {
         let opening = seconds.time(|seconds| &mut seconds.open, || self.open())?;
         let opened = &opening.opened;
-        trust::warn_of_any_sender(&self.args.trust, opened, output);
+        trust::warn_if_unsigned(&self.args.trust.sender, opened.claimed_publishers(), output);
         self.publisher.set(opened.publisher());
         let slot = cache.slot(core, opened, output);
         if forbids_swap(self.args)
@@ -258,9 +259,7 @@ fn plaintext<'a>(args: &'a RunArgs) -> Result<Subject<'a>, CommandError> {
         return Err(CommandError::from(error).context(args.model.display().to_string()));
     }
     let demands = args.keys.is_given()
-        || !args.trust.publishers.is_empty()
-        || args.trust.name.is_some()
-        || args.trust.min_security_version.is_some()
+        || args.trust.is_given()
         || args.rollback_state.is_some()
         || args.strict
         || args.opening != OpeningChoice::Auto
@@ -296,7 +295,7 @@ fn check_strictness(args: &RunArgs) -> Result<(), CommandError> {
     if !args.strict {
         return Ok(());
     }
-    if args.trust.publishers.is_empty() {
+    if args.trust.sender.publishers.is_empty() {
         return Err(refused("the sender is not known").hint("name the publisher with --publisher"));
     }
     match protections().missing().first() {

@@ -55,7 +55,7 @@ fn a_token_is_added_and_the_key_file_is_removed() {
     let recipient = hsm.done(&format!("token recipient {A}"));
     hsm.bench.done(&format!("rekey net.ovseal --keyfile key --add-recipient {recipient} --remove 1"));
     hsm.done(&format!("verify net.ovseal --pin-file pin --pkcs11 {A}"));
-    hsm.done(&format!("rekey net.ovseal --pin-file pin --pkcs11 {A} --add-keyfile key"));
+    hsm.done(&format!("rekey net.ovseal --any-sender --pin-file pin --pkcs11 {A} --add-keyfile key"));
     hsm.bench.done("verify net.ovseal --keyfile key");
 }
 

@@ -217,7 +217,12 @@ fn outside_an_enclave_there_is_no_enclaves_key() {
     let hsm = sealed();
     let error = "ovseal: error: this program does not run in an SGX enclave under Gramine: there is no \
                  /dev/attestation/keys/_sgx_mrsigner";
-    hsm.fails(&format!("rekey net.ovseal --pkcs11 {KEY} --pin-file pin --add-sgx mrsigner"), 1, &[error]);
-    let unknown = hsm.run(&format!("rekey net.ovseal --pkcs11 {KEY} --pin-file pin --add-sgx all"));
+    hsm.fails(
+        &format!("rekey net.ovseal --any-sender --pkcs11 {KEY} --pin-file pin --add-sgx mrsigner"),
+        1,
+        &[error],
+    );
+    let unknown =
+        hsm.run(&format!("rekey net.ovseal --any-sender --pkcs11 {KEY} --pin-file pin --add-sgx all"));
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
 }
