@@ -100,6 +100,13 @@ pub unsafe extern "C" fn ovseal_key_device(
     })
 }
 
+/// Says whether a file from which the key was read can be accessed by other users. The key can be used all the same; tell the
+/// person who can change the file's mode to 600.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_key_is_exposed(key: Option<&ovseal_key>) -> bool {
+    key.is_some_and(|key| key.0.origins().iter().any(|origin| origin.warning().is_some()))
+}
+
 /// Joins two keys. What opens is tried in this order.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_key_join(

@@ -23,6 +23,8 @@ mod service;
 
 mod seal;
 
+mod plan;
+
 mod open;
 mod opened;
 mod part;
@@ -48,6 +50,7 @@ pub use network::*;
 pub use open::*;
 pub use opened::*;
 pub use part::*;
+pub use plan::*;
 pub use progress::*;
 pub use publisher::*;
 pub use rekey::*;
@@ -70,6 +73,7 @@ const _: () = {
     shared::<ovseal_open_options>();
     shared::<ovseal_opened>();
     shared::<ovseal_part>();
+    shared::<ovseal_plan>();
     shared::<ovseal_populated>();
     shared::<ovseal_publisher>();
     shared::<ovseal_publisher_key>();

@@ -4,11 +4,11 @@ use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use ovseal::{Publisher, PublisherKey};
+use ovseal::{KeyError, Publisher, PublisherKey};
 
 use crate::error::{ovseal_error, run};
 use crate::secret::ovseal_secret;
-use crate::text::{Required, c_string, give, pointer, text};
+use crate::text::{Required, c_string, give, path, pointer, text};
 
 /// The public key of a publisher. Free it with `ovseal_publisher_free`.
 pub struct ovseal_publisher {
@@ -38,6 +38,22 @@ pub unsafe extern "C" fn ovseal_publisher_parse(
         // SAFETY: the header demands a text.
         let pem = unsafe { text(pem, "pem") }?;
         give(out, ovseal_publisher::from(Publisher::parse(pem)?));
+        Ok(())
+    })
+}
+
+/// Reads the file of a publisher's public key.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ovseal_publisher_parse_at(
+    file: *const c_char,
+    publisher: Option<&mut MaybeUninit<*mut ovseal_publisher>>,
+) -> *mut ovseal_error {
+    run(|| {
+        let out = publisher.required("publisher")?;
+        // SAFETY: the header demands a text.
+        let (bytes, _) = ovseal_bindings::read(unsafe { path(file, "file") }?, LIMIT)?;
+        let pem = std::str::from_utf8(bytes.expose()).map_err(|_| KeyError::PublisherPublic)?;
+        give(out, Publisher::parse(pem)?.into());
         Ok(())
     })
 }
@@ -118,3 +134,6 @@ pub extern "C" fn ovseal_publisher_key_public(
 pub extern "C" fn ovseal_publisher_key_free(key: Option<Box<ovseal_publisher_key>>) {
     drop(key);
 }
+
+/// More than the keys of a publisher take.
+const LIMIT: usize = 64 << 10;

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ovseal::{Model, ModelName, ModelOptions, PublisherKey, SealOptions};
-use ovseal_bindings::{Code, Failure, Key};
+use ovseal_bindings::{Code, Failure, Key, Origin};
 
 use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
@@ -22,7 +22,7 @@ pub struct ovseal_seal_options {
     publishers: Vec<Arc<PublisherKey>>,
     name: Option<ModelName>,
     security_version: u64,
-    model: ModelOptions,
+    pub(crate) model: ModelOptions,
     allow_mixed: bool,
     replace: bool,
     private: bool,
@@ -115,6 +115,33 @@ pub extern "C" fn ovseal_seal_options_set_follow_symlinks(
     })
 }
 
+/// Leaves out the files of a folder that match a pattern, in the syntax of gitignore; beside those that were named before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ovseal_seal_options_add_exclude(
+    options: Option<&mut ovseal_seal_options>,
+    pattern: *const c_char,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        // SAFETY: the header demands a text.
+        options.model.exclude.push(unsafe { text(pattern, "pattern") }?.to_owned());
+        Ok(())
+    })
+}
+
+/// Sets whether every file of a folder is sealed, also `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`, `.DS_Store`, `.env`,
+/// `*.ovseal*`, and what a file `.ovsealignore` matches. Excluded patterns still apply, and private keys are refused all the same,
+/// apart from a file that only looks like a key file.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_seal_options_set_include_everything(
+    options: Option<&mut ovseal_seal_options>,
+    include: bool,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.model.include_everything = include;
+        Ok(())
+    })
+}
+
 /// Sets whether post-quantum and classical public keys may stand beside each other.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_seal_options_set_allow_mixed(
@@ -127,7 +154,7 @@ pub extern "C" fn ovseal_seal_options_set_allow_mixed(
     })
 }
 
-/// Sets whether an existing file may be replaced.
+/// Sets whether an existing container may be replaced. Anything else in its place never is.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_seal_options_set_replace(
     options: Option<&mut ovseal_seal_options>,
@@ -198,7 +225,7 @@ pub unsafe extern "C" fn ovseal_seal(
         let model = unsafe { path(model, "model") }?;
         // SAFETY: likewise.
         let output = unsafe { path(output, "output") }?;
-        let model = Model::find(model, options.model)?;
+        let model = Model::find(model, options.model.clone())?;
         let sealed = options.seal(&model, output)?;
         if let Some(length) = length {
             length.write(sealed.length);
@@ -224,6 +251,7 @@ impl ovseal_seal_options {
         if let Some(threads) = self.threads {
             options = options.threads(threads);
         }
+        options = self.key.origins().iter().map(Origin::file).fold(options, SealOptions::read_file);
         options = self.key.recipients().into_iter().fold(options, SealOptions::recipient);
         options = self.publishers.iter().fold(options, |options, key| options.publisher(key));
         Ok(options.seal(model, output)?)

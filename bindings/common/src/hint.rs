@@ -104,6 +104,7 @@ pub(crate) fn rekey(error: &RekeyError) -> Hint {
         }
         RekeyError::MixedRecipients => Some(MIXED),
         RekeyError::Locked { .. } => Some("wait until the other process is done"),
+        RekeyError::NotRegular { .. } => Some("name the container itself"),
         RekeyError::HardLinks { .. } => Some("rekey a copy of the file"),
         RekeyError::Write { source, .. } => write(source),
         _ => None,

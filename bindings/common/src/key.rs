@@ -1,11 +1,13 @@
 //! What opens, and what is sealed to, in one type.
 
 use std::fs::File;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ovseal::{
-    Identity, KeyFile, KeyService, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient, ServiceKey,
+    FileIdentity, Identity, KeyFile, KeyService, Passphrase, PublicKeyIdentity, PublicKeyRecipient,
+    Recipient, SecretText, ServiceKey, exposed_mode,
 };
 use ovseal_hardware::tpm2::{Device, DeviceIdentity, DeviceRecipient, Tpm, default_folder};
 use ovseal_memory::SecretBytes;
@@ -17,6 +19,30 @@ use crate::{Code, Failure};
 pub struct Key {
     identities: Vec<Arc<dyn Identity>>,
     recipients: Vec<Arc<dyn Recipient>>,
+    origins: Vec<Origin>,
+}
+
+/// The file from which a secret was read.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    path: PathBuf,
+    file: FileIdentity,
+    exposed_mode: Option<u32>,
+}
+
+impl Origin {
+    /// Which file it is.
+    #[must_use]
+    pub fn file(&self) -> FileIdentity {
+        self.file
+    }
+
+    /// A warning, if other users can access the file.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let mode = self.exposed_mode?;
+        Some(format!("{} can be accessed by other users (mode {mode:o})", self.path.display()))
+    }
 }
 
 impl std::fmt::Debug for Key {
@@ -47,7 +73,8 @@ impl Key {
     /// # Errors
     /// [`Code::Read`], or those of [`keyfile`](Self::keyfile).
     pub fn keyfile_at(path: &Path) -> Result<Self, Failure> {
-        Self::keyfile(read(path, KEYFILE_LIMIT)?.expose())
+        let (bytes, origin) = read(path, KEYFILE_LIMIT)?;
+        Ok(Self { origins: vec![origin], ..Self::keyfile(bytes.expose())? })
     }
 
     /// Identities, one a line, as `ovseal keygen` and age write them. They open, and what belongs to them is sealed to.
@@ -68,7 +95,8 @@ impl Key {
     /// # Errors
     /// [`Code::Read`], or those of [`identities_in`](Self::identities_in).
     pub fn identities_at(path: &Path) -> Result<Self, Failure> {
-        Self::identities_in(read(path, IDENTITIES_LIMIT)?.expose())
+        let (text, origin) = read(path, IDENTITIES_LIMIT)?;
+        Ok(Self { origins: vec![origin], ..Self::identities_in(text.expose())? })
     }
 
     /// A recipient, `age1…`, `age1pq1…` or `ovdev1…`: it is sealed to.
@@ -107,7 +135,7 @@ impl Key {
             Some(pin) => identity.with_pin(pin),
             None => identity,
         };
-        Ok(Self { identities: vec![Arc::new(identity)], recipients: Vec::new() })
+        Ok(Self { identities: vec![Arc::new(identity)], ..Self::default() })
     }
 
     /// These keys and others. The order is that in which they are tried.
@@ -115,6 +143,7 @@ impl Key {
     pub fn and(mut self, others: &Self) -> Self {
         self.identities.extend(others.identities.iter().cloned());
         self.recipients.extend(others.recipients.iter().cloned());
+        self.origins.extend(others.origins.iter().cloned());
         self
     }
 
@@ -141,26 +170,42 @@ impl Key {
         self.recipients.iter().map(|recipient| &**recipient).collect()
     }
 
+    /// The files from which they were read.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
     fn both(key: impl Identity + Recipient + 'static) -> Self {
         let key = Arc::new(key);
-        Self { identities: vec![key.clone()], recipients: vec![key] }
+        Self { identities: vec![key.clone()], recipients: vec![key], origins: Vec::new() }
     }
 
     fn sealed_to(recipient: impl Recipient + 'static) -> Self {
-        Self { identities: Vec::new(), recipients: vec![Arc::new(recipient)] }
+        Self { recipients: vec![Arc::new(recipient)], ..Self::default() }
     }
 }
 
 /// Reads a caller's file with a key, of at most `limit` bytes.
 ///
 /// # Errors
-/// [`Code::Read`], also for a longer file.
-pub fn read(path: &Path, limit: usize) -> Result<SecretBytes, Failure> {
-    let file = File::open(path).and_then(|mut file| SecretBytes::read_from(&mut file, limit));
-    file.map_err(|error| {
+/// [`Code::BadKey`] if the path is itself a secret, which is not shown; [`Code::Read`], also for a longer file.
+pub fn read(path: &Path, limit: usize) -> Result<(SecretBytes, Origin), Failure> {
+    if let Some(secret) = SecretText::of(path) {
+        let hint = "give the path of a file, or the secret itself as bytes";
+        return Err(Failure::new(Code::BadKey, secret.to_string()).with_hint(Some(hint)));
+    }
+    read_file(path, limit).map_err(|error| {
         let read = Failure::new(Code::Read, format!("cannot read {}", path.display()));
         Failure { causes: vec![error.to_string()], ..read }
     })
+}
+
+fn read_file(path: &Path, limit: usize) -> io::Result<(SecretBytes, Origin)> {
+    let mut file = File::open(path)?;
+    let (identity, exposed_mode) = (FileIdentity::of_file(&file)?, exposed_mode(&file)?);
+    let origin = Origin { path: path.to_owned(), file: identity, exposed_mode };
+    Ok((SecretBytes::read_from(&mut file, limit)?, origin))
 }
 
 const KEYFILE_LIMIT: usize = 64;
@@ -168,6 +213,8 @@ const IDENTITIES_LIMIT: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use ovseal::{ModelName, OpenOptions, SealOptions, Trust};
     use ovseal_testkit::Fixture;
 
@@ -198,6 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_knows_its_file_and_whether_others_can_access_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, [1; 32]).unwrap();
+        for (mode, warning) in [(0o600, None), (0o644, Some("can be accessed by other users (mode 644)"))] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let key = Key::keyfile_at(&path).unwrap().and(&Key::passphrase(b"one").unwrap());
+            let [origin] = key.origins() else { panic!("one file was read") };
+            assert_eq!(origin.file(), FileIdentity::of(&path).unwrap());
+            let expected = warning.map(|words| format!("{} {words}", path.display()));
+            assert_eq!(origin.warning(), expected);
+        }
+    }
+
+    #[test]
     fn what_is_no_key_is_refused_without_being_shown() {
         let secret = "AGE-SECRET-KEY-1QQQQ";
         let failures = [
@@ -209,6 +271,15 @@ mod tests {
         for failure in failures {
             assert_eq!(failure.code, Code::BadKey);
             assert!(!format!("{failure:?}").contains("QQQQ"));
+        }
+        for path in [secret, &"0aF9".repeat(16)] {
+            for failure in
+                [Key::keyfile_at(path.as_ref()).unwrap_err(), Key::identities_at(path.as_ref()).unwrap_err()]
+            {
+                assert_eq!(failure.code, Code::BadKey);
+                assert!(failure.message.ends_with("was given where the path of its file belongs"));
+                assert!(!format!("{failure:?}").contains(path));
+            }
         }
         let missing = Key::keyfile_at("/nonexistent".as_ref()).unwrap_err();
         assert_eq!((missing.code, missing.causes.len()), (Code::Read, 1));

@@ -20,4 +20,4 @@ mod key;
 pub use code::{Code, Kind};
 pub use device_secret::device_secret;
 pub use failure::Failure;
-pub use key::{Key, read};
+pub use key::{Key, Origin, read};

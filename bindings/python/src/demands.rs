@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ovseal::{ModelName, OpenOptions, Publisher, RollbackState, Trust};
-use ovseal_bindings::{Code, Failure};
+use ovseal_bindings::{Code, Failure, Origin};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyList, PyTuple};
@@ -75,7 +75,7 @@ pub(crate) fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
         return Ok(Trust::AnySender);
     }
     let publishers = each(publisher, |publisher| {
-        let pem = text(publisher)?;
+        let (pem, _) = text(publisher)?;
         Publisher::parse(&pem).map_err(|error| match pem.contains("PRIVATE KEY") {
             true => raise(Failure::from(error).with_hint(Some("this is a private key: give the .pub file"))),
             false => failed(error),
@@ -95,17 +95,19 @@ pub(crate) fn each<T>(
     Ok(vec![read(object)?])
 }
 
-/// The text of a key in PEM blocks: bytes are the text, everything else is a path.
-pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<zeroize::Zeroizing<String>> {
-    let bytes = match object.extract::<PyBackedBytes>() {
-        Ok(bytes) => zeroize::Zeroizing::new(bytes.to_vec()),
+/// The text of a key in PEM blocks, and the file from which it was read: bytes are the text, everything else is a path.
+pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<(zeroize::Zeroizing<String>, Option<Origin>)> {
+    let (bytes, origin) = match object.extract::<PyBackedBytes>() {
+        Ok(bytes) => (zeroize::Zeroizing::new(bytes.to_vec()), None),
         Err(_) => {
-            let read = ovseal_bindings::read(&object.extract::<PathBuf>()?, LIMIT).map_err(failed)?;
-            zeroize::Zeroizing::new(read.expose().to_vec())
+            let (read, origin) =
+                ovseal_bindings::read(&object.extract::<PathBuf>()?, LIMIT).map_err(failed)?;
+            (zeroize::Zeroizing::new(read.expose().to_vec()), Some(origin))
         }
     };
     let no_text = |_| raise(Failure::new(Code::BadKey, "a publisher's key consists of PEM blocks"));
-    std::str::from_utf8(&bytes).map(|text| text.to_owned().into()).map_err(no_text)
+    let text = std::str::from_utf8(&bytes).map_err(no_text)?;
+    Ok((text.to_owned().into(), origin))
 }
 
 /// More than the keys of a publisher take.

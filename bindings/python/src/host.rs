@@ -20,6 +20,15 @@ pub(crate) fn protections(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(facts)
 }
 
+/// Keeps core dumps and debuggers of the same user out of this process, for as long as it lives. Returns whether both was done.
+///
+/// Call it first, before keys or models are in memory. Profilers and debuggers cannot attach afterwards.
+#[pyfunction]
+pub(crate) fn harden_process() -> bool {
+    let hardening = ovseal_memory::harden_process();
+    hardening.not_dumpable && hardening.no_core_files
+}
+
 /// The variables that are set and with which OpenVINO would write models to disk.
 #[pyfunction]
 pub(crate) fn variables_that_write_models() -> Vec<&'static str> {

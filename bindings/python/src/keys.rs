@@ -13,6 +13,7 @@ use pyo3::types::{PyByteArray, PyList, PyTuple};
 
 use crate::failure::{failed, raise};
 use crate::home::Home;
+use crate::warnings;
 
 /// What opens a container, or what it is sealed to, or both.
 #[pyclass(frozen, module = "ovseal")]
@@ -31,7 +32,7 @@ impl Key {
 }
 
 impl Key {
-    fn new(key: ovseal_bindings::Key, kind: &'static str) -> Self {
+    pub(crate) fn new(key: ovseal_bindings::Key, kind: &'static str) -> Self {
         Self { key, kind, service: None, home: Home::here() }
     }
 }
@@ -39,6 +40,7 @@ impl Key {
 /// A passphrase, for sealing and opening: UTF-8 of 1 to 1024 bytes, of which one final line ending does not count.
 #[pyfunction]
 pub(crate) fn passphrase(text: &Bound<'_, PyAny>) -> PyResult<Key> {
+    warnings::unlocked_keys(text.py())?;
     let key = match text.extract::<&str>() {
         Ok(text) => ovseal_bindings::Key::passphrase(text.as_bytes()),
         Err(_) => ovseal_bindings::Key::passphrase(&text.extract::<PyBackedBytes>()?),
@@ -53,7 +55,7 @@ pub(crate) fn keyfile(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
         Ok(bytes) => ovseal_bindings::Key::keyfile(&bytes),
         Err(_) => ovseal_bindings::Key::keyfile_at(&path_or_bytes.extract::<PathBuf>()?),
     };
-    key.map(|key| Key::new(key, "key file")).map_err(failed)
+    warnings::about(path_or_bytes.py(), key.map_err(failed)?, "key file")
 }
 
 /// The identities in a file, by its path or by its bytes. They open, and what belongs to them is sealed to.
@@ -63,7 +65,7 @@ pub(crate) fn identity(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
         Ok(text) => ovseal_bindings::Key::identities_in(&text),
         Err(_) => ovseal_bindings::Key::identities_at(&path_or_bytes.extract::<PathBuf>()?),
     };
-    key.map(|key| Key::new(key, "identity")).map_err(failed)
+    warnings::about(path_or_bytes.py(), key.map_err(failed)?, "identity")
 }
 
 /// A public key, `age1…`, `age1pq1…` or `ovdev1…`, for sealing.

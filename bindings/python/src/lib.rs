@@ -31,6 +31,7 @@ mod network;
 mod part;
 mod sealing;
 mod source;
+mod warnings;
 mod work;
 
 use pyo3::prelude::*;
@@ -51,7 +52,7 @@ mod _ovseal {
     #[pymodule_export]
     use crate::home::abandon;
     #[pymodule_export]
-    use crate::host::{protections, variables_that_write_models, writes_model};
+    use crate::host::{harden_process, protections, variables_that_write_models, writes_model};
     #[pymodule_export]
     use crate::keygen::{generate_identity, generate_keyfile, generate_publisher};
     #[pymodule_export]
@@ -63,7 +64,7 @@ mod _ovseal {
     #[pymodule_export]
     use crate::part::Part;
     #[pymodule_export]
-    use crate::sealing::{Rekeyed, Sealed, rekey, seal};
+    use crate::sealing::{Plan, PlannedPart, Rekeyed, Sealed, plan, rekey, seal};
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

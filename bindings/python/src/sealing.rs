@@ -1,17 +1,18 @@
 //! Sealing models, and other keys for what is sealed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ovseal::{
-    Model, ModelName, ModelOptions, PublisherKey, RekeyOptions, SealError, SealOptions, Suite, hex,
+    Model, ModelName, ModelOptions, PartEntry, PublisherKey, RekeyOptions, SealError, SealOptions, Suite, hex,
 };
-use ovseal_bindings::{Code, Failure};
+use ovseal_bindings::{Code, Failure, Origin};
 use pyo3::prelude::*;
 
 use crate::container::warn_if_unsigned;
 use crate::demands::{self, each};
 use crate::failure::{failed, raise};
 use crate::keys::Keys;
+use crate::warnings;
 use crate::work::{self, Meter};
 
 /// What a sealing made.
@@ -20,6 +21,27 @@ pub(crate) struct Sealed {
     /// The container's random name, in hexadecimal digits.
     container_id: String,
     /// Length of the container in bytes.
+    length: u64,
+}
+
+/// What a sealing would make.
+#[pyclass(frozen, get_all, module = "ovseal")]
+pub(crate) struct Plan {
+    /// The files that would become parts, in the order of the container.
+    parts: Vec<PlannedPart>,
+    /// The files and folders that would be left out, by their paths in the model's folder.
+    left_out: Vec<PathBuf>,
+}
+
+/// A file that would become a part.
+#[pyclass(frozen, get_all, module = "ovseal")]
+#[derive(Clone)]
+pub(crate) struct PlannedPart {
+    /// Its path in the container.
+    path: String,
+    /// What it is to the model: `ir`, `onnx`, `paddle`, `weights`, `file` or another word.
+    kind: &'static str,
+    /// Its length in bytes.
     length: u64,
 }
 
@@ -40,6 +62,20 @@ impl Sealed {
 }
 
 #[pymethods]
+impl Plan {
+    fn __repr__(&self) -> String {
+        format!("<ovseal.Plan: {} parts, {} left out>", self.parts.len(), self.left_out.len())
+    }
+}
+
+#[pymethods]
+impl PlannedPart {
+    fn __repr__(&self) -> String {
+        format!("<ovseal.PlannedPart {:?}: {}, {} bytes>", self.path, self.kind, self.length)
+    }
+}
+
+#[pymethods]
 impl Rekeyed {
     fn __repr__(&self) -> String {
         format!("<ovseal.Rekeyed: generation {} with {} stanzas>", self.generation, self.stanzas)
@@ -50,9 +86,10 @@ impl Rekeyed {
 /// all.
 ///
 /// `recipients` are keys, or texts like `age1…`; `publisher_key` is the path of a publisher's private key, or its bytes, or several.
-/// `progress(done, total)` is called now and then with bytes of the model.
+/// `progress(done, total)` is called now and then with bytes of the model. Of a folder some names are left out that no model needs, what
+/// a file `.ovsealignore` matches, and what `exclude` matches, a pattern or several in the syntax of gitignore; `plan` shows it.
 #[pyfunction]
-#[pyo3(signature = (model, output, *, recipients, publisher_key = None, name = None, security_version = 0, suite = 1, only = false, follow_symlinks = false, allow_mixed = false, replace = false, threads = None, progress = None))]
+#[pyo3(signature = (model, output, *, recipients, publisher_key = None, name = None, security_version = 0, suite = 1, only = false, follow_symlinks = false, exclude = None, include_everything = false, allow_mixed = false, replace = false, threads = None, progress = None))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn seal(
     py: Python<'_>,
@@ -65,16 +102,19 @@ pub(crate) fn seal(
     suite: u16,
     only: bool,
     follow_symlinks: bool,
+    exclude: Option<&Bound<'_, PyAny>>,
+    include_everything: bool,
     allow_mixed: bool,
     replace: bool,
     threads: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Sealed> {
     let publishers = publisher_key.map(|keys| each(keys, publisher)).transpose()?.unwrap_or_default();
+    let (publishers, origins): (Vec<_>, Vec<_>) = publishers.into_iter().unzip();
     let suite =
         Suite::from_number(suite).ok_or_else(|| raise(Failure::new(Code::Usage, "a suite is 1 or 2")))?;
     let (keys, threads) = (Keys::sealing(recipients)?, demands::threads(threads)?);
-    let options = ModelOptions { only, follow_symlinks };
+    let options = ModelOptions { only, follow_symlinks, exclude: patterns(exclude)?, include_everything };
     let model = py.detach(|| Model::find(&model, options)).map_err(failed)?;
     let meter = Meter::new(model.total_length(), progress);
     let advance = |bytes| meter.advance(bytes);
@@ -84,6 +124,8 @@ pub(crate) fn seal(
         .allow_mixed(allow_mixed)
         .replace(replace)
         .progress(&advance);
+    let origins = origins.iter().flatten().chain(keys.key().origins());
+    options = origins.map(Origin::file).fold(options, SealOptions::read_file);
     options = keys.key().recipients().into_iter().fold(options, SealOptions::recipient);
     options = publishers.iter().fold(options, SealOptions::publisher);
     if let Some(threads) = threads {
@@ -98,6 +140,30 @@ pub(crate) fn seal(
         keys.failed(py, if names_it { failure } else { Failure { causes, ..failure } })
     })?;
     Ok(Sealed { container_id: hex::encode(sealed.container_id.as_bytes()), length: sealed.length })
+}
+
+/// Finds out what `seal` would seal, and writes nothing.
+///
+/// It fails where `seal` would fail because of the model, such as for a private key in its folder.
+#[pyfunction]
+#[pyo3(signature = (model, *, only = false, follow_symlinks = false, exclude = None, include_everything = false))]
+pub(crate) fn plan(
+    py: Python<'_>,
+    model: PathBuf,
+    only: bool,
+    follow_symlinks: bool,
+    exclude: Option<&Bound<'_, PyAny>>,
+    include_everything: bool,
+) -> PyResult<Plan> {
+    let options = ModelOptions { only, follow_symlinks, exclude: patterns(exclude)?, include_everything };
+    let model = py.detach(|| Model::find(&model, options)).map_err(failed)?;
+    let part = |part: &PartEntry| PlannedPart {
+        path: part.path.as_str().to_owned(),
+        kind: part.kind.word(),
+        length: part.length,
+    };
+    let left_out = model.left_out().map(Path::to_owned).collect();
+    Ok(Plan { parts: model.parts().map(part).collect(), left_out })
 }
 
 /// Gives a container other keys, without touching its payload: a crash at any moment leaves the old or the new ones.
@@ -138,8 +204,15 @@ pub(crate) fn rekey(
     Ok(Rekeyed { generation: rekeyed.generation, stanzas: rekeyed.stanzas })
 }
 
-fn publisher(key: &Bound<'_, PyAny>) -> PyResult<PublisherKey> {
-    PublisherKey::parse(&demands::text(key)?).map_err(failed)
+fn publisher(key: &Bound<'_, PyAny>) -> PyResult<(PublisherKey, Option<Origin>)> {
+    let (text, origin) = demands::text(key)?;
+    origin.iter().try_for_each(|origin| warnings::exposed(key.py(), origin))?;
+    Ok((PublisherKey::parse(&text).map_err(failed)?, origin))
+}
+
+/// One pattern, or several.
+fn patterns(exclude: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
+    exclude.map_or(Ok(Vec::new()), |patterns| each(patterns, |pattern| pattern.extract::<String>()))
 }
 
 fn model_name(model: &Model, name: Option<&str>) -> PyResult<ModelName> {

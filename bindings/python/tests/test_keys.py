@@ -1,9 +1,11 @@
 """Keys: what opens what, and that nothing of them is shown."""
 
+import os
 import pickle
-from contextlib import nullcontext
+import subprocess
+import sys
+import warnings
 
-import openvino
 import ovseal
 import pytest
 from conftest import MODELS
@@ -33,22 +35,101 @@ def test_each_kind_of_key_opens_what_was_sealed_to_it_and_no_other(tmp_path, pai
     ]
     for number, (sealing, opening) in enumerate(keys):
         path = seal_to(tmp_path / f"{number}.ovseal", sealing)
-        with pytest.warns(ovseal.UnknownSenderWarning) if number > 1 else nullcontext():
-            with ovseal.open(path, key=[ovseal.keyfile(bytes(32)), opening]) as sealed:
-                assert sealed.name == "model"
+        with ovseal.open(path, key=[ovseal.keyfile(bytes(32)), opening], publisher=ovseal.ANY_SENDER) as sealed:
+            assert sealed.name == "model" and sealed.publisher is None
         with pytest.raises(ovseal.NoMatchingKeyError) as raised:
-            ovseal.open(path, key=ovseal.passphrase("another"))
+            ovseal.open(path, key=ovseal.passphrase("another"), publisher=ovseal.ANY_SENDER)
         assert (raised.value.code, raised.value.kind) == (400, "no-key-fits")
         assert raised.value.hint.startswith("the container takes")
 
 
-def test_the_warning_of_an_unknown_sender_is_the_callers(tmp_path, pair):
+def calls(core):
+    """Every call that opens a container."""
+    return [
+        ovseal.open,
+        lambda path, **options: ovseal.read_model(core, path, **options),
+        lambda path, **options: ovseal.compile_model(core, path, "CPU", **options),
+    ]
+
+
+def test_a_container_for_a_public_key_wants_a_publisher_or_any_sender(tmp_path, pair, core):
     identity, recipient = pair
-    path = seal_to(tmp_path / "m.ovseal", recipient)
-    for call in (ovseal.open, lambda path, key: ovseal.read_model(openvino.Core(), path, key=key)):
-        with pytest.warns(ovseal.UnknownSenderWarning) as warned:
+    publisher = ovseal.generate_publisher(tmp_path / "acme.key", tmp_path / "acme.pub")
+    path = seal_to(tmp_path / "m.ovseal", recipient, publisher_key=tmp_path / "acme.key")
+    rekey = lambda path, **options: ovseal.rekey(path, add=ovseal.passphrase(SECRET), **options)  # noqa: E731
+    before = path.read_bytes()
+    for call in (*calls(core), rekey):
+        with pytest.raises(ovseal.UsageError) as raised:
             call(path, key=identity)
-        assert [each.filename for each in warned if each.category is ovseal.UnknownSenderWarning] == [__file__]
+        assert raised.value.code == 213
+        assert str(raised.value) == f"no publisher is named, and the container claims to be signed by {publisher}"
+        assert "publisher=ovseal.ANY_SENDER" in raised.value.hint
+    assert path.read_bytes() == before
+    for call in (*calls(core), rekey):
+        call(path, key=identity, publisher=tmp_path / "acme.pub")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ovseal.open(path, key=identity, publisher=ovseal.ANY_SENDER).close()
+    assert repr(ovseal.ANY_SENDER) == "ovseal.ANY_SENDER"
+
+
+def test_a_container_for_a_passphrase_opens_and_is_reported_as_not_signed(tmp_path, core):
+    ovseal.generate_publisher(tmp_path / "acme.key", tmp_path / "acme.pub")
+    key = ovseal.passphrase(SECRET)
+    for number, (signing, words) in enumerate([({}, "not signed"), ({"publisher_key": tmp_path / "acme.key"}, "signature not checked")]):
+        path = seal_to(tmp_path / f"{number}.ovseal", key, **signing)
+        for call in calls(core):
+            with pytest.warns(ovseal.UnknownSenderWarning, match=f"^{words}: anyone for whom the container was ever sealed") as warned:
+                call(path, key=key)
+            assert __file__ in [each.filename for each in warned if each.category is ovseal.UnknownSenderWarning]
+
+
+def test_a_secret_in_the_place_of_a_path_is_refused_and_not_shown(tmp_path, key):
+    model, output = MODELS / "mlp/model.xml", tmp_path / "m.ovseal"
+    for secret in ("AGE-SECRET-KEY-1QQQQ", "ab" * 32, "-----BEGIN PRIVATE KEY-----\nQQQQ\n-----END PRIVATE KEY-----\n"):
+        for call in (
+            ovseal.identity,
+            ovseal.keyfile,
+            lambda path: ovseal.seal(model, output, recipients=key, publisher_key=path),
+            lambda path: ovseal.open(output, key=key, publisher=path),
+        ):
+            with pytest.raises(ovseal.UsageError) as raised:
+                call(secret)
+            assert raised.value.code == 201 and "as bytes" in raised.value.hint
+            assert secret[-20:] not in repr(raised.value) + str(raised.value.__notes__)
+
+
+def test_a_key_that_others_can_access_is_used_with_a_warning(tmp_path):
+    ovseal.generate_keyfile(tmp_path / "key")
+    ovseal.generate_identity(tmp_path / "device.key")
+    ovseal.generate_publisher(tmp_path / "acme.key", tmp_path / "acme.pub")
+    seal = lambda path: seal_to(tmp_path / "m.ovseal", ovseal.passphrase(SECRET), publisher_key=path, replace=True)  # noqa: E731
+    for make, name in ((ovseal.keyfile, "key"), (ovseal.identity, "device.key"), (seal, "acme.key")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            make(tmp_path / name)
+        (tmp_path / name).chmod(0o644)
+        with pytest.warns(ovseal.ExposedKeyWarning, match=r"key can be accessed by other users \(mode 644\)"):
+            make(tmp_path / name)
+
+
+def test_keys_that_cannot_be_locked_are_told_once():
+    script = (
+        "import warnings, ovseal\n"
+        "with warnings.catch_warnings(record=True) as told:\n"
+        "    warnings.simplefilter('always')\n"
+        "    [ovseal.passphrase('one') for _ in range(3)]\n"
+        "print([(each.category.__name__, 'not locked' in str(each.message)) for each in told])"
+    )
+    command = f'ulimit -l 0 && exec setpriv --bounding-set -ipc_lock --inh-caps -ipc_lock "{sys.executable}" -c "$SCRIPT"'
+    run = subprocess.run(["sh", "-c", command], env=os.environ | {"SCRIPT": script}, capture_output=True, text=True)
+    assert run.stdout == "[('ExposedKeyWarning', True)]\n", run
+
+
+def test_a_hardened_process_cannot_be_read_by_others():
+    script = "import ovseal; print(ovseal.doctor()['dumpable'], ovseal.harden_process(), ovseal.doctor()['dumpable'])"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "True True False\n"
 
 
 def test_a_key_service_of_the_callers_wraps_and_unwraps(tmp_path):
@@ -65,11 +146,12 @@ def test_a_key_service_of_the_callers_wraps_and_unwraps(tmp_path):
     path = seal_to(tmp_path / "m.ovseal", ovseal.callback(wrap=wrap))
     assert seen[0] == bytes(32), "the secret is zeroized when the call-back has returned"
     # Whoever may call the service may have sealed it.
-    with pytest.warns(ovseal.UnknownSenderWarning):
-        with ovseal.open(path, key=ovseal.callback(unwrap=unwrap)) as sealed:
-            assert "model.xml" in sealed
+    with pytest.raises(ovseal.UsageError, match="no publisher is named"):
+        ovseal.open(path, key=ovseal.callback(unwrap=unwrap))
+    with ovseal.open(path, key=ovseal.callback(unwrap=unwrap), publisher=ovseal.ANY_SENDER) as sealed:
+        assert "model.xml" in sealed
     with pytest.raises(ovseal.NoMatchingKeyError):
-        ovseal.open(path, key=ovseal.callback(unwrap=lambda wrapped: None))
+        ovseal.open(path, key=ovseal.callback(unwrap=lambda wrapped: None), publisher=ovseal.ANY_SENDER)
 
 
 def test_what_a_call_back_raises_is_the_cause(tmp_path):
@@ -86,7 +168,7 @@ def test_what_a_call_back_raises_is_the_cause(tmp_path):
     path = seal_to(tmp_path / "n.ovseal", ovseal.callback(wrap=bytes))
     for wrong in (lambda wrapped: b"short", lambda wrapped: "text", lambda wrapped: 5):
         with pytest.raises(ovseal.HostError) as raised:
-            ovseal.open(path, key=ovseal.callback(unwrap=wrong))
+            ovseal.open(path, key=ovseal.callback(unwrap=wrong), publisher=ovseal.ANY_SENDER)
         assert isinstance(raised.value.__cause__, (ValueError, TypeError))
 
 
@@ -97,7 +179,7 @@ def test_what_a_call_back_raises_is_the_cause_also_where_keys_are_added(tmp_path
     path = seal_to(tmp_path / "m.ovseal", ovseal.callback(wrap=lambda secret: bytes(40)))
     for added in (ovseal.passphrase(SECRET), ovseal.callback(wrap=lambda secret: bytes(40))):
         with pytest.raises(ovseal.HostError) as raised:
-            ovseal.rekey(path, key=ovseal.callback(unwrap=refuse), add=added)
+            ovseal.rekey(path, key=ovseal.callback(unwrap=refuse), publisher=ovseal.ANY_SENDER, add=added)
         assert isinstance(raised.value.__cause__, PermissionError)
 
 
@@ -111,7 +193,7 @@ def test_what_a_call_back_raised_earlier_is_the_cause_of_nothing_later(tmp_path,
     service = ovseal.callback(wrap=bytes, unwrap=unwrap)
     path = seal_to(tmp_path / "m.ovseal", service)
     with pytest.raises(ovseal.HostError) as raised:
-        ovseal.open(path, key=service)
+        ovseal.open(path, key=service, publisher=ovseal.ANY_SENDER)
     assert isinstance(raised.value.__cause__, PermissionError)
     with pytest.raises(ovseal.NoMatchingKeyError) as raised:
         ovseal.open(sealed("mlp"), key=service)

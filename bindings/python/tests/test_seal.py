@@ -24,6 +24,60 @@ def test_a_folder_is_sealed_whole(tmp_path, key):
     assert reported[-1] == (total, total) and reported == sorted(reported)
 
 
+@pytest.fixture
+def work(tmp_path):
+    """A folder in which someone worked on a model."""
+    folder = tmp_path / "work"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git/config").write_text("token")
+    (folder / "old.ovseal").write_text("old")
+    (folder / "net.xml").write_text("<net/>")
+    (folder / "net.bin").write_bytes(bytes(100))
+    (folder / "notes.md").write_text("notes")
+    return folder
+
+
+def test_what_no_model_needs_is_left_out_of_a_folder(work, tmp_path, key):
+    plan = ovseal.plan(work, exclude=["*.md"])
+    assert [(part.path, part.kind, part.length) for part in plan.parts] == [("net.bin", "weights", 100), ("net.xml", "ir", 6)]
+    assert [str(path) for path in plan.left_out] == [".git", "notes.md", "old.ovseal"]
+    assert len(ovseal.plan(work, include_everything=True).parts) == 5
+    (work / ".ovsealignore").write_text("net.*\n")
+    assert [part.path for part in ovseal.plan(work).parts] == ["notes.md"]
+    ovseal.seal(work, tmp_path / "m.ovseal", recipients=key, exclude="*.md", include_everything=True)
+    with ovseal.open(tmp_path / "m.ovseal", key=key, publisher=ovseal.ANY_SENDER) as opened:
+        assert sorted(part.path for part in opened) == [".git/config", ".ovsealignore", "net.bin", "net.xml", "old.ovseal"]
+    for wrong in ("!net.xml", ""):
+        with pytest.raises(ovseal.UsageError, match="is not a pattern"):
+            ovseal.plan(work, exclude=wrong)
+
+
+def test_keys_in_a_models_folder_are_not_sealed(work, tmp_path):
+    ovseal.generate_keyfile(work / "key")
+    ovseal.generate_publisher(work / "acme.key", tmp_path / "acme.pub")
+    given = ovseal.keyfile(work / "key")
+    with pytest.raises(ovseal.UsageError, match="acme.key is a private key in PEM"):
+        ovseal.seal(work, tmp_path / "m.ovseal", recipients=given)
+    (work / "acme.key").rename(tmp_path / "acme.key")
+    with pytest.raises(ovseal.UsageError, match="looks like a key file"):
+        ovseal.plan(work)
+    with pytest.raises(ovseal.UsageError, match="key was given as a key or as a list of recipients"):
+        ovseal.seal(work, tmp_path / "m.ovseal", recipients=given, include_everything=True)
+    assert not (tmp_path / "m.ovseal").exists()
+
+
+def test_only_a_container_is_replaced_and_never_a_key(tmp_path):
+    ovseal.generate_keyfile(tmp_path / "key")
+    before = (tmp_path / "key").read_bytes()
+    (tmp_path / "file").write_text("precious")
+    (tmp_path / "link").symlink_to("file")
+    key = ovseal.keyfile(tmp_path / "key")
+    for output, words in [("key", "read for a key"), ("file", "another file"), ("link", "a symbolic link")]:
+        with pytest.raises(ovseal.UsageError, match=words):
+            ovseal.seal(MODELS / "mlp/model.xml", tmp_path / output, recipients=key, replace=True)
+    assert (tmp_path / "key").read_bytes() == before and (tmp_path / "file").read_text() == "precious"
+
+
 def test_nothing_is_overwritten_unless_it_is_wanted(sealed, key, tmp_path):
     path = sealed("mlp")
     with pytest.raises(ovseal.UsageError) as raised:

@@ -8,8 +8,10 @@ key: ovseal.Key = ovseal.passphrase("secret")
 model: ov.Model = ovseal.read_model(ov.Core(), "m.ovseal", key=key, publisher=["acme.pub"])
 compiled: ov.CompiledModel = ovseal.compile_model(ov.Core(), "m.ovseal", "CPU", key=key, cache_dir="cache")
 imported: ov.CompiledModel = ovseal.import_model(ov.Core(), "m.ovseal", "CPU", {}, key=key, part="m.blob")
-with ovseal.open(b"", key=[key]) as opened:
+with ovseal.open(b"", key=[key], publisher=ovseal.ANY_SENDER) as opened:
     data: memoryview = memoryview(opened["model.bin"])
+lengths: list[int] = [part.length for part in ovseal.plan("model", exclude=["*.txt"]).parts]
+hardened: bool = ovseal.harden_process()
 code: int = ovseal.Error("text").code
 pipeline = ovseal.genai.LLMPipeline("llama.ovseal", "CPU", key=key)
 """

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use ovseal::identity_at;
+
 use crate::text::printable;
 
 /// Whose fault a failure is; each has its exit code.
@@ -95,8 +97,8 @@ impl CommandError {
 
     /// What is written to stderr: the error with its causes in one line, then a line for each hint.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
-        let hints = self.hints.iter().map(|hint| format!("ovseal: hint: {}", printable(hint)));
-        std::iter::once(format!("ovseal: error: {}", printable(&self.chain()))).chain(hints)
+        let hints = self.hints.iter().map(|hint| format!("ovseal: hint: {}", shown(hint)));
+        std::iter::once(format!("ovseal: error: {}", shown(&self.chain()))).chain(hints)
     }
 
     /// The error with its causes in one line.
@@ -107,9 +109,31 @@ impl CommandError {
     }
 }
 
+/// Text for people, without the identities in it: one that was given as some other argument is not repeated.
+fn shown(text: &str) -> String {
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(start) = identity_at(rest) {
+        let after = rest[start..].find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        shown.push_str(&rest[..start]);
+        shown.push_str("(an identity)");
+        rest = after.map_or("", |length| &rest[start + length..]);
+    }
+    shown.push_str(rest);
+    printable(&shown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_identity_in_a_message_is_not_shown() {
+        let error =
+            CommandError::usage("unexpected argument 'age-secret-key-1QQ' found").hint("AGE-SECRET-KEY-1QQ");
+        let lines: Vec<String> = error.lines().collect();
+        let first = "ovseal: error: unexpected argument '(an identity)' found";
+        assert_eq!(lines, [first, "ovseal: hint: (an identity)"]);
+    }
 
     #[test]
     fn causes_stand_in_one_line_and_hints_follow() {

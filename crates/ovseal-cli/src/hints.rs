@@ -148,6 +148,10 @@ pub(crate) fn seal(error: &SealError) -> Option<String> {
             "give at least one of -r RECIPIENT, -R FILE, -p, --passphrase-file F, --keyfile F"
         }
         SealError::MixedRecipients => MIXED,
+        SealError::KeyInModel { .. } => {
+            "move it out of the model's directory, or leave it out with --exclude"
+        }
+        SealError::Irreplaceable { .. } => "remove it first, or give the container another name with -o",
         SealError::OutputIsInput => "give the container another name with -o",
         SealError::Write(source) => return write(source),
         SealError::Sign(SignError::Backend(source)) => return backend(&**source),
@@ -165,6 +169,13 @@ pub(crate) fn model(error: &ModelError) -> Option<String> {
         }
         ModelError::Symlink { .. } => "seal what it points to with --follow-symlinks",
         ModelError::FolderNotFile { .. } => "leave out --only to seal the whole folder",
+        ModelError::PrivateKey { .. } => {
+            "move it out of the model's directory, or leave it out with --exclude; --dry-run lists what would be sealed"
+        }
+        ModelError::AllLeftOut { .. } => "seal it all the same with --include-everything",
+        ModelError::Pattern { .. } => {
+            "a pattern has the syntax of gitignore, without ! or # at its beginning"
+        }
         ModelError::Name { .. } | ModelError::Path(_) => "rename the file",
         ModelError::PathOnly { path, .. } if path.ends_with("saved_model.pb") => {
             "name its folder instead, with --optimize: TensorFlow's weights lie next to the graph"
@@ -216,6 +227,7 @@ pub(crate) fn rekey(error: &RekeyError) -> Option<String> {
         RekeyError::OnlyEnclave => "keep another stanza, or allow it with --allow-only-sgx",
         RekeyError::Locked { .. } => "wait until the other process is done",
         RekeyError::GenerationChanged { .. } => "see what is there now with ovseal inspect, and choose again",
+        RekeyError::NotRegular { .. } => "name the container itself; readlink -f shows what a link names",
         RekeyError::HardLinks { .. } => "rekey a copy of the file",
         RekeyError::ForeignRekeyFile { .. } => "move that file away if you know where it comes from",
         RekeyError::Write { source, .. } => return write(source),

@@ -8,9 +8,11 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use ovseal::{FileIdentity, SecretText, exposed_mode};
 use ovseal_memory::{MemoryError, SecretBytes, inherited_descriptor};
 
 use crate::error::{CommandError, Kind};
+use crate::warnings;
 
 /// A place from which a key is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,16 @@ impl Source {
         }
     }
 
+    /// Fails if this is a secret itself instead of a place from which one is read.
+    fn refuse_secret(&self) -> Result<(), CommandError> {
+        let Self::File(path) = self else { return Ok(()) };
+        let Some(secret) = SecretText::of(path) else { return Ok(()) };
+        Err(CommandError::usage(secret.to_string()).hint(
+            "put it into a file that only you can read, and give that file, - or fd:N; it now stands in the shell's history \
+             and in the list of processes, so consider a new one",
+        ))
+    }
+
     /// Opens without a buffer of its own: a buffer would keep a copy of the secret.
     fn open(&self) -> io::Result<File> {
         match self {
@@ -54,11 +66,25 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Returns which file it is, if it is one that can be found.
+    pub(crate) fn identity(&self) -> Option<FileIdentity> {
+        match self {
+            Self::Stdin => FileIdentity::of("/proc/self/fd/0".as_ref()),
+            Self::Descriptor(number) => FileIdentity::of(format!("/proc/self/fd/{number}").as_ref()),
+            Self::File(path) => FileIdentity::of(path),
+        }
+        .ok()
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stdin => f.write_str("stdin"),
             Self::Descriptor(number) => write!(f, "descriptor {number}"),
+            // Whatever is wrong with it, a secret is never repeated.
+            Self::File(path) if SecretText::of(path).is_some() => f.write_str("a secret"),
             Self::File(path) => write!(f, "{}", path.display()),
         }
     }
@@ -70,7 +96,25 @@ impl Inputs {
     /// # Errors
     /// When `source` cannot be read or holds more, or is stdin for the second time.
     pub(crate) fn secret(&mut self, source: &Source, limit: usize) -> Result<SecretBytes, CommandError> {
-        self.read(source, |file| SecretBytes::read_from(file, limit))
+        self.read_secret(source, |file| SecretBytes::read_from(file, limit))
+    }
+
+    /// Reads a secret with `read`, and warns if other users can read it, too, or if it cannot be locked in memory.
+    ///
+    /// # Errors
+    /// As [`secret`](Self::secret), and those of `read`.
+    pub(crate) fn read_secret<T>(
+        &mut self,
+        source: &Source,
+        read: impl FnOnce(&mut File) -> io::Result<T>,
+    ) -> Result<T, CommandError> {
+        warnings::unlocked_keys();
+        self.read(source, |file| {
+            if let (Source::File(_), Some(mode)) = (source, exposed_mode(file)?) {
+                warnings::exposed(source, mode);
+            }
+            read(file)
+        })
     }
 
     /// Reads public text of at most `limit` bytes.
@@ -90,11 +134,12 @@ impl Inputs {
     ///
     /// # Errors
     /// When `source` cannot be opened, or is stdin for the second time, and those of `read`.
-    pub(crate) fn read<T>(
+    fn read<T>(
         &mut self,
         source: &Source,
         read: impl FnOnce(&mut File) -> io::Result<T>,
     ) -> Result<T, CommandError> {
+        source.refuse_secret()?;
         if *source == Source::Stdin && std::mem::replace(&mut self.stdin_is_used, true) {
             return Err(CommandError::usage("only one key can be read from stdin")
                 .hint("give the others as files, or as open descriptors fd:N"));

@@ -215,7 +215,7 @@ pub(crate) fn passphrase(source: &Source, inputs: &mut Inputs) -> Result<Passphr
 /// # Errors
 /// When it cannot be read, or does not hold exactly 32 bytes.
 pub(crate) fn keyfile(source: &Source, inputs: &mut Inputs) -> Result<KeyFile, CommandError> {
-    let key = inputs.read(source, |file| match KeyFile::read_from(file) {
+    let key = inputs.read_secret(source, |file| match KeyFile::read_from(file) {
         // A file of another length is no key, rather than one that cannot be read.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Err(KeyError::KeyFile)),
         read => read.map(Ok),

@@ -45,6 +45,7 @@ mod token;
 mod tpm;
 mod trust;
 mod usage;
+mod warnings;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

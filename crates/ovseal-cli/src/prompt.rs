@@ -12,6 +12,7 @@ use crate::error::{CommandError, Kind};
 use crate::output::Output;
 #[cfg(feature = "pkcs11")]
 use crate::text::printable;
+use crate::warnings;
 
 /// Characters of a generated passphrase: digits and letters without those that look alike.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -23,6 +24,7 @@ const GROUP: usize = 4;
 /// # Errors
 /// When there is no terminal, or the answer is no passphrase.
 pub(crate) fn passphrase() -> Result<Passphrase, CommandError> {
+    warnings::unlocked_keys();
     Ok(Passphrase::from_bytes(ask("Passphrase: ", Wanted::Passphrase)?.as_bytes())?)
 }
 

@@ -49,6 +49,7 @@ mod chunk;
 mod container;
 mod device_secret;
 mod error;
+mod file_identity;
 mod footer;
 #[cfg(all(fuzzing, feature = "hazmat-fuzzing"))]
 pub mod fuzzing;
@@ -70,6 +71,7 @@ mod rekey;
 mod rekey_file;
 mod rollback;
 mod seal;
+mod secret_text;
 mod side_file;
 mod source;
 mod stanza;
@@ -87,6 +89,7 @@ pub use atomic::AtomicFile;
 pub use container::Trust;
 pub use device_secret::{DeviceSecret, DeviceSecretError};
 pub use error::{ErrorKind, OpenError, Section};
+pub use file_identity::FileIdentity;
 pub use inspect::{Inspection, StanzaSummary};
 pub use key::{DataKey, RandomnessError};
 pub use layout::ChunkSize;
@@ -103,10 +106,14 @@ pub use recipient::{
     PublicKeyIdentity, PublicKeyRecipient, Recipient, RecipientClass, ServiceError, ServiceKey, UnwrapError,
     WRAPPED_LIMIT, WrapError, symmetric,
 };
-pub use regular::{is_container_file, open as open_regular, open_no_link as open_regular_no_link};
+pub use regular::{
+    irregular as irregular_file, is_container_file, open as open_regular,
+    open_no_link as open_regular_no_link,
+};
 pub use rekey::{RekeyError, RekeyOptions, Rekeyed};
 pub use rollback::{AnchorError, Attested, RollbackAnchor, RollbackError, RollbackState};
 pub use seal::{Progress, SealError, SealOptions, Sealed};
+pub use secret_text::{SecretText, exposed_mode, identity_at};
 pub use source::ReadAt;
 pub use stanza::{Stanza, StanzaError, StanzaType};
 pub use statement::{KeyId, ModelId};

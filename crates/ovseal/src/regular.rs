@@ -34,6 +34,22 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
     if metadata.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
+/// Returns what stands at `path` if it is anything but a regular file, in words. A symbolic link is not followed.
+///
+/// Outputs have one rule: a link, a pipe, a device or a directory is neither replaced nor written through.
+///
+/// # Errors
+/// Those of the operating system, also if there is nothing.
+pub fn irregular(path: &Path) -> io::Result<Option<&'static str>> {
+    let kind = path.symlink_metadata()?.file_type();
+    Ok(match (kind.is_file(), kind.is_symlink(), kind.is_dir()) {
+        (true, ..) => None,
+        (_, true, _) => Some("a symbolic link"),
+        (.., true) => Some("a directory"),
+        _ => Some("a pipe or a device"),
+    })
+}
+
 /// Reads a regular file of at most `limit` bytes; a longer one is cut after one byte more.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

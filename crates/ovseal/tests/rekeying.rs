@@ -5,7 +5,8 @@
 use std::os::unix::fs::FileExt;
 
 use ovseal::{
-    Inspection, KeyFile, OpenError, OpenOptions, PublicKeyIdentity, RekeyError, RekeyOptions, Trust,
+    ErrorKind, Inspection, KeyFile, OpenError, OpenOptions, PublicKeyIdentity, RekeyError, RekeyOptions,
+    Trust,
 };
 use ovseal_testkit::{Fixture, pattern};
 
@@ -82,12 +83,34 @@ fn files_beside_a_container_belong_to_it_by_whatever_link_it_is_opened() {
     let link = fixture.folder().join("link.ovseal");
     std::os::unix::fs::symlink(fixture.container(), &link).unwrap();
     let (local, new) = (KeyFile::generate().unwrap(), KeyFile::generate().unwrap());
-    RekeyOptions::new().add_recipient(&local).write_side_file(&link, &[&fixture.key]).unwrap();
-    RekeyOptions::new().add_recipient(&new).rekey(&link, &[&fixture.key]).unwrap();
+    RekeyOptions::new().add_recipient(&local).write_side_file(&fixture.container(), &[&fixture.key]).unwrap();
+    RekeyOptions::new().add_recipient(&new).rekey(&fixture.container(), &[&fixture.key]).unwrap();
+    OpenOptions::new(Trust::AnySender).open(&link, &[&local]).unwrap();
     assert!(opens(&fixture, &local) && opens(&fixture, &new));
     for path in [link, fixture.container()] {
         assert_eq!(Inspection::of(&path).unwrap().side_file.unwrap().len(), 1);
     }
+}
+
+#[test]
+fn a_container_is_not_changed_through_a_link_nor_anything_but_a_regular_file() {
+    let fixture = sealed();
+    let before = std::fs::read(fixture.container()).unwrap();
+    let [link, pipe] = ["link", "pipe"].map(|name| fixture.folder().join(name));
+    std::os::unix::fs::symlink(fixture.container(), &link).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let new = KeyFile::generate().unwrap();
+    let options = || RekeyOptions::new().add_recipient(&new);
+    for (path, what) in [(&link, "a symbolic link"), (&pipe, "a pipe or a device")] {
+        for error in [
+            options().rekey(path, &[&fixture.key]).unwrap_err(),
+            options().write_side_file(path, &[&fixture.key]).unwrap_err(),
+        ] {
+            let message = format!("{} is {what}, and is not changed in place", path.display());
+            assert_eq!((error.to_string(), error.kind()), (message, ErrorKind::Usage));
+        }
+    }
+    assert_eq!(std::fs::read(fixture.container()).unwrap(), before);
 }
 
 #[test]

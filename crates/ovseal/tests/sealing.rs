@@ -128,7 +128,7 @@ fn symbolic_links_and_pipes_are_refused() {
     symlink("w.bin", fixture.model_path().join("link.bin")).unwrap();
     assert!(matches!(find(&fixture.model_path()), Err(ModelError::Symlink { .. })));
     let follow = ModelOptions { follow_symlinks: true, ..ModelOptions::default() };
-    assert_eq!(Model::find(&fixture.model_path(), follow).unwrap().parts().count(), 2);
+    assert_eq!(Model::find(&fixture.model_path(), follow.clone()).unwrap().parts().count(), 2);
     let status =
         std::process::Command::new("mkfifo").arg(fixture.model_path().join("pipe")).status().unwrap();
     assert!(status.success());

@@ -175,6 +175,8 @@ public:
     explicit Key(std::shared_ptr<ovseal_key> handle) : handle_(std::move(handle)) {}
     /** The handle of the C interface. */
     const ovseal_key* get() const noexcept { return handle_.get(); }
+    /** Whether a file from which the key was read can be accessed by other users. */
+    bool is_exposed() const noexcept { return ovseal_key_is_exposed(get()); }
 
 private:
     std::shared_ptr<ovseal_key> handle_;
@@ -355,7 +357,10 @@ public:
             ovseal_publisher_free, [&](ovseal_publisher** out) { return ovseal_publisher_parse(pem.c_str(), out); }));
     }
     /** Reads the file at a path. */
-    static Publisher read(const std::filesystem::path& path) { return parse(detail::contents(path)); }
+    static Publisher read(const std::filesystem::path& path) {
+        return Publisher(detail::made<ovseal_publisher>(
+            ovseal_publisher_free, [&](ovseal_publisher** out) { return ovseal_publisher_parse_at(path.c_str(), out); }));
+    }
     /** The name of the key, 64 hexadecimal digits. */
     std::string id() const { return detail::text(ovseal_publisher_id(handle_.get())); }
     /** The PEM text. */
@@ -703,6 +708,20 @@ inline void decrypt_file(std::istream& stream, const std::string& password, std:
     result = parts.front().read();
 }
 
+/** What a sealing would make. */
+struct Plan {
+    /** A file that would become a part. */
+    struct Part {
+        std::string path;
+        /** What it is to the model: ir, onnx, paddle, weights, file or another word. */
+        std::string kind;
+        std::uint64_t length;
+    };
+    std::vector<Part> parts;
+    /** Files and folders that would be left out, by their paths in the model's folder. */
+    std::vector<std::string> left_out;
+};
+
 /** How a model is sealed. */
 class SealOptions {
 public:
@@ -718,9 +737,13 @@ public:
     SealOptions& only(bool only = true) { return only_ = only, *this; }
     /** Follows symbolic links inside the model. */
     SealOptions& follow_symlinks(bool follow = true) { return follow_symlinks_ = follow, *this; }
+    /** Leaves out the files of a folder that match a pattern, in the syntax of gitignore. */
+    SealOptions& exclude(std::string pattern) { return exclude_.push_back(std::move(pattern)), *this; }
+    /** Seals every file of a folder, also what is usually left out. Private keys are refused all the same. */
+    SealOptions& include_everything(bool include = true) { return include_everything_ = include, *this; }
     /** Allows post-quantum beside classical public keys. */
     SealOptions& allow_mixed(bool allow = true) { return allow_mixed_ = allow, *this; }
-    /** Allows to replace an existing file. */
+    /** Allows to replace an existing container. */
     SealOptions& replace(bool replace = true) { return replace_ = replace, *this; }
     /** Makes the container readable for its owner alone. */
     SealOptions& owner_only(bool owner_only = true) { return owner_only_ = owner_only, *this; }
@@ -731,7 +754,7 @@ public:
 
     /** Seals a model, a file with its companions or a folder. Returns the container's length in bytes. */
     std::uint64_t seal(const std::filesystem::path& model, const std::filesystem::path& output) const {
-        const auto settings = detail::made<ovseal_seal_options>(ovseal_seal_options_free, ovseal_seal_options_new);
+        const auto settings = model_settings();
         const auto options = settings.get();
         for (const auto& key : recipients_)
             detail::check(ovseal_seal_options_add_recipient(options, key.get()));
@@ -740,8 +763,6 @@ public:
         if (name_)
             detail::check(ovseal_seal_options_set_name(options, name_->c_str()));
         detail::check(ovseal_seal_options_set_security_version(options, security_version_));
-        detail::check(ovseal_seal_options_set_only(options, only_));
-        detail::check(ovseal_seal_options_set_follow_symlinks(options, follow_symlinks_));
         detail::check(ovseal_seal_options_set_allow_mixed(options, allow_mixed_));
         detail::check(ovseal_seal_options_set_replace(options, replace_));
         detail::check(ovseal_seal_options_set_private(options, owner_only_));
@@ -754,7 +775,30 @@ public:
         return length;
     }
 
+    /** Finds out what would be sealed, and writes nothing. */
+    Plan plan(const std::filesystem::path& model) const {
+        const auto settings = model_settings();
+        const auto found = detail::made<ovseal_plan>(
+            ovseal_plan_free, [&](ovseal_plan** out) { return ovseal_seal_plan(model.c_str(), settings.get(), out); });
+        Plan plan;
+        for (std::size_t number = 0; const char* path = ovseal_plan_part_path(found.get(), number); ++number)
+            plan.parts.push_back({path, ovseal_plan_part_kind(found.get(), number), ovseal_plan_part_length(found.get(), number)});
+        plan.left_out = detail::texts([&](std::size_t number) { return ovseal_plan_left_out(found.get(), number); });
+        return plan;
+    }
+
 private:
+    /** The settings that say which files are taken. */
+    std::shared_ptr<ovseal_seal_options> model_settings() const {
+        auto settings = detail::made<ovseal_seal_options>(ovseal_seal_options_free, ovseal_seal_options_new);
+        detail::check(ovseal_seal_options_set_only(settings.get(), only_));
+        detail::check(ovseal_seal_options_set_follow_symlinks(settings.get(), follow_symlinks_));
+        for (const auto& pattern : exclude_)
+            detail::check(ovseal_seal_options_add_exclude(settings.get(), pattern.c_str()));
+        detail::check(ovseal_seal_options_set_include_everything(settings.get(), include_everything_));
+        return settings;
+    }
+
     static bool follow(void* context, std::uint64_t bytes) noexcept {
         return (*static_cast<std::function<bool(std::uint64_t)>*>(context))(bytes);
     }
@@ -763,6 +807,8 @@ private:
     std::vector<PublisherKey> publisher_keys_;
     std::optional<std::string> name_;
     std::uint64_t security_version_ = 0;
+    std::vector<std::string> exclude_;
+    bool include_everything_ = false;
     bool only_ = false, follow_symlinks_ = false, allow_mixed_ = false, replace_ = false, owner_only_ = false;
     std::size_t threads_ = 0;
     std::function<bool(std::uint64_t)> progress_;

@@ -17,6 +17,7 @@ static ovseal_part *a_part;
 static ovseal_populated *a_populated;
 static ovseal_publisher *a_publisher;
 static ovseal_publisher_key *a_publisher_key;
+static ovseal_plan *a_plan;
 static ovseal_rekey_options *a_rekey_options;
 static ovseal_runtime_facts *a_runtime_facts;
 static ovseal_seal_options *a_seal_options;
@@ -83,6 +84,7 @@ static void set_up(int count, char **arguments) {
     check(ovseal_publisher_key_encode(a_publisher_key, &a_secret));
     check(ovseal_rekey_options_new(&a_rekey_options));
     check(ovseal_seal_options_new(&a_seal_options));
+    check(ovseal_seal_plan(container, a_seal_options, &a_plan));
     check(ovseal_runtime_facts_new("1", &a_runtime_facts));
     check(ovseal_runtime_facts_add_plugin(a_runtime_facts, "CPU", "plugin", "1"));
     char folder[4096];
@@ -105,6 +107,7 @@ static int finish(void) {
     ovseal_open_options_free(a_open_options);
     ovseal_opened_free(a_opened);
     ovseal_part_free(a_part);
+    ovseal_plan_free(a_plan);
     ovseal_publisher_free(a_publisher);
     ovseal_publisher_key_free(a_publisher_key);
     ovseal_rekey_options_free(a_rekey_options);

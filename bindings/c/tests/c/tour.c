@@ -237,6 +237,9 @@ static void other_keys(const char *container, const ovseal_key *key) {
     ovseal_key *to, *with, *service = service_key(), *opener = NULL;
     DONE(ovseal_key_recipient(text, &to));
     FAILS(ovseal_key_recipient("AGE-SECRET-KEY-1", &opener), OVSEAL_CODE_BAD_KEY);
+    ovseal_error *shown = ovseal_key_identities_at("AGE-SECRET-KEY-1QQQQ", &opener);
+    EXPECT(!strstr(ovseal_error_message(shown), "QQQQ") && ovseal_error_cause_count(shown) == 0);
+    FAILS(shown, OVSEAL_CODE_BAD_KEY);
     DONE(ovseal_key_identities(ovseal_secret_data(identity), ovseal_secret_length(identity), &with));
     ovseal_secret_free(identity);
     ovseal_secret_free(recipient);
@@ -258,7 +261,13 @@ static void other_keys(const char *container, const ovseal_key *key) {
     EXPECT(rekeyed.generation == 0);
     DONE(ovseal_rekey(container, key, options, &rekeyed));
     EXPECT(rekeyed.generation == 2 && rekeyed.stanzas == 3);
+    /* Now that it is for a public key as well, a sender must be named. */
+    FAILS(ovseal_rekey(container, key, options, &rekeyed), OVSEAL_CODE_SENDER_NOT_NAMED);
     ovseal_rekey_options_free(options);
+    ovseal_open_options *shared;
+    DONE(ovseal_open_options_new(OVSEAL_TRUST_SHARED_SECRET, &shared));
+    FAILS(ovseal_open(container, key, shared, &opened), OVSEAL_CODE_SENDER_NOT_NAMED);
+    ovseal_open_options_free(shared);
 
     DONE(ovseal_key_join(with, service, &opener));
     const ovseal_key *all[] = {to, with, service, opener};

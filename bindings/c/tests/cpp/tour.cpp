@@ -101,14 +101,27 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     const auto missing = failure<ovseal::EnvironmentError>([&] { ovseal::open(folder / "nothing", key); });
     EXPECT(missing.code() == OVSEAL_CODE_READ && missing.causes().size() == 1);
     EXPECT(std::string(missing.what()) == missing.message() + ": " + missing.causes()[0]);
-    failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, ovseal::passphrase("wrong")); });
+    const auto named = ovseal::options().publisher(acme);
+    failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, ovseal::passphrase("wrong"), named); });
+
+    // Without a publisher nothing is tried, and who claims to have signed is told.
+    const auto nameless = failure<ovseal::UsageError>([&] { ovseal::open(container, key); });
+    EXPECT(nameless.code() == OVSEAL_CODE_SENDER_NOT_NAMED && !nameless.hint().empty());
+    EXPECT(nameless.message() == "no publisher is named, and the container claims to be signed by " + acme.id());
+    EXPECT(ovseal::open(container, key, ovseal::options().any_sender()).publisher().empty());
+    const auto adding = [] { return ovseal::rekey_options().add_recipient(ovseal::passphrase("added")); };
+    const auto vouching = failure<ovseal::UsageError>([&] { ovseal::rekey(container, key, adding()); });
+    EXPECT(vouching.code() == OVSEAL_CODE_SENDER_NOT_NAMED);
+    const auto stranger = ovseal::PublisherKey::generate().publisher();
+    failure<ovseal::DeniedError>([&] { ovseal::rekey(container, key, adding().publisher(stranger)); });
 
     EXPECT(ovseal::verify(container, ovseal::options().publisher(acme)).publisher == acme.id());
     EXPECT(ovseal::verify(container, key).security_version == 2);
-    const auto rekeyed = ovseal::rekey(container, key, ovseal::rekey_options().add_recipient(ovseal::passphrase("added")));
+    const auto rekeyed = ovseal::rekey(container, key, adding().publisher(folder / "acme.pub"));
     EXPECT(rekeyed.generation == 2 && rekeyed.stanzas == 2);
-    ovseal::write_side_file(container, key, ovseal::rekey_options().add_recipient(ovseal::passphrase("beside")));
-    ovseal::open(container, ovseal::join(ovseal::passphrase("wrong"), ovseal::passphrase("beside")));
+    const auto beside = ovseal::rekey_options().add_recipient(ovseal::passphrase("beside")).any_sender();
+    ovseal::write_side_file(container, key, beside);
+    ovseal::open(container, ovseal::join(ovseal::passphrase("wrong"), ovseal::passphrase("beside")), named);
     const auto face = ovseal::inspect(container);
     EXPECT((face.stanzas == std::vector<std::string>{"x-wing", "passphrase"}) && face.side_stanzas.size() == 1);
     EXPECT(face.part_lengths.at(1) == weights.size() && face.generation == 2);
@@ -118,14 +131,61 @@ void key_services_hold_keys(const std::filesystem::path& model, const std::files
     const auto vault = std::make_shared<Vault>();
     const auto container = folder / "vault.ovseal";
     ovseal::seal(model, container, ovseal::service(vault));
-    ovseal::open(container, ovseal::service(vault));
+    const auto any = ovseal::options().any_sender();
+    ovseal::open(container, ovseal::service(vault), any);
     vault->is_closed = true;
-    const auto thrown = failure<ovseal::EnvironmentError>([&] { ovseal::open(container, ovseal::service(vault)); });
+    const auto thrown = failure<ovseal::EnvironmentError>([&] { ovseal::open(container, ovseal::service(vault), any); });
     EXPECT(thrown.code() == OVSEAL_CODE_KEY_HOLDER);
     const auto told = failure<ovseal::EnvironmentError>([&] { ovseal::seal(model, folder / "other", ovseal::service(vault)); });
     EXPECT(told.causes().back() == "the vault is closed" && !std::filesystem::exists(folder / "other"));
     failure<ovseal::UsageError>([] { ovseal::service(nullptr); });
     EXPECT(vault.use_count() == 1);
+}
+
+/** What is left out, refused and never overwritten; and secrets that are not shown. */
+void secrets_stay_where_they_are(const std::filesystem::path& model, const std::filesystem::path& folder) {
+    const auto work = folder / "work";
+    std::filesystem::create_directories(work / ".git");
+    std::ofstream(work / ".git/config") << "token";
+    std::ofstream(work / "notes.txt") << "notes";
+    std::filesystem::copy(model, work / "m.xml");
+    std::filesystem::copy(std::filesystem::path(model).replace_extension("bin"), work / "m.bin");
+    const auto plan = ovseal::seal_options().exclude("*.txt").plan(work);
+    EXPECT((plan.left_out == std::vector<std::string>{".git", "notes.txt"}) && plan.parts.size() == 2);
+    EXPECT(plan.parts[1].path == "m.xml" && plan.parts[1].kind == "ir" && plan.parts[1].length == std::filesystem::file_size(model));
+    EXPECT(ovseal::seal_options().include_everything().plan(work).parts.size() == 4);
+
+    // A key in the model's folder is not sealed, whether it was given or is known by its content.
+    std::ofstream(work / "key", std::ios::binary) << std::string(32, '\7');
+    std::filesystem::permissions(work / "key", std::filesystem::perms(0600));
+    const auto key = ovseal::keyfile(work / "key");
+    const auto given = failure<ovseal::UsageError>([&] { ovseal::seal(work, folder / "no.ovseal", key); });
+    EXPECT(std::string(given.what()).find("must not be sealed") != std::string::npos);
+    std::filesystem::rename(work / "key", folder / "key");
+    std::ofstream(work / "signer") << ovseal::PublisherKey::generate().pem().view();
+    const auto known = failure<ovseal::UsageError>([&] { ovseal::seal_options().plan(work); });
+    EXPECT(known.code() == OVSEAL_CODE_BAD_MODEL && std::string(known.what()).find("private key in PEM") != std::string::npos);
+    std::filesystem::remove(work / "signer");
+
+    // Only a container is replaced.
+    const auto replacing = ovseal::seal_options().recipient(key).replace();
+    for (const auto& output : {folder / "key", folder / "acme.pub"})
+        failure<ovseal::UsageError>([&] { replacing.seal(model, output); });
+    EXPECT(std::filesystem::file_size(folder / "key") == 32);
+
+    // A file that others can access is told, and a secret in the place of a path is refused and not shown.
+    EXPECT(!key.is_exposed());
+    std::filesystem::permissions(folder / "key", std::filesystem::perms(0644));
+    EXPECT(ovseal::keyfile(folder / "key").is_exposed());
+    const std::string identity = "AGE-SECRET-KEY-1QQQQ", digits(64, 'a');
+    for (const auto& secret : {identity, digits}) {
+        for (const auto& thrown : {failure<ovseal::UsageError>([&] { ovseal::identity(secret); }),
+                                   failure<ovseal::UsageError>([&] { ovseal::keyfile(secret); }),
+                                   failure<ovseal::UsageError>([&] { ovseal::Publisher::read(secret); })}) {
+            EXPECT(thrown.code() == OVSEAL_CODE_BAD_KEY && !thrown.hint().empty());
+            EXPECT(std::string(thrown.what()).find(secret) == std::string::npos);
+        }
+    }
 }
 
 void decrypt_file_takes_one_part(const std::filesystem::path& model, const std::filesystem::path& folder) {
@@ -155,6 +215,7 @@ int main(int count, char** arguments) {
     EXPECT(count == 3);
     seals_and_opens(arguments[1], arguments[2]);
     key_services_hold_keys(arguments[1], arguments[2]);
+    secrets_stay_where_they_are(arguments[1], arguments[2]);
     decrypt_file_takes_one_part(arguments[1], arguments[2]);
     const auto found = ovseal::protections();
     EXPECT(found.secret_memory || found.locked_memory || found.keys_may_be_swapped);

@@ -10,12 +10,12 @@ need                                   name
 a model for OpenVINO                   `read_model`, `compile_model`; `ovseal.genai` for language models
 a compiled model for OpenVINO          `import_model`
 the parts of a container               `open`, `Container`, `Part`
-seal, look, verify, change keys        `seal`, `inspect`, `verify`, `rekey`
+seal, look, verify, change keys        `seal`, `plan`, `inspect`, `verify`, `rekey`
 keys                                   `passphrase`, `keyfile`, `identity`, `recipient`, `callback`, `device`
 new keys                               `generate_identity`, `generate_keyfile`, `generate_publisher`
 a container from anyone                `ANY_SENDER`
 no way back to old versions            `create_rollback_state`
-what this host gives                   `doctor`
+what this host gives                   `doctor`, `harden_process`
 =====================================  =====================================================================
 
 Whoever controls the running device can read the decrypted model from memory; the package protects it on every disk, on the way, and
@@ -29,6 +29,7 @@ from ._errors import (
     ClosedError,
     DeniedError,
     Error,
+    ExposedKeyWarning,
     ForkedError,
     HostError,
     NoMatchingKeyError,
@@ -44,6 +45,8 @@ from ._ovseal import (
     Inspection,
     Key,
     Part,
+    Plan,
+    PlannedPart,
     Rekeyed,
     Sealed,
     Stanza,
@@ -54,11 +57,13 @@ from ._ovseal import (
     generate_identity,
     generate_keyfile,
     generate_publisher,
+    harden_process,
     identity,
     inspect,
     keyfile,
     open,
     passphrase,
+    plan,
     recipient,
     rekey,
     seal,
@@ -78,6 +83,7 @@ __all__ = [
     "Container",
     "DeniedError",
     "Error",
+    "ExposedKeyWarning",
     "ForkedError",
     "HostError",
     "Inspection",
@@ -85,6 +91,8 @@ __all__ = [
     "NoMatchingKeyError",
     "NotAuthenticError",
     "Part",
+    "Plan",
+    "PlannedPart",
     "Rekeyed",
     "Sealed",
     "Stanza",
@@ -101,12 +109,14 @@ __all__ = [
     "generate_identity",
     "generate_keyfile",
     "generate_publisher",
+    "harden_process",
     "identity",
     "import_model",
     "inspect",
     "keyfile",
     "open",
     "passphrase",
+    "plan",
     "read_model",
     "recipient",
     "rekey",

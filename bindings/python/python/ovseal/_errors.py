@@ -80,6 +80,10 @@ class UnknownSenderWarning(UserWarning):
     """A container was opened without a check of who made it: no publisher was named, nor `ANY_SENDER`."""
 
 
+class ExposedKeyWarning(UserWarning):
+    """A key is not kept as it should be: other users can access its file, or it cannot be locked in memory."""
+
+
 class CacheWarning(UserWarning):
     """A compiled model could not be kept. The model itself can be used all the same."""
 

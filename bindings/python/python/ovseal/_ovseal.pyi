@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, final
 
@@ -174,6 +175,8 @@ def seal(
     suite: int = 1,
     only: bool = False,
     follow_symlinks: bool = False,
+    exclude: str | Sequence[str] | None = None,
+    include_everything: bool = False,
     allow_mixed: bool = False,
     replace: bool = False,
     threads: int | None = None,
@@ -182,7 +185,50 @@ def seal(
     """Seals a model, a file with its companions or a folder, into a container, which appears whole or not at all.
 
     ``recipients`` are keys, or texts like ``age1…``; ``publisher_key`` is the path of a publisher's private key, or its bytes.
-    ``progress(done, total)`` is called now and then with bytes of the model.
+    ``progress(done, total)`` is called now and then with bytes of the model. Of a folder some names are left out that no model needs,
+    what a file ``.ovsealignore`` matches, and what ``exclude`` matches, a pattern or several in the syntax of gitignore; `plan` shows it.
+    ``replace`` replaces a container, and never anything else.
+    """
+
+@final
+class PlannedPart:
+    """A file that would become a part."""
+
+    @property
+    def path(self) -> str:
+        """Its path in the container."""
+
+    @property
+    def kind(self) -> str:
+        """What it is to the model: ``ir``, ``onnx``, ``paddle``, ``weights``, ``file`` or another word."""
+
+    @property
+    def length(self) -> int:
+        """Its length in bytes."""
+
+@final
+class Plan:
+    """What a sealing would make."""
+
+    @property
+    def parts(self) -> list[PlannedPart]:
+        """The files that would become parts, in the order of the container."""
+
+    @property
+    def left_out(self) -> list[Path]:
+        """The files and folders that would be left out, by their paths in the model's folder."""
+
+def plan(
+    model: _Path,
+    *,
+    only: bool = False,
+    follow_symlinks: bool = False,
+    exclude: str | Sequence[str] | None = None,
+    include_everything: bool = False,
+) -> Plan:
+    """Finds out what `seal` would seal, and writes nothing.
+
+    It fails where `seal` would fail because of the model, such as for a private key in its folder.
     """
 
 @final
@@ -282,6 +328,12 @@ def create_rollback_state(path: _Path) -> None:
 
 def protections() -> dict[str, Any]:
     """What this host and process give to protect keys and weights."""
+
+def harden_process() -> bool:
+    """Keeps core dumps and debuggers of the same user out of this process, for as long as it lives. Returns whether both was done.
+
+    Call it first, before keys or models are in memory. Profilers and debuggers cannot attach afterwards.
+    """
 
 # What follows is for this package alone.
 

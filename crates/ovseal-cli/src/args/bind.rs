@@ -13,7 +13,7 @@ use crate::input::Source;
 /// as long as there is one whose key can be had, a copied disk still opens.
 #[derive(Debug, Args)]
 pub(crate) struct BindArgs {
-    /// The container, changed in place
+    /// The container, changed in place; a symbolic link is not followed
     #[arg(value_name = "FILE")]
     pub(crate) container: PathBuf,
 

@@ -26,7 +26,9 @@ pub(crate) struct ExtractArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) danger_write_plaintext: PathBuf,
 
-    /// Replaces existing files
+    /// Replace existing files
+    ///
+    /// A symbolic link, a pipe, a device and a file that was read, such as the key or the container, are never replaced.
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -66,6 +66,15 @@ impl KeyOptions {
         self.passphrase || self.tpm || files || !self.identities.is_empty() || self.sgx || self.names_token()
     }
 
+    /// The places from which keys, passphrases and PINs are read.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        let files = self.passphrase_file.iter().chain(&self.keyfile);
+        let sources = self.identities.iter().chain(files).chain(&self.pin.tpm_pin_file);
+        #[cfg(feature = "pkcs11")]
+        let sources = sources.chain(&self.token.pin_file);
+        sources
+    }
+
     #[cfg(feature = "pkcs11")]
     fn names_token(&self) -> bool {
         self.pkcs11.is_some()

@@ -14,7 +14,7 @@ use crate::input::Source;
 /// copy still opens this payload. To revoke, seal anew with a higher security version.
 #[derive(Debug, Args)]
 pub(crate) struct RekeyArgs {
-    /// The container, changed in place
+    /// The container, changed in place; a symbolic link is not followed
     #[arg(value_name = "FILE")]
     pub(crate) container: PathBuf,
 

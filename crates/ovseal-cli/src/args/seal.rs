@@ -14,6 +14,12 @@ use crate::input::Source;
 /// An IR's .xml brings its .bin, a .pdmodel its .pdiparams, an .onnx its external data. Of a folder every regular file
 /// becomes a part. A model that OpenVINO could not read from memory is refused without --optimize or --only. The container appears
 /// whole or not at all.
+///
+/// Some names in a folder are left out: .git, .cache, .ipynb_checkpoints, __pycache__, .DS_Store, .env and *.ovseal*, and
+/// whatever a file .ovsealignore matches, in the syntax of gitignore. A private key is never sealed: neither a file that is
+/// given as a key, passphrase, PIN or list of recipients, nor one whose content is a private key.
+///
+/// The output is never a file that was read for anything, and never replaces a symbolic link, a pipe or a directory.
 #[derive(Debug, Args)]
 pub(crate) struct SealArgs {
     /// The model: a file or a folder
@@ -21,8 +27,8 @@ pub(crate) struct SealArgs {
     pub(crate) model: PathBuf,
 
     /// The container to write
-    #[arg(short, long, value_name = "OUT.ovseal")]
-    pub(crate) output: PathBuf,
+    #[arg(short, long, value_name = "OUT.ovseal", required_unless_present = "dry_run")]
+    pub(crate) output: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) recipients: RecipientOptions,
@@ -83,7 +89,21 @@ pub(crate) struct SealArgs {
     #[arg(long)]
     pub(crate) follow_symlinks: bool,
 
-    /// Replaces an existing container
+    /// Leave out files of a folder that match this pattern, in the syntax of gitignore; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) exclude: Vec<String>,
+
+    /// Seal every file of a folder, also the names that are usually left out and what .ovsealignore matches
+    ///
+    /// Private keys are refused all the same, apart from a file that only looks like a key file. --exclude still applies.
+    #[arg(long)]
+    pub(crate) include_everything: bool,
+
+    /// List what would be sealed, with kinds and sizes, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Replace an existing container; any other file is left alone
     #[arg(long)]
     pub(crate) force: bool,
 }

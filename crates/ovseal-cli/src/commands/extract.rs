@@ -8,17 +8,17 @@ mod destination;
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use destination::Destination;
-use ovseal::{OpenError, Opened, Part};
+use ovseal::{FileIdentity, OpenError, Opened, Part};
 use ovseal_memory::ModelMemory;
 use tempfile::TempDir;
 
 use crate::args::ExtractArgs;
 use crate::conversions::cannot_write;
 use crate::error::{CommandError, Kind};
-use crate::input::Inputs;
+use crate::input::{Inputs, Source};
 use crate::interrupt::Interrupt;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
@@ -49,7 +49,7 @@ fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
     let interrupt = Interrupt::notice()?;
     let destination = Destination::open(folder)?;
     let paths: Vec<_> = opened.parts().map(|part| part.entry().path.clone()).collect();
-    destination.check(&paths, args.force)?;
+    destination.check(&paths, args.force, &read_files(args))?;
     let staging = staging(folder)?;
     let length = opened.parts().map(|part| part.length()).sum();
     let progress = Progress::new(length);
@@ -62,6 +62,13 @@ fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
     interrupt.check()?;
     destination.place(staging.path(), &paths, args.force)?;
     Ok(length)
+}
+
+/// The files that are read: none of them is overwritten.
+fn read_files(args: &ExtractArgs) -> Vec<FileIdentity> {
+    let publishers = args.trust.sender.publishers.iter().map(PathBuf::as_path);
+    let named = publishers.chain([args.container.as_path()]).filter_map(|path| FileIdentity::of(path).ok());
+    named.chain(args.keys.sources().filter_map(Source::identity)).collect()
 }
 
 /// A folder inside the destination that disappears with everything in it, unless the process is killed.

@@ -1,13 +1,14 @@
 //! `ovseal seal`: a model becomes a container.
 
 mod files;
+mod listing;
 mod publisher;
 
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use ovseal::{Model, ModelName, SealError, SealOptions, Sealed, Suite};
+use ovseal::{FileIdentity, Model, ModelName, SealError, SealOptions, Sealed, Suite};
 use ovseal_hardware::tpm2::Bounds;
 
 use crate::args::SealArgs;
@@ -22,24 +23,41 @@ use crate::usage::refuse_stdout;
 use crate::{text, tpm};
 
 pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandError> {
-    refuse_stdout(&args.output)?;
+    let target = args.output.as_deref();
+    target.map_or(Ok(()), refuse_stdout)?;
     let files = files::find(args)?;
-    check_output(args, &files)?;
+    let given = files::given(args);
+    check_given(&files, &given)?;
+    if args.dry_run {
+        return listing::dry_run(&files, output);
+    }
+    let target = target.unwrap_or(Path::new(""));
     let name = model_name(args, &files)?;
-    let mut inputs = Inputs::default();
-    let publisher = publisher::key(args, &mut inputs)?;
-    let recipients = recipients(args, &mut inputs, output)?;
-    let model = if args.optimize { files::optimize(args, &files, output)? } else { files };
     let options = SealOptions::new(name)
         .security_version(args.security_version)
         .suite(Suite::from_number(args.suite).unwrap_or_default())
         .allow_mixed(args.allow_mixed)
         .replace(args.force);
+    let options = given.into_iter().fold(options, SealOptions::read_file);
+    // Before anybody is asked for a passphrase, what would be refused after it.
+    options.check_files(&files, target).map_err(|error| failure(target, error))?;
+    let mut inputs = Inputs::default();
+    let publisher = publisher::key(args, &mut inputs)?;
+    let recipients = recipients(args, &mut inputs, output)?;
+    let model = if args.optimize { files::optimize(args, &files, output)? } else { files };
     let options = recipients.iter().fold(options, SealOptions::recipient);
     let options = publisher.iter().fold(options, SealOptions::publisher);
-    let sealed = with_progress(options, &model, &args.output)?;
+    let sealed = with_progress(options, &model, target)?;
     report(args, &sealed, &model, recipients.count(), output);
     Ok(())
+}
+
+/// Fails if a file that the options name for a key is part of the model.
+fn check_given(model: &Model, given: &[FileIdentity]) -> Result<(), CommandError> {
+    match given.iter().find_map(|file| model.file(*file)) {
+        Some(path) => Err(SealError::KeyInModel { path: path.into() }.into()),
+        None => Ok(()),
+    }
 }
 
 fn with_progress(options: SealOptions<'_>, model: &Model, path: &Path) -> Result<Sealed, CommandError> {
@@ -54,17 +72,6 @@ fn with_progress(options: SealOptions<'_>, model: &Model, path: &Path) -> Result
         SealError::Cancelled => interrupt.check().err().unwrap_or_else(|| error.into()),
         error => failure(path, error),
     })
-}
-
-/// Refuses before anybody is asked for a passphrase what would be refused after it.
-fn check_output(args: &SealArgs, model: &Model) -> Result<(), CommandError> {
-    if model.contains_file(&args.output) {
-        return Err(failure(&args.output, SealError::OutputIsInput));
-    }
-    if !args.force && args.output.symlink_metadata().is_ok() {
-        return Err(failure(&args.output, SealError::Write(io::ErrorKind::AlreadyExists.into())));
-    }
-    Ok(())
 }
 
 fn model_name(args: &SealArgs, model: &Model) -> Result<ModelName, CommandError> {
@@ -104,17 +111,20 @@ fn failure(path: &Path, error: SealError) -> CommandError {
             exists(&path.display()).hint("replace it with --force")
         }
         SealError::Write(_) => CommandError::from(error).context(path.display().to_string()),
+        SealError::Irreplaceable { .. } => CommandError::from(error).context(path.display().to_string()),
         error => error.into(),
     }
 }
 
 fn report(args: &SealArgs, sealed: &Sealed, model: &Model, stanzas: usize, output: &mut Output) {
+    listing::sealed(model, output);
+    listing::left_out(model, output);
     output.note(&format!(
         "sealed {} in {} and {} into {} ({})",
         text::bytes(model.total_length()),
         text::plural(model.parts().count() as u64, "part"),
         text::plural(stanzas as u64, "stanza"),
-        args.output.display(),
+        args.output.as_deref().unwrap_or(Path::new("")).display(),
         text::bytes(sealed.length),
     ));
     if args.publisher_key.is_some() {

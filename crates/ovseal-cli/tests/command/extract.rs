@@ -64,9 +64,29 @@ fn no_symbolic_link_is_followed() {
     bench.write("elsewhere/target", b"precious");
     symlink(bench.path("elsewhere/target"), bench.path("out/net.bin")).unwrap();
     assert_eq!(bench.run(LINE).code, Some(2));
-    bench.done(&format!("{LINE} --force"));
+    let hint = "ovseal: hint: remove it first, or name another directory";
+    let error = "ovseal: error: out/net.bin is a symbolic link, and is not replaced";
+    bench.fails(&format!("{LINE} --force"), 2, &[error, hint]);
     assert_eq!(bench.read("elsewhere/target"), b"precious");
-    assert_eq!(bench.read("out/net.bin"), [3; 600_000]);
+    assert!(bench.path("out/net.bin").is_symlink());
+}
+
+#[test]
+fn neither_a_pipe_nor_a_file_that_was_read_is_replaced_with_force() {
+    let bench = folder_bench();
+    bench.done("keygen --publisher -o acme");
+    std::fs::create_dir_all(bench.path("out")).unwrap();
+    let hint = "ovseal: hint: remove it first, or name another directory";
+    let error = |what: &str| format!("ovseal: error: out/net.bin is {what}, and is not replaced");
+    assert!(std::process::Command::new("mkfifo").arg(bench.path("out/net.bin")).status().unwrap().success());
+    bench.fails(&format!("{LINE} --force"), 2, &[&error("a pipe or a device"), hint]);
+    for read in ["key", "net.ovseal"] {
+        std::fs::remove_file(bench.path("out/net.bin")).unwrap();
+        std::fs::hard_link(bench.path(read), bench.path("out/net.bin")).unwrap();
+        let before = bench.read(read);
+        bench.fails(&format!("{LINE} --force"), 2, &[&error("a file that was read"), hint]);
+        assert_eq!((bench.read(read), bench.path("out").read_dir().unwrap().count()), (before, 1));
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod rekey;
 mod rollback;
 mod run;
 mod seal;
+mod secrets;
+mod selection;
 mod sender;
 mod support;
 mod terminal;

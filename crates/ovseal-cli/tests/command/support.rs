@@ -1,6 +1,8 @@
 //! A folder with keys and a model, and the program run in it.
 
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -59,8 +61,10 @@ impl Bench {
         std::fs::read(self.path(name)).unwrap()
     }
 
+    /// Writes a file for its owner alone, as a key's must be.
     pub(crate) fn write(&self, name: &str, content: &[u8]) {
         std::fs::write(self.path(name), content).unwrap();
+        std::fs::set_permissions(self.path(name), Permissions::from_mode(0o600)).unwrap();
     }
 
     /// Gives the folder of the set-up's models the name `models`, so that no path in a command line has blanks.

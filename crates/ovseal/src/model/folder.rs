@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::compiled::is_compiled;
+use super::selection::{IGNORE_FILE, Selection};
 use super::{
     Model, ModelError, ModelOptions, Source, check_weights, kind_of, onnx, onnx_error, part, read_error,
     refuse_git_lfs, weights_extension,
@@ -18,39 +19,71 @@ type Parts = Vec<(PartEntry, Source)>;
 const DEPTH_LIMIT: usize = 64;
 
 /// The model in the folder at `root`.
-pub(super) fn find(root: &Path, options: ModelOptions) -> Result<Model, ModelError> {
-    let mut parts = Parts::new();
-    collect(root, root, options, &mut parts)?;
+pub(super) fn find(root: &Path, options: &ModelOptions) -> Result<Model, ModelError> {
+    let selection = Selection::new(options)?;
+    let mut walk = Walk { root, options, selection, parts: Parts::new(), left_out: Vec::new() };
+    walk.collect(root)?;
+    let Walk { mut parts, mut left_out, .. } = walk;
     if parts.is_empty() {
-        return Err(ModelError::Empty { path: root.into() });
+        let path = root.into();
+        return Err(match left_out.is_empty() {
+            true => ModelError::Empty { path },
+            false => ModelError::AllLeftOut { path },
+        });
     }
+    left_out.sort_unstable();
     parts.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     classify(&mut parts)?;
     find_compiled(&mut parts)?;
     let name = root.canonicalize().map_err(|source| read_error(root, source))?;
-    Model::new(root, parts, name.file_name())
+    Ok(Model { left_out, ..Model::new(root, parts, name.file_name())? })
 }
 
-fn collect(root: &Path, folder: &Path, options: ModelOptions, parts: &mut Parts) -> Result<(), ModelError> {
-    let entries = std::fs::read_dir(folder).map_err(|source| read_error(folder, source))?;
-    for entry in entries {
-        let path = entry.map_err(|source| read_error(folder, source))?.path();
-        if is_folder(&path, options)? {
-            if path.components().count() > root.components().count() + DEPTH_LIMIT {
-                return Err(ModelError::TooDeep { path });
-            }
-            collect(root, &path, options, parts)?;
-        } else {
-            parts.push(part(relative(root, &path)?, PartKind::File, options.source(&path)?));
+/// A walk through a model's folder, and what it found.
+struct Walk<'m> {
+    root: &'m Path,
+    options: &'m ModelOptions,
+    selection: Selection,
+    parts: Parts,
+    left_out: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn collect(&mut self, folder: &Path) -> Result<(), ModelError> {
+        let within = folder.strip_prefix(self.root).unwrap_or(folder);
+        self.selection.enter(folder, within)?;
+        let entries = std::fs::read_dir(folder).map_err(|source| read_error(folder, source))?;
+        for entry in entries {
+            self.add(&entry.map_err(|source| read_error(folder, source))?.path())?;
         }
-        if parts.len() > PART_LIMIT {
-            return Err(ModelError::TooMany { path: root.into() });
-        }
+        self.selection.leave();
+        Ok(())
     }
-    Ok(())
+
+    fn add(&mut self, path: &Path) -> Result<(), ModelError> {
+        let is_folder = is_folder(path, self.options)?;
+        let within = path.strip_prefix(self.root).unwrap_or(path);
+        if !self.selection.takes(within, is_folder) {
+            if within.file_name().is_none_or(|name| name != IGNORE_FILE) {
+                self.left_out.push(within.to_owned());
+            }
+        } else if is_folder {
+            if path.components().count() > self.root.components().count() + DEPTH_LIMIT {
+                return Err(ModelError::TooDeep { path: path.to_owned() });
+            }
+            self.collect(path)?;
+        } else {
+            let source = self.options.source(path)?;
+            self.parts.push(part(relative(self.root, path)?, PartKind::File, source));
+        }
+        if self.parts.len().max(self.left_out.len()) > PART_LIMIT {
+            return Err(ModelError::TooMany { path: self.root.into() });
+        }
+        Ok(())
+    }
 }
 
-fn is_folder(path: &Path, options: ModelOptions) -> Result<bool, ModelError> {
+fn is_folder(path: &Path, options: &ModelOptions) -> Result<bool, ModelError> {
     let metadata = if options.follow_symlinks { path.metadata() } else { path.symlink_metadata() };
     metadata.map(|metadata| metadata.is_dir()).map_err(|source| read_error(path, source))
 }

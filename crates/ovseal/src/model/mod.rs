@@ -6,6 +6,8 @@ pub mod ir;
 pub mod onnx;
 pub mod paddle;
 mod path_only;
+mod private_key;
+mod selection;
 mod single;
 mod source;
 
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::ErrorKind;
+use crate::file_identity::FileIdentity;
 use crate::layout::PART_LIMIT;
 use crate::manifest::{ModelName, PartEntry, PartKind};
 use crate::path::{self, PartPath, PathError};
@@ -33,15 +36,25 @@ pub(crate) use source::{Source, SourceReader};
 pub struct Model {
     pub(crate) parts: Vec<(PartEntry, Source)>,
     stem: String,
+    left_out: Vec<PathBuf>,
 }
 
 /// How the files of a model are found.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// Of a folder, some names are left out that no model needs: `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`,
+/// `.DS_Store`, `.env` and `*.ovseal*`. So is what a file `.ovsealignore` in the folder or below it names, in the syntax of
+/// gitignore; such a file can also bring a name back. A private key is never part of a model.
+#[derive(Clone, Debug, Default)]
 pub struct ModelOptions {
     /// Take exactly the one file that is named, without companions, also where OpenVINO could not read it from memory.
     pub only: bool,
     /// Follow symbolic links inside the model instead of refusing them.
     pub follow_symlinks: bool,
+    /// Leave out what these patterns match in a folder, in the syntax of gitignore. They outrank everything else.
+    pub exclude: Vec<String>,
+    /// Take every file of a folder, except for [`exclude`](Self::exclude): also the names that are usually left out, what
+    /// an ignore file names, and a file that only looks like a key file.
+    pub include_everything: bool,
 }
 
 /// Files are no model that can be sealed.
@@ -90,6 +103,34 @@ pub enum ModelError {
     Empty {
         /// The folder.
         path: PathBuf,
+    },
+    /// All files of a folder are left out.
+    #[error("every file in {} is left out", path.display())]
+    AllLeftOut {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A pattern excludes nothing, or is malformed.
+    #[error("{pattern:?} is not a pattern that excludes files")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// An ignore file is malformed.
+    #[error("{} is not a list of patterns{}", path.display(), in_line(*line))]
+    IgnoreFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; 0 for the whole file, if it is not UTF-8 or too long.
+        line: usize,
+    },
+    /// A file is a private key.
+    #[error("{} is {kind}", path.display())]
+    PrivateKey {
+        /// The file.
+        path: PathBuf,
+        /// What kind of key, in words.
+        kind: &'static str,
     },
     /// There are more files than a container holds.
     #[error("{} holds more than {PART_LIMIT} files", path.display())]
@@ -173,6 +214,8 @@ impl ModelError {
             | Self::Symlink { .. }
             | Self::Name { .. } => ErrorKind::Usage,
             Self::PathOnly { .. } => ErrorKind::Unsupported,
+            Self::AllLeftOut { .. } | Self::Pattern { .. } => ErrorKind::Usage,
+            Self::IgnoreFile { .. } | Self::PrivateKey { .. } => ErrorKind::Usage,
             Self::Path(_)
             | Self::Empty { .. }
             | Self::TooMany { .. }
@@ -189,21 +232,21 @@ impl Model {
     /// [`ModelError`] when a file is missing, cannot be read or may not be a part.
     pub fn find(path: &Path, options: ModelOptions) -> Result<Self, ModelError> {
         let metadata = std::fs::metadata(path).map_err(|source| read_error(path, source))?;
-        if !metadata.is_dir() {
-            return single::find(path, options);
-        }
-        if options.only {
-            Err(ModelError::FolderNotFile { path: path.into() })
-        } else {
-            folder::find(path, options)
-        }
+        let model = match (metadata.is_dir(), options.only) {
+            (false, _) => single::find(path, &options)?,
+            (true, true) => return Err(ModelError::FolderNotFile { path: path.into() }),
+            (true, false) => folder::find(path, &options)?,
+        };
+        private_key::refuse(&model.parts, !options.include_everything)?;
+        Ok(model)
     }
 
     /// Makes a model of one part, which is no network, from bytes in memory.
     ///
     /// They are read chunk by chunk when the model is sealed: no copy of all of them is made.
     pub fn in_memory(path: PartPath, bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
-        Self { parts: vec![part(path, PartKind::File, Source::Memory(bytes))], stem: String::new() }
+        let parts = vec![part(path, PartKind::File, Source::Memory(bytes))];
+        Self { parts, stem: String::new(), left_out: Vec::new() }
     }
 
     /// Makes an IR from a topology and its weights in memory, which are called `name` with the extensions `.xml` and `.bin`.
@@ -229,7 +272,7 @@ impl Model {
         ];
         parts[0].0.companions = vec![1];
         check_ir(&parts[0], &parts[1])?;
-        Ok(Self { parts, stem: name.to_owned() })
+        Ok(Self { parts, stem: name.to_owned(), left_out: Vec::new() })
     }
 
     /// A name for the model when the publisher gives none: that of the file or folder, without extension.
@@ -247,9 +290,21 @@ impl Model {
         self.parts().map(|part| part.length).sum()
     }
 
+    /// The files and folders that were left out of the model's folder, by their paths in it.
+    ///
+    /// Of a folder that was left out, only the folder itself is listed.
+    pub fn left_out(&self) -> impl Iterator<Item = &Path> {
+        self.left_out.iter().map(PathBuf::as_path)
+    }
+
+    /// Returns the model's own file that is this one, if there is one.
+    pub fn file(&self, identity: FileIdentity) -> Option<&Path> {
+        self.parts.iter().find_map(|(_, source)| source.named(identity))
+    }
+
     /// Whether `path` is one of the model's own files.
     pub fn contains_file(&self, path: &Path) -> bool {
-        self.parts.iter().any(|(_, source)| source.is(path))
+        FileIdentity::of(path).is_ok_and(|identity| self.file(identity).is_some())
     }
 
     fn new(path: &Path, parts: Vec<(PartEntry, Source)>, stem: Option<&OsStr>) -> Result<Self, ModelError> {
@@ -258,8 +313,13 @@ impl Model {
         }
         debug_assert!(path::are_distinct(parts.iter().map(|(entry, _)| &entry.path)));
         let stem = stem.and_then(OsStr::to_str).unwrap_or_default().to_owned();
-        Ok(Self { parts, stem })
+        Ok(Self { parts, stem, left_out: Vec::new() })
     }
+}
+
+/// Says where in an ignore file a mistake is.
+fn in_line(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(": line {line}") }
 }
 
 /// A part of this kind from the file at `path`.

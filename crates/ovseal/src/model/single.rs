@@ -11,7 +11,7 @@ use crate::manifest::{PartEntry, PartKind};
 use crate::path::PartPath;
 
 /// The model in the file at `path`, with its companions unless told otherwise.
-pub(super) fn find(path: &Path, options: ModelOptions) -> Result<Model, ModelError> {
+pub(super) fn find(path: &Path, options: &ModelOptions) -> Result<Model, ModelError> {
     let name =
         path.file_name().and_then(|name| name.to_str()).ok_or(ModelError::Name { path: path.into() })?;
     let part_path = PartPath::parse(name)?;
@@ -69,7 +69,7 @@ fn add_weights(
 fn add_external_data(
     model: &Path,
     parts: &mut Vec<(PartEntry, Source)>,
-    options: ModelOptions,
+    options: &ModelOptions,
 ) -> Result<(), ModelError> {
     let reader = parts[0].1.open().map_err(|source| read_error(model, source))?;
     let length = parts[0].0.length;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{ModelError, ModelOptions, read_error};
+use crate::file_identity::FileIdentity;
 use crate::manifest::PartKind;
 use crate::regular;
 
@@ -28,8 +29,7 @@ const START: u64 = 4096;
 /// What tells that a file is still the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    device: u64,
-    inode: u64,
+    identity: FileIdentity,
     length: u64,
     modified: (i64, i64),
 }
@@ -71,10 +71,12 @@ impl Source {
         }
     }
 
-    /// Whether `path` is this very file.
-    pub(crate) fn is(&self, path: &Path) -> bool {
-        let Self::File { stamp, .. } = self else { return false };
-        path.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (stamp.device, stamp.inode))
+    /// The path of this source, if it is the file of this identity.
+    pub(crate) fn named(&self, identity: FileIdentity) -> Option<&Path> {
+        match self {
+            Self::File { path, stamp } => (stamp.identity == identity).then_some(path),
+            Self::Memory(_) => None,
+        }
     }
 
     /// Whether the bytes can be a topology of this kind.
@@ -144,8 +146,7 @@ fn copy_from(bytes: &[u8], buffer: &mut [u8], offset: u64) -> io::Result<()> {
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
         Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            identity: metadata.into(),
             length: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
         }
@@ -154,7 +155,7 @@ impl Stamp {
 
 impl ModelOptions {
     /// Looks at a file inside the model.
-    pub(super) fn source(self, path: &Path) -> Result<Source, ModelError> {
+    pub(super) fn source(&self, path: &Path) -> Result<Source, ModelError> {
         Source::find(path, self.follow_symlinks)
     }
 }

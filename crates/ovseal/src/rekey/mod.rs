@@ -16,6 +16,7 @@ use crate::open::{OpenOptions, Unlocked};
 use crate::prologue::Prologue;
 use crate::recipient::{Identity, Recipient, RecipientClass, WrapError};
 use crate::region::{self, GENERATION_LIMIT, StanzaBlock};
+use crate::regular;
 use crate::seal::check_mixing;
 use crate::side_file::{self, SideFile};
 use crate::stanza::{self, Stanza};
@@ -89,6 +90,14 @@ pub enum RekeyError {
     HardLinks {
         /// The container.
         path: PathBuf,
+    },
+    /// The path does not name the container itself.
+    #[error("{} is {what}, and is not changed in place", path.display())]
+    NotRegular {
+        /// The path.
+        path: PathBuf,
+        /// What it names, in words.
+        what: &'static str,
     },
     /// The container was replaced by another one meanwhile.
     #[error("{} was replaced while it was rekeyed", path.display())]
@@ -216,6 +225,7 @@ impl<'a> RekeyOptions<'a> {
         if self.add.is_empty() && self.remove.is_empty() {
             return Err(RekeyError::Nothing);
         }
+        refuse_irregular(path)?;
         let writer = RegionWriter::lock(path, faults)?;
         let container = writer.container()?;
         let Unlocked { key, .. } = self.unlock(&container, identities)?;
@@ -252,6 +262,7 @@ impl<'a> RekeyOptions<'a> {
         if self.add.is_empty() {
             return Err(RekeyError::Nothing);
         }
+        refuse_irregular(path)?;
         let (container, _lock) = lock::shared(path)?;
         let Unlocked { key, block, .. } = self.unlock(&container, identities)?;
         self.check_mixing(&block.stanzas)?;
@@ -308,6 +319,14 @@ impl<'a> RekeyOptions<'a> {
     fn added(&self, key: &FittingKey) -> Result<Vec<Stanza>, RekeyError> {
         let wrap = |recipient: &&dyn Recipient| recipient.wrap(key.data_key(), key.context());
         Ok(self.add.iter().map(wrap).collect::<Result<_, _>>()?)
+    }
+}
+
+/// Fails if `path` names a link, a pipe, a device or a directory. That nothing is there is told when it is opened.
+fn refuse_irregular(path: &Path) -> Result<(), RekeyError> {
+    match regular::irregular(path) {
+        Ok(Some(what)) => Err(RekeyError::NotRegular { path: path.into(), what }),
+        _ => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod error;
 mod header;
+mod output;
 mod payload;
 mod trailer;
 
@@ -17,6 +18,7 @@ use std::path::Path;
 
 use crate::aead::AeadProvider;
 use crate::atomic::AtomicFile;
+use crate::file_identity::FileIdentity;
 use crate::layout::{ChunkSize, Layout};
 use crate::manifest::{MANIFEST_LIMIT, Manifest, ModelName};
 use crate::model::{Model, time_hints};
@@ -45,6 +47,7 @@ pub struct SealOptions<'a> {
     allow_only_enclave: bool,
     replace: bool,
     private: bool,
+    read_files: Vec<FileIdentity>,
     threads: NonZeroUsize,
     provider: AeadProvider,
     progress: &'a Progress<'a>,
@@ -73,6 +76,7 @@ impl<'a> SealOptions<'a> {
             allow_only_enclave: false,
             replace: false,
             private: false,
+            read_files: Vec::new(),
             threads: threads::default_count(),
             provider: AeadProvider::detect(),
             progress: &|_| ControlFlow::Continue(()),
@@ -117,7 +121,7 @@ impl<'a> SealOptions<'a> {
         Self { allow_only_enclave, ..self }
     }
 
-    /// Sets whether an existing file may be replaced.
+    /// Sets whether an existing container may be replaced. Anything else in its place is never replaced.
     pub fn replace(self, replace: bool) -> Self {
         Self { replace, ..self }
     }
@@ -125,6 +129,12 @@ impl<'a> SealOptions<'a> {
     /// Sets whether the container is readable for its owner alone. Otherwise the umask decides.
     pub fn private(self, private: bool) -> Self {
         Self { private, ..self }
+    }
+
+    /// Names a file that was read for sealing, such as a key's. It is neither sealed nor overwritten.
+    pub fn read_file(mut self, file: FileIdentity) -> Self {
+        self.read_files.push(file);
+        self
     }
 
     /// Sets how many threads encrypt.
@@ -151,12 +161,7 @@ impl<'a> SealOptions<'a> {
             return Err(SealError::TooManyPublishers);
         }
         check_mixing(self.recipients.iter().map(|recipient| recipient.class()), self.allow_mixed)?;
-        if model.contains_file(output) {
-            return Err(SealError::OutputIsInput);
-        }
-        if !self.replace && output.symlink_metadata().is_ok() {
-            return Err(SealError::Write(std::io::ErrorKind::AlreadyExists.into()));
-        }
+        self.check_files(model, output)?;
         let chunk_size = self.chunk_size.unwrap_or(ChunkSize::for_model(model.total_length()));
         let header = Header::new(self, chunk_size)?;
         let mode = if self.private { 0o600 } else { 0o666 };
@@ -164,6 +169,24 @@ impl<'a> SealOptions<'a> {
         let sealed = self.write(model, &header, &file)?;
         file.commit(self.replace).map_err(SealError::Write)?;
         Ok(sealed)
+    }
+
+    /// Fails if a file that was read is sealed or overwritten, or something stands at `output` that is not replaced.
+    ///
+    /// [`seal`](Self::seal) does the same; this is for a caller who asks a person for a passphrase in between.
+    ///
+    /// # Errors
+    /// [`SealError::OutputIsInput`], [`SealError::KeyInModel`], [`SealError::Irreplaceable`], or [`SealError::Write`] with
+    /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists).
+    pub fn check_files(&self, model: &Model, output: &Path) -> Result<(), SealError> {
+        if let Some(path) = self.read_files.iter().find_map(|file| model.file(*file)) {
+            return Err(SealError::KeyInModel { path: path.into() });
+        }
+        let existing = FileIdentity::of(output).ok();
+        if existing.is_some_and(|file| model.file(file).is_some() || self.read_files.contains(&file)) {
+            return Err(SealError::OutputIsInput);
+        }
+        output::check(output, self.replace)
     }
 
     fn write(&self, model: &Model, header: &Header, file: &AtomicFile) -> Result<Sealed, SealError> {

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use ovseal::PartPath;
+use ovseal::{FileIdentity, PartPath};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
@@ -38,15 +38,36 @@ impl Destination {
     /// Checks before anything is decrypted that every part can have its place.
     ///
     /// # Errors
-    /// When something is in the way: a symbolic link, a folder, or without `force` a file.
-    pub(super) fn check(&self, parts: &[PartPath], force: bool) -> Result<(), CommandError> {
+    /// When something is in the way: a symbolic link, a pipe, a folder, a file that was `read`, or without `force` any file.
+    pub(super) fn check(
+        &self,
+        parts: &[PartPath],
+        force: bool,
+        read: &[FileIdentity],
+    ) -> Result<(), CommandError> {
         parts.iter().try_for_each(|part| match self.find(part) {
             Ok(None) => Ok(()),
             Ok(Some(FileType::Directory)) => Err(self.failure(part, Errno::ISDIR.into())),
-            Ok(Some(_)) if force => Ok(()),
-            Ok(Some(_)) => Err(self.failure(part, Errno::EXIST.into())),
+            Ok(Some(_)) if !force => Err(self.failure(part, Errno::EXIST.into())),
+            Ok(Some(FileType::RegularFile)) => self.refuse_read(part, read),
+            Ok(Some(FileType::Symlink)) => Err(self.irreplaceable(part, "a symbolic link")),
+            Ok(Some(_)) => Err(self.irreplaceable(part, "a pipe or a device")),
             Err(error) => Err(self.failure(part, error)),
         })
+    }
+
+    /// Fails if the file in a part's place is the container, or was read for a key.
+    fn refuse_read(&self, part: &PartPath, read: &[FileIdentity]) -> Result<(), CommandError> {
+        match FileIdentity::of(&self.path.join(part.as_str())) {
+            Ok(file) if read.contains(&file) => Err(self.irreplaceable(part, "a file that was read")),
+            _ => Ok(()),
+        }
+    }
+
+    fn irreplaceable(&self, part: &PartPath, what: &str) -> CommandError {
+        let path = self.path.join(part.as_str());
+        CommandError::usage(format!("{} is {what}, and is not replaced", path.display()))
+            .hint("remove it first, or name another directory")
     }
 
     /// Moves each of `parts` from its place in `staging` to its place here, with `force` over the file that stands there.

@@ -1,16 +1,22 @@
 //! What is sealed: the model's files, or the IR that OpenVINO makes of them.
 
-use ovseal::{Model, ModelError, ModelOptions};
+use ovseal::{FileIdentity, Model, ModelError, ModelOptions};
 use ovseal_openvino::{ConvertedModel, Environment, Precision};
 
 use crate::args::SealArgs;
 use crate::error::CommandError;
+use crate::input::Source;
 use crate::output::Output;
 
 /// Finds the model's files.
 pub(super) fn find(args: &SealArgs) -> Result<Model, ModelError> {
-    let options = ModelOptions { only: args.only, follow_symlinks: args.follow_symlinks };
-    match Model::find(&args.model, options) {
+    let options = ModelOptions {
+        only: args.only,
+        follow_symlinks: args.follow_symlinks,
+        exclude: args.exclude.clone(),
+        include_everything: args.include_everything,
+    };
+    match Model::find(&args.model, options.clone()) {
         // What will be sealed is an IR.
         Err(ModelError::PathOnly { format, .. }) if args.optimize && format.is_convertible() => {
             Model::find(&args.model, ModelOptions { only: true, ..options })
@@ -31,4 +37,17 @@ pub(super) fn optimize(args: &SealArgs, files: &Model, output: &mut Output) -> R
     });
     let name = files.default_name();
     Ok(Model::ir_in_memory(name.as_ref().map_or("model", |name| name.as_str()), topology, weights)?)
+}
+
+/// Returns the identities of the files that the options name for keys, passphrases, PINs and recipients.
+///
+/// They are looked up before any of them is read. One that cannot be found is told when it is read.
+pub(super) fn given(args: &SealArgs) -> Vec<FileIdentity> {
+    let recipients = &args.recipients;
+    let lists = recipients.recipients_files.iter().chain(&recipients.keyfiles);
+    let single = recipients.passphrase_file.iter().chain(&args.publisher_key);
+    let sources = lists.chain(single);
+    #[cfg(feature = "pkcs11")]
+    let sources = sources.chain(&args.ml_dsa_key).chain(&args.token.pin_file);
+    sources.filter_map(Source::identity).collect()
 }

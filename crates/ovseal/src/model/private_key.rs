@@ -1,0 +1,71 @@
+//! Private keys that stand in a model's folder by mistake.
+
+use std::io;
+
+use super::{ModelError, Source, read_error};
+use crate::manifest::{PartEntry, PartKind};
+
+/// Fails if a part is a private key.
+///
+/// Random bytes look like any others. A file of [`KEYFILE_LENGTH`] of them is therefore only *taken* for a key file, and
+/// passes if `guesses` is not set.
+pub(super) fn refuse(parts: &[(PartEntry, Source)], guesses: bool) -> Result<(), ModelError> {
+    for (entry, source) in parts {
+        let Source::File { path, .. } = source else { continue };
+        let found = kind_of(entry, source, guesses).map_err(|error| read_error(path, error))?;
+        if let Some(kind) = found {
+            return Err(ModelError::PrivateKey { path: path.clone(), kind });
+        }
+    }
+    Ok(())
+}
+
+fn kind_of(entry: &PartEntry, source: &Source, guesses: bool) -> io::Result<Option<&'static str>> {
+    if entry.length > LENGTH_LIMIT {
+        return Ok(None);
+    }
+    // These are secrets if anything is: they must not stay in memory that was freed.
+    let mut bytes = zeroize::Zeroizing::new(vec![0; entry.length as usize]);
+    source.open()?.read_exact_at(&mut bytes, 0)?;
+    if guesses && entry.kind != PartKind::Weights && is_like_keyfile(&bytes) {
+        return Ok(Some("what looks like a key file, 32 random bytes"));
+    }
+    Ok(bytes.split(|byte| *byte == b'\n').find_map(line_kind))
+}
+
+/// A line with which a private key begins.
+fn line_kind(line: &[u8]) -> Option<&'static str> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+    let label = line.strip_prefix(b"-----BEGIN ").and_then(|rest| rest.strip_suffix(b"-----"));
+    match label {
+        Some(b"OPENSSH PRIVATE KEY") => Some("an OpenSSH private key"),
+        // PKCS #8, also encrypted; RSA, EC and DSA; the two halves of a publisher's key.
+        Some(label) if label.ends_with(b"PRIVATE KEY") => Some("a private key in PEM"),
+        None if starts_with_ignoring_case(line, b"AGE-SECRET-KEY-") => {
+            Some("an identity (AGE-SECRET-KEY-...)")
+        }
+        _ => None,
+    }
+}
+
+fn starts_with_ignoring_case(line: &[u8], start: &[u8]) -> bool {
+    line.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
+/// Whether these bytes are as many as a key file has, no text, and nearly all different, as random ones are.
+fn is_like_keyfile(bytes: &[u8]) -> bool {
+    if bytes.len() != KEYFILE_LENGTH || std::str::from_utf8(bytes).is_ok() {
+        return false;
+    }
+    let mut seen = [false; 256];
+    bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    seen.iter().filter(|seen| **seen).count() >= LEAST_DISTINCT
+}
+
+const KEYFILE_LENGTH: usize = 32;
+
+/// Fewer distinct values among 32 random bytes have a probability below 10^-6.
+const LEAST_DISTINCT: usize = 24;
+
+/// No private key is longer; a longer file that holds one among other things is not looked at.
+const LENGTH_LIMIT: u64 = 64 << 10;
