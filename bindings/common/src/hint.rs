@@ -10,6 +10,7 @@ type Hint = Option<&'static str>;
 
 const AGAIN: &str = "get the container again from its publisher";
 const MEMORY: &str = "end other programs, or give this one more memory";
+const KEY_IN_FOLDER: &str = "move it out of the model's directory, or exclude it";
 const MIXED: &str = "leave out the classical recipients (age1...), or allow mixing them: then a quantum computer opens the container";
 
 pub(crate) fn open(error: &OpenError) -> Hint {
@@ -69,7 +70,9 @@ pub(crate) fn seal(error: &SealError) -> Hint {
     match error {
         SealError::NoRecipient => Some("name at least one recipient"),
         SealError::MixedRecipients => Some(MIXED),
-        SealError::OutputIsInput => Some("give the container another name"),
+        SealError::OutputIsInput | SealError::OutputIsKey => Some("give the container another name"),
+        SealError::KeyInModel { .. } => Some(KEY_IN_FOLDER),
+        SealError::Irreplaceable { .. } => Some("remove it first, or give the container another name"),
         SealError::Write(source) => write(source),
         SealError::Memory(_) | SealError::Wrap(ovseal::WrapError::Memory { .. }) => Some(MEMORY),
         _ => None,
@@ -80,6 +83,11 @@ pub(crate) fn model(error: &ModelError) -> Hint {
     match error {
         ModelError::MissingWeights { .. } => Some("put the file beside its topology"),
         ModelError::Symlink { .. } => Some("seal what it points to, or allow following links"),
+        ModelError::PrivateKey { .. } => Some(KEY_IN_FOLDER),
+        ModelError::AllLeftOut { .. } => Some("include everything, or name the file itself"),
+        ModelError::Pattern { .. } => {
+            Some("a pattern has the syntax of gitignore, without ! or # at its beginning")
+        }
         ModelError::Name { .. } | ModelError::Path(_) => Some("rename the file"),
         ModelError::GitLfsPointer { .. } => Some("fetch the file first: git lfs pull"),
         ModelError::Ir { .. } | ModelError::Paddle { .. } => {

@@ -152,7 +152,7 @@ pub(crate) fn seal(error: &SealError) -> Option<String> {
             "move it out of the model's directory, or leave it out with --exclude"
         }
         SealError::Irreplaceable { .. } => "remove it first, or give the container another name with -o",
-        SealError::OutputIsInput => "give the container another name with -o",
+        SealError::OutputIsInput | SealError::OutputIsKey => "give the container another name with -o",
         SealError::Write(source) => return write(source),
         SealError::Sign(SignError::Backend(source)) => return backend(&**source),
         SealError::Wrap(WrapError::Memory { .. }) | SealError::Memory(_) => MEMORY,

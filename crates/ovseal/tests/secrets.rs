@@ -77,8 +77,8 @@ fn a_private_key_is_never_part_of_a_model() {
     let certificate = [pem("CERTIFICATE"), pem("PRIVATE KEY")].concat();
     for (content, words) in [
         (publisher.expose(), "a private key in PEM"),
-        (&identity[..], "an identity (AGE-SECRET-KEY-...)"),
-        (b"\xef\xbb\xbfage-secret-key-1qqqq", "an identity (AGE-SECRET-KEY-...)"),
+        (&identity[..], "an identity, as keygen and age write it"),
+        (b"\xef\xbb\xbfage-secret-key-1qqqq", "an identity, as keygen and age write it"),
         (&pem("RSA PRIVATE KEY"), "a private key in PEM"),
         (&pem("EC PRIVATE KEY"), "a private key in PEM"),
         (&pem("ENCRYPTED PRIVATE KEY"), "a private key in PEM"),
@@ -142,7 +142,7 @@ fn a_file_that_was_read_for_a_key_is_neither_sealed_nor_overwritten() {
     let file = FileIdentity::of(&container).unwrap();
     let options = fixture.options().replace(true).read_file(file);
     let error = options.seal(&fixture.model(), &container).unwrap_err();
-    assert!(matches!(error, SealError::OutputIsInput), "{error}");
+    assert!(matches!(error, SealError::OutputIsKey), "{error}");
     assert_eq!(std::fs::read(&container).unwrap(), before);
 }
 

@@ -192,6 +192,11 @@ typedef struct ovseal_opened ovseal_opened;
 typedef struct ovseal_part ovseal_part;
 
 /**
+ * The parts that a sealing would make, and what it would leave out. Free it with `ovseal_plan_free`.
+ */
+typedef struct ovseal_plan ovseal_plan;
+
+/**
  * Keeps all bytes of a mapping in memory, for system calls too. Free it with `ovseal_populated_free`.
  */
 typedef struct ovseal_populated ovseal_populated;
@@ -491,6 +496,12 @@ struct ovseal_error *ovseal_key_device(const char *folder,
                                        struct ovseal_key **key);
 
 /**
+ * Says whether a file from which the key was read can be accessed by other users. The key can be used all the same; tell the
+ * person who can change the file's mode to 600.
+ */
+bool ovseal_key_is_exposed(const struct ovseal_key *key);
+
+/**
  * Joins two keys. What opens is tried in this order.
  */
 struct ovseal_error *ovseal_key_join(const struct ovseal_key *first,
@@ -513,6 +524,11 @@ struct ovseal_error *ovseal_identity_generate(struct ovseal_secret **identity,
  * Takes the PEM text of a public key.
  */
 struct ovseal_error *ovseal_publisher_parse(const char *pem, struct ovseal_publisher **publisher);
+
+/**
+ * Reads the file of a publisher's public key.
+ */
+struct ovseal_error *ovseal_publisher_parse_at(const char *file, struct ovseal_publisher **publisher);
 
 /**
  * The name of the key, 64 hexadecimal digits, as `ovseal inspect` shows it; NULL for NULL.
@@ -604,12 +620,26 @@ struct ovseal_error *ovseal_seal_options_set_follow_symlinks(struct ovseal_seal_
                                                              bool follow);
 
 /**
+ * Leaves out the files of a folder that match a pattern, in the syntax of gitignore; beside those that were named before.
+ */
+struct ovseal_error *ovseal_seal_options_add_exclude(struct ovseal_seal_options *options,
+                                                     const char *pattern);
+
+/**
+ * Sets whether every file of a folder is sealed, also `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`, `.DS_Store`, `.env`,
+ * `*.ovseal*`, and what a file `.ovsealignore` matches. Excluded patterns still apply, and private keys are refused all the same,
+ * apart from a file that only looks like a key file.
+ */
+struct ovseal_error *ovseal_seal_options_set_include_everything(struct ovseal_seal_options *options,
+                                                                bool include);
+
+/**
  * Sets whether post-quantum and classical public keys may stand beside each other.
  */
 struct ovseal_error *ovseal_seal_options_set_allow_mixed(struct ovseal_seal_options *options, bool allow);
 
 /**
- * Sets whether an existing file may be replaced.
+ * Sets whether an existing container may be replaced. Anything else in its place never is.
  */
 struct ovseal_error *ovseal_seal_options_set_replace(struct ovseal_seal_options *options, bool replace);
 
@@ -644,6 +674,40 @@ struct ovseal_error *ovseal_seal(const char *model,
                                  const char *output,
                                  const struct ovseal_seal_options *options,
                                  uint64_t *length);
+
+/**
+ * Finds out what `ovseal_seal` would seal with these options, and writes nothing. The options need no recipient.
+ *
+ * It fails where sealing would fail because of the model, such as for a private key in its folder.
+ */
+struct ovseal_error *ovseal_seal_plan(const char *model,
+                                      const struct ovseal_seal_options *options,
+                                      struct ovseal_plan **plan);
+
+/**
+ * The path of the part with this number, from 0; NULL beyond the last.
+ */
+const char *ovseal_plan_part_path(const struct ovseal_plan *plan, size_t number);
+
+/**
+ * What the part with this number is to the model, as `ovseal_part_kind` says it; NULL beyond the last.
+ */
+const char *ovseal_plan_part_kind(const struct ovseal_plan *plan, size_t number);
+
+/**
+ * The length of the part with this number in bytes; 0 beyond the last.
+ */
+uint64_t ovseal_plan_part_length(const struct ovseal_plan *plan, size_t number);
+
+/**
+ * The path of a file or folder that is left out, by its number from 0; NULL beyond the last.
+ */
+const char *ovseal_plan_left_out(const struct ovseal_plan *plan, size_t number);
+
+/**
+ * Frees a plan; NULL is allowed.
+ */
+void ovseal_plan_free(struct ovseal_plan *plan);
 
 /**
  * Makes demands with this trust, one of `OVSEAL_TRUST_*`, and nothing further.

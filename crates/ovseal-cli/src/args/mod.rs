@@ -88,7 +88,10 @@ Exit codes:
   255  a bug of this program
 
 Wherever a key is read from a file F, F may be - for stdin or fd:N for the open descriptor N. Secrets never stand in \
-arguments.";
+arguments.
+
+Outputs are regular files. No command writes through or over a symbolic link, a pipe, a device or a directory, nor over a \
+file that it read, not even with --force. seal --force replaces only containers.";
 
 #[cfg(test)]
 mod tests {

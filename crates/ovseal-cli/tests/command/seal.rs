@@ -59,13 +59,14 @@ fn a_missing_bin_is_named_with_its_topology() {
 
 #[test]
 fn an_existing_output_is_replaced_only_with_force() {
-    let bench = Bench::new();
-    bench.write("net.ovseal", b"precious");
+    let bench = Bench::sealed();
+    let before = bench.read("net.ovseal");
     let line = "seal net.xml -o net.ovseal --keyfile key";
     let hint = "ovseal: hint: replace it with --force";
     bench.fails(line, 2, &["ovseal: error: net.ovseal exists already", hint]);
-    assert_eq!(bench.read("net.ovseal"), b"precious");
+    assert_eq!(bench.read("net.ovseal"), before);
     bench.done(&format!("{line} --force"));
+    assert_ne!(bench.read("net.ovseal"), before);
     bench.done("verify net.ovseal --keyfile key");
 }
 

@@ -93,7 +93,7 @@ fn private_keys_in_a_folder_are_refused_and_not_shown() {
     bench.done("keygen --publisher -o acme");
     let hint = "ovseal: hint: move it out of the model's directory, or leave it out with --exclude; --dry-run lists what \
                 would be sealed";
-    let lines = [("acme.key", "a private key in PEM"), ("id.txt", "an identity (AGE-SECRET-KEY-...)")];
+    let lines = [("acme.key", "a private key in PEM"), ("id.txt", "an identity, as keygen and age write it")];
     bench.done("keygen -o id.txt");
     for (file, words) in lines {
         std::fs::copy(bench.path(file), bench.path("model/notes")).unwrap();
@@ -107,7 +107,7 @@ fn private_keys_in_a_folder_are_refused_and_not_shown() {
 fn force_replaces_containers_only_and_never_a_key() {
     let bench = Bench::sealed();
     let hint = "ovseal: hint: give the container another name with -o";
-    let error = "ovseal: error: the output is a file of the model, or one that was read for a key";
+    let error = "ovseal: error: the output is a file that was read for a key";
     bench.fails("seal net.xml -o key --force --keyfile key", 2, &[error, hint]);
     assert_eq!(bench.read("key"), [0x2a; 32]);
     bench.write("precious", b"precious");

@@ -42,7 +42,7 @@ fn line_kind(line: &[u8]) -> Option<&'static str> {
         // PKCS #8, also encrypted; RSA, EC and DSA; the two halves of a publisher's key.
         Some(label) if label.ends_with(b"PRIVATE KEY") => Some("a private key in PEM"),
         None if starts_with_ignoring_case(line, b"AGE-SECRET-KEY-") => {
-            Some("an identity (AGE-SECRET-KEY-...)")
+            Some("an identity, as keygen and age write it")
         }
         _ => None,
     }

@@ -32,9 +32,12 @@ pub enum SealError {
         "the model exceeds a limit of the format: 4096 parts, 1 TiB a part, 16,777,216 chunks, 4 MiB of paths"
     )]
     TooLarge,
-    /// The container would overwrite a file of the model, or a key.
-    #[error("the output is a file of the model, or one that was read for a key")]
+    /// The container would overwrite a file of the model.
+    #[error("the output is a file of the model")]
     OutputIsInput,
+    /// The container would overwrite a file that was read for a key.
+    #[error("the output is a file that was read for a key")]
+    OutputIsKey,
     /// A file that was read for a key is part of the model.
     #[error("{} was given as a key or as a list of recipients, and must not be sealed", path.display())]
     KeyInModel {
@@ -82,7 +85,7 @@ impl SealError {
             Self::NoRecipient | Self::TooManyRecipients => ErrorKind::Usage,
             Self::MixedRecipients | Self::OnlyEnclave => ErrorKind::Usage,
             Self::TooManyPublishers | Self::TooLarge | Self::OutputIsInput => ErrorKind::Usage,
-            Self::KeyInModel { .. } | Self::Irreplaceable { .. } => ErrorKind::Usage,
+            Self::OutputIsKey | Self::KeyInModel { .. } | Self::Irreplaceable { .. } => ErrorKind::Usage,
             Self::Write(source) if source.kind() == std::io::ErrorKind::AlreadyExists => ErrorKind::Usage,
             Self::Wrap(error) => error.kind(),
             Self::Read { .. } | Self::Write(_) | Self::Randomness(_) | Self::Memory(_) => {

@@ -176,15 +176,19 @@ impl<'a> SealOptions<'a> {
     /// [`seal`](Self::seal) does the same; this is for a caller who asks a person for a passphrase in between.
     ///
     /// # Errors
-    /// [`SealError::OutputIsInput`], [`SealError::KeyInModel`], [`SealError::Irreplaceable`], or [`SealError::Write`] with
+    /// [`SealError::OutputIsInput`], [`SealError::OutputIsKey`], [`SealError::KeyInModel`], [`SealError::Irreplaceable`], or [`SealError::Write`] with
     /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists).
     pub fn check_files(&self, model: &Model, output: &Path) -> Result<(), SealError> {
         if let Some(path) = self.read_files.iter().find_map(|file| model.file(*file)) {
             return Err(SealError::KeyInModel { path: path.into() });
         }
-        let existing = FileIdentity::of(output).ok();
-        if existing.is_some_and(|file| model.file(file).is_some() || self.read_files.contains(&file)) {
-            return Err(SealError::OutputIsInput);
+        if let Ok(existing) = FileIdentity::of(output) {
+            if model.file(existing).is_some() {
+                return Err(SealError::OutputIsInput);
+            }
+            if self.read_files.contains(&existing) {
+                return Err(SealError::OutputIsKey);
+            }
         }
         output::check(output, self.replace)
     }
