@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ovseal::ir::{IrError, Topology};
 use ovseal::{
     CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartPath, SealError, SealOptions, Trust,
-    UnverifiedMapping, open_regular_no_link,
+    UnverifiedMapping, irregular_file, is_container_file, open_regular_no_link,
 };
 
 use super::blob;
@@ -97,8 +97,22 @@ pub(super) fn write(path: &Path, key: &CacheKey, exported: ExportedModel) -> Res
     let part = PartPath::parse(PART).expect("the word is a path");
     let name = ModelName::parse(NAME).expect("the word is a name");
     let model = Model::in_memory(part, Arc::new(exported));
+    clear(path);
     let options = SealOptions::new(name).recipient(key).private(true).replace(true);
     options.seal(&model, path).map(drop).map_err(|error: SealError| CacheError::Seal(error))
+}
+
+/// Removes what stands in the place of an entry and is no container, since only a container is replaced. The folder is the
+/// cache's own. A directory stays, and is an error when the entry is written.
+fn clear(path: &Path) {
+    let is_other = match irregular_file(path) {
+        Ok(Some(_)) => true,
+        Ok(None) => matches!(is_container_file(path), Ok(false)),
+        Err(_) => false,
+    };
+    if is_other {
+        super::folder::remove(path);
+    }
 }
 
 /// The most bytes that an entry takes for an exported model of `length` bytes.
