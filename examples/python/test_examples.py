@@ -30,8 +30,10 @@ def test_hello_sealed(tmp_path):
 
 def test_benchmark(tmp_path):
     ovseal("keygen", "--keyfile", "-o", tmp_path / "key")
-    ovseal("seal", MODELS / "conv/model.xml", "-o", tmp_path / "m.ovseal", "--keyfile", tmp_path / "key")
-    model = [tmp_path / "m.ovseal", "--keyfile", tmp_path / "key"]
+    ovseal("keygen", "--publisher", "-o", tmp_path / "acme")
+    signing = ["--publisher-key", tmp_path / "acme.key"]
+    ovseal("seal", MODELS / "conv/model.xml", "-o", tmp_path / "m.ovseal", "--keyfile", tmp_path / "key", *signing)
+    model = [tmp_path / "m.ovseal", "--keyfile", tmp_path / "key", "--publisher", tmp_path / "acme.pub"]
     os.environ["XDG_STATE_HOME"] = str(tmp_path / "state")
     for arguments in (model, [*model, "--cache-dir", tmp_path / "cache"], [MODELS / "conv/model.xml", "--plaintext"]):
         report = json.loads(example("benchmark", *arguments, "--seconds", "0.2"))
@@ -40,8 +42,10 @@ def test_benchmark(tmp_path):
 
 def test_llm_chat(tmp_path):
     ovseal("keygen", "--keyfile", "-o", tmp_path / "key")
-    ovseal("seal", ROOT / "testkit/llm/tiny-llama", "-o", tmp_path / "llama.ovseal", "--keyfile", tmp_path / "key")
-    arguments = [tmp_path / "llama.ovseal", "--keyfile", tmp_path / "key", "--max-new-tokens", 5]
+    ovseal("keygen", "--publisher", "-o", tmp_path / "acme")
+    signing = ["--publisher-key", tmp_path / "acme.key"]
+    ovseal("seal", ROOT / "testkit/llm/tiny-llama", "-o", tmp_path / "llama.ovseal", "--keyfile", tmp_path / "key", *signing)
+    arguments = [tmp_path / "llama.ovseal", "--keyfile", tmp_path / "key", "--publisher", tmp_path / "acme.pub", "--max-new-tokens", 5]
     answers = example("llm_chat", *arguments, given="what is sealed\nand what opens it\n")
     assert len(answers.splitlines()) >= 2
 

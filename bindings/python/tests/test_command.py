@@ -12,14 +12,20 @@ def command(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "ovseal", *map(str, arguments)], capture_output=True, text=True, **options)
 
 
+def private(path, content):
+    """Writes a key for its owner alone."""
+    path.touch(0o600)
+    path.write_bytes(content)
+
+
 def test_the_command_runs_and_its_exit_code_comes_out(sealed, tmp_path):
     path = sealed("mlp")
-    (tmp_path / "key").write_bytes(KEY_BYTES)
+    private(tmp_path / "key", KEY_BYTES)
     seen = command("inspect", path, "--keyfile", tmp_path / "key")
     assert seen.returncode == 0 and "model.bin" in seen.stdout
     run = command("run", path, "--keyfile", tmp_path / "key", "--json")
     assert run.returncode == 0 and run.stdout.startswith("{"), run.stderr
-    (tmp_path / "other").write_bytes(bytes(32))
+    private(tmp_path / "other", bytes(32))
     refused = command("verify", path, "--keyfile", tmp_path / "other")
     assert refused.returncode == 4 and refused.stderr.startswith("ovseal: error: ")
     assert command("nothing").returncode == 2

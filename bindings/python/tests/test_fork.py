@@ -5,10 +5,10 @@ import scripts
 FORK = """
 import warnings
 warnings.simplefilter("ignore")  # Python 3.12 warns of threads
-model = ovseal.read_model(core, path, key=key)
-compiled = ovseal.compile_model(core, path, "CPU", key=key)
-imported = [ovseal.compile_model(core, path, "CPU", key=key, cache_dir=rest[0]) for _ in "12"][1]
-opened = ovseal.open(path, key=key)
+model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
+compiled = ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
+imported = [ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER, cache_dir=rest[0]) for _ in "12"][1]
+opened = ovseal.open(path, key=key, publisher=ovseal.ANY_SENDER)
 part, view, request = opened["model.bin"], memoryview(opened["model.xml"]), compiled.create_infer_request()
 plain = core.compile_model(model, "CPU")
 queue = ov.AsyncInferQueue(plain, 2)
@@ -21,7 +21,7 @@ uses = {
     "buffer again": lambda: memoryview(view.obj),
     "tensor": lambda: part.tensor(),
     "name": lambda: opened.name,
-    "key": lambda: ovseal.open(path, key=key),
+    "key": lambda: ovseal.open(path, key=key, publisher=ovseal.ANY_SENDER),
     "seal": lambda: ovseal.rekey(path, key=key, add=key),
     "model of the container": lambda: ovseal.read_model(core, opened),
     "compiled": lambda: compiled(given),
@@ -58,7 +58,7 @@ def delete():
 
 def new():
     other = ovseal.keyfile(KEY_BYTES)
-    with ovseal.open(path, key=other) as anew:
+    with ovseal.open(path, key=other, publisher=ovseal.ANY_SENDER) as anew:
         assert anew["model.xml"].read().startswith(b"<?xml")
 
 
@@ -88,7 +88,7 @@ class Thing:
 thing = Thing()
 stale = weakref.proxy(thing)
 del thing
-compiled = ovseal.compile_model(core, path, "CPU", key=key)
+compiled = ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
 expected = outputs(compiled)
 gc.freeze()
 process = os.fork()
@@ -112,7 +112,7 @@ from forked import first_output
 if __name__ == "__main__":
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         results = pool.map(first_output, [path] * 2)
-    assert results == [outputs(ovseal.compile_model(core, path, "CPU", key=key))[0]] * 2
+    assert results == [outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER))[0]] * 2
     print("ok")
 """
 
@@ -122,7 +122,7 @@ def test_processes_that_are_spawned_open_for_themselves(sealed, tmp_path, monkey
         "import openvino as ov, ovseal\n"
         "from conftest import KEY_BYTES, outputs\n"
         "def first_output(path):\n"
-        '    return outputs(ovseal.compile_model(ov.Core(), path, "CPU", key=ovseal.keyfile(KEY_BYTES)))[0]\n'
+        '    return outputs(ovseal.compile_model(ov.Core(), path, "CPU", key=ovseal.keyfile(KEY_BYTES), publisher=ovseal.ANY_SENDER))[0]\n'
     )
     from pathlib import Path
 

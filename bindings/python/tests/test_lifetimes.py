@@ -17,7 +17,7 @@ made = {}
 for device in rest:
     reference = None
     for order in itertools.permutations(["model", "compiled", "request", "queue"]):
-        model = ovseal.read_model(core, path, key=key)
+        model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
         weights = held(model)
         compiled = core.compile_model(model, device)
         objects = {"model": model, "compiled": compiled, "request": compiled.create_infer_request(), "queue": ov.AsyncInferQueue(compiled, 2)}
@@ -53,10 +53,10 @@ def test_onnx_whose_weights_the_runtime_copies(sealed):
 MADE_OF_A_MODEL = """
 import copy
 from openvino.preprocess import PrePostProcessor
-expected = outputs(ovseal.compile_model(core, path, "CPU", key=key))
-model = ovseal.read_model(core, path, key=key)
+expected = outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER))
+model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
 clone, deep = model.clone(), copy.deepcopy(model)
-processed = PrePostProcessor(ovseal.read_model(core, path, key=key)).build()
+processed = PrePostProcessor(ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)).build()
 del model
 gc.collect()
 for other in (clone, deep, processed):
@@ -83,7 +83,7 @@ folder, *devices = rest
 warnings.filterwarnings("ignore", "the compiled model is not kept", ovseal.CacheWarning)  # AUTO exports none
 for device in devices:
     for cache in (None, folder, folder):
-        compiled = ovseal.compile_model(core, path, device, key=key, cache_dir=cache)
+        compiled = ovseal.compile_model(core, path, device, key=key, publisher=ovseal.ANY_SENDER, cache_dir=cache)
         expected = outputs(compiled)
         request, queue = compiled.create_infer_request(), ov.AsyncInferQueue(compiled, 2)
         given = inputs(compiled)
@@ -106,19 +106,19 @@ def test_compiled_and_imported_models(sealed, tmp_path, name):
 
 
 THREADS = """
-expected, failures = outputs(ovseal.compile_model(core, path, "CPU", key=key)), []
+expected, failures = outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)), []
 
 def work():
     try:
         for _ in range(5):
-            model = ovseal.read_model(core, path, key=key)
+            model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
             compiled = core.compile_model(model, "CPU")
             del model
             request = compiled.create_infer_request()
             given = inputs(compiled)
             del compiled
             assert request.infer(given)[0].tobytes() == expected[0]
-            assert outputs(ovseal.compile_model(core, path, "CPU", key=key)) == expected
+            assert outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)) == expected
     except BaseException as error:
         failures.append(error)
 
@@ -153,9 +153,9 @@ ENDS = {
 @pytest.mark.parametrize("source", ["read", "compiled", "imported"])
 def test_the_interpreter_ends_well(sealed, tmp_path, end, source):
     make = {
-        "read": "model = ovseal.read_model(core, path, key=key); compiled = core.compile_model(model, 'CPU')",
-        "compiled": "model = None; compiled = ovseal.compile_model(core, path, 'CPU', key=key)",
-        "imported": "model = None; compiled = [ovseal.compile_model(core, path, 'CPU', key=key, cache_dir=rest[0]) for _ in '12'][1]",
+        "read": "model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER); compiled = core.compile_model(model, 'CPU')",
+        "compiled": "model = None; compiled = ovseal.compile_model(core, path, 'CPU', key=key, publisher=ovseal.ANY_SENDER)",
+        "imported": "model = None; compiled = [ovseal.compile_model(core, path, 'CPU', key=key, publisher=ovseal.ANY_SENDER, cache_dir=rest[0]) for _ in '12'][1]",
     }[source]
     script = f"{make}\nrequest = compiled.create_infer_request()\ngiven = inputs(compiled)\nrequest.infer(given)\n{ENDS[end]}\nprint('ok')"
     assert scripts.run(script, sealed("mlp"), tmp_path / "cache") == ["ok"]
@@ -165,7 +165,7 @@ def test_a_model_that_was_refused_leaves_nothing_behind(damaged):
     script = """
 import warnings
 for _ in range(20):
-    for function in (lambda: ovseal.read_model(core, path, key=key), lambda: ovseal.compile_model(core, path, "CPU", key=key)):
+    for function in (lambda: ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER), lambda: ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)):
         try:
             function()
         except ovseal.NotAuthenticError:
