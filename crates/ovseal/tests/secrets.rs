@@ -112,7 +112,7 @@ fn public_keys_and_text_about_private_ones_are_sealed() {
 #[test]
 fn what_looks_like_a_key_file_is_refused_unless_everything_is_included() {
     let key = KeyFile::generate().unwrap();
-    let fixture = Fixture::new(&[("config.json", b"{}"), ("shared", key.expose())]);
+    let fixture = Fixture::new(&[("config.json", b"{}"), ("shared", &*key.expose())]);
     let error = find(&fixture, ModelOptions::default()).unwrap_err();
     assert!(error.to_string().ends_with("is what looks like a key file, 32 random bytes"), "{error}");
     let everything = ModelOptions { include_everything: true, ..ModelOptions::default() };
@@ -122,7 +122,7 @@ fn what_looks_like_a_key_file_is_refused_unless_everything_is_included() {
         find(&fixture, ModelOptions::default()).unwrap();
     }
     // The weights of a small network are as long, and look the same.
-    let fixture = Fixture::new(&[("m.xml", b"<net name=\"m\"/>"), ("m.bin", key.expose())]);
+    let fixture = Fixture::new(&[("m.xml", b"<net name=\"m\"/>"), ("m.bin", &*key.expose())]);
     find(&fixture, ModelOptions::default()).unwrap();
 }
 
