@@ -41,6 +41,11 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
         OpenError::DemandWithoutPublisher => "name the publisher's public key with --publisher PUB",
         OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
         OpenError::Rollback(error) => return rollback(error),
+        OpenError::KdfLimit { needed, .. } => {
+            return Some(format!(
+                "if you trust where the container comes from, allow more work with --kdf-limit {needed}"
+            ));
+        }
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
         OpenError::Unwrap(UnwrapError::Backend(source) | UnwrapError::Refused(source)) => {
             return backend(&**source);
@@ -207,7 +212,17 @@ pub(crate) fn rekey(error: &RekeyError) -> Option<String> {
         RekeyError::Locked { .. } => "wait until the other process is done",
         RekeyError::GenerationChanged { .. } => "see what is there now with ovseal inspect, and choose again",
         RekeyError::HardLinks { .. } => "rekey a copy of the file",
-        RekeyError::ForeignRekeyFile { .. } => "move that file away if you know where it comes from",
+        RekeyError::ForeignRekeyFile { .. } => {
+            "move that file away if you know where it comes from, or remove it with --discard-waiting"
+        }
+        RekeyError::Waiting(waiting) if waiting.own_generation.is_none() => {
+            "if you know where that file comes from, take its stanzas over with --finish-waiting; otherwise get the \
+             container again from its publisher"
+        }
+        RekeyError::Waiting(_) => {
+            "remove that file with --discard-waiting; only if you know where it comes from, take its stanzas over with \
+             --finish-waiting"
+        }
         RekeyError::Write { source, .. } => return write(source),
         RekeyError::Wrap(WrapError::Memory { .. }) => MEMORY,
         _ => return None,

@@ -44,6 +44,28 @@ pub(crate) struct Container {
     pub(crate) length: u64,
 }
 
+/// The stanza blocks from which a key may come: two while a rekeying is under way, was interrupted, or is planted.
+pub(crate) struct Candidates {
+    /// The container's own, unless its region is damaged.
+    pub(crate) own: Option<StanzaBlock>,
+    /// That of a complete rekeying file.
+    pub(crate) waiting: Option<StanzaBlock>,
+}
+
+impl Candidates {
+    /// Returns the blocks in the order in which they are tried: the higher generation first, the own one if they are equal.
+    pub(crate) fn newest_first(&self) -> Vec<&StanzaBlock> {
+        let mut blocks = self.own_first();
+        blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
+        blocks
+    }
+
+    /// Returns the blocks, the own one first.
+    pub(crate) fn own_first(&self) -> Vec<&StanzaBlock> {
+        self.own.iter().chain(&self.waiting).collect()
+    }
+}
+
 /// A statement that agrees with its container, and the layout that it gives.
 ///
 /// It is the trusted publisher's if there is one. With [`Trust::AnySender`] there is none, and until a key fits it is only
@@ -100,18 +122,15 @@ impl Container {
         Ok(CheckedStatement { statement, layout, publisher, raw })
     }
 
-    /// The stanza blocks from which a key may come, the one with the higher generation first.
-    ///
-    /// There are two while a rekeying is under way or was interrupted.
-    pub(crate) fn stanza_blocks(&self) -> Result<Vec<StanzaBlock>, OpenError> {
+    /// Reads the stanza blocks from which a key may come, of which there is at least one.
+    pub(crate) fn candidates(&self) -> Result<Candidates, OpenError> {
         // A writer may be at work: what is torn is looked at a second time.
         for _ in 0..2 {
             let own = self.own_block()?;
-            let pending = self.path.as_deref().and_then(|path| rekey_file::read(path, &self.prologue));
-            let mut blocks: Vec<StanzaBlock> = own.into_iter().chain(pending).collect();
-            blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
-            if !blocks.is_empty() {
-                return Ok(blocks);
+            let waiting = self.path.as_deref().and_then(|path| rekey_file::read(path, &self.prologue));
+            let waiting = waiting.map(|file| file.block);
+            if own.is_some() || waiting.is_some() {
+                return Ok(Candidates { own, waiting });
             }
         }
         Err(OpenError::Damaged(Section::Stanzas))
@@ -122,7 +141,7 @@ impl Container {
         Ok(region::parse_region(&self.read_region()?))
     }
 
-    fn read_region(&self) -> Result<Vec<u8>, OpenError> {
+    pub(crate) fn read_region(&self) -> Result<Vec<u8>, OpenError> {
         read_vec(self.source.as_ref(), PROLOGUE_LENGTH as u64, self.prologue.region_length)
             .map_err(OpenError::read(Section::Stanzas))
     }

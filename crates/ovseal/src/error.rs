@@ -120,6 +120,17 @@ pub enum OpenError {
         /// The types of the container's stanzas.
         stanzas: Vec<String>,
     },
+    /// No key fits, and a stanza was passed over because its key derivation exceeds the caller's limit.
+    #[error(
+        "no key fits; a passphrase's stanza was not tried: with it, key derivation takes {needed} MiB \
+         (memory times passes), and the limit is {limit} MiB"
+    )]
+    KdfLimit {
+        /// The least limit with which the first such stanza is tried, in MiB.
+        needed: u64,
+        /// The limit in MiB.
+        limit: u32,
+    },
     /// A key could not be tried.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
@@ -203,7 +214,7 @@ impl OpenError {
             Self::Rollback(error) => error.kind(),
             Self::DemandWithoutPublisher | Self::NoPublisher => ErrorKind::Usage,
             Self::NoSuchPart(_) | Self::OutOfRange { .. } => ErrorKind::Usage,
-            Self::NoKeyFits { .. } => ErrorKind::NoKeyFits,
+            Self::NoKeyFits { .. } | Self::KdfLimit { .. } => ErrorKind::NoKeyFits,
             Self::Fill { source, .. } => match &source.cause {
                 FillCause::Filler(error) => error.kind(),
                 _ => ErrorKind::Environment,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ovseal::{Inspection, OpenOptions, Opened, Recipient, RekeyError, RekeyOptions, StanzaSummary, Trust};
 use ovseal_hardware::tpm2::{DeviceRecipient, Tpm2Summary};
 
+use super::rekey;
 use crate::args::BindArgs;
 use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
@@ -25,9 +26,14 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
     };
     let identities = keys.identities();
     // A stanza of this device's key does not mix keys: it never leaves the device.
-    let mut options = RekeyOptions::new().allow_mixed(true).add_recipient(&*recipient);
+    let mut options = RekeyOptions::new()
+        .allow_mixed(true)
+        .add_recipient(&*recipient)
+        .on_waiting(rekey::on_waiting(args.discard_waiting, args.finish_waiting))
+        .kdf_limit(args.keys.kdf_limit);
     if args.drop_distribution {
-        let opened = OpenOptions::new(Trust::AnySender).open(&args.container, &identities);
+        let opened = OpenOptions::new(Trust::AnySender).kdf_limit(args.keys.kdf_limit);
+        let opened = opened.open(&args.container, &identities);
         let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
         let (number, generation) = distribution(args, &opened, &id)?;
         options = options.remove_stanza(number).expect_generation(generation);
@@ -37,7 +43,8 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
     } else {
         options.rekey(&args.container, &identities)
     };
-    rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    rekey::name_changes(&rekeyed, output);
     output.note(&format!("bound to device {}", tpm::short_id(&id)));
     warn_of_others(&args.container, &id, output)
 }

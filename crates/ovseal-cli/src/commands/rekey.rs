@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ovseal::{Inspection, RekeyError, RekeyOptions};
+use ovseal::{Inspection, OnWaiting, RekeyError, RekeyOptions, Rekeyed, StanzaSummary};
 
 use crate::args::RekeyArgs;
 use crate::conversions::no_such_stanza;
@@ -11,7 +11,7 @@ use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
 use crate::recipients::{NewPassphrase, Recipients};
-use crate::text;
+use crate::{needs, text};
 
 pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
     let mut inputs = Inputs::default();
@@ -19,8 +19,11 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     let removed: Vec<usize> = removed.unwrap_or_default();
     let keys = Keys::obtain(&args.keys, &args.container, &mut inputs)?;
     let added = added(args, &mut inputs, output)?;
-    let mut options =
-        RekeyOptions::new().allow_mixed(args.allow_mixed).allow_only_enclave(args.allow_only_sgx);
+    let mut options = RekeyOptions::new()
+        .allow_mixed(args.allow_mixed)
+        .allow_only_enclave(args.allow_only_sgx)
+        .on_waiting(on_waiting(args.changes.discard_waiting, args.changes.finish_waiting))
+        .kdf_limit(args.keys.kdf_limit);
     options = added.iter().fold(options, RekeyOptions::add_recipient);
     if let Some(generation) = generation {
         options = options.expect_generation(generation);
@@ -28,6 +31,7 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     options = removed.iter().fold(options, |options, number| options.remove_stanza(*number));
     let rekeyed = options.rekey(&args.container, &keys.identities());
     let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    name_changes(&rekeyed, output);
     let stanzas = text::plural(rekeyed.stanzas as u64, "stanza");
     output.note(&format!("rekeyed: generation {} with {stanzas}", rekeyed.generation));
     if !removed.is_empty() {
@@ -37,6 +41,30 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
         );
     }
     Ok(())
+}
+
+/// Returns what becomes of stanzas that wait beside the container, from the two options about them.
+pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
+    match (discard, finish) {
+        (true, _) => OnWaiting::Discard,
+        (_, true) => OnWaiting::Finish,
+        _ => OnWaiting::Refuse,
+    }
+}
+
+/// Names the stanzas that came and went.
+pub(super) fn name_changes(rekeyed: &Rekeyed, output: &mut Output) {
+    for (word, stanzas) in [("added", &rekeyed.added), ("removed", &rekeyed.removed)] {
+        stanzas.iter().for_each(|stanza| output.note(&format!("{word}: {}", named(stanza))));
+    }
+}
+
+fn named(stanza: &StanzaSummary) -> String {
+    let kind = &stanza.stanza_type;
+    match needs::of_stanza(stanza) {
+        Some(needs) => format!("{kind}, which takes {needs}"),
+        None => format!("{kind}, a type that this version does not know"),
+    }
 }
 
 /// The stanzas to remove, counted from 0 as the library does, after a look at whether they are there, and the generation

@@ -14,7 +14,7 @@ use crate::text::printable;
 use crate::trust;
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), CommandError> {
-    let options = trust::open_options(&args.trust)?;
+    let options = trust::open_options(&args.trust)?.kdf_limit(args.keys.kdf_limit);
     if args.keys.is_given() { with_key(args, options, output) } else { without_key(args, options, output) }
 }
 

@@ -13,13 +13,15 @@ use std::sync::Arc;
 
 pub use mapping::{PartMapping, Populated, UnverifiedMapping};
 pub use opened::Opened;
-pub(crate) use opened::check_padding;
+pub(crate) use opened::{Tables, check_padding};
 pub use part::Part;
 use progress::Progress;
-pub(crate) use unlock::{Unlocked, unlock};
+pub(crate) use unlock::{Keyring, Unlocked, unlock};
 
 use crate::aead::AeadProvider;
 use crate::container::{CheckedStatement, Container, Trust};
+use crate::context::Context;
+use crate::derivation::KdfLimit;
 use crate::error::OpenError;
 use crate::manifest::ModelName;
 use crate::recipient::Identity;
@@ -43,6 +45,7 @@ pub struct OpenOptions {
     provider: AeadProvider,
     pub(crate) progress: Progress,
     checks_digests: bool,
+    kdf_limit: KdfLimit,
 }
 
 impl OpenOptions {
@@ -57,6 +60,7 @@ impl OpenOptions {
             provider: AeadProvider::detect(),
             progress: Progress::default(),
             checks_digests: false,
+            kdf_limit: KdfLimit::default(),
         }
     }
 
@@ -83,6 +87,15 @@ impl OpenOptions {
     /// Chooses another library for AES-GCM than [`AeadProvider::detect`] gives.
     pub fn provider(self, provider: AeadProvider) -> Self {
         Self { provider, ..self }
+    }
+
+    /// Sets how much key derivation from passphrases one call may do, in MiB of memory times passes; 1024 by default.
+    ///
+    /// It limits the sum over all stanzas that the call could try, in the container, in a file of an unfinished rekeying
+    /// and in the side file, and is counted before the first one is tried. A single derivation may take a quarter of it
+    /// as memory. Stanzas that exceed it are passed over; the format itself allows up to 4096 MiB for each.
+    pub fn kdf_limit(self, mib: u32) -> Self {
+        Self { kdf_limit: KdfLimit { mib }, ..self }
     }
 
     /// Sets a call-back, called from worker threads with the number of bytes just opened or verified.
@@ -134,7 +147,8 @@ impl OpenOptions {
         identities: &[&dyn Identity],
     ) -> Result<Opened, OpenError> {
         let statement = self.authenticate(container)?;
-        let unlocked = unlock(container, identities)?;
+        let context = Context::new(&container.prologue, ModelId(statement.statement.model_id));
+        let unlocked = unlock(container, &context, &Keyring { identities, limit: self.kdf_limit })?;
         Opened::new(self, container, statement, unlocked)
     }
 

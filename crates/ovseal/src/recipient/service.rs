@@ -7,8 +7,8 @@ use aws_lc_rs::rand;
 use ovseal_memory::Secret;
 
 use super::{Identity, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
+use crate::context::Context;
 use crate::key::{DataKey, RandomnessError, random_array};
-use crate::prologue::Context;
 use crate::stanza::{KMS, Stanza};
 
 const LENGTH: usize = 32;
