@@ -1,4 +1,4 @@
-"""Plants the stanzas of another copy beside a container, as an unfinished rekeying, without any key.
+"""Plants the stanzas of another copy next to a container, as an unfinished rekeying, without any key.
 
 The copy was rekeyed: it lost the device's key and got back that of a removed recipient. Its region is authentic, and its
 generation is the next one. The owner then rekeys the container.

@@ -37,6 +37,9 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
             "ovseal inspect FILE shows who claims to have signed; trust a key only if it comes from the publisher"
         }
         OpenError::SecurityVersion { .. } => "get the current version of the model from its publisher",
+        OpenError::NotForPublisher(_) => {
+            "--publisher PUB:NAME trusts a publisher for one name; ovseal inspect FILE with a key option shows the name"
+        }
         OpenError::WrongName { .. } => "ovseal inspect FILE with a key option shows the name",
         OpenError::DemandWithoutPublisher => "name the publisher's public key with --publisher PUB",
         OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",

@@ -13,24 +13,26 @@ use crate::region::{self, StanzaBlock};
 use crate::regular;
 use crate::rekey_file;
 use crate::source::{ReadAt, read_vec};
-use crate::statement::{KeyId, Statement};
+use crate::statement::{KeyId, ModelId, Statement};
 
 /// Whom the caller believes. There is no default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// One of these publishers must have signed the container.
+    /// One of these publishers must have signed the container, one that is trusted for its model.
     Publishers(Vec<Publisher>),
     /// Whoever could seal to the caller's key: with a public key that is anyone at all.
     AnySender,
 }
 
 impl Trust {
-    /// The publishers that are named.
-    pub(crate) fn publishers(&self) -> Vec<KeyId> {
-        match self {
-            Self::Publishers(publishers) => publishers.iter().map(Publisher::id).collect(),
-            Self::AnySender => Vec::new(),
-        }
+    /// The publishers that are named for this model, each once.
+    pub(crate) fn publishers_of(&self, model: ModelId) -> Vec<KeyId> {
+        let Self::Publishers(publishers) = self else { return Vec::new() };
+        let named = publishers.iter().filter(|publisher| publisher.may_sign(model));
+        let mut ids: Vec<KeyId> = named.map(Publisher::id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 }
 
@@ -44,7 +46,8 @@ pub(crate) struct Container {
     pub(crate) length: u64,
 }
 
-/// The stanza blocks from which a key may come: two while a rekeying is under way, was interrupted, or is planted.
+/// The stanza blocks from which a key may come: two while a rekeying is under way, was interrupted,
+/// or is planted.
 pub(crate) struct Candidates {
     /// The container's own, unless its region is damaged.
     pub(crate) own: Option<StanzaBlock>,
@@ -53,7 +56,8 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    /// Returns the blocks in the order in which they are tried: the higher generation first, the own one if they are equal.
+    /// Returns the blocks in the order in which they are tried: the higher generation first, the
+    /// own one if they are equal.
     pub(crate) fn newest_first(&self) -> Vec<&StanzaBlock> {
         let mut blocks = self.own_first();
         blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
@@ -110,11 +114,13 @@ impl Container {
         let raw = self.read_statement()?;
         let (bytes, signatures) = raw.split_at(self.footer.statement as usize);
         let signatures = Signatures::parse(signatures).ok_or(OpenError::Damaged(Section::Signatures))?;
-        let publisher = match trust {
+        let signers = match trust {
             Trust::Publishers(trusted) => Some(signatures.verify(bytes, trusted).map_err(signature_error)?),
             Trust::AnySender => None,
         };
         let statement = Statement::parse(bytes).ok_or(OpenError::Damaged(Section::Statement))?;
+        let model = ModelId(statement.model_id);
+        let publisher = signers.map(|signers| trusted_for(model, &signers)).transpose()?;
         if !signatures.agree_with(&statement) {
             return Err(OpenError::Damaged(Section::Signatures));
         }
@@ -185,6 +191,13 @@ fn read_prologue(source: &dyn ReadAt, length: u64) -> Result<Prologue, OpenError
         Err(PrologueError::Malformed) => Err(OpenError::Damaged(Section::Prologue)),
         Ok(prologue) => Ok(prologue),
     }
+}
+
+/// Returns the publisher among those who signed whom the caller trusts for this model.
+fn trusted_for(model: ModelId, signers: &[&Publisher]) -> Result<KeyId, OpenError> {
+    let trusted = signers.iter().find(|publisher| publisher.may_sign(model));
+    let ids = signers.iter().map(|publisher| publisher.id());
+    trusted.map(|publisher| publisher.id()).ok_or(OpenError::NotForPublisher(ids.collect()))
 }
 
 fn signature_error(error: SignaturesError) -> OpenError {

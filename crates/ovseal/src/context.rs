@@ -16,13 +16,15 @@ pub struct Context {
 }
 
 impl Context {
-    /// Returns the context of the container with this prologue, which says that it holds this model.
+    /// Returns the context of the container with this prologue, which says that it holds this
+    /// model.
     pub(crate) fn new(prologue: &Prologue, model_id: ModelId) -> Self {
         let (binding, container_id) = (prologue.binding(), prologue.container_id);
         Self { binding, container_id, model_id, derivations: Derivations::default() }
     }
 
-    /// Returns the 32 bytes to which a stanza is bound: SHA-512/256 of the prologue without the commitment.
+    /// Returns the 32 bytes to which a stanza is bound: SHA-512/256 of the prologue without the
+    /// commitment.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         self.binding.as_bytes()
     }

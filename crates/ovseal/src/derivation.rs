@@ -1,4 +1,5 @@
-//! Work that a container demands before anything of it is authentic: Argon2id, under the caller's limit.
+//! Work that a container demands before anything of it is authentic: Argon2id, under the caller's
+//! limit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +19,8 @@ pub struct Derivation {
 
 /// How much key derivation one call may do, in MiB of memory times passes.
 ///
-/// It limits the sum over all stanzas that the call could try. A single derivation may take a quarter of it as memory.
+/// It limits the sum over all stanzas that the call could try. A single derivation may take a
+/// quarter of it as memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KdfLimit {
     pub(crate) mib: u32,
@@ -48,7 +50,8 @@ impl Plan {
         Self { limit, spent_kib: 0, allowed: Vec::new(), needed_mib: None }
     }
 
-    /// Counts a derivation, unless an equal one is counted already. What exceeds the limit is passed over.
+    /// Counts a derivation, unless an equal one is counted already. What exceeds the limit is
+    /// passed over.
     pub(crate) fn count(&mut self, demand: Demand) {
         if self.allows(&demand) {
             return;

@@ -91,6 +91,9 @@ pub enum OpenError {
     /// The container is signed by others than the named publishers.
     #[error("the container is not signed by a trusted publisher")]
     Untrusted,
+    /// Publishers signed whom the caller trusts, but for models of other names only.
+    #[error("the container's model is none for which its publisher {} is trusted", list(.0))]
+    NotForPublisher(Vec<KeyId>),
     /// The container holds another model than demanded.
     #[error("the container does not hold the model {name:?}")]
     WrongName {
@@ -120,7 +123,8 @@ pub enum OpenError {
         /// The types of the container's stanzas.
         stanzas: Vec<String>,
     },
-    /// No key fits, and a stanza was passed over because its key derivation exceeds the caller's limit.
+    /// No key fits, and a stanza was passed over because its key derivation exceeds the caller's
+    /// limit.
     #[error(
         "no key fits; a passphrase's stanza was not tried: with it, key derivation takes {needed} MiB \
          (memory times passes), and the limit is {limit} MiB"
@@ -164,6 +168,10 @@ pub enum OpenError {
     /// There is too little memory.
     #[error(transparent)]
     Memory(#[from] ovseal_memory::MemoryError),
+}
+
+fn list(ids: &[KeyId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A section of a container, in messages.
@@ -210,7 +218,7 @@ impl OpenError {
             Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) | Self::WrongName { .. } => {
                 ErrorKind::Denied
             }
-            Self::SecurityVersion { .. } => ErrorKind::Denied,
+            Self::SecurityVersion { .. } | Self::NotForPublisher(_) => ErrorKind::Denied,
             Self::Rollback(error) => error.kind(),
             Self::DemandWithoutPublisher | Self::NoPublisher => ErrorKind::Usage,
             Self::NoSuchPart(_) | Self::OutOfRange { .. } => ErrorKind::Usage,

@@ -101,8 +101,8 @@ pub use prologue::{ContainerId, is_container};
 pub use publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
 pub use recipient::{
     Argon2Cost, Argon2MemoryError, CacheKey, Identity, KeyError, KeyFile, KeyService, Passphrase,
-    PublicKeyIdentity, PublicKeyRecipient, Recipient, RecipientClass, ServiceError, ServiceKey, UnwrapError,
-    WRAPPED_LIMIT, WrapError, symmetric,
+    PublicKeyIdentity, PublicKeyRecipient, Recipient, RecipientClass, ServiceContext, ServiceError,
+    ServiceKey, UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
 };
 pub use regular::{is_container_file, open as open_regular, open_no_link as open_regular_no_link};
 pub use rekey::{OnWaiting, RekeyError, RekeyOptions, Rekeyed, WaitingStanzas};

@@ -26,7 +26,7 @@ const MAC: usize = 32;
 const BOND: usize = MAC + PLACE + MAC;
 const PLACE: usize = 24;
 
-/// A complete file: a whole stanza region that waits beside its container.
+/// A complete file: a whole stanza region that waits next to its container.
 pub(crate) struct RekeyFile {
     pub(crate) block: StanzaBlock,
     /// The region, byte for byte.
@@ -78,7 +78,8 @@ pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<RekeyFile> {
     Some(RekeyFile { block, region: region.to_vec(), bond })
 }
 
-/// Encodes the file of version 2 for a region that replaces the one with the MAC `replaced` at `place`.
+/// Encodes the file of version 2 for a region that replaces the one with the MAC `replaced` at
+/// `place`.
 pub(crate) fn encode(
     key: &FittingKey,
     prologue: &Prologue,

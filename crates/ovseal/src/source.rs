@@ -42,7 +42,8 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// Reads `length` bytes from `offset` on as arrays, without a copy; `length` is a multiple of `N`, and met a limit.
+/// Reads `length` bytes from `offset` on as arrays, without a copy; `length` is a multiple of `N`,
+/// and met a limit.
 pub(crate) fn read_arrays<const N: usize>(
     source: &dyn ReadAt,
     offset: u64,

@@ -25,9 +25,11 @@ pub struct Verification {
     pub claimed_publishers: Vec<KeyId>,
     /// The security version, which is believable only with a publisher or a key.
     pub security_version: u64,
-    /// True if a key showed that the content is what its holder sealed: every MAC, the manifest, and every tag.
+    /// True if a key showed that the content is what its holder sealed: every MAC, the manifest,
+    /// and every tag.
     ///
-    /// Without a key only digests are compared. Anyone can put ciphertext of their own under a signature of their own.
+    /// Without a key only digests are compared. Anyone can put ciphertext of their own under a
+    /// signature of their own.
     pub content_verified: bool,
 }
 

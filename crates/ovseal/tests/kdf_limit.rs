@@ -1,4 +1,5 @@
-//! Work before anything is authentic: key derivation has a limit, and the tables get memory only after the MAC.
+//! Work before anything is authentic: key derivation has a limit, and the tables get memory only
+//! after the MAC.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -11,7 +12,7 @@ use ovseal::{
 use ovseal_testkit::Fixture;
 use support::{Grown, grow, peak_memory};
 
-/// A passphrase's stanza that demands work which nobody did, and opens with nothing.
+/// A passphrase's stanza that demands work which was never done, and opens with nothing.
 struct Demanding {
     memory_mib: u32,
     passes: u32,

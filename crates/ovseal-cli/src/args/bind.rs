@@ -44,12 +44,13 @@ pub(crate) struct BindArgs {
     #[arg(long)]
     pub(crate) side_file: bool,
 
-    /// Remove the stanzas that wait in FILE.rekey and that this program does not take over by itself
+    /// Remove the stanzas that wait in FILE.rekey and that this program does not take over by
+    /// itself
     #[arg(long, conflicts_with_all = ["finish_waiting", "side_file"])]
     pub(crate) discard_waiting: bool,
 
-    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an attacker can put the
-    /// stanzas of another copy there
+    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an
+    /// attacker can put the stanzas of another copy there
     #[arg(long, conflicts_with_all = ["side_file", "drop_distribution"])]
     pub(crate) finish_waiting: bool,
 

@@ -7,8 +7,9 @@ use clap::Args;
 /// Who must have signed the container, and what it must hold.
 #[derive(Debug, Args)]
 pub(crate) struct TrustOptions {
-    /// Demands the signature of this publisher: a file with its public key; of several, one is enough
-    #[arg(long = "publisher", value_name = "PUB", help_heading = "Trust options")]
+    /// Demands the signature of this publisher: a file with its public key; of several, one is
+    /// enough. PUB:NAME trusts it for the model of this name only
+    #[arg(long = "publisher", value_name = "PUB[:NAME]", help_heading = "Trust options")]
     pub(crate) publishers: Vec<PathBuf>,
 
     /// Demands the model of this name; needs --publisher

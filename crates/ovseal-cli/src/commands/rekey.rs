@@ -43,7 +43,8 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     Ok(())
 }
 
-/// Returns what becomes of stanzas that wait beside the container, from the two options about them.
+/// Returns what becomes of stanzas that wait next to the container, from the two options about
+/// them.
 pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
     match (discard, finish) {
         (true, _) => OnWaiting::Discard,

@@ -57,7 +57,7 @@ fn the_last_stanza_stays() {
     assert_eq!(bench.read("net.ovseal"), before);
 }
 
-/// A container of generation 1 and, beside it, the stanzas of a copy that was given another key.
+/// A container of generation 1 and, next to it, the stanzas of a copy that was given another key.
 fn planted() -> Bench {
     let bench = Bench::sealed();
     bench.write("second", &[9; 32]);

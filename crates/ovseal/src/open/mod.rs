@@ -89,11 +89,13 @@ impl OpenOptions {
         Self { provider, ..self }
     }
 
-    /// Sets how much key derivation from passphrases one call may do, in MiB of memory times passes; 1024 by default.
+    /// Sets how much key derivation from passphrases one call may do, in MiB of memory times
+    /// passes; 1024 by default.
     ///
-    /// It limits the sum over all stanzas that the call could try, in the container, in a file of an unfinished rekeying
-    /// and in the side file, and is counted before the first one is tried. A single derivation may take a quarter of it
-    /// as memory. Stanzas that exceed it are passed over; the format itself allows up to 4096 MiB for each.
+    /// It limits the sum over all stanzas that the call could try, in the container, in a file of
+    /// an unfinished rekeying and in the side file, and is counted before the first one is tried. A
+    /// single derivation may take a quarter of it as memory. Stanzas that exceed it are passed
+    /// over; the format itself allows up to 4096 MiB for each.
     pub fn kdf_limit(self, mib: u32) -> Self {
         Self { kdf_limit: KdfLimit { mib }, ..self }
     }
@@ -168,7 +170,7 @@ impl OpenOptions {
         }
         let mut floor = self.min_security_version.unwrap_or(0);
         if let Some(state) = &self.rollback {
-            floor = floor.max(state.floor(&self.trust.publishers(), model)?);
+            floor = floor.max(state.floor(&self.trust.publishers_of(model), model)?);
         }
         let found = verified.statement.security_version;
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }

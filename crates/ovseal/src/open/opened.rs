@@ -22,7 +22,7 @@ use crate::recipient::{CacheKey, Origin};
 use crate::rollback::RollbackState;
 use crate::seal::manifest_key;
 use crate::source::{ReadAt, read_arrays, read_vec};
-use crate::statement::{self, KeyId};
+use crate::statement::{self, KeyId, ModelId};
 use crate::suite::{Digest, sha256};
 
 /// An opened container.
@@ -50,7 +50,7 @@ pub(super) struct Inner {
     stanza: Option<usize>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
-    /// With the publishers that the caller named.
+    /// With the publishers that the caller named for this model.
     rollback: Option<(RollbackState, Vec<KeyId>)>,
     /// Whether digests are compared even if no publisher was named.
     pub(super) checks_digests: bool,
@@ -87,7 +87,7 @@ impl Opened {
         verified: CheckedStatement,
         unlocked: Unlocked,
     ) -> Result<Self, OpenError> {
-        let key = unlocked.key;
+        let (key, model) = (unlocked.key, ModelId(verified.statement.model_id));
         let (tables, encrypted) = read_trailer(container, &verified, &key)?;
         let manifest = decrypt_manifest(&key, encrypted)
             .and_then(|bytes| Manifest::parse(&bytes, &verified.statement))
@@ -113,7 +113,7 @@ impl Opened {
             stanza: unlocked.stanza,
             threads: options.threads,
             provider: options.provider,
-            rollback: options.rollback.clone().map(|state| (state, options.trust.publishers())),
+            rollback: options.rollback.clone().map(|state| (state, options.trust.publishers_of(model))),
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
             scratch: Scratch::default(),
@@ -175,7 +175,8 @@ impl Opened {
         (0..self.0.manifest.parts.len()).map(|number| self.part_at(number))
     }
 
-    /// Raises the rollback state, if there is one, to this container's security version, for all publishers that were named.
+    /// Raises the rollback state, if there is one, to this container's security version, for all
+    /// publishers that were named for its model.
     ///
     /// Call it when the model has been loaded completely: a version whose payload is damaged must not lock out the one
     /// that still works.

@@ -25,7 +25,8 @@ pub(crate) struct Keyring<'k> {
     pub(crate) limit: KdfLimit,
 }
 
-/// Finds the data key with one of the caller's identities, then checks the MACs over everything that held it.
+/// Finds the data key with one of the caller's identities, then checks the MACs over everything
+/// that held it.
 ///
 /// When a rekeying was interrupted there are two blocks; the second is tried if the first gives no key or is not
 /// authentic, so that a planted file cannot keep the container from being opened. All that is derived from passphrases
@@ -106,7 +107,8 @@ impl Search<'_> {
         if authentic { Ok((key, number)) } else { Err(OpenError::NotAuthentic(Section::Stanzas)) }
     }
 
-    /// The first key that fits, and the position of its stanza. An identity that could not be tried matters only if no other one fits.
+    /// The first key that fits, and the position of its stanza. An identity that could not be tried
+    /// matters only if no other one fits.
     fn find_key<'s>(
         &self,
         stanzas: impl Iterator<Item = &'s Stanza> + Clone,
@@ -127,7 +129,8 @@ impl Search<'_> {
         Err(failure.unwrap_or_else(|| no_key_fits(stanzas)))
     }
 
-    /// Returns the key in a stanza if it fits; a stanza that would take too much work is passed over.
+    /// Returns the key in a stanza if it fits; a stanza that would take too much work is passed
+    /// over.
     fn unwrap(
         &self,
         number: usize,
@@ -162,7 +165,7 @@ mod tests {
         Passphrase::from_bytes(text.as_bytes()).unwrap().with_cost(Argon2Cost::new(64, 1, 1).unwrap())
     }
 
-    /// A container for a passphrase, with a newer region beside it that has the same stanza.
+    /// A container for a passphrase, with a newer region next to it that has the same stanza.
     fn sealed_twice(folder: &std::path::Path) -> Container {
         let [input, path] = ["w.bin", "m.ovseal"].map(|name| folder.join(name));
         std::fs::write(&input, "weights").unwrap();

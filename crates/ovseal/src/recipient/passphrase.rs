@@ -148,10 +148,11 @@ impl Passphrase {
         self.argon2id(salt, cost)
     }
 
-    /// Derives 32 bytes as [`derive`](Self::derive) does, once for each salt and cost of an opening.
+    /// Derives 32 bytes as [`derive`](Self::derive) does, once for each salt and cost of an
+    /// opening.
     ///
-    /// This is for implementations of [`Identity`]. The result is kept in secret memory and zeroized when the call ends
-    /// for which `context` was made.
+    /// This is for implementations of [`Identity`]. The result is kept in secret memory and
+    /// zeroized when the call ends for which `context` was made.
     ///
     /// # Errors
     /// When the memory cannot be had.

@@ -74,10 +74,12 @@ pub enum RekeyError {
         /// The generation now.
         found: u64,
     },
-    /// The stanzas of another rekeying wait beside the container, and this one may not take them over by itself.
+    /// The stanzas of another rekeying wait next to the container, and this one may not take them
+    /// over by itself.
     #[error("{0}")]
     Waiting(Box<WaitingStanzas>),
-    /// The file of an interrupted rekeying is there but is not this container's, incomplete, or not authentic.
+    /// The file of an interrupted rekeying is there but is not this container's, incomplete, or not
+    /// authentic.
     #[error("{} is not the unfinished rekeying of this container", path.display())]
     ForeignRekeyFile {
         /// The file.

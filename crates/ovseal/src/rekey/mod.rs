@@ -95,7 +95,8 @@ impl<'a> RekeyOptions<'a> {
         Self { generation: Some(generation), ..self }
     }
 
-    /// Decides about stanzas that wait beside the container and that a rekeying may not take over by itself.
+    /// Decides about stanzas that wait next to the container and that a rekeying may not take over
+    /// by itself.
     ///
     /// With a decision, a rekeying may add and remove nothing else.
     pub fn on_waiting(self, on_waiting: OnWaiting) -> Self {

@@ -1,7 +1,9 @@
-//! A rekeying file that a writer finds: finished, removed, or left for the caller to decide (`docs/format.md` §8).
+//! A rekeying file that a writer finds: finished, removed, or left for the caller to decide
+//! (`docs/format.md` §8).
 //!
-//! Anyone who can write to the directory can put an authentic region of another copy there. So only what a holder of the
-//! key wrote for this very file, and for the region that is in it, is finished without being asked.
+//! Anyone who can write to the directory can put an authentic region of another copy there. So only
+//! what a holder of the key wrote for this very file, and for the region that is in it, is finished
+//! without being asked.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +18,8 @@ use crate::region::{self, StanzaBlock};
 use crate::rekey_file::RekeyFile;
 use crate::stanza::Stanza;
 
-/// What a rekeying does with stanzas that wait beside the container and that it may not take over by itself.
+/// What a rekeying does with stanzas that wait next to the container and that it may not take over
+/// by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnWaiting {
     /// Fails with [`RekeyError::Waiting`], which shows them, and changes nothing.
@@ -28,7 +31,7 @@ pub enum OnWaiting {
     Finish,
 }
 
-/// Stanzas that wait beside a container, and those that are in it.
+/// Stanzas that wait next to a container, and those that are in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitingStanzas {

@@ -78,7 +78,7 @@ impl<'w> RegionWriter<'w> {
         Ok(Container::from_file(file, self.path.clone())?)
     }
 
-    /// Reads the rekeying file beside the container.
+    /// Reads the rekeying file next to the container.
     pub(super) fn find(&self, prologue: &Prologue) -> Found {
         let path = rekey_file::path(&self.path);
         if path.symlink_metadata().is_err() {

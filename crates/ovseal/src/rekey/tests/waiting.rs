@@ -1,4 +1,5 @@
-//! What waits beside a container is finished only if a holder of the key left it there, for this very file.
+//! What waits next to a container is finished only if a holder of the key left it there, for this
+//! very file.
 
 use std::path::Path;
 
@@ -34,7 +35,7 @@ impl Sealed {
         copy
     }
 
-    /// Puts a region beside the container as anyone can who has it, without any key.
+    /// Puts a region next to the container as anyone can who has it, without any key.
     fn plant(&self, region: &[u8]) {
         let id = Inspection::of(&self.container()).unwrap().container_id;
         let mut bytes = [b"\x89OVREKY\n\0\x01\0\0\0\0\0\0", &id.as_bytes()[..], region].concat();
@@ -138,7 +139,7 @@ fn an_interrupted_rekeying_is_finished_after_any_step() {
 }
 
 #[test]
-fn a_region_that_was_written_is_finished_whoever_names_it() {
+fn a_region_that_was_written_is_finished_by_either_version() {
     on_every_file_system(|sealed| {
         let region = sealed.region();
         sealed.plant(&region);
