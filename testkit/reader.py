@@ -133,9 +133,19 @@ def parse_stanza(stream):
     return SimpleNamespace(kind=kind.decode(), parameters=parameters, header=header, body=body)
 
 def read_rekey_file(path, prologue):
-    raw = Path(path).read_bytes() if os.path.getsize(path) == 80 + prologue.region else b""
-    check(raw[:48] == b"\x89OVREKY\n\0\1" + bytes(6) + prologue.id and sha256(raw[:-32]) == raw[-32:], "not complete")
-    return parse_stanzas(raw[48:-32])
+    end = 48 + prologue.region
+    version = {end + 32: 1, end + 120: 2}.get(os.path.getsize(path))
+    raw = Path(path).read_bytes() if version else b""
+    check(version and raw[:48] == b"\x89OVREKY\n" + be(version, 2) + bytes(6) + prologue.id, "not a rekeying file of this container")
+    check(sha256(raw[:-32]) == raw[-32:] and (version == 1 or not any(raw[end + 52 : end + 56])), "not complete")
+    return parse_stanzas(raw[48:end])
+
+def is_of(path, prologue, secret, replaced, place):
+    """Says what no reader needs, and a writer must know: whether a holder of the key left a complete file of version 2 for the region with
+    the MAC `replaced` and for `place`, the inode number and birth time in 20 bytes."""
+    region, raw, end = read_rekey_file(path, prologue), Path(path).read_bytes(), 48 + prologue.region
+    named = len(raw) == end + 120 and raw[end : end + 52] == replaced + place
+    return named and is_mac(secret("rekey-mac"), raw[:-64], raw[-64:-32]) and is_mac(secret(region.label), region.data, region.mac)
 
 def read_regions(file, prologue, path):
     """Gives the candidates of section 8, none to two, the one to take first in front."""

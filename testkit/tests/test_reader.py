@@ -9,7 +9,7 @@ import pytest
 import reader
 from make_vectors import TPM_MODULES, make_all
 from reader import EXIT_CODES, Failure, open_container
-from vectormaker.container import KEYFILE, Container, Part, side_file
+from vectormaker.container import KEYFILE, PLACE, Container, Part, side_file
 from vectormaker.publishers import ACME, CLASSICAL, MALLORY
 from vectormaker.stanzas import flipped, unknown
 
@@ -135,7 +135,7 @@ def test_no_truncation_opens(tmp_path):
     assert kinds == {length: "not-a-container" if length < 8 else "not-authentic" for length in kinds}
 
 
-@pytest.mark.parametrize("name, suffix, expected", [("side-file", ".keys", {"not-authentic"}), ("rekey-newer", ".rekey", {"no-key-fits"}),
+@pytest.mark.parametrize("name, suffix, expected", [("side-file", ".keys", {"not-authentic"}), ("rekey-newer", ".rekey", {"no-key-fits"}), ("rekey-2-newer", ".rekey", {"no-key-fits"}),
                                                     ("rekey-region-damaged", ".rekey", {"not-authentic"})])
 def test_no_flipped_byte_beside_a_container_opens(name, suffix, expected, tmp_path):
     path, beside = tmp_path / f"{name}.ovseal", tmp_path / f"{name}.ovseal{suffix}"
@@ -144,6 +144,18 @@ def test_no_flipped_byte_beside_a_container_opens(name, suffix, expected, tmp_pa
     beside.write_bytes((VECTORS / beside.name).read_bytes())
     assert outcome(path, key) == "opened"
     assert {outcome(path, key) for _ in flips(beside)} == expected
+
+
+@pytest.mark.parametrize("name, expected", [("rekey-2-newer", True), ("rekey-2-mac-wrong", False), ("rekey-newer", False)])
+def test_a_rekeying_file_is_a_writers_for_one_region_and_one_place_only(name, expected):
+    path, key = VECTORS / f"{name}.ovseal", reader.read_key(*key_of(RECORDS[name]))
+    with open(path, "rb") as file:
+        prologue = reader.read_prologue(file)
+        own = reader.parse_stanzas(reader.read(file, prologue.region, 4096))
+    secret = reader.find_secret(reader.read_regions(open(path, "rb"), prologue, str(path)), [], key, prologue)
+    is_of = lambda replaced, place: reader.is_of(f"{path}.rekey", prologue, secret, replaced, place)
+    assert is_of(own.mac, PLACE) == expected
+    assert not any(is_of(own.mac, flipped(PLACE, at)) for at in range(20)) and not is_of(bytes(32), PLACE)
 
 
 def test_files_beside_the_target_of_a_link_are_used_and_those_beside_the_link_are_not(tmp_path):

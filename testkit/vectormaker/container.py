@@ -121,8 +121,21 @@ def pad(data):
 
 
 def rekey_file(container, region, container_id=None):
-    """Gives the bytes of NAME.rekey of section 8."""
+    """Gives the bytes of NAME.rekey of section 8, version 1."""
     body = b"\x89OVREKY\n" + be(1, 2) + bytes(6) + (container_id or container.id) + region
+    return body + sha256(body)
+
+
+# Born in the last nanosecond before 1970, so that the seconds are rounded down and wrap.
+PLACE = be(0x0123456789ABCDEF, 8) + be(2**64 - 1, 8) + be(999_999_999, 4)
+
+
+def rekey_file_2(container, region, tail=bytes(4), mac_label="rekey-mac"):
+    """Gives the bytes of NAME.rekey of section 8, version 2, in the place of the container's own region."""
+    own = container.make_region(container.generation, container.stanzas)
+    end = 16 + int.from_bytes(own[:4], "big")
+    body = b"\x89OVREKY\n" + be(2, 2) + bytes(6) + container.id + region + own[end : end + 32] + PLACE + tail
+    body += hmac_sha256(container.secret(mac_label), body)
     return body + sha256(body)
 
 

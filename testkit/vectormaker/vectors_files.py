@@ -1,6 +1,6 @@
 """Section 8: rekeying files and side files beside a container."""
 
-from vectormaker.container import Container, KEYFILE, rekey_file, side_file
+from vectormaker.container import Container, KEYFILE, rekey_file, rekey_file_2, side_file
 from vectormaker.primitives import fixed_bytes, sha256
 from vectormaker.stanzas import flipped, keyfile, passphrase
 from vectormaker.vector import Vector, patched
@@ -25,9 +25,15 @@ def rekeyed(generation=2, secret=NEW, change=lambda data: data, container_id=Non
     return make
 
 
+def rekeyed_2(generation=2, secret=NEW, change=lambda data: data, **options):
+    """Does the same with a file of version 2."""
+    return lambda container: change(rekey_file_2(container, container.make_region(generation, [keyfile(secret, "new")]), **options))
+
+
 def rekeyings():
     yield from candidates()
     yield from incomplete()
+    yield from bound()
 
 
 def rekey_case(name, expect, text, rekey, key=None, **options):
@@ -62,11 +68,29 @@ def incomplete():
     yield case("rekey-sha256-wrong", "a file whose SHA-256 is wrong", change=flipped)
     for name, text, options in (
         ("rekey-foreign", "a file of another container", {"container_id": FOREIGN_ID}),
-        ("rekey-version-2", "a file of version 2", {"change": lambda data: resum(patched(8, b"\0\2")(data))}),
         ("rekey-region-tail", "a file whose region ends in a byte that is not zero", {"change_region": lambda region: region[:-1] + b"\1"}),
         ("rekey-generation-2-63", "a file of generation 2^63", {"generation": 2**63}),
     ):
         yield rekey_case(name, "no-key-fits", text + ", so its key is of no use", rekeyed(**options), NEW_KEY)
+
+
+def bound():
+    """Files of version 2: readers take them as they take those of version 1."""
+    case, longer, shorter = rekey_case, lambda data: resum(data + bytes(88)), lambda data: resum(data[:-88])
+    yield case("rekey-2-newer", "opened", "a complete file of version 2 and a newer generation is taken first", rekeyed_2(), NEW_KEY)
+    yield case("rekey-2-older", "opened", "a file of version 2 and an older generation comes second, and only there the key fits", rekeyed_2(), NEW_KEY,
+               generation=3)
+    yield case("rekey-2-mac-wrong", "opened", "the MAC under rekey-mac is wrong, which matters to writers only", rekeyed_2(mac_label="stanza-mac"), NEW_KEY)
+    for name, text, change in (
+        ("rekey-2-cut", "a file of version 2 without its last byte", lambda data: data[:-1]),
+        ("rekey-2-sha256-wrong", "a file of version 2 whose SHA-256 is wrong", flipped),
+        ("rekey-2-length-of-1", "a file of version 2 with the length of version 1", shorter),
+        ("rekey-1-length-of-2", "a file of version 1 with the length of version 2", lambda data: resum(patched(8, b"\0\1")(data))),
+        ("rekey-2-trailing", "88 bytes follow a file of version 2", longer),
+        ("rekey-version-3", "a file of version 3", lambda data: resum(patched(8, b"\0\3")(data))),
+    ):
+        yield case(name, "no-key-fits", text + ", so its key is of no use", rekeyed_2(change=change), NEW_KEY)
+    yield case("rekey-2-zero-byte", "no-key-fits", "a zero byte of version 2 is 1, so its key is of no use", rekeyed_2(tail=b"\0\0\0\1"), NEW_KEY)
 
 
 def damaged(region):

@@ -12,6 +12,7 @@
 //! when the task runs as root on Debian or Ubuntu.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the terminal")]
 
+mod advisories;
 mod bench;
 mod bindings;
 mod demo;

@@ -13,7 +13,7 @@ use crate::packages::{
 use crate::python::{self, Environment};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{fuzz, installed, onnx_suite, process, sanitize, stamp, tools, tpm, wheel};
+use crate::{advisories, fuzz, installed, onnx_suite, process, sanitize, stamp, tools, tpm, wheel};
 
 /// Runs the tests and prints how long each step took. With arguments for nextest, only the tests that they choose.
 ///
@@ -33,6 +33,7 @@ fn all(workspace: &Workspace, nextest: &[OsString], steps: &mut Steps) -> Result
     if !nextest.is_empty() {
         return Ok(());
     }
+    advisories::run(workspace, steps)?;
     setting.doctests(steps)?;
     setting.pytest(steps)?;
     onnx_suite::suite(&setting, steps)?;

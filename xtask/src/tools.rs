@@ -33,7 +33,12 @@ fn install(workspace: &Workspace) -> Result<(), Failure> {
     process::run(&mut cargo)
 }
 
-fn search_path(workspace: &Workspace) -> Result<OsString, Failure> {
+/// Returns the search path with the tools below the target folder.
+///
+/// # Errors
+///
+/// When the target folder's path cannot stand in it.
+pub(crate) fn search_path(workspace: &Workspace) -> Result<OsString, Failure> {
     let before = env::var_os("PATH").unwrap_or_default();
     let own = workspace.target.join("tools/bin");
     env::join_paths(env::split_paths(&before).chain([own]))

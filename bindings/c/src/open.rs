@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use ovseal::{ModelName, OpenOptions, RollbackState, Trust};
+use ovseal_bindings::Failure;
 
 use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;
@@ -26,11 +27,28 @@ pub struct ovseal_open_options {
     rollback: Option<RollbackState>,
     threads: Option<NonZeroUsize>,
     progress: Option<Progress>,
+    kdf_limit: Option<u32>,
 }
 
 impl ovseal_open_options {
-    fn new(trust: Trust) -> Self {
-        Self { trust, name: None, min_security_version: None, rollback: None, threads: None, progress: None }
+    const fn new(trust: Trust) -> Self {
+        Self {
+            trust,
+            name: None,
+            min_security_version: None,
+            rollback: None,
+            threads: None,
+            progress: None,
+            kdf_limit: None,
+        }
+    }
+
+    fn trust(&mut self, publisher: ovseal::Publisher) -> Result<(), Failure> {
+        let Trust::Publishers(publishers) = &mut self.trust else {
+            return Err(bad_argument("the trust is not OVSEAL_TRUST_PUBLISHERS"));
+        };
+        publishers.push(publisher);
+        Ok(())
     }
 
     pub(crate) fn build(&self) -> OpenOptions {
@@ -46,6 +64,9 @@ impl ovseal_open_options {
         }
         if let Some(threads) = self.threads {
             options = options.threads(threads);
+        }
+        if let Some(mib) = self.kdf_limit {
+            options = options.kdf_limit(mib);
         }
         if let Some(progress) = self.progress {
             options = options.progress(move |bytes| {
@@ -91,11 +112,26 @@ pub extern "C" fn ovseal_open_options_add_publisher(
 ) -> *mut ovseal_error {
     change(options, |options| {
         let publisher = publisher.required("publisher")?;
-        let Trust::Publishers(publishers) = &mut options.trust else {
-            return Err(bad_argument("the trust is not OVSEAL_TRUST_PUBLISHERS"));
-        };
-        publishers.push(publisher.publisher.clone());
-        Ok(())
+        options.trust(publisher.publisher.clone())
+    })
+}
+
+/// Trusts a publisher for the model of this name only, in addition to those that were named before.
+/// Call it several times for several names.
+///
+/// Accepted security versions of a model are compared and raised for those publishers only that may
+/// sign it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ovseal_open_options_add_publisher_for(
+    options: Option<&mut ovseal_open_options>,
+    publisher: Option<&ovseal_publisher>,
+    name: *const c_char,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        let publisher = publisher.required("publisher")?;
+        // SAFETY: the header demands a text.
+        let name = ModelName::parse(unsafe { text(name, "name") }?)?;
+        options.trust(publisher.publisher.clone().only_for(&name))
     })
 }
 
@@ -134,6 +170,22 @@ pub unsafe extern "C" fn ovseal_open_options_set_rollback_state(
     change(options, |options| {
         // SAFETY: the header demands a text.
         options.rollback = Some(RollbackState::new(unsafe { path(file, "file") }?));
+        Ok(())
+    })
+}
+
+/// Sets how much key derivation from passphrases one call may do, in MiB of memory times passes;
+/// 1024 by default.
+///
+/// It limits the sum over all stanzas. A single one may take a quarter of it as memory. What
+/// exceeds it is passed over.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_open_options_set_kdf_limit(
+    options: Option<&mut ovseal_open_options>,
+    mib: u32,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.kdf_limit = Some(mib);
         Ok(())
     })
 }

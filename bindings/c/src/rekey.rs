@@ -3,10 +3,10 @@
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use ovseal::{Publisher, RekeyOptions, Trust};
+use ovseal::{OnWaiting, Publisher, RekeyOptions, Trust};
 use ovseal_bindings::Key;
 
-use crate::error::{ovseal_error, run};
+use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;
 use crate::publisher::ovseal_publisher;
 use crate::text::{Required, change, give, path};
@@ -26,6 +26,8 @@ pub struct ovseal_rekey_options {
     remove: Vec<usize>,
     generation: Option<u64>,
     allow_mixed: bool,
+    on_waiting: OnWaiting,
+    kdf_limit: Option<u32>,
 }
 
 impl ovseal_rekey_options {
@@ -37,6 +39,13 @@ impl ovseal_rekey_options {
         }
     }
 }
+
+/// Stanzas that wait next to the container are an error, `OVSEAL_CODE_WAITING`, which names them.
+pub const OVSEAL_WAITING_REFUSE: u32 = 0;
+/// Stanzas that wait next to the container are removed.
+pub const OVSEAL_WAITING_DISCARD: u32 = 1;
+/// Stanzas that wait next to the container are taken over.
+pub const OVSEAL_WAITING_FINISH: u32 = 2;
 
 /// What a rekeying made.
 #[repr(C)]
@@ -132,6 +141,40 @@ pub extern "C" fn ovseal_rekey_options_set_allow_mixed(
     })
 }
 
+/// Decides about stanzas that wait next to the container, in `NAME.ovseal.rekey`, and that a
+/// rekeying may not take over by itself: one of `OVSEAL_WAITING_*`.
+///
+/// An interrupted rekeying of this very file is finished in any case. With a decision, a rekeying
+/// may add and remove nothing else.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_set_on_waiting(
+    options: Option<&mut ovseal_rekey_options>,
+    on_waiting: u32,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.on_waiting = match on_waiting {
+            OVSEAL_WAITING_REFUSE => OnWaiting::Refuse,
+            OVSEAL_WAITING_DISCARD => OnWaiting::Discard,
+            OVSEAL_WAITING_FINISH => OnWaiting::Finish,
+            _ => return Err(bad_argument("the decision is none of OVSEAL_WAITING_*")),
+        };
+        Ok(())
+    })
+}
+
+/// Sets how much key derivation from passphrases is allowed, as `ovseal_open_options_set_kdf_limit`
+/// does.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_rekey_options_set_kdf_limit(
+    options: Option<&mut ovseal_rekey_options>,
+    mib: u32,
+) -> *mut ovseal_error {
+    change(options, |options| {
+        options.kdf_limit = Some(mib);
+        Ok(())
+    })
+}
+
 /// Frees settings; NULL is allowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_rekey_options_free(options: Option<Box<ovseal_rekey_options>>) {
@@ -178,7 +221,13 @@ unsafe fn perform(
         // SAFETY: the header demands a text.
         let file = unsafe { path(file, "file") }?;
         let key = &key.required("key")?.0;
-        let mut options = RekeyOptions::new().trust(settings.trust()).allow_mixed(settings.allow_mixed);
+        let mut options = RekeyOptions::new()
+            .trust(settings.trust())
+            .allow_mixed(settings.allow_mixed)
+            .on_waiting(settings.on_waiting);
+        if let Some(mib) = settings.kdf_limit {
+            options = options.kdf_limit(mib);
+        }
         if let Some(generation) = settings.generation {
             options = options.expect_generation(generation);
         }

@@ -4,12 +4,11 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use ovseal::{KeyService, Secret, ServiceError, WRAPPED_LIMIT};
-use ovseal_bindings::Key;
+use ovseal::{KeyService, Secret, ServiceContext, ServiceError, WRAPPED_LIMIT};
+use ovseal_bindings::{Failure, Key};
 
 use crate::error::{bad_argument, ovseal_error};
 use crate::key::{make, ovseal_key};
-use crate::text::Required;
 
 /// The most bytes that a key service may make of a secret.
 pub const OVSEAL_WRAPPED_LIMIT: usize = 8192;
@@ -20,17 +19,42 @@ pub const OVSEAL_SERVICE_DONE: c_int = 0;
 /// A key service was asked to unwrap what another one has wrapped.
 pub const OVSEAL_SERVICE_NOT_MINE: c_int = 1;
 
+/// The container for which a key service wraps or unwraps, so that it can limit and log.
+///
+/// When a container is opened, both ids come from the container. The model id is authentic if a
+/// publisher was named. Bind the 64 bytes of the two ids as associated data: then a wrapped secret
+/// that was put into another container is refused.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_service_context {
+    /// `sizeof(ovseal_service_context)`: a later version may add members.
+    pub size: usize,
+    /// The container's random name: another one for each sealing.
+    pub container_id: [u8; 32],
+    /// The id of the model: the same for all versions of a model.
+    pub model_id: [u8; 32],
+}
+
+impl From<&ServiceContext> for ovseal_service_context {
+    fn from(context: &ServiceContext) -> Self {
+        let (container_id, model_id) = (*context.container_id.as_bytes(), *context.model_id.as_bytes());
+        Self { size: size_of::<Self>(), container_id, model_id }
+    }
+}
+
 /// A key service of the caller's: a key management system, a vault, a card.
 ///
-/// It sees a random secret of 32 bytes for each container, never the data key, and nothing of the container. The functions are called
-/// from the thread that opens, seals or rekeys. They must return: no exception and no `longjmp` may leave them.
+/// It sees a random secret of 32 bytes for each container, never the data key, and nothing of the
+/// container but the two ids of `ovseal_service_context`. The functions are called from the thread
+/// that opens, seals or rekeys. They must return: no exception and no `longjmp` may leave them.
 ///
 /// Each answers `OVSEAL_SERVICE_DONE`, or another number when it failed, and may write a text with a zero byte at its end to
 /// `message`, which has `OVSEAL_MESSAGE_LIMIT` bytes and becomes a cause of the error.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_key_service {
-    /// `sizeof(ovseal_key_service)`: a later version may add members.
+    /// `sizeof(ovseal_key_service)`: a later version may add members. Programs that were compiled
+    /// before `wrap_for` was added pass the size up to it.
     pub size: usize,
     /// What is passed to the functions.
     pub context: *mut c_void,
@@ -58,26 +82,89 @@ pub struct ovseal_key_service {
     >,
     /// Called once, when nothing uses the service any more; may be NULL.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
+    /// Called in place of `wrap`, unless it is NULL, and told for which container.
+    pub wrap_for: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            container: *const ovseal_service_context,
+            secret: *const u8,
+            wrapped: *mut u8,
+            length: *mut usize,
+            message: *mut c_char,
+        ) -> c_int,
+    >,
+    /// Called in place of `unwrap`, unless it is NULL, and told for which container.
+    pub unwrap_for: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            container: *const ovseal_service_context,
+            wrapped: *const u8,
+            length: usize,
+            secret: *mut u8,
+            message: *mut c_char,
+        ) -> c_int,
+    >,
+}
+
+/// The members up to the first one that was added.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct FirstMembers {
+    size: usize,
+    context: *mut c_void,
+    wrap: Wrap,
+    unwrap: Unwrap,
+    release: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+type Wrap = Option<unsafe extern "C" fn(*mut c_void, *const u8, *mut u8, *mut usize, *mut c_char) -> c_int>;
+type Unwrap = Option<unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut u8, *mut c_char) -> c_int>;
+
+impl From<FirstMembers> for ovseal_key_service {
+    fn from(first: FirstMembers) -> Self {
+        let FirstMembers { size, context, wrap, unwrap, release } = first;
+        Self { size, context, wrap, unwrap, release, wrap_for: None, unwrap_for: None }
+    }
 }
 
 /// Takes a key that a service of the caller's holds.
 ///
 /// On success the library owns `service->context`, until it calls `service->release`.
 #[unsafe(no_mangle)]
-pub extern "C" fn ovseal_key_from_service(
-    service: Option<&ovseal_key_service>,
+pub unsafe extern "C" fn ovseal_key_from_service(
+    service: *const ovseal_key_service,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
     make(key, || {
-        let service = service.required("service")?;
-        if service.size < size_of::<ovseal_key_service>() {
-            return Err(bad_argument("the size of the key service is not sizeof(ovseal_key_service)"));
-        }
-        if service.wrap.is_none() || service.unwrap.is_none() {
+        // SAFETY: the header demands as many bytes as `size` says.
+        let service = unsafe { read(service) }?;
+        let wraps = service.wrap.is_some() || service.wrap_for.is_some();
+        if !wraps || (service.unwrap.is_none() && service.unwrap_for.is_none()) {
             return Err(bad_argument("a function of the key service is NULL"));
         }
-        Ok(Key::service(Arc::new(Service(*service))))
+        Ok(Key::service(Arc::new(Service(service))))
     })
+}
+
+/// Reads the members of a service that its size says are there.
+///
+/// # Safety
+/// `service` is NULL, or points to a size and to as many bytes.
+unsafe fn read(service: *const ovseal_key_service) -> Result<ovseal_key_service, Failure> {
+    if service.is_null() {
+        return Err(bad_argument("service is NULL"));
+    }
+    // SAFETY: the size is the first member, and there in any case.
+    let size = unsafe { service.cast::<usize>().read() };
+    if size >= size_of::<ovseal_key_service>() {
+        // SAFETY: there are at least so many bytes.
+        Ok(unsafe { service.read() })
+    } else if size == size_of::<FirstMembers>() {
+        // SAFETY: there are so many bytes, and these members come first.
+        Ok(unsafe { service.cast::<FirstMembers>().read() }.into())
+    } else {
+        Err(bad_argument("the size of the key service is not sizeof(ovseal_key_service)"))
+    }
 }
 
 struct Service(ovseal_key_service);
@@ -88,12 +175,30 @@ unsafe impl Send for Service {}
 unsafe impl Sync for Service {}
 
 impl KeyService for Service {
-    fn wrap(&self, secret: &[u8; 32]) -> Result<Vec<u8>, ServiceError> {
-        let wrap = self.0.wrap.ok_or("the function is NULL")?;
+    fn wrap(&self, secret: &[u8; 32], context: &ServiceContext) -> Result<Vec<u8>, ServiceError> {
         let (mut wrapped, mut length, mut message) = (vec![0; WRAPPED_LIMIT], 0, Message::default());
-        // SAFETY: the pointers are valid for what the header says that the function reads and writes.
-        let answer = unsafe {
-            wrap(self.0.context, secret.as_ptr(), wrapped.as_mut_ptr(), &raw mut length, message.place())
+        let (secret, place) = (secret.as_ptr(), wrapped.as_mut_ptr());
+        let answer = match (self.0.wrap_for, self.0.wrap) {
+            (Some(wrap), _) => {
+                let container = ovseal_service_context::from(context);
+                // SAFETY: the pointers are valid for what the header says that the function reads
+                // and writes.
+                unsafe {
+                    wrap(
+                        self.0.context,
+                        &raw const container,
+                        secret,
+                        place,
+                        &raw mut length,
+                        message.place(),
+                    )
+                }
+            }
+            // SAFETY: as above.
+            (None, Some(wrap)) => unsafe {
+                wrap(self.0.context, secret, place, &raw mut length, message.place())
+            },
+            (None, None) => return Err("the function is NULL".into()),
         };
         if answer != OVSEAL_SERVICE_DONE {
             return Err(message.error(answer));
@@ -103,13 +208,21 @@ impl KeyService for Service {
         Ok(wrapped)
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Option<Secret<32>>, ServiceError> {
-        let unwrap = self.0.unwrap.ok_or("the function is NULL")?;
+    fn unwrap(&self, wrapped: &[u8], context: &ServiceContext) -> Result<Option<Secret<32>>, ServiceError> {
         let (mut secret, mut message) = (Secret::<32>::zeroed(), Message::default());
         let place = secret.expose_mut().as_mut_ptr();
-        // SAFETY: the pointers are valid for what the header says that the function reads and writes.
-        let answer =
-            unsafe { unwrap(self.0.context, wrapped.as_ptr(), wrapped.len(), place, message.place()) };
+        let (bytes, length) = (wrapped.as_ptr(), wrapped.len());
+        let answer = match (self.0.unwrap_for, self.0.unwrap) {
+            (Some(unwrap), _) => {
+                let container = ovseal_service_context::from(context);
+                // SAFETY: the pointers are valid for what the header says that the function reads
+                // and writes.
+                unsafe { unwrap(self.0.context, &raw const container, bytes, length, place, message.place()) }
+            }
+            // SAFETY: as above.
+            (None, Some(unwrap)) => unsafe { unwrap(self.0.context, bytes, length, place, message.place()) },
+            (None, None) => return Err("the function is NULL".into()),
+        };
         match answer {
             OVSEAL_SERVICE_DONE => Ok(Some(secret)),
             OVSEAL_SERVICE_NOT_MINE => Ok(None),
@@ -153,3 +266,4 @@ impl Message {
 }
 
 const _: () = assert!(OVSEAL_WRAPPED_LIMIT == WRAPPED_LIMIT);
+const _: () = assert!(size_of::<FirstMembers>() == std::mem::offset_of!(ovseal_key_service, wrap_for));

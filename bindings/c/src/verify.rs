@@ -15,6 +15,7 @@ pub struct ovseal_verification {
     publisher: Option<CString>,
     claimed: Vec<CString>,
     security_version: u64,
+    content_verified: bool,
 }
 
 impl From<Verification> for ovseal_verification {
@@ -24,6 +25,7 @@ impl From<Verification> for ovseal_verification {
             publisher: verification.publisher.map(|id| c_string(&id.to_string())),
             claimed: claimed.map(|id| c_string(&id.to_string())).collect(),
             security_version: verification.security_version,
+            content_verified: verification.content_verified,
         }
     }
 }
@@ -31,7 +33,9 @@ impl From<Verification> for ovseal_verification {
 /// Verifies the container at `file`.
 ///
 /// Without a key (NULL): signature, demands, and the digest of every chunk. With one also MACs, manifest, and the tag of
-/// every chunk. Without a publisher and a key this shows only that the container is consistent in itself.
+/// every chunk. Without a key this shows who signed, and not that the content is what a holder of the key sealed; see
+/// `ovseal_verification_content_verified`. With `OVSEAL_TRUST_ANY_SENDER` and no key it shows only that the container is
+/// consistent in itself.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_verify(
     file: *const c_char,
@@ -71,6 +75,13 @@ pub extern "C" fn ovseal_verification_claimed_publisher(
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_security_version(verification: Option<&ovseal_verification>) -> u64 {
     verification.map_or(0, |verification| verification.security_version)
+}
+
+/// Returns true if a key showed that the content is what a holder of the key sealed; false without
+/// a key, and for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn ovseal_verification_content_verified(verification: Option<&ovseal_verification>) -> bool {
+    verification.is_some_and(|verification| verification.content_verified)
 }
 
 /// Frees a verification; NULL is allowed.

@@ -96,10 +96,14 @@ codes! {
     Signature = 304,
     /// The side file is damaged or another container's.
     SideFile = 305,
+    /// Stanzas wait next to the container that a rekeying may not take over by itself.
+    Waiting = 306,
     /// None of the keys opens the container.
     NoKeyFits = 400,
     /// The hardware that holds the key does not let it be used now.
     Refused = 401,
+    /// A passphrase's stanza exceeds the limit for key derivation, and no other one fits.
+    KdfLimit = 402,
     /// The caller's demands refuse the container: everything that has no number of its own.
     Denied = 500,
     /// The container is not signed.
@@ -177,7 +181,8 @@ impl From<&OpenError> for Code {
             OpenError::Signature(_) => Self::Signature,
             OpenError::SideFile { .. } => Self::SideFile,
             OpenError::Unsigned => Self::Unsigned,
-            OpenError::Untrusted => Self::Untrusted,
+            OpenError::Untrusted | OpenError::NotForPublisher(_) => Self::Untrusted,
+            OpenError::KdfLimit { .. } => Self::KdfLimit,
             OpenError::SignatureMissing(_) => Self::SignatureMissing,
             OpenError::WrongName { .. } => Self::WrongName,
             OpenError::SecurityVersion { .. } => Self::SecurityVersion,
@@ -232,6 +237,7 @@ impl From<&RekeyError> for Code {
             RekeyError::Write { .. } => Self::Write,
             RekeyError::Wrap(ovseal::WrapError::Backend(_)) => Self::KeyHolder,
             RekeyError::LastStanza => Self::NoRecipient,
+            RekeyError::Waiting(_) => Self::Waiting,
             RekeyError::Locked { .. } | RekeyError::Replaced { .. } => Self::Busy,
             RekeyError::GenerationChanged { .. } => Self::Busy,
             error => Self::rest(error.kind()),

@@ -30,6 +30,10 @@ pub(crate) fn open(error: &OpenError) -> Hint {
         }
         OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
         OpenError::Rollback(error) => return rollback(error),
+        OpenError::KdfLimit { .. } => {
+            "if you trust where the container comes from, raise the limit for key derivation to that value (kdf_limit)"
+        }
+        OpenError::NotForPublisher(_) => "name the publisher for this model, too",
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
         OpenError::Unwrap(UnwrapError::Backend(source) | UnwrapError::Refused(source)) => {
             return source.downcast_ref().and_then(tpm);
@@ -114,6 +118,10 @@ pub(crate) fn rekey(error: &RekeyError) -> Hint {
         RekeyError::Locked { .. } => Some("wait until the other process is done"),
         RekeyError::NotRegular { .. } => Some("name the container itself"),
         RekeyError::HardLinks { .. } => Some("rekey a copy of the file"),
+        RekeyError::ForeignRekeyFile { .. } => Some("remove that file by discarding what waits"),
+        RekeyError::Waiting(_) => {
+            Some("discard what waits; only if you know where that file comes from, finish it")
+        }
         RekeyError::Write { source, .. } => write(source),
         _ => None,
     }

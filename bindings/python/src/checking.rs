@@ -62,6 +62,9 @@ pub(crate) struct Verification {
     claimed_publishers: Vec<String>,
     /// The security version, which is believable only with a publisher or a key.
     security_version: u64,
+    /// Whether a key showed that the content is what a holder of the key sealed; `False` without a
+    /// key.
+    content_verified: bool,
 }
 
 #[pymethods]
@@ -116,9 +119,10 @@ pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
 
 /// Verifies a container: without a key its signature and digests, with one also every tag.
 ///
+/// Without a key this shows who signed, and not that the content is what a holder of the key sealed: see `content_verified`.
 /// `progress(done, total)` is called now and then with bytes of the payload.
 #[pyfunction]
-#[pyo3(signature = (path, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, progress = None))]
+#[pyo3(signature = (path, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, kdf_limit = None, progress = None))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn verify(
     py: Python<'_>,
@@ -129,9 +133,10 @@ pub(crate) fn verify(
     min_security_version: Option<u64>,
     rollback_state: Option<PathBuf>,
     threads: Option<usize>,
+    kdf_limit: Option<u32>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verification> {
-    let demands = Demands { publisher, name, min_security_version, rollback_state, threads };
+    let demands = Demands { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
     let options = demands.look_options()?;
     let keys = key.map(|key| Keys::opening(py, Some(key))).transpose()?;
     let total = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?.part_lengths.iter().sum();
@@ -149,6 +154,7 @@ pub(crate) fn verify(
         publisher: seen.publisher.map(|id| id.to_string()),
         claimed_publishers: seen.claimed_publishers.iter().map(ToString::to_string).collect(),
         security_version: seen.security_version,
+        content_verified: seen.content_verified,
     })
 }
 

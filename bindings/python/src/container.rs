@@ -47,9 +47,10 @@ impl Shared {
 ///
 /// `source` is a path, a binary file object or bytes; `key` is what `ovseal.passphrase` and others give, or several of them, and
 /// without one this device's own. `publisher` is whose signature is demanded, or `ovseal.ANY_SENDER`. Only a container for
-/// passphrases and key files alone opens without.
+/// passphrases and key files alone opens without. `publisher` may be a dictionary of model names: then
+/// each publisher is trusted for that name only. `kdf_limit` is the most work for passphrases, in MiB of memory times passes.
 #[pyfunction]
-#[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, _stacklevel = 1))]
+#[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, kdf_limit = None, _stacklevel = 1))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -60,10 +61,11 @@ pub(crate) fn open(
     min_security_version: Option<u64>,
     rollback_state: Option<PathBuf>,
     threads: Option<usize>,
+    kdf_limit: Option<u32>,
     _stacklevel: i32,
 ) -> PyResult<Container> {
     let names_no_sender = publisher.is_none();
-    let demands = Demands { publisher, name, min_security_version, rollback_state, threads };
+    let demands = Demands { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
     let (source, done) = (Source::take(source)?, Arc::<AtomicU64>::default());
     let counter = Arc::clone(&done);
     let options = demands.options()?.progress(move |bytes| {

@@ -7,7 +7,7 @@ use ovseal::{ModelName, OpenOptions, Publisher, RollbackState, Trust};
 use ovseal_bindings::{Code, Failure, Origin};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::failure::{failed, raise};
 
@@ -29,6 +29,7 @@ pub(crate) struct Demands<'a> {
     pub(crate) min_security_version: Option<u64>,
     pub(crate) rollback_state: Option<PathBuf>,
     pub(crate) threads: Option<usize>,
+    pub(crate) kdf_limit: Option<u32>,
 }
 
 impl Demands<'_> {
@@ -55,6 +56,9 @@ impl Demands<'_> {
         if let Some(state) = self.rollback_state {
             options = options.rollback_state(RollbackState::new(state));
         }
+        if let Some(mib) = self.kdf_limit {
+            options = options.kdf_limit(mib);
+        }
         Ok(match threads(self.threads)? {
             Some(threads) => options.threads(threads),
             None => options,
@@ -68,20 +72,27 @@ pub(crate) fn threads(number: Option<usize>) -> PyResult<Option<NonZeroUsize>> {
     number.map(|number| NonZeroUsize::new(number).ok_or_else(none)).transpose()
 }
 
-/// Whom the caller trusts: publishers, `ANY_SENDER`, or no one.
+/// Whom the caller trusts: publishers, `ANY_SENDER`, no one, or for each name of a model those who may sign it.
 pub(crate) fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
     let Some(publisher) = publisher else { return Ok(Trust::SharedSecret) };
     if publisher.is_instance_of::<AnySender>() {
         return Ok(Trust::AnySender);
     }
-    let publishers = each(publisher, |publisher| {
-        let (pem, _) = text(publisher)?;
-        Publisher::parse(&pem).map_err(|error| match pem.contains("PRIVATE KEY") {
-            true => raise(Failure::from(error).with_hint(Some("this is a private key: give the .pub file"))),
-            false => failed(error),
-        })
-    });
-    publishers.map(Trust::Publishers)
+    let Ok(named) = publisher.cast::<PyDict>() else { return each(publisher, read).map(Trust::Publishers) };
+    let mut trusted = Vec::new();
+    for (name, publishers) in named {
+        let name = ModelName::parse(name.extract::<&str>()?).map_err(failed)?;
+        trusted.extend(each(&publishers, |publisher| Ok(read(publisher)?.only_for(&name)))?);
+    }
+    Ok(Trust::Publishers(trusted))
+}
+
+fn read(publisher: &Bound<'_, PyAny>) -> PyResult<Publisher> {
+    let (pem, _) = text(publisher)?;
+    Publisher::parse(&pem).map_err(|error| match pem.contains("PRIVATE KEY") {
+        true => raise(Failure::from(error).with_hint(Some("this is a private key: give the .pub file"))),
+        false => failed(error),
+    })
 }
 
 /// What `read` makes of an object, or of each in a list.

@@ -95,8 +95,10 @@ pub(crate) fn device(
 
 /// A key that the caller's own key service holds.
 ///
-/// `wrap(secret)` gets 32 random bytes as a `bytearray`, which is zeroized afterwards, and gives what the service makes of them, at most 8 KiB.
-/// `unwrap(wrapped)` gives the 32 bytes again, or `None` when another key made them. Both are called in a thread of their own.
+/// `wrap(secret, context)` gets 32 random bytes as a `bytearray`, which is zeroized afterwards, and
+/// gives what the service makes of them, at most 8 KiB. `unwrap(wrapped, context)` gives the 32
+/// bytes again, or `None` when another key made them. `context` says for which container, so that a
+/// service can limit, log, and bind it. Both are called in a thread of their own.
 #[pyfunction]
 #[pyo3(signature = (*, wrap = None, unwrap = None))]
 pub(crate) fn callback(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<Py<PyAny>>) -> PyResult<Key> {
@@ -110,6 +112,38 @@ pub(crate) fn callback(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<P
     let service = Arc::new(Service { wrap, unwrap, error: Mutex::default() });
     let key = ovseal_bindings::Key::service(service.clone());
     Ok(Key { service: Some(service), ..Key::new(key, "call-back") })
+}
+
+/// The container for which a key service wraps or unwraps.
+///
+/// When a container is opened, both ids come from the container. The model id is authentic if a
+/// publisher was named.
+#[pyclass(frozen, module = "ovseal")]
+pub(crate) struct ServiceContext(ovseal::ServiceContext);
+
+#[pymethods]
+impl ServiceContext {
+    /// The container's random name, in hexadecimal digits: another one for each sealing.
+    #[getter]
+    fn container_id(&self) -> String {
+        self.0.container_id.to_string()
+    }
+
+    /// The id of the model, in hexadecimal digits: the same for all versions of a model.
+    #[getter]
+    fn model_id(&self) -> String {
+        self.0.model_id.to_string()
+    }
+
+    /// The 64 bytes that a service should bind as associated data: container id, then model id.
+    #[getter]
+    fn associated_data(&self) -> [u8; 64] {
+        self.0.associated_data()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ovseal.ServiceContext: container {}>", self.0.container_id)
+    }
 }
 
 /// The caller's keys for one call.
@@ -229,21 +263,28 @@ impl Service {
 }
 
 impl KeyService for Service {
-    fn wrap(&self, secret: &[u8; 32]) -> Result<Vec<u8>, ServiceError> {
+    fn wrap(&self, secret: &[u8; 32], context: &ovseal::ServiceContext) -> Result<Vec<u8>, ServiceError> {
         Python::attach(|py| {
             let Some(function) = &self.wrap else { return Err("no wrap is given".into()) };
             let secret = PyByteArray::new(py, secret);
-            let wrapped = function.call1(py, (&secret,)).and_then(|wrapped| wrapped.extract::<Vec<u8>>(py));
+            let wrapped = function
+                .call1(py, (&secret, ServiceContext(*context)))
+                .and_then(|wrapped| wrapped.extract::<Vec<u8>>(py));
             // The caller may have kept it, but then as a copy of his own.
             let zeroized = secret.set_item(pyo3::types::PySlice::full(py), PyByteArray::new(py, &[0; 32]));
             zeroized.and(wrapped).map_err(|error| self.note(py, error))
         })
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Option<Secret<32>>, ServiceError> {
+    fn unwrap(
+        &self,
+        wrapped: &[u8],
+        context: &ovseal::ServiceContext,
+    ) -> Result<Option<Secret<32>>, ServiceError> {
         Python::attach(|py| {
             let Some(function) = &self.unwrap else { return Ok(None) };
-            let secret = function.call1(py, (wrapped,)).map_err(|error| self.note(py, error))?;
+            let secret = function.call1(py, (wrapped, ServiceContext(*context)));
+            let secret = secret.map_err(|error| self.note(py, error))?;
             if secret.is_none(py) {
                 return Ok(None);
             }

@@ -56,7 +56,7 @@ mod _ovseal {
     #[pymodule_export]
     use crate::keygen::{generate_identity, generate_keyfile, generate_publisher};
     #[pymodule_export]
-    use crate::keys::{Key, callback, device, identity, keyfile, passphrase, recipient};
+    use crate::keys::{Key, ServiceContext, callback, device, identity, keyfile, passphrase, recipient};
     #[pymodule_export]
     use crate::memory::{Lent, Memory, Weights};
     #[pymodule_export]

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use ovseal::{
-    Model, ModelName, ModelOptions, PartEntry, PublisherKey, RekeyOptions, SealError, SealOptions, Suite, hex,
+    Model, ModelName, ModelOptions, OnWaiting, PartEntry, PublisherKey, RekeyOptions, SealError, SealOptions,
+    StanzaSummary, Suite, hex,
 };
 use ovseal_bindings::{Code, Failure, Origin};
 use pyo3::prelude::*;
 
+use crate::checking::Stanza;
 use crate::container::warn_if_unsigned;
 use crate::demands::{self, each};
 use crate::failure::{failed, raise};
@@ -52,6 +54,10 @@ pub(crate) struct Rekeyed {
     generation: u64,
     /// How many stanzas there are now.
     stanzas: usize,
+    /// The stanzas that came, also by an earlier rekeying that was finished.
+    added: Vec<Stanza>,
+    /// The stanzas that went.
+    removed: Vec<Stanza>,
 }
 
 #[pymethods]
@@ -171,8 +177,12 @@ pub(crate) fn plan(
 /// `add` are keys or texts as in `seal`; `remove` are positions in what `inspect` lists, of the generation `expect_generation`.
 /// Removing a stanza revokes nothing: whoever kept an old copy still opens it. Rekeying vouches for the container, so it wants a
 /// `publisher` as `open` does.
+///
+/// `waiting` decides about stanzas that wait in `path` + `.rekey` and that a rekeying may not take
+/// over by itself: `None` raises `NotAuthenticError`, `"discard"` removes them, and `"finish"`
+/// takes them over. With a decision, nothing else needs to change.
 #[pyfunction]
-#[pyo3(signature = (path, *, key = None, publisher = None, add = None, remove = Vec::new(), expect_generation = None, allow_mixed = false))]
+#[pyo3(signature = (path, *, key = None, publisher = None, add = None, remove = Vec::new(), expect_generation = None, allow_mixed = false, waiting = None, kdf_limit = None))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn rekey(
     py: Python<'_>,
@@ -183,11 +193,17 @@ pub(crate) fn rekey(
     remove: Vec<usize>,
     expect_generation: Option<u64>,
     allow_mixed: bool,
+    waiting: Option<&str>,
+    kdf_limit: Option<u32>,
 ) -> PyResult<Rekeyed> {
     let trust = demands::trust(publisher)?;
     let added = add.map(Keys::sealing).transpose()?;
     let keys = Keys::opening(py, key)?.beside(added.as_ref());
-    let mut options = RekeyOptions::new().trust(trust).allow_mixed(allow_mixed);
+    let mut options =
+        RekeyOptions::new().trust(trust).allow_mixed(allow_mixed).on_waiting(on_waiting(waiting)?);
+    if let Some(mib) = kdf_limit {
+        options = options.kdf_limit(mib);
+    }
     if let Some(added) = &added {
         options = added.key().recipients().into_iter().fold(options, RekeyOptions::add_recipient);
     }
@@ -201,7 +217,18 @@ pub(crate) fn rekey(
         let claimed = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?.publishers;
         warn_if_unsigned(py, &claimed, 1)?;
     }
-    Ok(Rekeyed { generation: rekeyed.generation, stanzas: rekeyed.stanzas })
+    let stanzas = |summaries: &[StanzaSummary]| summaries.iter().map(Stanza::from).collect();
+    let (added, removed) = (stanzas(&rekeyed.added), stanzas(&rekeyed.removed));
+    Ok(Rekeyed { generation: rekeyed.generation, stanzas: rekeyed.stanzas, added, removed })
+}
+
+fn on_waiting(word: Option<&str>) -> PyResult<OnWaiting> {
+    match word {
+        None => Ok(OnWaiting::Refuse),
+        Some("discard") => Ok(OnWaiting::Discard),
+        Some("finish") => Ok(OnWaiting::Finish),
+        Some(_) => Err(raise(Failure::new(Code::Usage, "waiting is None, \"discard\" or \"finish\""))),
+    }
 }
 
 fn publisher(key: &Bound<'_, PyAny>) -> PyResult<(PublisherKey, Option<Origin>)> {

@@ -133,14 +133,16 @@ def test_a_hardened_process_cannot_be_read_by_others():
 
 
 def test_a_key_service_of_the_callers_wraps_and_unwraps(tmp_path):
-    seen = []
+    seen, told = [], []
 
-    def wrap(secret):
+    def wrap(secret, context):
         assert isinstance(secret, bytearray)
         seen.append(secret)
+        told.append(context)
         return b"vault:" + bytes(byte ^ 0x5A for byte in secret)
 
-    def unwrap(wrapped):
+    def unwrap(wrapped, context):
+        told.append(context)
         return bytes(byte ^ 0x5A for byte in wrapped[6:]) if wrapped.startswith(b"vault:") else None
 
     path = seal_to(tmp_path / "m.ovseal", ovseal.callback(wrap=wrap))
@@ -150,12 +152,20 @@ def test_a_key_service_of_the_callers_wraps_and_unwraps(tmp_path):
         ovseal.open(path, key=ovseal.callback(unwrap=unwrap))
     with ovseal.open(path, key=ovseal.callback(unwrap=unwrap), publisher=ovseal.ANY_SENDER) as sealed:
         assert "model.xml" in sealed
+        ids = sealed.container_id, ovseal.inspect(path).model_id
+    assert [(each.container_id, each.model_id) for each in told] == [ids, ids]
+    assert told[0].associated_data == bytes.fromhex("".join(ids))
     with pytest.raises(ovseal.NoMatchingKeyError):
-        ovseal.open(path, key=ovseal.callback(unwrap=lambda wrapped: None), publisher=ovseal.ANY_SENDER)
+        ovseal.open(path, key=ovseal.callback(unwrap=lambda wrapped, context: None), publisher=ovseal.ANY_SENDER)
+
+
+def handle(secret, context):
+    """Wraps as a service that does not protect anything."""
+    return bytes(secret)
 
 
 def test_what_a_call_back_raises_is_the_cause(tmp_path):
-    def refuse(secret):
+    def refuse(secret, context):
         raise PermissionError("vault is sealed")
 
     with pytest.raises(ovseal.HostError) as raised:
@@ -165,19 +175,19 @@ def test_what_a_call_back_raises_is_the_cause(tmp_path):
     assert isinstance(raised.value.__cause__, PermissionError)
     assert not (tmp_path / "m.ovseal").exists()
 
-    path = seal_to(tmp_path / "n.ovseal", ovseal.callback(wrap=bytes))
-    for wrong in (lambda wrapped: b"short", lambda wrapped: "text", lambda wrapped: 5):
+    path = seal_to(tmp_path / "n.ovseal", ovseal.callback(wrap=handle))
+    for wrong in (lambda *_: b"short", lambda *_: "text", lambda *_: 5):
         with pytest.raises(ovseal.HostError) as raised:
             ovseal.open(path, key=ovseal.callback(unwrap=wrong), publisher=ovseal.ANY_SENDER)
         assert isinstance(raised.value.__cause__, (ValueError, TypeError))
 
 
 def test_what_a_call_back_raises_is_the_cause_also_where_keys_are_added(tmp_path):
-    def refuse(wrapped):
+    def refuse(wrapped, context):
         raise PermissionError("vault is sealed")
 
-    path = seal_to(tmp_path / "m.ovseal", ovseal.callback(wrap=lambda secret: bytes(40)))
-    for added in (ovseal.passphrase(SECRET), ovseal.callback(wrap=lambda secret: bytes(40))):
+    path = seal_to(tmp_path / "m.ovseal", ovseal.callback(wrap=lambda secret, context: bytes(40)))
+    for added in (ovseal.passphrase(SECRET), ovseal.callback(wrap=lambda secret, context: bytes(40))):
         with pytest.raises(ovseal.HostError) as raised:
             ovseal.rekey(path, key=ovseal.callback(unwrap=refuse), publisher=ovseal.ANY_SENDER, add=added)
         assert isinstance(raised.value.__cause__, PermissionError)
@@ -186,11 +196,11 @@ def test_what_a_call_back_raises_is_the_cause_also_where_keys_are_added(tmp_path
 def test_what_a_call_back_raised_earlier_is_the_cause_of_nothing_later(tmp_path, sealed):
     raising = [True]
 
-    def unwrap(wrapped):
+    def unwrap(wrapped, context):
         if raising.pop():
             raise PermissionError("vault is sealed")
 
-    service = ovseal.callback(wrap=bytes, unwrap=unwrap)
+    service = ovseal.callback(wrap=handle, unwrap=unwrap)
     path = seal_to(tmp_path / "m.ovseal", service)
     with pytest.raises(ovseal.HostError) as raised:
         ovseal.open(path, key=service, publisher=ovseal.ANY_SENDER)
@@ -202,7 +212,7 @@ def test_what_a_call_back_raised_earlier_is_the_cause_of_nothing_later(tmp_path,
 
 def test_a_call_back_that_is_sealed_to_needs_wrap(tmp_path):
     with pytest.raises(ovseal.UsageError, match="needs wrap"):
-        seal_to(tmp_path / "m.ovseal", ovseal.callback(unwrap=bytes))
+        seal_to(tmp_path / "m.ovseal", ovseal.callback(unwrap=handle))
     for wrong in ({}, {"wrap": 5}):
         with pytest.raises(TypeError):
             ovseal.callback(**wrong)

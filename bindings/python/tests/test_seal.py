@@ -1,5 +1,6 @@
 """Sealing, verifying, rekeying: what they give, what they report, and how they are interrupted."""
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -207,3 +208,64 @@ def test_what_openvino_reads_from_a_path_only_is_refused_with_a_remedy(tmp_path,
     with pytest.raises(ovseal.UnsupportedError) as raised:
         ovseal.seal(MODELS / "tflite/model.tflite", tmp_path / "m.ovseal", recipients=key)
     assert "--optimize" in raised.value.hint and not (tmp_path / "m.ovseal").exists()
+
+
+def planted(tmp_path):
+    """A container with a key file, and next to it the stanzas of a copy that was given another key."""
+    path, copy = tmp_path / "n.ovseal", tmp_path / "copy.ovseal"
+    (tmp_path / "n.bin").write_bytes(b"weights")
+    ovseal.seal(tmp_path / "n.bin", path, recipients=ovseal.keyfile(bytes(32)), replace=True)
+    copy.write_bytes(path.read_bytes())
+    rekeyed = ovseal.rekey(copy, key=ovseal.keyfile(bytes(32)), add=ovseal.passphrase("another"))
+    assert ([stanza.type for stanza in rekeyed.added], rekeyed.removed) == (["passphrase"], [])
+    data = copy.read_bytes()
+    plant = b"\x89OVREKY\n\0\1" + bytes(6) + data[32:64] + data[4096 : 4096 + 65536]
+    waiting = tmp_path / "n.ovseal.rekey"
+    waiting.write_bytes(plant + hashlib.sha256(plant).digest())
+    return path, waiting
+
+
+def test_stanzas_that_wait_are_not_taken_over_before_the_caller_decides(tmp_path):
+    key = ovseal.keyfile(bytes(32))
+    path, waiting = planted(tmp_path)
+    with pytest.raises(ovseal.NotAuthenticError, match="generation 2") as raised:
+        ovseal.rekey(path, key=key, add=ovseal.passphrase("third"))
+    assert raised.value.code == 306 and waiting.exists()
+    with pytest.raises(ovseal.UsageError, match="waiting is"):
+        ovseal.rekey(path, key=key, waiting="ignore")
+    assert ovseal.rekey(path, key=key, waiting="discard").generation == 1
+    assert not waiting.exists()
+    path, waiting = planted(tmp_path)
+    finished = ovseal.rekey(path, key=key, waiting="finish")
+    assert (finished.generation, [stanza.type for stanza in finished.added]) == (2, ["passphrase"])
+    assert not waiting.exists()
+
+
+def test_key_derivation_has_a_limit_that_the_caller_raises(tmp_path):
+    (tmp_path / "n.bin").write_bytes(b"weights")
+    path = tmp_path / "n.ovseal"
+    ovseal.seal(tmp_path / "n.bin", path, recipients=ovseal.passphrase("words"))
+    key = ovseal.passphrase("words")
+    for call in (ovseal.open, ovseal.verify, ovseal.rekey):
+        keywords = {"remove": [5]} if call is ovseal.rekey else {}
+        with pytest.raises(ovseal.NoMatchingKeyError, match="256 MiB") as raised:
+            call(path, key=key, kdf_limit=255, **keywords)
+        assert raised.value.code == 402
+    ovseal.open(path, key=key, kdf_limit=256).close()
+
+
+def test_a_publisher_is_trusted_for_a_name_and_content_is_verified_with_a_key(tmp_path):
+    (tmp_path / "n.bin").write_bytes(b"weights")
+    path, key = tmp_path / "n.ovseal", ovseal.keyfile(bytes(32))
+    for name in ("acme", "other"):
+        ovseal.generate_publisher(tmp_path / f"{name}.key", tmp_path / f"{name}.pub")
+    acme, other = tmp_path / "acme.pub", tmp_path / "other.pub"
+    ovseal.seal(tmp_path / "n.bin", path, recipients=key, publisher_key=tmp_path / "acme.key", name="net")
+    with ovseal.open(path, key=key, publisher={"net": [other, acme], "b": other}) as opened:
+        assert opened.publisher == ovseal.inspect(path).publishers[0]
+    for publisher in ({"b": acme}, {"net": other, "b": acme}):
+        with pytest.raises(ovseal.DeniedError) as raised:
+            ovseal.open(path, key=key, publisher=publisher)
+        assert raised.value.code == 502
+    assert not ovseal.verify(path, publisher={"net": acme}).content_verified
+    assert ovseal.verify(path, key=key, publisher=acme).content_verified

@@ -37,6 +37,9 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
             "ovseal inspect FILE shows who claims to have signed; trust a key only if it comes from the publisher"
         }
         OpenError::SecurityVersion { .. } => "get the current version of the model from its publisher",
+        OpenError::NotForPublisher(_) => {
+            "--publisher PUB:NAME trusts a publisher for one name; ovseal inspect FILE with a key option shows the name"
+        }
         OpenError::WrongName { .. } => "ovseal inspect FILE with a key option shows the name",
         OpenError::DemandWithoutPublisher => "name the publisher's public key with --publisher PUB",
         OpenError::SenderNotNamed { .. } => {
@@ -44,6 +47,11 @@ pub(crate) fn open(error: &OpenError) -> Option<String> {
         }
         OpenError::SideFile { .. } => "remove that file, or get the one that belongs to this container",
         OpenError::Rollback(error) => return rollback(error),
+        OpenError::KdfLimit { needed, .. } => {
+            return Some(format!(
+                "if you trust where the container comes from, allow more work with --kdf-limit {needed}"
+            ));
+        }
         OpenError::Unwrap(UnwrapError::Memory { .. }) | OpenError::Memory(_) => MEMORY,
         OpenError::Unwrap(UnwrapError::Backend(source) | UnwrapError::Refused(source)) => {
             return backend(&**source);
@@ -229,7 +237,17 @@ pub(crate) fn rekey(error: &RekeyError) -> Option<String> {
         RekeyError::GenerationChanged { .. } => "see what is there now with ovseal inspect, and choose again",
         RekeyError::NotRegular { .. } => "name the container itself; readlink -f shows what a link names",
         RekeyError::HardLinks { .. } => "rekey a copy of the file",
-        RekeyError::ForeignRekeyFile { .. } => "move that file away if you know where it comes from",
+        RekeyError::ForeignRekeyFile { .. } => {
+            "move that file away if you know where it comes from, or remove it with --discard-waiting"
+        }
+        RekeyError::Waiting(waiting) if waiting.own_generation.is_none() => {
+            "if you know where that file comes from, take its stanzas over with --finish-waiting; otherwise get the \
+             container again from its publisher"
+        }
+        RekeyError::Waiting(_) => {
+            "remove that file with --discard-waiting; only if you know where it comes from, take its stanzas over with \
+             --finish-waiting"
+        }
         RekeyError::Write { source, .. } => return write(source),
         RekeyError::Wrap(WrapError::Memory { .. }) => MEMORY,
         _ => return None,

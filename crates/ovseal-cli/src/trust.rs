@@ -1,5 +1,7 @@
 //! Whom the caller trusts, from the trust options.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use ovseal::{KeyId, ModelName, OpenOptions, Opened, Publisher, RecipientClass, StanzaSummary, Trust};
@@ -87,7 +89,36 @@ fn is_for_anyone(stanza: &StanzaSummary) -> bool {
     stanza.stanza_type.class() != Some(RecipientClass::SymmetricOrLocal)
 }
 
-fn publisher(path: &Path) -> Result<Publisher, CommandError> {
+/// The publisher that an argument names, `PUB` or `PUB:NAME`.
+///
+/// Paths and names may contain colons. So the argument is read in every way, and exactly one must
+/// name a file that is there: a file that someone adds cannot change who is trusted.
+fn publisher(argument: &Path) -> Result<Publisher, CommandError> {
+    let mut readings = readings(argument).into_iter().filter(|(path, _)| path.exists());
+    match (readings.next(), readings.next()) {
+        (Some(_), Some(_)) => {
+            let message = format!("--publisher {} names more than one file", argument.display());
+            Err(CommandError::usage(message)
+                .hint("rename the files so that PUB:NAME can be read in one way only"))
+        }
+        (Some((path, Some(name))), None) => Ok(publisher_at(path)?.only_for(&ModelName::parse(name)?)),
+        (Some((path, None)), None) => publisher_at(path),
+        (None, _) => publisher_at(argument),
+    }
+}
+
+/// The path and the name in an argument, cut at none and at each of its colons.
+fn readings(argument: &Path) -> Vec<(&Path, Option<&str>)> {
+    let bytes = argument.as_os_str().as_bytes();
+    let colons = bytes.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+    let cut = |at: usize| {
+        let (path, name) = (&bytes[..at], str::from_utf8(&bytes[at + 1..]).ok()?);
+        Some((Path::new(OsStr::from_bytes(path)), Some(name)))
+    };
+    std::iter::once((argument, None)).chain(colons.filter_map(cut)).collect()
+}
+
+fn publisher_at(path: &Path) -> Result<Publisher, CommandError> {
     let text = Inputs::default().text(&Source::File(path.into()), PUBLISHER_LIMIT)?;
     Publisher::parse(&text).map_err(|error| {
         let error = CommandError::from(error).context(format!("cannot use {}", path.display()));

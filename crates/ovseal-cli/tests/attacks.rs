@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const ATTACKS: [&str; 12] = [
+const ATTACKS: [&str; 13] = [
     "ir-other-memory",
     "kdf-bomb",
     "onnx-memory-address",
     "openvino-cache",
     "plaintext-search",
+    "planted-rekeying",
     "recipient-forgery",
     "rollback",
     "stanza-bomb",
@@ -42,6 +43,11 @@ fn no_file_that_is_written_with_a_cache_holds_the_model() {
 #[test]
 fn no_plaintext_stands_on_the_disk_after_a_run() {
     run("plaintext-search");
+}
+
+#[test]
+fn the_stanzas_of_another_copy_are_not_taken_over() {
+    run("planted-rekeying");
 }
 
 #[test]

@@ -13,12 +13,12 @@ use crate::region::{self, StanzaBlock};
 use crate::regular;
 use crate::rekey_file;
 use crate::source::{ReadAt, read_vec};
-use crate::statement::{KeyId, Statement};
+use crate::statement::{KeyId, ModelId, Statement};
 
 /// Whom the caller believes. There is no default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// One of these publishers must have signed the container.
+    /// One of these publishers must have signed the container, one that is trusted for its model.
     Publishers(Vec<Publisher>),
     /// Whoever could seal to the caller's key: with a public key that is anyone at all.
     AnySender,
@@ -32,12 +32,14 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// The publishers that are named.
-    pub(crate) fn publishers(&self) -> Vec<KeyId> {
-        match self {
-            Self::Publishers(publishers) => publishers.iter().map(Publisher::id).collect(),
-            Self::AnySender | Self::SharedSecret => Vec::new(),
-        }
+    /// The publishers that are named for this model, each once.
+    pub(crate) fn publishers_of(&self, model: ModelId) -> Vec<KeyId> {
+        let Self::Publishers(publishers) = self else { return Vec::new() };
+        let named = publishers.iter().filter(|publisher| publisher.may_sign(model));
+        let mut ids: Vec<KeyId> = named.map(Publisher::id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 }
 
@@ -49,6 +51,30 @@ pub(crate) struct Container {
     pub(crate) prologue: Prologue,
     pub(crate) footer: Footer,
     pub(crate) length: u64,
+}
+
+/// The stanza blocks from which a key may come: two while a rekeying is under way, was interrupted,
+/// or is planted.
+pub(crate) struct Candidates {
+    /// The container's own, unless its region is damaged.
+    pub(crate) own: Option<StanzaBlock>,
+    /// That of a complete rekeying file.
+    pub(crate) waiting: Option<StanzaBlock>,
+}
+
+impl Candidates {
+    /// Returns the blocks in the order in which they are tried: the higher generation first, the
+    /// own one if they are equal.
+    pub(crate) fn newest_first(&self) -> Vec<&StanzaBlock> {
+        let mut blocks = self.own_first();
+        blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
+        blocks
+    }
+
+    /// Returns the blocks, the own one first.
+    pub(crate) fn own_first(&self) -> Vec<&StanzaBlock> {
+        self.own.iter().chain(&self.waiting).collect()
+    }
 }
 
 /// A statement that agrees with its container, and the layout that it gives.
@@ -95,11 +121,13 @@ impl Container {
         let raw = self.read_statement()?;
         let (bytes, signatures) = raw.split_at(self.footer.statement as usize);
         let signatures = Signatures::parse(signatures).ok_or(OpenError::Damaged(Section::Signatures))?;
-        let publisher = match trust {
+        let signers = match trust {
             Trust::Publishers(trusted) => Some(signatures.verify(bytes, trusted).map_err(signature_error)?),
             Trust::AnySender | Trust::SharedSecret => None,
         };
         let statement = Statement::parse(bytes).ok_or(OpenError::Damaged(Section::Statement))?;
+        let model = ModelId(statement.model_id);
+        let publisher = signers.map(|signers| trusted_for(model, &signers)).transpose()?;
         if !signatures.agree_with(&statement) {
             return Err(OpenError::Damaged(Section::Signatures));
         }
@@ -107,18 +135,15 @@ impl Container {
         Ok(CheckedStatement { statement, layout, publisher, raw })
     }
 
-    /// The stanza blocks from which a key may come, the one with the higher generation first.
-    ///
-    /// There are two while a rekeying is under way or was interrupted.
-    pub(crate) fn stanza_blocks(&self) -> Result<Vec<StanzaBlock>, OpenError> {
+    /// Reads the stanza blocks from which a key may come, of which there is at least one.
+    pub(crate) fn candidates(&self) -> Result<Candidates, OpenError> {
         // A writer may be at work: what is torn is looked at a second time.
         for _ in 0..2 {
             let own = self.own_block()?;
-            let pending = self.path.as_deref().and_then(|path| rekey_file::read(path, &self.prologue));
-            let mut blocks: Vec<StanzaBlock> = own.into_iter().chain(pending).collect();
-            blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
-            if !blocks.is_empty() {
-                return Ok(blocks);
+            let waiting = self.path.as_deref().and_then(|path| rekey_file::read(path, &self.prologue));
+            let waiting = waiting.map(|file| file.block);
+            if own.is_some() || waiting.is_some() {
+                return Ok(Candidates { own, waiting });
             }
         }
         Err(OpenError::Damaged(Section::Stanzas))
@@ -129,7 +154,7 @@ impl Container {
         Ok(region::parse_region(&self.read_region()?))
     }
 
-    fn read_region(&self) -> Result<Vec<u8>, OpenError> {
+    pub(crate) fn read_region(&self) -> Result<Vec<u8>, OpenError> {
         read_vec(self.source.as_ref(), PROLOGUE_LENGTH as u64, self.prologue.region_length)
             .map_err(OpenError::read(Section::Stanzas))
     }
@@ -173,6 +198,13 @@ fn read_prologue(source: &dyn ReadAt, length: u64) -> Result<Prologue, OpenError
         Err(PrologueError::Malformed) => Err(OpenError::Damaged(Section::Prologue)),
         Ok(prologue) => Ok(prologue),
     }
+}
+
+/// Returns the publisher among those who signed whom the caller trusts for this model.
+fn trusted_for(model: ModelId, signers: &[&Publisher]) -> Result<KeyId, OpenError> {
+    let trusted = signers.iter().find(|publisher| publisher.may_sign(model));
+    let ids = signers.iter().map(|publisher| publisher.id());
+    trusted.map(|publisher| publisher.id()).ok_or(OpenError::NotForPublisher(ids.collect()))
 }
 
 fn signature_error(error: SignaturesError) -> OpenError {

@@ -93,6 +93,9 @@ pub enum OpenError {
     /// The container is signed by others than the named publishers.
     #[error("the container is not signed by a trusted publisher")]
     Untrusted,
+    /// Publishers signed whom the caller trusts, but for models of other names only.
+    #[error("the container's model is none for which its publisher {} is trusted", list(.0))]
+    NotForPublisher(Vec<KeyId>),
     /// The container holds another model than demanded.
     #[error("the container does not hold the model {name:?}")]
     WrongName {
@@ -127,6 +130,18 @@ pub enum OpenError {
     NoKeyFits {
         /// The types of the container's stanzas.
         stanzas: Vec<String>,
+    },
+    /// No key fits, and a stanza was passed over because its key derivation exceeds the caller's
+    /// limit.
+    #[error(
+        "no key fits; a passphrase's stanza was not tried: with it, key derivation takes {needed} MiB \
+         (memory times passes), and the limit is {limit} MiB"
+    )]
+    KdfLimit {
+        /// The least limit with which the first such stanza is tried, in MiB.
+        needed: u64,
+        /// The limit in MiB.
+        limit: u32,
     },
     /// A key could not be tried.
     #[error(transparent)]
@@ -179,6 +194,10 @@ pub enum OpenError {
     Memory(#[from] ovseal_memory::MemoryError),
 }
 
+fn list(ids: &[KeyId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// A section of a container, in messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -224,13 +243,13 @@ impl OpenError {
             Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) | Self::WrongName { .. } => {
                 ErrorKind::Denied
             }
-            Self::SecurityVersion { .. } => ErrorKind::Denied,
+            Self::SecurityVersion { .. } | Self::NotForPublisher(_) => ErrorKind::Denied,
             Self::Rollback(error) => error.kind(),
             Self::DemandWithoutPublisher | Self::NoPublisher | Self::SenderNotNamed { .. } => {
                 ErrorKind::Usage
             }
             Self::NoSuchPart(_) | Self::OutOfRange { .. } => ErrorKind::Usage,
-            Self::NoKeyFits { .. } => ErrorKind::NoKeyFits,
+            Self::NoKeyFits { .. } | Self::KdfLimit { .. } => ErrorKind::NoKeyFits,
             Self::Fill { source, .. } => match &source.cause {
                 FillCause::Filler(error) => error.kind(),
                 _ => ErrorKind::Environment,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::container::{Container, Trust};
-use crate::error::OpenError;
+use crate::container::{Candidates, Container, Trust};
+use crate::error::{OpenError, Section};
 use crate::layout::ChunkSize;
 use crate::prologue::ContainerId;
 use crate::side_file::SideFile;
@@ -63,10 +63,9 @@ impl Inspection {
         let container = Container::open(path)?;
         let verified = container.authenticate(&Trust::AnySender)?;
         // What the container itself says comes first: anyone who can write beside it can plant an unfinished rekeying.
-        let own = container.own_block()?;
+        let Candidates { own, waiting } = container.candidates()?;
         let is_damaged = own.is_none();
-        let mut blocks = container.stanza_blocks()?;
-        let block = own.unwrap_or_else(|| blocks.swap_remove(0));
+        let block = own.or(waiting).ok_or(OpenError::Damaged(Section::Stanzas))?;
         let side_file = SideFile::read(&container)?;
         let prologue = &container.prologue;
         let statement = verified.statement;

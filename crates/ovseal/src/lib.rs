@@ -47,6 +47,8 @@ mod atomic;
 mod cbor;
 mod chunk;
 mod container;
+mod context;
+mod derivation;
 mod device_secret;
 mod error;
 mod file_identity;
@@ -87,6 +89,8 @@ const WITHOUT_AUTHENTICATION: bool = cfg!(all(fuzzing, feature = "hazmat-fuzzing
 pub use aead::AeadProvider;
 pub use atomic::AtomicFile;
 pub use container::Trust;
+pub use context::Context;
+pub use derivation::Derivation;
 pub use device_secret::{DeviceSecret, DeviceSecretError};
 pub use error::{ErrorKind, OpenError, Section};
 pub use file_identity::FileIdentity;
@@ -99,18 +103,18 @@ pub use model::{CompiledBlob, Model, ModelError, ModelOptions, PathOnlyFormat, i
 pub use open::{OpenOptions, Opened, Part, PartMapping, Populated, UnverifiedMapping};
 pub use ovseal_memory::Secret;
 pub use path::{PartPath, PathError};
-pub use prologue::{ContainerId, Context, is_container};
+pub use prologue::{ContainerId, is_container};
 pub use publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
 pub use recipient::{
     Argon2Cost, Argon2MemoryError, CacheKey, Identity, KeyError, KeyFile, KeyService, Passphrase,
-    PublicKeyIdentity, PublicKeyRecipient, Recipient, RecipientClass, ServiceError, ServiceKey, UnwrapError,
-    WRAPPED_LIMIT, WrapError, symmetric,
+    PublicKeyIdentity, PublicKeyRecipient, Recipient, RecipientClass, ServiceContext, ServiceError,
+    ServiceKey, UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
 };
 pub use regular::{
     irregular as irregular_file, is_container_file, open as open_regular,
     open_no_link as open_regular_no_link,
 };
-pub use rekey::{RekeyError, RekeyOptions, Rekeyed};
+pub use rekey::{OnWaiting, RekeyError, RekeyOptions, Rekeyed, WaitingStanzas};
 pub use rollback::{AnchorError, Attested, RollbackAnchor, RollbackError, RollbackState};
 pub use seal::{Progress, SealError, SealOptions, Sealed};
 pub use secret_text::{SecretText, exposed_mode, identity_at};

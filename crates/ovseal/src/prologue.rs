@@ -29,6 +29,12 @@ impl ContainerId {
     }
 }
 
+impl std::fmt::Display for ContainerId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&crate::hex::encode(&self.0))
+    }
+}
+
 impl std::fmt::Debug for ContainerId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ContainerId({})", crate::hex::encode(&self.0))
@@ -37,11 +43,11 @@ impl std::fmt::Debug for ContainerId {
 
 /// What binds every derived key to one container: SHA-512/256 of its prologue without the commitment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Context(Digest);
+pub(crate) struct Binding(Digest);
 
-impl Context {
+impl Binding {
     /// The 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
@@ -113,10 +119,10 @@ impl Prologue {
         bytes
     }
 
-    pub(crate) fn context(&self) -> Context {
+    pub(crate) fn binding(&self) -> Binding {
         let mut bytes = self.encode();
         bytes[COMMITMENT].fill(0);
-        Context(sha512_256(&bytes))
+        Binding(sha512_256(&bytes))
     }
 }
 
@@ -152,20 +158,20 @@ mod tests {
     }
 
     #[test]
-    fn the_commitment_is_not_part_of_the_context() {
+    fn the_commitment_is_not_part_of_the_binding() {
         let other = Prologue { commitment: [1; 32], ..prologue() };
-        assert_eq!(other.context(), prologue().context());
+        assert_eq!(other.binding(), prologue().binding());
     }
 
     #[test]
-    fn every_changed_byte_is_refused_or_changes_context_or_commitment() {
+    fn every_changed_byte_is_refused_or_changes_binding_or_commitment() {
         let good = prologue().encode();
         for position in 0..good.len() {
             let mut bytes = good;
             bytes[position] ^= 0x01;
             if let Ok(parsed) = Prologue::parse(&bytes) {
                 let same =
-                    parsed.context() == prologue().context() && parsed.commitment == prologue().commitment;
+                    parsed.binding() == prologue().binding() && parsed.commitment == prologue().commitment;
                 assert!(!same, "byte {position}");
             }
         }

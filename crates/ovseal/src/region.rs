@@ -56,6 +56,11 @@ impl StanzaBlock {
         block
     }
 
+    /// Returns the MAC, which names this block among those that a key authenticates.
+    pub(crate) fn mac(&self) -> &[u8; MAC] {
+        &self.mac
+    }
+
     /// Whether the MAC is right.
     pub(crate) fn is_authentic(&self, key: &FittingKey, label: Label, prefix: &[u8]) -> bool {
         key.mac_is(label, &[prefix, &self.content()], &self.mac)
@@ -121,7 +126,7 @@ mod tests {
             container_id: ContainerId([1; 32]),
             commitment: [0; 32],
         };
-        prologue.commitment = key.commitment(&prologue.context());
+        prologue.commitment = key.commitment(&prologue.binding());
         key.fit(&prologue).unwrap()
     }
 

@@ -42,6 +42,18 @@ impl ReadAt for Vec<u8> {
     }
 }
 
+/// Reads `length` bytes from `offset` on as arrays, without a copy; `length` is a multiple of `N`,
+/// and met a limit.
+pub(crate) fn read_arrays<const N: usize>(
+    source: &dyn ReadAt,
+    offset: u64,
+    length: u64,
+) -> io::Result<Vec<[u8; N]>> {
+    let mut arrays = vec![[0; N]; length as usize / N];
+    source.read_exact_at(arrays.as_flattened_mut(), offset)?;
+    Ok(arrays)
+}
+
 /// `length` bytes from `offset` on; the caller has met `length` with a limit.
 pub(crate) fn read_vec(source: &dyn ReadAt, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length as usize];

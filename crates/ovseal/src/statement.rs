@@ -58,6 +58,11 @@ impl ModelId {
     pub fn of(name: &str) -> Self {
         Self(sha256(&[b"ovseal/v1/model\0", name.as_bytes()]))
     }
+
+    /// Returns the 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl std::fmt::Display for ModelId {

@@ -3,17 +3,16 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::aead::Tag;
 use crate::container::{CheckedStatement, Container};
 use crate::error::{OpenError, Section};
 use crate::footer::MAC_LENGTH;
-use crate::layout::{Chunk, TAG_LENGTH};
-use crate::open::{OpenOptions, Opened, check_padding};
+use crate::layout::Chunk;
+use crate::open::{OpenOptions, Opened, Tables, check_padding};
 use crate::recipient::Identity;
 use crate::seal::chunk_digest;
 use crate::source::read_vec;
 use crate::statement::{self, KeyId};
-use crate::suite::{Digest, sha256};
+use crate::suite::sha256;
 use crate::threads;
 
 /// What a successful verification showed.
@@ -26,6 +25,12 @@ pub struct Verification {
     pub claimed_publishers: Vec<KeyId>,
     /// The security version, which is believable only with a publisher or a key.
     pub security_version: u64,
+    /// True if a key showed that the content is what its holder sealed: every MAC, the manifest,
+    /// and every tag.
+    ///
+    /// Without a key only digests are compared. Anyone can put ciphertext of their own under a
+    /// signature of their own.
+    pub content_verified: bool,
 }
 
 impl OpenOptions {
@@ -65,6 +70,7 @@ impl OpenOptions {
             publisher: opened.publisher(),
             claimed_publishers: opened.claimed_publishers().to_vec(),
             security_version: opened.manifest().security_version,
+            content_verified: true,
         };
         Ok((verification, opened))
     }
@@ -75,28 +81,22 @@ fn verification(checked: &CheckedStatement) -> Verification {
         publisher: checked.publisher,
         claimed_publishers: checked.statement.publishers.clone(),
         security_version: checked.statement.security_version,
+        content_verified: false,
     }
-}
-
-struct PublicTables {
-    tags: Vec<u8>,
-    digests: Vec<Digest>,
 }
 
 /// What of the trailer can be checked without a key.
-fn check_trailer(container: &Container, checked: &CheckedStatement) -> Result<PublicTables, OpenError> {
-    let footer = &container.footer;
-    let bytes = read_vec(container.source.as_ref(), footer.trailer, footer.trailer_length())
+fn check_trailer(container: &Container, checked: &CheckedStatement) -> Result<Tables, OpenError> {
+    let (footer, suite) = (&container.footer, container.prologue.suite);
+    let tables = Tables::read(container).map_err(OpenError::read(Section::Trailer))?;
+    let rest_length = footer.trailer_length() - footer.tags - footer.digests;
+    let rest = read_vec(container.source.as_ref(), footer.manifest_offset(), rest_length)
         .map_err(OpenError::read(Section::Trailer))?;
-    if sha256(&[&bytes]) != footer.checksum {
+    if sha256(&[tables.tags.as_flattened(), tables.digests.as_flattened(), &rest]) != footer.checksum {
         return Err(OpenError::Damaged(Section::Trailer));
     }
-    let (tags, rest) = bytes.split_at(footer.tags as usize);
-    let (digests, rest) = rest.split_at(footer.digests as usize);
     let (manifest, rest) = rest.split_at(footer.manifest as usize);
-    let suite = container.prologue.suite;
-    let digests: Vec<Digest> = digests.as_chunks().0.to_vec();
-    if statement::root(suite, &checked.layout, &digests) != checked.statement.root {
+    if statement::root(suite, &checked.layout, &tables.digests) != checked.statement.root {
         return Err(OpenError::NotAuthentic(Section::Trailer));
     }
     if suite.digest(&[manifest]) != checked.statement.manifest {
@@ -105,7 +105,7 @@ fn check_trailer(container: &Container, checked: &CheckedStatement) -> Result<Pu
     if rest[..rest.len() - MAC_LENGTH] != checked.raw {
         return Err(OpenError::NotAuthentic(Section::Statement));
     }
-    Ok(PublicTables { tags: tags.to_vec(), digests })
+    Ok(tables)
 }
 
 /// The digests of all chunks, checked by several threads.
@@ -113,7 +113,7 @@ struct Check<'c> {
     options: &'c OpenOptions,
     container: &'c Container,
     statement: &'c CheckedStatement,
-    tables: &'c PublicTables,
+    tables: &'c Tables,
     next: AtomicU64,
 }
 
@@ -145,11 +145,9 @@ impl Check<'_> {
         let part = format!("part {}", chunk.part);
         let position = self.statement.layout.position(chunk);
         self.container.source.read_exact_at(data, position).map_err(OpenError::read(&part))?;
-        let at = chunk.number as usize * TAG_LENGTH;
-        let mut tag = Tag::default();
-        tag.copy_from_slice(&self.tables.tags[at..at + TAG_LENGTH]);
-        let digest = chunk_digest(self.container.prologue.suite, data, &tag);
-        let good = digest == self.tables.digests[chunk.number as usize];
+        let number = chunk.number as usize;
+        let digest = chunk_digest(self.container.prologue.suite, data, &self.tables.tags[number]);
+        let good = digest == self.tables.digests[number];
         if !good {
             return Err(OpenError::Chunk { part, index: chunk.index });
         }

@@ -30,6 +30,61 @@ fn one_of_several_publishers_is_enough_so_that_keys_can_be_rotated() {
     assert!(matches!(error, OpenError::Untrusted));
 }
 
+/// Trusts each publisher for the model of one name.
+fn trust_for(named: &[(&PublisherKey, &str)]) -> OpenOptions {
+    let only = |(key, name): &(&PublisherKey, &str)| {
+        key.publisher().clone().only_for(&ModelName::parse(name).unwrap())
+    };
+    OpenOptions::new(Trust::Publishers(named.iter().map(only).collect()))
+}
+
+#[test]
+fn a_publisher_is_trusted_for_the_names_only_that_the_caller_gave() {
+    let (ours, theirs) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let open = |options: OpenOptions| options.open(&fixture.container(), &[&fixture.key]);
+    let named = || trust_for(&[(&theirs, "other"), (&ours, "model")]);
+    // The model's name is `model`.
+    fixture.seal(fixture.options().publisher(&theirs));
+    let error = open(named()).unwrap_err();
+    assert!(matches!(&error, OpenError::NotForPublisher(ids) if *ids == [theirs.publisher().id()]));
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(matches!(named().verify(&fixture.container()), Err(OpenError::NotForPublisher(_))));
+    open(trust_for(&[(&theirs, "other"), (&theirs, "model")])).unwrap();
+    fixture.seal(fixture.options().publisher(&theirs).publisher(&ours));
+    assert_eq!(open(named()).unwrap().publisher(), Some(ours.publisher().id()));
+}
+
+#[test]
+fn floors_are_those_of_the_publishers_that_may_sign_the_name() {
+    let (ours, theirs) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let state = RollbackState::create(&fixture.folder().join("state")).unwrap();
+    let accept = |key: &PublisherKey, version, options: OpenOptions| {
+        fixture.seal(fixture.options().publisher(key).security_version(version));
+        let options = options.rollback_state(state.clone());
+        options.open(&fixture.container(), &[&fixture.key])?.accept()
+    };
+    accept(&theirs, 9, trust(&[&theirs])).unwrap();
+    let error = accept(&ours, 1, trust(&[&ours, &theirs])).unwrap_err();
+    assert!(matches!(error, OpenError::SecurityVersion { found: 1, floor: 9 }));
+    let named = || trust_for(&[(&ours, "model"), (&theirs, "other")]);
+    accept(&ours, 2, named()).unwrap();
+    assert!(matches!(accept(&ours, 1, named()), Err(OpenError::SecurityVersion { found: 1, floor: 2 })));
+    // What the other one signed under this name before raises nothing of ours.
+    accept(&theirs, 9, trust(&[&theirs])).unwrap();
+}
+
+#[test]
+fn without_a_key_the_content_is_not_verified() {
+    let key = PublisherKey::generate().unwrap();
+    let fixture = Fixture::new(&[("w.bin", b"1")]);
+    let path = fixture.seal(fixture.options().publisher(&key));
+    assert!(!trust(&[&key]).verify(&path).unwrap().content_verified);
+    let (verified, _) = trust(&[&key]).verify_with_key(&path, &[&fixture.key]).unwrap();
+    assert!(verified.content_verified);
+}
+
 #[test]
 fn verifying_with_a_key_checks_digests_whoever_signed() {
     let key = PublisherKey::generate().unwrap();

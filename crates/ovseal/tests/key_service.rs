@@ -6,15 +6,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ovseal::{
-    ErrorKind, KeyService, Model, ModelName, ModelOptions, OpenError, OpenOptions, SealError, SealOptions,
-    Secret, ServiceError, ServiceKey, Trust, UnwrapError,
+    ErrorKind, Inspection, KeyService, Model, ModelName, ModelOptions, OpenError, OpenOptions, SealError,
+    SealOptions, Secret, ServiceContext, ServiceError, ServiceKey, Trust, UnwrapError,
 };
 use ovseal_testkit::Fixture;
 
-/// A vault: it keeps secrets and gives out a handle for each.
+/// A secret, and what the vault bound to it.
+type Bound = ([u8; 32], [u8; 64]);
+
+/// A vault: it keeps secrets and gives out a handle for each, which it binds to the container.
 #[derive(Default)]
 struct Vault {
-    secrets: Mutex<HashMap<Vec<u8>, [u8; 32]>>,
+    secrets: Mutex<HashMap<Vec<u8>, Bound>>,
+    /// For whom it was asked to unwrap.
+    asked: Mutex<Vec<ServiceContext>>,
     handle_length: usize,
     is_down: bool,
 }
@@ -26,19 +31,25 @@ impl Vault {
 }
 
 impl KeyService for Vault {
-    fn wrap(&self, secret: &[u8; 32]) -> Result<Vec<u8>, ServiceError> {
+    fn wrap(&self, secret: &[u8; 32], context: &ServiceContext) -> Result<Vec<u8>, ServiceError> {
         let mut secrets = self.secrets.lock().unwrap();
         let handle = vec![secrets.len() as u8; self.handle_length];
-        secrets.insert(handle.clone(), *secret);
+        secrets.insert(handle.clone(), (*secret, context.associated_data()));
         Ok(handle)
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Option<Secret<32>>, ServiceError> {
+    fn unwrap(&self, wrapped: &[u8], context: &ServiceContext) -> Result<Option<Secret<32>>, ServiceError> {
+        self.asked.lock().unwrap().push(*context);
         if self.is_down {
             return Err("the vault is down".into());
         }
-        let secret = self.secrets.lock().unwrap().get(wrapped).copied();
-        Ok(secret.map(|secret| Secret::from_fn(|bytes| *bytes = secret)))
+        let Some((secret, bound)) = self.secrets.lock().unwrap().get(wrapped).copied() else {
+            return Ok(None);
+        };
+        if bound != context.associated_data() {
+            return Err("this secret was wrapped for another container".into());
+        }
+        Ok(Some(Secret::from_fn(|bytes| *bytes = secret)))
     }
 }
 
@@ -63,6 +74,32 @@ fn what_a_service_has_wrapped_it_opens_and_another_does_not() {
     assert_eq!(&*open(&path, ours.clone()).unwrap().part("w.bin").unwrap().read().unwrap(), b"weights");
     assert_eq!(ours.secrets.lock().unwrap().len(), 1);
     assert!(matches!(open(&path, Vault::new(16)), Err(OpenError::NoKeyFits { .. })));
+}
+
+#[test]
+fn a_service_is_told_container_and_model_and_can_bind_them() {
+    let fixture = Fixture::new(&[("w.bin", b"weights")]);
+    let vault = Vault::new(16);
+    let path = seal(&fixture, &[&vault]).unwrap();
+    let seen = Inspection::of(&path).unwrap();
+    open(&path, vault.clone()).unwrap();
+    let asked = vault.asked.lock().unwrap()[0];
+    assert_eq!((asked.container_id, asked.model_id), (seen.container_id, seen.model_id));
+    assert_eq!(asked.model_id, ModelName::parse("m").unwrap().id());
+    let expected = [seen.container_id.as_bytes(), seen.model_id.as_bytes()].map(|id| &id[..]).concat();
+    assert_eq!(&asked.associated_data()[..], expected);
+    // The same handle in a container of its own: that of another sealing is refused by what the
+    // vault bound.
+    let handle = vault.secrets.lock().unwrap().keys().next().unwrap().clone();
+    let mut other = asked;
+    other.container_id = open_other_id(&fixture);
+    let error = vault.unwrap(&handle, &other).unwrap_err();
+    assert_eq!(error.to_string(), "this secret was wrapped for another container");
+}
+
+/// The id of another container.
+fn open_other_id(fixture: &Fixture) -> ovseal::ContainerId {
+    Inspection::of(&fixture.seal(fixture.options())).unwrap().container_id
 }
 
 #[test]

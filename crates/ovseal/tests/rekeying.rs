@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
-use std::os::unix::fs::FileExt;
+mod support;
 
 use ovseal::{
     ErrorKind, Inspection, KeyFile, OpenError, OpenOptions, PublicKeyIdentity, RekeyError, RekeyOptions,
     Trust,
 };
 use ovseal_testkit::{Fixture, pattern};
+use support::grow;
 
 fn sealed() -> Fixture {
     let fixture = Fixture::new(&[("w.bin", &pattern(100_000))]);
@@ -179,7 +180,8 @@ fn a_side_file_opens_a_read_only_container_for_one_more_key() {
 #[test]
 fn rekeying_reads_no_more_of_a_hundred_gigabytes() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
-    let container = grow(&fixture, 100 << 30);
+    fixture.seal(fixture.options().chunk_size(ovseal::ChunkSize::LARGE));
+    let container = grow(&fixture, 100 << 30).path;
     let new = KeyFile::generate().unwrap();
     let before = bytes_read();
     RekeyOptions::new().add_recipient(&new).rekey(&container, &[&fixture.key]).unwrap();
@@ -192,42 +194,4 @@ fn rekeying_reads_no_more_of_a_hundred_gigabytes() {
 fn bytes_read() -> u64 {
     let counters = std::fs::read_to_string("/proc/self/io").unwrap();
     counters.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
-}
-
-/// A container whose statement tells of one part of `length` bytes, which is a hole in the file.
-///
-/// Only a holder of the key could make its trailer MAC; rekeying does not need it.
-fn grow(fixture: &Fixture, length: u64) -> std::path::PathBuf {
-    // Sealing 100 GB takes a minute: so a small container is sealed, and its numbers are changed.
-    let name = fixture.container();
-    fixture.seal(fixture.options().chunk_size(ovseal::ChunkSize::LARGE));
-    let bytes = std::fs::read(&name).unwrap();
-    let footer = &bytes[bytes.len() - 256..];
-    let field = |at: usize| u64::from_be_bytes(footer[at..at + 8].try_into().unwrap());
-    let (trailer, manifest, statement, signatures) = (field(24), field(48), field(56), field(64));
-    let at = (trailer + field(32) + field(40) + manifest) as usize;
-    let old = &bytes[at..at + statement as usize];
-    // In the statement: key 1, an array of one length, which is 1.
-    let lengths = old.windows(3).position(|window| window == [0x01, 0x81, 0x01]).unwrap();
-    let longer = [&[0x01, 0x81, 0x1b][..], &length.to_be_bytes()].concat();
-    let new = [&old[..lengths], &longer, &old[lengths + 3..]].concat();
-    let chunks = length.div_ceil(1 << 20);
-    let trailer = 69_632 + length.next_multiple_of(4096);
-    let statement_at = trailer + 48 * chunks + manifest;
-    let end = statement_at + new.len() as u64 + signatures + 32;
-    let mut footer = footer.to_vec();
-    let numbers = [end + 256, trailer, 16 * chunks, 32 * chunks, manifest, new.len() as u64, signatures];
-    for (at, number) in (16..).step_by(8).zip(numbers) {
-        footer[at..at + 8].copy_from_slice(&number.to_be_bytes());
-    }
-    let file = std::fs::File::options().write(true).open(&name).unwrap();
-    file.set_len(69_632).unwrap();
-    file.write_all_at(&new, statement_at).unwrap();
-    file.write_all_at(
-        &bytes[at + statement as usize..][..signatures as usize],
-        statement_at + new.len() as u64,
-    )
-    .unwrap();
-    file.write_all_at(&footer, end).unwrap();
-    name
 }

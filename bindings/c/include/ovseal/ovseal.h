@@ -59,8 +59,10 @@
 #define OVSEAL_CODE_CHUNK 303u
 #define OVSEAL_CODE_SIGNATURE 304u
 #define OVSEAL_CODE_SIDE_FILE 305u
+#define OVSEAL_CODE_WAITING 306u
 #define OVSEAL_CODE_NO_KEY_FITS 400u
 #define OVSEAL_CODE_REFUSED 401u
+#define OVSEAL_CODE_KDF_LIMIT 402u
 #define OVSEAL_CODE_DENIED 500u
 #define OVSEAL_CODE_UNSIGNED 501u
 #define OVSEAL_CODE_UNTRUSTED 502u
@@ -110,6 +112,21 @@
  * or rekeyed.
  */
 #define OVSEAL_TRUST_SHARED_SECRET 3
+
+/**
+ * Stanzas that wait next to the container are an error, `OVSEAL_CODE_WAITING`, which names them.
+ */
+#define OVSEAL_WAITING_REFUSE 0
+
+/**
+ * Stanzas that wait next to the container are removed.
+ */
+#define OVSEAL_WAITING_DISCARD 1
+
+/**
+ * Stanzas that wait next to the container are taken over.
+ */
+#define OVSEAL_WAITING_FINISH 2
 
 /**
  * Overlapped for the device `CPU`, eager for every other one.
@@ -285,17 +302,41 @@ typedef struct ovseal_protections {
 } ovseal_protections;
 
 /**
+ * The container for which a key service wraps or unwraps, so that it can limit and log.
+ *
+ * When a container is opened, both ids come from the container. The model id is authentic if a
+ * publisher was named. Bind the 64 bytes of the two ids as associated data: then a wrapped secret
+ * that was put into another container is refused.
+ */
+typedef struct ovseal_service_context {
+    /**
+     * `sizeof(ovseal_service_context)`: a later version may add members.
+     */
+    size_t size;
+    /**
+     * The container's random name: another one for each sealing.
+     */
+    uint8_t container_id[32];
+    /**
+     * The id of the model: the same for all versions of a model.
+     */
+    uint8_t model_id[32];
+} ovseal_service_context;
+
+/**
  * A key service of the caller's: a key management system, a vault, a card.
  *
- * It sees a random secret of 32 bytes for each container, never the data key, and nothing of the container. The functions are called
- * from the thread that opens, seals or rekeys. They must return: no exception and no `longjmp` may leave them.
+ * It sees a random secret of 32 bytes for each container, never the data key, and nothing of the
+ * container but the two ids of `ovseal_service_context`. The functions are called from the thread
+ * that opens, seals or rekeys. They must return: no exception and no `longjmp` may leave them.
  *
  * Each answers `OVSEAL_SERVICE_DONE`, or another number when it failed, and may write a text with a zero byte at its end to
  * `message`, which has `OVSEAL_MESSAGE_LIMIT` bytes and becomes a cause of the error.
  */
 typedef struct ovseal_key_service {
     /**
-     * `sizeof(ovseal_key_service)`: a later version may add members.
+     * `sizeof(ovseal_key_service)`: a later version may add members. Programs that were compiled
+     * before `wrap_for` was added pass the size up to it.
      */
     size_t size;
     /**
@@ -316,6 +357,24 @@ typedef struct ovseal_key_service {
      * Called once, when nothing uses the service any more; may be NULL.
      */
     void (*release)(void *context);
+    /**
+     * Called in place of `wrap`, unless it is NULL, and told for which container.
+     */
+    int (*wrap_for)(void *context,
+                    const struct ovseal_service_context *container,
+                    const uint8_t *secret,
+                    uint8_t *wrapped,
+                    size_t *length,
+                    char *message);
+    /**
+     * Called in place of `unwrap`, unless it is NULL, and told for which container.
+     */
+    int (*unwrap_for)(void *context,
+                      const struct ovseal_service_context *container,
+                      const uint8_t *wrapped,
+                      size_t length,
+                      uint8_t *secret,
+                      char *message);
 } ovseal_key_service;
 
 /**
@@ -721,6 +780,17 @@ struct ovseal_error *ovseal_open_options_add_publisher(struct ovseal_open_option
                                                        const struct ovseal_publisher *publisher);
 
 /**
+ * Trusts a publisher for the model of this name only, in addition to those that were named before.
+ * Call it several times for several names.
+ *
+ * Accepted security versions of a model are compared and raised for those publishers only that may
+ * sign it.
+ */
+struct ovseal_error *ovseal_open_options_add_publisher_for(struct ovseal_open_options *options,
+                                                           const struct ovseal_publisher *publisher,
+                                                           const char *name);
+
+/**
  * Demands the model of this name.
  */
 struct ovseal_error *ovseal_open_options_set_name(struct ovseal_open_options *options, const char *name);
@@ -737,6 +807,15 @@ struct ovseal_error *ovseal_open_options_set_min_security_version(struct ovseal_
  */
 struct ovseal_error *ovseal_open_options_set_rollback_state(struct ovseal_open_options *options,
                                                             const char *file);
+
+/**
+ * Sets how much key derivation from passphrases one call may do, in MiB of memory times passes;
+ * 1024 by default.
+ *
+ * It limits the sum over all stanzas. A single one may take a quarter of it as memory. What
+ * exceeds it is passed over.
+ */
+struct ovseal_error *ovseal_open_options_set_kdf_limit(struct ovseal_open_options *options, uint32_t mib);
 
 /**
  * Sets how many threads decrypt or verify; 0 is as many as there are processors.
@@ -1077,6 +1156,22 @@ struct ovseal_error *ovseal_rekey_options_expect_generation(struct ovseal_rekey_
 struct ovseal_error *ovseal_rekey_options_set_allow_mixed(struct ovseal_rekey_options *options, bool allow);
 
 /**
+ * Decides about stanzas that wait next to the container, in `NAME.ovseal.rekey`, and that a
+ * rekeying may not take over by itself: one of `OVSEAL_WAITING_*`.
+ *
+ * An interrupted rekeying of this very file is finished in any case. With a decision, a rekeying
+ * may add and remove nothing else.
+ */
+struct ovseal_error *ovseal_rekey_options_set_on_waiting(struct ovseal_rekey_options *options,
+                                                         uint32_t on_waiting);
+
+/**
+ * Sets how much key derivation from passphrases is allowed, as `ovseal_open_options_set_kdf_limit`
+ * does.
+ */
+struct ovseal_error *ovseal_rekey_options_set_kdf_limit(struct ovseal_rekey_options *options, uint32_t mib);
+
+/**
  * Frees settings; NULL is allowed.
  */
 void ovseal_rekey_options_free(struct ovseal_rekey_options *options);
@@ -1105,7 +1200,9 @@ struct ovseal_error *ovseal_write_side_file(const char *file,
  * Verifies the container at `file`.
  *
  * Without a key (NULL): signature, demands, and the digest of every chunk. With one also MACs, manifest, and the tag of
- * every chunk. Without a publisher and a key this shows only that the container is consistent in itself.
+ * every chunk. Without a key this shows who signed, and not that the content is what a holder of the key sealed; see
+ * `ovseal_verification_content_verified`. With `OVSEAL_TRUST_ANY_SENDER` and no key it shows only that the container is
+ * consistent in itself.
  */
 struct ovseal_error *ovseal_verify(const char *file,
                                    const struct ovseal_key *key,
@@ -1127,6 +1224,12 @@ const char *ovseal_verification_claimed_publisher(const struct ovseal_verificati
  * The security version, which is believable only with a publisher or a key; 0 for NULL.
  */
 uint64_t ovseal_verification_security_version(const struct ovseal_verification *verification);
+
+/**
+ * Returns true if a key showed that the content is what a holder of the key sealed; false without
+ * a key, and for NULL.
+ */
+bool ovseal_verification_content_verified(const struct ovseal_verification *verification);
 
 /**
  * Frees a verification; NULL is allowed.

@@ -22,6 +22,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -234,18 +235,51 @@ inline Key join(const Key& first, const Key& second) {
 }
 
 /**
+ * The container for which a key service wraps or unwraps, so that it can limit and log.
+ *
+ * When a container is opened, both ids come from the container. The model id is authentic if a publisher was named.
+ */
+struct ServiceContext {
+    /** The container's random name: another one for each sealing. */
+    std::array<std::uint8_t, 32> container_id;
+    /** The id of the model: the same for all versions of a model. */
+    std::array<std::uint8_t, 32> model_id;
+    /** What a service should bind as associated data: container id, then model id. */
+    std::array<std::uint8_t, 64> associated_data() const {
+        std::array<std::uint8_t, 64> data;
+        std::memcpy(data.data(), container_id.data(), 32);
+        std::memcpy(data.data() + 32, model_id.data(), 32);
+        return data;
+    }
+};
+
+/**
  * A key service of the caller's: a key management system, a vault, a card.
  *
- * It sees a random secret of each container, never the data key, and nothing of the container. What a function throws becomes the cause of an
- * error of kind environment.
+ * It sees a random secret of each container, never the data key, and nothing of the container but its id and that of the model. What a function
+ * throws becomes the cause of an error of kind environment. Implement wrap_for and unwrap_for; or wrap and unwrap, which are not told for which
+ * container.
  */
 class KeyService {
 public:
     virtual ~KeyService() = default;
-    /** Wraps a secret. The result has 1 to OVSEAL_WRAPPED_LIMIT bytes, and is stored in clear. */
-    virtual std::vector<std::uint8_t> wrap(const std::array<std::uint8_t, 32>& secret) = 0;
+    /** Wraps a secret for a container. The result has 1 to OVSEAL_WRAPPED_LIMIT bytes, and is stored in clear. */
+    virtual std::vector<std::uint8_t> wrap_for(const ServiceContext&, const std::array<std::uint8_t, 32>& secret) {
+        return wrap(secret);
+    }
     /** Unwraps; nothing when another service has wrapped it. The bytes come from the container, and may be anything. */
-    virtual std::optional<std::array<std::uint8_t, 32>> unwrap(const std::vector<std::uint8_t>& wrapped) = 0;
+    virtual std::optional<std::array<std::uint8_t, 32>> unwrap_for(const ServiceContext&,
+                                                                   const std::vector<std::uint8_t>& wrapped) {
+        return unwrap(wrapped);
+    }
+    /** Wraps as wrap_for does, for any container. */
+    virtual std::vector<std::uint8_t> wrap(const std::array<std::uint8_t, 32>&) {
+        throw std::logic_error("the key service does not wrap");
+    }
+    /** Unwraps as unwrap_for does, for any container. */
+    virtual std::optional<std::array<std::uint8_t, 32>> unwrap(const std::vector<std::uint8_t>&) {
+        throw std::logic_error("the key service does not unwrap");
+    }
 };
 
 namespace detail {
@@ -269,14 +303,21 @@ struct ServiceCalls {
         return -1;
     }
 
-    static int wrap(void* context, const std::uint8_t* secret, std::uint8_t* wrapped, std::size_t* length,
-                    char* message) {
+    static ServiceContext told(const ovseal_service_context* container) {
+        ServiceContext context;
+        std::memcpy(context.container_id.data(), container->container_id, context.container_id.size());
+        std::memcpy(context.model_id.data(), container->model_id, context.model_id.size());
+        return context;
+    }
+
+    static int wrap(void* context, const ovseal_service_context* container, const std::uint8_t* secret,
+                    std::uint8_t* wrapped, std::size_t* length, char* message) {
         return run(message, [&] {
             std::array<std::uint8_t, 32> array;
             const auto wiped = [](auto* bytes) { zeroize(bytes->data(), bytes->size()); };
             const std::unique_ptr<std::array<std::uint8_t, 32>, decltype(wiped)> guard(&array, wiped);
             std::memcpy(array.data(), secret, array.size());
-            const auto result = service(context).wrap(array);
+            const auto result = service(context).wrap_for(told(container), array);
             *length = result.size();
             if (!result.empty() && result.size() <= OVSEAL_WRAPPED_LIMIT)
                 std::memcpy(wrapped, result.data(), result.size());
@@ -284,10 +325,10 @@ struct ServiceCalls {
         });
     }
 
-    static int unwrap(void* context, const std::uint8_t* wrapped, std::size_t length, std::uint8_t* secret,
-                      char* message) {
+    static int unwrap(void* context, const ovseal_service_context* container, const std::uint8_t* wrapped,
+                      std::size_t length, std::uint8_t* secret, char* message) {
         return run(message, [&] {
-            auto result = service(context).unwrap({wrapped, wrapped + length});
+            auto result = service(context).unwrap_for(told(container), {wrapped, wrapped + length});
             if (!result)
                 return OVSEAL_SERVICE_NOT_MINE;
             std::memcpy(secret, result->data(), result->size());
@@ -306,8 +347,12 @@ inline Key service(std::shared_ptr<KeyService> service) {
     if (!service)
         throw UsageError(OVSEAL_CODE_BAD_ARGUMENT, "the key service is NULL");
     auto owner = std::make_unique<detail::ServiceCalls::Owner>(std::move(service));
-    const ovseal_key_service calls = {sizeof(ovseal_key_service), owner.get(), detail::ServiceCalls::wrap,
-                                      detail::ServiceCalls::unwrap, detail::ServiceCalls::release};
+    ovseal_key_service calls = {};
+    calls.size = sizeof calls;
+    calls.context = owner.get();
+    calls.release = detail::ServiceCalls::release;
+    calls.wrap_for = detail::ServiceCalls::wrap;
+    calls.unwrap_for = detail::ServiceCalls::unwrap;
     auto key = detail::key([&](ovseal_key** key) { return ovseal_key_from_service(&calls, key); });
     owner.release();
     return key;
@@ -422,11 +467,21 @@ enum class Opening : std::uint32_t {
 class Options {
 public:
     /** Trusts a publisher, beside those that were named before. */
-    Options& publisher(const Publisher& publisher) { return publishers_.push_back(publisher), *this; }
+    Options& publisher(const Publisher& publisher) { return publishers_.push_back({publisher, {}}), *this; }
     /** Trusts the publisher whose public key is in a file. */
     Options& publisher(const std::filesystem::path& path) { return publisher(Publisher::read(path)); }
     /** Accepts a container from anyone, without checking a signature, if no publisher is named. */
     Options& any_sender(bool accept = true) { return any_sender_ = accept, *this; }
+    /** Trusts a publisher for the model of this name only; several times for several names. */
+    Options& publisher_for(const Publisher& publisher, std::string name) {
+        return publishers_.push_back({publisher, std::move(name)}), *this;
+    }
+    /** Trusts the publisher whose public key is in a file for the model of this name only. */
+    Options& publisher_for(const std::filesystem::path& path, std::string name) {
+        return publisher_for(Publisher::read(path), std::move(name));
+    }
+    /** Sets how much key derivation from passphrases is allowed, in MiB of memory times passes; 1024 by default. */
+    Options& kdf_limit(std::uint32_t mib) { return kdf_limit_ = mib, *this; }
     /** Demands the model of this name. */
     Options& name(std::string name) { return name_ = std::move(name), *this; }
     /** Demands at least this security version. */
@@ -462,7 +517,14 @@ public:
     const std::shared_ptr<std::function<void(std::uint64_t)>>& progress() const noexcept { return progress_; }
 
 private:
-    std::vector<Publisher> publishers_;
+    struct NamedPublisher {
+        Publisher publisher;
+        /** The one model that it may sign. */
+        std::optional<std::string> name;
+    };
+
+    std::vector<NamedPublisher> publishers_;
+    std::optional<std::uint32_t> kdf_limit_;
     bool any_sender_ = false;
     std::optional<std::string> name_;
     std::optional<std::uint64_t> min_security_version_;
@@ -492,7 +554,11 @@ inline std::shared_ptr<ovseal_open_options> Options::demands(std::uint32_t other
     auto demands = detail::made<ovseal_open_options>(
         ovseal_open_options_free, [&](ovseal_open_options** out) { return ovseal_open_options_new(trust, out); });
     for (const auto& publisher : publishers_)
-        detail::check(ovseal_open_options_add_publisher(demands.get(), publisher.get()));
+        detail::check(publisher.name ? ovseal_open_options_add_publisher_for(demands.get(), publisher.publisher.get(),
+                                                                             publisher.name->c_str())
+                                     : ovseal_open_options_add_publisher(demands.get(), publisher.publisher.get()));
+    if (kdf_limit_)
+        detail::check(ovseal_open_options_set_kdf_limit(demands.get(), *kdf_limit_));
     if (name_)
         detail::check(ovseal_open_options_set_name(demands.get(), name_->c_str()));
     if (min_security_version_)
@@ -863,6 +929,21 @@ public:
         detail::check(ovseal_rekey_options_set_allow_mixed(get(), allow));
         return *this;
     }
+    /** Removes stanzas that wait next to the container and that are not taken over otherwise. */
+    RekeyOptions& discard_waiting() {
+        detail::check(ovseal_rekey_options_set_on_waiting(get(), OVSEAL_WAITING_DISCARD));
+        return *this;
+    }
+    /** Takes over stanzas that wait next to the container. Check first where they come from. */
+    RekeyOptions& finish_waiting() {
+        detail::check(ovseal_rekey_options_set_on_waiting(get(), OVSEAL_WAITING_FINISH));
+        return *this;
+    }
+    /** Sets how much key derivation from passphrases is allowed, in MiB of memory times passes; 1024 by default. */
+    RekeyOptions& kdf_limit(std::uint32_t mib) {
+        detail::check(ovseal_rekey_options_set_kdf_limit(get(), mib));
+        return *this;
+    }
     /** The handle of the C interface. */
     ovseal_rekey_options* get() const noexcept { return handle_.get(); }
 
@@ -896,6 +977,8 @@ struct Verification {
     std::vector<std::string> claimed_publishers;
     /** The security version, which is believable only with a publisher or a key. */
     std::uint64_t security_version;
+    /** True if a key showed that the content is what a holder of the key sealed; false without a key. */
+    bool content_verified;
 };
 
 namespace detail {
@@ -907,11 +990,15 @@ inline Verification verify(const std::filesystem::path& path, const ovseal_key* 
     });
     return {text(ovseal_verification_publisher(found.get())),
             texts([&](std::size_t number) { return ovseal_verification_claimed_publisher(found.get(), number); }),
-            ovseal_verification_security_version(found.get())};
+            ovseal_verification_security_version(found.get()), ovseal_verification_content_verified(found.get())};
 }
 } // namespace detail
 
-/** Verifies all that can be verified without a key: signature, demands, and the digest of every chunk. */
+/**
+ * Verifies all that can be verified without a key: signature, demands, and the digest of every chunk.
+ *
+ * It shows who signed, and not that the content is what a holder of the key sealed.
+ */
 inline Verification verify(const std::filesystem::path& path, const Options& options = {}) {
     return detail::verify(path, nullptr, options);
 }

@@ -3,6 +3,7 @@
 #include <ovseal/ovseal.h>
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,21 +59,56 @@ static int unwrap(void *context, const uint8_t *wrapped, size_t length, uint8_t 
     return wrap(context, wrapped, secret, &same, message);
 }
 
+static int wrap_for(void *context, const ovseal_service_context *container, const uint8_t *secret, uint8_t *wrapped,
+                    size_t *length, char *message) {
+    EXPECT(container->size == sizeof *container);
+    /* What is bound comes first. */
+    memcpy(wrapped, container->container_id, 32);
+    memcpy(wrapped + 32, container->model_id, 32);
+    int answer = wrap(context, secret, wrapped + 64, length, message);
+    *length += 64;
+    return answer;
+}
+
+static int unwrap_for(void *context, const ovseal_service_context *container, const uint8_t *wrapped, size_t length,
+                      uint8_t *secret, char *message) {
+    if (length != 96 || memcmp(wrapped, container->container_id, 32) || memcmp(wrapped + 32, container->model_id, 32))
+        return OVSEAL_SERVICE_NOT_MINE;
+    return unwrap(context, wrapped + 64, length - 64, secret, message);
+}
+
 static void release(void *context) {
     (void)context;
     ++released;
 }
 
+/* The members that a program knew before others were added. */
+static const size_t first_members = offsetof(ovseal_key_service, wrap_for);
+
 static ovseal_key *service_key(void) {
-    const ovseal_key_service service = {sizeof service, &is_down, wrap, unwrap, release};
+    const ovseal_key_service service = {first_members, &is_down, wrap, unwrap, release, NULL, NULL};
     ovseal_key *key;
     const ovseal_key_service broken[] = {
-        {sizeof service, NULL, NULL, unwrap, release},
-        {sizeof service, NULL, wrap, NULL, release},
-        {sizeof service - 1, NULL, wrap, unwrap, release},
+        {sizeof service, NULL, NULL, unwrap, release, NULL, NULL},
+        {sizeof service, NULL, wrap, NULL, release, NULL, NULL},
+        {sizeof service - 1, NULL, wrap, unwrap, release, NULL, NULL},
+        {first_members - 1, NULL, wrap, unwrap, release, NULL, NULL},
+        {first_members, NULL, NULL, NULL, release, wrap_for, unwrap_for},
     };
-    for (int i = 0; i < 3; ++i)
+    for (int i = 0; i < 5; ++i)
         FAILS(ovseal_key_from_service(&broken[i], &key), OVSEAL_CODE_BAD_ARGUMENT);
+    FAILS(ovseal_key_from_service(NULL, &key), OVSEAL_CODE_BAD_ARGUMENT);
+    /* Bytes behind the stated size are not looked at. */
+    ovseal_key_service *old = malloc(first_members);
+    memcpy(old, &service, first_members);
+    DONE(ovseal_key_from_service(old, &key));
+    free(old);
+    return key;
+}
+
+static ovseal_key *told_service_key(void) {
+    const ovseal_key_service service = {sizeof service, &is_down, NULL, NULL, release, wrap_for, unwrap_for};
+    ovseal_key *key;
     DONE(ovseal_key_from_service(&service, &key));
     return key;
 }
@@ -212,6 +248,7 @@ static void without_key(const char *container, const ovseal_publisher *acme) {
     DONE(ovseal_verify(container, NULL, options, &verification));
     EXPECT(!strcmp(ovseal_verification_publisher(verification), ovseal_publisher_id(acme)));
     EXPECT(ovseal_verification_security_version(verification) == 3);
+    EXPECT(!ovseal_verification_content_verified(verification));
     EXPECT(ovseal_verification_claimed_publisher(verification, 0));
     ovseal_verification_free(verification);
     ovseal_open_options_free(options);
@@ -226,6 +263,46 @@ static void without_key(const char *container, const ovseal_publisher *acme) {
     EXPECT(!strcmp(ovseal_inspection_publisher(inspection, 0), ovseal_publisher_id(acme)));
     EXPECT(!ovseal_inspection_side_stanza(inspection, 0));
     ovseal_inspection_free(inspection);
+}
+
+/* What rekeying does with something that waits next to the container, limits, and publishers for a name. */
+static void decisions(const char *container, const ovseal_key *key, const ovseal_publisher *acme) {
+    ovseal_open_options *options;
+    ovseal_opened *opened = NULL;
+    DONE(ovseal_open_options_new(OVSEAL_TRUST_PUBLISHERS, &options));
+    DONE(ovseal_open_options_add_publisher_for(options, acme, "other"));
+    FAILS(ovseal_open(container, key, options, &opened), OVSEAL_CODE_UNTRUSTED);
+    DONE(ovseal_open_options_add_publisher_for(options, acme, "tour"));
+    DONE(ovseal_open_options_set_kdf_limit(options, 255));
+    FAILS(ovseal_open(container, key, options, &opened), OVSEAL_CODE_KDF_LIMIT);
+    DONE(ovseal_open_options_set_kdf_limit(options, 256));
+    DONE(ovseal_open(container, key, options, &opened));
+    ovseal_opened_free(opened);
+    ovseal_open_options_free(options);
+
+    char waiting[4096];
+    snprintf(waiting, sizeof waiting, "%s.rekey", container);
+    FILE *file = fopen(waiting, "wb");
+    EXPECT(file && fputs("something", file) >= 0 && fclose(file) == 0);
+    ovseal_key *told = told_service_key();
+    ovseal_rekey_options *changes;
+    ovseal_rekeyed rekeyed = {0, 0};
+    DONE(ovseal_rekey_options_new(&changes));
+    DONE(ovseal_rekey_options_add_recipient(changes, told));
+    FAILS(ovseal_rekey(container, key, changes, &rekeyed), OVSEAL_CODE_NOT_AUTHENTIC);
+    FAILS(ovseal_rekey_options_set_on_waiting(changes, 3), OVSEAL_CODE_BAD_ARGUMENT);
+    DONE(ovseal_rekey_options_set_on_waiting(changes, OVSEAL_WAITING_FINISH));
+    FAILS(ovseal_rekey(container, key, changes, &rekeyed), OVSEAL_CODE_NOT_AUTHENTIC);
+    DONE(ovseal_rekey_options_set_on_waiting(changes, OVSEAL_WAITING_DISCARD));
+    DONE(ovseal_rekey_options_set_kdf_limit(changes, 255));
+    FAILS(ovseal_rekey(container, key, changes, &rekeyed), OVSEAL_CODE_KDF_LIMIT);
+    DONE(ovseal_rekey_options_set_kdf_limit(changes, 256));
+    DONE(ovseal_rekey(container, key, changes, &rekeyed));
+    EXPECT(rekeyed.generation == 3 && rekeyed.stanzas == 4 && fopen(waiting, "rb") == NULL);
+    DONE(open_with(container, told, NULL, NULL, &opened));
+    ovseal_opened_free(opened);
+    ovseal_rekey_options_free(changes);
+    ovseal_key_free(told);
 }
 
 static void other_keys(const char *container, const ovseal_key *key) {
@@ -359,6 +436,7 @@ int main(int count, char **arguments) {
     demands(container, arguments[2], key, acme, other);
     without_key(container, acme);
     other_keys(container, key);
+    decisions(container, key, acme);
     from_memory(container, key);
 
     ovseal_protections found = {.size = sizeof found};

@@ -2,6 +2,7 @@
 
 #include <ovseal/ovseal.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <sstream>
@@ -47,6 +48,28 @@ public:
         std::array<std::uint8_t, 32> secret;
         for (std::size_t i = 0; i < 32; ++i)
             secret[i] = static_cast<std::uint8_t>(~wrapped[i]);
+        return secret;
+    }
+};
+
+/** A key service that is told for which container, and binds it. */
+class ToldVault : public ovseal::KeyService {
+public:
+    std::vector<std::uint8_t> wrap_for(const ovseal::ServiceContext& container,
+                                       const std::array<std::uint8_t, 32>& secret) override {
+        const auto bound = container.associated_data();
+        std::vector<std::uint8_t> wrapped(bound.begin(), bound.end());
+        wrapped.insert(wrapped.end(), secret.begin(), secret.end());
+        return wrapped;
+    }
+
+    std::optional<std::array<std::uint8_t, 32>> unwrap_for(const ovseal::ServiceContext& container,
+                                                           const std::vector<std::uint8_t>& wrapped) override {
+        const auto bound = container.associated_data();
+        if (wrapped.size() != 96 || !std::equal(bound.begin(), bound.end(), wrapped.begin()))
+            return std::nullopt;
+        std::array<std::uint8_t, 32> secret;
+        std::copy(wrapped.begin() + 64, wrapped.end(), secret.begin());
         return secret;
     }
 };
@@ -117,12 +140,27 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
 
     EXPECT(ovseal::verify(container, ovseal::options().publisher(acme)).publisher == acme.id());
     EXPECT(ovseal::verify(container, key).security_version == 2);
+    EXPECT(ovseal::verify(container, key).content_verified);
+    EXPECT(!ovseal::verify(container, ovseal::options().publisher(acme)).content_verified);
+    ovseal::open(container, key, ovseal::options().publisher_for(acme, "other").publisher_for(folder / "acme.pub", "tour"));
+    const auto untrusted = failure<ovseal::DeniedError>(
+        [&] { ovseal::open(container, key, ovseal::options().publisher_for(acme, "other")); });
+    EXPECT(untrusted.code() == OVSEAL_CODE_UNTRUSTED);
+    std::ofstream(container.string() + ".rekey") << "something";
+    const auto more = [] { return ovseal::rekey_options().publisher(folder / "acme.pub").add_recipient(ovseal::passphrase("more")).kdf_limit(256); };
+    failure<ovseal::NotAuthenticError>([&] { ovseal::rekey(container, key, more()); });
+    failure<ovseal::NotAuthenticError>([&] { ovseal::rekey(container, key, more().finish_waiting()); });
+    EXPECT(ovseal::rekey(container, key, ovseal::rekey_options().publisher(folder / "acme.pub").discard_waiting()).generation == 1);
+    EXPECT(!std::filesystem::exists(container.string() + ".rekey"));
     const auto rekeyed = ovseal::rekey(container, key, adding().publisher(folder / "acme.pub"));
     EXPECT(rekeyed.generation == 2 && rekeyed.stanzas == 2);
     const auto beside = ovseal::rekey_options().add_recipient(ovseal::passphrase("beside")).any_sender();
     ovseal::write_side_file(container, key, beside);
     ovseal::open(container, ovseal::join(ovseal::passphrase("wrong"), ovseal::passphrase("beside")), named);
     const auto face = ovseal::inspect(container);
+    const auto limited = failure<ovseal::NoKeyFitsError>(
+        [&] { ovseal::open(container, ovseal::passphrase("added"), ovseal::options().kdf_limit(255)); });
+    EXPECT(limited.code() == OVSEAL_CODE_KDF_LIMIT);
     EXPECT((face.stanzas == std::vector<std::string>{"x-wing", "passphrase"}) && face.side_stanzas.size() == 1);
     EXPECT(face.part_lengths.at(1) == weights.size() && face.generation == 2);
 }
@@ -133,6 +171,10 @@ void key_services_hold_keys(const std::filesystem::path& model, const std::files
     ovseal::seal(model, container, ovseal::service(vault));
     const auto any = ovseal::options().any_sender();
     ovseal::open(container, ovseal::service(vault), any);
+    const auto told_vault = ovseal::service(std::make_shared<ToldVault>());
+    ovseal::seal(model, folder / "told.ovseal", told_vault);
+    ovseal::open(folder / "told.ovseal", told_vault, any);
+    failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, told_vault, any); });
     vault->is_closed = true;
     const auto thrown = failure<ovseal::EnvironmentError>([&] { ovseal::open(container, ovseal::service(vault), any); });
     EXPECT(thrown.code() == OVSEAL_CODE_KEY_HOLDER);

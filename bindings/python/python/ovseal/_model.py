@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ._ovseal import AnySender, Container, Key
 
     Source = str | os.PathLike[str] | BinaryIO | bytes | Container
-    Publishers = str | os.PathLike[str] | bytes | Sequence[str | os.PathLike[str] | bytes] | AnySender
+    Publisher = str | os.PathLike[str] | bytes
+    Publishers = Publisher | Sequence[Publisher] | Mapping[str, Publisher | Sequence[Publisher]] | AnySender
     Progress = Callable[[int, int], object]
 
 
@@ -37,6 +38,7 @@ def read_model(
     part: str | None = None,
     device: str | None = None,
     threads: int | None = None,
+    kdf_limit: int | None = None,
     progress: Progress | None = None,
 ) -> ov.Model:
     """Reads the network of a sealed container into OpenVINO. All of it was found authentic when this returns.
@@ -49,7 +51,8 @@ def read_model(
         source: A path, a binary file object, bytes, or an opened `Container`; with one, the demands below are not looked at.
         key: What opens it: a key or several. Without one, this device's own key.
         publisher: The file with the public key of the publisher who must have signed, or its bytes, or several; or
-            `ovseal.ANY_SENDER`. Only a container for passphrases and key files alone opens without.
+            `ovseal.ANY_SENDER`. Only a container for passphrases and key files alone opens without. A dictionary of
+            model names trusts each publisher for that name only.
         name: The model name that is demanded.
         min_security_version: The least security version.
         rollback_state: The file with the versions that this device has accepted before.
@@ -57,13 +60,14 @@ def read_model(
         device: The device for which it will be compiled, when that is another than ``CPU``: then the weights are in OpenVINO's own
             memory, since not every device keeps the model's ``rt_info``.
         threads: How many threads decrypt.
+        kdf_limit: The most work for passphrases, in MiB of memory times passes; 1024 by default.
         progress: Called now and then with the bytes that are done and their number.
 
     Raises:
         Error: One of its subclasses.
     """
     refuse_writers(core)
-    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
+    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit)
     network = _ovseal.Network(container, part, "", "eager", progress)
     model = _read(core, network, device)
     network.verify()
@@ -88,6 +92,7 @@ def compile_model(
     cache_dir: str | os.PathLike[str] | None = None,
     cache_limit: int | None = None,
     threads: int | None = None,
+    kdf_limit: int | None = None,
     progress: Progress | None = None,
 ) -> ov.CompiledModel:
     """Compiles the network of a sealed container for a device.
@@ -97,7 +102,7 @@ def compile_model(
     decryption.
 
     Args:
-        core, source, key, publisher, name, min_security_version, rollback_state, part, threads, progress: As for `read_model`.
+        core, source, key, publisher, name, min_security_version, rollback_state, part, threads, kdf_limit, progress: As for `read_model`.
         device: The device, such as ``CPU``.
         properties: OpenVINO's properties. One that sets a cache is refused, since it would write the model to disk.
         shapes: Shapes that inputs get before.
@@ -112,7 +117,7 @@ def compile_model(
     """
     properties = dict(properties or {})
     refuse_writers(core, properties)
-    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
+    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit)
     total = _ovseal.Network.length(container, part)
     with _watched(container, total, progress):
         cache = _cache(core, container, part, device, properties, shapes, cache_dir, cache_limit)
@@ -246,7 +251,9 @@ class _Export(io.BytesIO):
         return self._exported.seek(0, 1)
 
 
-def _container(source: Source, key: Any, publisher: Any, name: Any, version: Any, state: Any, threads: Any) -> Container:
+def _container(
+    source: Source, key: Any, publisher: Any, name: Any, version: Any, state: Any, threads: Any, kdf_limit: Any
+) -> Container:
     if isinstance(source, _ovseal.Container):
         return source
     return _ovseal.open(
@@ -257,6 +264,7 @@ def _container(source: Source, key: Any, publisher: Any, name: Any, version: Any
         min_security_version=version,
         rollback_state=state,
         threads=threads,
+        kdf_limit=kdf_limit,
         _stacklevel=3,  # whoever called the function that called this one
     )
 

@@ -1,10 +1,10 @@
 """What the extension module has: `mypy` compares this file with it in a test."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, final
+from typing import Any, BinaryIO, Literal, final
 
 import openvino
 from typing_extensions import Buffer
@@ -14,7 +14,7 @@ _Source = _Path | BinaryIO | Buffer
 _Keys = Key | Sequence[Key]
 _Recipients = Key | str | Sequence[Key | str]
 _PublisherKeys = _Path | bytes | Sequence[_Path | bytes]
-_Senders = _PublisherKeys | AnySender
+_Senders = _PublisherKeys | Mapping[str, _PublisherKeys] | AnySender
 _Progress = Callable[[int, int], object]
 
 @final
@@ -44,15 +44,34 @@ def device(folder: _Path | None = None, *, tcti: str | None = None, pin: str | b
 
 def callback(
     *,
-    wrap: Callable[[bytearray], bytes | bytearray] | None = None,
-    unwrap: Callable[[bytes], bytes | bytearray | None] | None = None,
+    wrap: Callable[[bytearray, ServiceContext], bytes | bytearray] | None = None,
+    unwrap: Callable[[bytes, ServiceContext], bytes | bytearray | None] | None = None,
 ) -> Key:
     """A key that the caller's own key service holds.
 
-    ``wrap(secret)`` gets 32 random bytes as a ``bytearray``, which is zeroized afterwards, and gives what the service makes of them,
-    at most 8 KiB. ``unwrap(wrapped)`` gives the 32 bytes again, or ``None`` when another key made them. Both are called in a thread of
-    their own.
+    ``wrap(secret, context)`` gets 32 random bytes as a ``bytearray``, which is zeroized afterwards, and gives what the service makes of
+    them, at most 8 KiB. ``unwrap(wrapped, context)`` gives the 32 bytes again, or ``None`` when another key made them. ``context`` says
+    for which container, so that a service can limit, log, and bind it. Both are called in a thread of their own.
     """
+
+@final
+class ServiceContext:
+    """The container for which a key service wraps or unwraps.
+
+    When a container is opened, both ids come from the container. The model id is authentic if a publisher was named.
+    """
+
+    @property
+    def container_id(self) -> str:
+        """The container's random name, in hexadecimal digits: another one for each sealing."""
+
+    @property
+    def model_id(self) -> str:
+        """The id of the model, in hexadecimal digits: the same for all versions of a model."""
+
+    @property
+    def associated_data(self) -> bytes:
+        """The 64 bytes that a service should bind as associated data: container id, then model id."""
 
 def generate_identity(path: _Path) -> str:
     """Makes a new post-quantum identity in a new file at ``path``, and gives the recipient that belongs to it."""
@@ -147,12 +166,14 @@ def open(
     min_security_version: int | None = None,
     rollback_state: _Path | None = None,
     threads: int | None = None,
+    kdf_limit: int | None = None,
     _stacklevel: int = 1,
 ) -> Container:
     """Opens a container: a path, a binary file object or bytes.
 
     Without a key this device's own is taken. ``publisher`` is whose signature is demanded, or ``ovseal.ANY_SENDER``. Only a container
-    for passphrases and key files alone opens without.
+    for passphrases and key files alone opens without. A dictionary of model names as ``publisher`` trusts each publisher for that name only.
+    ``kdf_limit`` is the most work for passphrases, in MiB of memory times passes; 1024 by default.
     """
 
 @final
@@ -239,6 +260,10 @@ class Rekeyed:
     def generation(self) -> int: ...
     @property
     def stanzas(self) -> int: ...
+    @property
+    def added(self) -> list[Stanza]: ...
+    @property
+    def removed(self) -> list[Stanza]: ...
 
 def rekey(
     path: _Path,
@@ -249,11 +274,16 @@ def rekey(
     remove: Sequence[int] = ...,
     expect_generation: int | None = None,
     allow_mixed: bool = False,
+    waiting: Literal["discard", "finish"] | None = None,
+    kdf_limit: int | None = None,
 ) -> Rekeyed:
     """Gives a container other keys, without touching its payload: a crash at any moment leaves the old or the new ones.
 
     ``remove`` are positions in what `inspect` lists, of the generation ``expect_generation``. Removing a stanza revokes nothing:
     whoever kept an old copy still opens it. Rekeying vouches for the container, so it wants a ``publisher`` as `open` does.
+
+    ``waiting`` decides about stanzas that wait in ``path`` + ``.rekey`` and that a rekeying may not take over by itself: ``None`` raises
+    `NotAuthenticError`, ``"discard"`` removes them, and ``"finish"`` takes them over. With a decision, nothing else needs to change.
     """
 
 @final
@@ -309,6 +339,9 @@ class Verification:
     def claimed_publishers(self) -> list[str]: ...
     @property
     def security_version(self) -> int: ...
+    @property
+    def content_verified(self) -> bool:
+        """Whether a key showed that the content is what a holder of the key sealed; ``False`` without a key."""
 
 def verify(
     path: _Path,
@@ -319,9 +352,13 @@ def verify(
     min_security_version: int | None = None,
     rollback_state: _Path | None = None,
     threads: int | None = None,
+    kdf_limit: int | None = None,
     progress: _Progress | None = None,
 ) -> Verification:
-    """Verifies a container: without a key its signature and digests, with one also every tag."""
+    """Verifies a container: without a key its signature and digests, with one also every tag.
+
+    Without a key this shows who signed, and not that the content is what a holder of the key sealed: see ``content_verified``.
+    """
 
 def create_rollback_state(path: _Path) -> None:
     """Makes an empty rollback state, once for a device."""

@@ -40,7 +40,7 @@ class LLMPipeline(openvino_genai.LLMPipeline):
     this object. All of it was found authentic when the constructor returns.
 
     Args:
-        source, key, publisher, name, min_security_version, rollback_state, threads: As for `ovseal.read_model`.
+        source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `ovseal.read_model`.
         device: The device, such as ``CPU``.
         generation_config: Another one than the folder's.
         properties: As ``openvino_genai.LLMPipeline`` takes them: ``scheduler_config``, ``adapters`` (of `adapter` objects), properties
@@ -61,11 +61,12 @@ class LLMPipeline(openvino_genai.LLMPipeline):
         min_security_version: int | None = None,
         rollback_state: str | os.PathLike[str] | None = None,
         threads: int | None = None,
+        kdf_limit: int | None = None,
         generation_config: openvino_genai.GenerationConfig | None = None,
         **properties: Any,
     ) -> None:
         refuse_writing(properties)
-        container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
+        container = _container(source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit)
         words = _tokenizer(container)
         config = generation_config or _generation_config(container)
         network = _network(container, "openvino_model.xml", device)
@@ -110,10 +111,11 @@ def tokenizer(
     name: str | None = None,
     min_security_version: int | None = None,
     rollback_state: str | os.PathLike[str] | None = None,
+    kdf_limit: int | None = None,
 ) -> openvino_genai.Tokenizer:
     """Makes the tokenizer of a sealed folder, with its chat template. Its memory is OpenVINO's own."""
     refuse_writing()
-    container = _container(source, key, publisher, name, min_security_version, rollback_state, None)
+    container = _container(source, key, publisher, name, min_security_version, rollback_state, None, kdf_limit)
     made = _tokenizer(container)
     _accept(container)
     return made
@@ -128,12 +130,13 @@ def adapter(
     name: str | None = None,
     min_security_version: int | None = None,
     rollback_state: str | os.PathLike[str] | None = None,
+    kdf_limit: int | None = None,
 ) -> openvino_genai.Adapter:
     """Makes a LoRA adapter of a sealed ``.safetensors`` file, the only one or that at ``part``. Its memory is OpenVINO's own.
 
     It goes into an ``openvino_genai.AdapterConfig``, and that into `LLMPipeline` as ``adapters=``.
     """
-    container = _container(source, key, publisher, name, min_security_version, rollback_state, None)
+    container = _container(source, key, publisher, name, min_security_version, rollback_state, None, kdf_limit)
     paths = [each.path for each in container if each.path.endswith(".safetensors")] if part is None else [part]
     if len(paths) > 1:
         message = f"the container holds several adapters: {', '.join(paths)}"

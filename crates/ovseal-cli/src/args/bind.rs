@@ -47,6 +47,16 @@ pub(crate) struct BindArgs {
     #[arg(long)]
     pub(crate) side_file: bool,
 
+    /// Remove the stanzas that wait in FILE.rekey and that this program does not take over by
+    /// itself
+    #[arg(long, conflicts_with_all = ["finish_waiting", "side_file"])]
+    pub(crate) discard_waiting: bool,
+
+    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an
+    /// attacker can put the stanzas of another copy there
+    #[arg(long, conflicts_with_all = ["side_file", "drop_distribution"])]
+    pub(crate) finish_waiting: bool,
+
     /// Drops the distribution stanza even if no stanza is left but those of this device
     #[arg(long)]
     pub(crate) force: bool,

@@ -52,6 +52,11 @@ pub(crate) struct KeyOptions {
     #[cfg_attr(feature = "pkcs11", arg(conflicts_with = "pkcs11"))]
     pub(crate) tpm: bool,
 
+    /// Derive keys from passphrases with at most this much work: MiB of memory times passes, over
+    /// all stanzas together. A single stanza may use a quarter of it as memory
+    #[arg(long, value_name = "MIB", default_value_t = 1024, help_heading = "Key options")]
+    pub(crate) kdf_limit: u32,
+
     #[command(flatten)]
     pub(crate) pin: PinOptions,
 

@@ -69,6 +69,16 @@ pub(crate) struct ChangeOptions {
     /// Removes the stanza with this number, counted from 1 as inspect shows it; may be repeated
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Changes")]
     pub(crate) remove: Vec<u16>,
+
+    /// Remove the stanzas that wait in FILE.rekey and that this program does not take over by
+    /// itself
+    #[arg(long, conflicts_with = "finish_waiting", help_heading = "Changes")]
+    pub(crate) discard_waiting: bool,
+
+    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an
+    /// attacker can put the stanzas of another copy there
+    #[arg(long, conflicts_with = "remove", help_heading = "Changes")]
+    pub(crate) finish_waiting: bool,
 }
 
 fn policy(word: &str) -> Result<SealingPolicy, String> {

@@ -7,8 +7,9 @@ use clap::Args;
 /// Who must have signed the container.
 #[derive(Debug, Args)]
 pub(crate) struct SenderOptions {
-    /// Demands the signature of this publisher: a file with its public key; of several, one is enough
-    #[arg(long = "publisher", value_name = "PUB", help_heading = "Trust options")]
+    /// Demands the signature of this publisher: a file with its public key; of several, one is
+    /// enough. PUB:NAME trusts it for the model of this name only
+    #[arg(long = "publisher", value_name = "PUB[:NAME]", help_heading = "Trust options")]
     pub(crate) publishers: Vec<PathBuf>,
 
     /// Accept a container from anyone, without checking a signature

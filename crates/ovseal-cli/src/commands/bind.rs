@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ovseal::{Inspection, OpenOptions, Opened, Recipient, RekeyError, RekeyOptions, StanzaSummary};
 use ovseal_hardware::tpm2::{DeviceRecipient, Tpm2Summary};
 
+use super::rekey;
 use crate::args::BindArgs;
 use crate::error::{CommandError, Kind};
 use crate::input::Inputs;
@@ -27,9 +28,15 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
     };
     let identities = keys.identities();
     // A stanza of this device's key does not mix keys: it never leaves the device.
-    let mut options = RekeyOptions::new().trust(trust.clone()).allow_mixed(true).add_recipient(&*recipient);
+    let mut options = RekeyOptions::new()
+        .trust(trust.clone())
+        .allow_mixed(true)
+        .add_recipient(&*recipient)
+        .on_waiting(rekey::on_waiting(args.discard_waiting, args.finish_waiting))
+        .kdf_limit(args.keys.kdf_limit);
     if args.drop_distribution {
-        let opened = OpenOptions::new(trust).open(&args.container, &identities);
+        let opened = OpenOptions::new(trust).kdf_limit(args.keys.kdf_limit);
+        let opened = opened.open(&args.container, &identities);
         let opened = opened.map_err(|error| keys.failure(&args.container, error))?;
         let (number, generation) = distribution(args, &opened, &id)?;
         options = options.remove_stanza(number).expect_generation(generation);
@@ -39,7 +46,8 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
     } else {
         options.rekey(&args.container, &identities)
     };
-    rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    rekey::name_changes(&rekeyed, output);
     output.note(&format!("bound to device {}", tpm::short_id(&id)));
     warn_of_others(args, &id, output)
 }

@@ -26,7 +26,7 @@ use crate::progress::Progress;
 use crate::{text, trust};
 
 pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), CommandError> {
-    let options = trust::open_options(&args.trust)?;
+    let options = trust::open_options(&args.trust)?.kdf_limit(args.keys.kdf_limit);
     trust::check_sender(&options, &args.container)?;
     let keys = Keys::obtain(&args.keys, &args.container, &mut Inputs::default())?;
     let opened = options.open(&args.container, &keys.identities());

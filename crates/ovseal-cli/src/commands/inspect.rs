@@ -31,7 +31,7 @@ fn public(args: &InspectArgs) -> Result<Facts, CommandError> {
 }
 
 fn opened(args: &InspectArgs) -> Result<Facts, CommandError> {
-    let options = trust::look_options(&args.trust)?;
+    let options = trust::look_options(&args.trust)?.kdf_limit(args.keys.kdf_limit);
     let keys = Keys::given(&args.keys, &mut Inputs::default())?;
     let opened = options.open(&args.container, &keys.identities());
     let opened = opened.map_err(|error| keys.failure(&args.container, error))?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ovseal::{Inspection, OpenOptions, RekeyError, RekeyOptions};
+use ovseal::{Inspection, OnWaiting, OpenOptions, RekeyError, RekeyOptions, Rekeyed, StanzaSummary};
 
 use crate::args::RekeyArgs;
 use crate::conversions::no_such_stanza;
@@ -11,7 +11,7 @@ use crate::input::Inputs;
 use crate::keys::{Keys, open_failure};
 use crate::output::Output;
 use crate::recipients::{NewPassphrase, Recipients};
-use crate::{text, trust};
+use crate::{needs, text, trust};
 
 pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
     let mut inputs = Inputs::default();
@@ -24,7 +24,9 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     let mut options = RekeyOptions::new()
         .trust(trust)
         .allow_mixed(args.allow_mixed)
-        .allow_only_enclave(args.allow_only_sgx);
+        .allow_only_enclave(args.allow_only_sgx)
+        .on_waiting(on_waiting(args.changes.discard_waiting, args.changes.finish_waiting))
+        .kdf_limit(args.keys.kdf_limit);
     options = added.iter().fold(options, RekeyOptions::add_recipient);
     if let Some(generation) = generation {
         options = options.expect_generation(generation);
@@ -32,6 +34,7 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     options = removed.iter().fold(options, |options, number| options.remove_stanza(*number));
     let rekeyed = options.rekey(&args.container, &keys.identities());
     let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    name_changes(&rekeyed, output);
     let stanzas = text::plural(rekeyed.stanzas as u64, "stanza");
     warn_if_unsigned(args, output)?;
     output.note(&format!("rekeyed: generation {} with {stanzas}", rekeyed.generation));
@@ -48,6 +51,31 @@ fn warn_if_unsigned(args: &RekeyArgs, output: &mut Output) -> Result<(), Command
     let inspection = Inspection::of(&args.container).map_err(|error| open_failure(&args.container, error))?;
     trust::warn_if_unsigned(&args.sender, &inspection.publishers, output);
     Ok(())
+}
+
+/// Returns what becomes of stanzas that wait next to the container, from the two options about
+/// them.
+pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
+    match (discard, finish) {
+        (true, _) => OnWaiting::Discard,
+        (_, true) => OnWaiting::Finish,
+        _ => OnWaiting::Refuse,
+    }
+}
+
+/// Names the stanzas that came and went.
+pub(super) fn name_changes(rekeyed: &Rekeyed, output: &mut Output) {
+    for (word, stanzas) in [("added", &rekeyed.added), ("removed", &rekeyed.removed)] {
+        stanzas.iter().for_each(|stanza| output.note(&format!("{word}: {}", named(stanza))));
+    }
+}
+
+fn named(stanza: &StanzaSummary) -> String {
+    let kind = &stanza.stanza_type;
+    match needs::of_stanza(stanza) {
+        Some(needs) => format!("{kind}, which takes {needs}"),
+        None => format!("{kind}, a type that this version does not know"),
+    }
 }
 
 /// The stanzas to remove, counted from 0 as the library does, after a look at whether they are there, and the generation

@@ -38,6 +38,14 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
         ),
         "if the passphrase is right, get the container again from its publisher",
     );
+    error(
+        "--tpm --passphrase-file words --kdf-limit 255",
+        &format!(
+            "{container}: no key fits; a passphrase's stanza was not tried: with it, key derivation takes 256 MiB (memory \
+             times passes), and the limit is 255 MiB"
+        ),
+        "if you trust where the container comes from, allow more work with --kdf-limit 256",
+    );
     // Without a key the device's own is tried, and nobody is there to be asked for the passphrase.
     let refused = bench.run(&format!("verify {container} {}", device.options()));
     assert_eq!(refused.code, Some(2), "not signed: {refused:?}");

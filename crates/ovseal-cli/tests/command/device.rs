@@ -113,7 +113,8 @@ fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_told() {
         bench.done(&format!("bind net.ovseal --any-sender --keyfile key --pcr 16 {}", device.options()));
     let note = format!("ovseal: bound to device {id}");
     let warning = "ovseal: warning: stanza 1 (keyfile) opens without this TPM: it needs the key file";
-    assert_eq!(bound.stderr.lines().collect::<Vec<_>>(), [&note, warning]);
+    let added = format!("ovseal: added: tpm2, which takes the TPM of device {id}, PCR 16 as they were");
+    assert_eq!(bound.stderr.lines().collect::<Vec<_>>(), [&added, &note, warning]);
     bench.done(&format!("inspect net.ovseal --tpm {}", device.options()));
     let shown = bench.done("inspect net.ovseal").stdout;
     let line = format!("  2   tpm2        not post-quantum; the TPM of device {id}, PCR 16 as they were");

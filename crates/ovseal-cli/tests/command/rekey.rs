@@ -7,10 +7,14 @@ fn an_added_key_opens_and_a_removed_one_does_not() {
     let bench = Bench::sealed();
     bench.write("second", &[9; 32]);
     let added = bench.done("rekey net.ovseal --keyfile key --any-sender --add-keyfile second");
-    assert_eq!(added.stderr, "ovseal: rekeyed: generation 2 with 2 stanzas\n");
+    let lines = "ovseal: added: keyfile, which takes the key file\n\
+                 ovseal: rekeyed: generation 2 with 2 stanzas\n";
+    assert_eq!(added.stderr, lines);
     bench.done("verify net.ovseal --keyfile second");
     let removed = bench.done("rekey net.ovseal --keyfile second --any-sender --remove 1");
-    let warning = removed.stderr.lines().nth(1).unwrap();
+    let lines: Vec<&str> = removed.stderr.lines().collect();
+    assert_eq!(lines[0], "ovseal: removed: keyfile, which takes the key file");
+    let warning = lines[1];
     assert!(warning.starts_with("ovseal: warning: removing a stanza does not revoke"), "{removed:?}");
     bench.done("verify net.ovseal --keyfile second");
     let hint = "ovseal: hint: the container holds these kinds of key: keyfile (--keyfile F)";
@@ -51,6 +55,58 @@ fn the_last_stanza_stays() {
         ],
     );
     assert_eq!(bench.read("net.ovseal"), before);
+}
+
+/// A container of generation 1 and, next to it, the stanzas of a copy that was given another key.
+fn planted() -> Bench {
+    let bench = Bench::sealed();
+    bench.write("second", &[9; 32]);
+    bench.write("copy.ovseal", &bench.read("net.ovseal"));
+    bench.done("rekey copy.ovseal --keyfile key --add-keyfile second");
+    let copy = bench.read("copy.ovseal");
+    let head = [b"\x89OVREKY\n\0\x01\0\0\0\0\0\0", &copy[32..64]].concat();
+    let mut plant = [&head[..], &copy[4096..4096 + 65_536]].concat();
+    let checksum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &plant);
+    plant.extend_from_slice(checksum.as_ref());
+    bench.write("net.ovseal.rekey", &plant);
+    bench
+}
+
+#[test]
+fn stanzas_that_wait_are_shown_and_not_taken_over() {
+    let bench = planted();
+    bench.write("third", &[3; 32]);
+    let before = bench.read("net.ovseal");
+    let path = bench.path("net.ovseal.rekey").canonicalize().unwrap();
+    let error = format!(
+        "ovseal: error: {} holds other stanzas: generation 2 (keyfile, keyfile); the container has generation 1 (keyfile)",
+        path.display()
+    );
+    let hint = "ovseal: hint: remove that file with --discard-waiting; only if you know where it comes from, take its \
+                stanzas over with --finish-waiting";
+    bench.fails("rekey net.ovseal --keyfile key --add-keyfile third", 3, &[&error, hint]);
+    assert_eq!(bench.read("net.ovseal"), before);
+    bench.done("verify net.ovseal --keyfile second");
+}
+
+#[test]
+fn the_caller_decides_what_becomes_of_stanzas_that_wait() {
+    let bench = planted();
+    let discarded = bench.done("rekey net.ovseal --keyfile key --discard-waiting");
+    assert_eq!(discarded.stderr, "ovseal: rekeyed: generation 1 with 1 stanza\n");
+    assert!(!bench.exists("net.ovseal.rekey"));
+    assert_eq!(bench.run("verify net.ovseal --keyfile second").code, Some(4));
+    let bench = planted();
+    let finished = bench.done("rekey net.ovseal --keyfile key --finish-waiting");
+    let lines = "ovseal: added: keyfile, which takes the key file\n\
+                 ovseal: rekeyed: generation 2 with 2 stanzas\n";
+    assert_eq!(finished.stderr, lines);
+    assert!(!bench.exists("net.ovseal.rekey"));
+    bench.done("verify net.ovseal --keyfile second");
+    // Numbers of stanzas to remove are those that were seen before.
+    for options in ["--discard-waiting --finish-waiting", "--finish-waiting --remove 1"] {
+        assert_eq!(bench.run(&format!("rekey net.ovseal --keyfile key {options}")).code, Some(2));
+    }
 }
 
 #[test]

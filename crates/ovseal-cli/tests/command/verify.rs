@@ -4,16 +4,71 @@ use ovseal::{
     Context, DataKey, KeyFile, PublicKeyRecipient, Recipient, RecipientClass, RekeyOptions, Stanza, WrapError,
 };
 
+use serde_json::{Value, json};
+
 use crate::support::Bench;
 
 #[test]
 fn a_trusted_publisher_makes_it_authentic() {
     let bench = Bench::signed();
-    let id = bench.done("verify net.ovseal --publisher acme.pub --name net").stdout;
+    let verify = "verify net.ovseal --publisher acme.pub --name net --keyfile key";
+    let id = bench.done(verify).stdout;
     let id = id.strip_prefix("authentic: signed by the trusted publisher ").unwrap();
-    assert_eq!(&id[64..], "\nsecurity version: 3\n");
+    assert_eq!(&id[64..], "\nname: net\nsecurity version: 3\n");
+    let facts: Value = serde_json::from_str(&bench.done(&format!("{verify} --json")).stdout).unwrap();
+    let expected = json!({
+        "content_verified": true, "publisher": &id[..64], "claimed_publishers": [&id[..64]], "name": "net",
+        "security_version": 3,
+    });
+    assert_eq!(facts, expected);
     bench.done("keygen --publisher -o other");
     bench.done("verify net.ovseal --publisher other.pub --publisher acme.pub --keyfile key");
+}
+
+#[test]
+fn without_a_key_it_is_signed_and_its_content_not_verified() {
+    let bench = Bench::signed();
+    let shown = bench.done("verify net.ovseal --publisher acme.pub").stdout;
+    let id = &shown.strip_prefix("signed by ").unwrap()[..64];
+    let lines =
+        format!("signed by {id}; the content was not verified: that takes a key\nsecurity version: 3\n");
+    assert_eq!(shown, lines);
+    for (options, publisher) in [("--publisher acme.pub", json!(id)), ("", Value::Null)] {
+        let facts = bench.done(&format!("verify net.ovseal --json {options}")).stdout;
+        let expected = json!({
+            "content_verified": false, "publisher": publisher, "claimed_publishers": [id], "name": null,
+            "security_version": 3,
+        });
+        assert_eq!(serde_json::from_str::<Value>(&facts).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_publisher_is_trusted_for_a_name_and_paths_may_have_colons() {
+    let bench = Bench::signed();
+    bench.done("verify net.ovseal --publisher acme.pub:net");
+    let denied = bench.run("verify net.ovseal --publisher acme.pub:other");
+    assert_eq!(denied.code, Some(5));
+    let error = "ovseal: error: net.ovseal: the container's model is none for which its publisher ";
+    assert!(denied.stderr.starts_with(error), "{denied:?}");
+    bench.done("verify net.ovseal --publisher acme.pub:other --publisher acme.pub:net");
+    bench.write("a:b.pub", &bench.read("acme.pub"));
+    bench.done("verify net.ovseal --publisher a:b.pub");
+    bench.done("verify net.ovseal --publisher a:b.pub:net");
+    assert_eq!(bench.run("verify net.ovseal --publisher a:b.pub:other").code, Some(5));
+    // A file that someone adds does not change who is trusted, and for what.
+    bench.write("acme.pub:net", &bench.read("acme.pub"));
+    bench.fails(
+        "verify net.ovseal --publisher acme.pub:net",
+        2,
+        &[
+            "ovseal: error: --publisher acme.pub:net names more than one file",
+            "ovseal: hint: rename the files so that PUB:NAME can be read in one way only",
+        ],
+    );
+    let missing = bench.run("verify net.ovseal --publisher none.pub:net");
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.starts_with("ovseal: error: cannot read none.pub:net: "), "{missing:?}");
 }
 
 #[test]
@@ -110,7 +165,7 @@ fn a_flipped_byte_of_the_payload_is_found_without_a_key() {
 fn a_flipped_byte_of_the_signature_is_not_authentic() {
     let bench = Bench::signed();
     let id = bench.done("verify net.ovseal --publisher acme.pub").stdout;
-    let id = &id.lines().next().unwrap()["authentic: signed by the trusted publisher ".len()..];
+    let id = &id.strip_prefix("signed by ").unwrap()[..64];
     // Before the footer stands the trailer's MAC, and before that the last signature.
     let length = bench.read("net.ovseal").len();
     bench.flip("net.ovseal", length - 256 - 64 - 20);

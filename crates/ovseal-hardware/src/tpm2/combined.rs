@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ovseal::{
-    Context, DataKey, Identity, Passphrase, Recipient, RecipientClass, Stanza, UnwrapError, WrapError,
-    symmetric,
+    Context, DataKey, Derivation, Identity, Passphrase, Recipient, RecipientClass, Stanza, UnwrapError,
+    WrapError, symmetric,
 };
 use ovseal_memory::Secret;
 
@@ -40,6 +40,12 @@ impl CombinedIdentity {
     pub(super) fn new(device: DeviceIdentity, passphrase: Passphrase) -> Self {
         Self { device, passphrase }
     }
+
+    /// The parameters of a stanza for this device.
+    fn own_parameters(&self, stanza: &Stanza) -> Option<CombinedParameters> {
+        let ours = |parameters: &CombinedParameters| parameters.share.device == self.device.device().id();
+        CombinedParameters::parse(stanza.parameters()).filter(ours)
+    }
 }
 
 impl Recipient for CombinedRecipient {
@@ -62,16 +68,17 @@ impl Identity for CombinedIdentity {
     }
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
-        let ours = |parameters: &CombinedParameters| parameters.share.device == self.device.device().id();
-        let Some(parameters) = CombinedParameters::parse(stanza.parameters()).filter(ours) else {
-            return Ok(None);
-        };
-        let CombinedParameters { salt, cost, share } = parameters;
+        let Some(parameters) = self.own_parameters(stanza) else { return Ok(None) };
+        let derivation = parameters.derivation();
         // The TPM first: where it refuses, nobody waits for the derivation.
-        let share = self.device.share(share)?;
-        let secret = combine(&share, &self.passphrase.derive(&salt, cost)?);
+        let share = self.device.share(parameters.share)?;
+        let secret = combine(&share, &self.passphrase.derive_once(&derivation, context)?);
         let key = symmetric::unwrap(stanza, secret.expose(), context);
         key.map(Some).ok_or_else(|| TpmError::WrongPassphrase.into())
+    }
+
+    fn derivation(&self, stanza: &Stanza) -> Option<Derivation> {
+        Some(self.own_parameters(stanza)?.derivation())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parameters of stanzas for a TPM (`docs/format.md` §4.3).
 
-use ovseal::Argon2Cost;
 use ovseal::symmetric::SALT_LENGTH;
+use ovseal::{Argon2Cost, Derivation};
 
 use super::bounds::Bounds;
 use super::duplicate::Duplicate;
@@ -61,6 +61,11 @@ pub(super) struct CombinedParameters {
 impl CombinedParameters {
     pub(super) fn encode(&self) -> Vec<u8> {
         self.share.encode([&self.salt[..], &self.cost.encode()].concat())
+    }
+
+    /// Returns what is derived from the passphrase.
+    pub(super) fn derivation(&self) -> Derivation {
+        Derivation { salt: self.salt, cost: self.cost }
     }
 
     /// Takes exactly these parameters, with a cost within the limits of the format.

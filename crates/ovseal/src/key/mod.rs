@@ -3,7 +3,7 @@
 use aws_lc_rs::{constant_time, hkdf, hmac, rand};
 use ovseal_memory::{Exposed, Parked, Secret};
 
-use crate::prologue::{Context, Prologue};
+use crate::prologue::{Binding, Prologue};
 
 pub(crate) mod kdf;
 
@@ -17,7 +17,7 @@ pub struct DataKey(Parked<Secret<32>>);
 #[derive(Debug)]
 pub(crate) struct FittingKey {
     key: DataKey,
-    context: Context,
+    binding: Binding,
 }
 
 /// What a derived secret is for. Each has its own label.
@@ -26,6 +26,7 @@ pub(crate) enum Label {
     Commit,
     StanzaMac,
     SidefileMac,
+    RekeyMac,
     TrailerMac,
     Manifest,
     /// Key and base nonce of the part with this number.
@@ -54,25 +55,25 @@ impl DataKey {
         self.0.expose()
     }
 
-    /// The commitment to this key in `context`, which goes into the prologue.
-    pub(crate) fn commitment(&self, context: &Context) -> [u8; 32] {
+    /// The commitment to this key in a container, which goes into its prologue.
+    pub(crate) fn commitment(&self, binding: &Binding) -> [u8; 32] {
         let mut commitment = [0; 32];
-        self.derive(context, Label::Commit, &mut commitment);
+        self.derive(binding, Label::Commit, &mut commitment);
         commitment
     }
 
     /// The key as one that fits, if the commitment of `prologue` is its own.
     pub(crate) fn fit(self, prologue: &Prologue) -> Option<FittingKey> {
-        let context = prologue.context();
+        let binding = prologue.binding();
         let fits =
-            constant_time::verify_slices_are_equal(&self.commitment(&context), &prologue.commitment).is_ok();
-        (fits || crate::WITHOUT_AUTHENTICATION).then_some(FittingKey { key: self, context })
+            constant_time::verify_slices_are_equal(&self.commitment(&binding), &prologue.commitment).is_ok();
+        (fits || crate::WITHOUT_AUTHENTICATION).then_some(FittingKey { key: self, binding })
     }
 
-    fn derive(&self, context: &Context, label: Label, output: &mut [u8]) {
+    fn derive(&self, binding: &Binding, label: Label, output: &mut [u8]) {
         let index = label.index().to_be_bytes();
         let prk = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, &*self.0.expose());
-        let info = [b"ovseal/v1/", label.text(), &[0], context.as_bytes(), &index];
+        let info = [b"ovseal/v1/", label.text(), &[0], binding.as_bytes(), &index];
         kdf::expand(&prk, &info, output);
     }
 }
@@ -80,35 +81,54 @@ impl DataKey {
 impl FittingKey {
     /// Fills `output` with the secret of this label.
     pub(crate) fn derive(&self, label: Label, output: &mut [u8]) {
-        self.key.derive(&self.context, label, output);
+        self.key.derive(&self.binding, label, output);
     }
 
     /// The MAC of this label over `pieces`: HMAC-SHA-256.
     pub(crate) fn mac(&self, label: Label, pieces: &[&[u8]]) -> [u8; 32] {
+        let mut begun = self.begin_mac(label);
+        pieces.iter().for_each(|piece| begun.update(piece));
+        begun.finish()
+    }
+
+    /// Begins a MAC of this label over bytes that come in pieces.
+    pub(crate) fn begin_mac(&self, label: Label) -> BegunMac {
         let secret = Secret::<32>::from_fn(|bytes| self.derive(label, bytes));
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose()));
-        pieces.iter().for_each(|piece| context.update(piece));
-        let mut mac = [0; 32];
-        mac.copy_from_slice(context.sign().as_ref());
-        mac
+        BegunMac(hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose())))
     }
 
     /// Whether `mac` is the MAC of this label over `pieces`, in constant time.
     ///
     /// Builds for fuzzing let every MAC pass, so that the parsers behind it are reached.
     pub(crate) fn mac_is(&self, label: Label, pieces: &[&[u8]], mac: &[u8]) -> bool {
-        constant_time::verify_slices_are_equal(&self.mac(label, pieces), mac).is_ok()
-            || crate::WITHOUT_AUTHENTICATION
+        let mut begun = self.begin_mac(label);
+        pieces.iter().for_each(|piece| begun.update(piece));
+        begun.is(mac)
     }
 
     /// The data key, to wrap it for one more recipient.
     pub(crate) fn data_key(&self) -> &DataKey {
         &self.key
     }
+}
 
-    /// What binds the key to its container.
-    pub(crate) fn context(&self) -> &Context {
-        &self.context
+/// A MAC over bytes that come in pieces: HMAC-SHA-256.
+pub(crate) struct BegunMac(hmac::Context);
+
+impl BegunMac {
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    fn finish(self) -> [u8; 32] {
+        let mut mac = [0; 32];
+        mac.copy_from_slice(self.0.sign().as_ref());
+        mac
+    }
+
+    /// Compares with `mac` in constant time. Builds for fuzzing let every MAC pass.
+    pub(crate) fn is(self, mac: &[u8]) -> bool {
+        constant_time::verify_slices_are_equal(&self.finish(), mac).is_ok() || crate::WITHOUT_AUTHENTICATION
     }
 }
 
@@ -118,6 +138,7 @@ impl Label {
             Self::Commit => b"commit",
             Self::StanzaMac => b"stanza-mac",
             Self::SidefileMac => b"sidefile-mac",
+            Self::RekeyMac => b"rekey-mac",
             Self::TrailerMac => b"trailer-mac",
             Self::Manifest => b"manifest",
             Self::Part(_) => b"part",
@@ -156,7 +177,7 @@ mod tests {
             container_id: ContainerId([1; 32]),
             commitment: [0; 32],
         };
-        prologue.commitment = key.commitment(&prologue.context());
+        prologue.commitment = key.commitment(&prologue.binding());
         prologue
     }
 
@@ -172,14 +193,20 @@ mod tests {
         let key = DataKey::from_fn(|bytes| bytes.fill(1));
         let prologue = prologue(&key);
         let key = key.fit(&prologue).unwrap();
-        let labels =
-            [Label::Commit, Label::StanzaMac, Label::SidefileMac, Label::TrailerMac, Label::Manifest];
+        let labels = [
+            Label::Commit,
+            Label::StanzaMac,
+            Label::SidefileMac,
+            Label::RekeyMac,
+            Label::TrailerMac,
+            Label::Manifest,
+        ];
         let secrets: std::collections::BTreeSet<[u8; 32]> = labels
             .into_iter()
             .chain([Label::Part(0), Label::Part(1)])
             .map(|label| key.mac(label, &[b"same"]))
             .collect();
-        assert_eq!(secrets.len(), 7);
+        assert_eq!(secrets.len(), 8);
     }
 
     #[test]

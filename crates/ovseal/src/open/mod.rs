@@ -15,15 +15,17 @@ use std::sync::Arc;
 
 pub use mapping::{PartMapping, Populated, UnverifiedMapping};
 pub use opened::Opened;
-pub(crate) use opened::check_padding;
+pub(crate) use opened::{Tables, check_padding};
 pub use part::Part;
 use progress::Progress;
 pub(crate) use sender::Sender;
 pub(crate) use unlock::Unlocked;
-use unlock::unlock;
+use unlock::{Keyring, unlock};
 
 use crate::aead::AeadProvider;
 use crate::container::{CheckedStatement, Container, Trust};
+use crate::context::Context;
+use crate::derivation::KdfLimit;
 use crate::error::OpenError;
 use crate::manifest::ModelName;
 use crate::recipient::Identity;
@@ -48,6 +50,7 @@ pub struct OpenOptions {
     provider: AeadProvider,
     pub(crate) progress: Progress,
     checks_digests: bool,
+    kdf_limit: KdfLimit,
 }
 
 impl OpenOptions {
@@ -62,6 +65,7 @@ impl OpenOptions {
             provider: AeadProvider::detect(),
             progress: Progress::default(),
             checks_digests: false,
+            kdf_limit: KdfLimit::default(),
         }
     }
 
@@ -88,6 +92,17 @@ impl OpenOptions {
     /// Chooses another library for AES-GCM than [`AeadProvider::detect`] gives.
     pub fn provider(self, provider: AeadProvider) -> Self {
         Self { provider, ..self }
+    }
+
+    /// Sets how much key derivation from passphrases one call may do, in MiB of memory times
+    /// passes; 1024 by default.
+    ///
+    /// It limits the sum over all stanzas that the call could try, in the container, in a file of
+    /// an unfinished rekeying and in the side file, and is counted before the first one is tried. A
+    /// single derivation may take a quarter of it as memory. Stanzas that exceed it are passed
+    /// over; the format itself allows up to 4096 MiB for each.
+    pub fn kdf_limit(self, mib: u32) -> Self {
+        Self { kdf_limit: KdfLimit { mib }, ..self }
     }
 
     /// Sets a call-back, called from worker threads with the number of bytes just opened or verified.
@@ -139,18 +154,30 @@ impl OpenOptions {
         identities: &[&dyn Identity],
     ) -> Result<Opened, OpenError> {
         let statement = self.authenticate(container)?;
-        let unlocked = unlock(container, &self.sender(&statement), identities)?;
+        let (unlocked, _) = self.unlock_checked(container, &statement, identities)?;
         Opened::new(self, container, statement, unlocked)
     }
 
-    /// Checks signature and demands, and finds the data key.
+    /// Checks signature and demands, and finds the data key. Recipients are told the context, too.
     pub(crate) fn unlock(
         &self,
         container: &Container,
         identities: &[&dyn Identity],
-    ) -> Result<Unlocked, OpenError> {
+    ) -> Result<(Unlocked, Context), OpenError> {
         let statement = self.authenticate(container)?;
-        unlock(container, &self.sender(&statement), identities)
+        self.unlock_checked(container, &statement, identities)
+    }
+
+    fn unlock_checked(
+        &self,
+        container: &Container,
+        statement: &CheckedStatement,
+        identities: &[&dyn Identity],
+    ) -> Result<(Unlocked, Context), OpenError> {
+        let context = Context::new(&container.prologue, ModelId(statement.statement.model_id));
+        let keyring = Keyring { identities, limit: self.kdf_limit };
+        let unlocked = unlock(container, &context, &self.sender(statement), &keyring)?;
+        Ok((unlocked, context))
     }
 
     /// Fails if opening the container at `path` would fail because the caller names no sender. It takes no key.
@@ -164,7 +191,9 @@ impl OpenOptions {
         let container = Container::open(path)?;
         let statement = container.authenticate(&self.trust)?;
         let side = SideFile::read(&container)?;
-        self.sender(&statement).check(&container.stanza_blocks()?, side.as_ref())
+        let candidates = container.candidates()?;
+        let side = side.as_ref().map(|side| &side.block);
+        self.sender(&statement).check(candidates.own_first().into_iter().chain(side))
     }
 
     fn sender<'a>(&'a self, statement: &'a CheckedStatement) -> Sender<'a> {
@@ -187,7 +216,7 @@ impl OpenOptions {
         }
         let mut floor = self.min_security_version.unwrap_or(0);
         if let Some(state) = &self.rollback {
-            floor = floor.max(state.floor(&self.trust.publishers(), model)?);
+            floor = floor.max(state.floor(&self.trust.publishers_of(model), model)?);
         }
         let found = verified.statement.security_version;
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }

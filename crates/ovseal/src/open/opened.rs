@@ -1,5 +1,6 @@
 //! An opened container: its manifest is authentic, and its parts can be read.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ use crate::prologue::{ContainerId, Prologue};
 use crate::recipient::{CacheKey, Origin};
 use crate::rollback::RollbackState;
 use crate::seal::manifest_key;
-use crate::source::{ReadAt, read_vec};
-use crate::statement::{self, KeyId};
+use crate::source::{ReadAt, read_arrays, read_vec};
+use crate::statement::{self, KeyId, ModelId};
 use crate::suite::{Digest, sha256};
 
 /// An opened container.
@@ -49,7 +50,7 @@ pub(super) struct Inner {
     stanza: Option<usize>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
-    /// With the publishers that the caller named.
+    /// With the publishers that the caller named for this model.
     rollback: Option<(RollbackState, Vec<KeyId>)>,
     /// Whether digests are compared even if no publisher was named.
     pub(super) checks_digests: bool,
@@ -57,10 +58,20 @@ pub(super) struct Inner {
     pub(super) scratch: Scratch,
 }
 
-/// Tags and digests of all chunks, checked against MAC and root, read once and kept.
-pub(super) struct Tables {
-    pub(super) tags: Vec<Tag>,
-    pub(super) digests: Vec<Digest>,
+/// Tags and digests of all chunks, which are kept: in memory they are checked against MAC and root.
+pub(crate) struct Tables {
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) digests: Vec<Digest>,
+}
+
+impl Tables {
+    /// Reads the tables straight into their place; the caller checks them.
+    pub(crate) fn read(container: &Container) -> io::Result<Self> {
+        let (source, footer) = (container.source.as_ref(), &container.footer);
+        let tags = read_arrays(source, footer.trailer, footer.tags)?;
+        let digests = read_arrays(source, footer.trailer + footer.tags, footer.digests)?;
+        Ok(Self { tags, digests })
+    }
 }
 
 impl std::fmt::Debug for Opened {
@@ -76,7 +87,7 @@ impl Opened {
         verified: CheckedStatement,
         unlocked: Unlocked,
     ) -> Result<Self, OpenError> {
-        let key = unlocked.key;
+        let (key, model) = (unlocked.key, ModelId(verified.statement.model_id));
         let (tables, encrypted) = read_trailer(container, &verified, &key)?;
         let manifest = decrypt_manifest(&key, encrypted)
             .and_then(|bytes| Manifest::parse(&bytes, &verified.statement))
@@ -102,7 +113,7 @@ impl Opened {
             stanza: unlocked.stanza,
             threads: options.threads,
             provider: options.provider,
-            rollback: options.rollback.clone().map(|state| (state, options.trust.publishers())),
+            rollback: options.rollback.clone().map(|state| (state, options.trust.publishers_of(model))),
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
             scratch: Scratch::default(),
@@ -164,7 +175,8 @@ impl Opened {
         (0..self.0.manifest.parts.len()).map(|number| self.part_at(number))
     }
 
-    /// Raises the rollback state, if there is one, to this container's security version, for all publishers that were named.
+    /// Raises the rollback state, if there is one, to this container's security version, for all
+    /// publishers that were named for its model.
     ///
     /// Call it when the model has been loaded completely: a version whose payload is damaged must not lock out the one
     /// that still works.
@@ -205,25 +217,26 @@ impl Opened {
     }
 }
 
-/// Reads the trailer once and checks everything that covers it.
+/// Reads the trailer and checks everything that covers it.
 fn read_trailer(
     container: &Container,
     verified: &CheckedStatement,
     key: &FittingKey,
 ) -> Result<(Tables, Vec<u8>), OpenError> {
     let footer = &container.footer;
-    let read = |offset, length| {
-        read_vec(container.source.as_ref(), offset, length).map_err(OpenError::read(Section::Trailer))
-    };
-    let tags = read(footer.trailer, footer.tags)?;
-    let digests = read(footer.trailer + footer.tags, footer.digests)?;
-    let encrypted = read(footer.manifest_offset(), footer.manifest)?;
+    let source = container.source.as_ref();
+    let read = |offset, length| read_vec(source, offset, length).map_err(OpenError::read(Section::Trailer));
     let mac_at = footer.statement_offset() + footer.statement + footer.signatures;
     let mac = read(mac_at, MAC_LENGTH as u64)?;
-    let sections = [&tags[..], &digests, &encrypted, &verified.raw, &mac];
+    if footer.tags + footer.digests > PIECE {
+        check_mac_in_pieces(container, verified, key, &mac)?;
+    }
+    let tables = Tables::read(container).map_err(OpenError::read(Section::Trailer))?;
+    let encrypted = read(footer.manifest_offset(), footer.manifest)?;
+    let (tags, digests) = (tables.tags.as_flattened(), tables.digests.as_flattened());
+    let sections = [tags, digests, &encrypted, &verified.raw, &mac];
     let unsound = !key.mac_is(Label::TrailerMac, &sections[..4], &mac)
         || (sha256(&sections) != footer.checksum && !crate::WITHOUT_AUTHENTICATION);
-    let tables = Tables { tags: into_arrays(tags), digests: into_arrays(digests) };
     let suite = container.prologue.suite;
     let root = statement::root(suite, &verified.layout, &tables.digests);
     if unsound || (root != verified.statement.root && !crate::WITHOUT_AUTHENTICATION) {
@@ -235,9 +248,31 @@ fn read_trailer(
     Ok((tables, encrypted))
 }
 
-/// Cuts bytes into arrays; their number is a multiple of `N`.
-fn into_arrays<const N: usize>(bytes: Vec<u8>) -> Vec<[u8; N]> {
-    bytes.as_chunks().0.to_vec()
+/// Tables up to this length are read at once; longer ones are read before in pieces of it.
+const PIECE: u64 = 1 << 20;
+
+/// Checks the trailer's MAC with little memory, before the tables get any.
+///
+/// They may take 768 MiB, which a sparse file of a few KiB could demand otherwise.
+fn check_mac_in_pieces(
+    container: &Container,
+    verified: &CheckedStatement,
+    key: &FittingKey,
+    mac: &[u8],
+) -> Result<(), OpenError> {
+    let mut begun = key.begin_mac(Label::TrailerMac);
+    let end = container.footer.statement_offset();
+    let mut offset = container.footer.trailer;
+    let mut piece = vec![0; PIECE as usize];
+    while offset < end {
+        let length = PIECE.min(end - offset) as usize;
+        let read = container.source.read_exact_at(&mut piece[..length], offset);
+        read.map_err(OpenError::read(Section::Trailer))?;
+        begun.update(&piece[..length]);
+        offset += length as u64;
+    }
+    begun.update(&verified.raw);
+    if begun.is(mac) { Ok(()) } else { Err(OpenError::NotAuthentic(Section::Trailer)) }
 }
 
 fn decrypt_manifest(key: &FittingKey, mut bytes: Vec<u8>) -> Option<Vec<u8>> {

@@ -3,7 +3,6 @@
 use crate::container::{CheckedStatement, Trust};
 use crate::error::OpenError;
 use crate::region::StanzaBlock;
-use crate::side_file::SideFile;
 use crate::stanza::Stanza;
 use crate::statement::KeyId;
 
@@ -23,8 +22,7 @@ impl<'a> Sender<'a> {
     ///
     /// A public key is known to anyone, and other kinds of key may be asked by anyone. With a passphrase or a key
     /// file the sender knew the secret, or was a recipient of this container.
-    pub(crate) fn check(&self, blocks: &[StanzaBlock], side: Option<&SideFile>) -> Result<(), OpenError> {
-        let blocks = blocks.iter().chain(side.map(|side| &side.block));
+    pub(crate) fn check<'b>(&self, blocks: impl Iterator<Item = &'b StanzaBlock>) -> Result<(), OpenError> {
         let mut stanzas = blocks.flat_map(|block| &block.stanzas);
         if *self.trust == Trust::SharedSecret && !stanzas.all(is_for_shared_secret) {
             return Err(OpenError::SenderNotNamed { claimed: self.claimed.to_vec() });

@@ -4,8 +4,9 @@ use aws_lc_rs::signature::{self, UnparsedPublicKey};
 use pem_rfc7468::LineEnding;
 
 use super::Algorithm;
+use crate::manifest::ModelName;
 use crate::recipient::KeyError;
-use crate::statement::KeyId;
+use crate::statement::{KeyId, ModelId};
 use crate::suite::sha256;
 
 const LABEL: &str = "PUBLIC KEY";
@@ -19,6 +20,8 @@ const DER_LIMIT: usize = 2048;
 pub struct Publisher {
     keys: Vec<(Algorithm, Vec<u8>)>,
     id: KeyId,
+    /// The one model that it may sign; every one if there is none.
+    model: Option<ModelId>,
 }
 
 impl Publisher {
@@ -38,7 +41,21 @@ impl Publisher {
         let distinct = keys.windows(2).all(|pair| pair[0].0 != pair[1].0);
         let mut covered = b"ovseal/v1/publisher\0".to_vec();
         keys.iter().for_each(|(algorithm, key)| covered.extend_from_slice(&encode(*algorithm, key)));
-        (distinct && !keys.is_empty()).then(|| Self { keys, id: KeyId(sha256(&[&covered])) })
+        (distinct && !keys.is_empty()).then(|| Self { keys, id: KeyId(sha256(&[&covered])), model: None })
+    }
+
+    /// Returns the same key, trusted only for the model of this name.
+    ///
+    /// To trust a publisher for several names, list it several times. Security versions that a
+    /// device accepted of a model are compared and raised for those publishers only that may sign
+    /// it.
+    pub fn only_for(self, name: &ModelName) -> Self {
+        Self { model: Some(name.id()), ..self }
+    }
+
+    /// Returns true if the caller trusts this publisher for the model.
+    pub(crate) fn may_sign(&self, model: ModelId) -> bool {
+        self.model.is_none_or(|only| only == model)
     }
 
     /// The PEM blocks.

@@ -65,21 +65,26 @@ impl Signatures {
         Ok(Self(entries))
     }
 
-    /// The first of `trusted` whose signatures over the raw bytes of the statement are complete and right.
-    pub(crate) fn verify(&self, statement: &[u8], trusted: &[Publisher]) -> Result<KeyId, SignaturesError> {
+    /// Those of `trusted` whose signatures over the raw bytes of the statement are complete and
+    /// right, at least one.
+    pub(crate) fn verify<'t>(
+        &self,
+        statement: &[u8],
+        trusted: &'t [Publisher],
+    ) -> Result<Vec<&'t Publisher>, SignaturesError> {
         if self.0.is_empty() {
             return Err(SignaturesError::Unsigned);
         }
         let message = signed_message(statement);
-        let mut failure = SignaturesError::Untrusted;
+        let (mut signers, mut failure) = (Vec::new(), SignaturesError::Untrusted);
         for publisher in trusted.iter().filter(|publisher| self.names(publisher.id())) {
             match self.verify_publisher(publisher, &message) {
-                Ok(()) => return Ok(publisher.id()),
+                Ok(()) => signers.push(publisher),
                 Err(_) if matches!(failure, SignaturesError::Wrong(_)) => {}
                 Err(error) => failure = error,
             }
         }
-        Err(failure)
+        if signers.is_empty() { Err(failure) } else { Ok(signers) }
     }
 
     /// Whether they are by exactly the publishers that the statement lists.
@@ -140,7 +145,7 @@ mod tests {
         let (key, other) = (key(), key());
         let signatures = Signatures::sign(b"statement", &[&key]).unwrap();
         let trusted = [other.publisher().clone(), key.publisher().clone()];
-        assert_eq!(signatures.verify(b"statement", &trusted), Ok(key.publisher().id()));
+        assert_eq!(signatures.verify(b"statement", &trusted), Ok(vec![key.publisher()]));
         assert_eq!(signatures.verify(b"statement", &trusted[..1]), Err(SignaturesError::Untrusted));
         assert_eq!(
             signatures.verify(b"changed", &trusted),
@@ -199,7 +204,7 @@ mod tests {
     fn a_key_with_a_half_elsewhere_signs_and_is_stored_without_that_half() {
         let key = PublisherKey::generate_with(device(None)).unwrap();
         let signatures = Signatures::sign(b"statement", &[&key]).unwrap();
-        assert_eq!(signatures.verify(b"statement", &[key.publisher().clone()]), Ok(key.publisher().id()));
+        assert_eq!(signatures.verify(b"statement", &[key.publisher().clone()]), Ok(vec![key.publisher()]));
         let text = String::from_utf8(key.encode().expose().to_vec()).unwrap();
         assert_eq!(text.matches("BEGIN").count(), 1);
         let other = PublisherKey::parse_with(&text, device(None)).unwrap();

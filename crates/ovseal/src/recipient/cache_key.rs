@@ -3,9 +3,10 @@
 use ovseal_memory::{Parked, Secret};
 
 use super::{Identity, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
+use crate::context::Context;
 use crate::device_secret::DeviceSecret;
 use crate::key::{DataKey, kdf, random_array};
-use crate::prologue::{ContainerId, Context};
+use crate::prologue::ContainerId;
 use crate::stanza::{COMPILE_CACHE, Stanza};
 use crate::suite::Digest;
 

@@ -6,8 +6,8 @@ use aws_lc_rs::rand;
 use ovseal_memory::{Exposed, Parked, Secret, SecretBytes};
 
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
+use crate::context::Context;
 use crate::key::{DataKey, RandomnessError, random_array};
-use crate::prologue::Context;
 use crate::stanza::{KEYFILE, Stanza};
 
 const LENGTH: usize = 32;

@@ -16,11 +16,12 @@ pub(crate) use cache_key::Origin;
 pub use keyfile::KeyFile;
 pub use passphrase::{Argon2Cost, Argon2MemoryError, Passphrase};
 pub use public_key::{PublicKeyIdentity, PublicKeyRecipient};
-pub use service::{KeyService, ServiceError, ServiceKey, WRAPPED_LIMIT};
+pub use service::{KeyService, ServiceContext, ServiceError, ServiceKey, WRAPPED_LIMIT};
 
+use crate::context::Context;
+use crate::derivation::Derivation;
 use crate::error::ErrorKind;
 use crate::key::{DataKey, RandomnessError};
-use crate::prologue::Context;
 use crate::stanza::{Stanza, StanzaError};
 
 /// Something to which a model can be sealed: it wraps the data key.
@@ -58,6 +59,15 @@ pub trait Identity: Send + Sync {
     /// # Errors
     /// [`UnwrapError`] when the identity could not try: no memory, no hardware.
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError>;
+
+    /// The key derivation that [`unwrap`](Self::unwrap) does for this stanza; nothing for kinds of
+    /// key that do none.
+    ///
+    /// It is asked for all stanzas before the first one is tried. A stanza whose derivation exceeds
+    /// the caller's [`kdf_limit`](crate::OpenOptions::kdf_limit) is not shown to `unwrap`.
+    fn derivation(&self, _stanza: &Stanza) -> Option<Derivation> {
+        None
+    }
 }
 
 /// A recipient could not wrap the data key.

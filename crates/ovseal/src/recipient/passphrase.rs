@@ -1,15 +1,18 @@
 //! The `passphrase` stanza: Argon2id (RFC 9106), then wrapping under its output.
 
+use std::sync::Arc;
+
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use ovseal_memory::{Parked, Secret, SecretBytes};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroize;
 
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
+use crate::context::Context;
+use crate::derivation::Derivation;
 use crate::key::{DataKey, random_array};
 use crate::layout::read_be32;
 use crate::line::without_line_ending;
-use crate::prologue::Context;
 use crate::stanza::{PASSPHRASE, Stanza};
 
 const LENGTH_LIMIT: usize = 1024;
@@ -23,7 +26,7 @@ const EXPANSION: usize = 3;
 /// A passphrase in Unicode normalization form C.
 #[derive(Debug)]
 pub struct Passphrase {
-    normalized: Parked<SecretBytes>,
+    normalized: Arc<Parked<SecretBytes>>,
     cost: Argon2Cost,
 }
 
@@ -72,6 +75,16 @@ impl Argon2Cost {
         Self::new(read_be32(bytes, 0), read_be32(bytes, 4), read_be32(bytes, 8)).ok()
     }
 
+    /// Memory in KiB.
+    pub(crate) const fn memory_kib(self) -> u32 {
+        self.memory_kib
+    }
+
+    /// Memory in KiB times passes.
+    pub(crate) fn work_kib(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
+    }
+
     const fn memory_mib(self) -> u32 {
         self.memory_kib.div_ceil(1024)
     }
@@ -108,7 +121,7 @@ impl Passphrase {
         }
         let normalized = normalize(text)?;
         let allowed = (1..=LENGTH_LIMIT).contains(&normalized.len());
-        let passphrase = Self { normalized: Parked::new(normalized), cost: Argon2Cost::default() };
+        let passphrase = Self { normalized: Arc::new(Parked::new(normalized)), cost: Argon2Cost::default() };
         allowed.then_some(passphrase).ok_or(KeyError::Passphrase)
     }
 
@@ -132,6 +145,23 @@ impl Passphrase {
         cost: Argon2Cost,
     ) -> Result<Secret<32>, Argon2MemoryError> {
         self.argon2id(salt, cost)
+    }
+
+    /// Derives 32 bytes as [`derive`](Self::derive) does, once for each salt and cost of an
+    /// opening.
+    ///
+    /// This is for implementations of [`Identity`]. The result is kept in secret memory and
+    /// zeroized when the call ends for which `context` was made.
+    ///
+    /// # Errors
+    /// When the memory cannot be had.
+    pub fn derive_once(
+        &self,
+        derivation: &Derivation,
+        context: &Context,
+    ) -> Result<Secret<32>, Argon2MemoryError> {
+        let derive = || self.argon2id(&derivation.salt, derivation.cost);
+        context.derivations.once(&self.normalized, derivation, derive)
     }
 
     #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
@@ -172,16 +202,16 @@ impl Identity for Passphrase {
     }
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
-        let Some((salt, cost)) = parse(stanza.parameters()) else { return Ok(None) };
-        let secret = self.derive(salt, cost)?;
+        let Some(derivation) = self.derivation(stanza) else { return Ok(None) };
+        let secret = self.derive_once(&derivation, context)?;
         Ok(symmetric::unwrap(stanza, secret.expose(), context))
     }
-}
 
-/// Salt and cost, if the cost is within the limits.
-fn parse(parameters: &[u8]) -> Option<(&[u8; symmetric::SALT_LENGTH], Argon2Cost)> {
-    let (salt, cost) = parameters.split_first_chunk()?;
-    Some((salt, Argon2Cost::decode(cost.try_into().ok()?)?))
+    /// Salt and cost, if the cost is within the limits of the format.
+    fn derivation(&self, stanza: &Stanza) -> Option<Derivation> {
+        let (salt, cost) = stanza.parameters().split_first_chunk()?;
+        Some(Derivation { salt: *salt, cost: Argon2Cost::decode(cost.try_into().ok()?)? })
+    }
 }
 
 /// Normalization form C, written straight into secret memory.

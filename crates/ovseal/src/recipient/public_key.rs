@@ -9,8 +9,8 @@ use ovseal_memory::{Parked, Secret, SecretBytes};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Identity, KeyError, Recipient, RecipientClass, UnwrapError, WrapError, age_encoding};
+use crate::context::Context;
 use crate::key::{DataKey, RandomnessError};
-use crate::prologue::Context;
 use crate::stanza::{Stanza, X_WING, X25519};
 
 type Point = [u8; 32];

@@ -7,9 +7,11 @@ use aws_lc_rs::rand;
 use ovseal_memory::Secret;
 
 use super::{Identity, Recipient, RecipientClass, UnwrapError, WrapError, symmetric};
+use crate::context::Context;
 use crate::key::{DataKey, RandomnessError, random_array};
-use crate::prologue::Context;
+use crate::prologue::ContainerId;
 use crate::stanza::{KMS, Stanza};
+use crate::statement::ModelId;
 
 const LENGTH: usize = 32;
 
@@ -19,23 +21,59 @@ pub const WRAPPED_LIMIT: usize = 8 << 10;
 /// Why a key service did not do what was asked of it. It is shown to the caller as it is.
 pub type ServiceError = Box<dyn Error + Send + Sync>;
 
+/// The container for which a key service wraps or unwraps, so that it can limit and log.
+///
+/// When a container is opened, both ids come from the container. The model id is authentic if a
+/// publisher was named. A service that bound them as associated data refuses a wrapped secret that
+/// was put into another container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServiceContext {
+    /// The container's random name: another one for each sealing.
+    pub container_id: ContainerId,
+    /// The id of the model: the same for all versions of a model.
+    pub model_id: ModelId,
+}
+
+impl ServiceContext {
+    /// Returns the 64 bytes that a service should bind as associated data: container id, then model
+    /// id.
+    pub fn associated_data(&self) -> [u8; 64] {
+        let mut bytes = [0; 64];
+        bytes[..32].copy_from_slice(self.container_id.as_bytes());
+        bytes[32..].copy_from_slice(self.model_id.as_bytes());
+        bytes
+    }
+}
+
+impl From<&Context> for ServiceContext {
+    fn from(context: &Context) -> Self {
+        Self { container_id: context.container_id(), model_id: context.model_id() }
+    }
+}
+
 /// A key service of the caller's: a key management system, a vault, a card that this crate does not know.
 ///
-/// It sees a random secret of each container, never the data key, and nothing of the container.
+/// It sees a random secret of each container, never the data key, and nothing of the container but
+/// its id and that of the model.
 pub trait KeyService: Send + Sync {
     /// Wraps a secret, so that [`unwrap`](Self::unwrap) gives it again. The result is stored in clear, and has 1 to
-    /// [`WRAPPED_LIMIT`] bytes.
+    /// [`WRAPPED_LIMIT`] bytes. Bind [`ServiceContext::associated_data`] to it.
     ///
     /// # Errors
     /// Whatever keeps the service from it.
-    fn wrap(&self, secret: &[u8; LENGTH]) -> Result<Vec<u8>, ServiceError>;
+    fn wrap(&self, secret: &[u8; LENGTH], context: &ServiceContext) -> Result<Vec<u8>, ServiceError>;
 
     /// Unwraps what some service has wrapped; nothing when it was another one. The bytes come from the container, and may be
     /// anything.
     ///
     /// # Errors
     /// Whatever keeps the service from trying.
-    fn unwrap(&self, wrapped: &[u8]) -> Result<Option<Secret<LENGTH>>, ServiceError>;
+    fn unwrap(
+        &self,
+        wrapped: &[u8],
+        context: &ServiceContext,
+    ) -> Result<Option<Secret<LENGTH>>, ServiceError>;
 }
 
 /// A key that a [`KeyService`] holds, as recipient and identity.
@@ -57,7 +95,7 @@ impl ServiceKey {
 impl Recipient for ServiceKey {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
         let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
-        let wrapped = self.0.wrap(secret.expose()).map_err(WrapError::Backend)?;
+        let wrapped = self.0.wrap(secret.expose(), &context.into()).map_err(WrapError::Backend)?;
         if !(1..=WRAPPED_LIMIT).contains(&wrapped.len()) {
             return Err(WrapError::Backend(Box::new(WrappedLength(wrapped.len()))));
         }
@@ -81,7 +119,7 @@ impl Identity for ServiceKey {
         if !(1..=WRAPPED_LIMIT).contains(&wrapped.len()) {
             return Ok(None);
         }
-        let secret = self.0.unwrap(wrapped).map_err(UnwrapError::Backend)?;
+        let secret = self.0.unwrap(wrapped, &context.into()).map_err(UnwrapError::Backend)?;
         Ok(secret.and_then(|secret| symmetric::unwrap(stanza, secret.expose(), context)))
     }
 }

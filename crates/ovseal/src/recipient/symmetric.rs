@@ -4,8 +4,8 @@ use aws_lc_rs::constant_time;
 use ovseal_memory::Secret;
 
 use crate::aead::{AeadProvider, NONCE_LENGTH};
+use crate::context::Context;
 use crate::key::{DataKey, kdf};
-use crate::prologue::Context;
 use crate::stanza::{Stanza, StanzaError};
 
 /// Bytes in the salt with which the parameters of a symmetric stanza begin.

@@ -1,20 +1,27 @@
 //! Rekeying: other stanzas for the same data key, without touching the payload (`docs/format.md` §8).
 
+mod error;
 mod lock;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+pub use error::RekeyError;
+use waiting::Settled;
+pub use waiting::{OnWaiting, WaitingStanzas};
 use writer::{NoFaults, RegionWriter};
 
 use crate::container::{Container, Trust};
-use crate::error::{ErrorKind, OpenError, Section};
+use crate::context::Context;
+use crate::derivation::KdfLimit;
+use crate::error::OpenError;
+use crate::inspect::StanzaSummary;
 use crate::key::{FittingKey, Label};
 use crate::open::{OpenOptions, Unlocked};
-use crate::prologue::Prologue;
-use crate::recipient::{Identity, Recipient, RecipientClass, WrapError};
+use crate::recipient::{Identity, Recipient, RecipientClass};
 use crate::region::{self, GENERATION_LIMIT, StanzaBlock};
 use crate::regular;
 use crate::seal::check_mixing;
@@ -35,121 +42,34 @@ pub struct RekeyOptions<'a> {
     generation: Option<u64>,
     allow_mixed: bool,
     allow_only_enclave: bool,
-}
-
-/// A container could not be rekeyed. It opens as before, or as intended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RekeyError {
-    /// The container cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A recipient could not wrap the data key.
-    #[error(transparent)]
-    Wrap(#[from] WrapError),
-    /// There is nothing to do.
-    #[error("nothing to add or remove")]
-    Nothing,
-    /// A side file is replaced as a whole; stanzas of the container cannot be removed by it.
-    #[error("a side file removes nothing")]
-    RemoveFromSideFile,
-    /// There is no stanza with this number.
-    #[error("the container has no stanza {0}")]
-    NoSuchStanza(usize),
-    /// No stanza would be left.
-    #[error("no stanza would be left: nobody could open the container")]
-    LastStanza,
-    /// Only enclaves' keys would be left, and such a key changes with the processor's microcode.
-    #[error("only an enclave's key would be left, and it changes with the processor's microcode")]
-    OnlyEnclave,
-    /// There would be too many stanzas, or more than one for a passphrase.
-    #[error(
-        "a container holds at most 32 stanzas, one of them for a passphrase, and one for each device with a passphrase"
-    )]
-    TooManyStanzas,
-    /// The stanzas do not fit into the room that was left for them when the container was sealed.
-    #[error("the stanzas do not fit into the {room} bytes that were left for them")]
-    NoRoom {
-        /// Bytes in the region.
-        room: u64,
-    },
-    /// Post-quantum and classical public keys would be mixed.
-    #[error("post-quantum and classical public keys are mixed")]
-    MixedRecipients,
-    /// Another process is rekeying the container.
-    #[error("another process is rekeying {}", path.display())]
-    Locked {
-        /// The container.
-        path: PathBuf,
-    },
-    /// The container's generation can grow no further.
-    #[error("the container was rekeyed as often as the format allows")]
-    LastGeneration,
-    /// The container has several names, beside each of which a rekeying could leave its file.
-    #[error("{} has several hard links", path.display())]
-    HardLinks {
-        /// The container.
-        path: PathBuf,
-    },
-    /// The path does not name the container itself.
-    #[error("{} is {what}, and is not changed in place", path.display())]
-    NotRegular {
-        /// The path.
-        path: PathBuf,
-        /// What it names, in words.
-        what: &'static str,
-    },
-    /// The container was replaced by another one meanwhile.
-    #[error("{} was replaced while it was rekeyed", path.display())]
-    Replaced {
-        /// The container.
-        path: PathBuf,
-    },
-    /// The stanzas changed after the caller looked at them.
-    #[error("the stanzas changed meanwhile: they are of generation {found}, not {expected}")]
-    GenerationChanged {
-        /// The generation that the caller saw.
-        expected: u64,
-        /// The generation now.
-        found: u64,
-    },
-    /// The file of an interrupted rekeying is there but is not this container's, incomplete, or not authentic.
-    #[error("{} is not the unfinished rekeying of this container", path.display())]
-    ForeignRekeyFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The container or a file beside it cannot be written.
-    #[error("cannot write {}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-}
-
-impl RekeyError {
-    /// Whose fault it is.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Open(error) => error.kind(),
-            Self::Wrap(error) => error.kind(),
-            Self::Write { .. } | Self::Locked { .. } | Self::HardLinks { .. } => ErrorKind::Environment,
-            Self::ForeignRekeyFile { .. } => ErrorKind::NotAuthentic,
-            Self::Replaced { .. } | Self::GenerationChanged { .. } => ErrorKind::Environment,
-            _ => ErrorKind::Usage,
-        }
-    }
+    on_waiting: OnWaiting,
+    kdf_limit: KdfLimit,
 }
 
 /// What a rekeying made.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rekeyed {
     /// The generation of the stanzas now.
     pub generation: u64,
     /// How many stanzas there are now.
     pub stanzas: usize,
+    /// The stanzas that came, also by an earlier rekeying that was finished.
+    pub added: Vec<StanzaSummary>,
+    /// The stanzas that went.
+    pub removed: Vec<StanzaSummary>,
+}
+
+impl Rekeyed {
+    fn new(generation: u64, before: &[Stanza], now: &[Stanza]) -> Self {
+        let (added, removed) = (difference(now, before), difference(before, now));
+        Self { generation, stanzas: now.len(), added, removed }
+    }
+}
+
+/// Returns those of `these` stanzas that are not among the `others`.
+fn difference(these: &[Stanza], others: &[Stanza]) -> Vec<StanzaSummary> {
+    these.iter().filter(|stanza| !others.contains(stanza)).map(StanzaSummary::of).collect()
 }
 
 impl Default for RekeyOptions<'_> {
@@ -168,6 +88,8 @@ impl<'a> RekeyOptions<'a> {
             generation: None,
             allow_mixed: false,
             allow_only_enclave: false,
+            on_waiting: OnWaiting::default(),
+            kdf_limit: KdfLimit::default(),
         }
     }
 
@@ -196,6 +118,19 @@ impl<'a> RekeyOptions<'a> {
         Self { generation: Some(generation), ..self }
     }
 
+    /// Decides about stanzas that wait next to the container and that a rekeying may not take over
+    /// by itself.
+    ///
+    /// With a decision, a rekeying may add and remove nothing else.
+    pub fn on_waiting(self, on_waiting: OnWaiting) -> Self {
+        Self { on_waiting, ..self }
+    }
+
+    /// Limits key derivation as [`OpenOptions::kdf_limit`](crate::OpenOptions::kdf_limit) does.
+    pub fn kdf_limit(self, mib: u32) -> Self {
+        Self { kdf_limit: KdfLimit { mib }, ..self }
+    }
+
     /// Allows post-quantum beside classical public keys.
     pub fn allow_mixed(self, allow_mixed: bool) -> Self {
         Self { allow_mixed, ..self }
@@ -222,31 +157,32 @@ impl<'a> RekeyOptions<'a> {
         identities: &[&dyn Identity],
         faults: &dyn writer::Faults,
     ) -> Result<Rekeyed, RekeyError> {
-        if self.add.is_empty() && self.remove.is_empty() {
+        if self.changes_nothing() && self.on_waiting == OnWaiting::Refuse {
             return Err(RekeyError::Nothing);
         }
         refuse_irregular(path)?;
         let writer = RegionWriter::lock(path, faults)?;
         let container = writer.container()?;
-        let Unlocked { key, .. } = self.unlock(&container, identities)?;
-        let is_authentic = |block: &StanzaBlock| block.is_authentic(&key, Label::StanzaMac, &[]);
-        let is_unfinished = writer.check_rekey_file(&container.prologue, is_authentic)?;
-        // The newest of the candidates, also when the key that fitted stands in an older one only.
-        let block = container.stanza_blocks()?.into_iter().find(is_authentic);
-        let block = block.ok_or(OpenError::NotAuthentic(Section::Stanzas))?;
+        let (Unlocked { key, .. }, context) = self.unlock(&container, identities)?;
+        let Settled { before, block } = waiting::settle(&writer, &container, &key, self.on_waiting)?;
         if let Some(expected) = self.generation.filter(|&expected| expected != block.generation) {
-            if is_unfinished {
-                // The caller saw the container's own stanzas; he sees these when he looks again.
-                write(&writer, &container.prologue, &block)?;
-            }
             return Err(RekeyError::GenerationChanged { expected, found: block.generation });
         }
-        let stanzas = self.stanzas(&key, &block)?;
+        if self.changes_nothing() {
+            return Ok(Rekeyed::new(block.generation, &before, &block.stanzas));
+        }
+        let stanzas = self.stanzas(&key, &context, &block)?;
         let generation = next_generation(block.generation)?;
-        let rekeyed = Rekeyed { generation, stanzas: stanzas.len() };
-        let block = StanzaBlock::new(&key, Label::StanzaMac, &[], generation, stanzas);
-        write(&writer, &container.prologue, &block)?;
+        let rekeyed = Rekeyed::new(generation, &before, &stanzas);
+        let new = StanzaBlock::new(&key, Label::StanzaMac, &[], generation, stanzas);
+        let room = container.prologue.region_length;
+        let region = region::encode_region(&new, room).ok_or(RekeyError::NoRoom { room })?;
+        writer.write(&key, &container.prologue, block.mac(), &region)?;
         Ok(rekeyed)
+    }
+
+    fn changes_nothing(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
     }
 
     /// Writes the added stanzas to the side file of the container at `path`, in place of those that stand there.
@@ -264,33 +200,44 @@ impl<'a> RekeyOptions<'a> {
         }
         refuse_irregular(path)?;
         let (container, _lock) = lock::shared(path)?;
-        let Unlocked { key, block, .. } = self.unlock(&container, identities)?;
+        let (Unlocked { key, block, .. }, context) = self.unlock(&container, identities)?;
         self.check_mixing(&block.stanzas)?;
-        let previous = SideFile::read(&container)?;
-        let generation = previous.map_or(Ok(1), |side| next_generation(side.block.generation))?;
-        let stanzas = self.added(&key)?;
+        let previous = SideFile::read(&container)?.map(|side| side.block);
+        let generation = previous.as_ref().map_or(Ok(1), |block| next_generation(block.generation))?;
+        let stanzas = self.added(&key, &context)?;
         if !stanza::are_allowed(&stanzas) {
             return Err(RekeyError::TooManyStanzas);
         }
-        let rekeyed = Rekeyed { generation, stanzas: stanzas.len() };
+        let before = previous.map(|block| block.stanzas).unwrap_or_default();
+        let rekeyed = Rekeyed::new(generation, &before, &stanzas);
         side_file::write(&container, &key, generation, stanzas)
             .map_err(|source| RekeyError::Write { path: path.into(), source })?;
         Ok(rekeyed)
     }
 
     /// Checks who made the container, and finds its data key.
-    fn unlock(&self, container: &Container, identities: &[&dyn Identity]) -> Result<Unlocked, OpenError> {
-        OpenOptions::new(self.trust.clone()).unlock(container, identities)
+    fn unlock(
+        &self,
+        container: &Container,
+        identities: &[&dyn Identity],
+    ) -> Result<(Unlocked, Context), OpenError> {
+        let options = OpenOptions::new(self.trust.clone()).kdf_limit(self.kdf_limit.mib);
+        options.unlock(container, identities)
     }
 
-    fn stanzas(&self, key: &FittingKey, block: &StanzaBlock) -> Result<Vec<Stanza>, RekeyError> {
+    fn stanzas(
+        &self,
+        key: &FittingKey,
+        context: &Context,
+        block: &StanzaBlock,
+    ) -> Result<Vec<Stanza>, RekeyError> {
         if let Some(&number) = self.remove.iter().find(|&&number| number >= block.stanzas.len()) {
             return Err(RekeyError::NoSuchStanza(number));
         }
         let kept = block.stanzas.iter().enumerate().filter(|(number, _)| !self.remove.contains(number));
         let mut stanzas: Vec<Stanza> = kept.map(|(_, stanza)| stanza.clone()).collect();
         self.check_mixing(&stanzas)?;
-        stanzas.extend(self.added(key)?);
+        stanzas.extend(self.added(key, context)?);
         match stanzas.len() {
             0 => Err(RekeyError::LastStanza),
             _ if stanza::are_only_enclaves(&stanzas) && !self.allow_only_enclave => {
@@ -316,8 +263,8 @@ impl<'a> RekeyOptions<'a> {
         check_mixing(classes, self.allow_mixed).map_err(|_| RekeyError::MixedRecipients)
     }
 
-    fn added(&self, key: &FittingKey) -> Result<Vec<Stanza>, RekeyError> {
-        let wrap = |recipient: &&dyn Recipient| recipient.wrap(key.data_key(), key.context());
+    fn added(&self, key: &FittingKey, context: &Context) -> Result<Vec<Stanza>, RekeyError> {
+        let wrap = |recipient: &&dyn Recipient| recipient.wrap(key.data_key(), context);
         Ok(self.add.iter().map(wrap).collect::<Result<_, _>>()?)
     }
 }
@@ -328,12 +275,6 @@ fn refuse_irregular(path: &Path) -> Result<(), RekeyError> {
         Ok(Some(what)) => Err(RekeyError::NotRegular { path: path.into(), what }),
         _ => Ok(()),
     }
-}
-
-fn write(writer: &RegionWriter<'_>, prologue: &Prologue, block: &StanzaBlock) -> Result<(), RekeyError> {
-    let room = prologue.region_length;
-    let region = region::encode_region(block, room).ok_or(RekeyError::NoRoom { room })?;
-    writer.write(prologue, &region)
 }
 
 fn next_generation(generation: u64) -> Result<u64, RekeyError> {

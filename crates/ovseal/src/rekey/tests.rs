@@ -1,5 +1,7 @@
 //! A rekeying that ends after any of its steps leaves a container that opens and can be rekeyed.
 
+mod waiting;
+
 use std::cell::Cell;
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +9,7 @@ use std::path::PathBuf;
 use super::writer::{Faults, Step};
 use super::*;
 use crate::model::{Model, ModelOptions};
-use crate::{Inspection, KeyFile, ModelName, OpenOptions, SealOptions};
+use crate::{Inspection, KeyFile, ModelName, OpenError, OpenOptions, SealOptions};
 
 const STEPS: [Step; 7] = [
     Step::RekeyFileCreated,
@@ -43,8 +45,13 @@ struct Sealed {
 
 impl Sealed {
     fn new() -> Self {
+        Self::within(std::env::temp_dir())
+    }
+
+    /// A container in a folder below `parent`.
+    fn within(parent: impl AsRef<Path>) -> Self {
         let sealed = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: tempfile::tempdir_in(parent).unwrap(),
             old: KeyFile::generate().unwrap(),
             new: KeyFile::generate().unwrap(),
         };
@@ -145,7 +152,12 @@ fn an_interrupted_rekeying_is_not_undone_by_a_key_that_it_removed() {
         let outcome = options.rekey(&sealed.container(), &[&sealed.old]);
         match expected {
             Some(_) => assert!(matches!(outcome, Err(RekeyError::GenerationChanged { found: 2, .. }))),
-            None => assert_eq!(outcome.unwrap(), Rekeyed { generation: 3, stanzas: 2 }),
+            None => {
+                let rekeyed = outcome.unwrap();
+                assert_eq!((rekeyed.generation, rekeyed.stanzas), (3, 2));
+                // What the interrupted rekeying did is told, too.
+                assert_eq!((rekeyed.added.len(), rekeyed.removed.len()), (2, 1));
+            }
         }
         assert!(sealed.opens(&sealed.new) && !sealed.opens(&sealed.old));
         assert_eq!(sealed.opens(&third), expected.is_none());

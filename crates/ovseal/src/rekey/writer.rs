@@ -1,7 +1,7 @@
 //! Writing a new stanza region so that a crash at any moment leaves the old or the new one.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use rustix::fs::OFlags;
 use super::{RekeyError, lock};
 use crate::atomic::{AtomicFile, sync_folder};
 use crate::container::Container;
+use crate::key::FittingKey;
 use crate::prologue::{PROLOGUE_LENGTH, Prologue};
-use crate::region::StanzaBlock;
-use crate::rekey_file;
+use crate::rekey_file::{self, Place, RekeyFile};
 
 /// The moments between the writes of a rekeying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl Faults for NoFaults {
     fn after(&self, _: Step) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// What stands in the place of a container's rekeying file.
+pub(super) enum Found {
+    Nothing,
+    /// Something that is not a complete rekeying file of this container.
+    Incomplete,
+    Complete(RekeyFile),
 }
 
 /// The right to write a container's stanza region, until dropped.
@@ -70,39 +78,63 @@ impl<'w> RegionWriter<'w> {
         Ok(Container::from_file(file, self.path.clone())?)
     }
 
-    /// Whether there is the file of an unfinished rekeying; one that is incomplete, another container's, or not authentic is refused.
-    pub(super) fn check_rekey_file(
-        &self,
-        prologue: &Prologue,
-        is_authentic: impl FnOnce(&StanzaBlock) -> bool,
-    ) -> Result<bool, RekeyError> {
+    /// Reads the rekeying file next to the container.
+    pub(super) fn find(&self, prologue: &Prologue) -> Found {
         let path = rekey_file::path(&self.path);
         if path.symlink_metadata().is_err() {
-            return Ok(false);
+            return Found::Nothing;
         }
-        let pending = rekey_file::read(&self.path, prologue);
-        if pending.is_some_and(|block| is_authentic(&block)) {
-            Ok(true)
-        } else {
-            Err(RekeyError::ForeignRekeyFile { path })
-        }
+        rekey_file::read(&self.path, prologue).map_or(Found::Incomplete, Found::Complete)
     }
 
-    /// Writes a new region.
-    pub(super) fn write(&self, prologue: &Prologue, region: &[u8]) -> Result<(), RekeyError> {
+    /// Returns the path of the rekeying file.
+    pub(super) fn rekey_file(&self) -> PathBuf {
+        rekey_file::path(&self.path)
+    }
+
+    /// Returns inode number and birth time of the container's file.
+    pub(super) fn place(&self) -> Result<Place, RekeyError> {
+        Place::of(&self.file).map_err(|source| self.write_error(source))
+    }
+
+    /// Writes a new region in the place of the one with the MAC `replaced`.
+    pub(super) fn write(
+        &self,
+        key: &FittingKey,
+        prologue: &Prologue,
+        replaced: &[u8; 32],
+        region: &[u8],
+    ) -> Result<(), RekeyError> {
         lock::check_in_place(&self.file, &self.path)?;
-        self.write_rekey_file(prologue, region)
-            .map_err(|source| RekeyError::Write { path: rekey_file::path(&self.path), source })?;
-        self.write_region(region)
-            .and_then(|()| self.remove_rekey_file())
-            .map_err(|source| self.write_error(source))?;
+        let content = rekey_file::encode(key, prologue, region, replaced, &self.place()?);
+        self.write_rekey_file(&content)
+            .map_err(|source| RekeyError::Write { path: self.rekey_file(), source })?;
+        self.finish(region)
+    }
+
+    /// Writes the region that stands in the rekeying file, and removes that file.
+    pub(super) fn finish(&self, region: &[u8]) -> Result<(), RekeyError> {
+        lock::check_in_place(&self.file, &self.path)?;
+        self.write_region(region).map_err(|source| self.write_error(source))?;
+        self.remove_rekey_file()?;
         lock::check_in_place(&self.file, &self.path)
     }
 
-    fn write_rekey_file(&self, prologue: &Prologue, region: &[u8]) -> io::Result<()> {
-        let file = AtomicFile::create(&rekey_file::path(&self.path))?;
+    /// Removes the rekeying file.
+    pub(super) fn remove_rekey_file(&self) -> Result<(), RekeyError> {
+        let path = self.rekey_file();
+        let remove = || {
+            std::fs::remove_file(&path)?;
+            sync_folder(&self.path)?;
+            self.faults.after(Step::RekeyFileRemoved)
+        };
+        remove().map_err(|source| RekeyError::Write { path: path.clone(), source })
+    }
+
+    fn write_rekey_file(&self, content: &[u8]) -> io::Result<()> {
+        let file = AtomicFile::create(&self.rekey_file())?;
         self.faults.after(Step::RekeyFileCreated)?;
-        rekey_file::write(file.file(), prologue, region)?;
+        file.file().write_all(content)?;
         self.faults.after(Step::RekeyFileWritten)?;
         file.commit(true)?;
         self.faults.after(Step::RekeyFileInPlace)
@@ -117,12 +149,6 @@ impl<'w> RegionWriter<'w> {
         self.faults.after(Step::RegionWritten)?;
         self.file.sync_all()?;
         self.faults.after(Step::RegionSynchronized)
-    }
-
-    fn remove_rekey_file(&self) -> io::Result<()> {
-        std::fs::remove_file(rekey_file::path(&self.path))?;
-        sync_folder(&self.path)?;
-        self.faults.after(Step::RekeyFileRemoved)
     }
 
     fn write_error(&self, source: io::Error) -> RekeyError {

@@ -1,6 +1,7 @@
 //! What stands before the payload: prologue and stanza region, and the key that they are made with.
 
 use super::{SealError, SealOptions};
+use crate::context::Context;
 use crate::key::{DataKey, FittingKey, Label, random_array};
 use crate::layout::ChunkSize;
 use crate::prologue::{ContainerId, Prologue};
@@ -43,8 +44,8 @@ impl SealOptions<'_> {
     #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn wrap(&self, prologue: &mut Prologue) -> Result<(FittingKey, Vec<Stanza>), SealError> {
         let key = DataKey::generate()?;
-        let context = prologue.context();
-        prologue.commitment = key.commitment(&context);
+        prologue.commitment = key.commitment(&prologue.binding());
+        let context = Context::new(prologue, self.name.id());
         let stanzas = self.recipients.iter().map(|recipient| recipient.wrap(&key, &context));
         let stanzas: Vec<Stanza> = stanzas.collect::<Result<_, _>>()?;
         if stanzas.is_empty() {

@@ -52,6 +52,7 @@ impl<'a> Subject<'a> {
         }
         check_strictness(args)?;
         let (mut options, mut inputs) = (trust::open_options(&args.trust)?, Inputs::default());
+        options = options.kdf_limit(args.keys.kdf_limit);
         trust::check_sender(&options, &args.model)?;
         let keys = Keys::obtain(&args.keys, &args.model, &mut inputs)?;
         if let Some(path) = &args.rollback_state {

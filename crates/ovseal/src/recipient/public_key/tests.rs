@@ -16,7 +16,7 @@ fn context() -> Context {
         container_id: ContainerId([1; 32]),
         commitment: [0; 32],
     };
-    prologue.context()
+    Context::new(&prologue, crate::ModelId::of("m"))
 }
 
 fn key() -> DataKey {
