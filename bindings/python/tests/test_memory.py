@@ -4,9 +4,11 @@ import scripts
 
 RESIDENT = """
 def resident():
+    "Memory that no file backs, also where it was swapped out. Pages of libraries come and go with the page cache."
     gc.collect()
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    with open("/proc/self/status") as status:
+        fields = dict(line.split(":", 1) for line in status)
+    return sum(int(fields[name].split()[0]) << 10 for name in ("RssAnon", "RssShmem", "VmSwap"))
 
 def descriptors():
     return len(os.listdir("/proc/self/fd"))
@@ -38,7 +40,7 @@ def cycle():
         opened["model.bin"].read(0, 100)
 flat(cycle, 500, 10_000, 8 << 20)
 """
-    assert scripts.run(RESIDENT + script, sealed("mlp"), timeout=600) == ["ok"]
+    assert scripts.run(RESIDENT + script, sealed("mlp")) == ["ok"]
 
 
 def test_three_hundred_models_read_compiled_and_imported(sealed, tmp_path):
@@ -50,10 +52,10 @@ def cycle():
     assert outputs(ovseal.compile_model(core, path, "CPU", key=key, cache_dir=rest[0])) == first
 flat(cycle, 50, 100, 24 << 20)
 """
-    assert scripts.run(RESIDENT + script, sealed("conv"), tmp_path / "cache", timeout=600) == ["ok"]
+    assert scripts.run(RESIDENT + script, sealed("conv"), tmp_path / "cache") == ["ok"]
 
 
-def test_reading_a_model_makes_no_copy_of_its_weights(tmp_path, key):
+def test_reading_a_model_makes_no_copy_of_its_weights(sealed, tmp_path, key):
     import numpy as np
     import openvino as ov
     import ovseal
@@ -63,12 +65,14 @@ def test_reading_a_model_makes_no_copy_of_its_weights(tmp_path, key):
     table = ops.constant(np.full((size, size), 0.5, np.float32))
     ov.save_model(ov.Model([ops.matmul(x, table, False, False)], [x], "big"), tmp_path / "big.xml", compress_to_fp16=False)
     ovseal.seal(tmp_path / "big.xml", tmp_path / "big.ovseal", recipients=key)
+    # The first reading, of a small model, brings in libraries and what they keep.
     script = RESIDENT + """
-core.get_versions("CPU")
+small = ovseal.read_model(core, path, key=key)
 before = resident()
-model = ovseal.read_model(core, path, key=key)
+model = ovseal.read_model(core, rest[0], key=key)
 print(resident() - before)
 """
     weights = (tmp_path / "big.bin").stat().st_size
-    (grown,) = scripts.run(script, tmp_path / "big.ovseal")
-    assert weights <= int(grown) < weights + (16 << 20)
+    (grown,) = scripts.run(script, sealed("mlp"), tmp_path / "big.ovseal")
+    # A quarter of a copy would be seen.
+    assert weights <= int(grown) < weights * 5 / 4
