@@ -1,6 +1,6 @@
 """Opens containers whose passphrase stanza demands absurd work of Argon2id: memory, passes, lanes or their product.
 
-Must happen: the outcome of the vector (4, the stanza is unusable) within two seconds and with less than 200 MB of memory.
+Must happen: the outcome of the vector (4, the stanza is unusable) with less than two seconds of processor time and 200 MB of memory.
 """
 
 from support import VECTORS, check, folder, refuse_cheaply

@@ -17,7 +17,7 @@ def fresh_copy(xml):
     """Writes plain/model.xml and .bin with random weights and another name; returns what is to be looked for."""
     weights = bytearray(xml.with_suffix(".bin").read_bytes())
     name = f"network-{os.urandom(16).hex()}"
-    topology = re.sub(r'<net name="[^"]*"', f'<net name="{name}"', xml.read_text(), count=1)
+    topology = re.sub(r'<net name="[^"]*"', f'<net name="{name}"', xml.read_text("utf-8"), count=1)
     check(name in topology, "the topology has no name")
     starts = []
     for start, length in (map(int, place) for place in FLOATS.findall(topology)):
@@ -26,7 +26,7 @@ def fresh_copy(xml):
             weights[offset : offset + 2] = os.urandom(2)
         starts += range(start, start + length - NEEDLE, NEEDLE)
     Path("plain").mkdir()
-    Path("plain/model.xml").write_text(topology)
+    Path("plain/model.xml").write_text(topology, "utf-8")
     Path("plain/model.bin").write_bytes(weights)
     starts = random.sample(starts, min(NEEDLES, len(starts)))
     return [bytes(weights[start : start + NEEDLE]) for start in starts] + [name.encode()]

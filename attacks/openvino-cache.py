@@ -54,7 +54,7 @@ def traced(*command):
     strace = [*unshare, "strace", "-f", "-y", "-s", "4096", "-e", f"trace={calls}", "-o", trace, *command]
     process = subprocess.run(strace, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     check(process.returncode == DONE, f"{command[0]} failed: {process.stderr}")
-    lines = trace.read_text(errors="replace").splitlines()
+    lines = trace.read_text("utf-8", "replace").splitlines()
     trace.unlink()
     return process.stdout, written(lines)
 

@@ -1,6 +1,6 @@
 """Opens containers that claim 10,000 stanzas, one more than allowed, or lengths that reach beyond the region.
 
-Must happen: exit code 3 within two seconds and with less than 200 MB of memory, before any key is tried.
+Must happen: exit code 3 with less than two seconds of processor time and 200 MB of memory, before any key is tried.
 """
 
 from support import VECTORS, check, folder, refuse_cheaply

@@ -25,9 +25,9 @@ def start():
     subprocess.run(
         ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={here}/tpm", "--server", f"type=unixio,path={here}/s", "--ctrl",
          f"type=unixio,path={here}/s.ctrl", "--flags", "not-need-init,startup-clear", "--daemon", "--pid", f"file={here}/pid"],
-        check=True, timeout=20,
+        check=True, timeout=120,
     )
-    for _ in range(1000):
+    for _ in range(12_000):
         if Path("pid").exists():
             break
         time.sleep(0.01)
@@ -37,7 +37,7 @@ def start():
 def tool(name, *arguments):
     """Runs a program of tpm2-tools: whether it succeeded, and what it wrote."""
     environment = os.environ | {"TPM2TOOLS_TCTI": f"swtpm:path={Path.cwd()}/s", "TSS2_LOG": "all+none"}
-    done = subprocess.run(["timeout", "20", name, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment)
+    done = subprocess.run(["timeout", "120", name, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment)
     print(f"{name}: exit code {done.returncode}")
     return done.returncode == 0, done.stdout
 

@@ -6,14 +6,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MODELS = Path(os.environ.get("OVSEAL_TEST_MODELS", ROOT / "target/test/models"))
+# Seconds after which something hangs. Busy and slow machines need a fraction of it.
+PATIENCE = 1800
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory, monkeypatch):
+    """The device's files are not the user's."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
 def example(name, *arguments, given=""):
     command = [sys.executable, str(HERE / name / f"{name}.py"), *map(str, arguments)]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
 
@@ -34,7 +44,6 @@ def test_benchmark(tmp_path):
     signing = ["--publisher-key", tmp_path / "acme.key"]
     ovseal("seal", MODELS / "conv/model.xml", "-o", tmp_path / "m.ovseal", "--keyfile", tmp_path / "key", *signing)
     model = [tmp_path / "m.ovseal", "--keyfile", tmp_path / "key", "--publisher", tmp_path / "acme.pub"]
-    os.environ["XDG_STATE_HOME"] = str(tmp_path / "state")
     for arguments in (model, [*model, "--cache-dir", tmp_path / "cache"], [MODELS / "conv/model.xml", "--plaintext"]):
         report = json.loads(example("benchmark", *arguments, "--seconds", "0.2"))
         assert 0 < report["load_seconds"] < report["first_inference_seconds"] and report["inferences_per_second"] > 0
@@ -61,7 +70,7 @@ def test_semantic_search_finds_by_meaning(tmp_path):
     for name, text in TEXTS.items():
         path = tmp_path / "texts" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, "utf-8")
     container, key = tmp_path / "minilm.ovseal", ["--keyfile", tmp_path / "key"]
     example("semantic_search", "seal", container, *key)
     assert 40 << 20 < container.stat().st_size < 100 << 20

@@ -15,10 +15,10 @@ from vectormaker.stanzas import flipped, unknown
 
 TESTKIT = Path(__file__).parents[1]
 VECTORS = TESTKIT / "vectors"
-RECORDS = {path.stem: json.loads(path.read_text()) for path in sorted(VECTORS.glob("*.json"))}
+RECORDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(VECTORS.glob("*.json"))}
 OWN_KEY = ("keyfile", KEYFILE)
 TPM_VECTORS = TESTKIT / "vectors-tpm"
-TPM_RECORDS = {path.stem: json.loads(path.read_text()) for path in sorted(TPM_VECTORS.glob("*.json"))}
+TPM_RECORDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(TPM_VECTORS.glob("*.json"))}
 
 
 def key_of(record):

@@ -53,11 +53,24 @@ fn c(setting: &Setting<'_>, folder: &Path, prefix: &Path) -> Result<PathBuf, Fai
     let flags = process::output(&mut pkg_config)?;
     let mut compiler = Command::new("cc");
     compiler.args(["-std=c11", "-pedantic-errors", "-Wall", "-Wextra", "-Werror"]).arg("-o").arg(&program);
-    compiler
-        .arg(setting.workspace.root.join("examples/c/hello_sealed/main.c"))
-        .args(flags.split_whitespace());
+    compiler.arg(setting.workspace.root.join("examples/c/hello_sealed/main.c")).args(words(&flags));
     process::run(&mut compiler)?;
     Ok(program)
+}
+
+/// Splits what pkg-config prints. It puts a backslash before a blank in a path, as for a shell.
+fn words(flags: &str) -> Vec<String> {
+    let (mut words, mut word, mut letters) = (Vec::new(), String::new(), flags.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => word.extend(letters.next()),
+            _ if letter.is_whitespace() => words.push(std::mem::take(&mut word)),
+            _ => word.push(letter),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Builds the example in C++ with CMake.
@@ -85,4 +98,15 @@ fn archive(target: &Path) -> Result<PathBuf, Failure> {
     let made =
         |path: &PathBuf| path.metadata().and_then(|file| file.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     archives.max_by_key(made).ok_or_else(|| Failure::new("the C library was not built"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_blank_stays_one_word() {
+        assert_eq!(words("-I/a\\ b/include  -lovseal\n"), ["-I/a b/include", "-lovseal"]);
+        assert_eq!(words("\n"), [""; 0]);
+    }
 }

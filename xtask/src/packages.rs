@@ -62,6 +62,12 @@ pub(crate) const TSS_HEADERS: SystemPackage =
 pub(crate) const SOFTHSM: SystemPackage =
     SystemPackage { debian: "softhsm2", probe: &["softhsm2-util", "--version"] };
 
+/// Mounts the files of kernel doubles. Root mounts without it.
+pub(crate) const FUSE: SystemPackage = SystemPackage {
+    debian: "fuse3",
+    probe: &["sh", "-c", "test \"$(id -u)\" -eq 0 || command -v fusermount3"],
+};
+
 /// Sees to it that all the packages are installed.
 ///
 /// # Errors
@@ -79,6 +85,23 @@ pub(crate) fn require(packages: &[SystemPackage]) -> Result<(), Failure> {
     if self::missing(packages).is_empty() { Ok(()) } else { Err(shadowed(&missing)) }
 }
 
+/// Checks that tests may make user name spaces, in which `strace` sees what root would see.
+///
+/// # Errors
+///
+/// If this is not root and the system forbids them.
+pub(crate) fn require_name_spaces() -> Result<(), Failure> {
+    if is_root() || process::succeeds(Command::new("unshare").args(["--map-root-user", "true"])) {
+        return Ok(());
+    }
+    Err(Failure::new("only root may make user name spaces here, and tests with strace need one")
+        .remedy(format!("sudo sysctl --ignore {ALLOW_NAME_SPACES}")))
+}
+
+/// The settings that forbid them on Ubuntu, on Debian, and elsewhere.
+const ALLOW_NAME_SPACES: &str = "kernel.apparmor_restrict_unprivileged_userns=0 kernel.unprivileged_userns_clone=1 \
+                                 user.max_user_namespaces=10000";
+
 fn missing(packages: &[SystemPackage]) -> Vec<&'static str> {
     let missing = packages.iter().filter(|package| !package.is_present());
     missing.flat_map(|package| package.debian.split(' ')).collect()
@@ -93,8 +116,11 @@ impl SystemPackage {
 
 /// Says whether this is root on a system with `apt-get`.
 fn may_install() -> bool {
-    let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-    root && Path::new("/usr/bin/apt-get").exists()
+    is_root() && Path::new("/usr/bin/apt-get").exists()
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
 fn install(missing: &[&str]) -> Result<(), Failure> {
@@ -125,7 +151,7 @@ fn shadowed(missing: &[&str]) -> Failure {
 fn not_installed(missing: &[&str]) -> Failure {
     let names = missing.join(" ");
     Failure::new(format!("these system packages are missing: {names}"))
-        .remedy(format!("sudo apt-get install --no-install-recommends {names}"))
+        .remedy(format!("sudo apt-get update && sudo apt-get install --no-install-recommends {names}"))
 }
 
 #[cfg(test)]
@@ -142,6 +168,7 @@ mod tests {
     #[test]
     fn the_remedy_is_one_line_to_copy() {
         let text = not_installed(&["python3-venv", "g++"]).to_string();
-        assert!(text.ends_with("hint: sudo apt-get install --no-install-recommends python3-venv g++\n"));
+        let line = "sudo apt-get update && sudo apt-get install --no-install-recommends python3-venv g++";
+        assert!(text.ends_with(&format!("hint: {line}\n")));
     }
 }

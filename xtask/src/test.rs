@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::packages::{
-    self, C_COMPILER, CMAKE, CXX_COMPILER, PKG_CONFIG, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM,
+    self, C_COMPILER, CMAKE, CXX_COMPILER, FUSE, PKG_CONFIG, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM,
     TPM2_TOOLS, TSS_HEADERS,
 };
 use crate::python::{self, Environment};
@@ -61,6 +61,7 @@ impl<'a> Setting<'a> {
             C_COMPILER,
             CMAKE,
             CXX_COMPILER,
+            FUSE,
             PKG_CONFIG,
             PYTHON,
             PYTHON_VENV,
@@ -70,7 +71,10 @@ impl<'a> Setting<'a> {
             TPM2_TOOLS,
             TSS_HEADERS,
         ];
-        steps.run("system packages", || packages::require(&wanted))?;
+        steps.run("system packages", || {
+            packages::require(&wanted)?;
+            packages::require_name_spaces()
+        })?;
         let folder = workspace.target.join("test");
         let python = steps.run("Python environment", || {
             let requirements = python::requirements(&workspace.requirements())?;
@@ -140,7 +144,8 @@ fn softhsm() -> Result<PathBuf, Failure> {
 fn make_models(workspace: &Workspace, python: &Environment, models: &Path) -> Result<(), Failure> {
     let inputs = scripts(&workspace.scripts())?;
     let script = workspace.scripts().join("make_models.py");
-    stamp::once(models, &inputs, || process::run(python.script(script).arg(models)))
+    // OpenVINO does not find its own names where the small letter of I is another one than i.
+    stamp::once(models, &inputs, || process::run(python.script(script).arg(models).env("LC_ALL", "C")))
 }
 
 /// All that decides the models' bytes: the scripts and the pinned packages, one after the other.

@@ -22,7 +22,7 @@ fn the_tour_of_the_c_interface_finds_nothing_amiss() {
 #[test]
 fn a_device_opens_with_the_key_in_its_tpm() {
     let (swtpm, folder) = (Swtpm::start(), tempfile::tempdir().unwrap());
-    let tpm = Tpm::new(&swtpm.tcti(), Duration::from_secs(20)).unwrap();
+    let tpm = Tpm::new(&swtpm.tcti(), Duration::from_secs(120)).unwrap();
     let device = EnrollOptions::default().enroll(&tpm, folder.path()).unwrap();
     let program = C.sanitized("c/device.c", folder.path());
     let mut command = Command::new(program);

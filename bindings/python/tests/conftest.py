@@ -1,6 +1,7 @@
 """What the tests share: models, keys, and a container of each."""
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = Path(os.environ.get("OVSEAL_TEST_MODELS", ROOT / "target/test/models"))
 KEY_BYTES = bytes(range(32))
+# Seconds after which something hangs. Busy and slow machines need a fraction of it.
+PATIENCE = 1800
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,14 @@ def damaged(sealed):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     return path
+
+
+def eventually(condition):
+    """Waits until a condition holds, and says whether it ever did."""
+    begin = time.monotonic()
+    while not (holds := condition()) and time.monotonic() - begin < PATIENCE:
+        time.sleep(0.01)
+    return holds
 
 
 def inputs(model):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from conftest import KEY_BYTES
+from conftest import KEY_BYTES, PATIENCE
 
 
 def command(*arguments, **options):
@@ -37,10 +37,15 @@ def test_a_command_is_ended_by_a_signal(tmp_path):
         big.truncate(3 << 30)
     (tmp_path / "key").write_bytes(KEY_BYTES)
     arguments = [sys.executable, "-m", "ovseal", "seal", tmp_path / "big", "-o", tmp_path / "b.ovseal", "--keyfile", tmp_path / "key"]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+
+    def heed():
+        # Tests that a script starts in the background have it ignored, which the command respects.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, preexec_fn=heed)
     while process.poll() is None and not any(path.name.endswith(".partial") for path in tmp_path.iterdir()):
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=60)[1]
+    told = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 1 and b"interrupted: nothing was written" in told, told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["big", "key"]

@@ -51,9 +51,9 @@ def test_a_chat_uses_the_sealed_template(llama, key):
 def test_a_template_beside_a_tokenizer_that_has_none(tmp_path, key):
     folder = tmp_path / "folder"
     shutil.copytree(LLAMA, folder)
-    xml = (folder / "openvino_tokenizer.xml").read_text()
+    xml = (folder / "openvino_tokenizer.xml").read_text("utf-8")
     start = xml.index("<chat_template")
-    (folder / "openvino_tokenizer.xml").write_text(xml[:start] + xml[xml.index("/>", start) + 2 :])
+    (folder / "openvino_tokenizer.xml").write_text(xml[:start] + xml[xml.index("/>", start) + 2 :], "utf-8")
     (folder / "chat_template.jinja").write_text("{{ messages[0]['content'] }}!")
     ovseal.seal(folder, tmp_path / "f.ovseal", recipients=key)
     made = ovseal.genai.tokenizer(tmp_path / "f.ovseal", key=key)

@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 import ovseal
 import pytest
-from conftest import KEY_BYTES, MODELS, inputs, outputs
+from conftest import KEY_BYTES, MODELS, eventually, inputs, outputs
 
 NETWORKS = [
     ("conv", "model.xml"),
@@ -182,8 +182,8 @@ def test_what_the_runtime_says_is_kept_apart(core, tmp_path, key):
     """Its words may quote the model, so neither message nor traceback has them."""
     import traceback
 
-    xml = (MODELS / "mlp/model.xml").read_text().replace('type="MatMul"', 'type="TopSecretLayer"')
-    (tmp_path / "model.xml").write_text(xml)
+    xml = (MODELS / "mlp/model.xml").read_text("utf-8").replace('type="MatMul"', 'type="TopSecretLayer"')
+    (tmp_path / "model.xml").write_text(xml, "utf-8")
     (tmp_path / "model.bin").write_bytes((MODELS / "mlp/model.bin").read_bytes())
     ovseal.seal(tmp_path / "model.xml", tmp_path / "m.ovseal", recipients=key)
     with pytest.raises(ovseal.HostError) as raised:
@@ -234,9 +234,5 @@ def test_pages_of_the_weights_are_given_back_after_the_first_inference(core, tmp
     assert ovseal.doctor()["userfaultfd"], "the test needs userfaultfd"
     before = held[0].resident_bytes
     first = outputs(compiled)
-    for _ in range(200):
-        if held[0].resident_bytes < before / 2:
-            break
-        __import__("time").sleep(0.01)
-    assert held[0].resident_bytes < before / 2
+    assert eventually(lambda: held[0].resident_bytes < before / 2)
     assert outputs(compiled) == first

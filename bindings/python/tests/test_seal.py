@@ -8,7 +8,7 @@ import time
 
 import ovseal
 import pytest
-from conftest import MODELS
+from conftest import MODELS, PATIENCE
 
 
 def test_a_folder_is_sealed_whole(tmp_path, key):
@@ -149,7 +149,11 @@ def test_inspection_and_doctor_show_facts(sealed):
 
 
 def test_an_exception_of_the_progress_call_back_ends_the_work(tmp_path, key):
-    (tmp_path / "big").write_bytes(bytes(256 << 20))
+    # Of this size, no machine is done with sealing before the call-back is called for the first time.
+    with open(tmp_path / "big", "wb") as big:
+        big.truncate(3 << 30)
+    (tmp_path / "small").write_bytes(bytes(64 << 20))
+    ovseal.seal(tmp_path / "small", tmp_path / "sealed.ovseal", recipients=key, only=True)
 
     def refuse(done, total):
         raise LookupError("enough")
@@ -158,8 +162,6 @@ def test_an_exception_of_the_progress_call_back_ends_the_work(tmp_path, key):
         lambda: ovseal.seal(tmp_path / "big", tmp_path / "b.ovseal", recipients=key, only=True, progress=refuse),
         lambda: ovseal.verify(tmp_path / "sealed.ovseal", progress=refuse, threads=1),
     ):
-        if not (tmp_path / "sealed.ovseal").exists():
-            ovseal.seal(tmp_path / "big", tmp_path / "sealed.ovseal", recipients=key, only=True)
         with pytest.raises(LookupError, match="enough"):
             work()
     assert not (tmp_path / "b.ovseal").exists()
@@ -171,7 +173,13 @@ import os, signal, sys, threading, time, ovseal
 folder = sys.argv[1]
 with open(folder + "/big", "wb") as big:
     big.truncate(3 << 30)
-threading.Thread(target=lambda: (time.sleep(0.2), os.kill(os.getpid(), signal.SIGINT)), daemon=True).start()
+# Tests that a script starts in the background have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt():
+    while not any(name.endswith(".partial") for name in os.listdir(folder)):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
 try:
     ovseal.seal(folder + "/big", folder + "/sealed.ovseal", recipients=ovseal.keyfile(bytes(32)), only=True)
 except KeyboardInterrupt:
@@ -180,7 +188,7 @@ except KeyboardInterrupt:
 
 
 def test_ctrl_c_ends_sealing_and_leaves_nothing(tmp_path):
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path)], capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout.strip() == "['big']", done
 
 

@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+
+from conftest import PATIENCE
+
 USE = """
 import openvino as ov, ovseal
 key: ovseal.Key = ovseal.passphrase("secret")
@@ -31,7 +34,7 @@ ignore_missing_imports = True
 def check(folder, *arguments):
     (folder / "mypy.ini").write_text(SETTINGS)
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=PATIENCE)
 
 
 def test_the_package_is_typed(tmp_path):

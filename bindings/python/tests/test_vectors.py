@@ -68,7 +68,7 @@ def expected(vector):
 
 @pytest.mark.parametrize("path", vectors())
 def test_vector(path):
-    vector = json.loads(path.read_text())
+    vector = json.loads(path.read_text("utf-8"))
     container = path.with_suffix(".ovseal")
     if vector["expect"] == "opened":
         assert read(container, vector) == expected(vector)

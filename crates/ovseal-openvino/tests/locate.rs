@@ -141,11 +141,11 @@ fn interpreter(folder: &Path, script: &str) {
 #[test]
 fn an_interpreter_that_does_not_answer_costs_seconds_at_most() {
     let root = folder();
-    interpreter(root.path(), "#!/bin/sh\nexec /bin/sleep 60\n");
+    interpreter(root.path(), "#!/bin/sh\nexec /bin/sleep 3600\n");
     let start = std::time::Instant::now();
     let text = searched(None, &Environment::default().with("PATH", root.path()));
     assert!(text.contains("python3: has no package openvino"), "{text}");
-    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+    assert!(start.elapsed() < std::time::Duration::from_secs(120), "seconds, on a machine that is not busy");
 }
 
 #[test]

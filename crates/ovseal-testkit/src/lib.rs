@@ -6,10 +6,12 @@
 
 mod faults;
 mod model;
+mod patience;
 mod swtpm;
 mod vectors;
 
 pub use faults::FailingSource;
 pub use model::{Fixture, pattern};
+pub use patience::{eventually, threads_of_this_project};
 pub use swtpm::Swtpm;
 pub use vectors::{Expected, Vector, VectorKey, VectorPart, vectors, vectors_folder};

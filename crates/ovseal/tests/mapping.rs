@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ovseal::{ChunkSize, ErrorKind, KeyFile, OpenError, OpenOptions, PublisherKey, ReadAt, Trust};
-use ovseal_testkit::{FailingSource, Fixture, pattern};
+use ovseal_testkit::{FailingSource, Fixture, eventually, pattern};
 
 const CHUNK: usize = 65_536;
 
@@ -64,8 +64,7 @@ fn a_mapping_outlives_the_container_and_its_pages_come_again() {
     }
     for _ in 0..3 {
         // A chunk whose filler has not returned yet stays for once.
-        let gone = (0..1000).any(|_| mapping.release() && mapping.resident_bytes() == 0);
-        assert!(gone);
+        eventually("all pages are gone", || mapping.release() && mapping.resident_bytes() == 0);
         assert_eq!(&*mapping, &content[..]);
     }
     mapping.release_in_background();

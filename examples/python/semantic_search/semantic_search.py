@@ -56,7 +56,7 @@ class Encoder:
 def passages(folder: Path) -> list[tuple[Path, str]]:
     """The paragraphs of all texts below a folder."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".txt", ".md"))
-    return [(path, " ".join(text.split())) for path in files for text in path.read_text().split("\n\n") if text.strip()]
+    return [(path, " ".join(text.split())) for path in files for text in path.read_text("utf-8").split("\n\n") if text.strip()]
 
 
 def find(encoder: Encoder, folder: Path, question: str, count: int) -> list[tuple[float, Path, str]]:

@@ -124,7 +124,8 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 pub(crate) fn run(command: &mut Command) -> Output {
     // The runtime's TBB otherwise loads a library in a way that AddressSanitizer ends the process for.
     command.env("TBB_ENABLE_SANITIZERS", "1").env("ASAN_OPTIONS", "detect_stack_use_after_return=1");
-    command.env("LSAN_OPTIONS", format!("suppressions={}", root().join("tests/leaks.txt").display()));
+    // In quotation marks: a blank would begin another option.
+    command.env("LSAN_OPTIONS", format!("suppressions='{}'", root().join("tests/leaks.txt").display()));
     command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 

@@ -9,14 +9,15 @@ int main(int count, char** arguments) {
     EXPECT(count == 5);
     EXPECT(!ovseal::detail::Texts({{"A", std::string("a")}, {"B", ov::Any(Mute())}}).are_complete());
     EXPECT(ovseal::detail::Texts({{"A", std::string()}, {"B", 7}}).are_complete());
-    const auto expected = ::expected(arguments[1]);
     const std::filesystem::path folder = arguments[4];
     const auto container = arguments[3];
     const auto options = ovseal::options().cache_dir(folder).device_secret(folder.string() + ".secret");
     ov::Core core;
     const auto compile = [&](const ovseal::Options& options, const ov::AnyMap& properties = {}) {
         const auto compiled = ovseal::compile_model(core, container, "CPU", key(), options, properties);
-        EXPECT(infer(compiled) == expected);
+        // The plaintext is compiled with the same settings: on some processors the result depends on
+        // them.
+        EXPECT(infer(compiled) == infer(core.compile_model(core.read_model(arguments[1]), "CPU", properties)));
         return compiled;
     };
     const auto entries = [&] { return std::distance(std::filesystem::directory_iterator(folder), {}); };

@@ -28,6 +28,7 @@ impl Dialogue {
         let mut command = Command::new("script");
         let script = format!("tty >terminal; exec \"$OVSEAL\" {line}");
         command.args(["-qec", &script, "/dev/null"]).env("OVSEAL", OVSEAL);
+        command.env("XDG_STATE_HOME", bench.path("state"));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(bench.path(""));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -191,6 +192,7 @@ fn without_a_terminal_nobody_is_asked() {
     for (line, word, option) in asked {
         let mut command = Command::new("setsid");
         command.args(["-w", OVSEAL]).args(line.split(' ')).current_dir(bench.path(""));
+        command.env("XDG_STATE_HOME", bench.path("state"));
         let output = command.stdin(Stdio::null()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::Bench;
+use crate::support::{Bench, Outcome};
 
 const RUN: &str = "run m.ovseal --keyfile key --publisher acme.pub --json";
 
@@ -14,11 +14,15 @@ fn sealed() -> Bench {
     bench
 }
 
-/// Runs in a process that a filter of system calls keeps from it, as a container does, and gives what was printed.
-fn without(bench: &Bench, options: &str, line: &str) -> String {
+/// Runs in a process that a filter of system calls keeps from it, as a container does.
+fn forbidden(bench: &Bench, options: &str, line: &str) -> Outcome {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/without_userfaultfd.py");
-    let outcome =
-        bench.script(&format!("exec \"$OVSEAL_TEST_PYTHON\" {script} {options} \"$OVSEAL\" {line}"));
+    bench.script(&format!("exec \"$OVSEAL_TEST_PYTHON\" '{script}' {options} \"$OVSEAL\" {line}"))
+}
+
+/// Does so with success, and returns what was printed.
+fn without(bench: &Bench, options: &str, line: &str) -> String {
+    let outcome = forbidden(bench, options, line);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
     outcome.stdout
 }
@@ -43,8 +47,7 @@ fn a_model_is_decrypted_before_it_is_compiled_and_computes_the_same() {
 fn a_changed_container_is_refused_there_too() {
     let bench = sealed();
     bench.flip("m.ovseal", bench.read("m.ovseal").len() / 2);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/without_userfaultfd.py");
-    let outcome = bench.script(&format!("exec \"$OVSEAL_TEST_PYTHON\" {script} \"$OVSEAL\" {RUN}"));
+    let outcome = forbidden(&bench, "", RUN);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(3), ""), "{outcome:?}");
 }
 

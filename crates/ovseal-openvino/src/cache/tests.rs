@@ -7,6 +7,7 @@ use ovseal::{
     ChunkSize, DeviceSecret, KeyFile, Model as Sealable, ModelName, ModelOptions, OpenOptions, PartPath,
 };
 use ovseal::{SealOptions, Trust};
+use ovseal_testkit::{eventually, threads_of_this_project};
 use tempfile::TempDir;
 
 use super::*;
@@ -190,13 +191,13 @@ fn an_entry_whose_topology_names_other_memory_is_never_imported() {
 fn a_model_of_the_cache_can_be_exported_and_leaves_nothing_behind() {
     let bench = Bench::new(NETWORKS[0]);
     bench.keep();
-    let threads = || fs::read_dir("/proc/self/task").unwrap().count();
     let files = || fs::read_dir("/proc/self/fd").unwrap().count();
     let load = || bench.slot().load(&bench.core).unwrap().model;
     assert!(load().export().unwrap().as_ref().len() > bench.constants().len());
-    let before = (threads(), files());
+    let before = files();
     for _ in 0..20 {
         drop(load());
     }
-    assert_eq!((threads(), files()), before);
+    assert_eq!(files(), before);
+    eventually("the threads of mappings have ended", || threads_of_this_project() == 0);
 }
