@@ -288,6 +288,7 @@ static void decisions(const char *container, const ovseal_key *key, const ovseal
     ovseal_rekey_options *changes;
     ovseal_rekeyed rekeyed = {0, 0};
     DONE(ovseal_rekey_options_new(&changes));
+    DONE(ovseal_rekey_options_set_any_sender(changes, true));
     DONE(ovseal_rekey_options_add_recipient(changes, told));
     FAILS(ovseal_rekey(container, key, changes, &rekeyed), OVSEAL_CODE_NOT_AUTHENTIC);
     FAILS(ovseal_rekey_options_set_on_waiting(changes, 3), OVSEAL_CODE_BAD_ARGUMENT);
@@ -299,7 +300,7 @@ static void decisions(const char *container, const ovseal_key *key, const ovseal
     DONE(ovseal_rekey_options_set_kdf_limit(changes, 256));
     DONE(ovseal_rekey(container, key, changes, &rekeyed));
     EXPECT(rekeyed.generation == 3 && rekeyed.stanzas == 4 && fopen(waiting, "rb") == NULL);
-    DONE(open_with(container, told, NULL, NULL, &opened));
+    DONE(open_with(container, told, acme, NULL, &opened));
     ovseal_opened_free(opened);
     ovseal_rekey_options_free(changes);
     ovseal_key_free(told);

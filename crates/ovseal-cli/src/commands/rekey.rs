@@ -34,9 +34,9 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     options = removed.iter().fold(options, |options, number| options.remove_stanza(*number));
     let rekeyed = options.rekey(&args.container, &keys.identities());
     let rekeyed = rekeyed.map_err(|error| failure(&args.container, &keys, error))?;
+    warn_if_unsigned(args, output)?;
     name_changes(&rekeyed, output);
     let stanzas = text::plural(rekeyed.stanzas as u64, "stanza");
-    warn_if_unsigned(args, output)?;
     output.note(&format!("rekeyed: generation {} with {stanzas}", rekeyed.generation));
     if !removed.is_empty() {
         output.warning(

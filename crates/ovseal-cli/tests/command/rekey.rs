@@ -14,7 +14,7 @@ fn an_added_key_opens_and_a_removed_one_does_not() {
     let removed = bench.done("rekey net.ovseal --keyfile second --any-sender --remove 1");
     let lines: Vec<&str> = removed.stderr.lines().collect();
     assert_eq!(lines[0], "ovseal: removed: keyfile, which takes the key file");
-    let warning = lines[1];
+    let warning = lines[2];
     assert!(warning.starts_with("ovseal: warning: removing a stanza does not revoke"), "{removed:?}");
     bench.done("verify net.ovseal --keyfile second");
     let hint = "ovseal: hint: the container holds these kinds of key: keyfile (--keyfile F)";
@@ -92,12 +92,12 @@ fn stanzas_that_wait_are_shown_and_not_taken_over() {
 #[test]
 fn the_caller_decides_what_becomes_of_stanzas_that_wait() {
     let bench = planted();
-    let discarded = bench.done("rekey net.ovseal --keyfile key --discard-waiting");
+    let discarded = bench.done("rekey net.ovseal --keyfile key --any-sender --discard-waiting");
     assert_eq!(discarded.stderr, "ovseal: rekeyed: generation 1 with 1 stanza\n");
     assert!(!bench.exists("net.ovseal.rekey"));
     assert_eq!(bench.run("verify net.ovseal --keyfile second").code, Some(4));
     let bench = planted();
-    let finished = bench.done("rekey net.ovseal --keyfile key --finish-waiting");
+    let finished = bench.done("rekey net.ovseal --keyfile key --any-sender --finish-waiting");
     let lines = "ovseal: added: keyfile, which takes the key file\n\
                  ovseal: rekeyed: generation 2 with 2 stanzas\n";
     assert_eq!(finished.stderr, lines);

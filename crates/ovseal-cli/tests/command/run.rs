@@ -233,7 +233,7 @@ fn a_compiled_model_computes_sealed_what_its_network_computes() {
 #[test]
 fn a_compiled_model_keeps_its_shapes() {
     let bench = exported("mlp/model.xml");
-    let line = "run m.ovseal --keyfile key --shape ids=1,5";
+    let line = "run m.ovseal --keyfile key --any-sender --shape ids=1,5";
     bench.fails(line, 2, &["ovseal: error: --shape does not go with a compiled model: its shapes are fixed"]);
 }
 
