@@ -17,8 +17,12 @@ PATIENCE = 1800
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
-    """The device's files are not the user's."""
+    """The device's files are not the user's, and neither is the locale.
+
+    OpenVINO does not find its own names, such as inside_sqrt, where the small letter of I is another one than i.
+    """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("LC_ALL", "C")
 
 
 def example(name, *arguments, given=""):

@@ -30,7 +30,10 @@ int main(int count, char** arguments) {
     }
     const auto properties = ov::AnyMap{{"NUM_STREAMS", 2}, {"PERFORMANCE_HINT", "THROUGHPUT"}};
     const auto compiled = ovseal::compile_model(core, arguments[2], "CPU", key(), {}, properties);
-    EXPECT(compiled.get_property("NUM_STREAMS").as<int>() == 2);
-    EXPECT(infer(compiled) == expected);
+    // What comes of them depends on the machine: of two streams, one processor makes one.
+    auto plain = core.compile_model(core.read_model(arguments[1]), "CPU", properties);
+    EXPECT(compiled.get_property("NUM_STREAMS").as<int>() == plain.get_property("NUM_STREAMS").as<int>());
+    EXPECT(compiled.get_property("PERFORMANCE_HINT") == plain.get_property("PERFORMANCE_HINT"));
+    EXPECT(infer(compiled) == infer(plain));
     return 0;
 }
