@@ -88,6 +88,8 @@ def test_what_the_command_says_is_what_python_says(tmp_path, sealed, damaged, ke
     (tmp_path / "key").write_bytes(bytes(range(32)))
     (tmp_path / "other").write_bytes(bytes(32))
     (tmp_path / "empty").write_bytes(b"")
+    for name in ("key", "other"):
+        (tmp_path / name).chmod(0o600)
     intact = sealed("mlp")
     cases = [(intact, "other"), (damaged, "key"), (tmp_path / "empty", "key"), (tmp_path / "missing", "key")]
     for container, key_name in cases:

@@ -144,6 +144,7 @@ def import_model(
     rollback_state: str | os.PathLike[str] | None = None,
     part: str | None = None,
     threads: int | None = None,
+    kdf_limit: int | None = None,
     progress: Progress | None = None,
 ) -> ov.CompiledModel:
     """Imports a compiled model that was sealed, instead of ``core.import_model``.
@@ -155,7 +156,7 @@ def import_model(
     Import only models of publishers whom you trust: the device's parser was not made for hostile input.
 
     Args:
-        core, source, key, publisher, name, min_security_version, rollback_state, threads, progress: As for `read_model`.
+        core, source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit, progress: As for `read_model`.
         device: The device, such as ``CPU``.
         properties: OpenVINO's properties. One that sets a cache is refused.
         part: The path of the compiled model in the container, when there are several.
@@ -165,7 +166,7 @@ def import_model(
     """
     properties = dict(properties or {})
     refuse_writers(core, properties)
-    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads)
+    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit)
     exported = container._compiled(part)
     with _watched(container, exported.length, progress):
         tensor = exported.tensor()
