@@ -30,6 +30,7 @@ pub(crate) enum Kind {
 pub(crate) struct CommandError {
     kind: Kind,
     error: Box<dyn Error>,
+    details: Vec<String>,
     hints: Vec<String>,
 }
 
@@ -59,7 +60,7 @@ impl Kind {
 impl CommandError {
     /// An error that is somebody else's.
     pub(crate) fn new(kind: Kind, error: impl Error + 'static) -> Self {
-        Self { kind, error: Box::new(error), hints: Vec::new() }
+        Self { kind, error: Box::new(error), details: Vec::new(), hints: Vec::new() }
     }
 
     /// An error that is said in a sentence of its own.
@@ -84,6 +85,12 @@ impl CommandError {
         self
     }
 
+    /// Adds words of another program about the failure, line by line.
+    pub(crate) fn details(mut self, words: &str) -> Self {
+        self.details.extend(words.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+        self
+    }
+
     /// Adds advice, if there is any.
     pub(crate) fn hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
         self.hints.extend(hints);
@@ -95,17 +102,22 @@ impl CommandError {
         self.kind.code()
     }
 
-    /// What is written to stderr: the error with its causes in one line, then a line for each hint.
+    /// What is written to stderr: the error with its causes in one line, then a line for each detail and hint.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        let details = self.details.iter().map(|detail| format!("ovseal: detail: {}", shown(detail)));
         let hints = self.hints.iter().map(|hint| format!("ovseal: hint: {}", shown(hint)));
-        std::iter::once(format!("ovseal: error: {}", shown(&self.chain()))).chain(hints)
+        std::iter::once(format!("ovseal: error: {}", shown(&self.chain()))).chain(details).chain(hints)
     }
 
     /// The error with its causes in one line.
     pub(crate) fn chain(&self) -> String {
-        let first: &dyn Error = &*self.error;
-        let causes = std::iter::successors(Some(first), |error| (*error).source());
-        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        self.causes().map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
+    /// The error, and its causes one after the other.
+    pub(crate) fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        let first: &(dyn Error + 'static) = &*self.error;
+        std::iter::successors(Some(first), |error| (*error).source())
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use openvino_sys::ov_status_e;
 use ovseal::ErrorKind;
 
+use crate::cause::Cause;
 use crate::element_type::ElementType;
 use crate::text;
 
@@ -14,17 +15,18 @@ use crate::text;
 /// secret here, and error messages end up in logs. So neither `Display` nor `Debug` shows them; whoever debugs a model
 /// of his own asks for [`OpenVinoError::detail`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("OpenVINO could not {operation}: {status}")]
+#[error("OpenVINO could not {operation}: {}", reason(*.cause, *.status))]
 pub struct OpenVinoError {
     operation: Operation,
     status: Status,
+    cause: Option<Cause>,
     detail: Option<String>,
 }
 
 impl OpenVinoError {
     /// Says that the runtime reported success and gave nothing, which it never does.
     pub(crate) fn without_object(operation: Operation) -> Self {
-        Self { operation, status: Status(ov_status_e::UNEXPECTED as i32), detail: None }
+        Self { operation, status: Status(ov_status_e::UNEXPECTED as i32), cause: None, detail: None }
     }
 
     /// Returns what was tried.
@@ -39,6 +41,12 @@ impl OpenVinoError {
         self.status
     }
 
+    /// Returns the kind of cause, if the runtime's words tell it.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
     /// Returns the runtime's own words, at most 4096 characters. **They may quote the plaintext of the model.**
     ///
     /// The runtime keeps one last message for the whole process: when several threads fail at once, it may be another's.
@@ -46,6 +54,10 @@ impl OpenVinoError {
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
+}
+
+fn reason(cause: Option<Cause>, status: Status) -> String {
+    cause.map_or_else(|| status.to_string(), |cause| cause.to_string())
 }
 
 impl fmt::Debug for OpenVinoError {
@@ -265,8 +277,11 @@ pub(crate) fn check(operation: Operation, status: ov_status_e) -> Result<(), Ope
     let message = unsafe { openvino_sys::ov_get_last_err_msg() };
     // SAFETY: the runtime gives away a copy of its last message, or null.
     let detail = unsafe { text::take(message) };
+    // Of a device that it does not know the runtime says only that.
+    let unknown = (operation == Operation::LoadDevice).then_some(Cause::Device);
+    let cause = detail.as_deref().and_then(Cause::of).or(unknown);
     let detail = detail.map(|words| words.chars().take(LONGEST_DETAIL).collect());
-    Err(OpenVinoError { operation, status: Status(status as i32), detail })
+    Err(OpenVinoError { operation, status: Status(status as i32), cause, detail })
 }
 
 const LONGEST_DETAIL: usize = 4096;
@@ -278,8 +293,10 @@ mod tests {
     #[test]
     fn the_runtimes_words_are_shown_by_detail_only() {
         let detail = Some("layer secret_17".to_owned());
-        let error = OpenVinoError { operation: Operation::Compile, status: Status(-1), detail };
+        let error = OpenVinoError { operation: Operation::Compile, status: Status(-1), cause: None, detail };
         assert_eq!(error.to_string(), "OpenVINO could not compile the model: general error (-1)");
+        let told = OpenVinoError { cause: Some(Cause::Memory), ..error.clone() };
+        assert_eq!(told.to_string(), "OpenVINO could not compile the model: out of memory");
         assert_eq!(format!("{error:?}"), "OpenVinoError(Compile, Status(-1), ..)");
         assert_eq!(error.detail(), Some("layer secret_17"));
     }

@@ -50,6 +50,7 @@
 //! ```
 
 mod cache;
+mod cause;
 mod compiled;
 mod convert;
 mod core;
@@ -81,6 +82,7 @@ mod weights;
 pub use cache::{
     CacheEntry, CacheError, CacheFolder, CacheOutcome, CacheSlot, Cached, Cleared, Compilation, CompileCache,
 };
+pub use cause::Cause;
 pub use compiled::CompiledModel;
 pub use convert::{ConvertError, ConvertedModel, Precision};
 pub use core::Core;

@@ -78,6 +78,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) iterations: u32,
 
+    /// Shows OpenVINO's own words when it fails; about a sealed model they may quote what is secret
+    #[arg(long)]
+    pub(crate) show_detail: bool,
+
     /// Writes one JSON object with times, memory, inputs and outputs
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,6 +10,7 @@ mod outputs;
 mod report;
 mod seeded;
 mod subject;
+mod words;
 
 use std::time::Instant;
 
@@ -28,9 +29,19 @@ use subject::Subject;
 pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandError> {
     let process = Instant::now();
     let subject = Subject::find(args)?;
+    let shows_words = args.show_detail || !subject.is_sealed();
+    infer(args, &subject, process, output).map_err(|error| words::explained(error, shows_words))
+}
+
+fn infer(
+    args: &RunArgs,
+    subject: &Subject<'_>,
+    process: Instant,
+    output: &mut Output,
+) -> Result<(), CommandError> {
     let runtime = Runtime::locate(args.openvino.as_deref(), &Environment::from_process())?;
     let core = Core::new(&runtime)?;
-    core.load_device(&args.device)?;
+    core.load_device(&args.device).map_err(|error| words::no_device(&core, error))?;
     let files = inputs::read_files(&args.inputs)?;
     let cache = Cache::open(args, output);
     let mut seconds = Seconds::default();
@@ -58,7 +69,7 @@ pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandErro
     let kept = seconds.time(|seconds| &mut seconds.cache_store, || cache.keep(&loaded, output));
     let payload_read = subject.is_sealed().then_some(!loaded.is_hit);
     let run = Run { seconds, settled, cache: kept, payload_read, inputs, outputs };
-    let report = Report::new(args, &subject, &runtime, run);
+    let report = Report::new(args, subject, &runtime, run);
     report.write(args.json, output)
 }
 

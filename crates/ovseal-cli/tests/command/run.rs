@@ -122,8 +122,9 @@ fn a_shape_that_the_model_cannot_have_is_the_callers_mistake() {
         &format!("{RUN} --shape x=1,5,32,32"),
         2,
         &[
-            "ovseal: error: OpenVINO could not reshape the model: general error (-1)",
+            "ovseal: error: OpenVINO could not reshape the model: a shape does not fit",
             "ovseal: hint: the model cannot have the shapes that --shape gives its inputs",
+            "ovseal: hint: --show-detail shows OpenVINO's own words, which may quote the model",
         ],
     );
 }
@@ -204,7 +205,29 @@ fn a_missing_runtime_and_a_missing_device_are_told() {
         "{outcome:?}"
     );
     let outcome = bench.run(&format!("{RUN} --device NONE"));
-    assert_eq!((outcome.code, outcome.stderr.contains("load the device")), (Some(1), true), "{outcome:?}");
+    let error = "ovseal: error: OpenVINO could not load the device: the device is not available\n\
+                 ovseal: hint: devices here: CPU";
+    assert_eq!((outcome.code, outcome.stderr.contains(error)), (Some(1), true), "{outcome:?}");
+}
+
+#[test]
+fn openvinos_words_are_shown_of_plaintext_and_of_sealed_models_when_asked() {
+    let bench = sealed("conv/model.xml");
+    let topology = String::from_utf8(bench.read("models/conv/model.xml")).unwrap();
+    bench.write("m.xml", topology.replacen("type=\"Convolution\"", "type=\"Geheim\"", 1).as_bytes());
+    bench.write("m.bin", &bench.read("models/conv/model.bin"));
+    let plaintext = bench.run("run m.xml");
+    let error =
+        "ovseal: error: OpenVINO could not read the model: it needs an operation that is not supported";
+    assert_eq!(plaintext.stderr.lines().next(), Some(error));
+    let words = "ovseal: detail: Opset opset1 doesn't contain the operation with type: Geheim";
+    assert!(plaintext.stderr.lines().any(|line| line == words), "{plaintext:?}");
+    bench.done("seal m.xml -o geheim.ovseal --keyfile key");
+    let line = "run geheim.ovseal --keyfile key --any-sender";
+    let quiet = bench.run(line);
+    assert_eq!(quiet.code, Some(1), "{quiet:?}");
+    assert!(!quiet.stderr.contains("Geheim") && quiet.stderr.contains("--show-detail"), "{quiet:?}");
+    assert!(bench.run(&format!("{line} --show-detail")).stderr.contains(words));
 }
 
 /// Seals what the device exports of one of the set-up's models.
