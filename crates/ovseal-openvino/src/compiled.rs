@@ -175,6 +175,16 @@ impl CompiledModel {
         Ok(port)
     }
 
+    /// Finds an input by any of its names, or by the one that [`inputs`](Self::inputs) gives.
+    #[must_use]
+    pub fn input_index(&self, name: &str) -> Option<usize> {
+        let (compiled, c_name) = (self.shared.handle.as_ptr(), CString::new(name).ok()?);
+        port::index_of(self.inputs(), name, |place| {
+            // SAFETY: the compiled model and the name are alive; `place` takes the result.
+            unsafe { ov::ov_compiled_model_input_by_name(compiled, c_name.as_ptr(), place) }
+        })
+    }
+
     fn input_named(&self, name: &str) -> Result<RawPort, TensorError> {
         let c_name = CString::new(name).map_err(|_| TensorError::ZeroByte)?;
         let compiled = self.shared.handle.as_ptr();

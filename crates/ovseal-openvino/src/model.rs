@@ -8,6 +8,7 @@ use crate::error::{ModelError, Operation, check};
 use crate::handle::Handle;
 use crate::port::{self, Port};
 use crate::shape::{PartialShape, RawPartialShape};
+use crate::text;
 use crate::weights::KeepAlive;
 
 /// A network that was read and not yet compiled.
@@ -53,7 +54,7 @@ impl Model {
         )
     }
 
-    /// Changes the shapes of inputs, by the names that [`Model::inputs`] gives. Other inputs keep theirs.
+    /// Changes the shapes of inputs, by any of their names. Other inputs keep theirs.
     ///
     /// # Errors
     ///
@@ -74,13 +75,22 @@ impl Model {
         Ok(check(Operation::Reshape, status)?)
     }
 
+    /// Finds an input by any of its names, or by the one that [`Model::inputs`] gives.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelError::UnknownInput`]; those of [`Model::inputs`].
+    pub fn input_index(&self, name: &str) -> Result<usize, ModelError> {
+        let (model, c_name) = (self.handle.as_ptr(), text::named("input's name", name)?);
+        port::index_of(&self.inputs()?, name, |place| {
+            // SAFETY: the model and the name are alive; `place` takes the result.
+            unsafe { ov::ov_model_const_input_by_name(model, c_name.as_ptr(), place) }
+        })
+        .ok_or_else(|| ModelError::UnknownInput { name: name.to_owned() })
+    }
+
     fn indexes(&self, shapes: &[(&str, PartialShape)]) -> Result<Vec<usize>, ModelError> {
-        let inputs = self.inputs()?;
-        let index = |name: &str| inputs.iter().position(|port| port.name == name);
-        shapes
-            .iter()
-            .map(|(name, _)| index(name).ok_or_else(|| ModelError::UnknownInput { name: (*name).to_owned() }))
-            .collect()
+        shapes.iter().map(|(name, _)| self.input_index(name)).collect()
     }
 }
 

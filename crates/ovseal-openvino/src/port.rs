@@ -39,6 +39,19 @@ pub(crate) fn ports(
     (0..number).map(read).collect()
 }
 
+/// Finds a port among `ports` by the name that stands there, or by any other one with which `find` creates it.
+pub(crate) fn index_of(
+    ports: &[Port],
+    name: &str,
+    find: impl FnOnce(*mut *mut ov::ov_output_const_port_t) -> ov::ov_status_e,
+) -> Option<usize> {
+    let listed = |name: &str| ports.iter().position(|port| port.name == name);
+    listed(name).or_else(|| {
+        let port = RawPort::create(Operation::InspectPorts, find).ok()?;
+        listed(&self::name(&port)?)
+    })
+}
+
 fn describe(port: &RawPort, unnamed: impl FnOnce() -> String) -> Result<Port, ModelError> {
     let shape = RawPartialShape::create(Operation::InspectPorts, |place| {
         // SAFETY: the port is alive; `place` takes the result.

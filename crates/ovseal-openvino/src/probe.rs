@@ -117,6 +117,7 @@ const FUNCTIONS: &[&str] = &[
     "ov_infer_request_infer",
     "ov_infer_request_set_tensor_by_const_port",
     "ov_model_const_input_by_index",
+    "ov_model_const_input_by_name",
     "ov_model_const_output_by_index",
     "ov_model_free",
     "ov_model_inputs_size",

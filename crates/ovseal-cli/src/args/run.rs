@@ -62,7 +62,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "shape", value_name = "NAME=1,16", value_parser = named_shape)]
     pub(crate) shapes: Vec<(String, Vec<usize>)>,
 
-    /// Writes each output as NAME.npy into this folder, which must exist
+    /// Writes each output as NAME.npy into this directory, which is created if it is missing
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 

@@ -86,8 +86,11 @@ fn outputs_that_cannot_be_written_are_refused_before_anything_is_computed() {
     let run = format!("{RUN} --input x=x.npy --output");
     bench.fails(&format!("{run} ."), 2, &["ovseal: error: ./y.npy exists already"]);
     assert_eq!(bench.read("y.npy"), b"precious");
-    let error = "ovseal: error: cannot write none: No such file or directory (os error 2)";
-    bench.fails(&format!("{run} none"), 1, &[error, "ovseal: hint: the folder must exist"]);
+    for place in ["y.npy", "y.npy/below"] {
+        let error = format!("ovseal: error: cannot write {place}: ");
+        let outcome = bench.run(&format!("{run} {place}"));
+        assert!(outcome.code == Some(1) && outcome.stderr.starts_with(&error), "{outcome:?}");
+    }
 }
 
 /// A NumPy file with this type, shape and number of zero bytes.
@@ -127,6 +130,36 @@ fn a_shape_that_the_model_cannot_have_is_the_callers_mistake() {
             "ovseal: hint: --show-detail shows OpenVINO's own words, which may quote the model",
         ],
     );
+}
+
+#[test]
+fn every_name_of_an_input_is_accepted_and_the_directory_for_outputs_is_made() {
+    const NAMED: &str = "<net name=\"n\" version=\"11\"><layers>\
+        <layer id=\"0\" name=\"x\" type=\"Parameter\" version=\"opset1\"><data shape=\"?,4\" element_type=\"f32\"/>\
+        <output><port id=\"0\" precision=\"FP32\" names=\"a_alias,input.1,x\"><dim>-1</dim><dim>4</dim></port></output></layer>\
+        <layer id=\"1\" name=\"r\" type=\"ReLU\" version=\"opset1\"><input><port id=\"0\"/></input>\
+        <output><port id=\"1\" precision=\"FP32\" names=\"y\"/></output></layer>\
+        <layer id=\"2\" name=\"z\" type=\"Result\" version=\"opset1\"><input><port id=\"0\"/></input></layer></layers>\
+        <edges><edge from-layer=\"0\" from-port=\"0\" to-layer=\"1\" to-port=\"0\"/>\
+        <edge from-layer=\"1\" from-port=\"1\" to-layer=\"2\" to-port=\"0\"/></edges></net>";
+    let bench = Bench::new();
+    bench.write("m.xml", NAMED.as_bytes());
+    bench.write("m.bin", b"");
+    bench.write("x.npy", &npy("<f4", "(3, 4)", 4 * 3 * 4));
+    bench.done("seal m.xml -o m.ovseal --keyfile key");
+    for model in ["m.xml", "m.ovseal --keyfile key --any-sender"] {
+        for name in ["a_alias", "input.1", "x"] {
+            let fed = report(
+                &bench,
+                &format!("run {model} --input {name}=x.npy --output out/{name}/{}", model.len()),
+            );
+            assert_eq!(fed["inputs"][0]["shape"], Value::from(vec![3, 4]), "{model} {name}");
+            let shaped = report(&bench, &format!("run {model} --shape {name}=5,4"));
+            assert_eq!(shaped["outputs"][0]["shape"], Value::from(vec![5, 4]), "{model} {name}");
+        }
+        assert_eq!(bench.run(&format!("run {model} --shape other=5,4")).code, Some(2));
+    }
+    assert!(bench.exists("out/input.1"));
 }
 
 #[test]

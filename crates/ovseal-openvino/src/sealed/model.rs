@@ -104,6 +104,15 @@ impl SealedModel {
         self.model.inputs()
     }
 
+    /// Finds an input by any of its names; see [`Model::input_index`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Model::input_index`].
+    pub fn input_index(&self, name: &str) -> Result<usize, ModelError> {
+        self.model.input_index(name)
+    }
+
     /// Changes the shapes of inputs; see [`Model::reshape`].
     ///
     /// # Errors

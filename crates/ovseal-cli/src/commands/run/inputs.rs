@@ -66,12 +66,17 @@ fn unreadable(path: &Path, error: io::Error) -> CommandError {
 /// A network whose inputs can be given shapes before it is compiled.
 pub(super) trait Reshape {
     fn inputs(&self) -> Result<Vec<Port>, ModelError>;
+    fn input_index(&self, name: &str) -> Result<usize, ModelError>;
     fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError>;
 }
 
 impl Reshape for Model {
     fn inputs(&self) -> Result<Vec<Port>, ModelError> {
         self.inputs()
+    }
+
+    fn input_index(&self, name: &str) -> Result<usize, ModelError> {
+        self.input_index(name)
     }
 
     fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError> {
@@ -84,6 +89,10 @@ impl Reshape for SealedModel {
         self.inputs()
     }
 
+    fn input_index(&self, name: &str) -> Result<usize, ModelError> {
+        self.input_index(name)
+    }
+
     fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError> {
         self.reshape(shapes)
     }
@@ -94,9 +103,10 @@ pub(super) fn reshape(model: &mut impl Reshape, shapes: &[(String, Vec<usize>)])
     if shapes.is_empty() {
         return Ok(());
     }
-    let inputs = model.inputs()?;
-    if let Some((name, _)) = shapes.iter().find(|(name, _)| !inputs.iter().any(|port| port.name == *name)) {
-        return Err(unknown(name, &inputs));
+    for (name, _) in shapes {
+        if let Err(ModelError::UnknownInput { .. }) = model.input_index(name) {
+            return Err(unknown(name, &model.inputs()?));
+        }
     }
     let fixed: Vec<(&str, PartialShape)> =
         shapes.iter().map(|(name, shape)| (name.as_str(), PartialShape::fixed(shape))).collect();
@@ -115,9 +125,14 @@ pub(super) fn feed(
     mut files: Vec<FileInput>,
 ) -> Result<Vec<Fed>, CommandError> {
     let ports = request.compiled().inputs().to_vec();
-    if let Some(file) = files.iter().find(|file| !ports.iter().any(|port| port.name == file.name)) {
-        return Err(unknown(&file.name, &ports));
+    // An input may have several names, of which a port shows one.
+    let index_of = |name: &str| request.compiled().input_index(name);
+    for file in &mut files {
+        let index = index_of(&file.name).ok_or_else(|| unknown(&file.name, &ports))?;
+        file.name.clone_from(&ports[index].name);
     }
+    let named = |(name, shape): &(String, Vec<usize>)| Some((index_of(name)?, shape.clone()));
+    let shapes: Vec<(usize, Vec<usize>)> = shapes.iter().filter_map(named).collect();
     let mut fed = Vec::new();
     for (index, port) in ports.iter().enumerate() {
         let file = files.iter().position(|file| file.name == port.name).map(|place| files.remove(place));
@@ -125,7 +140,7 @@ pub(super) fn feed(
             Some(FileInput { array, sha256, .. }) => {
                 (from_file(runtime, port, &array)?, Origin::File(sha256))
             }
-            None => (seeded(runtime, port, index as u64, shapes)?, Origin::Seeded(index as u64)),
+            None => (seeded(runtime, port, index, &shapes)?, Origin::Seeded(index as u64)),
         };
         let (name, shape) = (port.name.clone(), tensor.shape().to_vec());
         fed.push(Fed { name, shape, element_type: tensor.element_type(), origin });
@@ -150,16 +165,16 @@ fn from_file(runtime: &Runtime, port: &Port, array: &Array) -> Result<Tensor, Co
 fn seeded(
     runtime: &Runtime,
     port: &Port,
-    index: u64,
-    shapes: &[(String, Vec<usize>)],
+    index: usize,
+    shapes: &[(usize, Vec<usize>)],
 ) -> Result<Tensor, CommandError> {
-    let named = shapes.iter().find(|(name, _)| *name == port.name).map(|(_, shape)| shape.clone());
+    let named = shapes.iter().find(|(input, _)| *input == index).map(|(_, shape)| shape.clone());
     let shape = named.or_else(|| default_shape(&port.shape)).ok_or_else(|| {
         CommandError::usage(format!("the input {} has no fixed number of axes", port.name))
             .hint(format!("give its shape with --shape {}=1,16", port.name))
     })?;
     let mut tensor = Tensor::new(runtime, port.element_type, &shape)?;
-    if let Some(mut numbers) = Seeded::new(port.element_type, index) {
+    if let Some(mut numbers) = Seeded::new(port.element_type, index as u64) {
         numbers.fill(tensor.bytes_mut());
         return Ok(tensor);
     }

@@ -14,20 +14,21 @@ use crate::new_file::{self, NewFile, PUBLIC};
 pub(super) struct Places(Vec<PathBuf>);
 
 impl Places {
-    /// Finds a place in `folder` for each of the outputs `ports`.
+    /// Finds a place in `folder` for each of the outputs `ports`, and creates the directory if it is missing.
     ///
     /// # Errors
-    /// When there is no such folder, a file would be replaced, or NumPy has no type for an output.
+    /// When there can be no such directory, a file would be replaced, or NumPy has no type for an output.
     pub(super) fn find(folder: &Path, ports: &[Port]) -> Result<Self, CommandError> {
-        let is_folder = folder.metadata().map_err(|error| cannot_write(&folder.display(), error))?.is_dir();
-        if !is_folder {
-            return Err(cannot_write(&folder.display(), io::ErrorKind::NotADirectory.into()));
-        }
         if let Some(port) = ports.iter().find(|port| !npy::has_type(port.element_type)) {
             return Err(no_type(&port.name, port.element_type));
         }
         let names = file_names(ports.iter().map(|port| port.name.as_str()));
         let places: Vec<PathBuf> = names.into_iter().map(|name| folder.join(name)).collect();
+        let created = match std::fs::create_dir_all(folder) {
+            Err(_) if folder.exists() => Err(io::ErrorKind::NotADirectory.into()),
+            created => created,
+        };
+        created.map_err(|error| cannot_write(&folder.display(), error))?;
         places.iter().try_for_each(|place| new_file::refuse_existing(place))?;
         Ok(Self(places))
     }
@@ -90,7 +91,8 @@ mod tests {
         assert_eq!(find(folder.path(), std::slice::from_ref(&free)), None);
         assert_eq!(find(folder.path(), &[free, taken]), Some(2));
         assert_eq!(find(folder.path(), &[port("c", ElementType::U4)]), Some(2));
-        assert_eq!(find(&folder.path().join("none"), &[]), Some(1));
+        assert_eq!(find(&folder.path().join("new/one"), &[]), None);
+        assert!(folder.path().join("new/one").is_dir());
         assert_eq!(find(&folder.path().join("b.npy"), &[]), Some(1));
     }
 
