@@ -16,13 +16,19 @@
 #define OVSEAL_OPENVINO_HPP
 
 #include <fstream>
+#include <istream>
 #include <sstream>
+#include <streambuf>
 
 #include <unistd.h>
 
 #include <openvino/openvino.hpp>
 
 #include <ovseal/ovseal.hpp>
+
+/** Whether OpenVINO takes memory that cannot be written, and imports compiled models from tensors. */
+#define OVSEAL_OPENVINO_2025_3 \
+    (OPENVINO_VERSION_MAJOR > 2025 || (OPENVINO_VERSION_MAJOR == 2025 && OPENVINO_VERSION_MINOR >= 3))
 
 namespace ovseal {
 
@@ -78,11 +84,37 @@ private:
 inline ov::Tensor tensor(const Mapping& mapping) {
     if (mapping.size() == 0)
         return {};
+#if OVSEAL_OPENVINO_2025_3
     const void* bytes = mapping.data();
+#else
+    void* bytes = const_cast<std::uint8_t*>(mapping.data());
+#endif
     return {ov::Tensor(ov::element::u8, {mapping.size()}, bytes), std::shared_ptr<void>(mapping.owner())};
 }
 
 namespace detail {
+
+/** The buffer of a stream that reads memory of others. */
+class MemoryBuffer : public std::streambuf {
+public:
+    MemoryBuffer(const std::uint8_t* bytes, std::size_t length) {
+        // Nothing is ever written through a get area.
+        auto* start = reinterpret_cast<char*>(const_cast<std::uint8_t*>(bytes));
+        setg(start, start, start + length);
+    }
+
+private:
+    pos_type seekoff(off_type offset, std::ios_base::seekdir from, std::ios_base::openmode) override {
+        const auto base = from == std::ios_base::beg ? 0 : (from == std::ios_base::cur ? gptr() : egptr()) - eback();
+        return seekpos(base + offset, std::ios_base::in);
+    }
+    pos_type seekpos(pos_type place, std::ios_base::openmode) override {
+        if (place < 0 || place > egptr() - eback())
+            return pos_type(off_type(-1));
+        setg(eback(), eback() + off_type(place), egptr());
+        return place;
+    }
+};
 
 /** Keeps weights alive as long as a model and what is compiled of it, where no tensor does. */
 class WeightsOwner : public ov::RuntimeAttribute {
@@ -286,7 +318,7 @@ public:
     CompiledModel run() {
         std::string failure;
         const auto slot = options_.cache_dir() ? find_slot(failure) : nullptr;
-        auto compiled = slot ? load(slot.get()) : CompiledModel();
+        auto compiled = slot ? load(slot.get(), failure) : CompiledModel();
         if (!compiled) {
             compiled = compile();
             if (slot)
@@ -303,8 +335,7 @@ public:
         // An import writes nothing, and not every version takes the property there.
         properties_.erase(ov::cache_dir.name());
         const auto mapping = opened_.compiled_part(options_.part()).map();
-        auto imported = attempt("import the compiled model",
-                                [&] { return core_.import_model(tensor(mapping), device_, properties_); });
+        auto imported = attempt("import the compiled model", [&] { return import(mapping, properties_); });
         opened_.accept();
         return {std::move(imported), mapping};
     }
@@ -390,18 +421,33 @@ private:
         }
     }
 
-    /** The compiled model out of the cache, if it is there and the runtime takes it. */
-    CompiledModel load(const ovseal_cache_slot* slot) {
+    /** Imports what was exported. Before 2025.3 the runtime takes a stream only, and copies it. */
+    ov::CompiledModel import(const Mapping& mapping, const ov::AnyMap& properties) {
+#if OVSEAL_OPENVINO_2025_3
+        return core_.import_model(tensor(mapping), device_, properties);
+#else
+        MemoryBuffer buffer(mapping.data(), mapping.size());
+        std::istream exported(&buffer);
+        return core_.import_model(exported, device_, properties);
+#endif
+    }
+
+    /** The compiled model out of the cache, if it is there and the runtime takes it; otherwise why it does not. */
+    CompiledModel load(const ovseal_cache_slot* slot, std::string& failure) {
         ovseal_mapping* handle = nullptr;
         check(ovseal_cache_slot_read(slot, &handle));
         if (!handle)
             return {};
         const Mapping mapping({handle, ovseal_mapping_free});
         try {
-            CompiledModel compiled(core_.import_model(tensor(mapping), device_, properties_), mapping);
+            auto properties = properties_;
+            properties.erase(ov::cache_dir.name());
+            CompiledModel compiled(import(mapping, properties), mapping);
             compiled.is_cached_ = true;
             return compiled;
         } catch (const std::exception&) {
+            // OpenVINO's words may quote the model.
+            failure = "OpenVINO refused the compiled model that was kept; it was compiled again";
             check(ovseal_cache_slot_discard(slot));
             return {};
         }

@@ -170,7 +170,7 @@ def import_model(
     exported = container._compiled(part)
     with _watched(container, exported.length, progress):
         tensor = exported.tensor()
-        compiled = attempt("import the compiled model", lambda: core.import_model(tensor, device, properties))
+        compiled = attempt("import the compiled model", lambda: _imported(core, tensor, device, properties))
     container.accept()
     return CompiledModel(compiled, None)
 
@@ -370,13 +370,22 @@ def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -
         return None
     tensor = openvino.Tensor(openvino.Type.u8, [len(found)])
     tensor.data[:] = numpy.frombuffer(memoryview(found), numpy.uint8)
-    properties = {**properties, "CACHE_DIR": ""}
     try:
-        compiled = attempt("import the compiled model", lambda: core.import_model(tensor, device, properties))
-    except _errors.HostError:
+        # An import writes nothing, and not every version takes the property of the cache there.
+        compiled = attempt("import the compiled model", lambda: _imported(core, tensor, device, properties))
+    except _errors.HostError as error:
+        warnings.warn(_errors.CacheWarning(f"the compiled model that was kept is not used: {error}"), stacklevel=3)
         cache.discard()
         return None
     return CompiledModel(compiled, None)
+
+
+def _imported(core: ov.Core, exported: ov.Tensor, device: str, properties: Any) -> ov.CompiledModel:
+    """Imports what a device has exported. Before 2026 OpenVINO takes a stream only, and copies it."""
+    try:
+        return core.import_model(exported, device, properties)
+    except TypeError:
+        return core.import_model(io.BytesIO(exported.data), device, properties)
 
 
 def _store(cache: _ovseal.Cache, compiled: ov.CompiledModel) -> None:
