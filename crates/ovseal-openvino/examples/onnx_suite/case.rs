@@ -216,7 +216,7 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> String {
 const DEVICE: &str = "CPU";
 
 /// The workers take the processors among themselves.
-const PROPERTIES: &[(&str, &str)] = &[("INFERENCE_NUM_THREADS", "1")];
+const PROPERTIES: &[(&str, &str)] = &[("INFERENCE_NUM_THREADS", "1"), ("INFERENCE_PRECISION_HINT", "f32")];
 
 /// The types that the cases are made of.
 const TYPES: [ElementType; 20] = [
