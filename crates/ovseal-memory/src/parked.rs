@@ -60,6 +60,10 @@ impl<S: Parkable> Parked<S> {
     /// Ends a forked child of the process that made the secret, as [`Secret::expose`] does, and any process
     /// in which the kernel does not give the pages back.
     pub fn expose(&self) -> Exposed<'_, S> {
+        // In a forked child, the thread that holds the lock may not exist.
+        if self.secret.pages().is_inherited() {
+            process::abort();
+        }
         let mut exposed = self.exposed();
         if *exposed == 0 && self.secret.pages().unpark().is_err() {
             process::abort();
@@ -92,6 +96,9 @@ impl<S: Parkable> Deref for Exposed<'_, S> {
 
 impl<S: Parkable> Drop for Exposed<'_, S> {
     fn drop(&mut self) {
+        if self.0.secret.pages().is_inherited() {
+            return;
+        }
         let mut exposed = self.0.exposed();
         *exposed -= 1;
         if *exposed == 0 {
@@ -183,6 +190,15 @@ mod tests {
         let (dropped, exposed) = (make(), make());
         assert_eq!(fork::exit_code(move || drop(dropped)), Some(0));
         assert_eq!(fork::exit_code(move || drop(exposed.expose())), None);
+    }
+
+    #[test]
+    fn a_child_that_was_forked_during_a_use_does_not_wait_for_it() {
+        let parked = Parked::new(Secret::<32>::from_fn(|bytes| bytes.fill(5)));
+        let (exposed, lock) = (parked.expose(), parked.exposed());
+        assert_eq!(fork::exit_code(|| drop(exposed)), Some(0));
+        assert_eq!(fork::exit_code(|| drop(parked.expose())), None);
+        drop(lock);
     }
 
     #[test]
