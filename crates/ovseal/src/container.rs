@@ -66,14 +66,9 @@ impl Candidates {
     /// Returns the blocks in the order in which they are tried: the higher generation first, the
     /// own one if they are equal.
     pub(crate) fn newest_first(&self) -> Vec<&StanzaBlock> {
-        let mut blocks = self.own_first();
+        let mut blocks: Vec<&StanzaBlock> = self.own.iter().chain(&self.waiting).collect();
         blocks.sort_by_key(|block| std::cmp::Reverse(block.generation));
         blocks
-    }
-
-    /// Returns the blocks, the own one first.
-    pub(crate) fn own_first(&self) -> Vec<&StanzaBlock> {
-        self.own.iter().chain(&self.waiting).collect()
     }
 }
 

@@ -29,6 +29,7 @@ use crate::derivation::KdfLimit;
 use crate::error::OpenError;
 use crate::manifest::ModelName;
 use crate::recipient::Identity;
+use crate::region::StanzaBlock;
 use crate::rollback::RollbackState;
 use crate::side_file::SideFile;
 use crate::source::ReadAt;
@@ -191,9 +192,15 @@ impl OpenOptions {
         let container = Container::open(path)?;
         let statement = container.authenticate(&self.trust)?;
         let side = SideFile::read(&container)?;
-        let candidates = container.candidates()?;
         let side = side.as_ref().map(|side| &side.block);
-        self.sender(&statement).check(candidates.own_first().into_iter().chain(side))
+        self.sender(&statement).check(container.candidates()?, side)?;
+        Ok(())
+    }
+
+    /// Fails as [`check_sender`](Self::check_sender) would if the container held this block.
+    pub(crate) fn check_block(&self, container: &Container, block: &StanzaBlock) -> Result<(), OpenError> {
+        let statement = container.authenticate(&self.trust)?;
+        self.sender(&statement).check_block(block)
     }
 
     fn sender<'a>(&'a self, statement: &'a CheckedStatement) -> Sender<'a> {

@@ -39,10 +39,10 @@ pub(crate) fn unlock(
     keyring: &Keyring<'_>,
 ) -> Result<Unlocked, OpenError> {
     let side = SideFile::read(container)?;
-    let candidates = container.candidates()?;
     let side_block = side.as_ref().map(|side| &side.block);
-    sender.check(candidates.own_first().into_iter().chain(side_block))?;
-    let plan = keyring.plan(candidates.own_first().into_iter().chain(side_block));
+    let candidates = sender.check(container.candidates()?, side_block)?;
+    let own_and_side = candidates.own.iter().chain(side_block);
+    let plan = keyring.plan(own_and_side.chain(&candidates.waiting));
     let search = Search { container, context, side: side.as_ref(), keyring, plan };
     let mut failure = None;
     for block in candidates.newest_first() {

@@ -164,7 +164,8 @@ impl<'a> RekeyOptions<'a> {
         let writer = RegionWriter::lock(path, faults)?;
         let container = writer.container()?;
         let (Unlocked { key, .. }, context) = self.unlock(&container, identities)?;
-        let Settled { before, block } = waiting::settle(&writer, &container, &key, self.on_waiting)?;
+        let Settled { before, block } =
+            waiting::settle(&writer, &container, &key, self.on_waiting, &self.opening())?;
         if let Some(expected) = self.generation.filter(|&expected| expected != block.generation) {
             return Err(RekeyError::GenerationChanged { expected, found: block.generation });
         }
@@ -221,8 +222,11 @@ impl<'a> RekeyOptions<'a> {
         container: &Container,
         identities: &[&dyn Identity],
     ) -> Result<(Unlocked, Context), OpenError> {
-        let options = OpenOptions::new(self.trust.clone()).kdf_limit(self.kdf_limit.mib);
-        options.unlock(container, identities)
+        self.opening().unlock(container, identities)
+    }
+
+    fn opening(&self) -> OpenOptions {
+        OpenOptions::new(self.trust.clone()).kdf_limit(self.kdf_limit.mib)
     }
 
     fn stanzas(

@@ -14,6 +14,7 @@ use crate::container::Container;
 use crate::error::{OpenError, Section};
 use crate::inspect::StanzaSummary;
 use crate::key::{FittingKey, Label};
+use crate::open::OpenOptions;
 use crate::region::{self, StanzaBlock};
 use crate::rekey_file::RekeyFile;
 use crate::stanza::Stanza;
@@ -75,6 +76,7 @@ pub(super) fn settle(
     container: &Container,
     key: &FittingKey,
     on_waiting: OnWaiting,
+    opening: &OpenOptions,
 ) -> Result<Settled, RekeyError> {
     let own = Own::read(container, key)?;
     let file = match writer.find(&container.prologue) {
@@ -87,6 +89,7 @@ pub(super) fn settle(
         return own.alone(writer);
     }
     if is_interrupted(&file, &own, key, writer)? {
+        opening.check_block(container, &file.block)?;
         writer.finish(&file.region)?;
         return Ok(own.replaced_by(file.block));
     }
@@ -96,6 +99,7 @@ pub(super) fn settle(
             Err(RekeyError::ForeignRekeyFile { path: writer.rekey_file() })
         }
         OnWaiting::Finish => {
+            opening.check_block(container, &file.block)?;
             writer.write(key, &container.prologue, &own.mac(), &file.region)?;
             Ok(own.replaced_by(file.block))
         }
@@ -142,9 +146,10 @@ impl Own {
         Ok(Settled { before: block.stanzas.clone(), block })
     }
 
-    /// Removes the rekeying file; these stanzas stay.
+    /// Removes the rekeying file; these stanzas stay, and are on the disk before it goes.
     fn alone(self, writer: &RegionWriter<'_>) -> Result<Settled, RekeyError> {
         let settled = self.settled()?;
+        writer.synchronize()?;
         writer.remove_rekey_file()?;
         Ok(settled)
     }

@@ -109,11 +109,24 @@ impl<'w> RegionWriter<'w> {
         let content = rekey_file::encode(key, prologue, region, replaced, &self.place()?);
         self.write_rekey_file(&content)
             .map_err(|source| RekeyError::Write { path: self.rekey_file(), source })?;
-        self.finish(region)
+        self.write_out(region)
+    }
+
+    /// Writes the region of a rekeying file that was found, after making sure that the file is on the disk.
+    pub(super) fn finish(&self, region: &[u8]) -> Result<(), RekeyError> {
+        let path = self.rekey_file();
+        let synchronize = || File::open(&path)?.sync_all().and_then(|()| sync_folder(&path));
+        synchronize().map_err(|source| RekeyError::Write { path: path.clone(), source })?;
+        self.write_out(region)
+    }
+
+    /// Makes sure that the container's region is on the disk, which whoever wrote it may not have done.
+    pub(super) fn synchronize(&self) -> Result<(), RekeyError> {
+        self.file.sync_all().map_err(|source| self.write_error(source))
     }
 
     /// Writes the region that stands in the rekeying file, and removes that file.
-    pub(super) fn finish(&self, region: &[u8]) -> Result<(), RekeyError> {
+    fn write_out(&self, region: &[u8]) -> Result<(), RekeyError> {
         lock::check_in_place(&self.file, &self.path)?;
         self.write_region(region).map_err(|source| self.write_error(source))?;
         self.remove_rekey_file()?;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::super::waiting::{OnWaiting, WaitingStanzas};
 use super::*;
-use crate::ErrorKind;
 use crate::suite::sha256;
+use crate::{ErrorKind, PublicKeyIdentity};
 
 /// Runs `test` on a disk and in memory: file systems differ in inode numbers and birth times.
 fn on_every_file_system(test: impl Fn(&Sealed)) {
@@ -214,5 +214,33 @@ fn what_is_not_authentic_is_discarded_on_demand_and_never_finished() {
             assert_eq!(options.rekey(&sealed.container(), &[&sealed.old]).unwrap().generation, 1);
             assert!(!sealed.rekey_file().exists() && sealed.region() == before);
         }
+    });
+}
+
+#[test]
+fn a_planted_stanza_for_a_public_key_shuts_nobody_out() {
+    on_every_file_system(|sealed| {
+        let copy = sealed.copy();
+        let public = PublicKeyIdentity::generate().unwrap().recipient();
+        let options = RekeyOptions::new().trust(Trust::AnySender).add_recipient(&public);
+        options.rekey(&copy.container(), &[&sealed.old]).unwrap();
+        sealed.plant(&copy.region());
+        let opening = OpenOptions::new(Trust::SharedSecret);
+        opening.check_sender(&sealed.container()).unwrap();
+        let opened = opening.open(&sealed.container(), &[&sealed.old]).unwrap();
+        assert_eq!(opened.inspection().generation, 1);
+        sealed.is_refused();
+        // Whoever finishes it vouches for a container that others could have made.
+        let finish = |trust| {
+            let options = RekeyOptions::new().trust(trust).on_waiting(OnWaiting::Finish);
+            options.rekey(&sealed.container(), &[&sealed.old])
+        };
+        let error = finish(Trust::SharedSecret).unwrap_err();
+        assert!(matches!(error, RekeyError::Open(OpenError::SenderNotNamed { .. })), "{error}");
+        assert!(sealed.rekey_file().exists());
+        sealed.flip();
+        let error = opening.open(&sealed.container(), &[&sealed.old]).unwrap_err();
+        assert!(matches!(error, OpenError::SenderNotNamed { .. }), "{error}");
+        assert_eq!(finish(Trust::AnySender).unwrap().generation, 2);
     });
 }
