@@ -143,15 +143,38 @@ fn a_link_into_its_own_parent_ends() {
     assert!(Model::find(&fixture.model_path(), follow).is_err());
 }
 
+/// An ONNX model whose weights are in this file.
+fn reference(location: &str) -> Vec<u8> {
+    // ModelProto.graph.initializer.external_data { key: "location", value: … }
+    let field = |number: u8, content: Vec<u8>| [vec![number << 3 | 2, content.len() as u8], content].concat();
+    let entry = [field(1, b"location".to_vec()), field(2, location.as_bytes().to_vec())].concat();
+    field(7, field(5, field(13, entry)))
+}
+
+#[test]
+fn onnx_brings_no_file_behind_a_link_and_none_that_no_model_needs() {
+    let fixture = Fixture::new(&[("data/w.bin", b"weights"), (".env", b"TOKEN=1"), (".git/config", b"x")]);
+    symlink("data", fixture.model_path().join("link")).unwrap();
+    let everything = ModelOptions { include_everything: true, ..ModelOptions::default() };
+    let follow = ModelOptions { follow_symlinks: true, ..ModelOptions::default() };
+    for (location, taken_with) in
+        [("link/w.bin", follow), (".env", everything.clone()), (".git/config", everything)]
+    {
+        fixture.write("net.onnx", &reference(location));
+        let path = fixture.model_path().join("net.onnx");
+        let error = find(&path).unwrap_err();
+        match location {
+            "link/w.bin" => {
+                assert!(matches!(&error, ModelError::Symlink { path } if path.ends_with("link")), "{error:?}")
+            }
+            _ => assert!(matches!(&error, ModelError::Onnx { .. }), "{error:?}"),
+        }
+        assert_eq!(Model::find(&path, taken_with).unwrap().parts().count(), 2, "{location}");
+    }
+}
+
 #[test]
 fn onnx_brings_its_external_data_and_nothing_from_outside() {
-    let reference = |location: &str| {
-        // ModelProto.graph.initializer.external_data { key: "location", value: … }
-        let field =
-            |number: u8, content: Vec<u8>| [vec![number << 3 | 2, content.len() as u8], content].concat();
-        let entry = [field(1, b"location".to_vec()), field(2, location.as_bytes().to_vec())].concat();
-        field(7, field(5, field(13, entry)))
-    };
     let fixture = Fixture::new(&[("data/w.bin", b"weights"), ("net.onnx", &reference("data/w.bin"))]);
     let model = find(&fixture.model_path().join("net.onnx")).unwrap();
     let found: Vec<_> = model.parts().map(|part| part.path.to_string()).collect();

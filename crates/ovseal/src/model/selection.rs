@@ -74,6 +74,12 @@ impl Selection {
         }
         !self.usual.matched(relative, is_folder).is_ignore()
     }
+
+    /// Returns whether the file at `relative` is sealed, and with it every folder that it lies in.
+    pub(super) fn takes_nested(&self, relative: &Path) -> bool {
+        let folders = relative.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        self.takes(relative, false) && folders.into_iter().all(|folder| self.takes(folder, true))
+    }
 }
 
 /// Reads an ignore file; none is as good as an empty one.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::compiled::is_compiled;
+use super::selection::Selection;
 use super::{
     Model, ModelError, ModelOptions, PathOnlyFormat, Source, check_weights, kind_of, onnx, onnx_error, part,
     read_error, refuse_git_lfs, weights_extension,
@@ -71,19 +72,32 @@ fn add_external_data(
     parts: &mut Vec<(PartEntry, Source)>,
     options: &ModelOptions,
 ) -> Result<(), ModelError> {
+    let selection = Selection::new(options)?;
     let reader = parts[0].1.open().map_err(|source| read_error(model, source))?;
     let length = parts[0].0.length;
     let references = onnx::references_of_file(&reader, length).map_err(onnx_error(model))?;
     for path in onnx::named_parts(&references, &parts[0].0.path).map_err(onnx_error(model))? {
-        if options.only {
+        if options.only || !selection.takes_nested(path.as_str().as_ref()) {
             return Err(onnx_error(model)(onnx::OnnxError::MissingFile { path }));
         }
-        let file = model.with_file_name(path.as_str());
-        let source = options.source(&file).map_err(|error| missing_file(error, model, &path))?;
+        let folder = model.parent().unwrap_or(Path::new(""));
+        let source = companion(folder, &path, options).map_err(|error| missing_file(error, model, &path))?;
         parts.push(part(path, PartKind::Weights, source));
     }
     let entries: Vec<&PartEntry> = parts.iter().map(|(entry, _)| entry).collect();
     onnx::check_references(&references, &entries[0].path, &entries[1..]).map_err(onnx_error(model))
+}
+
+/// The file at `path` below the model's folder, which no link leads out of unless links are followed.
+fn companion(folder: &Path, path: &PartPath, options: &ModelOptions) -> Result<Source, ModelError> {
+    let path = Path::new(path.as_str());
+    let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+    for above in above.filter(|_| !options.follow_symlinks).map(|above| folder.join(above)) {
+        if above.is_symlink() {
+            return Err(ModelError::Symlink { path: above });
+        }
+    }
+    options.source(&folder.join(path))
 }
 
 fn missing_file(error: ModelError, model: &Path, path: &PartPath) -> ModelError {

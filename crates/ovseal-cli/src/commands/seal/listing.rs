@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ovseal::{Model, PartEntry};
+use ovseal::{Model, PartEntry, PartKind};
 
 use crate::error::CommandError;
 use crate::output::Output;
@@ -21,9 +21,16 @@ pub(super) fn dry_run(model: &Model, output: &mut Output) -> Result<(), CommandE
     Ok(())
 }
 
-/// Lists the parts of a container that was sealed, if there are more than a network and its weights.
+/// Lists the parts of a container that was sealed, unless the caller named the only one or a network whose weights have its
+/// name. An ONNX model says by itself which files belong to it.
 pub(super) fn sealed(model: &Model, output: &mut Output) {
-    if model.parts().count() > 2 {
+    let parts: Vec<&PartEntry> = model.parts().collect();
+    let is_plain = match &parts[..] {
+        [_] => true,
+        [network, _] => network.kind != PartKind::Onnx,
+        _ => false,
+    };
+    if !is_plain {
         model.parts().for_each(|part| output.note(&format!("sealed {}", line(part))));
     }
 }
