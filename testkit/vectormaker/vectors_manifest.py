@@ -46,6 +46,10 @@ def networks():
         model = Part(name, kind, onnx_with_external_data("secret.dat"))
         yield case("onnx-called-" + kind, "6.1", f"an ONNX model whose kind is {kind}", "opened", parts=[model])
 
+    net = b'<net version="11"/>'
+    for kind, name, topology in (("onnx", "model.onnx", bytes([8, 7, 2 << 3 | 2, len(net)]) + net), ("paddle", "model.pdmodel", b"\n" + net)):
+        yield case("ir-called-" + kind, "6.1", f"an IR whose kind is {kind}, and whose first bytes are such a model's", "opened", parts=[Part(name, kind, topology)])
+
     for name, text, topology in (
         ("ir-shape-wraps", "a constant whose bytes are 2^64", ir(constant("4611686018427387904", 0, 16))),
         ("ir-short-constant", "a constant of 4 bytes whose shape needs 16", ir(constant("4", 0, 4))),
@@ -54,6 +58,7 @@ def networks():
         ("ir-body", "the first in the body of a loop", ir(f'<layer id="0" type="Loop"><body>{layers(constant("4611686018427387904", 0, 16))}</body></layer>')),
         ("ir-value", "a constant of 2^20 numbers whose bytes are a text of the topology",
          ir(constant("1048576", 0, 16).replace("<data ", '<data value="abc" '))),
+        ("ir-body-in-constant", "a constant that has a body, too", ir(constant("4", 0, 16).replace("<data ", "<body/><data "))),
         ("ir-strings", "a constant of 4 strings without a table of them", ir(constant("4", 0, 24, "string"))),
     ):
         parts = [Part("model.xml", "ir", topology, [1]), Part("model.bin", "weights", bytes(24 if name == "ir-strings" else 16))]

@@ -110,7 +110,9 @@ fn onnx_that_refers_to_anything_outside_itself_never_reaches_the_runtime() {
 #[test]
 fn a_topology_that_is_not_what_it_is_called_never_reaches_the_runtime() {
     let core = core();
-    for name in ["ir-without-weights", "onnx-called-ir", "onnx-called-paddle"] {
+    let names =
+        ["ir-without-weights", "onnx-called-ir", "onnx-called-paddle", "ir-called-onnx", "ir-called-paddle"];
+    for name in names {
         let error = core.read_sealed(&vector(name), None).unwrap_err();
         assert!(matches!(error, SealedModelError::NotAModel { .. }), "{name}: {error}");
     }
@@ -126,6 +128,7 @@ fn an_ir_that_would_read_other_memory_never_reaches_the_runtime() {
         ("ir-negative-offset", IrFault::Attribute("offset")),
         ("ir-body", IrFault::Overflow),
         ("ir-value", IrFault::NotUnderstood("a constant with a value in the topology")),
+        ("ir-body-in-constant", IrFault::NotUnderstood("a body in this layer")),
         ("ir-strings", IrFault::Strings),
     ] {
         for opening in [Opening::Eager, Opening::Overlapped] {

@@ -40,6 +40,20 @@ fn missing_weights_are_named() {
 }
 
 #[test]
+fn xml_of_another_kind_in_a_folder_is_a_file_and_a_damaged_network_stops_it() {
+    let files: [(&str, &[u8]); 4] =
+        [("net.xml", b"<net/>"), ("net.bin", b""), ("labels.xml", b"<labels/>"), ("labels.bin", b"")];
+    let fixture = Fixture::new(&files);
+    let kinds = |model: &Model| model.parts().map(|part| part.kind).collect::<Vec<_>>();
+    let expected = [PartKind::File, PartKind::File, PartKind::Weights, PartKind::Ir];
+    assert_eq!(kinds(&find(&fixture.model_path()).unwrap()), expected);
+    fixture.write("net.xml", b"<net>");
+    assert!(matches!(find(&fixture.model_path()), Err(ModelError::Ir { .. })));
+    let options = ModelOptions { exclude: vec!["net.*".to_owned()], ..ModelOptions::default() };
+    assert_eq!(kinds(&Model::find(&fixture.model_path(), options).unwrap()), expected[..2]);
+}
+
+#[test]
 fn a_file_that_is_not_what_its_extension_says_is_no_topology() {
     // An ONNX model under another name would be read as one by the runtime, references and all.
     let onnx = b"\x08\x07\x3a\x00";

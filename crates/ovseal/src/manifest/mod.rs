@@ -55,16 +55,21 @@ impl PartKind {
         matches!(self, Self::Ir | Self::Onnx | Self::Paddle)
     }
 
-    /// Whether bytes can be the beginning of a topology of this kind; of what is no topology, anything can.
+    /// Whether bytes can be a topology of this kind, or the beginning of one; of what is no topology, anything can.
     ///
-    /// A runtime tells formats apart by their content, not by what we call them. So nothing is taken for an IR or a
-    /// PaddlePaddle model that could be read as ONNX, whose references to files would then go unchecked.
+    /// A runtime tells formats apart by their content, not by what we call them, and tries one after the other. So
+    /// nothing is taken for one kind that could be read as another, whose constants or references to files would then
+    /// go unchecked.
     pub fn fits(self, content: &[u8]) -> bool {
         match self {
-            Self::Ir => starts_as_xml(content),
+            // No message of protobuf begins with `<`, while white space begins many.
+            Self::Ir => without_mark(content).first() == Some(&b'<'),
             // The first field of a ProgramDesc is a block. An ONNX model begins with a number.
-            Self::Paddle => content.first() == Some(&(1 << 3 | 2)),
-            Self::Onnx => !starts_as_xml(content),
+            Self::Paddle => content.first() == Some(&A_BLOCK) && !holds_net(content),
+            Self::Onnx => {
+                let is_xml = without_mark(content).trim_ascii_start().first() == Some(&b'<');
+                content.first() != Some(&A_BLOCK) && !is_xml && !holds_net(content)
+            }
             Self::Compiled | Self::Weights | Self::File | Self::Other => true,
         }
     }
@@ -75,10 +80,20 @@ impl PartKind {
     }
 }
 
-/// Whether bytes begin, after a byte order mark and white space, with `<`.
-fn starts_as_xml(content: &[u8]) -> bool {
-    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    content.trim_ascii_start().first() == Some(&b'<')
+/// Key and wire type of a message's first field, a message.
+const A_BLOCK: u8 = 1 << 3 | 2;
+
+/// Returns the content behind a byte order mark.
+fn without_mark(content: &[u8]) -> &[u8] {
+    content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)
+}
+
+/// Whether an IR's root element may begin somewhere: OpenVINO's XML parser passes over whatever stands before it, up to a
+/// zero byte.
+fn holds_net(content: &[u8]) -> bool {
+    let text = content.split(|byte| *byte == 0).next().unwrap_or_default();
+    memchr::memchr_iter(b'<', text)
+        .any(|at| text.get(at + 1..at + 4).is_some_and(|name| name.eq_ignore_ascii_case(b"net")))
 }
 
 /// One part as the manifest describes it.
@@ -253,12 +268,25 @@ mod tests {
 
     #[test]
     fn topologies_are_told_apart_by_their_first_byte() {
-        let (xml, paddle, onnx) = (&b"\xef\xbb\xbf \n<net>"[..], &b"\x0a\x05"[..], &b"\x08\x07"[..]);
+        let (xml, paddle, onnx) = (&b"\xef\xbb\xbf<net>"[..], &b"\x0a\x05"[..], &b"\x08\x07"[..]);
         let fitting = |content| PartKind::KNOWN.map(|kind| kind.fits(content));
         assert_eq!(fitting(xml), [true, false, false, true, true, true]);
-        assert_eq!(fitting(paddle), [false, true, true, true, true, true]);
+        assert_eq!(fitting(paddle), [false, false, true, true, true, true]);
         assert_eq!(fitting(onnx), [false, true, false, true, true, true]);
         assert_eq!(fitting(b""), [false, true, false, true, true, true]);
+    }
+
+    #[test]
+    fn what_two_parsers_could_take_is_no_topology() {
+        for start in ["\n", " ", "\x08\x07\x12\x20", "\x0a\x20"] {
+            for root in ["<net>", "<NET version=\"11\">", "<p/><net>"] {
+                let text = format!("{start}{root}");
+                for kind in [PartKind::Ir, PartKind::Onnx, PartKind::Paddle] {
+                    assert!(!kind.fits(text.as_bytes()), "{text:?} {kind:?}");
+                }
+            }
+        }
+        assert!(PartKind::Onnx.fits(b"\x08\x07\0<net>") && PartKind::Paddle.fits(b"\x0a\x07<n<neat>"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::compiled::is_compiled;
+use super::ir::IrFault;
 use super::selection::{IGNORE_FILE, Selection};
 use super::{
     Model, ModelError, ModelOptions, Source, check_weights, kind_of, onnx, onnx_error, part, read_error,
@@ -112,10 +113,13 @@ fn classify(parts: &mut Parts) -> Result<(), ModelError> {
             (_, Some(extension)) => sibling(&parts[number].0.path, extension, &numbers).map(|i| vec![i]),
             _ => None,
         };
-        // An `.xml` without a `.bin` is no IR but some other file.
+        // An `.xml` without a `.bin`, or with another root, is no IR but some other file.
         if let Some(companions) = companions {
             if let &[weights] = &companions[..] {
-                check_weights(kind, &parts[number], &parts[weights])?;
+                match check_weights(kind, &parts[number], &parts[weights]) {
+                    Err(ModelError::Ir { source, .. }) if source.fault == IrFault::Root => continue,
+                    outcome => outcome?,
+                }
             }
             companions.iter().for_each(|&i| parts[i].0.kind = PartKind::Weights);
             parts[number].0.kind = kind;

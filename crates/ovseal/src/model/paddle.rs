@@ -69,23 +69,40 @@ fn description_length(head: &[u8]) -> Option<usize> {
 fn data_length(description: &[u8]) -> Option<u64> {
     let end = description.len() as u64;
     let mut reader = Reader::new(description);
-    let (mut elements, mut width) = (1_u64, None);
+    let (mut elements, mut width) = (Elements { others: 1, has_zero: false }, None);
     while reader.position() < end {
         let field = reader.field(end).ok()?;
         match (field.number, field.content) {
             (1, Content::Number(element_type)) => width = Some(bytes_of(element_type)?),
-            (2, Content::Number(extent)) => elements = elements.checked_mul(extent)?,
+            (2, Content::Number(extent)) => elements.multiply(extent)?,
             // Extents can stand together, as in protobuf's later version.
             (2, Content::Bytes(length)) => {
                 let end = reader.position() + length;
                 while reader.position() < end {
-                    elements = elements.checked_mul(reader.varint().ok()?)?;
+                    elements.multiply(reader.varint().ok()?)?;
                 }
             }
             _ => return None,
         }
     }
-    elements.checked_mul(width?)
+    let all = elements.others.checked_mul(width?)?;
+    Some(if elements.has_zero { 0 } else { all })
+}
+
+/// A product of extents. Those that are not zero must fit into memory together, too: an operation may drop the zero.
+struct Elements {
+    others: u64,
+    has_zero: bool,
+}
+
+impl Elements {
+    fn multiply(&mut self, extent: u64) -> Option<()> {
+        match extent {
+            0 => self.has_zero = true,
+            extent => self.others = self.others.checked_mul(extent)?,
+        }
+        Some(())
+    }
 }
 
 /// Bytes of an element, by the number of its type in `VarType.Type`.
@@ -147,6 +164,7 @@ mod tests {
             &[1 << 3, 99, 2 << 3, 3][..],
             &[2 << 3, 3],
             &[1 << 3, 5, 2 << 3, 255, 255, 255, 255, 255, 255, 255, 255, 127, 2 << 3, 9],
+            &[1 << 3, 5, 2 << 3, 0, 2 << 3, 255, 255, 255, 255, 255, 255, 255, 255, 127, 2 << 3, 9],
             &[3 << 3, 5],
             &[1 << 3],
         ] {

@@ -32,6 +32,9 @@ pub(super) enum Kind {
     Parameter,
     ShapeOf,
     Convert,
+    /// Of its second input OpenVINO wants the type only.
+    ConvertLike,
+    Result,
     WithBody,
     Other,
 }
@@ -66,6 +69,11 @@ impl Graph {
     fn computed(&self, readers: &[Vec<usize>]) -> Vec<usize> {
         let mut missing = vec![0_usize; self.layers.len()];
         readers.iter().flatten().for_each(|&reader| missing[reader] += 1);
+        for (layer, missing) in self.layers.iter().zip(&mut missing) {
+            if layer.kind == Kind::ConvertLike {
+                *missing = 1.min(*missing);
+            }
+        }
         let is_known = |number: &usize| match self.layers[*number].kind {
             Kind::ShapeOf => true,
             // What a body is given may be a constant.
@@ -77,8 +85,9 @@ impl Graph {
         while let Some(&number) = order.get(next) {
             next += 1;
             for &reader in &readers[number] {
-                missing[reader] = missing[reader].saturating_sub(1);
-                if missing[reader] == 0 && self.layers[reader].kind != Kind::ShapeOf {
+                let was_missing = missing[reader];
+                missing[reader] = was_missing.saturating_sub(1);
+                if was_missing == 1 && self.layers[reader].kind != Kind::ShapeOf {
                     order.push(reader);
                 }
             }
@@ -91,7 +100,9 @@ impl Graph {
         let mut follows = vec![None; self.layers.len()];
         for number in self.computed(readers).into_iter().rev() {
             let layer = &self.layers[number];
-            let itself = layer.has_integer_output || layer.kind == Kind::WithBody;
+            // What follows from the results of a body stands in another graph.
+            let is_result = self.is_body && layer.kind == Kind::Result;
+            let itself = layer.has_integer_output || layer.kind == Kind::WithBody || is_result;
             follows[number] = Some(itself || self.any_follows(&readers[number], &follows));
         }
         follows

@@ -103,8 +103,13 @@ impl<'t> Markup<'t> {
             }
             Event::Decl(declaration) => {
                 let encoding = declaration.encoding().transpose();
-                start == 0
-                    && encoding.is_ok_and(|name| name.is_none_or(|name| name.eq_ignore_ascii_case("utf-8")))
+                // OpenVINO's parser looks for the word anywhere in the declaration.
+                let named = memchr::memmem::find_iter(declaration.as_bytes(), "encoding").count();
+                let is_known = encoding.is_ok_and(|name| match name {
+                    Some(name) => named == 1 && name.eq_ignore_ascii_case("utf-8"),
+                    None => named == 0,
+                });
+                start == 0 && is_known
             }
             _ => false,
         };

@@ -48,6 +48,9 @@ pub enum IrFault {
     /// It is not well-formed XML in UTF-8, or ends too early.
     #[error("not well-formed XML, or cut off")]
     Markup,
+    /// It is XML of another kind.
+    #[error("its root element is not net")]
+    Root,
     /// Something that OpenVINO's own writer never produces, so that nothing is known of how it is read.
     #[error("{0} is not understood")]
     NotUnderstood(&'static str),
@@ -85,7 +88,7 @@ impl IrError {
     /// Tells whose fault it is that an authentic model cannot be opened.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self.fault {
-            IrFault::NotUnderstood(_) | IrFault::ElementType => ErrorKind::Unsupported,
+            IrFault::Root | IrFault::NotUnderstood(_) | IrFault::ElementType => ErrorKind::Unsupported,
             _ => ErrorKind::NotAuthentic,
         }
     }

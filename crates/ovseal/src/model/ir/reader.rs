@@ -49,6 +49,8 @@ enum Role {
     },
     PreProcess,
     Channel,
+    /// `rt_info` of a graph, and what is in it.
+    Information,
     /// Without effect on memory, with all that is in it.
     Other,
 }
@@ -58,7 +60,7 @@ impl Reader {
         let fault = |fault| IrError { line: element.line, fault };
         let role = match self.places.last_mut() {
             None if element.name().eq_ignore_ascii_case("net") => self.new_graph(false),
-            None => return Err(fault(IrFault::NotUnderstood("another root than net"))),
+            None => return Err(fault(IrFault::Root)),
             Some(parent) => {
                 parent.note(element.name()).map_err(fault)?;
                 let role = parent.role;
@@ -89,9 +91,10 @@ impl Reader {
                 Role::Other
             }
             (Role::Layer { graph, layer }, "body" | "then_body" | "else_body") => {
-                self.graphs[graph].layers[layer].kind = Kind::WithBody;
-                self.new_graph(true)
+                self.body(graph, layer).map_err(fault)?
             }
+            (Role::Graph(_), "rt_info") => Role::Information,
+            (Role::Information, name) => information(name, &element.attributes()?).map_err(fault)?,
             _ => Role::Other,
         })
     }
@@ -99,6 +102,16 @@ impl Reader {
     fn new_graph(&mut self, is_body: bool) -> Role {
         self.graphs.push(Graph::new(is_body));
         Role::Graph(self.graphs.len() - 1)
+    }
+
+    /// OpenVINO looks for bodies in few operations. In others, what is beside one counts.
+    fn body(&mut self, graph: usize, layer: usize) -> Result<Role, IrFault> {
+        let kind = &mut self.graphs[graph].layers[layer].kind;
+        if !matches!(kind, Kind::Other | Kind::WithBody) {
+            return Err(IrFault::NotUnderstood("a body in this layer"));
+        }
+        *kind = Kind::WithBody;
+        Ok(self.new_graph(true))
     }
 
     fn layer(&mut self, graph: usize, attributes: &Attributes<'_>) -> Result<Role, IrFault> {
@@ -112,6 +125,8 @@ impl Reader {
             "Parameter" => Kind::Parameter,
             "ShapeOf" => Kind::ShapeOf,
             "Convert" => Kind::Convert,
+            "ConvertLike" => Kind::ConvertLike,
+            "Result" => Kind::Result,
             _ => Kind::Other,
         };
         let layer = self.graphs[graph].add(attributes.number("id")?, kind)?;
@@ -139,6 +154,16 @@ impl Reader {
     }
 }
 
+/// Refuses a path to the weights, by which plugins open files.
+fn information(name: &str, attributes: &Attributes<'_>) -> Result<Role, IrFault> {
+    let is_other = |name: &str| name != WEIGHTS_PATH;
+    let is_harmless = !attributes.has("name") || attributes.text("name").is_ok_and(is_other);
+    if !is_other(name) || !is_harmless {
+        return Err(IrFault::NotUnderstood("a path to the weights"));
+    }
+    Ok(Role::Information)
+}
+
 impl Place {
     /// Refuses a second child where OpenVINO looks at the first only.
     fn note(&mut self, name: &str) -> Result<(), IrFault> {
@@ -153,6 +178,9 @@ impl Place {
         Ok(())
     }
 }
+
+/// Under this name OpenVINO keeps where it read the weights; its own writer leaves it out.
+const WEIGHTS_PATH: &str = "__weights_path";
 
 /// Elements of which a parent has one.
 const SINGLE: [&str; 9] =

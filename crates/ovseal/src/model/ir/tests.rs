@@ -78,6 +78,12 @@ fn every_kind_of_constant_that_openvino_would_not_check_is_refused() {
         ),
         ("</layer>", "<data/></layer>"),
         ("</layers>", "</layers><layers></layers>"),
+        ("<data ", "<body/><data "),
+        ("</layer>", "<then_body/></layer>"),
+        ("<data ", "<else_body><layers/></else_body><data "),
+        ("</layers>", "</layers><rt_info><__weights_path value=\"/etc/x\"/></rt_info>"),
+        ("</layers>", "</layers><rt_info><a><info name=\"__weights_path\"/></a></rt_info>"),
+        ("</layers>", "</layers><rt_info><info name=\"&#95;_weights_path\"/></rt_info>"),
         ("<net name=\"n\" version=\"11\">", "<net><net>"),
     ] {
         let other = good.replacen(from, to, 1);
@@ -119,6 +125,7 @@ fn markup_that_two_parsers_could_read_differently_is_refused() {
         ("<layers>", "<!-- -- --><layers>"),
         ("<?xml version=\"1.0\"?>", "<?xml version=\"1.0\" encoding=\"latin1\"?>"),
         ("<?xml version=\"1.0\"?>", " <?xml version=\"1.0\"?>"),
+        ("<?xml version=\"1.0\"?>", "<?xml version='encoding=\"latin1\"'?>"),
         ("</net>", ""),
         ("</net>", "</net><net/>"),
         ("</net>", "</net>text"),
@@ -193,6 +200,29 @@ fn whatever_a_body_is_given_may_decide() {
     let text =
         text.replace("type=\"Loop\" version=\"opset1\">", &format!("type=\"Loop\"><body>{body}</body>"));
     let topology = Topology::parse(text.as_bytes()).unwrap();
+    assert_eq!(topology.shape_constants(), std::slice::from_ref(&(0..3600)));
+}
+
+#[test]
+fn what_is_converted_like_an_input_is_computed_without_it() {
+    let layers = [
+        ("Const:f32:900", "FP32"),
+        ("Parameter", "I64"),
+        ("ConvertLike", "I64"),
+        ("Const:i64:1", "I64"),
+        ("Mod", "I64"),
+    ];
+    assert_eq!(deciding(&layers, &[(0, 2), (1, 2), (2, 4), (3, 4)]), [0, 1]);
+}
+
+#[test]
+fn what_leads_to_the_result_of_a_body_decides() {
+    let layers = [("Const:f32:900", "FP32"), ("Result", "FP32")];
+    assert_eq!(deciding(&layers, &[(0, 1)]), [0; 0]);
+    let body = graph(&layers, &[(0, 1)]);
+    let (start, end) = (body.find("<layers>").unwrap(), body.find("</net>").unwrap());
+    let branch = format!("<layer id=\"0\" type=\"If\"><then_body>{}</then_body></layer>", &body[start..end]);
+    let topology = Topology::parse(net(&branch).as_bytes()).unwrap();
     assert_eq!(topology.shape_constants(), std::slice::from_ref(&(0..3600)));
 }
 
