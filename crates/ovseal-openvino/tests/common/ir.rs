@@ -75,6 +75,25 @@ impl Ir {
         number
     }
 
+    /// Adds an `If` whose condition is constant, and both branches of which give a constant of ones.
+    pub(crate) fn chosen_ones(&mut self, element_type: Type, elements: usize) -> usize {
+        let condition = self.ones(Type("boolean", "BOOL", &[1]), 1);
+        let mut inside = Self { weights: std::mem::take(&mut self.weights), ..Self::default() };
+        let constant = inside.ones(element_type, elements);
+        let body;
+        (body, self.weights) = inside.end(constant);
+        let body = &body[START.len()..body.len() - END.len()];
+        let chosen = self.layer("If", "opset8", "", &[condition], element_type.1);
+        self.layers.truncate(self.layers.trim_end().len() - "</layer>".len());
+        let map = format!("<output external_port_id=\"{OUTPUT}\" internal_layer_id=\"1\"/>");
+        for branch in ["then", "else"] {
+            write!(self.layers, "<{branch}_port_map>{map}</{branch}_port_map>").unwrap();
+            write!(self.layers, "<{branch}_body>{body}</{branch}_body>").unwrap();
+        }
+        writeln!(self.layers, "</layer>").unwrap();
+        chosen
+    }
+
     /// Ends the network with this layer's output; gives topology and weights.
     pub(crate) fn end(mut self, last: usize) -> (String, Vec<u8>) {
         let number = self.count;
@@ -83,12 +102,14 @@ impl Ir {
         write!(self.layers, "<input><port id=\"0\"/></input></layer>").unwrap();
         write!(self.edges, "<edge {from} to-layer=\"{number}\" to-port=\"0\"/>").unwrap();
         let Self { layers, edges, weights, .. } = self;
-        let start = "<?xml version=\"1.0\"?><net name=\"n\" version=\"11\">";
-        (format!("{start}<layers>\n{layers}</layers><edges>{edges}</edges></net>"), weights)
+        (format!("{START}<layers>\n{layers}</layers><edges>{edges}</edges>{END}"), weights)
     }
 }
 
 /// The number of every layer's output port: it follows those of the inputs, which are fewer.
 const OUTPUT: usize = 9;
+
+const START: &str = "<?xml version=\"1.0\"?><net name=\"n\" version=\"11\">";
+const END: &str = "</net>";
 
 const CHUNK: usize = 1 << 16;
