@@ -74,6 +74,11 @@ fn a_private_key_is_never_part_of_a_model() {
         [b"# public key: age1\n", PublicKeyIdentity::generate().unwrap().encode().expose()].concat();
     let pem =
         |label: &str| format!("-----BEGIN {label}-----\r\nAAAA\r\n-----END {label}-----\r\n").into_bytes();
+    let secret = "Q".repeat(64);
+    let variable = format!("export KEY=age-secret-key-pq-1{secret}\n");
+    let json = format!("{{\"key\": \"-----BEGIN PRIVATE KEY-----\\n{secret}\\n-----END PRIVATE KEY-----\"}}");
+    let wide: Vec<u8> =
+        "\u{feff}-----BEGIN PRIVATE KEY-----\r\nAAAA\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let certificate = [pem("CERTIFICATE"), pem("PRIVATE KEY")].concat();
     for (content, words) in [
         (publisher.expose(), "a private key in PEM"),
@@ -84,6 +89,10 @@ fn a_private_key_is_never_part_of_a_model() {
         (&pem("ENCRYPTED PRIVATE KEY"), "a private key in PEM"),
         (&certificate, "a private key in PEM"),
         (&pem("OPENSSH PRIVATE KEY"), "an OpenSSH private key"),
+        (&pem("PGP PRIVATE KEY BLOCK"), "a private key of OpenPGP"),
+        (variable.as_bytes(), "an identity, as keygen and age write it"),
+        (json.as_bytes(), "a private key in PEM"),
+        (&wide, "a private key in PEM"),
     ] {
         for include_everything in [false, true] {
             let fixture = Fixture::new(&[("config.json", b"{}"), ("deep/inside.txt", content)]);

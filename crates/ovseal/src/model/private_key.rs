@@ -2,6 +2,8 @@
 
 use std::io;
 
+use memchr::memmem;
+
 use super::{ModelError, Source, read_error};
 use crate::manifest::{PartEntry, PartKind};
 
@@ -30,7 +32,11 @@ fn kind_of(entry: &PartEntry, source: &Source, guesses: bool) -> io::Result<Opti
     if guesses && entry.kind != PartKind::Weights && is_like_keyfile(&bytes) {
         return Ok(Some("what looks like a key file, 32 random bytes"));
     }
-    Ok(bytes.split(|byte| *byte == b'\n').find_map(line_kind))
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        // Of UTF-16, in either order, the letters of keys stay.
+        bytes.retain(|byte| byte.is_ascii() && *byte != 0);
+    }
+    Ok(bytes.split(|byte| *byte == b'\n').find_map(|line| line_kind(line).or_else(|| embedded(line))))
 }
 
 /// A line with which a private key begins.
@@ -38,14 +44,50 @@ fn line_kind(line: &[u8]) -> Option<&'static str> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     let label = line.strip_prefix(b"-----BEGIN ").and_then(|rest| rest.strip_suffix(b"-----"));
     match label {
-        Some(b"OPENSSH PRIVATE KEY") => Some("an OpenSSH private key"),
+        Some(label) => label_kind(label),
+        None if starts_with_ignoring_case(line, IDENTITY.as_bytes()) => Some(IDENTITY_WORDS),
+        None => None,
+    }
+}
+
+fn label_kind(label: &[u8]) -> Option<&'static str> {
+    match label {
+        b"OPENSSH PRIVATE KEY" => Some("an OpenSSH private key"),
+        b"PGP PRIVATE KEY BLOCK" => Some("a private key of OpenPGP"),
         // PKCS #8, also encrypted; RSA, EC and DSA; the two halves of a publisher's key.
-        Some(label) if label.ends_with(b"PRIVATE KEY") => Some("a private key in PEM"),
-        None if starts_with_ignoring_case(line, b"AGE-SECRET-KEY-") => {
-            Some("an identity, as keygen and age write it")
-        }
+        label if label.ends_with(b"PRIVATE KEY") => Some("a private key in PEM"),
         _ => None,
     }
+}
+
+/// A private key in the middle of a line, as in JSON or behind the name of a variable: with the key itself, for texts
+/// tell of keys, too.
+fn embedded(line: &[u8]) -> Option<&'static str> {
+    let upper = zeroize::Zeroizing::new(line.to_ascii_uppercase());
+    let is_key = |rest: &[u8]| letters(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if behind(&upper, IDENTITY).any(is_key) {
+        return Some(IDENTITY_WORDS);
+    }
+    behind(line, "-----BEGIN ").find_map(|rest| {
+        let (end, is_base64) = (memmem::find(rest, b"-----")?, |byte: u8| {
+            byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
+        });
+        let mut body = &rest[end + 5..];
+        while let Some(rest) = body.strip_prefix(b"\\n").or_else(|| body.strip_prefix(b"\\r")) {
+            body = rest;
+        }
+        label_kind(&rest[..end]).filter(|_| letters(body, is_base64))
+    })
+}
+
+/// Returns what follows each `mark`.
+fn behind<'l>(line: &'l [u8], mark: &'l str) -> impl Iterator<Item = &'l [u8]> {
+    memmem::find_iter(line, mark).map(move |at| &line[at + mark.len()..])
+}
+
+/// Whether a text begins with as many letters as every key has.
+fn letters(text: &[u8], is_letter: impl Fn(u8) -> bool) -> bool {
+    text.iter().take_while(|byte| is_letter(**byte)).count() >= LEAST_LETTERS
 }
 
 fn starts_with_ignoring_case(line: &[u8], start: &[u8]) -> bool {
@@ -61,6 +103,13 @@ fn is_like_keyfile(bytes: &[u8]) -> bool {
     bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
     seen.iter().filter(|seen| **seen).count() >= LEAST_DISTINCT
 }
+
+const IDENTITY: &str = "AGE-SECRET-KEY-";
+
+const IDENTITY_WORDS: &str = "an identity, as keygen and age write it";
+
+/// 32 bytes are 43 letters of Base64, and more of Bech32.
+const LEAST_LETTERS: usize = 43;
 
 const KEYFILE_LENGTH: usize = 32;
 
