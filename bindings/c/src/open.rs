@@ -104,7 +104,7 @@ pub extern "C" fn ovseal_open_options_new(
     })
 }
 
-/// Trusts a publisher, beside those that were named before.
+/// Trusts a publisher, in addition to those that were named before.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_open_options_add_publisher(
     options: Option<&mut ovseal_open_options>,

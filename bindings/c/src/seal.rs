@@ -115,7 +115,7 @@ pub extern "C" fn ovseal_seal_options_set_follow_symlinks(
     })
 }
 
-/// Leaves out the files of a folder that match a pattern, in the syntax of gitignore; beside those that were named before.
+/// Leaves out the files of a folder that match a pattern, in the syntax of gitignore, in addition to earlier patterns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_seal_options_add_exclude(
     options: Option<&mut ovseal_seal_options>,

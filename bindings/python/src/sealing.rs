@@ -175,7 +175,7 @@ pub(crate) fn plan(
 /// Gives a container other keys, without touching its payload: a crash at any moment leaves the old or the new ones.
 ///
 /// `add` are keys or texts as in `seal`; `remove` are positions in what `inspect` lists, of the generation `expect_generation`.
-/// Removing a stanza revokes nothing: whoever kept an old copy still opens it. Rekeying vouches for the container, so it wants a
+/// Removing a stanza revokes nothing: whoever kept an old copy still opens it. Rekeying vouches for the container, so it needs a
 /// `publisher` as `open` does.
 ///
 /// `waiting` decides about stanzas that wait in `path` + `.rekey` and that a rekeying may not take

@@ -679,7 +679,7 @@ struct ovseal_error *ovseal_seal_options_set_follow_symlinks(struct ovseal_seal_
                                                              bool follow);
 
 /**
- * Leaves out the files of a folder that match a pattern, in the syntax of gitignore; beside those that were named before.
+ * Leaves out the files of a folder that match a pattern, in the syntax of gitignore, in addition to earlier patterns.
  */
 struct ovseal_error *ovseal_seal_options_add_exclude(struct ovseal_seal_options *options,
                                                      const char *pattern);
@@ -774,7 +774,7 @@ void ovseal_plan_free(struct ovseal_plan *plan);
 struct ovseal_error *ovseal_open_options_new(uint32_t trust, struct ovseal_open_options **options);
 
 /**
- * Trusts a publisher, beside those that were named before.
+ * Trusts a publisher, in addition to those that were named before.
  */
 struct ovseal_error *ovseal_open_options_add_publisher(struct ovseal_open_options *options,
                                                        const struct ovseal_publisher *publisher);

@@ -466,7 +466,7 @@ enum class Opening : std::uint32_t {
  */
 class Options {
 public:
-    /** Trusts a publisher, beside those that were named before. */
+    /** Trusts a publisher, in addition to those that were named before. */
     Options& publisher(const Publisher& publisher) { return publishers_.push_back({publisher, {}}), *this; }
     /** Trusts the publisher whose public key is in a file. */
     Options& publisher(const std::filesystem::path& path) { return publisher(Publisher::read(path)); }

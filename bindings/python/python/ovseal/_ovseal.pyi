@@ -280,7 +280,7 @@ def rekey(
     """Gives a container other keys, without touching its payload: a crash at any moment leaves the old or the new ones.
 
     ``remove`` are positions in what `inspect` lists, of the generation ``expect_generation``. Removing a stanza revokes nothing:
-    whoever kept an old copy still opens it. Rekeying vouches for the container, so it wants a ``publisher`` as `open` does.
+    whoever kept an old copy still opens it. Rekeying vouches for the container, so it needs a ``publisher`` as `open` does.
 
     ``waiting`` decides about stanzas that wait in ``path`` + ``.rekey`` and that a rekeying may not take over by itself: ``None`` raises
     `NotAuthenticError`, ``"discard"`` removes them, and ``"finish"`` takes them over. With a decision, nothing else needs to change.

@@ -1,6 +1,7 @@
 //! A model before it is sealed: which files belong to it, and what they are.
 
 mod compiled;
+mod extents;
 mod folder;
 pub mod ir;
 pub mod onnx;

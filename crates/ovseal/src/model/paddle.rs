@@ -9,6 +9,7 @@
 
 use std::io;
 
+use super::extents::Extents;
 use super::onnx::wire::{Content, Reader};
 
 /// Parameters are not the tensors that they say they are.
@@ -69,40 +70,23 @@ fn description_length(head: &[u8]) -> Option<usize> {
 fn data_length(description: &[u8]) -> Option<u64> {
     let end = description.len() as u64;
     let mut reader = Reader::new(description);
-    let (mut elements, mut width) = (Elements { others: 1, has_zero: false }, None);
+    let (mut extents, mut width) = (Extents::new(), None);
     while reader.position() < end {
         let field = reader.field(end).ok()?;
         match (field.number, field.content) {
             (1, Content::Number(element_type)) => width = Some(bytes_of(element_type)?),
-            (2, Content::Number(extent)) => elements.multiply(extent)?,
+            (2, Content::Number(extent)) => extents.multiply(extent)?,
             // Extents can stand together, as in protobuf's later version.
             (2, Content::Bytes(length)) => {
                 let end = reader.position() + length;
                 while reader.position() < end {
-                    elements.multiply(reader.varint().ok()?)?;
+                    extents.multiply(reader.varint().ok()?)?;
                 }
             }
             _ => return None,
         }
     }
-    let all = elements.others.checked_mul(width?)?;
-    Some(if elements.has_zero { 0 } else { all })
-}
-
-/// A product of extents. Those that are not zero must fit into memory together, too: an operation may drop the zero.
-struct Elements {
-    others: u64,
-    has_zero: bool,
-}
-
-impl Elements {
-    fn multiply(&mut self, extent: u64) -> Option<()> {
-        match extent {
-            0 => self.has_zero = true,
-            extent => self.others = self.others.checked_mul(extent)?,
-        }
-        Some(())
-    }
+    extents.elements().checked_mul(width?)
 }
 
 /// Bytes of an element, by the number of its type in `VarType.Type`.

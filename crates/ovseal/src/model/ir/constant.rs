@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::element_type::ElementType;
 use super::markup::{Attributes, number};
 use super::{IrError, IrFault};
+use crate::model::extents::Extents;
 
 /// A constant whose type, shape and size agree.
 #[derive(Clone, Debug)]
@@ -53,27 +54,14 @@ impl Constant {
 }
 
 /// Counts the elements of a shape such as `2,3,4`; an empty text is the shape of one element.
-///
-/// The extents that are not zero must fit into memory together, too: an operation may drop the zero.
 fn elements(shape: &str) -> Result<u64, IrFault> {
-    if shape.is_empty() {
-        return Ok(1);
+    let mut extents = Extents::new();
+    for extent in shape.split(',').filter(|_| !shape.is_empty()) {
+        let extent = number(extent.trim_matches(' ')).ok_or(IrFault::Attribute("shape"))?;
+        extents.multiply(extent).ok_or(IrFault::Overflow)?;
     }
-    let (mut elements, mut is_empty) = (1_u64, false);
-    for extent in shape.split(',') {
-        match number(extent.trim_matches(' ')).ok_or(IrFault::Attribute("shape"))? {
-            0 => is_empty = true,
-            extent => elements = elements.checked_mul(extent).ok_or(IrFault::Overflow)?,
-        }
-    }
-    if elements > MOST_ELEMENTS {
-        return Err(IrFault::Overflow);
-    }
-    Ok(if is_empty { 0 } else { elements })
+    Ok(extents.elements())
 }
-
-/// No memory holds more: addresses have 48 bits, or 57.
-const MOST_ELEMENTS: u64 = 1 << 57;
 
 #[cfg(test)]
 mod tests {
