@@ -24,10 +24,10 @@ pub enum Trust {
     AnySender,
     /// No sender is named, which opens only containers for passphrases and key files.
     ///
-    /// Every stanza must be of these two types: in the region, in the file of an interrupted rekeying and in the
-    /// side file. Any other container is refused with [`OpenError::SenderNotNamed`] before a key is tried. The
-    /// container may come from anyone for whom it was ever sealed or rekeyed, because every recipient knows the
-    /// data key.
+    /// Every stanza in the region and in the side file must be of these two types. Any other container is refused with
+    /// [`OpenError::SenderNotNamed`] before a key is tried. The file of an interrupted rekeying that has others is
+    /// passed over as long as the region is whole. The container may come from anyone for whom it was ever sealed or
+    /// rekeyed, because every recipient knows the data key.
     SharedSecret,
 }
 
