@@ -1,6 +1,6 @@
 //! What a compiled model says of itself, as text and as JSON.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ovseal::CompiledBlob;
 use serde::Serialize;
@@ -25,7 +25,8 @@ impl CompiledFacts {
             .openvino
             .as_ref()
             .map_or("version not known".into(), |version| format!("OpenVINO {version}"));
-        let age = self.time.map(|time| age(UNIX_EPOCH + Duration::from_secs(time), SystemTime::now()));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let age = self.time.map(|time| age(time, now));
         let facts: Vec<String> =
             [device, openvino].into_iter().chain(self.processor.clone()).chain(age).collect();
         printable(&facts.join(", "))
@@ -38,12 +39,13 @@ impl From<CompiledBlob> for CompiledFacts {
     }
 }
 
-fn age(compiled: SystemTime, now: SystemTime) -> String {
-    match now.duration_since(compiled).map(|age| age.as_secs() / SECONDS_OF_A_DAY) {
-        Err(_) => "compiled in the future".into(),
-        Ok(0) => "less than a day old".into(),
-        Ok(1) => "1 day old".into(),
-        Ok(days) => format!("{days} days old"),
+/// Tells how long ago it was compiled; both in seconds since 1970. A container can claim any time.
+fn age(compiled: u64, now: u64) -> String {
+    match now.checked_sub(compiled).map(|age| age / SECONDS_OF_A_DAY) {
+        None => "compiled in the future".into(),
+        Some(0) => "less than a day old".into(),
+        Some(1) => "1 day old".into(),
+        Some(days) => format!("{days} days old"),
     }
 }
 
@@ -55,10 +57,16 @@ mod tests {
 
     #[test]
     fn the_age_is_told_in_days() {
-        let now = UNIX_EPOCH + Duration::from_secs(100 * SECONDS_OF_A_DAY);
-        let ages = [0, 1, 2, 100].map(|days| age(now - Duration::from_secs(days * SECONDS_OF_A_DAY), now));
+        let now = 100 * SECONDS_OF_A_DAY;
+        let ages = [0, 1, 2, 100].map(|days| age(now - days * SECONDS_OF_A_DAY, now));
         assert_eq!(ages, ["less than a day old", "1 day old", "2 days old", "100 days old"]);
-        assert_eq!(age(now + Duration::from_secs(1), now), "compiled in the future");
+        assert_eq!([now + 1, u64::MAX].map(|time| age(time, now)), ["compiled in the future"; 2]);
+    }
+
+    #[test]
+    fn no_time_that_a_container_claims_ends_the_program() {
+        let blob = CompiledBlob { time: Some(u64::MAX), ..CompiledBlob::default() };
+        assert!(CompiledFacts::from(blob).line().ends_with("compiled in the future"));
     }
 
     #[test]
