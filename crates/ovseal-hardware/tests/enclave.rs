@@ -1,10 +1,5 @@
 //! Keys of an enclave, as Gramine shows them; no machine here has one.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "clippy knows tests by their attribute only"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 #[allow(dead_code, reason = "the kernel's double is for the tests of evidence")]
 mod doubles;

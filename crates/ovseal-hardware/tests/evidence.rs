@@ -1,10 +1,5 @@
 //! Evidence through the files of Gramine and of the kernel, whose doubles are in FUSE: no machine here has the hardware.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "clippy knows tests by their attribute only"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod doubles;
 

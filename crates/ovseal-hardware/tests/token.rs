@@ -1,10 +1,5 @@
 //! Tokens from Rust, with a real SoftHSM.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "clippy knows tests by their attribute only"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -2,7 +2,7 @@
 //!
 //! This crate is a dependency of tests only, so it panics where a test would.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod faults;
 mod model;

@@ -3,7 +3,6 @@
 use minicbor::{Decode, Encode};
 
 /// Encodes `value`. The types of this crate encode deterministically.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 pub(crate) fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     minicbor::to_vec(value).expect("a growing buffer takes every write")
 }

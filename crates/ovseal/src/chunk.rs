@@ -20,7 +20,6 @@ impl PartKey {
     }
 
     /// From key (32 bytes) and base nonce (12 bytes).
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub(crate) fn from_secret(secret: &[u8; 44], provider: AeadProvider) -> Self {
         let (key, base) = secret.split_first_chunk().expect("44 bytes hold a key of 32");
         let mut nonce = [0; NONCE_LENGTH];

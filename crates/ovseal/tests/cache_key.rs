@@ -1,6 +1,6 @@
 //! What was computed from a container is sealed under a key that container and device make together.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Work before anything is authentic: key derivation has a limit, and the tables get memory only
 //! after the MAC.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod support;
 

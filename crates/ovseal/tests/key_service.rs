@@ -1,6 +1,6 @@
 //! A caller's key service wraps a secret of each container, and unwraps it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

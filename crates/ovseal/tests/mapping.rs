@@ -1,6 +1,6 @@
 //! A part as a mapping that is decrypted while it is read: the same bytes, the same failures, and nothing unauthentic.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! What is sealed comes back, whatever its lengths, suite, key and library.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::num::NonZeroUsize;
 

@@ -1,6 +1,6 @@
 //! Sealing: what is refused, and that nothing half is left behind.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;

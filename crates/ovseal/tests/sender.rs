@@ -1,6 +1,6 @@
 //! Opening and rekeying when the caller names no sender.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

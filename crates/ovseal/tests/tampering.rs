@@ -1,6 +1,6 @@
 //! A changed, cut or mixed container never opens as if nothing had happened.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Every vector of the format has the outcome that it states.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use ovseal::{
     ErrorKind, Identity, KeyFile, ModelName, OpenError, OpenOptions, Opened, Passphrase, PublicKeyIdentity,

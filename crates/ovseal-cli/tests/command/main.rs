@@ -1,6 +1,6 @@
 //! The `ovseal` program itself: each command, each failure with its exit code and sentence.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod both;
 mod cache;

@@ -71,14 +71,12 @@ impl TokenRecipient {
         PublicKey::from_sec1_bytes(point).ok().map(Self)
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn point(&self) -> [u8; P256_LENGTH] {
         self.0.to_sec1_point(false).as_bytes().try_into().expect("an uncompressed point has 65 bytes")
     }
 }
 
 impl fmt::Display for TokenRecipient {
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = bech32::encode_lower::<Bech32>(PREFIX, self.0.to_sec1_point(true).as_bytes());
         formatter.write_str(&text.expect("33 bytes are below Bech32's limit"))
@@ -86,7 +84,6 @@ impl fmt::Display for TokenRecipient {
 }
 
 impl Recipient for TokenRecipient {
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
         let point = self.point();
         let public =

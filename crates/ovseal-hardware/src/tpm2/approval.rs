@@ -72,7 +72,6 @@ impl ApproverKey {
     }
 
     /// The PEM block, to be stored.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub fn encode(&self) -> SecretBytes {
         let mut buffer = Zeroizing::new([0; 2 * DER_LIMIT]);
         let block = pem_rfc7468::encode(PRIVATE, LineEnding::LF, self.pkcs8.expose(), buffer.as_mut())
@@ -81,7 +80,6 @@ impl ApproverKey {
     }
 
     /// The public key that belongs to it.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub fn approver(&self) -> Approver {
         let public = self.pair.public_key().as_ref();
         Approver(Point::from_sec1(public).expect("the library writes uncompressed points"))
@@ -123,7 +121,6 @@ impl Approver {
     }
 
     /// The PEM block, to be given away.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub fn encode(&self) -> String {
         let der = [&SPKI_PREFIX[..], &self.sec1()].concat();
         pem_rfc7468::encode_string(PUBLIC, LineEnding::LF, &der)

@@ -221,7 +221,6 @@ impl Device {
         })
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn encode(&self) -> Vec<u8> {
         let (pcr, approver) = match &self.policy.state {
             None => (None, None),

@@ -30,7 +30,6 @@ pub(super) fn hmac_sha256(key: &[u8], pieces: &[&[u8]]) -> Secret<32> {
 }
 
 /// Encrypts `data` in place with AES-128 in CFB mode from a zero vector: each key of the TPM's wrapping is used once.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 pub(super) fn encrypt_cfb(key: &Secret<16>, data: &mut [u8]) {
     let key = UnboundCipherKey::new(&cipher::AES_128, key.expose()).expect("the key has 16 bytes");
     let key = EncryptingKey::cfb128(key).expect("AES-128 has this mode");

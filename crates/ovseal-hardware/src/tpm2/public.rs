@@ -55,7 +55,6 @@ impl StorageKey {
     }
 
     /// The digest in the key's name, by which stanzas say for which device they are.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub(super) fn id(&self) -> Bytes32 {
         *name(&self.bytes).last_chunk().expect("a name ends with a digest of 32 bytes")
     }

@@ -6,7 +6,6 @@ use aws_lc_rs::digest;
 pub(super) type Bytes32 = [u8; 32];
 
 /// `bytes` with their length before them.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 pub(super) fn sized(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("no structure of this module has 64 KiB");
     [&length.to_be_bytes()[..], bytes].concat()

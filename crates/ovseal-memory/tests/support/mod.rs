@@ -1,6 +1,6 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::panic, reason = "a test fails by panicking")]
 
 pub(crate) mod afterlife;
 pub(crate) mod fork;

@@ -86,13 +86,11 @@ fn check(topology: &[u8], constants: usize) -> Result<Option<Topology>, OpenErro
     }
 }
 
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 fn refused(source: IrError) -> OpenError {
     OpenError::Ir { part: PartPath::parse(PART).expect("the word is a path"), source }
 }
 
 /// Seals an exported model. It is read chunk by chunk, and zeroized when this returns.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 pub(super) fn write(path: &Path, key: &CacheKey, exported: ExportedModel) -> Result<(), CacheError> {
     let part = PartPath::parse(PART).expect("the word is a path");
     let name = ModelName::parse(NAME).expect("the word is a name");

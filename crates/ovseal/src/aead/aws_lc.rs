@@ -14,7 +14,6 @@ impl AwsLcKey {
         Self(Secret::from_fn(|secret| secret.copy_from_slice(key)))
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn expanded(&self) -> LessSafeKey {
         let key = UnboundKey::new(&AES_256_GCM, self.0.expose());
         LessSafeKey::new(key.expect("the key has the length of the algorithm"))
@@ -22,7 +21,6 @@ impl AwsLcKey {
 }
 
 impl AeadKey for AwsLcKey {
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn seal(&self, nonce: &[u8; NONCE_LENGTH], associated_data: &[u8], data: &mut [u8]) -> Tag {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let tag = self

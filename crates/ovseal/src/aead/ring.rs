@@ -9,7 +9,6 @@ use super::{AeadKey, KEY_LENGTH, NONCE_LENGTH, Tag, Unauthentic};
 pub(super) struct RingKey(Protected<LessSafeKey>);
 
 impl RingKey {
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub(super) fn new(key: &[u8; KEY_LENGTH]) -> Self {
         let key = UnboundKey::new(&AES_256_GCM, key).expect("the key has the length of the algorithm");
         Self(Protected::new(LessSafeKey::new(key)))
@@ -17,7 +16,6 @@ impl RingKey {
 }
 
 impl AeadKey for RingKey {
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn seal(&self, nonce: &[u8; NONCE_LENGTH], associated_data: &[u8], data: &mut [u8]) -> Tag {
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let tag = self

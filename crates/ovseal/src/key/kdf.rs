@@ -12,7 +12,6 @@ impl hkdf::KeyType for OutputLength {
 }
 
 /// HKDF-Expand: fills `output`, whose length must not pass 255 · 64 bytes.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 pub(crate) fn expand(prk: &hkdf::Prk, info: &[&[u8]], output: &mut [u8]) {
     prk.expand(info, OutputLength(output.len()))
         .and_then(|okm| okm.fill(output))

@@ -88,7 +88,6 @@ impl PublisherKey {
     }
 
     /// The PEM blocks, to be stored: of those halves that are held here.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub fn encode(&self) -> SecretBytes {
         let mut text = SecretBytes::with_capacity(PEM_LIMIT).expect("512 bytes are far below the limit");
         for (algorithm, seed) in self.seeds() {
@@ -166,7 +165,6 @@ impl MlDsa {
         Some(Self { seed, pair })
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn sign(&self, message: &[u8]) -> Vec<u8> {
         let mut signature = vec![0; ML_DSA_65_SIGNING.signature_len()];
         self.pair.sign(message, &mut signature).expect("the buffer has the length of a signature");

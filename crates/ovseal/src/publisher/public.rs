@@ -59,7 +59,6 @@ impl Publisher {
     }
 
     /// The PEM blocks.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     pub fn encode(&self) -> String {
         let block = |(algorithm, key): &(Algorithm, Vec<u8>)| {
             pem_rfc7468::encode_string(LABEL, LineEnding::LF, &encode(*algorithm, key))

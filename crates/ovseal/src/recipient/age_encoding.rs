@@ -28,13 +28,11 @@ impl Checksum for LongBech32 {
 const _: () = assert!(<LongBech32 as Checksum>::MidstateRepr::WIDTH >= Bech32::CHECKSUM_LENGTH);
 
 /// The text of a public key.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 pub(super) fn encode_recipient(prefix: &str, key: &[u8]) -> String {
     bech32::encode_lower::<LongBech32>(hrp(prefix), key).expect("keys are far below the length limit")
 }
 
 /// The text of a secret key, in capitals, in secret memory.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 pub(super) fn encode_identity(prefix: &str, key: &[u8; 32]) -> SecretBytes {
     let mut text = SecretBytes::with_capacity(128).expect("128 bytes are far below the limit");
     bech32::encode_upper_to_fmt::<LongBech32, _>(&mut Writer(&mut text), hrp(prefix), key)
@@ -63,7 +61,6 @@ fn has_zero_padding(checked: &CheckedHrpstring<'_>) -> bool {
     bits < 5 && last.is_none_or(|last| last.to_u8() & ((1 << bits) - 1) == 0)
 }
 
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 fn hrp(prefix: &str) -> Hrp {
     Hrp::parse(prefix).expect("the prefixes are constants of lower-case letters and digits")
 }

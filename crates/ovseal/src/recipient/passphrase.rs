@@ -164,7 +164,6 @@ impl Passphrase {
         context.derivations.once(&self.normalized, derivation, derive)
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn argon2id(&self, salt: &[u8], cost: Argon2Cost) -> Result<Secret<32>, Argon2MemoryError> {
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
             .expect("costs are checked against limits that are stricter than Argon2's");
@@ -215,7 +214,6 @@ impl Identity for Passphrase {
 }
 
 /// Normalization form C, written straight into secret memory.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 fn normalize(text: &str) -> Result<SecretBytes, KeyError> {
     let mut normalized =
         SecretBytes::with_capacity(EXPANSION * LENGTH_LIMIT).expect("3 KiB are far below the limit");

@@ -157,7 +157,6 @@ impl PublicKeyIdentity {
         age_encoding::encode_identity(prefix, &self.secret.expose())
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn private_key<K: Kem>(&self) -> K::PrivateKey {
         K::PrivateKey::from_bytes(&*self.secret.expose())
             .expect("both schemes take every private key of 32 bytes")
@@ -182,7 +181,6 @@ impl Identity for PublicKeyIdentity {
     }
 }
 
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 fn wrap<K: Kem>(
     kind: &str,
     public: &K::PublicKey,
@@ -218,7 +216,6 @@ fn info(kind: &str, context: &Context) -> Vec<u8> {
 }
 
 /// The last 32 bytes: in both schemes, keys and encapsulated keys end with a point of X25519.
-#[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
 fn last_point(bytes: &[u8]) -> Point {
     *bytes.last_chunk().expect("keys and encapsulated keys have at least 32 bytes")
 }

@@ -72,12 +72,10 @@ impl WrapKeys {
         Self(Secret::from_fn(|bytes| kdf::extract_and_expand(salt, secret, &info, bytes)))
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn key(&self) -> &[u8; 32] {
         self.0.expose().first_chunk().expect("76 bytes begin with a key of 32")
     }
 
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn nonce(&self) -> &[u8; NONCE_LENGTH] {
         self.0.expose()[32..].first_chunk().expect("44 bytes begin with a nonce of 12")
     }

@@ -41,7 +41,6 @@ impl Header {
 
 impl SealOptions<'_> {
     /// A fresh data key, wrapped for every recipient; sets the commitment.
-    #[expect(clippy::expect_used, reason = "the message says why it cannot fail")]
     fn wrap(&self, prologue: &mut Prologue) -> Result<(FittingKey, Vec<Stanza>), SealError> {
         let key = DataKey::generate()?;
         prologue.commitment = key.commitment(&prologue.binding());
