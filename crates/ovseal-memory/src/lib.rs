@@ -9,7 +9,7 @@
 //! | one of these two that is not needed all the time | [`Parked`] | the same, inaccessible in between |
 //! | a key object of another library | [`Protected`] | the same |
 //! | a decrypted part of a model | [`ModelMemory`] | ordinary pages, locked when the limits allow it |
-//! | the same, decrypted while it is being read | [`DemandMemory`] | the same |
+//! | the same, decrypted while it is being read | [`PagedMemory`] | the same |
 //!
 //! All of them are left out of core dumps, do not reach a forked child, are zeroized before the memory goes back to the
 //! kernel, and show nothing in `Debug`. A program calls [`harden_process`] first of all, and [`protections`] says what
@@ -24,7 +24,7 @@
 //! - Not weights that are larger than the limit of locked memory: those can be swapped.
 //! - A forked child cannot use a secret of its parent: it is ended when it tries.
 //! - While secret memory is in use, the machine cannot hibernate.
-//! - Pages that [`DemandMemory::release`] gives back are not zeroized by us: the kernel does it before it gives them to
+//! - Pages that [`PagedMemory::release`] gives back are not zeroized by us: the kernel does it before it gives them to
 //!   anyone else.
 //!
 //! # Examples
@@ -59,12 +59,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod demand;
 mod descriptor;
 mod error;
 mod mapping;
 mod model;
 mod pages;
+mod paging;
 mod parked;
 mod populate;
 mod process;
@@ -77,10 +77,10 @@ mod secret_bytes;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-pub use demand::{ChunkFiller, DemandMemory, FillCause, FillFailure, Populated};
 pub use descriptor::inherited_descriptor;
 pub use error::MemoryError;
 pub use model::ModelMemory;
+pub use paging::{ChunkFiller, FillCause, FillFailure, PagedMemory, Populated};
 pub use parked::{Exposed, Parkable, Parked};
 pub use populate::populate;
 pub use process::{Hardening, harden_process};

@@ -5,9 +5,9 @@ use rustix::fd::OwnedFd;
 use rustix::mm::UserfaultfdFlags;
 use rustix::process::{Resource, getrlimit};
 
-use crate::demand::can_fill_on_demand;
 use crate::mapping::page_size;
 use crate::pages::{Kind, SecretPages};
+use crate::paging::is_available;
 use crate::process::is_dumpable;
 
 /// Describes what this host, and this process on it, gives to protect keys and weights. Made by [`protections`].
@@ -121,7 +121,7 @@ impl Swap {
 
 impl Userfaultfd {
     fn probe() -> Self {
-        Self { user_mode: can_fill_on_demand(), kernel_mode: userfaultfd().is_ok() }
+        Self { user_mode: is_available(), kernel_mode: userfaultfd().is_ok() }
     }
 }
 

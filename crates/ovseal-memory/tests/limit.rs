@@ -9,7 +9,7 @@ mod support;
 use std::sync::{Mutex, PoisonError};
 
 use fillers::{CHUNK, Pattern, assert_pattern};
-use ovseal_memory::{DemandMemory, Missing, ModelMemory, Protected, Secret, SecretBytes, protections};
+use ovseal_memory::{Missing, ModelMemory, PagedMemory, Protected, Secret, SecretBytes, protections};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use support::smaps;
@@ -92,7 +92,7 @@ fn a_model_is_locked_only_if_room_for_keys_is_left() {
 fn memory_that_is_filled_on_demand_is_released_whether_or_not_it_is_locked() {
     with_limit(1024 * KIB, |granted| {
         for (chunks, locked) in [(4, granted >= (256 + 256) * KIB), (32, false)] {
-            let memory = DemandMemory::start(Pattern::fast(chunks * CHUNK), 1).unwrap();
+            let memory = PagedMemory::start(Pattern::fast(chunks * CHUNK), 1).unwrap();
             let flags = smaps::flags(memory.as_ptr()).unwrap();
             assert_eq!((memory.is_locked(), flags.contains(&"lo".into())), (locked, locked), "{flags:?}");
             memory.wait().unwrap();

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use ovseal_memory::{
-    ChunkFiller, DemandMemory, FillCause, FillFailure, MemoryError, ModelMemory, Populated as PopulatedMemory,
+    ChunkFiller, FillCause, FillFailure, MemoryError, ModelMemory, PagedMemory, Populated as PopulatedMemory,
 };
 
 use super::Part;
@@ -40,7 +40,7 @@ pub struct Populated<'m> {
 /// Where the bytes are.
 #[derive(Debug)]
 enum Memory {
-    OnDemand(DemandMemory<PartFiller>),
+    OnDemand(PagedMemory<PartFiller>),
     Whole(ModelMemory),
 }
 
@@ -78,8 +78,8 @@ impl Part {
         Ok(PartMapping(Arc::new(Memory::Whole(self.read()?))))
     }
 
-    fn on_demand(&self, threads: usize) -> Option<Result<DemandMemory<PartFiller>, MemoryError>> {
-        (self.length() > 0).then(|| DemandMemory::start(PartFiller(self.clone()), threads))
+    fn on_demand(&self, threads: usize) -> Option<Result<PagedMemory<PartFiller>, MemoryError>> {
+        (self.length() > 0).then(|| PagedMemory::start(PartFiller(self.clone()), threads))
     }
 }
 

@@ -3,11 +3,11 @@
 mod chunks;
 mod failure;
 mod fingerprints;
-mod holds;
 mod mapping;
+mod pins;
 mod progress;
+mod shutdown;
 mod signals;
-mod stop;
 mod uffd;
 mod worker;
 
@@ -23,11 +23,11 @@ use std::thread::{self, JoinHandle};
 
 use self::chunks::{Chunks, State};
 use self::fingerprints::Fingerprints;
-use self::holds::Holds;
 use self::mapping::FaultMapping;
+use self::pins::Pins;
 use self::progress::Progress;
+use self::shutdown::Shutdown;
 use self::signals::without_signals;
-use self::stop::Stop;
 use self::uffd::Uffd;
 use self::worker::{Shared, Worker};
 use crate::error::MemoryError;
@@ -36,7 +36,7 @@ use crate::residency::resident_bytes;
 
 pub use self::failure::{FillCause, FillFailure};
 
-/// Fills the chunks of a [`DemandMemory`]: reads and decrypts them, say.
+/// Fills the chunks of a [`PagedMemory`]: reads and decrypts them, say.
 ///
 /// [`ChunkFiller::fill`] is called by several threads at once, while other threads wait in the midst of reading the
 /// memory. So it must not read that memory itself, and must not need what a reader may hold meanwhile: a lock, or
@@ -83,15 +83,15 @@ pub trait ChunkFiller: Send + Sync + 'static {
 /// when they are touched. Whoever touches a chunk waits until it is there.
 ///
 /// When a chunk cannot be filled, or its filler panics, the memory is *poisoned*: every page that is not there is zero
-/// from then on, for those who wait too, and [`DemandMemory::wait`] gives the failure. Bytes of a chunk that failed
+/// from then on, for those who wait too, and [`PagedMemory::wait`] gives the failure. Bytes of a chunk that failed
 /// are never seen. So a result that was computed from the memory must not be used before `wait` has given `Ok`.
 ///
-/// After that, [`DemandMemory::release`] gives the pages back, and a later touch fills them again. If *that* fails, or
+/// After that, [`PagedMemory::release`] gives the pages back, and a later touch fills them again. If *that* fails, or
 /// the bytes are not the same as before, the process ends with one line on standard error and exit code 3: nothing is
 /// computed from wrong bytes, and no reference shows two contents.
 ///
 /// A system call cannot wait: it fails with `EFAULT` when it meets a page that is not there, unless
-/// [`DemandMemory::populate`] has brought it in.
+/// [`PagedMemory::populate`] has brought it in.
 ///
 /// The memory is neither dumped nor inherited by forks, locked against swapping when the limits allow it, and what is
 /// left of it is zeroized when it is dropped; dropping waits for chunks that are being filled. In a forked child it
@@ -99,7 +99,7 @@ pub trait ChunkFiller: Send + Sync + 'static {
 ///
 /// ```
 /// use std::convert::Infallible;
-/// use ovseal_memory::{ChunkFiller, DemandMemory, MemoryError};
+/// use ovseal_memory::{ChunkFiller, PagedMemory, MemoryError};
 ///
 /// struct Sevens;
 ///
@@ -120,7 +120,7 @@ pub trait ChunkFiller: Send + Sync + 'static {
 ///     }
 /// }
 ///
-/// let weights = match DemandMemory::start(Sevens, 1) {
+/// let weights = match PagedMemory::start(Sevens, 1) {
 ///     Err(MemoryError::Unavailable { .. }) => return Ok(()), // fill a `ModelMemory` instead
 ///     started => started?,
 /// };
@@ -130,19 +130,19 @@ pub trait ChunkFiller: Send + Sync + 'static {
 /// assert_eq!(weights[0], 7);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct DemandMemory<F: ChunkFiller> {
+pub struct PagedMemory<F: ChunkFiller> {
     shared: Arc<Shared<F>>,
     threads: Vec<JoinHandle<()>>,
     ahead: usize,
 }
 
-/// Keeps all bytes of a [`DemandMemory`] in place, for system calls too. Made by [`DemandMemory::populate`].
+/// Keeps all bytes of a [`PagedMemory`] in place, for system calls too. Made by [`PagedMemory::populate`].
 #[must_use = "the bytes may be dropped as soon as this is"]
 pub struct Populated<'a, F: ChunkFiller> {
-    memory: &'a DemandMemory<F>,
+    memory: &'a PagedMemory<F>,
 }
 
-impl<F: ChunkFiller> DemandMemory<F> {
+impl<F: ChunkFiller> PagedMemory<F> {
     /// Maps the memory and starts the threads: one that serves faults, and `ahead` of them, at least one, that fill the
     /// chunks in order, end when all are filled, and help with faults until then. Each takes one chunk of memory more.
     ///
@@ -202,13 +202,13 @@ impl<F: ChunkFiller> DemandMemory<F> {
     /// soon as the last [`Populated`] is dropped. Chunks that are being filled meanwhile stay, and so do locked pages
     /// before Linux 5.18.
     pub fn release(&self) -> bool {
-        self.shared.progress.is_complete() && self.shared.holds.unless_taken(|| self.discard_all())
+        self.shared.progress.is_complete() && self.shared.pins.unless_taken(|| self.discard_all())
     }
 
-    /// Does what [`DemandMemory::release`] does, on the thread that serves faults, so that the caller need not wait.
+    /// Does what [`PagedMemory::release`] does, on the thread that serves faults, so that the caller need not wait.
     pub fn release_in_background(&self) {
         self.shared.release.store(true, Ordering::Release);
-        self.shared.stop.nudge();
+        self.shared.shutdown.nudge();
     }
 
     /// Returns what fills the chunks.
@@ -216,15 +216,15 @@ impl<F: ChunkFiller> DemandMemory<F> {
         &self.shared.filler
     }
 
-    /// Waits as [`DemandMemory::wait`] does, brings in what was released, and keeps it until the guard is dropped. Then pages
+    /// Waits as [`PagedMemory::wait`] does, brings in what was released, and keeps it until the guard is dropped. Then pages
     /// go again, if they were released before or meanwhile.
     ///
     /// # Errors
     ///
-    /// Those of [`DemandMemory::wait`].
+    /// Those of [`PagedMemory::wait`].
     pub fn populate(&self) -> Result<Populated<'_, F>, Arc<FillFailure<F::Error>>> {
         self.wait()?;
-        self.shared.holds.take();
+        self.shared.pins.take();
         let populated = Populated { memory: self };
         self.fill_released();
         for index in 0..self.shared.chunks.count() {
@@ -261,7 +261,7 @@ impl<F: ChunkFiller> DemandMemory<F> {
     }
 }
 
-impl<F: ChunkFiller> Deref for DemandMemory<F> {
+impl<F: ChunkFiller> Deref for PagedMemory<F> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -269,20 +269,20 @@ impl<F: ChunkFiller> Deref for DemandMemory<F> {
     }
 }
 
-impl<F: ChunkFiller> AsRef<[u8]> for DemandMemory<F> {
+impl<F: ChunkFiller> AsRef<[u8]> for PagedMemory<F> {
     fn as_ref(&self) -> &[u8] {
         self
     }
 }
 
-impl<F: ChunkFiller> Drop for DemandMemory<F> {
+impl<F: ChunkFiller> Drop for PagedMemory<F> {
     fn drop(&mut self) {
         let threads = mem::take(&mut self.threads);
         if self.shared.mapping.is_inherited() {
             // The threads stayed with the parent, so there is nothing that could be joined or detached.
             return threads.into_iter().for_each(mem::forget);
         }
-        self.shared.stop.set();
+        self.shared.shutdown.set();
         for thread in threads {
             // Threads catch what a filler throws, and have said so to whoever waits.
             let _ = thread.join();
@@ -290,9 +290,9 @@ impl<F: ChunkFiller> Drop for DemandMemory<F> {
     }
 }
 
-impl<F: ChunkFiller> fmt::Debug for DemandMemory<F> {
+impl<F: ChunkFiller> fmt::Debug for PagedMemory<F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "DemandMemory({} bytes)", self.shared.length)
+        write!(formatter, "PagedMemory({} bytes)", self.shared.length)
     }
 }
 
@@ -306,7 +306,7 @@ impl<F: ChunkFiller> Deref for Populated<'_, F> {
 
 impl<F: ChunkFiller> Drop for Populated<'_, F> {
     fn drop(&mut self) {
-        self.memory.shared.holds.give_back(|| self.memory.discard_all());
+        self.memory.shared.pins.give_back(|| self.memory.discard_all());
     }
 }
 
@@ -317,7 +317,7 @@ impl<F: ChunkFiller> fmt::Debug for Populated<'_, F> {
 }
 
 /// Says whether this process may handle its own faults.
-pub(crate) fn can_fill_on_demand() -> bool {
+pub(crate) fn is_available() -> bool {
     Uffd::open().and_then(Uffd::new).is_ok()
 }
 
@@ -334,10 +334,21 @@ fn share<F: ChunkFiller>(
     let fingerprints = Fingerprints::new(chunks.count());
     let fingerprints = fingerprints.map_err(|_| MemoryError::Random)?;
     let progress = Progress::new(chunks.count());
-    let stop = Stop::new().map_err(|error| MemoryError::Thread { source: error.into() })?;
+    let shutdown = Shutdown::new().map_err(|error| MemoryError::Thread { source: error.into() })?;
     let release = AtomicBool::new(false);
-    let holds = Holds::default();
-    Ok(Shared { filler, mapping, chunks, fingerprints, progress, holds, stop, release, chunk_size, length })
+    let pins = Pins::default();
+    Ok(Shared {
+        filler,
+        mapping,
+        chunks,
+        fingerprints,
+        progress,
+        pins,
+        shutdown,
+        release,
+        chunk_size,
+        length,
+    })
 }
 
 #[cfg(test)]
@@ -373,7 +384,7 @@ mod tests {
     fn without_userfaultfd_the_caller_is_told_to_do_without() {
         for error in [Errno::PERM, Errno::NOSYS, Errno::INVAL] {
             let (sender, receiver) = channel();
-            let refused = DemandMemory::start_on(Err(error), Ones(sender), 2).unwrap_err();
+            let refused = PagedMemory::start_on(Err(error), Ones(sender), 2).unwrap_err();
             let MemoryError::Unavailable { source } = refused else { panic!("{refused}") };
             assert_eq!(source.raw_os_error(), Some(error.raw_os_error()));
             assert!(receiver.recv().is_err(), "the filler is dropped");
@@ -383,7 +394,7 @@ mod tests {
     #[test]
     fn dropping_ends_the_threads_and_drops_the_filler() {
         let (sender, receiver) = channel();
-        let memory = DemandMemory::start(Ones(sender), 2).unwrap();
+        let memory = PagedMemory::start(Ones(sender), 2).unwrap();
         let shared = Arc::downgrade(&memory.shared);
         drop(memory);
         assert!(receiver.recv().is_err() && shared.upgrade().is_none());

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fillers::{CHUNK, Faulty, Refused};
-use ovseal_memory::{ChunkFiller, DemandMemory, FillFailure};
+use ovseal_memory::{ChunkFiller, FillFailure, PagedMemory};
 
 /// Runs the test of this name once more, as a child that finds itself in [`is_child`].
 fn child(test: &str) -> Output {
@@ -24,7 +24,7 @@ fn is_child() -> bool {
 }
 
 fn touch_after_release<F: ChunkFiller>(filler: F, offset: usize) {
-    let memory = DemandMemory::start(filler, 1).unwrap();
+    let memory = PagedMemory::start(filler, 1).unwrap();
     memory.wait().unwrap();
     assert!(memory.release());
     println!("read {}", memory[offset]);
@@ -50,7 +50,7 @@ fn a_chunk_that_fails_after_release_ends_the_process_with_one_line() {
 fn many_readers_of_failing_chunks_get_one_line() {
     if is_child() {
         let verdict = |index, call| if call < 32 { Ok(()) } else { Err(Refused(index)) };
-        let memory = DemandMemory::start(Faulty::new(32, verdict), 4).unwrap();
+        let memory = PagedMemory::start(Faulty::new(32, verdict), 4).unwrap();
         memory.wait().unwrap();
         assert!(memory.release());
         drop(memory.populate());

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::thread;
 
 use fillers::{CHUNK, Pattern, Random, assert_pattern, expected};
-use ovseal_memory::DemandMemory;
+use ovseal_memory::PagedMemory;
 use support::patience::within_reason;
 
 static MEMORY: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
@@ -50,7 +50,7 @@ fn a_storm_of_signals_while_memory_is_filled_does_no_harm() {
         storm(500);
         let mut lives = 0;
         while SIGNALS.load(Ordering::Relaxed) < 500 {
-            let memory = DemandMemory::start(Pattern::slow(LENGTH), 2).unwrap();
+            let memory = PagedMemory::start(Pattern::slow(LENGTH), 2).unwrap();
             MEMORY.store(memory.as_ptr().cast_mut(), Ordering::Relaxed);
             thread::scope(|scope| {
                 for seed in 1..=4 {

@@ -8,12 +8,12 @@ use rustix::io::Result;
 
 /// Tells threads to end. It is never taken back.
 #[derive(Debug)]
-pub(super) struct Stop {
+pub(super) struct Shutdown {
     flag: AtomicBool,
     event: OwnedFd,
 }
 
-impl Stop {
+impl Shutdown {
     pub(super) fn new() -> Result<Self> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self { flag: AtomicBool::new(false), event })
@@ -24,7 +24,7 @@ impl Stop {
         self.nudge();
     }
 
-    /// Wakes the one thread that sleeps in [`Stop::wait_for`], and lets it go on.
+    /// Wakes the one thread that sleeps in [`Shutdown::wait_for`], and lets it go on.
     pub(super) fn nudge(&self) {
         // It could fail only when the counter is full, and then the sleeper is awake.
         let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
@@ -34,7 +34,7 @@ impl Stop {
         self.flag.load(Ordering::Acquire)
     }
 
-    /// Sleeps until `source` can be read or [`Stop::nudge`] was called, and gives `false` when the threads are to end
+    /// Sleeps until `source` can be read or [`Shutdown::nudge`] was called, and gives `false` when the threads are to end
     /// instead. One thread may sleep here at a time.
     pub(super) fn wait_for(&self, source: impl AsFd) -> bool {
         if !self.is_set() {
@@ -56,15 +56,15 @@ mod tests {
 
     #[test]
     fn something_to_read_wakes_and_stopping_does_for_ever() {
-        let (stop, (reader, mut writer)) = (Stop::new().unwrap(), std::io::pipe().unwrap());
+        let (shutdown, (reader, mut writer)) = (Shutdown::new().unwrap(), std::io::pipe().unwrap());
         writer.write_all(b"1").unwrap();
-        assert!(stop.wait_for(&reader) && !stop.is_set());
+        assert!(shutdown.wait_for(&reader) && !shutdown.is_set());
         let empty = std::io::pipe().unwrap();
         std::thread::scope(|scope| {
-            let sleeper = scope.spawn(|| stop.wait_for(&empty.0));
-            stop.set();
+            let sleeper = scope.spawn(|| shutdown.wait_for(&empty.0));
+            shutdown.set();
             assert!(!sleeper.join().unwrap());
-            assert!(!stop.wait_for(&empty.0) && stop.is_set());
+            assert!(!shutdown.wait_for(&empty.0) && shutdown.is_set());
         });
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Counts those who keep all pages in place, and remembers that pages are to go when the last of them is done.
 #[derive(Debug, Default)]
-pub(super) struct Holds(Mutex<State>);
+pub(super) struct Pins(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -15,7 +15,7 @@ struct State {
     is_due: bool,
 }
 
-impl Holds {
+impl Pins {
     /// Keeps all pages in place from now on.
     pub(super) fn take(&self) {
         let mut state = self.lock();
@@ -23,7 +23,7 @@ impl Holds {
         state.is_due |= state.is_released;
     }
 
-    /// Ends what [`Holds::take`] began. The last one does `release` if it is due.
+    /// Ends what [`Pins::take`] began. The last one does `release` if it is due.
     pub(super) fn give_back(&self, release: impl FnOnce()) {
         let mut state = self.lock();
         state.count -= 1;
@@ -57,27 +57,27 @@ mod tests {
 
     #[test]
     fn pages_go_when_the_last_one_is_done() {
-        let (holds, released) = (Holds::default(), Cell::new(0));
+        let (pins, released) = (Pins::default(), Cell::new(0));
         let release = || released.set(released.get() + 1);
-        holds.take();
-        holds.give_back(release);
+        pins.take();
+        pins.give_back(release);
         assert_eq!(released.get(), 0, "nobody asked");
-        holds.take();
-        holds.take();
-        assert!(!holds.unless_taken(release));
-        holds.give_back(release);
+        pins.take();
+        pins.take();
+        assert!(!pins.unless_taken(release));
+        pins.give_back(release);
         assert_eq!(released.get(), 0, "one is left");
-        holds.give_back(release);
+        pins.give_back(release);
         assert_eq!(released.get(), 1);
     }
 
     #[test]
     fn what_was_given_back_before_goes_again_afterwards() {
-        let (holds, released) = (Holds::default(), Cell::new(0));
+        let (pins, released) = (Pins::default(), Cell::new(0));
         let release = || released.set(released.get() + 1);
-        assert!(holds.unless_taken(release));
-        holds.take();
-        holds.give_back(release);
+        assert!(pins.unless_taken(release));
+        pins.take();
+        pins.give_back(release);
         assert_eq!(released.get(), 2);
     }
 }

@@ -1,6 +1,6 @@
 //! Measures how fast memory is filled ahead and on demand, beside memory that is filled before anyone sees it.
 //!
-//! `cargo run --release --example demand -p ovseal-memory [MIB] [ROUNDS]` prints the median of the rounds, in GB/s and ms.
+//! `cargo run --release --example paging -p ovseal-memory [MIB] [ROUNDS]` prints the median of the rounds, in GB/s and ms.
 //! The filler copies from a buffer in memory, so it shows what the pages cost, not the cipher.
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ovseal_memory::{ChunkFiller, DemandMemory, ModelMemory};
+use ovseal_memory::{ChunkFiller, ModelMemory, PagedMemory};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -102,7 +102,7 @@ fn fill_with(copy: &Copy, memory: &mut [u8], threads: usize) -> Duration {
 
 fn ahead(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     Ok(begin.elapsed())
 }
@@ -110,7 +110,7 @@ fn ahead(copy: Copy, threads: usize) -> Outcome<Duration> {
 /// A reader that begins at once.
 fn ahead_while_read(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     read(&memory);
     memory.wait()?;
     Ok(begin.elapsed())
@@ -120,7 +120,7 @@ fn ahead_while_read(copy: Copy, threads: usize) -> Outcome<Duration> {
 fn ahead_while_read_backwards(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
     let chunk_size = copy.chunk_size;
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.rchunks(chunk_size).for_each(read);
     memory.wait()?;
     Ok(begin.elapsed())
@@ -128,7 +128,7 @@ fn ahead_while_read_backwards(copy: Copy, threads: usize) -> Outcome<Duration> {
 
 /// Every chunk through the one thread that serves faults.
 fn on_demand_only(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     memory.release();
     let begin = Instant::now();
@@ -137,7 +137,7 @@ fn on_demand_only(copy: Copy, threads: usize) -> Outcome<Duration> {
 }
 
 fn populate(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     memory.release();
     let begin = Instant::now();
@@ -146,15 +146,15 @@ fn populate(copy: Copy, threads: usize) -> Outcome<Duration> {
 }
 
 fn release(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     let begin = Instant::now();
     memory.release();
     Ok(begin.elapsed())
 }
 
-fn drop_demand(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+fn drop_paged(copy: Copy, threads: usize) -> Outcome<Duration> {
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     let begin = Instant::now();
     drop(memory);
@@ -181,13 +181,13 @@ const MEASURES: [(&str, Measure); 11] = [
     ("copies alone, pages there", copies_alone),
     ("ModelMemory, filled", eager),
     ("ModelMemory, filled, then read", eager_then_read),
-    ("DemandMemory, filled ahead", ahead),
-    ("DemandMemory, read while filled", ahead_while_read),
-    ("DemandMemory, read backwards while filled", ahead_while_read_backwards),
-    ("DemandMemory, released, then read", on_demand_only),
-    ("DemandMemory, released, then populated", populate),
-    ("DemandMemory, release", release),
-    ("DemandMemory, drop", drop_demand),
+    ("PagedMemory, filled ahead", ahead),
+    ("PagedMemory, read while filled", ahead_while_read),
+    ("PagedMemory, read backwards while filled", ahead_while_read_backwards),
+    ("PagedMemory, released, then read", on_demand_only),
+    ("PagedMemory, released, then populated", populate),
+    ("PagedMemory, release", release),
+    ("PagedMemory, drop", drop_paged),
     ("ModelMemory, drop", drop_eager),
 ];
 

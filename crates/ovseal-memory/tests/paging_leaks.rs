@@ -7,7 +7,7 @@ mod fillers;
 mod support;
 
 use fillers::{CHUNK, Faulty, Pattern, Refused, expected};
-use ovseal_memory::DemandMemory;
+use ovseal_memory::PagedMemory;
 use support::patience::eventually;
 use support::smaps;
 
@@ -29,7 +29,7 @@ fn bytes_of(line: &str) -> Option<usize> {
 
 /// Lives and ends at a moment that depends on `round`: at once, while being filled, full, released, or poisoned.
 fn live(round: usize) {
-    let memory = DemandMemory::start(Pattern::fast(16 * CHUNK + 1), 1 + round % 3).unwrap();
+    let memory = PagedMemory::start(Pattern::fast(16 * CHUNK + 1), 1 + round % 3).unwrap();
     match round % 5 {
         0 => {}
         1 => assert_eq!(memory[8 * CHUNK], expected(8 * CHUNK)),
@@ -39,7 +39,7 @@ fn live(round: usize) {
             assert!(memory.release());
         }
         _ => {
-            let poisoned = DemandMemory::start(Faulty::new(4, |index, _| Err(Refused(index))), 2).unwrap();
+            let poisoned = PagedMemory::start(Faulty::new(4, |index, _| Err(Refused(index))), 2).unwrap();
             assert!(poisoned.wait().is_err());
         }
     }
@@ -48,7 +48,7 @@ fn live(round: usize) {
 #[test]
 fn a_thousand_lives_leave_no_thread_no_mapping_and_no_descriptor() {
     let threads = entries("/proc/self/task");
-    let memory = DemandMemory::start(Pattern::fast(16 * CHUNK), 2).unwrap();
+    let memory = PagedMemory::start(Pattern::fast(16 * CHUNK), 2).unwrap();
     let address = memory.as_ptr();
     assert!(smaps::flags(address).is_some());
     drop(memory);

@@ -7,10 +7,10 @@ use super::ChunkFiller;
 use super::chunks::{Chunks, State};
 use super::failure::{FillCause, FillFailure, end_process};
 use super::fingerprints::Fingerprints;
-use super::holds::Holds;
 use super::mapping::FaultMapping;
+use super::pins::Pins;
 use super::progress::Progress;
-use super::stop::Stop;
+use super::shutdown::Shutdown;
 use crate::error::MemoryError;
 use crate::mapping::page_size;
 use crate::model::ModelMemory;
@@ -22,8 +22,8 @@ pub(super) struct Shared<F: ChunkFiller> {
     pub(super) chunks: Chunks,
     pub(super) fingerprints: Fingerprints,
     pub(super) progress: Progress<F::Error>,
-    pub(super) holds: Holds,
-    pub(super) stop: Stop,
+    pub(super) pins: Pins,
+    pub(super) shutdown: Shutdown,
     /// Whether the thread that serves faults is to give all pages back.
     pub(super) release: AtomicBool,
     pub(super) chunk_size: usize,
@@ -96,7 +96,7 @@ impl<F: ChunkFiller> Shared<F> {
             if self.mapping.open_up().is_err() {
                 end_process("readers of memory that cannot be filled cannot be released");
             }
-            self.stop.set();
+            self.shutdown.set();
         }
     }
 
@@ -113,7 +113,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
 
     /// Answers faults until it is stopped.
     pub(super) fn serve(mut self) {
-        while self.shared.stop.wait_for(&self.shared.mapping) {
+        while self.shared.shutdown.wait_for(&self.shared.mapping) {
             self.serve_pending();
             if self.shared.release.swap(false, Ordering::AcqRel) {
                 self.release();
@@ -128,7 +128,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
         for index in 0..self.shared.chunks.count() {
             self.serve_pending();
-            if !self.shared.holds.unless_taken(|| self.shared.discard(index)) {
+            if !self.shared.pins.unless_taken(|| self.shared.discard(index)) {
                 return;
             }
         }
@@ -136,7 +136,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
 
     /// Fills all chunks in the state `from`, in order. A fault comes first: its reader does nothing meanwhile.
     pub(super) fn fill_ahead(mut self, from: State) {
-        while !self.shared.stop.is_set() {
+        while !self.shared.shutdown.is_set() {
             self.serve_pending();
             match self.shared.chunks.claim_next(from) {
                 Some(index) => self.fill(index),
@@ -146,7 +146,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
     }
 
     fn serve_pending(&mut self) {
-        while !self.shared.stop.is_set()
+        while !self.shared.shutdown.is_set()
             && let Some(offset) = self.shared.mapping.next_fault()
         {
             self.answer(self.shared.chunks.index(offset));
@@ -205,8 +205,8 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::demand::share;
-    use crate::demand::uffd::Uffd;
+    use crate::paging::share;
+    use crate::paging::uffd::Uffd;
     use crate::residency::resident_bytes;
 
     struct Ones;

@@ -13,12 +13,12 @@ use std::thread;
 use std::time::Duration;
 
 use fillers::{CHUNK, Faulty, Pattern, Random, Refused, assert_pattern, expected};
-use ovseal_memory::{ChunkFiller, DemandMemory, FillCause, MemoryError};
+use ovseal_memory::{ChunkFiller, FillCause, MemoryError, PagedMemory};
 use support::patience::within_reason;
 use support::{fork, smaps};
 
-fn start<F: ChunkFiller>(filler: F) -> DemandMemory<F> {
-    DemandMemory::start(filler, 2).unwrap()
+fn start<F: ChunkFiller>(filler: F) -> PagedMemory<F> {
+    PagedMemory::start(filler, 2).unwrap()
 }
 
 /// Reads single bytes and runs of bytes from eight threads at once.
@@ -117,7 +117,7 @@ fn chunks_of_every_size_are_filled() {
 fn chunk_sizes_that_are_no_power_of_two_or_below_a_page_are_refused() {
     let page = rustix::param::page_size();
     for chunk_size in [0, 1, page / 2, page + 1, 3 * page, usize::MAX] {
-        let refused = DemandMemory::start(Pattern { chunk_size, ..Pattern::fast(10) }, 1).unwrap_err();
+        let refused = PagedMemory::start(Pattern { chunk_size, ..Pattern::fast(10) }, 1).unwrap_err();
         assert!(
             matches!(refused, MemoryError::ChunkSize { chunk_size: c, page_size } if (c, page_size) == (chunk_size, page)),
             "{refused:?}"
@@ -128,9 +128,9 @@ fn chunk_sizes_that_are_no_power_of_two_or_below_a_page_are_refused() {
 #[test]
 fn absurd_lengths_are_refused() {
     let limit = isize::MAX.unsigned_abs();
-    let refused = DemandMemory::start(Pattern::fast(limit + 1), 1).unwrap_err();
+    let refused = PagedMemory::start(Pattern::fast(limit + 1), 1).unwrap_err();
     assert!(matches!(refused, MemoryError::TooLong { length, .. } if length == limit + 1), "{refused:?}");
-    let refused = DemandMemory::start(Pattern::fast(1 << 50), 1).unwrap_err();
+    let refused = PagedMemory::start(Pattern::fast(1 << 50), 1).unwrap_err();
     assert!(matches!(refused, MemoryError::Map { length, .. } if length == 1 << 50), "{refused:?}");
 }
 
@@ -354,7 +354,7 @@ fn pages_that_only_populating_brought_back_go_again() {
 fn memory_is_dropped_at_any_moment_and_from_another_thread() {
     within_reason(|| {
         for round in 0..200 {
-            let memory = DemandMemory::start(Pattern::fast(64 * CHUNK), 1 + round % 3).unwrap();
+            let memory = PagedMemory::start(Pattern::fast(64 * CHUNK), 1 + round % 3).unwrap();
             let offset = round * 7919 % memory.len();
             assert_eq!(memory[offset], expected(offset));
             thread::spawn(move || drop(memory)).join().unwrap();
@@ -365,7 +365,7 @@ fn memory_is_dropped_at_any_moment_and_from_another_thread() {
 
 #[test]
 fn one_thread_fills_ahead_where_none_was_asked_for() {
-    within_reason(|| DemandMemory::start(Pattern::fast(5 * CHUNK), 0).unwrap().wait().unwrap());
+    within_reason(|| PagedMemory::start(Pattern::fast(5 * CHUNK), 0).unwrap().wait().unwrap());
 }
 
 #[test]
@@ -444,5 +444,5 @@ fn the_memory_is_locked_as_reported_and_no_write_gets_through() {
 fn debug_shows_only_the_length() {
     let memory = start(Pattern::fast(3 * CHUNK));
     let populated = memory.populate().unwrap();
-    assert_eq!(format!("{memory:?} {populated:?}"), "DemandMemory(196608 bytes) Populated(196608 bytes)");
+    assert_eq!(format!("{memory:?} {populated:?}"), "PagedMemory(196608 bytes) Populated(196608 bytes)");
 }
