@@ -1,8 +1,9 @@
-//! Measures how fast memory is filled ahead and on demand, beside memory that is filled before anyone sees it.
+//! Measures how fast memory is filled ahead and on demand, compared with filling it up front.
 //!
-//! `cargo run --release --example paging -p ovseal-memory [MIB] [ROUNDS]` prints the median of the rounds, in GB/s and ms.
-//! The filler copies from a buffer in memory, so it shows what the pages cost, not the cipher.
-#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+//! `cargo run --release --example paging -p ovseal-memory [MIB] [ROUNDS]` prints the median of the
+//! rounds, in GB/s and ms. The filler copies from a buffer, so this measures the cost of the pages
+//! without that of a cipher.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::convert::Infallible;
 use std::env;
@@ -40,7 +41,7 @@ fn report(name: &str, chunk_size: usize, threads: usize, length: usize, mut time
     println!("{name:44} chunk {chunk:4} KiB  threads {threads}  {speed:6.2} GB/s {milliseconds:8.1} ms");
 }
 
-/// Fills each chunk with a copy of bytes that stand in memory.
+/// Fills each chunk with a copy of bytes in memory.
 struct Copy {
     source: Arc<[u8]>,
     chunk_size: usize,
@@ -65,7 +66,7 @@ impl ChunkFiller for Copy {
     }
 }
 
-/// Only the copies, to memory that is already there.
+/// Only copies, to pages that are already present.
 fn copies_alone(copy: Copy, threads: usize) -> Outcome<Duration> {
     let mut memory = ModelMemory::zeroed(copy.length)?;
     memory.fill(1);
@@ -107,7 +108,7 @@ fn ahead(copy: Copy, threads: usize) -> Outcome<Duration> {
     Ok(begin.elapsed())
 }
 
-/// A reader that begins at once.
+/// A reader that starts at once.
 fn ahead_while_read(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
     let memory = PagedMemory::start(copy, threads)?;
@@ -116,7 +117,7 @@ fn ahead_while_read(copy: Copy, threads: usize) -> Outcome<Duration> {
     Ok(begin.elapsed())
 }
 
-/// A reader that begins at once with the last chunk.
+/// A reader that starts at once with the last chunk.
 fn ahead_while_read_backwards(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
     let chunk_size = copy.chunk_size;
@@ -178,7 +179,7 @@ fn read(memory: &[u8]) {
 type Measure = fn(Copy, usize) -> Outcome<Duration>;
 
 const MEASURES: [(&str, Measure); 11] = [
-    ("copies alone, pages there", copies_alone),
+    ("copies alone, pages present", copies_alone),
     ("ModelMemory, filled", eager),
     ("ModelMemory, filled, then read", eager_then_read),
     ("PagedMemory, filled ahead", ahead),
@@ -191,5 +192,5 @@ const MEASURES: [(&str, Measure); 11] = [
     ("ModelMemory, drop", drop_eager),
 ];
 
-/// Bytes that are copied over and over: more than the caches hold.
+/// Bytes that are copied again and again: more than fit in the caches.
 const SOURCE: usize = 64 << 20;

@@ -1,4 +1,4 @@
-//! A flag that also wakes who sleeps in `poll(2)`.
+//! A flag that wakes a thread which sleeps in `poll(2)`.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,42 +6,43 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Result;
 
-/// Tells threads to end. It is never taken back.
+/// A request to threads to end, which is never withdrawn.
 #[derive(Debug)]
-pub(super) struct Shutdown {
+pub(crate) struct Shutdown {
     flag: AtomicBool,
     event: OwnedFd,
 }
 
 impl Shutdown {
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self { flag: AtomicBool::new(false), event })
     }
 
-    pub(super) fn set(&self) {
+    pub(crate) fn set(&self) {
         self.flag.store(true, Ordering::Release);
         self.nudge();
     }
 
-    /// Wakes the one thread that sleeps in [`Shutdown::wait_for`], and lets it go on.
-    pub(super) fn nudge(&self) {
-        // It could fail only when the counter is full, and then the sleeper is awake.
+    /// Wakes the one thread that sleeps in [`Shutdown::wait_for`], without asking it to end.
+    pub(crate) fn nudge(&self) {
+        // This fails only if the counter is full, in which case the sleeper is awake.
         let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
     }
 
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.flag.load(Ordering::Acquire)
     }
 
-    /// Sleeps until `source` can be read or [`Shutdown::nudge`] was called, and gives `false` when the threads are to end
-    /// instead. One thread may sleep here at a time.
-    pub(super) fn wait_for(&self, source: impl AsFd) -> bool {
+    /// Sleeps until `source` is readable or [`Shutdown::nudge`] was called.
+    ///
+    /// Returns `false` if the threads are to end instead. One thread at a time may sleep here.
+    pub(crate) fn wait_for(&self, source: impl AsFd) -> bool {
         if !self.is_set() {
             let mut waited = [PollFd::new(&source, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
-            // Whatever wakes it, a signal too, the caller looks itself whether there is something to read.
+            // A signal may wake it too, so the caller checks whether there is something to read.
             let _ = poll(&mut waited, None);
-            // The flag is set before the event is written, so whoever takes the event away sees it below.
+            // The flag is set before the event is written, so it is seen below once this reads it.
             let _ = rustix::io::read(&self.event, &mut [0; 8]);
         }
         !self.is_set()
