@@ -101,7 +101,7 @@ pub use line::without_line_ending;
 pub use manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
 pub use model::{CompiledBlob, Model, ModelError, ModelOptions, PathOnlyFormat, ir, onnx, paddle};
 pub use open::{OpenOptions, Opened, Part, PartMapping, Populated, UnverifiedMapping};
-pub use ovseal_memory::Secret;
+pub use ovseal_memory::{LateFailureHandler, Secret};
 pub use path::{PartPath, PathError};
 pub use prologue::{ContainerId, is_container};
 pub use publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ovseal_memory::{
     ChunkFiller, FillCause, FillFailure, MemoryError, ModelMemory, PagedMemory, Populated as PopulatedMemory,
+    exit_with_line,
 };
 
 use super::Part;
@@ -13,10 +14,11 @@ use crate::error::OpenError;
 
 /// A whole part in read-only memory, every chunk of which was found authentic.
 ///
-/// Clones share the memory, which is zeroized when the last of them is dropped. Where the host gives `userfaultfd(2)`
-/// the pages can be given back ([`release`](Self::release)) and are decrypted again when they are touched. A chunk that
-/// is not authentic *then*, or not the same as before, because the file was changed under the running process, ends
-/// the process with one line on standard error and exit code 3: nothing is computed from wrong bytes.
+/// Clones share the memory, which is zeroized when the last one is dropped. If the host offers
+/// `userfaultfd(2)`, pages can be [released](Self::release) and are decrypted again on access. A
+/// chunk that is not authentic *then*, or differs from before, means that the file was changed under
+/// the running process. [`OpenOptions::on_late_failure`](super::OpenOptions::on_late_failure) then
+/// ends the process: nothing is computed from wrong bytes.
 #[derive(Clone, Debug)]
 pub struct PartMapping(Arc<Memory>);
 
@@ -79,7 +81,8 @@ impl Part {
     }
 
     fn on_demand(&self, threads: usize) -> Option<Result<PagedMemory<PartFiller>, MemoryError>> {
-        (self.length() > 0).then(|| PagedMemory::start(PartFiller(self.clone()), threads))
+        let handler = self.inner.on_late_failure;
+        (self.length() > 0).then(|| PagedMemory::start_with(PartFiller(self.clone()), threads, handler))
     }
 }
 
@@ -233,19 +236,22 @@ impl ChunkFiller for PartFiller {
     }
 }
 
+/// The default of [`OpenOptions::on_late_failure`](super::OpenOptions::on_late_failure).
+pub(super) fn print_and_exit(message: &str) -> ! {
+    exit_with_line(&format!("ovseal: error: {message}"))
+}
+
 fn late_line(part: &Part, failure: &FillFailure<OpenError>) -> String {
     let error = match &failure.cause {
         FillCause::Filler(error) => error.to_string(),
-        // Its tag is right, and it is another chunk all the same.
+        // Its tag is right, but it is a different chunk.
         FillCause::Changed => part.bad_chunk_at(failure.index as u64).to_string(),
         other => {
             let why = other.source().map_or_else(|| other.to_string(), ToString::to_string);
-            return format!(
-                "ovseal: error: the weights cannot be decrypted again while the model runs: {why}"
-            );
+            return format!("the weights cannot be decrypted again while the model runs: {why}");
         }
     };
-    format!("ovseal: error: {error} while the model runs: the file was changed or is damaged")
+    format!("{error} while the model runs: the file was changed or is damaged")
 }
 
 /// A failure, in the words of an opening that has not begun to compute.

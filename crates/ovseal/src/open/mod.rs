@@ -13,6 +13,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use ovseal_memory::LateFailureHandler;
+
 pub use mapping::{PartMapping, Populated, UnverifiedMapping};
 pub use opened::Opened;
 pub(crate) use opened::{Tables, check_padding};
@@ -50,6 +52,7 @@ pub struct OpenOptions {
     pub(crate) threads: NonZeroUsize,
     provider: AeadProvider,
     pub(crate) progress: Progress,
+    on_late_failure: LateFailureHandler,
     checks_digests: bool,
     kdf_limit: KdfLimit,
 }
@@ -65,6 +68,7 @@ impl OpenOptions {
             threads: threads::default_count(),
             provider: AeadProvider::detect(),
             progress: Progress::default(),
+            on_late_failure: mapping::print_and_exit,
             checks_digests: false,
             kdf_limit: KdfLimit::default(),
         }
@@ -109,6 +113,14 @@ impl OpenOptions {
     /// Sets a call-back, called from worker threads with the number of bytes just opened or verified.
     pub fn progress(self, callback: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self { progress: Progress::new(callback), ..self }
+    }
+
+    /// Sets what ends the process if a mapped chunk that was good before cannot be decrypted again.
+    ///
+    /// By default, `ovseal: error: ` and the message are written to standard error, and the process
+    /// ends with exit code 3. A handler must follow the rules of [`LateFailureHandler`].
+    pub fn on_late_failure(self, handler: LateFailureHandler) -> Self {
+        Self { on_late_failure: handler, ..self }
     }
 
     /// Compares the digests of chunks even if no publisher is named, which then shows damage only.

@@ -4,6 +4,8 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use ovseal_memory::LateFailureHandler;
+
 use super::progress::Progress;
 use super::scratch::Scratch;
 use super::unlock::Unlocked;
@@ -55,6 +57,7 @@ pub(super) struct Inner {
     /// Whether digests are compared even if no publisher was named.
     pub(super) checks_digests: bool,
     pub(super) progress: Progress,
+    pub(super) on_late_failure: LateFailureHandler,
     pub(super) scratch: Scratch,
 }
 
@@ -116,6 +119,7 @@ impl Opened {
             rollback: options.rollback.clone().map(|state| (state, options.trust.publishers_of(model))),
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
+            on_late_failure: options.on_late_failure,
             scratch: Scratch::default(),
         })))
     }
