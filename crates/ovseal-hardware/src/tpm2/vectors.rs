@@ -1,4 +1,4 @@
-//! The vectors of stanzas for a TPM: with the share that it would unseal, which only tests can give.
+//! The vectors of stanzas for a TPM. The tests provide the share that the TPM would unseal.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::combined::combine;
 use super::stanza::{CombinedParameters, TPM2, TPM2_PASSPHRASE, Tpm2Parameters};
 use super::wire::sha256;
 
-/// What a TPM would unseal, and the passphrase where there is one.
+/// The share that a TPM would unseal, and the passphrase if there is one.
 struct Share(Secret<32>, Option<Passphrase>);
 
 impl Share {
