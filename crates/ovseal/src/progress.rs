@@ -1,9 +1,9 @@
-//! Telling a caller how far the work is.
+//! Reports progress to the caller.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A call-back that counts bytes, if there is one.
+/// The callback that counts bytes, if there is one.
 #[derive(Clone, Default)]
 pub(crate) struct Progress(Option<Arc<dyn Fn(u64) + Send + Sync>>);
 
@@ -12,7 +12,7 @@ impl Progress {
         Self(Some(Arc::new(callback)))
     }
 
-    /// Counts `length` bytes as done.
+    /// Reports `length` more bytes as done.
     pub(crate) fn advance(&self, length: usize) {
         if let Some(callback) = &self.0 {
             callback(length as u64);

@@ -1,4 +1,4 @@
-//! Side files: stanzas for one device beside a container that cannot be changed (`docs/format.md` §8).
+//! Side files: stanzas for one device, next to a container that cannot be modified (`docs/format.md` §8).
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -26,13 +26,13 @@ pub(crate) struct SideFile {
     pub(crate) region: StanzaRegion,
 }
 
-/// Where the side file of the container at `container` stands.
+/// Returns the path of the side file of `container`.
 fn path(container: &Path) -> PathBuf {
     next_to(container, ".keys")
 }
 
 impl SideFile {
-    /// The side file of a container, if there is one.
+    /// Reads the side file of a container, if there is one.
     pub(crate) fn read(container: &Container) -> Result<Option<Self>, OpenError> {
         let Some(path) = container.path.as_deref().map(path) else { return Ok(None) };
         let read = |source| OpenError::Read { what: path.display().to_string(), source };
@@ -54,7 +54,7 @@ impl SideFile {
     }
 }
 
-/// Writes a side file with these stanzas, in place of the one that may stand there.
+/// Writes a side file with these stanzas, replacing any earlier one.
 pub(crate) fn write(
     container: &Container,
     key: &FittingKey,
@@ -79,7 +79,7 @@ fn head(prologue: &Prologue) -> [u8; HEAD] {
     head
 }
 
-/// Head and stanzas of a side file for the container with this prologue.
+/// Parses a side file of the container with this prologue into head and stanzas.
 pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<([u8; HEAD], StanzaRegion)> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let good = head.starts_with(&MAGIC) && read_be16(head, 8) == VERSION && all_zero(&head[10..16]);

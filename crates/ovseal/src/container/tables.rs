@@ -10,7 +10,8 @@ use super::Container;
 use super::read_at::{ReadAt, read_arrays, read_vec};
 use crate::error::{OpenError, Section};
 
-/// Tags and digests of all chunks, kept in memory while they are checked against MAC and root, and afterwards.
+/// Tags and digests of all chunks, 48 bytes for each.
+#[derive(Default)]
 pub(crate) struct Tables {
     pub(crate) tags: Vec<Tag>,
     pub(crate) digests: Vec<Digest>,

@@ -23,13 +23,13 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Returns the result of checking this statement and all that it covers.
-    pub(crate) fn of(checked: &CheckedStatement, content_verified: bool) -> Self {
+    /// Returns the result of checking this statement and all that it covers, without a key.
+    pub(crate) fn of(checked: &CheckedStatement) -> Self {
         Self {
             publisher: checked.publisher,
             claimed_publishers: checked.statement.publishers.clone(),
             security_version: checked.statement.security_version,
-            content_verified,
+            content_verified: false,
         }
     }
 }

@@ -16,7 +16,7 @@ use ovseal_format::suite::{Digest, sha256};
 
 use super::Part;
 use super::scratch::Scratch;
-use crate::container::inspect::{Inspection, StanzaSummary};
+use crate::container::inspect::Inspection;
 use crate::container::read_at::{ReadAt, read_vec};
 use crate::container::tables::{Tables, check_padding};
 use crate::container::{CheckedStatement, Container, Verification};
@@ -29,8 +29,8 @@ use crate::unlock::Unlocked;
 
 /// An opened container.
 ///
-/// It can be shared between threads, and costs 48 bytes of memory for each chunk. Its keys are zeroized when the last
-/// clone is dropped.
+/// It can be shared between threads and takes 48 bytes of memory for each chunk. Its keys are zeroized
+/// when the last clone is dropped.
 #[derive(Clone)]
 pub struct Opened(Arc<Inner>);
 
@@ -42,19 +42,15 @@ pub(super) struct Inner {
     pub(super) tables: Tables,
     pub(super) key: FittingKey,
     pub(super) publisher: Option<KeyId>,
-    claimed_publishers: Vec<KeyId>,
     /// SHA-256 of the statement, without its signatures.
     statement_digest: Digest,
-    length: u64,
-    generation: u64,
-    stanzas: Vec<StanzaSummary>,
-    side_stanzas: Option<Vec<StanzaSummary>>,
+    inspection: Inspection,
     stanza: Option<usize>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
-    /// With the publishers that the caller named for this model.
+    /// The state, and the publishers that the caller named for this model.
     rollback: Option<(RollbackState, Vec<KeyId>)>,
-    /// Whether digests are compared even if no publisher was named.
+    /// True if digests are compared even though no publisher was named.
     pub(super) checks_digests: bool,
     pub(super) progress: Progress,
     pub(super) scratch: Scratch,
@@ -81,6 +77,8 @@ impl Opened {
             .ok_or(OpenError::NotAuthentic(Section::Manifest))?;
         check_padding(container.source.as_ref(), &verified.layout)?;
         let statement_digest = sha256(&[&verified.raw[..container.footer.statement as usize]]);
+        let inspection =
+            Inspection::new(container, &verified.statement, &unlocked.region, unlocked.side.as_ref());
         Ok(Self(Arc::new(Inner {
             source: container.source.clone(),
             prologue: container.prologue.clone(),
@@ -89,14 +87,8 @@ impl Opened {
             tables,
             key,
             publisher: verified.publisher,
-            claimed_publishers: verified.statement.publishers,
             statement_digest,
-            length: container.length,
-            generation: unlocked.region.generation,
-            stanzas: unlocked.region.stanzas.iter().map(StanzaSummary::of).collect(),
-            side_stanzas: unlocked
-                .side_stanzas
-                .map(|stanzas| stanzas.iter().map(StanzaSummary::of).collect()),
+            inspection,
             stanza: unlocked.stanza,
             threads: options.threads,
             provider: options.provider,
@@ -110,80 +102,68 @@ impl Opened {
         })))
     }
 
-    /// The authentic description of the model.
+    /// Returns the authentic description of the model.
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
     }
 
-    /// The number, from 0, of the container's stanza that gave the key; nothing when one of the side file did.
+    /// Returns the number, from 0, of the stanza that held the key, or `None` if it was in the side file.
     pub fn stanza(&self) -> Option<usize> {
         self.0.stanza
     }
 
-    /// The trusted publisher who signed, if any was named.
+    /// Returns the trusted publisher who signed, if any was named.
     pub fn publisher(&self) -> Option<KeyId> {
         self.0.publisher
     }
 
-    /// All publishers who claim to have signed; only [`publisher`](Self::publisher) was checked.
+    /// Returns all publishers who claim to have signed. Only [`publisher`](Self::publisher) was checked.
     pub fn claimed_publishers(&self) -> &[KeyId] {
-        &self.0.claimed_publishers
+        &self.0.inspection.publishers
     }
 
     /// Returns the result of a verification with a key. The caller has verified every part.
     pub(super) fn verification(&self) -> Verification {
         Verification {
             publisher: self.0.publisher,
-            claimed_publishers: self.0.claimed_publishers.clone(),
+            claimed_publishers: self.0.inspection.publishers.clone(),
             security_version: self.0.manifest.security_version,
             content_verified: true,
         }
     }
 
-    /// What [`Inspection::of`] shows, from this opening: here the key has authenticated all of it but the publishers.
+    /// Returns what [`Inspection::of`] shows. Here the key has authenticated all of it but the publishers.
     pub fn inspection(&self) -> Inspection {
-        let inner = &self.0;
-        Inspection {
-            suite: inner.prologue.suite,
-            chunk_size: inner.layout.chunk_size,
-            container_id: inner.prologue.container_id,
-            length: inner.length,
-            is_region_damaged: false,
-            generation: inner.generation,
-            stanzas: inner.stanzas.clone(),
-            side_file: inner.side_stanzas.clone(),
-            part_lengths: inner.manifest.lengths(),
-            model_id: inner.manifest.name.id(),
-            security_version: inner.manifest.security_version,
-            publishers: inner.claimed_publishers.clone(),
-        }
+        self.0.inspection.clone()
     }
 
-    /// The container's random name.
+    /// Returns the container's random name.
     pub fn container_id(&self) -> ContainerId {
         self.0.prologue.container_id
     }
 
-    /// The part with this path.
+    /// Returns the part with this path.
+    ///
+    /// # Errors
+    /// [`OpenError::NoSuchPart`].
     pub fn part(&self, path: &str) -> Result<Part, OpenError> {
         let number = self.0.manifest.parts.iter().position(|part| part.path.as_str() == path);
         number.map(|number| self.part_at(number)).ok_or_else(|| OpenError::NoSuchPart(path.to_owned()))
     }
 
-    /// All parts, in the order of the container.
+    /// Returns all parts, in the order of the container.
     pub fn parts(&self) -> impl ExactSizeIterator<Item = Part> + '_ {
         (0..self.0.manifest.parts.len()).map(|number| self.part_at(number))
     }
 
-    /// Raises the rollback state, if there is one, to this container's security version, for all
-    /// publishers that were named for its model.
+    /// Raises the rollback state, if there is one, to this container's security version.
     ///
-    /// Call it when the model has been loaded completely: a version whose payload is damaged must not lock out the one
-    /// that still works.
+    /// The state is raised for all publishers that were named for this model. Call this once the model
+    /// has loaded completely: a version with a damaged payload must not lock out one that works.
     ///
     /// # Errors
-    /// [`OpenError::Rollback`] when the state cannot be written, [`OpenError::SecurityVersion`] when another process
-    /// accepted a newer version meanwhile.
+    /// [`OpenError::Rollback`] if the state cannot be written, [`OpenError::SecurityVersion`] if another
+    /// process has accepted a newer version in the meantime.
     pub fn accept(&self) -> Result<(), OpenError> {
         let Some((state, named)) = &self.0.rollback else { return Ok(()) };
         let found = self.0.manifest.security_version;
@@ -191,12 +171,11 @@ impl Opened {
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }
     }
 
-    /// The key for something that was computed from this container on this device, such as a compiled model.
+    /// Returns a key for something computed from this container on this device, such as a compiled model.
     ///
-    /// It takes this container's data key and the device's secret to make it, and it fits only for the same statement and
-    /// the same `fields`, which are names and values of all else that decides whether the result fits. What was computed
-    /// where digests are not compared has another key than what was computed where a publisher was named: another
-    /// recipient can forge the former (`docs/format.md` §4.4).
+    /// The key is derived from the data key, the device's secret, the statement, and `fields`: the names
+    /// and values of everything else that the result depends on. It also depends on whether digests are
+    /// compared, because without a publisher another recipient can forge chunks (`docs/format.md` §4.4).
     pub fn cache_key(&self, device: &DeviceSecret, fields: &[(&str, &[u8])]) -> CacheKey {
         let inner = &self.0;
         let origin = Origin {
@@ -207,7 +186,7 @@ impl Opened {
         CacheKey::derive(inner.key.data_key(), &device.expose(), &origin, fields)
     }
 
-    /// The size of a chunk: reading whole chunks costs least.
+    /// Returns the size of a chunk. Reading whole chunks is cheapest.
     pub fn chunk_size(&self) -> ChunkSize {
         self.0.layout.chunk_size
     }
@@ -248,12 +227,12 @@ fn read_trailer(
     Ok((tables, encrypted))
 }
 
-/// Tables up to this length are read at once; longer ones are read before in pieces of it.
+/// Longest tables that are read at once. Longer ones are first read in pieces of this length.
 const PIECE: u64 = 1 << 20;
 
-/// Checks the trailer's MAC with little memory, before the tables get any.
+/// Checks the MAC of the trailer with little memory, before memory is allocated for the tables.
 ///
-/// They may take 768 MiB, which a sparse file of a few KiB could demand otherwise.
+/// Without this, a sparse file of a few KiB could make a reader allocate 768 MiB.
 fn check_mac_in_pieces(
     container: &Container,
     verified: &CheckedStatement,

@@ -9,7 +9,7 @@ mod text;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::constant_time;
@@ -19,6 +19,7 @@ use ovseal_format::suite::Digest;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::threads::lock;
 pub use anchor::{AnchorError, Attested, RollbackAnchor};
 pub use error::RollbackError;
 pub(crate) use text::Text;
@@ -180,7 +181,7 @@ impl RollbackState {
     }
 
     fn last_checked(&self) -> MutexGuard<'_, Option<Digest>> {
-        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.checked)
     }
 
     /// Compares MAC and generation with what the anchor says.

@@ -203,7 +203,7 @@ impl<'a> SealOptions<'a> {
         let payload = PROLOGUE_LENGTH as u64 + header.prologue.region_length;
         let layout = Layout::new(header.prologue.chunk_size, payload, &manifest.lengths());
         let layout = layout.ok_or(SealError::TooLarge)?;
-        let tables = payload::seal(self, model, header, &layout, file)?;
+        let tables = payload::encrypt(self, model, header, &layout, file)?;
         let trailer = trailer::encode(header, &layout, &manifest, &tables, &self.publishers)?;
         let mut front = header.prologue.encode().to_vec();
         front.extend_from_slice(&header.region);

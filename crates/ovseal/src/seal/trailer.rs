@@ -10,7 +10,7 @@ use ovseal_format::statement::{self, KeyId, Statement};
 use ovseal_format::suite::sha256;
 
 use super::Header;
-use super::payload::Tables;
+use crate::container::tables::Tables;
 
 /// The bytes that follow the two tables, to the end of the footer.
 ///

@@ -1,4 +1,4 @@
-//! From the caller's identities to the data key.
+//! Finds the data key with the caller's identities.
 
 mod plan;
 mod requirements;
@@ -18,16 +18,16 @@ use plan::Plan;
 pub(crate) use requirements::Requirements;
 use sender::Sender;
 
-/// A key that fits and the stanzas, all of them authentic.
+/// A key that fits, with the stanzas that it authenticates.
 pub(crate) struct Unlocked {
     pub(crate) key: FittingKey,
     pub(crate) region: StanzaRegion,
-    pub(crate) side_stanzas: Option<Vec<Stanza>>,
-    /// The number of the container's stanza that gave the key, from 0; none when one of the side file did.
+    pub(crate) side: Option<SideFile>,
+    /// Number of the stanza that held the key, from 0, or `None` if it was in the side file.
     pub(crate) stanza: Option<usize>,
 }
 
-/// The keys of the caller, and how much work they may do.
+/// The caller's keys, and how much key derivation they may do.
 pub(crate) struct Keyring<'k> {
     pub(crate) identities: &'k [&'k dyn Identity],
     pub(crate) limit: KdfLimit,
@@ -36,9 +36,9 @@ pub(crate) struct Keyring<'k> {
 /// Finds the data key with one of the caller's identities, then checks the MACs over everything
 /// that held it.
 ///
-/// When a rekeying was interrupted there are two regions; the second is tried if the first gives no key or is not
-/// authentic, so that a planted file cannot keep the container from being opened. All that is derived from passphrases
-/// goes with `context`.
+/// An interrupted rekeying leaves two regions. The second is tried if the first yields no key or is not
+/// authentic, so a planted file cannot prevent the container from being opened. Keys derived from
+/// passphrases live as long as `context`.
 pub(crate) fn unlock(
     container: &Container,
     context: &Context,
@@ -56,8 +56,7 @@ pub(crate) fn unlock(
         match search.unlock_region(region) {
             Ok((key, stanza)) => {
                 let region = region.clone();
-                let side_stanzas = side.map(|side| side.region.stanzas);
-                return Ok(Unlocked { key, region, side_stanzas, stanza });
+                return Ok(Unlocked { key, region, side, stanza });
             }
             Err(error) => failure = Some(prefer(failure, error)),
         }
@@ -65,7 +64,7 @@ pub(crate) fn unlock(
     Err(failure.unwrap_or(OpenError::Damaged(Section::Stanzas)))
 }
 
-/// The more telling of two failures: that a key fitted says more than that none did.
+/// Returns the more informative of two failures: a key that fitted says more than none.
 fn prefer(earlier: Option<OpenError>, later: OpenError) -> OpenError {
     match earlier {
         Some(earlier) if !matches!(earlier, OpenError::NoKeyFits { .. }) => earlier,
@@ -74,7 +73,7 @@ fn prefer(earlier: Option<OpenError>, later: OpenError) -> OpenError {
 }
 
 impl Keyring<'_> {
-    /// Decides which key derivations may be done, before the first of them.
+    /// Decides which key derivations are allowed, before the first of them is done.
     fn plan<'b>(&self, regions: impl Iterator<Item = &'b StanzaRegion>) -> Plan {
         let mut plan = Plan::new(self.limit);
         for stanza in regions.flat_map(|region| &region.stanzas) {
@@ -117,8 +116,9 @@ impl Search<'_> {
         if authentic { Ok((key, number)) } else { Err(OpenError::NotAuthentic(Section::Stanzas)) }
     }
 
-    /// The first key that fits, and the position of its stanza. An identity that could not be tried
-    /// matters only if no other one fits.
+    /// Returns the first key that fits, and the position of its stanza.
+    ///
+    /// An identity that could not be tried matters only if no other one fits.
     fn find_key<'s>(
         &self,
         stanzas: impl Iterator<Item = &'s Stanza> + Clone,
@@ -139,8 +139,7 @@ impl Search<'_> {
         Err(failure.unwrap_or_else(|| no_key_fits(stanzas)))
     }
 
-    /// Returns the key in a stanza if it fits; a stanza that would take too much work is passed
-    /// over.
+    /// Returns the key in a stanza if it fits. Skips a stanza whose key derivation exceeds the limit.
     fn unwrap(
         &self,
         number: usize,
@@ -195,7 +194,7 @@ mod tests {
         Container::open(&path).unwrap()
     }
 
-    /// Whether the passphrases open, and how many derivations it took.
+    /// Returns whether the passphrases open the container, and how many derivations that took.
     fn unlocked(container: &Container, texts: &[&str]) -> (bool, usize) {
         let passphrases: Vec<Passphrase> = texts.iter().map(|text| passphrase(text)).collect();
         let identities: Vec<&dyn Identity> = passphrases.iter().map(|each| each as &dyn Identity).collect();

@@ -1,6 +1,7 @@
-//! From whom a container may come, decided before any key is tried.
+//! Decides from whom a container may come, before any key is tried.
 
 use ovseal_format::stanza::Stanza;
+use ovseal_format::stanza_kind::StanzaKind;
 use ovseal_format::stanza_region::StanzaRegion;
 use ovseal_format::statement::KeyId;
 
@@ -14,18 +15,18 @@ pub(crate) struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    /// The trust by which `statement` was checked.
+    /// Creates a rule from the trust by which `statement` was checked.
     pub(crate) fn new(trust: &'a Trust, statement: &'a CheckedStatement) -> Self {
         Self { trust, claimed: &statement.statement.publishers }
     }
 
     /// Returns the regions from which a key may come.
     ///
-    /// Anyone who can write to the directory can put a rekeying file there. One that breaks the rule is passed over
-    /// as long as the container's own stanzas are whole.
+    /// Anyone who can write to the directory can plant a rekeying file. One that breaks the rule is
+    /// ignored as long as the container's own stanzas are undamaged.
     ///
     /// # Errors
-    /// As those of [`check_region`](Self::check_region).
+    /// Those of [`check_region`](Self::check_region).
     pub(crate) fn check(
         &self,
         candidates: Candidates,
@@ -39,18 +40,16 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Fails if no sender is named and a stanza is for another kind of key than a passphrase or a key file.
+    /// Fails if no sender is named and a stanza is not for a passphrase or a key file.
     ///
-    /// A public key is known to anyone, and other kinds of key may be asked by anyone. With a passphrase or a key
-    /// file the sender knew the secret, or was a recipient of this container.
+    /// Anyone may know a public key, or use the other kinds of key. For a passphrase or a key file, the
+    /// sender knew the secret or was a recipient of this container.
     pub(crate) fn check_region(&self, region: &StanzaRegion) -> Result<(), OpenError> {
-        if *self.trust == Trust::SharedSecret && !region.stanzas.iter().all(is_for_shared_secret) {
+        let is_shared_secret =
+            |stanza: &Stanza| stanza.stanza_type().kind().is_some_and(StanzaKind::is_shared_secret);
+        if *self.trust == Trust::SharedSecret && !region.stanzas.iter().all(is_shared_secret) {
             return Err(OpenError::SenderNotNamed { claimed: self.claimed.to_vec() });
         }
         Ok(())
     }
-}
-
-fn is_for_shared_secret(stanza: &Stanza) -> bool {
-    ["passphrase", "keyfile"].contains(&stanza.stanza_type().as_str())
 }

@@ -1,11 +1,9 @@
-//! Verifying a container: without a key its signature and digests, with one also every tag.
+//! Verifies a container without a key: its signature and the digest of every chunk.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ovseal_format::crypto::chunk;
 use ovseal_format::footer::MAC_LENGTH;
-use ovseal_format::layout::Chunk;
 use ovseal_format::statement;
 use ovseal_format::suite::sha256;
 
@@ -17,27 +15,26 @@ use crate::options::OpenOptions;
 use crate::threads;
 
 impl OpenOptions {
-    /// Verifies everything that can be verified without a key: signature, demands, and the digest of every chunk.
+    /// Verifies everything that can be verified without a key: signature, requirements, and the digest of every chunk.
     ///
-    /// The stanzas are not signed, since rekeying changes them: of them only damage is found.
-    /// With [`Trust::AnySender`](crate::Trust::AnySender) this shows only that the container is consistent in itself.
+    /// The stanzas are not signed, because rekeying changes them; only damage to them is detected.
+    /// With [`Trust::AnySender`](crate::Trust::AnySender) the result means only that the container is consistent.
     ///
     /// # Errors
-    /// [`OpenError`]; the first check that fails.
+    /// [`OpenError`]: the first check that fails.
     pub fn verify(&self, path: &Path) -> Result<Verification, OpenError> {
         self.requirements.check_usage()?;
         let container = Container::open(path)?;
-        let statement = self.requirements.authenticate(&container)?;
+        let checked = self.requirements.authenticate(&container)?;
         container.own_region()?.ok_or(OpenError::Damaged(Section::Stanzas))?;
-        let tables = check_trailer(&container, &statement)?;
-        check_padding(container.source.as_ref(), &statement.layout)?;
-        let next = AtomicU64::new(0);
-        Check { options: self, container: &container, statement: &statement, tables: &tables, next }.run()?;
-        Ok(Verification::of(&statement, false))
+        let tables = check_trailer(&container, &checked)?;
+        check_padding(container.source.as_ref(), &checked.layout)?;
+        check_digests(self, &container, &checked, &tables)?;
+        Ok(Verification::of(&checked))
     }
 }
 
-/// What of the trailer can be checked without a key.
+/// Checks everything in the trailer that needs no key.
 fn check_trailer(container: &Container, checked: &CheckedStatement) -> Result<Tables, OpenError> {
     let (footer, suite) = (&container.footer, container.prologue.suite);
     let tables = Tables::read(container).map_err(OpenError::read(Section::Trailer))?;
@@ -60,50 +57,26 @@ fn check_trailer(container: &Container, checked: &CheckedStatement) -> Result<Ta
     Ok(tables)
 }
 
-/// The digests of all chunks, checked by several threads.
-struct Check<'c> {
-    options: &'c OpenOptions,
-    container: &'c Container,
-    statement: &'c CheckedStatement,
-    tables: &'c Tables,
-    next: AtomicU64,
-}
-
-impl Check<'_> {
-    fn run(&self) -> Result<(), OpenError> {
-        let count = (self.options.threads.get() as u64).min(self.statement.layout.chunks);
-        threads::run(count, || {
-            let result = self.work();
-            if result.is_err() {
-                self.next.store(self.statement.layout.chunks, Ordering::Relaxed);
-            }
-            result
-        })
-    }
-
-    fn work(&self) -> Result<(), OpenError> {
-        let mut buffer = vec![0; self.statement.layout.chunk_size.bytes()];
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= self.statement.layout.chunks {
-                return Ok(());
-            }
-            let chunk = self.statement.layout.chunk_by_number(number);
-            self.check(&chunk, &mut buffer[..chunk.length])?;
-        }
-    }
-
-    fn check(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
+/// Compares the digest of every chunk, in several threads.
+fn check_digests(
+    options: &OpenOptions,
+    container: &Container,
+    checked: &CheckedStatement,
+    tables: &Tables,
+) -> Result<(), OpenError> {
+    let layout = &checked.layout;
+    let buffer = || Ok(vec![0; layout.chunk_size.bytes()]);
+    threads::each(options.threads, layout.chunks, buffer, |buffer, number| {
+        let chunk = layout.chunk_by_number(number);
+        let data = &mut buffer[..chunk.length];
         let part = format!("part {}", chunk.part);
-        let position = self.statement.layout.position(chunk);
-        self.container.source.read_exact_at(data, position).map_err(OpenError::read(&part))?;
-        let number = chunk.number as usize;
-        let digest = chunk::digest(self.container.prologue.suite, data, &self.tables.tags[number]);
-        let good = digest == self.tables.digests[number];
-        if !good {
+        let position = layout.position(&chunk);
+        container.source.read_exact_at(data, position).map_err(OpenError::read(&part))?;
+        let digest = chunk::digest(container.prologue.suite, data, &tables.tags[number as usize]);
+        if digest != tables.digests[number as usize] {
             return Err(OpenError::Chunk { part, index: chunk.index });
         }
-        self.options.progress.advance(chunk.length);
+        options.progress.advance(chunk.length);
         Ok(())
-    }
+    })
 }
