@@ -45,7 +45,7 @@ impl Entry {
         rand::fill(&mut name).map_err(|_| {
             EvidenceError::file(root)(io::Error::other("the system returned no random numbers"))
         })?;
-        let path = root.join(format!("ovseal-{}", ovseal::hex::encode(&name)));
+        let path = root.join(format!("ovseal-{}", base16ct::lower::encode_string(&name)));
         match fs::create_dir(&path) {
             Ok(()) => Ok(Self(path)),
             Err(error) if error.raw_os_error() == Some(ENXIO) => Err(no_provider(root)),
