@@ -38,7 +38,7 @@ impl ModelMemory {
     /// does not.
     pub fn zeroed(length: usize) -> Result<Self, MemoryError> {
         let mapping = map(length)?;
-        let locked = lock_beside_secrets(&mapping);
+        let locked = lock_leaving_room_for_keys(&mapping);
         Ok(Self { mapping, length, locked })
     }
 
@@ -112,7 +112,7 @@ fn map_pages(length: usize) -> sys::Result<Mapping> {
 /// Locks the mapping, unless that leaves no room for keys, which need it more.
 ///
 /// Returns whether it is locked.
-pub(crate) fn lock_beside_secrets(mapping: &Mapping) -> bool {
+pub(crate) fn lock_leaving_room_for_keys(mapping: &Mapping) -> bool {
     if mapping.lock_on_fault().is_err() {
         return false;
     }

@@ -90,10 +90,10 @@ pub(super) fn find_private<const N: usize>(
     let uri = uri.clone();
     token.ask(move |session| {
         let handle = find(session, &uri, ObjectClass::PRIVATE_KEY, wanted)?;
-        let refused = session.get_attributes(handle, &[wanted.permission()]);
-        let refused = refused.map_err(TokenError::of("show its key"))?;
+        let permissions = session.get_attributes(handle, &[wanted.permission()]);
+        let permissions = permissions.map_err(TokenError::of("show its key"))?;
         // If a token does not report a key's permissions, the key is tried.
-        if matches!(refused[..], [Attribute::Derive(false) | Attribute::Sign(false)]) {
+        if matches!(permissions[..], [Attribute::Derive(false) | Attribute::Sign(false)]) {
             return Err(TokenError::KeyKind { uri: uri.to_string(), wanted });
         }
         let public = public_of(session, handle, &uri)?;

@@ -22,19 +22,19 @@ pub struct DeviceIdentity {
     device: Device,
     tpm: Tpm,
     pin: Option<Arc<Parked<Secret<32>>>>,
-    is_refused: Arc<AtomicBool>,
+    is_rejected: Arc<AtomicBool>,
 }
 
 impl DeviceIdentity {
     /// Creates the identity of an enrolled device.
     pub fn new(device: Device, tpm: Tpm) -> Self {
-        Self { device, tpm, pin: None, is_refused: Arc::default() }
+        Self { device, tpm, pin: None, is_rejected: Arc::default() }
     }
 
     /// Sets the PIN of the device's key.
     #[must_use]
     pub fn with_pin(self, pin: &[u8]) -> Self {
-        Self { pin: Some(Arc::new(Parked::new(pin_value(pin)))), is_refused: Arc::default(), ..self }
+        Self { pin: Some(Arc::new(Parked::new(pin_value(pin)))), is_rejected: Arc::default(), ..self }
     }
 
     /// Adds a passphrase, for stanzas that require both.
@@ -64,7 +64,7 @@ impl DeviceIdentity {
     pub(super) fn session(&self) -> Result<DeviceSession, DeviceError> {
         let approvals = if self.device.has_approver() { self.device.approvals()? } else { Vec::new() };
         let (device, pin) = (self.device.clone(), self.pin.clone());
-        Ok(DeviceSession { device, approvals, pin, is_refused: self.is_refused.clone() })
+        Ok(DeviceSession { device, approvals, pin, is_rejected: self.is_rejected.clone() })
     }
 }
 

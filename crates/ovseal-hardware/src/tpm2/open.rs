@@ -22,7 +22,7 @@ pub(super) struct DeviceSession {
     pub(super) pin: Option<Arc<Parked<Secret<32>>>>,
     /// True if the TPM rejected this PIN. It counts every try, and a container may have many
     /// stanzas for a device.
-    pub(super) is_refused: Arc<AtomicBool>,
+    pub(super) is_rejected: Arc<AtomicBool>,
 }
 
 /// An approval of the present state that the TPM has verified.
@@ -85,7 +85,7 @@ impl DeviceSession {
         let key = esys.load(parent, sessions.hmac()?, &self.device.private, self.device.key.bytes())?;
         if self.device.has_pin() {
             let pin = self.pin.as_ref().ok_or(TpmError::PinMissing)?;
-            if self.is_refused.load(Ordering::Relaxed) {
+            if self.is_rejected.load(Ordering::Relaxed) {
                 return Err(TpmError::WrongPin);
             }
             key.set_authorization(&*pin.expose())?;
@@ -148,7 +148,7 @@ impl DeviceSession {
     fn explain(&self, error: TpmError) -> TpmError {
         match error {
             TpmError::Authorization { .. } if self.device.has_pin() => {
-                self.is_refused.store(true, Ordering::Relaxed);
+                self.is_rejected.store(true, Ordering::Relaxed);
                 TpmError::WrongPin
             }
             error => error,

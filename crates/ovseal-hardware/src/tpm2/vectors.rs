@@ -46,8 +46,8 @@ impl Identity for Share {
 
 #[test]
 fn every_vector_for_a_tpm_has_its_outcome() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors-tpm");
-    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors-tpm");
+    let files = directory.read_dir().unwrap().map(|entry| entry.unwrap().path());
     let records: Vec<PathBuf> =
         files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
     assert!(records.len() > 20);

@@ -77,6 +77,7 @@ fn a_wrong_bound_in_the_stanza_does_not_help() {
     let place = bytes.windows(9).position(|window| window == flags).unwrap();
     bytes[place + 8] = bytes[place + 8].wrapping_add(1);
     std::fs::write(&sealed.path, &bytes).unwrap();
-    // The region's checksum reveals the change. With a correct one, the TPM would reject the import.
+    // The region's checksum reveals the change. With a correct one, the TPM would reject the
+    // import.
     assert!(device.open(&sealed.path).is_err());
 }

@@ -54,7 +54,8 @@ fn a_pin_is_the_only_thing_that_power_losses_lock() {
     open().unwrap();
 }
 
-/// The host of a virtual TPM can restore an older state with its counters. The TPM does not show it.
+/// The host of a virtual TPM can restore an older state with its counters. The TPM does not show
+/// it.
 #[test]
 fn an_older_state_of_a_virtual_tpm_restores_an_earlier_epoch() {
     let device = TestDevice::new();

@@ -347,9 +347,9 @@ fn power_losses_at_random_points_never_lose_a_floor_or_the_state() {
 
 /// The host of a virtual TPM can restore an older state.
 ///
-/// With the state file of the same time, this is invisible. With a file newer by one raise, it looks
-/// like a crash, and the newer file holds. With an even newer file, the check reports that the
-/// counter was set back.
+/// With the state file of the same time, this is invisible. With a file newer by one raise, it
+/// looks like a crash, and the newer file holds. With an even newer file, the check reports that
+/// the counter was set back.
 #[test]
 fn an_older_state_of_a_virtual_tpm_is_detected_only_with_a_newer_file() {
     let tied = Tied::new(TestDevice::new());

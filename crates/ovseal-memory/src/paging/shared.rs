@@ -10,7 +10,7 @@ use super::fingerprints::Fingerprints;
 use super::pins::Pins;
 use super::progress::Progress;
 use crate::error::MemoryError;
-use crate::model::{ModelMemory, lock_beside_secrets, map};
+use crate::model::{ModelMemory, lock_leaving_room_for_keys, map};
 use crate::sys::{self, FaultMapping, Shutdown, Uffd, page_size};
 
 pub(super) struct Shared<F: ChunkFiller> {
@@ -139,7 +139,7 @@ fn map_missing(uffd: sys::Result<Uffd>, length: usize) -> Result<FaultMapping, M
     let unavailable = |error: sys::Errno| MemoryError::Unavailable { source: error.into() };
     let uffd = uffd.map_err(unavailable)?;
     let mapping = map(length)?;
-    let is_locked = lock_beside_secrets(&mapping);
+    let is_locked = lock_leaving_room_for_keys(&mapping);
     // The kernel can still place pages, but a stray write cannot change a weight.
     mapping.make_read_only().map_err(|error| MemoryError::Map { length, source: error.into() })?;
     FaultMapping::new(uffd, mapping, is_locked).map_err(unavailable)
