@@ -33,9 +33,11 @@ mod test;
 mod tools;
 mod tpm;
 mod wheel;
+mod words;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -61,6 +63,11 @@ enum Task {
     Soak(soak::Soak),
     /// Runs the ONNX project's backend tests in plaintext and sealed, and counts what passes
     OnnxSuite,
+    /// Counts unidiomatic words in comments; fails on the worst, on wide comments and on some openings
+    Words {
+        /// Check only these files and directories
+        paths: Vec<PathBuf>,
+    },
     /// Measures, and writes most of the results into the documentation
     #[command(subcommand)]
     Bench(bench::Benchmark),
@@ -84,6 +91,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Install(install) => install::run(&workspace, &install),
         Task::Soak(soak) => soak::run(&workspace, &soak),
         Task::OnnxSuite => onnx_suite::run(&workspace),
+        Task::Words { paths } => words::run(&workspace, &paths),
         Task::Bench(benchmark) => bench::run(&workspace, &benchmark),
     }
 }
