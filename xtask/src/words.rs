@@ -1,4 +1,4 @@
-//! `cargo xtask words`: comments that read like a translation, or run too wide.
+//! `cargo xtask words`: checks comments for unidiomatic words, width and openings.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 ///
-/// When a file cannot be read, or a line must change.
+/// If a file cannot be read, or a line must change.
 pub(crate) fn run(workspace: &Workspace, paths: &[PathBuf]) -> Result<(), Failure> {
     let mut areas = BTreeMap::<String, Area>::new();
     let mut faults = Vec::new();
@@ -41,14 +41,14 @@ fn tracked(workspace: &Workspace, paths: &[PathBuf]) -> Result<String, Failure> 
     process::output(git.arg("ls-files").arg("--").args(paths).current_dir(&workspace.root))
 }
 
-/// The crate or top-level directory that a file belongs to.
+/// Returns the crate or top-level directory of a file.
 fn area(path: &str) -> String {
     let parts: Vec<_> = path.split('/').collect();
     let depth = if ["bindings", "crates"].contains(&parts[0]) { 2 } else { 1 };
     parts[..depth.min(parts.len() - 1)].join("/")
 }
 
-/// Comment lines of one area, and how often each unidiomatic word occurs in them.
+/// Number of comment lines in one area, and of each unidiomatic word in them.
 #[derive(Default)]
 struct Area {
     lines: usize,
@@ -185,7 +185,7 @@ const UNIDIOMATIC: &str = "nobody, somebody, stands, beside, meanwhile, likewise
                            demands, tells, refuses";
 const OPENINGS: [&str; 4] = ["What", "Whether", "How", "That"];
 
-/// Made from sources that are checked, or not text that people read.
+/// Files generated from checked sources, and test vectors.
 const GENERATED: [&str; 3] =
     ["bindings/c/include/ovseal/ovseal.h", "docs/reference/cli.md", "testkit/vectors"];
 
