@@ -2,8 +2,8 @@
 
 The weights and the network's name are random, so that any match comes from this run. Required
 outcome: no file contains 64 bytes of the weights or the network's name. The search covers the
-working, home, cache and temporary directories of the run, with the container, and the user's new
-files in /tmp, /var/tmp and /dev/shm. If OpenVINO is set to write its models, the run fails (1).
+container, and the run's working, home, cache and temporary directories. It also covers the user's
+new files in /tmp, /var/tmp and /dev/shm. If OpenVINO is set to write its models, the run fails (1).
 """
 
 import contextlib

@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace, paths: &[PathBuf]) -> Result<(), Failur
             let line = comments[at].line;
             faults.extend(find(&comments, at).iter().map(|fault| format!("{path}:{line}: {fault}")));
         }
-        if !language.is_prose {
+        if !language.lines.is_empty() {
             areas.entry(area(path)).or_default().add(&comments);
         }
     }
@@ -85,11 +85,9 @@ struct Comment {
 
 /// Comment markers of a language, and blocks that hold no comments.
 struct Language {
+    /// Empty for prose, in which every line counts, and only the worst words are faults.
     lines: &'static [&'static str],
     blocks: &'static [Block],
-    documentation: &'static [&'static str],
-    /// Every line is text; only the worst words are faults.
-    is_prose: bool,
 }
 
 struct Block {
@@ -121,10 +119,10 @@ impl Language {
                 None => self.begin(raw.trim()),
             };
             let end = block.and_then(|block| body.find(block.end));
-            documents |= self.documentation.contains(&marker) && marker != last_marker;
-            if block.map_or(self.is_prose || !marker.is_empty(), |block| block.is_comment) {
+            if block.map_or(self.lines.is_empty() || !marker.is_empty(), |block| block.is_comment) {
+                documents |= DOCUMENTATION.contains(&marker) && marker != last_marker;
                 let text = body[..end.unwrap_or(body.len())].trim_start_matches('*').trim().to_owned();
-                let can_wrap = !self.is_prose && !text.starts_with('|') && !text.contains("://");
+                let can_wrap = !self.lines.is_empty() && !text.starts_with('|') && !text.contains("://");
                 let is_wide = can_wrap && raw.chars().count() > WIDTH;
                 let begins_documentation = documents && !text.is_empty();
                 documents &= text.is_empty();
@@ -183,6 +181,7 @@ const WIDTH: usize = 100;
 const WORST: [&str; 3] = ["whoever", "anew", "to be had"];
 const UNIDIOMATIC: &str = "nobody, somebody, stands, beside, meanwhile, likewise, is no, folder, folders, gives, \
                            demands, tells, refuses";
+const DOCUMENTATION: [&str; 4] = ["///", "//!", "/**", "\"\"\""];
 const OPENINGS: [&str; 4] = ["What", "Whether", "How", "That"];
 
 /// Files generated from checked sources, and test vectors.
@@ -196,17 +195,10 @@ const fn block(begin: &'static str, end: &'static str, is_comment: bool) -> Bloc
 static SLASHES: Language = Language {
     lines: &["///", "//!", "//"],
     blocks: &[block("/**", "*/", true), block("/*", "*/", true), block("r#\"", "\"#", false)],
-    documentation: &["///", "//!", "/**"],
-    is_prose: false,
 };
-static PYTHON: Language = Language {
-    lines: &["#"],
-    blocks: &[block("\"\"\"", "\"\"\"", true), block("\"\"\"", "\"\"\"", false)],
-    documentation: &["\"\"\""],
-    is_prose: false,
-};
-static MARKDOWN: Language =
-    Language { lines: &[], blocks: &[block("```", "```", false)], documentation: &[], is_prose: true };
+static PYTHON: Language =
+    Language { lines: &["#"], blocks: &[block("\"\"\"", "\"\"\"", true), block("\"\"\"", "\"\"\"", false)] };
+static MARKDOWN: Language = Language { lines: &[], blocks: &[block("```", "```", false)] };
 
 #[cfg(test)]
 mod tests {
@@ -249,6 +241,7 @@ mod tests {
         assert_eq!(faults(&SLASHES, "/// What it is.\n/// What for.\n// What else.\n"), message);
         assert_eq!(faults(&SLASHES, "/**\n * What it is.\n */\n"), message);
         assert_eq!(faults(&PYTHON, "\"\"\"What it is.\"\"\"\n# What else.\n"), message);
+        assert!(faults(&PYTHON, "a = \"\"\"What\"\"\"\n# What else.\n").is_empty());
     }
 
     #[test]
