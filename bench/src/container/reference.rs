@@ -1,38 +1,32 @@
-//! What the machine can do at best: copying, reading, decrypting and digesting, on one thread.
+//! The machine at its best: copying, reading, decrypting and digesting, on one thread.
 //!
-//! Reading, decrypting and digesting go chunk by chunk, as opening does.
+//! Reading, decrypting and digesting go chunk by chunk, as in opening.
 
 use std::fs::File;
 use std::hint::black_box;
 use std::os::unix::fs::FileExt;
 
-use crate::Result;
-use crate::aead::Aead;
-use crate::fixture::{Buffers, Fixture};
-use crate::job::{Job, timed};
+use super::aead::Aead;
+use super::fixture::{Buffers, Fixture};
+use super::{Job, job};
+use crate::{Result, timed};
 
 pub(super) fn jobs(fixture: &Fixture) -> Result<Vec<Job<'_>>> {
-    let chosen = ovseal::AeadProvider::detect().name();
     let read = || Steps::read(fixture);
     let series = read()?.and_digest().and_decrypt()?;
     Ok(vec![
         copy(fixture),
-        steps(fixture, "pread", "`pread` from the page cache", read()?),
-        steps(fixture, "aes_ring", title("ring", chosen), Steps::decrypt(Aead::ring()?)),
-        steps(fixture, "aes_aws_lc", title("aws-lc-rs", chosen), Steps::decrypt(Aead::aws_lc()?)),
-        steps(fixture, "blake3", "BLAKE3 alone", Steps::digest()),
-        steps(fixture, "pread_aes", "`pread`, then AES-GCM", read()?.and_decrypt()?),
-        steps(fixture, "pread_blake3_aes", "`pread`, BLAKE3 and AES-GCM in series", series),
+        steps(fixture, "pread", read()?),
+        steps(fixture, "aes_ring", Steps::decrypt(Aead::ring()?)),
+        steps(fixture, "aes_aws_lc", Steps::decrypt(Aead::aws_lc()?)),
+        steps(fixture, "blake3", Steps::digest()),
+        steps(fixture, "pread_aes", read()?.and_decrypt()?),
+        steps(fixture, "pread_blake3_aes", series),
     ])
 }
 
-fn title(library: &str, chosen: &str) -> String {
-    let note = if library == chosen { " (ovseal's choice here)" } else { "" };
-    format!("AES-256-GCM alone, `{library}`{note}")
-}
-
 fn copy(fixture: &Fixture) -> Job<'_> {
-    Job::new("memcpy", "`memcpy`", fixture.size, |buffers| {
+    job("memcpy", fixture, |buffers| {
         timed(|| {
             buffers.destination.copy_from_slice(&buffers.second[..fixture.size as usize]);
             black_box(&buffers.destination[..]);
@@ -41,15 +35,15 @@ fn copy(fixture: &Fixture) -> Job<'_> {
     })
 }
 
-/// One thread's work on all chunks. The destination holds the file's bytes before the clock starts.
-fn steps<'f>(fixture: &'f Fixture, id: &'static str, title: impl Into<String>, steps: Steps) -> Job<'f> {
-    Job::new(id, title, fixture.size, move |buffers| {
+/// Works on all chunks with one thread. The destination holds the file's bytes before the clock starts.
+fn steps<'f>(fixture: &'f Fixture, name: &'static str, steps: Steps) -> Job<'f> {
+    job(name, fixture, move |buffers| {
         fixture.warm(&fixture.plaintext(), buffers)?;
         timed(|| steps.run(fixture, buffers))
     })
 }
 
-/// What is done with each chunk, in this order.
+/// The steps of each chunk, in this order.
 struct Steps {
     file: Option<File>,
     digest: bool,
@@ -87,7 +81,7 @@ impl Steps {
                 black_box(blake3::hash(chunk));
             }
             if let Some(aead) = &self.aead {
-                aead.open(index, tag, chunk)?;
+                aead.decrypt(index, tag, chunk)?;
             }
         }
         Ok(())

@@ -5,55 +5,49 @@ use std::num::NonZeroUsize;
 
 use ovseal::Trust;
 
-use crate::Result;
-use crate::fixture::{Buffers, Fixture, default_threads};
-use crate::job::{Job, timed};
+use super::fixture::{Buffers, Fixture, default_threads};
+use super::{Job, counting, job};
+use crate::{Result, timed};
 
 pub(super) fn jobs(fixture: &Fixture) -> Result<Vec<Job<'_>>> {
     let (any, named) = (Trust::AnySender, fixture.named());
     Ok(vec![
-        whole(fixture, "open_any_1", "ovseal, any sender, 1 thread", any.clone(), ONE),
-        whole(fixture, "open_any_2", "ovseal, any sender, 2 threads", any.clone(), TWO),
-        whole(fixture, "open_publisher_1", "ovseal, named publisher, 1 thread", named.clone(), ONE),
-        whole(fixture, "open_publisher_2", "ovseal, named publisher, 2 threads", named.clone(), TWO),
-        fresh(fixture, "open_any_fresh", "ovseal, any sender, 2 threads, fresh memory", any),
-        fresh(fixture, "open_publisher_fresh", "ovseal, named publisher, 2 threads, fresh memory", named),
-        ranges(fixture, "range_4k", "ovseal, random ranges of 4 KiB", 4 << 10)?,
-        ranges(fixture, "range_1m", "ovseal, random ranges of 1 MiB", 1 << 20)?,
+        whole(fixture, "open_any_1", any.clone(), ONE),
+        whole(fixture, "open_any_2", any.clone(), TWO),
+        whole(fixture, "open_publisher_1", named.clone(), ONE),
+        whole(fixture, "open_publisher_2", named.clone(), TWO),
+        fresh(fixture, "open_any_fresh", any),
+        fresh(fixture, "open_publisher_fresh", named),
+        ranges(fixture, "range_4k", 4 << 10)?,
+        ranges(fixture, "range_1m", 1 << 20)?,
     ])
 }
 
 /// Opens the container and decrypts its part into a prefaulted buffer.
-fn whole<'f>(
-    fixture: &'f Fixture,
-    id: &'static str,
-    title: &str,
-    trust: Trust,
-    threads: NonZeroUsize,
-) -> Job<'f> {
-    Job::new(id, title, fixture.size, move |buffers| {
+fn whole<'f>(fixture: &'f Fixture, name: &'static str, trust: Trust, threads: NonZeroUsize) -> Job<'f> {
+    job(name, fixture, move |buffers| {
         fixture.warm(&fixture.container(), buffers)?;
         timed(|| Ok(fixture.part(&trust, threads)?.read_into(&mut buffers.destination)?))
     })
 }
 
-/// Opens the container and decrypts its part into memory that the kernel gives page by page meanwhile.
-fn fresh<'f>(fixture: &'f Fixture, id: &'static str, title: &str, trust: Trust) -> Job<'f> {
-    Job::new(id, title, fixture.size, move |buffers| {
+/// Opens the container and decrypts its part into new memory, whose pages the kernel provides on first use.
+fn fresh<'f>(fixture: &'f Fixture, name: &'static str, trust: Trust) -> Job<'f> {
+    job(name, fixture, move |buffers| {
         fixture.warm(&fixture.container(), buffers)?;
         let mut memory = None;
         let time = timed(|| {
             memory = Some(fixture.part(&trust, TWO)?.read()?);
             Ok(())
         });
-        // Zeroizing and giving back the memory is not part of opening.
+        // Zeroizing and freeing the memory is not part of opening.
         drop(black_box(memory));
         time
     })
 }
 
 /// Decrypts ranges at random offsets of an open container, one after the other.
-fn ranges<'f>(fixture: &'f Fixture, id: &'static str, title: &str, length: usize) -> Result<Job<'f>> {
+fn ranges<'f>(fixture: &'f Fixture, name: &'static str, length: usize) -> Result<Job<'f>> {
     let part = fixture.part(&Trust::AnySender, default_threads())?;
     let room = fixture.size - length as u64;
     let mut random = Random(1);
@@ -62,7 +56,7 @@ fn ranges<'f>(fixture: &'f Fixture, id: &'static str, title: &str, length: usize
         let buffer = &mut buffers.destination[..length];
         timed(|| (0..RANGES).try_for_each(|_| Ok(part.read_range(random.below(room), buffer)?)))
     };
-    Ok(Job::new(id, title, fixture.size, work).counting(RANGES))
+    Ok(counting(name, RANGES.into(), work))
 }
 
 /// Numbers that look random and are the same in every run (xorshift64*).

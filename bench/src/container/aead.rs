@@ -1,4 +1,4 @@
-//! AES-256-GCM of the two libraries between which `ovseal` chooses, called directly.
+//! AES-256-GCM of the two libraries that `ovseal` chooses between, called directly.
 
 use aws_lc_rs::aead as aws;
 use ring::aead as ring;
@@ -17,19 +17,19 @@ pub(crate) enum Aead {
 }
 
 impl Aead {
-    /// `ring` with a key that everyone knows.
+    /// Uses `ring` with a key that everyone knows.
     pub(crate) fn ring() -> Result<Self> {
-        let key = ring::UnboundKey::new(&ring::AES_256_GCM, &KEY).map_err(|_| "ring refused a key")?;
+        let key = ring::UnboundKey::new(&ring::AES_256_GCM, &KEY).map_err(|_| "ring rejects the key")?;
         Ok(Self::Ring(Box::new(ring::LessSafeKey::new(key))))
     }
 
-    /// `aws-lc-rs` with the same key.
+    /// Uses `aws-lc-rs` with the same key.
     pub(crate) fn aws_lc() -> Result<Self> {
-        let key = aws::UnboundKey::new(&aws::AES_256_GCM, &KEY).map_err(|_| "aws-lc-rs refused a key")?;
+        let key = aws::UnboundKey::new(&aws::AES_256_GCM, &KEY).map_err(|_| "aws-lc-rs rejects the key")?;
         Ok(Self::AwsLc(aws::LessSafeKey::new(key)))
     }
 
-    /// The library that `ovseal` chooses on this processor.
+    /// Uses the library that `ovseal` chooses on this processor.
     pub(crate) fn chosen() -> Result<Self> {
         match ovseal::AeadProvider::detect() {
             ovseal::AeadProvider::Ring => Self::ring(),
@@ -38,9 +38,9 @@ impl Aead {
     }
 
     /// Decrypts chunk number `index` in place.
-    pub(crate) fn open(&self, index: u64, tag: &Tag, data: &mut [u8]) -> Result<()> {
+    pub(crate) fn decrypt(&self, index: u64, tag: &Tag, data: &mut [u8]) -> Result<()> {
         let nonce = nonce(index);
-        let opened = match self {
+        let is_authentic = match self {
             Self::Ring(key) => {
                 let (nonce, tag) = (ring::Nonce::assume_unique_for_key(nonce), ring::Tag::from(*tag));
                 key.open_in_place_separate_tag(nonce, ring::Aad::empty(), tag, data, 0..).is_ok()
@@ -50,19 +50,20 @@ impl Aead {
                 key.open_in_place_separate_tag(nonce, aws::Aad::empty(), tag, data).is_ok()
             }
         };
-        if opened { Ok(()) } else { Err("a chunk of the reference is not authentic".into()) }
+        if is_authentic { Ok(()) } else { Err("a chunk of the reference is not authentic".into()) }
     }
 
-    /// The tag with which `data` itself is the ciphertext of chunk number `index`.
+    /// Returns the tag with which `data` itself is the ciphertext of chunk number `index`.
     ///
-    /// AES-GCM encrypts by XOR: encrypting `data` gives the plaintext whose ciphertext `data` is, and encrypting that gives
-    /// `data` back, with its tag. So any file can stand for a ciphertext, and there need not be a second one in the page cache.
+    /// AES-GCM encrypts by XOR. Encrypting `data` returns the plaintext of the ciphertext `data`, and encrypting
+    /// that returns `data` again, with its tag. So any file can serve as a ciphertext, and the page cache
+    /// does not hold a second one.
     pub(crate) fn tag_as_ciphertext(&self, index: u64, data: &mut [u8]) -> Result<Tag> {
-        self.seal(index, data)?;
-        self.seal(index, data)
+        self.encrypt(index, data)?;
+        self.encrypt(index, data)
     }
 
-    fn seal(&self, index: u64, data: &mut [u8]) -> Result<Tag> {
+    fn encrypt(&self, index: u64, data: &mut [u8]) -> Result<Tag> {
         let nonce = nonce(index);
         let mut bytes = Tag::default();
         match self {
@@ -101,9 +102,9 @@ mod tests {
         let tag = ring.tag_as_ciphertext(3, &mut data).unwrap();
         assert_eq!(&data, b"any bytes");
         for aead in [ring, aws_lc] {
-            let mut opened = data;
-            aead.open(3, &tag, &mut opened).unwrap();
-            assert!(aead.open(4, &tag, &mut data.clone()).is_err());
+            let mut decrypted = data;
+            aead.decrypt(3, &tag, &mut decrypted).unwrap();
+            assert!(aead.decrypt(4, &tag, &mut data.clone()).is_err());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! OpenVINO's own cache of compiled models, for comparison.
 //!
-//! `ovseal-openvino` switches that cache off wherever it can, because it writes weights in plaintext. So this calls the C interface
-//! itself. Nothing is freed: the process ends with the measurement.
+//! `ovseal-openvino` switches that cache off, because it writes weights in plaintext. So this module calls the
+//! C interface itself. It frees nothing: the process ends with the measurement.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -11,22 +11,22 @@ use std::ptr;
 use openvino_sys as ov;
 use ovseal_openvino::Runtime;
 
+use super::network::{Digest, Ready, TOO_SHORT};
 use crate::Result;
-use crate::load::network::{Digest, Ready, TOO_SHORT};
 
 /// A core whose cache may be used.
-pub(crate) struct RawCore(*mut ov::ov_core_t);
+pub(super) struct RawCore(*mut ov::ov_core_t);
 
 /// A compiled network with one request.
-pub(crate) struct RawNetwork {
+pub(super) struct RawNetwork {
     compiled: *mut ov::ov_compiled_model_t,
     request: *mut ov::ov_infer_request_t,
 }
 
 impl RawCore {
     /// Starts the runtime and loads the plugin for the processor.
-    pub(crate) fn new(runtime: &Runtime) -> Result<Self> {
-        // Proof that the library is loaded.
+    pub(super) fn new(runtime: &Runtime) -> Result<Self> {
+        // A `Runtime` exists only after the library was loaded.
         let _ = runtime;
         let mut core = ptr::null_mut();
         // SAFETY: the library is loaded; `core` takes the result.
@@ -38,11 +38,11 @@ impl RawCore {
         Ok(Self(core))
     }
 
-    /// Compiles the model at `path`, or imports it from the cache in `folder`: the call that OpenVINO recommends for that.
-    pub(crate) fn compile(&self, path: &Path, folder: &Path) -> Result<RawNetwork> {
-        let [path, folder] = [path, folder].map(|path| CString::new(path.as_os_str().as_bytes()));
-        let (path, folder) = (path?, folder?);
-        let cache = ov::ov_property_t { key: c"CACHE_DIR".as_ptr(), value: folder.as_ptr().cast() };
+    /// Compiles the model at `path`, or imports it from the cache in `directory`, as OpenVINO recommends.
+    pub(super) fn compile(&self, path: &Path, directory: &Path) -> Result<RawNetwork> {
+        let [path, directory] = [path, directory].map(|path| CString::new(path.as_os_str().as_bytes()));
+        let (path, directory) = (path?, directory?);
+        let cache = ov::ov_property_t { key: c"CACHE_DIR".as_ptr(), value: directory.as_ptr().cast() };
         let mut compiled = ptr::null_mut();
         // SAFETY: core, path, name and the one property with its two strings are alive; `compiled` takes the result.
         let status = unsafe {
@@ -61,20 +61,20 @@ impl RawCore {
 }
 
 impl RawNetwork {
-    /// Whether it came from the cache.
-    pub(crate) fn is_from_cache(&self) -> Result<bool> {
+    /// Returns whether it came from the cache.
+    pub(super) fn is_from_cache(&self) -> Result<bool> {
         let mut value = ptr::null_mut();
         // SAFETY: the compiled model and the key are alive; `value` takes the result.
         let status = unsafe {
             ov::ov_compiled_model_get_property(self.compiled, c"LOADED_FROM_CACHE".as_ptr(), &mut value)
         };
-        check("ask for the cache", status)?;
-        // SAFETY: the call succeeded and gave a string with a final zero byte.
+        check("read LOADED_FROM_CACHE", status)?;
+        // SAFETY: the call succeeded and returned a string with a final zero byte.
         let value = unsafe { CStr::from_ptr(value) }.to_string_lossy();
         Ok(["YES", "true", "1"].contains(&value.as_ref()))
     }
 
-    /// Memory of an input of the request.
+    /// Returns the memory of an input of the request.
     fn input(&mut self, index: usize) -> Result<&mut [u8]> {
         let mut tensor = ptr::null_mut();
         // SAFETY: the request is alive; `tensor` takes the result.
@@ -82,8 +82,8 @@ impl RawNetwork {
             unsafe { ov::ov_infer_request_get_input_tensor_by_index(self.request, index, &mut tensor) };
         check("take an input", status)?;
         let (data, length) = memory(tensor)?;
-        // SAFETY: the runtime said that `length` bytes are at `data`; `&mut self` shows that nobody else uses them, and the
-        // runtime has zeros in a new tensor.
+        // SAFETY: the runtime reported `length` bytes at `data`; `&mut self` makes the access exclusive, and
+        // the runtime zeroes a new tensor.
         Ok(unsafe { std::slice::from_raw_parts_mut(data, length) })
     }
 
@@ -94,7 +94,8 @@ impl RawNetwork {
             unsafe { ov::ov_infer_request_get_output_tensor_by_index(self.request, index, &mut tensor) };
         check("take an output", status)?;
         let (data, length) = memory(tensor)?;
-        // SAFETY: the runtime said that `length` bytes are at `data`; the inference wrote them, and none follows while `self` is borrowed.
+        // SAFETY: the runtime reported `length` bytes at `data`; the inference wrote them, and none follows
+        // while `self` is borrowed.
         Ok(unsafe { std::slice::from_raw_parts(data, length) })
     }
 
@@ -121,7 +122,7 @@ impl Ready for RawNetwork {
     }
 
     fn infer(&mut self) -> Result<()> {
-        // SAFETY: the request is alive, and `&mut` shows that nobody borrows its outputs.
+        // SAFETY: the request is alive, and `&mut` shows that its outputs are not borrowed.
         check("infer", unsafe { ov::ov_infer_request_infer(self.request) })
     }
 
@@ -137,7 +138,7 @@ impl Ready for RawNetwork {
 /// Counts the inputs or the outputs.
 type Count = unsafe fn(*const ov::ov_compiled_model_t, *mut usize) -> ov::ov_status_e;
 
-/// Where a tensor's memory is, and how long.
+/// Returns the address and the length of a tensor's memory.
 fn memory(tensor: *mut ov::ov_tensor_t) -> Result<(*mut u8, usize)> {
     let (mut data, mut length) = (ptr::null_mut(), 0);
     // SAFETY: the tensor is alive; `length` takes the result.
@@ -151,12 +152,12 @@ fn check(what: &str, status: ov::ov_status_e) -> Result<()> {
     if status == ov::ov_status_e::OK {
         return Ok(());
     }
-    // SAFETY: the library is loaded; the call gives a string with a final zero byte, or null.
+    // SAFETY: the library is loaded; the call returns a string with a final zero byte, or null.
     let message = unsafe { ov::ov_get_last_err_msg() };
     if message.is_null() {
         return Err(format!("OpenVINO cannot {what}").into());
     }
-    // SAFETY: not null, so a string with a final zero byte that nobody frees before the process ends.
+    // SAFETY: not null, so a string with a final zero byte, which is never freed.
     let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
     Err(format!("OpenVINO cannot {what}: {message}").into())
 }

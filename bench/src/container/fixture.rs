@@ -1,6 +1,6 @@
-//! The files and buffers that all jobs share.
+//! The files and buffers that all methods share.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt;
@@ -12,31 +12,32 @@ use ovseal::{
 };
 use ovseal_memory::ModelMemory;
 
+use super::aead::{Aead, Tag};
 use crate::Result;
-use crate::aead::{Aead, Tag};
+use crate::process::Temporary;
 
-/// Files of one length on the disk that is measured, and the keys. Dropping it removes the files.
+/// Files of one length on the disk that is measured, and the keys.
 pub(crate) struct Fixture {
-    folder: PathBuf,
+    directory: Temporary,
     /// Length of the plaintext in bytes.
     pub(crate) size: u64,
-    /// Bytes in a chunk, for the container and for what is measured beside it.
+    /// Bytes in a chunk, for the container and for the methods next to it.
     pub(crate) chunk: usize,
     /// The tags with which the plaintext itself is a ciphertext.
     pub(crate) tags: Vec<Tag>,
-    /// What the container is sealed to.
+    /// The key that opens the container.
     pub(crate) key: KeyFile,
-    /// Who signs the container.
+    /// The signer of the container.
     pub(crate) publisher: PublisherKey,
     /// An interpreter with the package `cryptotensors`.
     pub(crate) python: PathBuf,
 }
 
 impl Fixture {
-    /// Writes a plaintext of `size` seeded random bytes and its container below `folder`.
-    pub(crate) fn create(folder: &Path, size: u64, python: &Path) -> Result<Self> {
+    /// Writes a plaintext of `size` seeded random bytes and its container in `directory`.
+    pub(crate) fn create(directory: &Path, size: u64, python: &Path) -> Result<Self> {
         let mut fixture = Self {
-            folder: emptied(folder.join("files"))?,
+            directory: Temporary::create(directory.join("files"))?,
             size,
             chunk: ChunkSize::for_model(size).bytes(),
             tags: Vec::new(),
@@ -49,17 +50,17 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// A file of this fixture.
+    /// Returns the path of a file of this fixture.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.directory.join(name)
     }
 
-    /// The plaintext.
+    /// Returns the path of the plaintext.
     pub(crate) fn plaintext(&self) -> PathBuf {
         self.file(PART)
     }
 
-    /// The sealed plaintext, signed.
+    /// Returns the path of the container.
     pub(crate) fn container(&self) -> PathBuf {
         self.file("part.ovseal")
     }
@@ -83,19 +84,19 @@ impl Fixture {
         Ok(self.open(trust, threads)?.part(PART)?)
     }
 
-    /// Trust in nobody but the publisher who signed: digests are checked.
+    /// Trusts only the publisher that signed, so that digests are checked.
     pub(crate) fn named(&self) -> Trust {
         Trust::Publishers(vec![self.publisher.publisher().clone()])
     }
 
-    /// Brings a file into the page cache, if it was pushed out.
+    /// Reads a file into the page cache, in case it was evicted.
     pub(crate) fn warm(&self, file: &Path, buffers: &mut Buffers) -> Result<()> {
         let file = File::open(file)?;
         let length = file.metadata()?.len().min(self.size) as usize;
         Ok(file.read_exact_at(&mut buffers.destination[..length], 0)?)
     }
 
-    /// Writes seeded random bytes, and gives the tags with which each chunk of them is a ciphertext.
+    /// Writes seeded random bytes, and returns the tags with which each chunk of them is a ciphertext.
     fn write_plaintext(&self) -> Result<Vec<Tag>> {
         let mut file = File::create(self.plaintext())?;
         let mut random = blake3::Hasher::new().update(b"ovseal bench").finalize_xof();
@@ -113,23 +114,16 @@ impl Fixture {
     }
 }
 
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        // Nothing is left to do about files that cannot be removed.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// Two prefaulted buffers, so that no job pays for page faults unless that is what it measures.
+/// Two prefaulted buffers: only the methods that measure page faults pay for them.
 pub(crate) struct Buffers {
-    /// Where decrypted bytes go.
+    /// The place for decrypted bytes.
     pub(crate) destination: ModelMemory,
-    /// Where age's ciphertext goes; it has room for its header and tags.
+    /// The place for age's ciphertext, its header and its tags.
     pub(crate) second: Vec<u8>,
 }
 
 impl Buffers {
-    /// For `size` bytes.
+    /// Allocates them for `size` bytes.
     pub(crate) fn new(size: u64) -> Result<Self> {
         let size = size as usize;
         let mut destination = ModelMemory::zeroed(size)?;
@@ -138,16 +132,7 @@ impl Buffers {
     }
 }
 
-/// A folder without what an interrupted run left in it.
-pub(crate) fn emptied(folder: PathBuf) -> Result<PathBuf> {
-    match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => fs::create_dir_all(&folder)?,
-    }
-    Ok(folder)
-}
-
-/// As many threads as there are processors.
+/// Returns the number of processors.
 pub(crate) fn default_threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

@@ -1,4 +1,4 @@
-//! One load in a process of its own.
+//! The process that loads once.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -9,62 +9,62 @@ use ovseal_openvino::{
     CacheOutcome, Compilation, CompileCache, CompiledModel, Core, Decrypted, Environment, Opening, Runtime,
 };
 
+use super::network::{Ready, Safe};
+use super::openvino_cache::RawCore;
+use super::sample::Sample;
+use super::timer::Timer;
 use crate::Result;
-use crate::load::network::{Ready, Safe};
-use crate::load::raw::RawCore;
-use crate::load::sample::Sample;
-use crate::load::span::Span;
-use crate::load::way::Way;
+use crate::options::Method;
 
-/// How a model is loaded once.
+/// Loads a model once and prints a sample.
 #[derive(clap::Args)]
-pub(crate) struct LoadOnce {
-    /// The way
+pub(crate) struct LoadChild {
+    /// The method
     #[arg(long)]
-    way: Way,
+    method: Method,
     /// The model or the container
     #[arg(long)]
     model: PathBuf,
-    /// What the network is fed: the elements of all inputs, one after the other
+    /// The elements of all inputs, one input after the other
     #[arg(long)]
     input: PathBuf,
     /// The key file of the container
     #[arg(long)]
     key: Option<PathBuf>,
-    /// The publisher's public key; any sender unless given
+    /// The publisher's public key [default: any sender]
     #[arg(long)]
     publisher: Option<PathBuf>,
-    /// The folder in which compiled models are kept
+    /// The directory of compiled models
     #[arg(long)]
     cache: Option<PathBuf>,
-    /// Lets the compiled model come from elsewhere than the cache, and keeps it there
+    /// Expect the compiled model not to be in the cache yet, and store it
     #[arg(long)]
     prime: bool,
 }
 
-/// A network, and how it was opened.
+/// A network, and its way of opening.
 type Loaded = (Box<dyn Ready>, Option<&'static str>);
 
-/// What can be got ready before the clock starts.
+/// The objects that exist before the clock starts.
 enum Start {
     Plaintext(Core),
     PlaintextCached(RawCore),
     Sealed { core: Core, options: Box<OpenOptions>, key: KeyFile, how: How },
 }
 
-/// How a container becomes a compiled model.
+/// The path from a container to a compiled model.
 enum How {
     Compile(Opening),
     Cache(Box<CompileCache>),
 }
 
-impl LoadOnce {
+impl LoadChild {
     /// Loads, and prints a [`Sample`].
     #[expect(clippy::print_stdout, reason = "the sample is the result")]
     pub(crate) fn run(&self) -> Result<()> {
         let (sample, network) = self.measure()?;
         println!("{}", serde_json::to_string(&sample)?);
-        // The process ends: to zeroize and free a network of a gigabyte would only let the next one wait.
+        // Zeroizing and freeing a gigabyte would only delay the next process.
         std::mem::forget(network);
         Ok(())
     }
@@ -73,48 +73,48 @@ impl LoadOnce {
         let runtime = Runtime::locate(None, &Environment::from_process())?;
         let start = self.start(&runtime)?;
         let input = fs::read(&self.input)?;
-        // As in `ovseal run`: the runtime and the device's plugin are loaded, keys are read, the model is not opened yet.
-        let span = Span::start()?;
+        // As in `ovseal run`: the runtime and the plugin are loaded, keys are read, the model is not open.
+        let timer = Timer::start()?;
         let (mut network, opening) = self.load(&runtime, start)?;
-        let compiled = span.seconds();
+        let compiled = timer.seconds();
         network.feed(&input)?;
         network.infer()?;
-        let ended = span.end(compiled)?;
+        let ended = timer.end(compiled)?;
         network.settle();
         let sample = ended.sample(network.output()?, opening)?;
         Ok((sample, network))
     }
 
     fn start(&self, runtime: &Runtime) -> Result<Start> {
-        if self.way == Way::PlaintextCached {
+        if self.method == Method::PlaintextCached {
             return Ok(Start::PlaintextCached(RawCore::new(runtime)?));
         }
         let core = Core::new(runtime)?;
         core.load_device(CPU)?;
-        Ok(match self.way {
-            Way::Plaintext | Way::Gocryptfs => Start::Plaintext(core),
-            Way::EagerAny | Way::EagerPublisher => self.sealed(core, How::Compile(Opening::Eager))?,
-            Way::OverlappedAny | Way::OverlappedPublisher | Way::ForbiddenPublisher => {
+        Ok(match self.method {
+            Method::Plaintext | Method::Gocryptfs => Start::Plaintext(core),
+            Method::EagerAny | Method::EagerPublisher => self.sealed(core, How::Compile(Opening::Eager))?,
+            Method::OverlappedAny | Method::OverlappedPublisher | Method::ForbiddenPublisher => {
                 self.sealed(core, How::Compile(Opening::Overlapped))?
             }
-            Way::CachedAny | Way::CachedPublisher => {
+            Method::CachedAny | Method::CachedPublisher => {
                 let cache = self.compile_cache()?;
                 self.sealed(core, How::Cache(Box::new(cache)))?
             }
-            Way::PlaintextCached | Way::Script => {
-                return Err(format!("{} is loaded otherwise", self.way).into());
+            Method::PlaintextCached | Method::Script => {
+                return Err("this method has another program".into());
             }
         })
     }
 
     fn compile_cache(&self) -> Result<CompileCache> {
-        let folder = self.cache_folder()?;
-        let device = DeviceSecret::obtain(&folder.with_extension("secret"))?;
-        Ok(CompileCache::open(folder, device)?)
+        let directory = self.cache_directory()?;
+        let device = DeviceSecret::obtain(&directory.with_extension("secret"))?;
+        Ok(CompileCache::open(directory, device)?)
     }
 
-    fn cache_folder(&self) -> Result<&PathBuf> {
-        Ok(self.cache.as_ref().ok_or("there is no --cache")?)
+    fn cache_directory(&self) -> Result<&PathBuf> {
+        Ok(self.cache.as_ref().ok_or("--cache is missing")?)
     }
 
     fn sealed(&self, core: Core, how: How) -> Result<Start> {
@@ -122,7 +122,7 @@ impl LoadOnce {
             Some(file) => Trust::Publishers(vec![Publisher::parse(&fs::read_to_string(file)?)?]),
             None => Trust::AnySender,
         };
-        let key = KeyFile::read_from(&mut File::open(self.key.as_ref().ok_or("there is no --key")?)?)?;
+        let key = KeyFile::read_from(&mut File::open(self.key.as_ref().ok_or("--key is missing")?)?)?;
         Ok(Start::Sealed { core, options: Box::new(OpenOptions::new(trust)), key, how })
     }
 
@@ -146,24 +146,24 @@ impl LoadOnce {
     }
 
     fn load_cached(&self, core: &RawCore) -> Result<Loaded> {
-        let network = core.compile(&self.model, self.cache_folder()?)?;
+        let network = core.compile(&self.model, self.cache_directory()?)?;
         if network.is_from_cache()? == self.prime {
-            return Err("OpenVINO's cache did not do what was expected".into());
+            return Err("OpenVINO's cache missed, or held the model too early".into());
         }
         Ok((Box::new(network), None))
     }
 
-    /// From the sealed cache, or into it.
+    /// Loads from the sealed cache, or stores in it.
     fn import(&self, core: &Core, opened: &Opened, cache: &CompileCache) -> Result<CompiledModel> {
         let compilation = Compilation { part: None, device: CPU, properties: &[], shapes: &[] };
-        let otherwise = || Ok(compile(core, opened, Opening::Auto)?.0);
-        let (compiled, outcome) = cache.compile::<Box<dyn Error>>(core, opened, &compilation, otherwise)?;
+        let on_miss = || Ok(compile(core, opened, Opening::Auto)?.0);
+        let (compiled, outcome) = cache.compile::<Box<dyn Error>>(core, opened, &compilation, on_miss)?;
         match outcome {
             CacheOutcome::Hit if !self.prime => Ok(compiled),
             CacheOutcome::Stored if self.prime => Ok(compiled),
             CacheOutcome::NotStored(error) => Err(error.into()),
             CacheOutcome::Hit | CacheOutcome::Stored => {
-                Err("the sealed cache did not do what was expected".into())
+                Err("the sealed cache missed, or held the model too early".into())
             }
         }
     }

@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use age::x25519;
 
-use crate::Result;
-use crate::fixture::{Buffers, Fixture};
-use crate::job::{Job, timed};
+use super::fixture::{Buffers, Fixture};
+use super::{Job, job};
+use crate::process::output;
+use crate::{Result, timed};
 
 pub(super) fn jobs(fixture: &Fixture) -> Vec<Job<'_>> {
-    let (size, identity) = (fixture.size, x25519::Identity::generate());
+    let identity = x25519::Identity::generate();
     let recipient = identity.to_public();
     let encrypt = move |buffers: &mut Buffers| timed(|| age_encrypt(&recipient, buffers).map(drop));
     let decrypt = move |buffers: &mut Buffers| {
@@ -22,14 +23,14 @@ pub(super) fn jobs(fixture: &Fixture) -> Vec<Job<'_>> {
     let save = |_: &mut Buffers| python(fixture, "save");
     let load = |buffers: &mut Buffers| load(fixture, buffers);
     vec![
-        Job::new("age_encrypt", "age 0.11.5, encrypting in memory", size, encrypt).seldom(),
-        Job::new("age_decrypt", "age 0.11.5, decrypting in memory", size, decrypt),
-        Job::new("cryptotensors_save", "cryptotensors 0.2.3, saving and `fsync`", size, save).seldom(),
-        Job::new("cryptotensors_load", "cryptotensors 0.2.3, loading", size, load),
+        job("age_encrypt", fixture, encrypt).seldom(),
+        job("age_decrypt", fixture, decrypt),
+        job("cryptotensors_save", fixture, save).seldom(),
+        job("cryptotensors_load", fixture, load),
     ]
 }
 
-/// Encrypts the destination into the second buffer, and gives the length of the ciphertext.
+/// Encrypts the destination into the second buffer, and returns the length of the ciphertext.
 fn age_encrypt(recipient: &x25519::Recipient, buffers: &mut Buffers) -> Result<usize> {
     let recipients = std::iter::once(recipient as &dyn age::Recipient);
     let mut output = Cursor::new(&mut buffers.second[..]);
@@ -46,7 +47,7 @@ fn age_decrypt(identity: &x25519::Identity, length: usize, buffers: &mut Buffers
     Ok(reader.read_exact(&mut buffers.destination)?)
 }
 
-/// Loads what an earlier run saved; saves it first if there was none.
+/// Loads what an earlier round saved; saves it first if there is none.
 fn load(fixture: &Fixture, buffers: &mut Buffers) -> Result<Duration> {
     let file = fixture.file(SAVED);
     if !fs::exists(&file)? {
@@ -56,18 +57,14 @@ fn load(fixture: &Fixture, buffers: &mut Buffers) -> Result<Duration> {
     python(fixture, "load")
 }
 
-/// Starts the script, which tells how many seconds the work alone took.
+/// Starts the script, which prints how many seconds the work alone took.
 fn python(fixture: &Fixture, verb: &str) -> Result<Duration> {
     let mut command = Command::new(&fixture.python);
     command.arg(SCRIPT).arg(verb).arg(fixture.plaintext()).arg(fixture.file(SAVED));
-    command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = command.output()?;
-    if !output.status.success() {
-        return Err(format!("the Python script ended with {}", output.status).into());
-    }
-    Ok(Duration::try_from_secs_f64(String::from_utf8(output.stdout)?.trim().parse()?)?)
+    Ok(Duration::try_from_secs_f64(output(&mut command)?.trim().parse()?)?)
 }
 
 const SAVED: &str = "part.cryptotensors";
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/measure_cryptotensors.py");
+/// The script that uses cryptotensors.
+pub(super) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/measure_cryptotensors.py");

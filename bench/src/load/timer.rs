@@ -1,49 +1,48 @@
-//! The measured time: by the clock, and of the processor.
+//! The clock of a load: elapsed time, processor time, memory.
 
-use std::fs;
 use std::mem::MaybeUninit;
 use std::time::Instant;
 
+use super::sample::Sample;
 use crate::Result;
-use crate::load::sample::Sample;
-use crate::machine::{field, kilobytes};
+use crate::process::status;
 
-/// From the start of a load on.
-pub(crate) struct Span {
+/// A running clock.
+pub(super) struct Timer {
     start: Instant,
     cpu: Cpu,
     start_bytes: u64,
 }
 
-/// The end of a load, before its memory has settled.
-pub(crate) struct Ended {
+/// A stopped clock, before the memory has settled.
+pub(super) struct Ended {
     compiled: f64,
     first_inference: f64,
     cpu: Cpu,
     start_bytes: u64,
 }
 
-/// Seconds that the threads of a process computed.
+/// Processor time of all threads in seconds.
 #[derive(Clone, Copy, Debug)]
 struct Cpu {
     user: f64,
     system: f64,
 }
 
-impl Span {
+impl Timer {
     /// Starts the clock.
-    pub(crate) fn start() -> Result<Self> {
+    pub(super) fn start() -> Result<Self> {
         let start_bytes = status("VmRSS")?;
         Ok(Self { cpu: Cpu::now()?, start_bytes, start: Instant::now() })
     }
 
-    /// Seconds since then.
-    pub(crate) fn seconds(&self) -> f64 {
+    /// Returns the seconds since the start.
+    pub(super) fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// Stops the clock after the first inference. After `compiled` seconds the model was compiled.
-    pub(crate) fn end(self, compiled: f64) -> Result<Ended> {
+    /// Stops the clock after the first inference; the model was compiled after `compiled` seconds.
+    pub(super) fn end(self, compiled: f64) -> Result<Ended> {
         let (first_inference, now) = (self.seconds(), Cpu::now()?);
         let cpu = Cpu { user: now.user - self.cpu.user, system: now.system - self.cpu.system };
         Ok(Ended { compiled, first_inference, cpu, start_bytes: self.start_bytes })
@@ -51,8 +50,8 @@ impl Span {
 }
 
 impl Ended {
-    /// Adds the memory as it is now.
-    pub(crate) fn sample(self, output: String, opening: Option<&str>) -> Result<Sample> {
+    /// Adds the memory at this moment.
+    pub(super) fn sample(self, output: String, opening: Option<&str>) -> Result<Sample> {
         Ok(Sample {
             compiled: self.compiled,
             first_inference: self.first_inference,
@@ -70,7 +69,7 @@ impl Ended {
 }
 
 impl Cpu {
-    /// Of all threads of this process, also those that have ended.
+    /// Returns that of this process, including threads that have ended.
     fn now() -> Result<Self> {
         let mut usage = MaybeUninit::<libc::rusage>::uninit();
         // SAFETY: `usage` has room for what the call writes.
@@ -87,23 +86,16 @@ fn seconds(time: libc::timeval) -> f64 {
     time.tv_sec as f64 + time.tv_usec as f64 / 1e6
 }
 
-/// A field of this process's status, in bytes.
-pub(crate) fn status(name: &str) -> Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let value = field(&status, name).and_then(kilobytes);
-    value.ok_or_else(|| format!("the kernel does not tell {name}").into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn work_of_an_ended_thread_counts() {
-        let span = Span::start().unwrap();
+        let timer = Timer::start().unwrap();
         let work = || (0..30_000_000_u64).fold(0, |sum, number| std::hint::black_box(sum ^ number));
         std::thread::spawn(work).join().unwrap();
-        let sample = span.end(0.0).unwrap().sample(String::new(), None).unwrap();
+        let sample = timer.end(0.0).unwrap().sample(String::new(), None).unwrap();
         assert!(sample.user > 0.0, "{sample:?}");
         assert!(sample.peak_bytes >= sample.anonymous_bytes + sample.file_bytes, "{sample:?}");
     }

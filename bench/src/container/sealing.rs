@@ -1,4 +1,4 @@
-//! Sealing with `ovseal` to the disk, and what the disk allows.
+//! Sealing with `ovseal` to the disk, and writing alone.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -6,21 +6,18 @@ use std::num::NonZeroUsize;
 
 use rustix::fs::FallocateFlags;
 
-use crate::fixture::{Buffers, Fixture};
-use crate::job::{Job, timed};
+use super::fixture::{Buffers, Fixture};
+use super::{Job, job};
+use crate::timed;
 
 pub(super) fn jobs(fixture: &Fixture) -> Vec<Job<'_>> {
     let two = NonZeroUsize::MIN.saturating_add(1);
-    vec![
-        write(fixture),
-        seal(fixture, "seal_1", "ovseal, sealing, 1 thread", NonZeroUsize::MIN),
-        seal(fixture, "seal_2", "ovseal, sealing, 2 threads", two),
-    ]
+    vec![write(fixture), seal(fixture, "seal_1", NonZeroUsize::MIN), seal(fixture, "seal_2", two)]
 }
 
 /// Writes as many bytes as sealing does, and waits for the disk.
 ///
-/// Sealing takes the room first, so this does too: the disk is to see the same calls.
+/// Sealing allocates the space first, so this does too: the disk must see the same calls.
 fn write(fixture: &Fixture) -> Job<'_> {
     let work = |buffers: &mut Buffers| {
         let path = fixture.file("written");
@@ -33,10 +30,10 @@ fn write(fixture: &Fixture) -> Job<'_> {
         fs::remove_file(&path)?;
         time
     };
-    Job::new("write_fsync", "`fallocate`, `write` and `fsync` alone", fixture.size, work).seldom()
+    job("write_fsync", fixture, work).seldom()
 }
 
-fn seal<'f>(fixture: &'f Fixture, id: &'static str, title: &str, threads: NonZeroUsize) -> Job<'f> {
+fn seal<'f>(fixture: &'f Fixture, name: &'static str, threads: NonZeroUsize) -> Job<'f> {
     let work = move |buffers: &mut Buffers| {
         fixture.warm(&fixture.plaintext(), buffers)?;
         let path = fixture.file("sealed");
@@ -44,5 +41,5 @@ fn seal<'f>(fixture: &'f Fixture, id: &'static str, title: &str, threads: NonZer
         fs::remove_file(&path)?;
         time
     };
-    Job::new(id, title, fixture.size, work).seldom()
+    job(name, fixture, work).seldom()
 }
