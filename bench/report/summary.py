@@ -3,7 +3,7 @@
 import json
 from statistics import geometric_mean, median
 
-from titles import PAIRS, PROVIDERS
+from titles import METHODS, PAIRS, PROVIDERS
 
 
 def summarize(measured):
@@ -23,8 +23,8 @@ def summarize(measured):
             add_group(record, name, cache, series, fixture.get("output"))
     for pairs in record["ratios"].values():
         for found in pairs.values():
-            # Ratios of memory may be 0.
-            if len(found) > 1 and all(spread[0] > 0 for spread in found.values()):
+            # A share of memory can be 0.
+            if all(spread[0] > 0 for spread in found.values()):
                 found["mean"] = [geometric_mean(spread[0] for spread in found.values())]
     if "sealing_memory" in measured:
         record["sealing_memory"] = measured["sealing_memory"]
@@ -33,6 +33,8 @@ def summarize(measured):
 
 def add_group(record, fixture, cache, series, output):
     """Adds the methods of one fixture that took turns with the page cache in one state."""
+    if untitled := {one["method"] for one in series} - METHODS.keys():
+        raise KeyError(f"methods without a title: {untitled}")
     suffix = f" {cache}" if cache else ""
     columns = {one["method"]: extract(record["benchmark"], one["samples"]) for one in series}
     columns = {method: measures for method, measures in columns.items() if measures}

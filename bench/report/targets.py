@@ -72,7 +72,7 @@ def values(record, target):
 
 def mean(record, target):
     """Returns the geometric mean over the networks."""
-    return record["ratios"][target["ratio"]][target["pair"]].get("mean", [0])[0]
+    return record["ratios"][target["ratio"]][target["pair"]]["mean"][0]
 
 
 def limit_of(target):
@@ -135,5 +135,5 @@ def number(value, target, is_limit=False):
 
 
 def ratio(value):
-    """Formats a ratio with three digits after the point; a third digit of 0 is left out."""
-    return f"{value:.3f}".removesuffix("0")
+    """Formats a ratio with three digits after the point, or two if no more were recorded."""
+    return f"{value:.2f}" if value == round(value, 2) else f"{value:.3f}"

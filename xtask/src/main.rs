@@ -5,8 +5,8 @@
 //! - `cargo xtask install --prefix DIR` builds and installs the C library.
 //! - `cargo xtask soak` opens and closes again and again, and looks at the memory.
 //! - `cargo xtask onnx-suite` runs the ONNX project's backend tests in plaintext and sealed; `test` does, too.
-//! - `cargo xtask bench container` measures sealing and opening, `cargo xtask bench load` loading of whole models, `cargo xtask bench tpm`
-//!   what a TPM adds; the three write `docs/performance.md`. `cargo xtask bench bindings` measures reading from C++ and Python.
+//! - `cargo xtask bench` measures sealing and opening (`container`), loading (`load`), a TPM (`tpm`),
+//!   and reading from C++ and Python (`bindings`), and writes `docs/performance.md`.
 //!
 //! Whatever they download or make stays under the target folder. System packages alone are installed elsewhere, and only
 //! when the task runs as root on Debian or Ubuntu.
