@@ -1,4 +1,4 @@
-"""Writes a network of 500 MB, a sequence of layers with 16-bit weights: python make_layers.py OUTDIR
+"""Writes a network of 500 MB, layers with 16-bit weights: python make_layers.py OUTDIR
 
 The time to read a container depends on its length, not on what the network computes.
 """

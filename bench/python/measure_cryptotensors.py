@@ -19,7 +19,8 @@ def encoded(key: bytes) -> str:
     return base64.b64encode(key).decode()
 
 
-# Keys that everyone knows: they protect nothing. The pair for signing is the first test of RFC 8032, section 7.1.
+# Keys that everyone knows: they protect nothing. The signing key is that of the first test in
+# RFC 8032, section 7.1.
 ENCRYPTION_KEY = {"kty": "oct", "alg": "aes256gcm", "kid": "encryption", "k": encoded(bytes(range(32)))}
 SIGNING_KEY = {
     "kty": "okp",

@@ -102,7 +102,7 @@ def span(record, group, pair):
 
 
 def refuse_differing(record):
-    """Fails if a load computed something else than the plaintext does: then its speed means nothing."""
+    """Fails if a load computed other outputs than the plaintext: its speed means nothing."""
     differing = [
         f"{group}: {METHODS[method]}"
         for group, results in record["results"].items()

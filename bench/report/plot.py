@@ -1,4 +1,4 @@
-"""Draws a record as SVG: a bar for each median, a line for its spread, readable on light and dark ground."""
+"""Draws a record as SVG: a bar for each median, a line for its spread."""
 
 from html import escape
 
@@ -90,8 +90,8 @@ def chart(label, title, rows, one=False):
     x = LEFT + scale
     dashed = f'<line class="one" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>\n' if one else ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(label)}">\n<style>{STYLE}</style>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="{WIDTH}" height="{height}" role="img" aria-label="{escape(label)}">\n<style>{STYLE}</style>\n'
         f'<rect class="ground" width="{WIDTH}" height="{height}"/>\n'
         f'<text class="title" x="{MARGIN}" y="24">{escape(title, quote=False)}</text>\n{drawn}{dashed}</svg>\n'
     )

@@ -1,4 +1,4 @@
-"""Summarizes the JSON of a measurement into what is recorded: medians and spreads, ratios, differences."""
+"""Summarizes samples into a record: medians and spreads, ratios, differences."""
 
 import json
 from statistics import geometric_mean, median
@@ -59,7 +59,7 @@ def describe(method, measures, samples, output):
 
 
 def extract(benchmark, samples):
-    """Returns each measure's numbers, one for each round; None where it was not the method's turn."""
+    """Returns each measure's numbers, one a round; None if it was not the method's turn."""
     if all(sample is None for sample in samples):
         return {}
     of = lambda measure: [None if sample is None else measure(sample) for sample in samples]

@@ -55,7 +55,7 @@ RATIO_TABLES = [
 
 
 def ratio_table(record, measure, cache):
-    """Returns pairs from top to bottom, networks from left to right; memory is compared with the plaintext's only."""
+    """Returns pairs as rows, networks as columns. Memory is compared with the plaintext's only."""
     found = record["ratios"].get(f"{measure} {cache}", {})
     is_memory = measure in ("peak", "settled")
     rows = [

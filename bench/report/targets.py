@@ -30,7 +30,7 @@ def all_targets(record):
 
 
 def summary(record):
-    """Returns the rows for the front page: those of a named publisher, with ranges in place of lists."""
+    """Returns the rows of a named publisher for the front page, with ranges instead of lists."""
     own = [target for target in TARGETS if target["benchmark"] == record["benchmark"] and target.get("summary")]
     rows = [compare(record, for_sender(target, "publisher"), as_range) for target in own]
     return [row for row in rows if row]
@@ -101,7 +101,7 @@ def limit_text(target, several):
 
 
 def as_list(found, target):
-    """Names every value; of times and memory the greatest says enough."""
+    """Lists every value by name; of times and memory, only the greatest."""
     if target.get("unit") in ("ms", "MiB"):
         return ("at most " if len(found) > 1 else "") + number(max(found.values()), target)
     if len(found) == 1:

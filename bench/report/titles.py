@@ -68,7 +68,7 @@ MEASURES = {
     "settled": "settled memory",
 }
 
-# The ratios that are taken within each round. In `container`, `aes` is the library that ovseal chooses.
+# The ratios that are taken within each round. `aes` is the library that ovseal chooses.
 PAIRS = {
     "load": {
         "eager-any / plaintext": "eager, any sender / plaintext",

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::environment::Environment;
 use crate::options::Benchmark;
 use crate::process::{Temporary, output, status, this_program};
-use crate::runner::{Facts, Method};
+use crate::runner::Facts;
+use crate::turns::Method;
 use crate::{Places, Result};
 
 /// Measures the call that reads, in a process of its own for each language.

@@ -1,7 +1,8 @@
-//! Measures sealing, opening and loading, next to what the machine can do at best and next to other tools.
+//! Measures sealing, opening and loading, next to the machine at its best and to other tools.
 //!
-//! `cargo xtask bench` builds and starts it. It writes samples as JSON; `bench/report` makes tables and plots of
-//! them. `bench/README.md` describes the JSON, `docs/performance.md` what the numbers mean.
+//! `cargo xtask bench` builds and starts it. It writes samples as JSON, and `bench/report` draws
+//! tables and plots from them. `bench/README.md` describes the JSON, `docs/performance.md` what the
+//! numbers mean.
 
 mod bindings;
 mod container;
@@ -12,6 +13,7 @@ mod options;
 mod process;
 mod runner;
 mod tpm;
+mod turns;
 
 use std::error::Error;
 use std::path::PathBuf;

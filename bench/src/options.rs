@@ -1,4 +1,4 @@
-//! The options of the benchmarks. `cargo xtask bench` includes this file, so that each is declared once.
+//! The options of the benchmarks, which `cargo xtask bench` reads from this file too.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,13 +8,13 @@ use clap::ValueEnum;
 /// A benchmark and its options.
 #[derive(clap::Subcommand)]
 pub(crate) enum Benchmark {
-    /// Measure sealing and opening of one large part, next to the machine's own speed and other tools
+    /// Measure sealing and opening of one large part
     Container(ContainerOptions),
-    /// Measure loading of real networks, from file to first inference, next to the plaintext and other tools
+    /// Measure loading of real networks, from file to first inference
     Load(LoadOptions),
     /// Measure what a TPM (simulated by swtpm) adds to an opening
     Tpm(Common),
-    /// Measure reading a sealed model of 500 MB from C++ and Python, next to Rust
+    /// Measure reading of a sealed model of 500 MB from C++ and Python, relative to Rust
     Bindings(Common),
 }
 

@@ -1,4 +1,4 @@
-//! Processes and their files: starting one, watching this one, and a directory for the time of a run.
+//! Starting processes, the memory of this one, and temporary directories.
 
 use std::fs;
 use std::ops::Deref;

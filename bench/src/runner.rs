@@ -1,4 +1,4 @@
-//! The rounds in which methods take turns, and the JSON that keeps what they took.
+//! A run: rounds of all methods, and the JSON file of their samples.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,27 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::environment::Environment;
-
-/// A method that is measured again and again. `C` is what all methods share, `S` a sample.
-pub(crate) struct Method<'m, C, S> {
-    name: String,
-    cache: Option<Cache>,
-    every: u32,
-    measure: Measure<'m, C, S>,
-}
-
-/// Prepares what need not be measured, then measures once.
-type Measure<'m, C, S> = Box<dyn FnMut(&mut C) -> Result<S> + 'm>;
-
-/// The state of the page cache when the clock starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Cache {
-    /// All files are in it.
-    Warm,
-    /// None of them is.
-    Cold,
-}
+use crate::turns::{Cache, Method, groups, order};
 
 /// One run of a benchmark, and its file.
 #[derive(Serialize, Deserialize)]
@@ -84,31 +64,6 @@ struct Series<S> {
     samples: Vec<Option<S>>,
 }
 
-impl<'m, C, S> Method<'m, C, S> {
-    /// Creates a method that takes its turn in every round.
-    pub(crate) fn new(name: impl Into<String>, measure: impl FnMut(&mut C) -> Result<S> + 'm) -> Self {
-        Self { name: name.into(), cache: None, every: 1, measure: Box::new(measure) }
-    }
-
-    /// Takes its turn in every third round only, because it waits for the disk.
-    pub(crate) fn seldom(self) -> Self {
-        Self { every: 3, ..self }
-    }
-
-    /// Takes turns with the methods whose page cache is in the same state.
-    pub(crate) fn with_cache(self, cache: Cache) -> Self {
-        Self { cache: Some(cache), ..self }
-    }
-
-    fn take_turn(&mut self, round: u32, context: &mut C) -> Result<Option<S>> {
-        if !round.is_multiple_of(self.every) {
-            return Ok(None);
-        }
-        let sample = (self.measure)(context).map_err(|error| format!("{}: {error}", self.name))?;
-        Ok(Some(sample))
-    }
-}
-
 impl<S: Serialize + DeserializeOwned> Run<S> {
     /// Begins a run, or continues the one in `file`, whose environment must be the same.
     pub(crate) fn begin(
@@ -145,7 +100,7 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
 
     /// Measures the rounds of a fixture that are missing, and saves the run after each of them.
     ///
-    /// The methods take turns in the [`order`] of the round, so that a disturbance of the machine affects all.
+    /// The methods take turns in another [`order`] each round, so a disturbance affects all of them.
     pub(crate) fn measure<C>(
         &mut self,
         facts: Facts,
@@ -185,7 +140,7 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
         Ok(fs::rename(&partial, &self.file)?)
     }
 
-    /// Returns the index of the fixture: continued if an earlier run began it with the same methods.
+    /// Returns the index of a new fixture, or of one that an earlier run began with the same methods.
     fn adopt<C>(&mut self, facts: Facts, methods: &[Method<'_, C, S>]) -> Result<usize> {
         let found = self.fixtures.iter().position(|measured| measured.facts.fixture == facts.fixture);
         let Some(index) = found else {
@@ -214,25 +169,6 @@ impl<S> Measured<S> {
     }
 }
 
-/// Returns the indices of the methods by the state of the page cache.
-fn groups<C, S>(methods: &[Method<'_, C, S>]) -> Vec<Vec<usize>> {
-    let of = |cache| (0..methods.len()).filter(|&index| methods[index].cache == cache).collect();
-    [None, Some(Cache::Warm), Some(Cache::Cold)].map(of).into()
-}
-
-/// Returns the order of so many methods in a round.
-///
-/// Every two rounds begin with another method, and the second of them runs backwards. So each of any two methods
-/// goes first equally often.
-fn order(methods: usize, round: u32, rounds: u32) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..methods).collect();
-    order.rotate_left(methods * (round & !1) as usize / rounds as usize);
-    if round % 2 == 1 {
-        order.reverse();
-    }
-    order
-}
-
 /// Shows on standard error that a long measurement goes on.
 #[expect(clippy::print_stderr, reason = "the terminal is for progress, the file for results")]
 pub(crate) fn progress(line: &str) {
@@ -247,7 +183,7 @@ mod tests {
     use super::*;
     use crate::environment::tests::environment;
 
-    /// Beside the program, where tests of this crate write.
+    /// Returns a path next to the program, where tests of this crate write.
     fn file(name: &str) -> PathBuf {
         std::env::current_exe().unwrap().with_extension(name)
     }
@@ -262,19 +198,6 @@ mod tests {
             Ok(*counter)
         };
         names.iter().map(|name| Method::new(*name, count)).collect()
-    }
-
-    #[test]
-    fn every_round_holds_all_methods_in_another_order() {
-        let rounds: Vec<_> = (0..3).map(|round| order(6, round, 3)).collect();
-        assert_eq!(rounds, [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [4, 5, 0, 1, 2, 3]]);
-    }
-
-    #[test]
-    fn seldom_methods_have_no_sample_in_other_rounds() {
-        let mut method = Method::new("a", |_: &mut ()| Ok(7)).seldom();
-        let samples = (0..4).map(|round| method.take_turn(round, &mut ()).unwrap());
-        assert_eq!(samples.collect::<Vec<_>>(), [Some(7), None, None, Some(7)]);
     }
 
     #[test]

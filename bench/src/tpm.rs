@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::environment::Environment;
 use crate::options::Benchmark;
 use crate::process::Temporary;
-use crate::runner::{Facts, Method};
+use crate::runner::Facts;
+use crate::turns::Method;
 use crate::{Places, Result, timed};
 
 /// One opening.

@@ -124,7 +124,7 @@ fn read(file: &Path) -> Result<String, Failure> {
     fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))
 }
 
-/// Returns a network's directory, the script that writes it with its modules, and the script's arguments.
+/// Returns a network's directory, its script with the modules, and the script's arguments.
 fn scripts(network: Network) -> (&'static str, &'static [&'static str], &'static [&'static str]) {
     match network {
         Network::Resnet50 => ("resnet50", &["make_resnet50.py", "networks.py"], &[]),

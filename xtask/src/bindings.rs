@@ -1,4 +1,4 @@
-//! The preparation of `cargo xtask bench bindings`: the C library, a program in C++ and the wheel, all optimized.
+//! The preparation of `cargo xtask bench bindings`: C library, C++ program and wheel, optimized.
 
 use std::fs;
 use std::path::{Path, PathBuf};

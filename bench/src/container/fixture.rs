@@ -96,7 +96,7 @@ impl Fixture {
         Ok(file.read_exact_at(&mut buffers.destination[..length], 0)?)
     }
 
-    /// Writes seeded random bytes, and returns the tags with which each chunk of them is a ciphertext.
+    /// Writes seeded random bytes, and returns each chunk's tag as a ciphertext.
     fn write_plaintext(&self) -> Result<Vec<Tag>> {
         let mut file = File::create(self.plaintext())?;
         let mut random = blake3::Hasher::new().update(b"ovseal bench").finalize_xof();

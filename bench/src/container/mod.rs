@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::Environment;
 use crate::options::{Benchmark, ContainerOptions};
-use crate::runner::{Facts, Method, progress};
+use crate::runner::{Facts, progress};
+use crate::turns::Method;
 use crate::{Places, Result};
 
 use fixture::{Buffers, Fixture};

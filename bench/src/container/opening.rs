@@ -31,7 +31,7 @@ fn whole<'f>(fixture: &'f Fixture, name: &'static str, trust: Trust, threads: No
     })
 }
 
-/// Opens the container and decrypts its part into new memory, whose pages the kernel provides on first use.
+/// Opens the container and decrypts its part into new memory, page fault by page fault.
 fn fresh<'f>(fixture: &'f Fixture, name: &'static str, trust: Trust) -> Job<'f> {
     job(name, fixture, move |buffers| {
         fixture.warm(&fixture.container(), buffers)?;

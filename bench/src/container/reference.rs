@@ -35,7 +35,9 @@ fn copy(fixture: &Fixture) -> Job<'_> {
     })
 }
 
-/// Works on all chunks with one thread. The destination holds the file's bytes before the clock starts.
+/// Works on all chunks with one thread.
+///
+/// The destination holds the file's bytes before the clock starts.
 fn steps<'f>(fixture: &'f Fixture, name: &'static str, steps: Steps) -> Job<'f> {
     job(name, fixture, move |buffers| {
         fixture.warm(&fixture.plaintext(), buffers)?;

@@ -73,7 +73,7 @@ impl LoadChild {
         let runtime = Runtime::locate(None, &Environment::from_process())?;
         let start = self.start(&runtime)?;
         let input = fs::read(&self.input)?;
-        // As in `ovseal run`: the runtime and the plugin are loaded, keys are read, the model is not open.
+        // As in `ovseal run`: the runtime and the plugin are loaded, the keys are read.
         let timer = Timer::start()?;
         let (mut network, opening) = self.load(&runtime, start)?;
         let compiled = timer.seconds();

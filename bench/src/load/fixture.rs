@@ -11,7 +11,8 @@ use super::page_cache;
 use super::sample::Sample;
 use crate::options::{Method, Network};
 use crate::process::{Temporary, files, output, this_program};
-use crate::runner::{Absent, Cache};
+use crate::runner::Absent;
+use crate::turns::Cache;
 use crate::{Places, Result};
 
 /// A network in all its forms.

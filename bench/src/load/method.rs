@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::Places;
 use crate::options::{Method, Network};
-use crate::runner::Cache;
+use crate::turns::Cache;
 
 impl Network {
     /// Returns the directory of the plaintext and the input, which is named after the network.

@@ -15,7 +15,8 @@ use clap::ValueEnum;
 use crate::environment::{Environment, directory_digest};
 use crate::options::{Benchmark, LoadOptions, Method, Network};
 use crate::process::Temporary;
-use crate::runner::{Absent, Cache, Facts, Method as Turn, Run, progress};
+use crate::runner::{Absent, Facts, Run, progress};
+use crate::turns::{Cache, Method as Turn};
 use crate::{Places, Result};
 
 pub(crate) use child::LoadChild;

@@ -1,7 +1,7 @@
 //! OpenVINO's own cache of compiled models, for comparison.
 //!
-//! `ovseal-openvino` switches that cache off, because it writes weights in plaintext. So this module calls the
-//! C interface itself. It frees nothing: the process ends with the measurement.
+//! `ovseal-openvino` switches that cache off, because it writes weights in plaintext. So this module
+//! calls the C interface itself. It frees nothing: the process ends with the measurement.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -29,22 +29,23 @@ impl RawCore {
         // A `Runtime` exists only after the library was loaded.
         let _ = runtime;
         let mut core = ptr::null_mut();
-        // SAFETY: the library is loaded; `core` takes the result.
+        // SAFETY: the library is loaded; `core` receives the result.
         check("create a core", unsafe { ov::ov_core_create(&mut core) })?;
         let mut versions = ov::ov_core_version_list_t { versions: ptr::null_mut(), size: 0 };
-        // SAFETY: the core and the name are alive; `versions` takes the result.
+        // SAFETY: the core and the name are alive; `versions` receives the result.
         let status = unsafe { ov::ov_core_get_versions_by_device_name(core, CPU.as_ptr(), &mut versions) };
         check("load the plugin", status)?;
         Ok(Self(core))
     }
 
-    /// Compiles the model at `path`, or imports it from the cache in `directory`, as OpenVINO recommends.
+    /// Compiles the model at `path`, or imports it from the cache in `directory`.
     pub(super) fn compile(&self, path: &Path, directory: &Path) -> Result<RawNetwork> {
         let [path, directory] = [path, directory].map(|path| CString::new(path.as_os_str().as_bytes()));
         let (path, directory) = (path?, directory?);
         let cache = ov::ov_property_t { key: c"CACHE_DIR".as_ptr(), value: directory.as_ptr().cast() };
         let mut compiled = ptr::null_mut();
-        // SAFETY: core, path, name and the one property with its two strings are alive; `compiled` takes the result.
+        // SAFETY: core, path, name and the one property with its two strings are alive; `compiled`
+        // receives the result.
         let status = unsafe {
             ov::ov_core_compile_model_from_file_props(
                 self.0,
@@ -64,7 +65,7 @@ impl RawNetwork {
     /// Returns whether it came from the cache.
     pub(super) fn is_from_cache(&self) -> Result<bool> {
         let mut value = ptr::null_mut();
-        // SAFETY: the compiled model and the key are alive; `value` takes the result.
+        // SAFETY: the compiled model and the key are alive; `value` receives the result.
         let status = unsafe {
             ov::ov_compiled_model_get_property(self.compiled, c"LOADED_FROM_CACHE".as_ptr(), &mut value)
         };
@@ -77,31 +78,31 @@ impl RawNetwork {
     /// Returns the memory of an input of the request.
     fn input(&mut self, index: usize) -> Result<&mut [u8]> {
         let mut tensor = ptr::null_mut();
-        // SAFETY: the request is alive; `tensor` takes the result.
+        // SAFETY: the request is alive; `tensor` receives the result.
         let status =
             unsafe { ov::ov_infer_request_get_input_tensor_by_index(self.request, index, &mut tensor) };
         check("take an input", status)?;
         let (data, length) = memory(tensor)?;
-        // SAFETY: the runtime reported `length` bytes at `data`; `&mut self` makes the access exclusive, and
-        // the runtime zeroes a new tensor.
+        // SAFETY: the runtime reported `length` bytes at `data`; `&mut self` makes the access
+        // exclusive, and the runtime zeroes a new tensor.
         Ok(unsafe { std::slice::from_raw_parts_mut(data, length) })
     }
 
     fn output_bytes(&self, index: usize) -> Result<&[u8]> {
         let mut tensor = ptr::null_mut();
-        // SAFETY: the request is alive; `tensor` takes the result.
+        // SAFETY: the request is alive; `tensor` receives the result.
         let status =
             unsafe { ov::ov_infer_request_get_output_tensor_by_index(self.request, index, &mut tensor) };
         check("take an output", status)?;
         let (data, length) = memory(tensor)?;
-        // SAFETY: the runtime reported `length` bytes at `data`; the inference wrote them, and none follows
-        // while `self` is borrowed.
+        // SAFETY: the runtime reported `length` bytes at `data`; the inference wrote them, and none
+        // follows while `self` is borrowed.
         Ok(unsafe { std::slice::from_raw_parts(data, length) })
     }
 
     fn count(&self, count: Count) -> Result<usize> {
         let mut number = 0;
-        // SAFETY: the compiled model is alive; `number` takes the result.
+        // SAFETY: the compiled model is alive; `number` receives the result.
         check("count inputs or outputs", unsafe { count(self.compiled, &mut number) })?;
         Ok(number)
     }
@@ -109,7 +110,7 @@ impl RawNetwork {
 
 impl Ready for RawNetwork {
     fn feed(&mut self, mut input: &[u8]) -> Result<()> {
-        // SAFETY: the compiled model is alive; `request` takes the result.
+        // SAFETY: the compiled model is alive; `request` receives the result.
         let status = unsafe { ov::ov_compiled_model_create_infer_request(self.compiled, &mut self.request) };
         check("create a request", status)?;
         for index in 0..self.count(ov::ov_compiled_model_inputs_size)? {
@@ -141,9 +142,9 @@ type Count = unsafe fn(*const ov::ov_compiled_model_t, *mut usize) -> ov::ov_sta
 /// Returns the address and the length of a tensor's memory.
 fn memory(tensor: *mut ov::ov_tensor_t) -> Result<(*mut u8, usize)> {
     let (mut data, mut length) = (ptr::null_mut(), 0);
-    // SAFETY: the tensor is alive; `length` takes the result.
+    // SAFETY: the tensor is alive; `length` receives the result.
     check("measure a tensor", unsafe { ov::ov_tensor_get_byte_size(tensor, &mut length) })?;
-    // SAFETY: the tensor is alive; `data` takes the result.
+    // SAFETY: the tensor is alive; `data` receives the result.
     check("find a tensor", unsafe { ov::ov_tensor_data(tensor, &mut data) })?;
     Ok((data.cast(), length))
 }

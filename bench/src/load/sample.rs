@@ -13,7 +13,7 @@ pub(super) struct Sample {
     pub(super) user: f64,
     /// Seconds inside the kernel. A process that decrypts for this one is included in both.
     pub(super) system: f64,
-    /// Resident memory when the clock started, in bytes: the program, the runtime, the device's plugin.
+    /// Resident memory at the start, in bytes: the program, the runtime, the device's plugin.
     pub(super) start_bytes: u64,
     /// The peak of resident memory, including the pages of mapped files.
     pub(super) peak_bytes: u64,
