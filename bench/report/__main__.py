@@ -74,14 +74,14 @@ def replace(text, section, new):
 def numbers(load, container, tpm, _bindings):
     """Returns the sentences of the front page."""
     sealed = lambda group, pair="overlapped-publisher / plaintext": span(load, group, pair)
-    rate = lambda method: f"{container['results']['part'][method]['rate'][0]:.2f} GB/s"
+    rate = lambda method: "{:.2f} GB/s ({:.2f} to {:.2f})".format(*container["results"]["part"][method]["rate"])
     added = [one["seconds above keyfile"] for one in tpm["results"]["container"].values() if len(one) > 2]
     least, greatest = (f"{pick(spread[0] for spread in added) * 1000:.1f}" for pick in (min, max))
     sentences = [
-        f"""**Loading.** From the file to the first inference, a sealed model takes
-        {sealed("first-inference warm")} times as long as its plaintext when the page cache is warm, and
-        {sealed("first-inference cold")} times as long when it is cold.""",
-        f"""**Loading from the sealed cache.** With its compiled model in ovseal's encrypted cache, it takes
+        f"""**Loading.** With a warm page cache, a sealed model takes {sealed("first-inference warm")}
+        times as long as its plaintext, from the file to the first inference. With a cold page cache, it
+        takes {sealed("first-inference cold")} times as long.""",
+        f"""**Sealed cache.** If its compiled model is in ovseal's encrypted cache, it takes
         {sealed("first-inference warm", "cached-publisher / plaintext")} times as long as the plaintext
         without a cache.""",
         f"""**Memory.** A sealed model needs {sealed("peak warm")} times the plaintext's memory at the
