@@ -1,4 +1,4 @@
-//! What must be the same for two runs to belong together.
+//! The environment of a run, which must be the same when the run is continued.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -40,7 +40,7 @@ struct Program {
     task: Task,
 }
 
-/// Where the prepared files are.
+/// The directory and the interpreter of a benchmark.
 #[derive(clap::Args)]
 struct Places {
     /// An existing directory on the disk that is measured, with what `cargo xtask bench` prepared

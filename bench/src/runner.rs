@@ -28,7 +28,7 @@ struct Measured<S> {
     series: Vec<Series<S>>,
 }
 
-/// What is known of a fixture before it is measured.
+/// The facts about a fixture that are known before it is measured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Facts {
     /// Its name.
@@ -87,7 +87,7 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
         Ok(run)
     }
 
-    /// Returns whether all rounds of a fixture are done, which must be the same as before.
+    /// Returns whether all rounds of a fixture are done; fails if it is not the same as before.
     pub(crate) fn is_complete(&self, fixture: &str, sha256: &str) -> Result<bool> {
         let Some(measured) = self.fixtures.iter().find(|measured| measured.facts.fixture == fixture) else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! What a TPM adds to an opening. swtpm simulates it, on a socket of its own.
+//! Openings with a TPM, next to a key file. swtpm simulates the TPM, on a socket of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -19,7 +19,7 @@ use options::{LoadOptions, Network};
 #[expect(dead_code, reason = "only the measuring program reads most options")]
 mod options;
 
-/// What the measuring program needs: a Python interpreter, and environment variables.
+/// The Python interpreter and the environment variables for the measuring program.
 #[derive(Default)]
 pub(crate) struct Prepared {
     pub(crate) python: Option<PathBuf>,
