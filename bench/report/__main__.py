@@ -13,7 +13,7 @@ from pathlib import Path
 
 from plot import plots
 from summary import dumps, summarize
-from tables import markdown, table
+from tables import TARGETS, markdown, table
 from targets import summary
 from titles import METHODS
 
@@ -53,8 +53,7 @@ def pages(records):
     """Returns the text of every page and plot by its path."""
     front = replace(FRONT.read_text(), "numbers", numbers(*records))
     rows = [row for record in records for row in summary(record)]
-    head = ["measured", "target", "found", ""]
-    texts = {FRONT: replace(front, "summary", table(head, rows))}
+    texts = {FRONT: replace(front, "summary", table(TARGETS, rows, "---"))}
     for record in records:
         page = RECORDS / f"{record['benchmark']}.md"
         texts[page] = replace(page.read_text(), record["benchmark"], markdown(record))

@@ -4,11 +4,12 @@ from targets import all_targets, ratio
 from titles import FIXTURES, MEASURES, METHODS, PAIRS, PROVIDERS
 
 MIB = 2**20
+TARGETS = ["target", "limit", "found", ""]
 
 
 def markdown(record):
     """Returns the tables of one benchmark, under a line with rounds and machine."""
-    blocks = [headline(record), table(["target", "limit", "found", ""], all_targets(record))]
+    blocks = [headline(record), table(TARGETS, all_targets(record), "---")]
     blocks += BLOCKS[record["benchmark"]](record)
     return "\n\n".join(block for block in blocks if block)
 
@@ -156,13 +157,13 @@ def bindings(record):
 BLOCKS = {"load": load, "container": container, "tpm": tpm, "bindings": bindings}
 
 
-def table(head, rows):
-    """Returns a table whose first column alone is text; nothing for no rows."""
+def table(head, rows, column="---:"):
+    """Returns a table whose columns after the first are numbers; nothing for no rows."""
     if not rows:
         return ""
     lines = [head, *rows]
     lines = ["".join(f"| {cell} " for cell in line) + "|" for line in lines]
-    return "\n".join([lines[0], "|---|" + "---:|" * (len(head) - 1), *lines[1:]])
+    return "\n".join([lines[0], "|---|" + f"{column}|" * (len(head) - 1), *lines[1:]])
 
 
 def around(spread, median, rest):
