@@ -94,7 +94,7 @@ fn a_model_runs_on_its_device_in_an_approved_state_within_its_time_and_nowhere_e
     bench.done(&format!("device next-epoch {}", a.options()));
     let past = a.run(&bench, "epoch.ovseal");
     assert_eq!(past.0, Some(4));
-    assert!(past.1.contains(&format!("for epochs up to {epoch}")), "{past:?}");
+    assert!(past.1.contains(&format!("valid up to epoch {epoch}")), "{past:?}");
     a.swtpm.set_clock(clock + 3_600_000);
     let late = a.run(&bench, "short.ovseal");
     assert_eq!(late.0, Some(4));
@@ -119,8 +119,8 @@ fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_told() {
     assert!(shown.lines().any(|shown| shown == line), "{shown}");
     device.swtpm.extend(16);
     let refused = bench.run(&format!("inspect net.ovseal --tpm {}", device.options()));
-    let error = "ovseal: error: net.ovseal: the identity is not allowed to open the container: the device is in another \
-                 state: PCR 16 changed";
+    let error = "ovseal: error: net.ovseal: the identity is not allowed to open the container: the device's measured \
+                 state has changed: PCR 16";
     assert_eq!((refused.code, refused.stderr.lines().next()), (Some(4), Some(error)));
 }
 

@@ -154,7 +154,7 @@ fn a_new_key_needs_a_label_that_no_other_has() {
         &format!("token keygen {KEY} --pin-file pin"),
         2,
         &[
-            "ovseal: error: the token has a key that fits pkcs11:token=a;object=model already",
+            "ovseal: error: the token already has a key that fits pkcs11:token=a;object=model",
             "ovseal: hint: choose another label as the URI's object",
         ],
     );
