@@ -38,7 +38,7 @@ type Plugin = (String, String, String, Vec<(String, String)>);
 
 #[pymethods]
 impl Cache {
-    /// Opens the cache directory.
+    /// Open the cache directory.
     #[new]
     #[expect(clippy::too_many_arguments, reason = "together they decide whether a compiled model fits")]
     fn new(
@@ -72,20 +72,20 @@ impl Cache {
         Ok(Self { cache, opened, facts, part, device, properties, shapes })
     }
 
-    /// Returns the names of the properties that are part of a plugin's description.
+    /// Return the names of the properties that are part of a plugin's description.
     #[staticmethod]
     fn properties() -> Vec<&'static str> {
         PluginFacts::PROPERTIES.to_vec()
     }
 
-    /// Returns the compiled model, if there is an authentic one.
+    /// Return the compiled model, if there is an authentic one.
     fn read(&self, py: Python<'_>) -> PyResult<Option<Weights>> {
         let read = background::run(py, &Meter::default(), || self.with_slot(|slot| Ok(slot.read())))?;
         let read = read.map_err(failed)?;
         Ok(read.map(|bytes| Weights::new(vec![bytes])))
     }
 
-    /// Removes a compiled model that the runtime rejected.
+    /// Remove a compiled model that the runtime rejected.
     fn discard(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| {
             self.with_slot(|slot| {
@@ -96,7 +96,7 @@ impl Cache {
         .map_err(failed)
     }
 
-    /// Stores a model that the runtime has exported.
+    /// Store a model that the runtime has exported.
     fn write(&self, py: Python<'_>, exported: &Exported) -> PyResult<()> {
         let exported = exported.take()?;
         background::run(py, &Meter::default(), || self.with_slot(|slot| slot.write(exported)))?
@@ -134,13 +134,13 @@ impl Exported {
         Ok(Self(Mutex::new(Some(ExportedModel::file().map_err(failed)?.into()))))
     }
 
-    /// Writes bytes, and returns their number.
+    /// Write bytes, and return their number.
     fn write(&self, bytes: PyBackedBytes) -> PyResult<usize> {
         self.with(|file| file.write_all(&bytes))?;
         Ok(bytes.len())
     }
 
-    /// Moves to another position, as `io.IOBase.seek` does: devices return to write sizes.
+    /// Move to another position, as `io.IOBase.seek` does: devices return to write sizes.
     fn seek(&self, offset: i64, whence: u8) -> PyResult<u64> {
         let position = match whence {
             0 => SeekFrom::Start(offset.try_into()?),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use pyo3::prelude::*;
 
-/// Runs the command `ovseal`, and returns its exit code. The first argument is the program's name.
+/// Run the command ``ovseal``, and return its exit code. The first argument is the program's name.
 ///
 /// The process is first hardened against core dumps and debuggers.
 #[pyfunction]

@@ -45,7 +45,7 @@ impl Shared {
     }
 }
 
-/// Opens a container.
+/// Open a container.
 ///
 /// Without ``publisher``, only a container whose keys are all passphrases or key files opens, with
 /// an `UnknownSenderWarning`. Anyone it was ever sealed or rekeyed for could have created it.
@@ -64,8 +64,12 @@ impl Shared {
 ///     kdf_limit: The most work to spend on passphrases, in MiB of memory times passes; by default
 ///         1024.
 ///
+/// Returns:
+///     The opened container. Close it, or use it as a context manager.
+///
 /// Raises:
 ///     Error: One of its subclasses.
+///     TypeError: If an argument has the wrong type.
 #[pyfunction]
 #[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, kdf_limit = None, _stacklevel = 1))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -154,13 +158,13 @@ impl Container {
         Ok(self.parts.clone_ref(py))
     }
 
-    /// Records the security version in the rollback state, if one was named.
+    /// Record the security version in the rollback state, if one was named.
     fn accept(&self, py: Python<'_>) -> PyResult<()> {
         let opened = self.shared.opened()?;
         py.detach(|| opened.accept()).map_err(failed)
     }
 
-    /// Forgets the keys and the decrypted parts. Buffers that are still in use remain valid.
+    /// Forget the keys and the decrypted parts. Buffers that are still in use remain valid.
     fn close(&self, py: Python<'_>) {
         lock(&self.shared.opened).take();
         let parts = self.parts.bind(py).iter().filter_map(|part| part.cast_into::<Part>().ok());
@@ -173,7 +177,7 @@ impl Container {
         lock(&self.shared.opened).is_none()
     }
 
-    /// Returns the compiled model at ``path``, or the only one.
+    /// Return the compiled model at ``path``, or the only one.
     fn _compiled(&self, py: Python<'_>, path: Option<&str>) -> PyResult<Py<Part>> {
         let part = find_compiled(&self.shared.opened()?, path).map_err(failed)?;
         let path = part.entry().path.as_str();

@@ -5,7 +5,7 @@ use ovseal_openvino::Environment;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// Returns the facts about this host and process that protect keys and weights.
+/// Return the facts about this host and process that protect keys and weights.
 #[pyfunction]
 pub(crate) fn protections(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let found = ovseal_memory::protections();
@@ -20,23 +20,25 @@ pub(crate) fn protections(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(facts)
 }
 
-/// Disables core dumps, and keeps other processes of the same user from reading this one's memory.
+/// Disable core dumps, and keep other processes of the same user out of this one's memory.
 ///
-/// Call it before loading keys or models. Debuggers and profilers cannot attach afterwards. Returns
-/// ``True`` if both measures succeeded.
+/// Call it before loading keys or models. Debuggers and profilers cannot attach afterwards.
+///
+/// Returns:
+///     True if both measures succeeded.
 #[pyfunction]
 pub(crate) fn harden_process() -> bool {
     let hardening = ovseal_memory::harden_process();
     hardening.not_dumpable && hardening.no_core_files
 }
 
-/// Returns the environment variables that are set and make OpenVINO write models to disk.
+/// Return the environment variables that are set and make OpenVINO write models to disk.
 #[pyfunction]
 pub(crate) fn variables_that_write_models() -> Vec<&'static str> {
     Environment::from_process().variables_that_write_models()
 }
 
-/// Returns whether a property would make OpenVINO write models to disk.
+/// Return whether a property would make OpenVINO write models to disk.
 #[pyfunction]
 pub(crate) fn writes_model(name: &str, value: &str) -> bool {
     ovseal_openvino::writes_model(name, value)

@@ -14,18 +14,17 @@ use pyo3::types::{PyByteArray, PySlice};
 use crate::keys::Key;
 use crate::lock;
 
-/// Returns a key that your own key service holds.
+/// Return a key that your own key service holds.
 ///
-/// Both functions are called on a thread of their own. An exception from them becomes the
-/// ``__cause__`` of the `Error` that the call raises.
+/// Both functions get a `ServiceContext`. The service can limit and log by it, and should bind it.
+/// They are called on a thread of their own. An exception from them becomes the ``__cause__`` of
+/// the `Error` that is raised.
 ///
 /// Args:
-///     wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32 random
-///         bytes, which is zeroized afterwards. Returns the wrapped secret, at most 8 KiB.
-///     unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or ``None``
-///         if another key wrapped them.
-///
-/// ``context`` is a `ServiceContext`: the service can limit and log by it, and should bind it.
+///     wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32
+///         random bytes, which is zeroized afterwards. Returns the wrapped secret, 1 byte to 8 KiB.
+///     unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or
+///         ``None`` if another key wrapped them.
 ///
 /// Raises:
 ///     TypeError: If neither function is passed, or one is not callable.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::failure::{failed, raise};
 
-/// Creates a post-quantum identity in a new file at ``path``, and returns its recipient.
+/// Create a post-quantum identity in a new file at ``path``, and return its recipient.
 #[pyfunction]
 pub(crate) fn generate_identity(path: PathBuf) -> PyResult<String> {
     let identity = PublicKeyIdentity::generate().map_err(failed)?;
@@ -19,13 +19,13 @@ pub(crate) fn generate_identity(path: PathBuf) -> PyResult<String> {
     Ok(recipient)
 }
 
-/// Creates a key file of 32 random bytes at ``path``.
+/// Create a key file of 32 random bytes at ``path``.
 #[pyfunction]
 pub(crate) fn generate_keyfile(path: PathBuf) -> PyResult<()> {
     write(&path, PRIVATE, &[&*KeyFile::generate().map_err(failed)?.expose()])
 }
 
-/// Creates a publisher's key in new files at ``private`` and ``public``, and returns its key id.
+/// Create a publisher's key in new files at ``private`` and ``public``. Return its key id.
 #[pyfunction]
 pub(crate) fn generate_publisher(private: PathBuf, public: PathBuf) -> PyResult<String> {
     let key = PublisherKey::generate().map_err(failed)?;

@@ -43,7 +43,7 @@ impl Key {
     }
 }
 
-/// Returns a passphrase, to seal and to open.
+/// Return a passphrase, to seal and to open.
 ///
 /// Args:
 ///     text: UTF-8 of 1 to 1024 bytes. A single trailing newline is ignored.
@@ -57,7 +57,7 @@ pub(crate) fn passphrase(text: &Bound<'_, PyAny>) -> PyResult<Key> {
     key.map(|key| Key::new(key, "passphrase")).map_err(failed)
 }
 
-/// Returns a key file, to seal and to open.
+/// Return a key file, to seal and to open.
 ///
 /// Args:
 ///     path_or_bytes: The path of the file, or its 32 bytes.
@@ -68,7 +68,7 @@ pub(crate) fn keyfile(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
     secret_file(path_or_bytes, "key file", Key::keyfile, Key::keyfile_at)
 }
 
-/// Returns the identities in a file. They open, and sealing uses the recipients that belong to them.
+/// Return the identities in a file, to open, and to seal to their recipients.
 ///
 /// Args:
 ///     path_or_bytes: The path of the file, or its content.
@@ -97,7 +97,7 @@ fn secret_file(
     Ok(Key::new(key, kind))
 }
 
-/// Returns a public key, to seal.
+/// Return a public key, to seal.
 ///
 /// Args:
 ///     text: ``age1…``, ``age1pq1…``, or ``ovdev1…`` for a device's TPM.
@@ -106,7 +106,7 @@ pub(crate) fn recipient(text: &str) -> PyResult<Key> {
     ovseal_bindings::Key::recipient(text).map(|key| Key::new(key, "recipient")).map_err(failed)
 }
 
-/// Returns this device's own key, which its TPM holds, to open.
+/// Return this device's own key, which its TPM holds, to open.
 ///
 /// To seal to the device, use the recipient that ``ovseal device enroll`` prints.
 ///

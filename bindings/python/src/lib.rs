@@ -12,6 +12,9 @@
 //! | `memory` | memory that Python reads as a buffer |
 //! | `failure` | exceptions |
 //!
+//! The doc comments of everything that Python sees are its docstrings, in the style of PEP 257. The
+//! stub `_ovseal.pyi` repeats the public ones, and a test compares them.
+//!
 //! # Unsafe code
 //!
 //! Only `memory` and `part` contain any: Python's buffer protocol passes pointers.

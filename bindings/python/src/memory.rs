@@ -67,8 +67,8 @@ pub(crate) unsafe fn expose(
     let this = memory.get();
     this.process.check()?;
     let (start, length) = (this.bytes.as_ptr().cast_mut().cast(), this.bytes.len());
-    // SAFETY: the view is the interpreter's, and the memory has that length and lives as long as
-    // the object.
+    // SAFETY: the view is the interpreter's. The memory has that length and lives as long as the
+    // object.
     unsafe { fill(view, &memory, start, length, false, flags) }
 }
 
@@ -108,12 +108,12 @@ impl Weights {
             return Err(PyBufferError::new_err("weights are read-only"));
         }
         let (start, length) = slf.get().only()?;
-        // SAFETY: the view is the interpreter's, and the memory has that length and lives as long as
+        // SAFETY: the view is the interpreter's. The memory has that length and lives as long as
         // the object.
         unsafe { fill(view, &slf, start, length, false, flags) }
     }
 
-    /// Returns the pages to the kernel if they can be decrypted again on the next access.
+    /// Return the pages to the kernel if they can be decrypted again on the next access.
     fn release(&self) -> PyResult<()> {
         self.process.check()?;
         self.mappings.iter().for_each(PartMapping::release_in_background);
@@ -156,9 +156,9 @@ impl WritableView {
     /// `view` must be one that the interpreter asks to fill.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let (start, length) = slf.get().0.get().only()?;
-        // SAFETY: the view is the interpreter's. The memory has that length and lives as long as the
-        // weights, which this object keeps alive. Only this package creates such objects, for the
-        // runtime, which never writes to weights.
+        // SAFETY: the view is the interpreter's. The memory has that length and lives as long as
+        // the weights, which this object keeps alive. Only this package creates such objects, for
+        // the runtime, which never writes to weights.
         unsafe { fill(view, &slf, start, length, true, flags) }
     }
 }
@@ -168,8 +168,8 @@ impl WritableView {
 /// # Safety
 ///
 /// `view` must be one that the interpreter asks to fill. `start` must point at `length` bytes that
-/// live as long as `owner`. If `is_writable`, the bytes must be writable, or no user of the view may
-/// write to them.
+/// live as long as `owner`. If `is_writable`, the bytes must be writable, or no user of the view
+/// may write to them.
 unsafe fn fill<T>(
     view: *mut ffi::Py_buffer,
     owner: &Bound<'_, T>,

@@ -25,7 +25,7 @@ pub(crate) struct Network {
 
 #[pymethods]
 impl Network {
-    /// Decrypts the network at `part`, or the only one. If the opening is overlapped for the device,
+    /// Decrypt the network at `part`, or the only one. If the opening is overlapped for the device,
     /// the weights are decrypted in the background.
     #[new]
     #[pyo3(signature = (container, part, device, opening, progress = None))]
@@ -49,13 +49,13 @@ impl Network {
         Ok(Self { opened, decrypted: Mutex::new(Some(decrypted)), owner, process })
     }
 
-    /// Returns the length in bytes of the network at `part`, or of the only one, with its weights.
+    /// Return the length in bytes of the network at `part`, or of the only one, with its weights.
     #[staticmethod]
     fn length(container: &Container, part: Option<&str>) -> PyResult<u64> {
         Decrypted::length(&container.shared().opened()?, part).map_err(failed)
     }
 
-    /// The topology for the runtime's parser; see `owner`.
+    /// Return the topology, for the runtime's parser.
     fn topology<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.with(|decrypted| PyBytes::new(py, decrypted.topology()))
     }
@@ -81,15 +81,15 @@ impl Network {
         Ok(self.owner.clone_ref(py))
     }
 
-    /// Returns the weights as a buffer that the runtime accepts.
+    /// Return the weights as a buffer that the runtime accepts.
     fn writable_view(&self, py: Python<'_>) -> PyResult<WritableView> {
         self.process.check()?;
         Ok(WritableView(self.owner.clone_ref(py)))
     }
 
-    /// Zeroizes the topology, and waits until every chunk of the weights has been verified.
+    /// Zeroize the topology, and wait until every chunk of the weights has been verified.
     ///
-    /// Releases the pages of weights that the runtime has copied.
+    /// Then release the pages of weights that the runtime has copied.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
         self.process.check()?;
         let taken = lock(&self.decrypted).take();
@@ -104,7 +104,7 @@ impl Network {
         Ok(())
     }
 
-    /// Records the security version in the rollback state, if one was named.
+    /// Record the security version in the rollback state, if one was named.
     fn accept(&self, py: Python<'_>) -> PyResult<()> {
         self.process.check()?;
         py.detach(|| self.opened.accept()).map_err(failed)

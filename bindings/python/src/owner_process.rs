@@ -28,7 +28,7 @@ impl OwnerProcess {
     }
 }
 
-/// Leaks a reference to an object, so that a forked child never destroys it.
+/// Leak a reference to an object, so that a forked child never destroys it.
 #[pyfunction]
 pub(crate) fn abandon(object: Py<PyAny>) {
     std::mem::forget(object);

@@ -46,8 +46,8 @@ impl Part {
         let meter = Meter::on(Arc::clone(&self.shared.done), part.length(), None);
         let memory = background::run(py, &meter, || part.read())?.map_err(failed)?;
         let bytes = Arc::clone(lock(&self.bytes).get_or_insert(Arc::new(memory)));
-        // Nothing is kept if the container was closed in the meantime. The lock is released, because
-        // Python code creates the exception.
+        // Nothing is kept if the container was closed in the meantime. The lock is released,
+        // because Python code creates the exception.
         self.shared.opened().inspect_err(|_| self.forget())?;
         Ok(Memory::new(bytes))
     }
@@ -66,8 +66,7 @@ impl Part {
         self.entry.path.as_str()
     }
 
-    /// Its role in the model: ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file`` or
-    /// ``other``.
+    /// One of ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file``, ``other``.
     #[getter]
     fn kind(&self) -> &'static str {
         self.entry.kind.word()
@@ -87,10 +86,12 @@ impl Part {
         Ok(self.entry.companions.iter().map(|&number| parts[number].path.as_str().to_owned()).collect())
     }
 
-    /// Decrypts ``length`` bytes from ``offset``, by default up to the end.
+    /// Decrypt ``length`` bytes from ``offset`` on; by default all of them.
     ///
-    /// Only the chunks that contain these bytes are read. A range beyond the end raises
-    /// `UsageError`.
+    /// Only the chunks that contain these bytes are read.
+    ///
+    /// Raises:
+    ///     UsageError: If the range goes beyond the end of the part.
     #[pyo3(signature = (offset = 0, length = None))]
     fn read<'py>(&self, py: Python<'py>, offset: u64, length: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
         let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
@@ -105,11 +106,10 @@ impl Part {
         })
     }
 
-    /// Decrypts the part into a new ``openvino.Tensor``, in memory that OpenVINO owns.
+    /// Decrypt the part into a new ``openvino.Tensor``, in memory that OpenVINO owns.
     ///
     /// Everything that OpenVINO creates from the tensor keeps that memory alive. OpenVINO neither
-    /// locks nor zeroizes it. For a network use `read_model` or `compile_model`, for a compiled model
-    /// `import_model`.
+    /// locks nor zeroizes it. For models, use `read_model`, `compile_model` or `import_model`.
     fn tensor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
         let openvino = py.import("openvino")?;

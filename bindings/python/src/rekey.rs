@@ -32,7 +32,7 @@ impl Rekeyed {
     }
 }
 
-/// Changes the keys that open a container, without touching its payload.
+/// Change the keys that open a container, without touching its payload.
 ///
 /// A crash at any moment leaves either the old keys or the new ones. Removing a stanza revokes
 /// nothing: an old copy of the container still opens.
@@ -45,10 +45,13 @@ impl Rekeyed {
 ///     remove: The stanzas to remove, by their index in what `inspect` lists.
 ///     expect_generation: The generation that ``remove`` refers to; fails if it has changed.
 ///     allow_mixed: Allow post-quantum and classical recipients in one container.
-///     waiting: Decides about stanzas that wait in ``path`` + ``.rekey`` and that a rekeying may not
-///         take over by itself. ``None`` raises `NotAuthenticError`, ``"discard"`` removes them, and
-///         ``"finish"`` takes them over. With a decision, nothing else needs to change.
+///     waiting: Decides about stanzas that wait in ``path`` + ``.rekey``, if a rekeying may not
+///         take them over by itself. ``None`` raises `NotAuthenticError`, ``"discard"`` removes
+///         them, ``"finish"`` takes them over. With a decision, nothing else needs to change.
 ///     kdf_limit: As for `open`.
+///
+/// Returns:
+///     The container's new stanzas.
 ///
 /// Raises:
 ///     Error: One of its subclasses.

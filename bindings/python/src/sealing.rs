@@ -36,7 +36,7 @@ pub(crate) struct Plan {
 pub(crate) struct PlannedPart {
     /// Its path in the container.
     path: String,
-    /// Its role in the model: ``ir``, ``onnx``, ``paddle``, ``weights``, ``file`` or another word.
+    /// One of ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file``, ``other``.
     kind: &'static str,
     /// Its length in bytes.
     length: u64,
@@ -63,7 +63,7 @@ impl PlannedPart {
     }
 }
 
-/// Seals a model into a container, which appears complete or not at all.
+/// Seal a model into a container, which appears complete or not at all.
 ///
 /// Args:
 ///     model: A model file, which is sealed with its companion files, or a directory.
@@ -75,7 +75,7 @@ impl PlannedPart {
 ///     suite: The cryptographic suite, 1 or 2.
 ///     only: Seal just this file: no companion files, and no check that OpenVINO can load it from
 ///         memory.
-///     follow_symlinks: Follow symbolic links in a directory.
+///     follow_symlinks: Follow symbolic links inside the model; by default they are rejected.
 ///     exclude: A gitignore pattern, or several, of files to leave out of a directory. By default
 ///         also files that no model needs, and those that ``.ovsealignore`` matches, are left out.
 ///     include_everything: Leave out only what ``exclude`` matches.
@@ -84,6 +84,9 @@ impl PlannedPart {
 ///     threads: The number of threads; by default one per processor, at most 16.
 ///     progress: Called as ``progress(done, total)`` from time to time, in bytes of the model. An
 ///         exception from it cancels the sealing.
+///
+/// Returns:
+///     The container's id and length.
 ///
 /// Raises:
 ///     Error: One of its subclasses.
@@ -140,10 +143,10 @@ pub(crate) fn seal(
     Ok(Sealed { container_id: hex::encode(sealed.container_id.as_bytes()), length: sealed.length })
 }
 
-/// Lists the files that `seal` would seal, and writes nothing.
+/// List the files that `seal` would seal, and write nothing.
 ///
-/// It takes the arguments of `seal` that select files. It raises the same exceptions about the model,
-/// such as for a private key in its directory.
+/// The arguments are those of `seal` that select files. The exceptions about the model are the same
+/// as well, such as for a private key in its directory.
 #[pyfunction]
 #[pyo3(signature = (model, *, only = false, follow_symlinks = false, exclude = None, include_everything = false))]
 pub(crate) fn plan(

@@ -97,7 +97,7 @@ impl From<&StanzaSummary> for Stanza {
     }
 }
 
-/// Reads the facts about the container at ``path`` that need no key. None of them is authenticated.
+/// Read the facts about a container that need no key. None of them is authenticated.
 #[pyfunction]
 pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
     let seen = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?;
@@ -117,11 +117,11 @@ pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
     })
 }
 
-/// Verifies a container: its signature and digests, and with a key every tag as well.
+/// Verify a container: its signature and digests, and with a key every tag as well.
 ///
 /// A publisher without a key shows who signed the container. It does not show that the content is
-/// what a holder of the key sealed: see ``Verification.content_verified``. With neither, a container
-/// is only found to be consistent.
+/// what a holder of the key sealed: see ``Verification.content_verified``. With neither, the
+/// container is only shown to be consistent.
 ///
 /// Args:
 ///     path: The container.
@@ -129,6 +129,9 @@ pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
 ///     publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `open`.
 ///     progress: Called as ``progress(done, total)`` from time to time, in bytes of the payload.
 ///         An exception from it cancels the verification.
+///
+/// Returns:
+///     The facts that were verified, and those that were only claimed.
 ///
 /// Raises:
 ///     Error: One of its subclasses.
@@ -170,7 +173,7 @@ pub(crate) fn verify(
     })
 }
 
-/// Creates an empty rollback state at ``path``.
+/// Create an empty rollback state at ``path``.
 ///
 /// Do this once per device. The state records the highest security version that the device has
 /// accepted of each publisher's models.
