@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use crate::failure::raise;
 use crate::lock;
 
-/// Counts processed bytes and reports them to Python; the default reports to nobody.
+/// Counts processed bytes and reports them to Python; the default reports nothing.
 #[derive(Default)]
 pub(crate) struct Meter {
     done: Arc<AtomicU64>,

@@ -44,11 +44,11 @@ fn write(path: &Path, mode: u32, pieces: &[&[u8]]) -> PyResult<()> {
         file.commit(false)
     });
     written.map_err(|error| {
-        let (code, what) = match error.kind() {
+        let (code, problem) = match error.kind() {
             io::ErrorKind::AlreadyExists => (Code::Exists, "already exists"),
             _ => (Code::Write, "cannot be written"),
         };
-        let failure = Failure::new(code, format!("{} {what}", path.display()));
+        let failure = Failure::new(code, format!("{} {problem}", path.display()));
         raise(if code == Code::Exists {
             failure
         } else {

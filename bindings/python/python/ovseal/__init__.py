@@ -5,22 +5,23 @@
     key = ovseal.identity("device.key")
     model = ovseal.read_model(ov.Core(), "model.ovseal", key=key, publisher="acme.pub")
 
-==============================  ==================================================================
-task                            names
-==============================  ==================================================================
-load a model into OpenVINO      `read_model`, `compile_model`; `ovseal.genai` for language models
-import a compiled model         `import_model`
-read the parts of a container   `open`, `Container`, `Part`
-seal, inspect, verify, rekey    `seal`, `plan`, `inspect`, `verify`, `rekey`
-choose a key                    `passphrase`, `keyfile`, `identity`, `recipient`, `callback`, `device`
-create keys                     `generate_identity`, `generate_keyfile`, `generate_publisher`
-accept any publisher            `ANY_SENDER`
-prevent rollback                `create_rollback_state`
-check and harden the host       `doctor`, `harden_process`
-==============================  ==================================================================
+=============================  ==================================================================
+task                           names
+=============================  ==================================================================
+load a model into OpenVINO     `read_model`, `compile_model`; `ovseal.genai` for language models
+import a compiled model        `import_model`
+read the parts of a container  `open`, `Container`, `Part`
+seal, inspect, verify, rekey   `seal`, `plan`, `inspect`, `verify`, `rekey`
+choose a key                   `passphrase`, `keyfile`, `identity`, `recipient`, `callback`,
+                               `device`
+create keys                    `generate_identity`, `generate_keyfile`, `generate_publisher`
+accept any publisher           `ANY_SENDER`
+prevent rollback               `create_rollback_state`
+check and harden the host      `doctor`, `harden_process`
+=============================  ==================================================================
 
-The package protects a model on every disk and in transit, and detects every change to it. Anyone who
-controls the running device can read the decrypted model from memory.
+The package protects a model on every disk and in transit, and detects every change to it. Anyone
+who controls the running device can read the decrypted model from memory.
 """
 
 from typing import TYPE_CHECKING, Any

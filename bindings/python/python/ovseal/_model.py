@@ -43,19 +43,20 @@ def read_model(
 ) -> ov.Model:
     """Read the network of a sealed container into OpenVINO, and verify all of it.
 
-    The decrypted weights live exactly as long as the model and everything that OpenVINO creates from
-    it: an object in the model's ``rt_info`` holds them. Operations taken out of the model
+    The decrypted weights live exactly as long as the model and everything that OpenVINO creates
+    from it: an object in the model's ``rt_info`` holds them. Operations taken out of the model
     (``model.get_ops()``) do not keep them alive.
 
     Args:
-        core: OpenVINO's core. One with a ``CACHE_DIR`` is rejected, because it would write the model
-            to disk.
+        core: OpenVINO's core. One with a ``CACHE_DIR`` is rejected, because it would write the
+            model to disk.
         source: A path, a binary file object, bytes, or an opened `Container`. With a container,
             ``key`` and the requirements are ignored.
-        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `open`.
+        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
+            `open`.
         part: The path of the network in the container, if there are several.
-        device: The device that the model will be compiled for, if not ``CPU``. Not every device keeps
-            the ``rt_info``: for those that do not, the weights are in OpenVINO's own memory.
+        device: The device that the model will be compiled for, if not ``CPU``. Not every device
+            keeps the ``rt_info``: for those that do not, the weights are in OpenVINO's own memory.
         progress: Called as ``progress(done, total)`` from time to time, in decrypted bytes.
 
     Raises:
@@ -102,7 +103,8 @@ def compile_model(
         device: The device, such as ``CPU``.
         properties: OpenVINO's properties. One that sets a cache is rejected, because it would write
             the model to disk.
-        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `open`.
+        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
+            `open`.
         shapes: The shapes to give to inputs before compiling, by input name.
         opening: ``overlapped`` decrypts while OpenVINO compiles, ``eager`` before that. ``auto`` is
             overlapped for the device ``CPU``, and eager for all others.
@@ -112,8 +114,8 @@ def compile_model(
             removed first.
 
     Raises:
-        Error: One of its subclasses. The cache itself only raises `UsageError`, if the device's secret
-            would be stored inside ``cache_dir``. Its other failures are a `CacheWarning`.
+        Error: One of its subclasses. The cache itself only raises `UsageError`, if the device's
+            secret would be stored inside ``cache_dir``. Its other failures are a `CacheWarning`.
         TypeError: If an argument has the wrong type.
     """
     properties = dict(properties or {})
@@ -150,9 +152,10 @@ def import_model(
 ) -> ov.CompiledModel:
     """Import a sealed compiled model. Use it instead of ``core.import_model``.
 
-    The model is what ``export_model`` wrote. Device, machine and OpenVINO must be those that exported
-    it. All of it is verified before OpenVINO reads it. The device keeps reading the bytes in place:
-    they are in OpenVINO's own memory, and live as long as everything created from the compiled model.
+    The model is what ``export_model`` wrote. Device, machine and OpenVINO must be those that
+    exported it. All of it is verified before OpenVINO reads it. The device keeps reading the bytes
+    in place: they are in OpenVINO's own memory, and live as long as everything created from the
+    compiled model.
 
     Import only models of publishers that you trust: the device's parser is not built for hostile
     input.
@@ -161,7 +164,8 @@ def import_model(
         core, source, progress: As for `read_model`.
         device: The device, such as ``CPU``.
         properties: OpenVINO's properties. One that sets a cache is rejected.
-        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `open`.
+        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
+            `open`.
         part: The path of the compiled model in the container, if there are several.
 
     Raises:
@@ -305,8 +309,8 @@ def _text(value: Any) -> str:
 def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -> ov.CompiledModel | None:
     """Import the compiled model if it is cached.
 
-    The runtime keeps reading the bytes in place, and an imported model has no ``rt_info`` to keep our
-    memory alive. So the bytes are copied into memory of the runtime's own.
+    The runtime keeps reading the bytes in place, and an imported model has no ``rt_info`` to keep
+    our memory alive. So the bytes are copied into memory of the runtime's own.
     """
     try:
         found = cache.read()

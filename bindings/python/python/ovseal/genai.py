@@ -38,9 +38,9 @@ __all__ = ["LLMPipeline", "adapter", "tokenizer"]
 class LLMPipeline(openvino_genai.LLMPipeline):
     """An ``openvino_genai.LLMPipeline`` from a sealed directory.
 
-    Model, tokenizer, detokenizer, chat template and generation configuration are loaded from memory.
-    The constructor returns once all of them have been verified. The decrypted weights live as long as
-    this object.
+    Model, tokenizer, detokenizer, chat template and generation configuration are loaded from
+    memory. The constructor returns once all of them have been verified. The decrypted weights live
+    as long as this object.
 
     Args:
         source: As for `ovseal.read_model`.
@@ -48,8 +48,8 @@ class LLMPipeline(openvino_genai.LLMPipeline):
         key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
             `ovseal.open`.
         generation_config: A configuration to use instead of the directory's.
-        properties: Those of ``openvino_genai.LLMPipeline``: ``scheduler_config``, ``adapters`` (with
-            `adapter` objects), and OpenVINO's properties.
+        properties: Those of ``openvino_genai.LLMPipeline``: ``scheduler_config``, ``adapters``
+            (with `adapter` objects), and OpenVINO's properties.
 
     Raises:
         ovseal.Error: One of its subclasses.
@@ -129,9 +129,9 @@ def tokenizer(
     """
     reject_writing_settings()
     container = _container(source, key, publisher, name, min_security_version, rollback_state, None, kdf_limit)
-    made = _tokenizer(container)
+    result = _tokenizer(container)
     _accept(container)
-    return made
+    return result
 
 
 def adapter(
@@ -147,7 +147,8 @@ def adapter(
 ) -> openvino_genai.Adapter:
     """Return a LoRA adapter from a sealed ``.safetensors`` file, in OpenVINO's own memory.
 
-    Put it into an ``openvino_genai.AdapterConfig``, and pass that to `LLMPipeline` as ``adapters=``.
+    Put it into an ``openvino_genai.AdapterConfig``, and pass that to `LLMPipeline` as
+    ``adapters=``.
 
     Args:
         source: As for `ovseal.read_model`.
@@ -163,18 +164,18 @@ def adapter(
         message = f"the container holds several adapters: {', '.join(paths)}"
         raise _errors.UsageError(message, _errors.SEVERAL_MODELS, "choose one with part=")
     tensor = _part(container, paths[0] if paths else "*.safetensors").tensor()
-    made = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
+    result = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
     _accept(container)
-    return made
+    return result
 
 
 def _tokenizer(container: Container) -> openvino_genai.Tokenizer:
     """Return the tokenizer. It may outlive everything else, so its memory is OpenVINO's own."""
     networks = *_copied(container, "openvino_tokenizer.xml"), *_copied(container, "openvino_detokenizer.xml")
-    made = attempt("read the tokenizer", lambda: openvino_genai.Tokenizer(*networks, CACHE_DIR=""))
-    if not made.chat_template and (template := _chat_template(container)):
-        made.set_chat_template(template)
-    return keep_in_child(made)
+    result = attempt("read the tokenizer", lambda: openvino_genai.Tokenizer(*networks, CACHE_DIR=""))
+    if not result.chat_template and (template := _chat_template(container)):
+        result.set_chat_template(template)
+    return keep_in_child(result)
 
 
 def _copied(container: Container, path: str) -> tuple[str, openvino.Tensor]:
