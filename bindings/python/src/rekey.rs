@@ -1,4 +1,4 @@
-//! Containers with their keys changed.
+//! Changing the keys of a container.
 
 use std::path::PathBuf;
 

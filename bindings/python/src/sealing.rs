@@ -1,4 +1,4 @@
-//! Models sealed into containers, and plans of it.
+//! Sealing models into containers, and planning it.
 
 use std::path::{Path, PathBuf};
 

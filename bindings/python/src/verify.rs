@@ -1,4 +1,4 @@
-//! Containers inspected without a key, and verified with or without one.
+//! Inspecting and verifying containers.
 
 use std::panic;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-"""Models of every format compute what the plaintext computes, and only once verified."""
+"""Models of every format match the plaintext model, and run only once verified."""
 
 import threading
 import warnings
