@@ -42,7 +42,7 @@ impl Cache {
     #[new]
     #[expect(clippy::too_many_arguments, reason = "together they decide whether a compiled model fits")]
     fn new(
-        folder: PathBuf,
+        directory: PathBuf,
         limit: Option<u64>,
         container: &Container,
         version: String,
@@ -52,8 +52,8 @@ impl Cache {
         properties: Vec<(String, String)>,
         shapes: Vec<(String, Vec<i64>)>,
     ) -> PyResult<Self> {
-        let cache =
-            CompileCache::open(&folder, device_secret(&folder, None).map_err(failed)?).map_err(failed)?;
+        let cache = CompileCache::open(&directory, device_secret(&directory, None).map_err(failed)?)
+            .map_err(failed)?;
         let cache = match limit {
             Some(bytes) => cache.limit(bytes),
             None => cache,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ovseal::{KeyId, Opened, hex};
+use ovseal::{KeyId, Opened};
 use ovseal_openvino::find_compiled;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
@@ -142,7 +142,7 @@ impl Container {
     /// The container's random id, in hexadecimal.
     #[getter]
     fn container_id(&self) -> PyResult<String> {
-        Ok(hex::encode(self.shared.opened()?.container_id().as_bytes()))
+        Ok(self.shared.opened()?.container_id().to_string())
     }
 
     /// The key id of the trusted publisher who signed; ``None`` if no publisher was named.

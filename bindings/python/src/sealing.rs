@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ovseal::{Model, ModelName, ModelOptions, PartEntry, PublisherKey, SealError, SealOptions, Suite, hex};
+use ovseal::{Model, ModelName, ModelOptions, PartEntry, PublisherKey, SealError, SealOptions, Suite};
 use ovseal_bindings::{Code, Failure, Origin};
 use pyo3::prelude::*;
 
@@ -140,7 +140,7 @@ pub(crate) fn seal(
         let causes = [vec![path], failure.causes.clone()].concat();
         keys.failed(py, if names_it { failure } else { Failure { causes, ..failure } })
     })?;
-    Ok(Sealed { container_id: hex::encode(sealed.container_id.as_bytes()), length: sealed.length })
+    Ok(Sealed { container_id: sealed.container_id.to_string(), length: sealed.length })
 }
 
 /// List the files that `seal` would seal, and write nothing.

@@ -1,8 +1,9 @@
 //! What a compiled model in a container says of itself.
 
+use ovseal_format::manifest::PartKind;
+
 use super::Part;
 use crate::error::OpenError;
-use crate::manifest::PartKind;
 use crate::model::{CompiledBlob, time_hint};
 
 impl Part {

@@ -1,29 +1,31 @@
 //! An opened container: its manifest is authentic, and its parts can be read.
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::progress::Progress;
+use ovseal_format::crypto::aead::{AeadProvider, Tag};
+use ovseal_format::crypto::chunk::manifest_key;
+use ovseal_format::crypto::data_key::{FittingKey, Label};
+use ovseal_format::footer::MAC_LENGTH;
+use ovseal_format::layout::{ChunkSize, Layout, TAG_LENGTH};
+use ovseal_format::manifest::Manifest;
+use ovseal_format::prologue::{ContainerId, Prologue};
+use ovseal_format::recipient::{CacheKey, Origin};
+use ovseal_format::statement::{self, KeyId};
+use ovseal_format::suite::{Digest, sha256};
+
+use super::Part;
 use super::scratch::Scratch;
-use super::unlock::Unlocked;
-use super::{OpenOptions, Part};
-use crate::aead::{AeadProvider, Tag};
-use crate::container::{CheckedStatement, Container};
+use crate::container::inspect::{Inspection, StanzaSummary};
+use crate::container::read_at::{ReadAt, read_vec};
+use crate::container::tables::{Tables, check_padding};
+use crate::container::{CheckedStatement, Container, Verification};
 use crate::device_secret::DeviceSecret;
 use crate::error::{OpenError, Section};
-use crate::footer::MAC_LENGTH;
-use crate::inspect::{Inspection, StanzaSummary};
-use crate::key::{FittingKey, Label};
-use crate::layout::{ChunkSize, Layout, TAG_LENGTH, all_zero};
-use crate::manifest::Manifest;
-use crate::prologue::{ContainerId, Prologue};
-use crate::recipient::{CacheKey, Origin};
+use crate::options::OpenOptions;
+use crate::progress::Progress;
 use crate::rollback::RollbackState;
-use crate::seal::manifest_key;
-use crate::source::{ReadAt, read_arrays, read_vec};
-use crate::statement::{self, KeyId, ModelId};
-use crate::suite::{Digest, sha256};
+use crate::unlock::Unlocked;
 
 /// An opened container.
 ///
@@ -58,22 +60,6 @@ pub(super) struct Inner {
     pub(super) scratch: Scratch,
 }
 
-/// Tags and digests of all chunks, which are kept: in memory they are checked against MAC and root.
-pub(crate) struct Tables {
-    pub(crate) tags: Vec<Tag>,
-    pub(crate) digests: Vec<Digest>,
-}
-
-impl Tables {
-    /// Reads the tables straight into their place; the caller checks them.
-    pub(crate) fn read(container: &Container) -> io::Result<Self> {
-        let (source, footer) = (container.source.as_ref(), &container.footer);
-        let tags = read_arrays(source, footer.trailer, footer.tags)?;
-        let digests = read_arrays(source, footer.trailer + footer.tags, footer.digests)?;
-        Ok(Self { tags, digests })
-    }
-}
-
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Opened({:?})", self.0.prologue.container_id)
@@ -87,7 +73,8 @@ impl Opened {
         verified: CheckedStatement,
         unlocked: Unlocked,
     ) -> Result<Self, OpenError> {
-        let (key, model) = (unlocked.key, ModelId(verified.statement.model_id));
+        let requirements = &options.requirements;
+        let (key, model) = (unlocked.key, verified.statement.model());
         let (tables, encrypted) = read_trailer(container, &verified, &key)?;
         let manifest = decrypt_manifest(&key, encrypted)
             .and_then(|bytes| Manifest::parse(&bytes, &verified.statement))
@@ -105,15 +92,18 @@ impl Opened {
             claimed_publishers: verified.statement.publishers,
             statement_digest,
             length: container.length,
-            generation: unlocked.block.generation,
-            stanzas: unlocked.block.stanzas.iter().map(StanzaSummary::of).collect(),
+            generation: unlocked.region.generation,
+            stanzas: unlocked.region.stanzas.iter().map(StanzaSummary::of).collect(),
             side_stanzas: unlocked
                 .side_stanzas
                 .map(|stanzas| stanzas.iter().map(StanzaSummary::of).collect()),
             stanza: unlocked.stanza,
             threads: options.threads,
             provider: options.provider,
-            rollback: options.rollback.clone().map(|state| (state, options.trust.publishers_of(model))),
+            rollback: requirements
+                .rollback
+                .clone()
+                .map(|state| (state, requirements.trust.publishers_of(model))),
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
             scratch: Scratch::default(),
@@ -138,6 +128,16 @@ impl Opened {
     /// All publishers who claim to have signed; only [`publisher`](Self::publisher) was checked.
     pub fn claimed_publishers(&self) -> &[KeyId] {
         &self.0.claimed_publishers
+    }
+
+    /// Returns the result of a verification with a key. The caller has verified every part.
+    pub(super) fn verification(&self) -> Verification {
+        Verification {
+            publisher: self.0.publisher,
+            claimed_publishers: self.0.claimed_publishers.clone(),
+            security_version: self.0.manifest.security_version,
+            content_verified: true,
+        }
     }
 
     /// What [`Inspection::of`] shows, from this opening: here the key has authenticated all of it but the publishers.
@@ -204,7 +204,7 @@ impl Opened {
             statement_digest: inner.statement_digest,
             checks_digests: inner.publisher.is_some() || inner.checks_digests,
         };
-        CacheKey::derive(inner.key.data_key(), device, &origin, fields)
+        CacheKey::derive(inner.key.data_key(), &device.expose(), &origin, fields)
     }
 
     /// The size of a chunk: reading whole chunks costs least.
@@ -236,13 +236,13 @@ fn read_trailer(
     let (tags, digests) = (tables.tags.as_flattened(), tables.digests.as_flattened());
     let sections = [tags, digests, &encrypted, &verified.raw, &mac];
     let unsound = !key.mac_is(Label::TrailerMac, &sections[..4], &mac)
-        || (sha256(&sections) != footer.checksum && !crate::WITHOUT_AUTHENTICATION);
+        || (sha256(&sections) != footer.checksum && !ovseal_format::WITHOUT_AUTHENTICATION);
     let suite = container.prologue.suite;
     let root = statement::root(suite, &verified.layout, &tables.digests);
-    if unsound || (root != verified.statement.root && !crate::WITHOUT_AUTHENTICATION) {
+    if unsound || (root != verified.statement.root && !ovseal_format::WITHOUT_AUTHENTICATION) {
         return Err(OpenError::NotAuthentic(Section::Trailer));
     }
-    if suite.digest(&[&encrypted]) != verified.statement.manifest && !crate::WITHOUT_AUTHENTICATION {
+    if suite.digest(&[&encrypted]) != verified.statement.manifest && !ovseal_format::WITHOUT_AUTHENTICATION {
         return Err(OpenError::NotAuthentic(Section::Manifest));
     }
     Ok((tables, encrypted))
@@ -278,22 +278,9 @@ fn check_mac_in_pieces(
 fn decrypt_manifest(key: &FittingKey, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let tag: Tag = *bytes.last_chunk::<TAG_LENGTH>()?;
     bytes.truncate(bytes.len() - TAG_LENGTH);
-    if crate::WITHOUT_AUTHENTICATION {
+    if ovseal_format::WITHOUT_AUTHENTICATION {
         return Some(bytes);
     }
-    let key = manifest_key(key);
-    let (aead, nonce) = key.whole();
-    aead.open(nonce, &[], &tag, &mut bytes).ok()?;
+    manifest_key(key).decrypt_whole(&tag, &mut bytes).ok()?;
     Some(bytes)
-}
-
-/// Checks that the bytes between the parts are zero.
-pub(crate) fn check_padding(source: &dyn ReadAt, layout: &Layout) -> Result<(), OpenError> {
-    for range in layout.padding().filter(|range| !range.is_empty()) {
-        let bytes = read_vec(source, range.start, range.end - range.start);
-        if !all_zero(&bytes.map_err(OpenError::read(Section::Padding))?) {
-            return Err(OpenError::Damaged(Section::Padding));
-        }
-    }
-    Ok(())
 }

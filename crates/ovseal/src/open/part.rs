@@ -4,15 +4,14 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use ovseal_format::crypto::chunk::{self, PartKey};
+use ovseal_format::layout::Chunk;
+use ovseal_format::manifest::PartEntry;
 use ovseal_memory::{ModelMemory, populate};
 use zeroize::Zeroize;
 
 use super::opened::Inner;
-use crate::chunk::PartKey;
 use crate::error::OpenError;
-use crate::layout::Chunk;
-use crate::manifest::PartEntry;
-use crate::seal::chunk_digest;
 use crate::threads;
 
 /// One part of an opened container.
@@ -206,12 +205,12 @@ impl Part {
         inner.source.read_exact_at(data, position).map_err(OpenError::read(&self.entry().path))?;
         let tag = &inner.tables.tags[chunk.number as usize];
         if checks_digest {
-            let digest = chunk_digest(inner.prologue.suite, data, tag);
+            let digest = chunk::digest(inner.prologue.suite, data, tag);
             if digest != inner.tables.digests[chunk.number as usize] {
                 return Err(self.bad_chunk(chunk));
             }
         }
-        self.key().open(chunk, tag, data).map_err(|_| self.bad_chunk(chunk))?;
+        self.key().decrypt(chunk, tag, data).map_err(|_| self.bad_chunk(chunk))?;
         inner.progress.advance(chunk.length);
         Ok(())
     }

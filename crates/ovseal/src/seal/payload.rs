@@ -5,15 +5,15 @@ use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ovseal_format::crypto::aead::Tag;
+use ovseal_format::crypto::chunk::{self, PartKey};
+use ovseal_format::layout::{Chunk, Layout};
+use ovseal_format::suite::Digest;
 use ovseal_memory::ModelMemory;
 use rustix::fs::FallocateFlags;
 
 use super::{Header, SealError, SealOptions};
-use crate::aead::Tag;
-use crate::chunk::PartKey;
-use crate::layout::{Chunk, Layout};
 use crate::model::{Model, Source, SourceReader};
-use crate::suite::{Digest, Suite};
 use crate::threads;
 
 /// Tags and digests of all chunks, in the order of the payload.
@@ -125,8 +125,8 @@ impl Job<'_> {
 
     fn seal_chunk(&self, part: &Part<'_>, chunk: &Chunk, data: &mut [u8]) -> Result<(), SealError> {
         part.reader.read_exact_at(data, chunk.start).map_err(|error| read_error(part.source, error))?;
-        let tag = part.key.seal(chunk, data);
-        let digest = digest(self.header.prologue.suite, data, &tag);
+        let tag = part.key.encrypt(chunk, data);
+        let digest = chunk::digest(self.header.prologue.suite, data, &tag);
         self.file.write_all_at(data, self.layout.position(chunk)).map_err(SealError::Write)?;
         let mut tables = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         tables.tags[chunk.number as usize] = tag;
@@ -141,11 +141,6 @@ struct Part<'j> {
     source: &'j Source,
     reader: SourceReader,
     key: PartKey,
-}
-
-/// The digest of a chunk: over its ciphertext and tag.
-pub(crate) fn digest(suite: Suite, ciphertext: &[u8], tag: &Tag) -> Digest {
-    suite.digest(&[ciphertext, tag])
 }
 
 fn read_error(source: &Source, error: std::io::Error) -> SealError {
