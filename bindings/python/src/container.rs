@@ -47,8 +47,9 @@ impl Shared {
 
 /// Open a container.
 ///
-/// Without ``publisher``, only a container whose keys are all passphrases or key files opens, with
-/// an `UnknownSenderWarning`. Anyone it was ever sealed or rekeyed for could have created it.
+/// Without ``publisher``, only a container whose keys are all passphrases or key files opens.
+/// Anyone for whom it was ever sealed or rekeyed could have made it, so there is an
+/// `UnknownSenderWarning`.
 ///
 /// Args:
 ///     source: A path, a binary file object, or bytes.
@@ -228,9 +229,9 @@ impl Container {
 pub(crate) fn warn_if_unsigned(py: Python<'_>, claimed: &[KeyId], stacklevel: i32) -> PyResult<()> {
     let category = py.import("ovseal._errors")?.getattr("UnknownSenderWarning")?;
     let text = match claimed {
-        [] => c"not signed: anyone the container was ever sealed or rekeyed for could have created it",
+        [] => c"not signed: anyone for whom the container was ever sealed or rekeyed could have made it",
         _ => {
-            c"signature not checked: anyone the container was ever sealed or rekeyed for could have created it; \
+            c"signature not checked: anyone for whom the container was ever sealed or rekeyed could have made it; \
               name the publisher with publisher="
         }
     };

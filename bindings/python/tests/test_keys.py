@@ -78,7 +78,7 @@ def test_a_container_for_a_passphrase_opens_with_a_warning(tmp_path, core):
     for number, (signing, words) in enumerate([({}, "not signed"), ({"publisher_key": tmp_path / "acme.key"}, "signature not checked")]):
         path = seal_to(tmp_path / f"{number}.ovseal", key, **signing)
         for call in calls(core):
-            with pytest.warns(ovseal.UnknownSenderWarning, match=f"^{words}: anyone the container was ever sealed or rekeyed for") as warned:
+            with pytest.warns(ovseal.UnknownSenderWarning, match=f"^{words}: anyone for whom the container was ever sealed or rekeyed") as warned:
                 call(path, key=key)
             assert __file__ in [each.filename for each in warned if each.category is ovseal.UnknownSenderWarning]
 

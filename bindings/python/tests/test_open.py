@@ -192,7 +192,7 @@ def test_the_publisher_is_checked(tmp_path, key):
             ovseal.open(path, key=key, **requirements)
     with pytest.raises(ovseal.UsageError) as raised:
         ovseal.open(path, key=key, publisher=tmp_path / "acme.key")
-    assert raised.value.hint == "this is a private key: pass the .pub file"
+    assert raised.value.hint == "this is a private key: give the .pub file"
     assert "PRIVATE" not in str(raised.value)
 
 

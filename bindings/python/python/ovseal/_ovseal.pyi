@@ -221,8 +221,9 @@ def open(
 ) -> Container:
     """Open a container.
 
-    Without ``publisher``, only a container whose keys are all passphrases or key files opens, with
-    an `UnknownSenderWarning`. Anyone it was ever sealed or rekeyed for could have created it.
+    Without ``publisher``, only a container whose keys are all passphrases or key files opens.
+    Anyone for whom it was ever sealed or rekeyed could have made it, so there is an
+    `UnknownSenderWarning`.
 
     Args:
         source: A path, a binary file object, or bytes.
