@@ -120,9 +120,13 @@ impl Container {
         &self.shared
     }
 
-    fn find(&self, py: Python<'_>, path: &str) -> Option<Py<Part>> {
-        let parts = self.parts.bind(py).iter().filter_map(|part| part.cast_into::<Part>().ok());
-        parts.into_iter().find(|part| part.get().path() == path).map(Bound::unbind)
+    fn find(&self, py: Python<'_>, path: &str) -> PyResult<Py<Part>> {
+        let found = self.each(py).find(|part| part.get().path() == path);
+        found.map(Bound::unbind).ok_or_else(|| PyKeyError::new_err(path.to_owned()))
+    }
+
+    fn each<'py>(&self, py: Python<'py>) -> impl Iterator<Item = Bound<'py, Part>> {
+        self.parts.bind(py).iter().filter_map(|part| part.cast_into().ok())
     }
 }
 
@@ -168,8 +172,7 @@ impl Container {
     /// Forget the keys and the decrypted parts. Buffers that are still in use remain valid.
     fn close(&self, py: Python<'_>) {
         lock(&self.shared.opened).take();
-        let parts = self.parts.bind(py).iter().filter_map(|part| part.cast_into::<Part>().ok());
-        parts.into_iter().for_each(|part| part.get().forget());
+        self.each(py).for_each(|part| part.get().forget());
     }
 
     /// True if the container is closed.
@@ -181,8 +184,7 @@ impl Container {
     /// Return the compiled model at ``path``, or the only one.
     fn _compiled(&self, py: Python<'_>, path: Option<&str>) -> PyResult<Py<Part>> {
         let part = find_compiled(&self.shared.opened()?, path).map_err(failed)?;
-        let path = part.entry().path.as_str();
-        self.find(py, path).ok_or_else(|| PyKeyError::new_err(path.to_owned()))
+        self.find(py, part.entry().path.as_str())
     }
 
     /// The number of bytes decrypted so far.
@@ -193,12 +195,12 @@ impl Container {
 
     fn __getitem__(&self, py: Python<'_>, path: &str) -> PyResult<Py<Part>> {
         self.shared.opened()?;
-        self.find(py, path).ok_or_else(|| PyKeyError::new_err(path.to_owned()))
+        self.find(py, path)
     }
 
     fn __contains__(&self, py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.shared.opened()?;
-        Ok(path.extract::<&str>().is_ok_and(|path| self.find(py, path).is_some()))
+        Ok(path.extract::<&str>().is_ok_and(|path| self.find(py, path).is_ok()))
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Py<PyIterator>> {
