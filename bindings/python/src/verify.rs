@@ -25,7 +25,7 @@ pub(crate) struct Inspection {
     length: u64,
     /// True if the container's own stanzas are damaged.
     is_region_damaged: bool,
-    /// How often the stanzas were written: 1 after sealing.
+    /// The number of times the stanzas were written: 1 after sealing.
     generation: u64,
     /// The stanzas of the container. ``rekey`` removes them by their index in this list.
     stanzas: Vec<Stanza>,
