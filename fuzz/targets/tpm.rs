@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
         0 => fuzzing::stanza(bytes),
         1 => fuzzing::combined_stanza(bytes),
         2 => fuzzing::device(bytes),
-        3 => fuzzing::place(bytes),
+        3 => fuzzing::anchor_record(bytes),
         choice => text(choice, bytes),
     }
 });

@@ -10,7 +10,9 @@ use ovseal::{
     Recipient, SecretText, ServiceKey,
 };
 use ovseal_files::exposed_mode;
-use ovseal_hardware::tpm2::{Device, DeviceIdentity, DeviceRecipient, Tpm, default_folder};
+use ovseal_hardware::tpm2::{
+    DEADLINE, Device, DeviceIdentity, DeviceRecipient, KERNEL_TPM, Tpm, default_folder,
+};
 use ovseal_memory::SecretBytes;
 
 use crate::{Code, Failure};
@@ -129,7 +131,9 @@ impl Key {
     pub fn device(folder: Option<&Path>, tcti: Option<&str>, pin: Option<&[u8]>) -> Result<Self, Failure> {
         let folder = folder.map(Path::to_owned).or_else(default_folder);
         let folder = folder.ok_or_else(|| Failure::new(Code::NoKeyFits, "this device is not enrolled"))?;
-        let identity = DeviceIdentity::new(Device::load(&folder)?, Tpm::named(tcti)?);
+        let variable = std::env::var("OVSEAL_TCTI").ok().filter(|tcti| !tcti.is_empty());
+        let tpm = Tpm::new(tcti.or(variable.as_deref()).unwrap_or(KERNEL_TPM), DEADLINE)?;
+        let identity = DeviceIdentity::new(Device::load(&folder)?, tpm);
         let identity = match pin {
             // The TPM would count it.
             Some([]) => return Err(Failure::new(Code::Usage, "the PIN is empty")),

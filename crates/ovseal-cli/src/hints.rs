@@ -91,7 +91,7 @@ fn rollback(error: &RollbackError) -> Option<String> {
 /// What helps when a TPM does not check a rollback state. No other key does in its place.
 fn anchor(error: &TpmError) -> Option<String> {
     let hint = match error {
-        TpmError::NoCounter(_) | TpmError::Place => STATE_ANEW,
+        TpmError::NoCounter(_) | TpmError::AnchorRecord => STATE_ANEW,
         // The device's own key.
         TpmError::AnotherTpm | TpmError::Integrity => DEVICE_AND_STATE_ANEW,
         TpmError::PcrChanged(_) | TpmError::Policy { .. } => {
@@ -399,7 +399,7 @@ mod tests {
         for cause in [TpmError::PcrChanged(vec![7]), TpmError::Policy { command: "HMAC" }] {
             assert!(hint(cause).starts_with("start the device in the state in which it was enrolled"));
         }
-        for cause in [TpmError::NoCounter(1), TpmError::Place] {
+        for cause in [TpmError::NoCounter(1), TpmError::AnchorRecord] {
             assert!(
                 hint(cause).contains("move F away and make it anew with: ovseal rollback-state --tpm -o F")
             );

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use ovseal::without_line_ending;
 use ovseal_hardware::tpm2::{
-    Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, Tpm, default_folder,
+    Bounds, DEADLINE, Device, DeviceIdentity, KERNEL_TPM, PcrDemand, PcrList, PcrListError, Tpm,
+    default_folder,
 };
 use ovseal_memory::SecretBytes;
 
@@ -21,7 +22,9 @@ const PIN_LIMIT: usize = 1024;
 /// # Errors
 /// When the name can be none.
 pub(crate) fn tpm(options: &DeviceOptions) -> Result<Tpm, CommandError> {
-    Ok(Tpm::named(options.tcti.as_deref())?)
+    let variable = std::env::var("OVSEAL_TCTI").ok().filter(|tcti| !tcti.is_empty());
+    let tcti = options.tcti.as_deref().or(variable.as_deref()).unwrap_or(KERNEL_TPM);
+    Ok(Tpm::new(tcti, DEADLINE)?)
 }
 
 /// The folder of the device's files.

@@ -1,7 +1,7 @@
-//! Keys of an enclave, as Gramine shows them; no machine here has one.
+//! Keys of an enclave, read through a double of Gramine's files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
-#[allow(dead_code, reason = "the kernel's double is for the tests of evidence")]
+#[allow(dead_code, reason = "the double of the kernel is for the tests of evidence")]
 mod doubles;
 
 use std::path::{Path, PathBuf};
@@ -17,26 +17,26 @@ use tempfile::TempDir;
 
 const POLICIES: [SealingPolicy; 2] = [SealingPolicy::Enclave, SealingPolicy::Signer];
 
-/// An enclave with these two keys.
+/// Mounts the files of an enclave with these two keys.
 fn enclave(enclave: &[u8], signer: &[u8]) -> Mounted {
     Mounted::new(Gramine::new(None, &[("_sgx_mrenclave", enclave), ("_sgx_mrsigner", signer)]))
 }
 
-/// A container that is sealed to a key file.
+/// A container sealed to a key file.
 struct Sealed {
-    _folder: TempDir,
+    _directory: TempDir,
     path: PathBuf,
     key: KeyFile,
 }
 
 fn sealed() -> Sealed {
-    let folder = tempfile::tempdir().unwrap();
-    let (input, path) = (folder.path().join("notes.txt"), folder.path().join("notes.ovseal"));
+    let directory = tempfile::tempdir().unwrap();
+    let (input, path) = (directory.path().join("notes.txt"), directory.path().join("notes.ovseal"));
     std::fs::write(&input, "weights").unwrap();
     let key = KeyFile::generate().unwrap();
     let model = Model::find(&input, ModelOptions::default()).unwrap();
     SealOptions::new(ModelName::parse("notes").unwrap()).recipient(&key).seal(&model, &path).unwrap();
-    Sealed { _folder: folder, path, key }
+    Sealed { _directory: directory, path, key }
 }
 
 fn open(container: &Path, identity: &dyn Identity) -> Result<Vec<u8>, OpenError> {
@@ -45,7 +45,7 @@ fn open(container: &Path, identity: &dyn Identity) -> Result<Vec<u8>, OpenError>
 }
 
 #[test]
-fn a_container_opens_in_the_enclave_that_it_was_bound_to_and_in_no_other() {
+fn a_container_opens_only_in_the_enclave_that_it_is_bound_to() {
     let home = enclave(&[1; 16], &[2; 16]);
     let rebuilt = enclave(&[3; 16], &[2; 16]);
     let stranger = enclave(&[4; 16], &[5; 16]);
@@ -64,7 +64,7 @@ fn a_container_opens_in_the_enclave_that_it_was_bound_to_and_in_no_other() {
 }
 
 #[test]
-fn an_enclaves_key_is_never_the_only_one_unless_told() {
+fn an_enclaves_key_is_never_the_only_one_unless_allowed() {
     let (sealed, home) = (sealed(), enclave(&[1; 16], &[2; 16]));
     let key = EnclaveKey::read(home.path(), SealingPolicy::Signer).unwrap();
     let rebind = || RekeyOptions::new().add_recipient(&key).remove_stanza(0);
@@ -93,7 +93,7 @@ fn outside_an_enclave_the_missing_file_is_named() {
 }
 
 #[test]
-fn a_file_that_holds_no_key_is_refused() {
+fn a_file_without_a_key_is_rejected() {
     // Gramine shows an empty file for a key that is not set.
     for bytes in [&[][..], &[1; 15], &[1; 17]] {
         let odd = enclave(bytes, bytes);

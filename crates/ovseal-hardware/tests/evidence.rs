@@ -1,4 +1,4 @@
-//! Evidence through the files of Gramine and of the kernel, whose doubles are in FUSE: no machine here has the hardware.
+//! Evidence through doubles of the files of Gramine and the kernel, mounted with FUSE.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod doubles;
@@ -20,7 +20,7 @@ const SGX_COLLATERAL: &[u8] = include_bytes!("data/sgx_quote_collateral.json");
 const TDX_QUOTE: &[u8] = include_bytes!("data/tdx_quote");
 const TDX_COLLATERAL: &[u8] = include_bytes!("data/tdx_quote_collateral.json");
 
-/// Where the verifier's bytes stand in the two quotes.
+/// Offsets of the verifier's data in the two quotes.
 const SGX_OFFSET: usize = 368;
 const TDX_OFFSET: usize = 568;
 
@@ -31,7 +31,8 @@ fn report_data(quote: &[u8], offset: usize) -> [u8; 64] {
     quote[offset..offset + 64].try_into().unwrap()
 }
 
-/// `quote` with other bytes of a verifier. Its signature is no longer right, which is the verifier's matter.
+/// Replaces the verifier's data in `quote`. This invalidates its signature, which only a verifier
+/// checks.
 fn quote_with(quote: &[u8], offset: usize, data: &[u8]) -> Vec<u8> {
     let mut quote = quote.to_vec();
     quote[offset..offset + 64].copy_from_slice(data);
@@ -42,7 +43,7 @@ fn tdx(report: impl Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync
     Driver { name: "tdx_guest", report: Box::new(report), has_auxiliary: false, is_meddled_with: false }
 }
 
-/// A driver that answers each request with a quote for it.
+/// Returns a driver that answers each request with a quote for it.
 fn working() -> Driver {
     tdx(|data| Ok((quote_with(TDX_QUOTE, TDX_OFFSET, data), Vec::new())))
 }
@@ -50,7 +51,7 @@ fn working() -> Driver {
 fn collect(tsm: &Tsm, data: &[u8; 64]) -> Result<Evidence, EvidenceError> {
     let mounted = Mounted::new(tsm.clone());
     let evidence = EvidenceSource::Tsm(mounted.path().into()).collect(data);
-    assert_eq!(tsm.count(), 0, "the request's entry stayed behind");
+    assert_eq!(tsm.count(), 0, "the request's entry was left behind");
     evidence
 }
 
@@ -66,7 +67,7 @@ fn is_verified(evidence: &Evidence, collateral: &[u8]) -> bool {
 }
 
 #[test]
-fn a_genuine_tdx_quote_from_the_kernel_is_verified_by_others() {
+fn an_independent_verifier_accepts_a_genuine_tdx_quote_from_the_kernel() {
     let asked = report_data(TDX_QUOTE, TDX_OFFSET);
     let tsm = Tsm::new(Some(tdx(|_| Ok((TDX_QUOTE.to_vec(), Vec::new())))));
     let mut evidence = collect(&tsm, &asked).unwrap();
@@ -77,7 +78,7 @@ fn a_genuine_tdx_quote_from_the_kernel_is_verified_by_others() {
 }
 
 #[test]
-fn a_genuine_sgx_quote_from_gramine_is_verified_by_others() {
+fn an_independent_verifier_accepts_a_genuine_sgx_quote_from_gramine() {
     let asked = report_data(SGX_QUOTE, SGX_OFFSET);
     let mounted = Mounted::new(Gramine::new(Some(Box::new(|_| Ok(SGX_QUOTE.to_vec()))), &[]));
     let mut evidence = EvidenceSource::Gramine(mounted.path().into()).collect(&asked).unwrap();
@@ -88,7 +89,7 @@ fn a_genuine_sgx_quote_from_gramine_is_verified_by_others() {
 }
 
 #[test]
-fn each_of_many_requests_at_once_gets_its_own_answer() {
+fn concurrent_requests_get_their_own_answers() {
     let tsm = Tsm::new(Some(working()));
     let quote: doubles::gramine::Quote = Box::new(|data| Ok(quote_with(SGX_QUOTE, SGX_OFFSET, data)));
     let (kernel, enclave) = (Mounted::new(tsm.clone()), Mounted::new(Gramine::new(Some(quote), &[])));
@@ -110,7 +111,7 @@ fn each_of_many_requests_at_once_gets_its_own_answer() {
 }
 
 #[test]
-fn a_report_of_sev_snp_comes_with_what_the_host_adds() {
+fn a_report_of_sev_snp_includes_the_hosts_data() {
     let report = |data: &[u8]| {
         let mut report = vec![0; 1184];
         report[80..144].copy_from_slice(data);
@@ -123,13 +124,13 @@ fn a_report_of_sev_snp_comes_with_what_the_host_adds() {
 }
 
 #[test]
-fn another_programs_write_is_noticed() {
+fn another_programs_write_is_detected() {
     let meddled = Tsm::new(Some(Driver { is_meddled_with: true, ..working() }));
     assert!(matches!(collect(&meddled, &[7; 64]), Err(EvidenceError::Interference)));
 }
 
 #[test]
-fn evidence_for_another_question_is_refused() {
+fn evidence_for_another_request_is_rejected() {
     let replayed = Tsm::new(Some(tdx(|_| Ok((TDX_QUOTE.to_vec(), Vec::new())))));
     assert!(matches!(collect(&replayed, &[7; 64]), Err(EvidenceError::Interference)));
     let mounted = Mounted::new(Gramine::new(Some(Box::new(|_| Ok(SGX_QUOTE.to_vec()))), &[]));
@@ -138,7 +139,7 @@ fn evidence_for_another_question_is_refused() {
 }
 
 #[test]
-fn what_is_too_short_or_of_another_version_is_no_evidence() {
+fn evidence_that_is_too_short_or_of_another_version_is_rejected() {
     for bytes in [&TDX_QUOTE[..TDX_OFFSET + 63], &[], &[6, 0, 1]] {
         let tsm = Tsm::new(Some(tdx(move |_| Ok((bytes.to_vec(), Vec::new())))));
         assert!(matches!(collect(&tsm, &[7; 64]), Err(EvidenceError::Malformed { provider: "the kernel" })));
@@ -146,7 +147,7 @@ fn what_is_too_short_or_of_another_version_is_no_evidence() {
 }
 
 #[test]
-fn a_busy_driver_is_asked_again_but_not_for_ever() {
+fn a_busy_driver_is_tried_again_but_not_forever() {
     for (busy, succeeds) in [(2, true), (u32::MAX, false)] {
         let left = AtomicU32::new(busy);
         let driver = tdx(move |data| {
@@ -164,14 +165,14 @@ fn a_busy_driver_is_asked_again_but_not_for_ever() {
 }
 
 #[test]
-fn a_failing_driver_is_told() {
+fn a_failing_driver_is_reported() {
     let timeout = Tsm::new(Some(tdx(|_| Err(Errno::ETIMEDOUT))));
     let error = collect(&timeout, &[7; 64]).unwrap_err();
     assert!(matches!(error, EvidenceError::File { source, .. } if source.raw_os_error() == Some(110)));
 }
 
 #[test]
-fn an_interface_with_nothing_behind_it_is_told() {
+fn an_interface_without_a_provider_is_reported() {
     assert!(matches!(collect(&Tsm::new(None), &[7; 64]), Err(EvidenceError::NoProvider { .. })));
     let unknown = Tsm::new(Some(Driver { name: "arm_cca_guest", ..working() }));
     let error = collect(&unknown, &[7; 64]).unwrap_err();
@@ -185,7 +186,7 @@ fn an_interface_with_nothing_behind_it_is_told() {
 }
 
 #[test]
-fn the_double_errs_as_the_kernel_does() {
+fn the_double_fails_as_the_kernel_does() {
     let mounted = Mounted::new(Tsm::new(Some(working())));
     let entry = mounted.path().join("entry");
     fs::create_dir(&entry).unwrap();

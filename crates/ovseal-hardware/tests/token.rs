@@ -17,18 +17,18 @@ use tempfile::TempDir;
 
 const PIN: &str = "271828";
 
-/// SoftHSM's settings, made once for this process.
+/// SoftHSM's settings, created once for this process.
 static SOFTHSM: LazyLock<TempDir> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
-    let tokens = folder.path().join("tokens");
+    let directory = tempfile::tempdir().unwrap();
+    let tokens = directory.path().join("tokens");
     std::fs::create_dir(&tokens).unwrap();
-    let settings = folder.path().join("softhsm2.conf");
+    let settings = directory.path().join("softhsm2.conf");
     std::fs::write(&settings, format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display()))
         .unwrap();
-    // SAFETY: every test of this process begins here and waits for the first of them, so no other thread uses the
-    // environment.
+    // SAFETY: every test of this process begins here and waits for the first of them, so no other
+    // thread uses the environment.
     unsafe { std::env::set_var("SOFTHSM2_CONF", settings) };
-    folder
+    directory
 });
 
 fn module_path() -> PathBuf {
@@ -37,9 +37,9 @@ fn module_path() -> PathBuf {
         .into()
 }
 
-/// A new, unlocked token of this label, to make keys on.
+/// Creates an unlocked token with this label, opened for creating keys.
 fn token(label: &str) -> Token {
-    let _folder = SOFTHSM.path();
+    LazyLock::force(&SOFTHSM);
     let mut command = Command::new("softhsm2-util");
     command.args(["--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", "314159"]);
     assert!(command.status().unwrap().success());
@@ -57,8 +57,8 @@ fn uri(label: &str) -> Uri {
 fn one_token_serves_many_threads() {
     let token = token("threads");
     let recipient = TokenRecipient::make(&token, &uri("threads")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let (input, container) = (folder.path().join("notes.txt"), folder.path().join("notes.ovseal"));
+    let directory = tempfile::tempdir().unwrap();
+    let (input, container) = (directory.path().join("notes.txt"), directory.path().join("notes.ovseal"));
     std::fs::write(&input, "weights").unwrap();
     let model = Model::find(&input, ModelOptions::default()).unwrap();
     SealOptions::new(ModelName::parse("notes").unwrap())
@@ -79,27 +79,27 @@ fn one_token_serves_many_threads() {
 }
 
 #[test]
-fn a_new_key_that_opens_cannot_be_read_out_and_does_nothing_else() {
+fn a_new_key_for_opening_cannot_be_extracted_or_used_otherwise() {
     let token = token("opening");
     TokenRecipient::make(&token, &uri("opening")).unwrap();
     check_attributes("opening", true);
 }
 
 #[test]
-fn a_new_key_that_signs_cannot_be_read_out_and_does_nothing_else() {
+fn a_new_key_for_signing_cannot_be_extracted_or_used_otherwise() {
     let token = token("signing");
     TokenSigner::make(&token, &uri("signing")).unwrap();
     check_attributes("signing", false);
 }
 
-/// Looks at the one key of a token without this project's code.
+/// Checks the one key of a token without this project's code.
 fn check_attributes(label: &str, opens: bool) {
     let module = Pkcs11::new(module_path()).unwrap();
     let labels = |slot| module.get_token_info(slot).unwrap().label().trim().to_owned();
     let slot =
         module.get_slots_with_token().unwrap().into_iter().find(|slot| labels(*slot) == label).unwrap();
     let session = module.open_ro_session(slot).unwrap();
-    // The login is that of the whole process.
+    // A login applies to the whole process.
     let _ = session.login(UserType::User, Some(&AuthPin::from(PIN.to_owned())));
     let keys = session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)]).unwrap();
     let wanted = [
@@ -119,7 +119,7 @@ fn check_attributes(label: &str, opens: bool) {
 }
 
 #[test]
-fn a_second_module_is_refused() {
+fn a_second_module_is_rejected() {
     let token = token("module");
     let same = Module::load(&module_path()).unwrap();
     assert!(same.tokens().unwrap().contains(token.summary()));
@@ -130,7 +130,7 @@ fn a_second_module_is_refused() {
 
 #[test]
 fn a_wrong_pin_is_not_tried_again() {
-    let _folder = SOFTHSM.path();
+    LazyLock::force(&SOFTHSM);
     drop(token("pin"));
     let module = Module::load(&module_path()).unwrap();
     let token = Token::find(&module, &uri("pin")).unwrap();

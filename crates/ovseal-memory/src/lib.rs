@@ -1,35 +1,36 @@
 //! Memory for secrets and for decrypted models, on Linux.
 //!
-//! Which type for which need:
+//! Choose the type by what it holds:
 //!
-//! | what is to be kept | type | where |
+//! | contents | type | memory |
 //! |---|---|---|
 //! | a key of fixed length | [`Secret`] | secret memory, or a locked page |
 //! | a passphrase, a key file | [`SecretBytes`] | the same, up to 64 KiB |
-//! | one of these two that is not needed all the time | [`Parked`] | the same, inaccessible in between |
+//! | either of these, while it is not in use | [`Parked`] | the same, inaccessible in between |
 //! | a key object of another library | [`Protected`] | the same |
-//! | a decrypted part of a model | [`ModelMemory`] | ordinary pages, locked when the limits allow it |
-//! | the same, decrypted while it is being read | [`DemandMemory`] | the same |
+//! | a decrypted part of a model | [`ModelMemory`] | ordinary pages, locked if the limits allow |
+//! | a part that is decrypted while it is read | [`PagedMemory`] | the same |
 //!
-//! All of them are left out of core dumps, do not reach a forked child, are zeroized before the memory goes back to the
-//! kernel, and show nothing in `Debug`. A program calls [`harden_process`] first of all, and [`protections`] says what
-//! the host gives and what is [`Missing`].
+//! All of this memory is left out of core dumps and never reaches a forked child. It is zeroized
+//! before it is returned to the kernel, and `Debug` shows none of it. Call [`harden_process`]
+//! first in `main`. [`protections`] reports what the host offers and what is [`Missing`].
 //!
 //! # What it does not protect
 //!
-//! - **Not from root on the running machine**, nor from code inside the process. Secret memory stops root's
-//!   `/proc/PID/mem` and `process_vm_readv`, but not a debugger that runs code in the process.
-//! - Not copies made elsewhere: in registers, on the stack by moves, in the buffers of a reader, inside other libraries.
-//!   A runtime that compiles a model makes its own copies of the weights, which this crate never sees.
-//! - Not weights that are larger than the limit of locked memory: those can be swapped.
-//! - A forked child cannot use a secret of its parent: it is ended when it tries.
+//! - **Root on the running machine** can read the weights, and so can code inside the process.
+//!   Secret memory blocks `/proc/PID/mem` and `process_vm_readv`, even for root. It does not stop a
+//!   debugger that runs code in the process.
+//! - Copies made elsewhere are not covered: registers, stack frames of moved values, buffers of a
+//!   reader, memory of other libraries. A runtime that compiles a model copies the weights.
+//! - Weights larger than the limit for locked memory can be swapped out.
+//! - A forked child cannot use its parent's secrets. It is aborted if it tries.
 //! - While secret memory is in use, the machine cannot hibernate.
-//! - Pages that [`DemandMemory::release`] gives back are not zeroized by us: the kernel does it before it gives them to
-//!   anyone else.
+//! - Pages that [`PagedMemory::release`] returns are zeroized by the kernel, not by this crate. The
+//!   kernel does so before it reuses them.
 //!
 //! # Examples
 //!
-//! A key, filled in place:
+//! Fill a key in place:
 //!
 //! ```
 //! use ovseal_memory::Secret;
@@ -38,7 +39,7 @@
 //! assert_eq!(key.expose().len(), 32);
 //! ```
 //!
-//! A program that refuses to work where a key could be swapped or dumped, reads a key file, and decrypts a part:
+//! Refuse to run where keys could be swapped or dumped, then read a key file and decrypt a part:
 //!
 //! ```
 //! use ovseal_memory::{ModelMemory, SecretBytes, harden_process, protections};
@@ -53,38 +54,35 @@
 //! let mut weights = ModelMemory::zeroed(ciphertext.len())?;
 //! weights.copy_from_slice(&ciphertext);
 //! for (byte, key) in weights.iter_mut().zip(key.expose().iter().cycle()) {
-//!     *byte ^= key; // a real cipher in real life
+//!     *byte ^= key; // use a real cipher
 //! }
 //! assert_eq!(*weights, [1; 10_000]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod demand;
-mod descriptor;
 mod error;
-mod mapping;
+mod lock;
 mod model;
 mod pages;
+mod paging;
 mod parked;
-mod populate;
-mod process;
 mod protected;
 mod protections;
-mod residency;
 mod secret;
 mod secret_bytes;
 #[cfg(test)]
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod sys;
 
-pub use demand::{ChunkFiller, DemandMemory, FillCause, FillFailure, Populated};
-pub use descriptor::inherited_descriptor;
 pub use error::MemoryError;
 pub use model::ModelMemory;
+pub use paging::{
+    ChunkFiller, FillCause, FillFailure, LateFailureHandler, PagedMemory, Populated, exit_with_line,
+};
 pub use parked::{Exposed, Parkable, Parked};
-pub use populate::populate;
-pub use process::{Hardening, harden_process};
 pub use protected::Protected;
 pub use protections::{AesHardware, Missing, Protections, Swap, Userfaultfd, protections};
 pub use secret::Secret;
 pub use secret_bytes::SecretBytes;
+pub use sys::{Hardening, harden_process, inherited_descriptor, populate};

@@ -1,20 +1,18 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use rustix::io::{Errno, Result as SystemResult};
-
 use crate::error::MemoryError;
-use crate::mapping::{Mapping, whole_pages};
-use crate::residency::zeroize_resident;
+use crate::sys::{self, Errno, Mapping, whole_pages, zeroize_resident};
 
-/// Holds decrypted parts of a model: zero at first, left out of dumps and forks, zeroized when dropped.
+/// Memory for decrypted parts of a model, left out of dumps and forks and zeroized on drop.
 ///
-/// The address is a multiple of 4096, from 2 MiB on of 2 MiB, and stays the same. Memory is taken page by page as it is
-/// first touched. It is locked against swapping when the limits allow it, see [`ModelMemory::is_locked`]; what was
-/// swapped out of memory that is not locked stays on the disk.
+/// It starts as zeros, and its address never changes. The address is a multiple of 4096 bytes, or
+/// of 2 MiB if the memory is at least that long. Pages are allocated on first access, and locked
+/// against swapping if the limits allow; see [`ModelMemory::is_locked`]. Anything swapped out of
+/// memory that is not locked stays on the disk.
 ///
-/// In a forked child the memory does not exist: a touch ends the child, or finds whatever stands there by then.
-/// Dropping it there does nothing.
+/// In a forked child the memory does not exist: an access ends the child, or finds whatever is
+/// mapped there by then. Dropping it there does nothing.
 ///
 /// ```
 /// use ovseal_memory::ModelMemory;
@@ -36,17 +34,18 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// [`MemoryError::TooLong`] when no machine can have that much, [`MemoryError::Map`] when this one has not.
+    /// [`MemoryError::TooLong`] if no machine can have that much, [`MemoryError::Map`] if this one
+    /// does not.
     pub fn zeroed(length: usize) -> Result<Self, MemoryError> {
         let mapping = map(length)?;
-        let locked = lock_beside_secrets(&mapping);
+        let locked = lock_leaving_room_for_keys(&mapping);
         Ok(Self { mapping, length, locked })
     }
 
-    /// Says whether the memory can never be swapped to a disk.
+    /// Returns whether the memory can never be swapped out.
     ///
-    /// The limit is `RLIMIT_MEMLOCK`, often 8 MiB, unless the process has `CAP_IPC_LOCK`. A model is not locked when
-    /// less than 256 KiB would be left of it for keys.
+    /// The limit is `RLIMIT_MEMLOCK`, often 8 MiB, unless the process has `CAP_IPC_LOCK`. A model
+    /// is not locked if that would leave less than 256 KiB of the limit for keys.
     pub fn is_locked(&self) -> bool {
         self.locked
     }
@@ -62,14 +61,16 @@ impl Deref for ModelMemory {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: the mapping has at least `length` readable bytes that the kernel initialized, borrowed with `self`.
+        // SAFETY: the mapping has at least `length` readable bytes that the kernel initialized,
+        // borrowed with `self`.
         unsafe { std::slice::from_raw_parts(self.mapping.address().as_ptr(), self.length) }
     }
 }
 
 impl DerefMut for ModelMemory {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the mapping has at least `length` writable bytes that the kernel initialized, borrowed by this alone.
+        // SAFETY: the mapping has at least `length` writable bytes that the kernel initialized,
+        // borrowed exclusively with `self`.
         unsafe { std::slice::from_raw_parts_mut(self.mapping.address().as_ptr(), self.length) }
     }
 }
@@ -97,7 +98,7 @@ pub(crate) fn map(length: usize) -> Result<Mapping, MemoryError> {
     map_pages(length).map_err(|error| MemoryError::Map { length, source: error.into() })
 }
 
-fn map_pages(length: usize) -> SystemResult<Mapping> {
+fn map_pages(length: usize) -> sys::Result<Mapping> {
     let size = whole_pages(length).ok_or(Errno::NOMEM)?;
     let mapping = match size {
         HUGE_PAGE.. => Mapping::aligned(size, HUGE_PAGE)?,
@@ -108,27 +109,29 @@ fn map_pages(length: usize) -> SystemResult<Mapping> {
     Ok(mapping)
 }
 
-/// Locks the mapping unless that would leave no room for keys, which need it more.
-pub(crate) fn lock_beside_secrets(mapping: &Mapping) -> bool {
+/// Locks the mapping, unless that leaves no room for keys, which need it more.
+///
+/// Returns whether it is locked.
+pub(crate) fn lock_leaving_room_for_keys(mapping: &Mapping) -> bool {
     if mapping.lock_on_fault().is_err() {
         return false;
     }
     let room = Mapping::inaccessible(ROOM_FOR_SECRETS).is_ok_and(|probe| probe.lock_on_fault().is_ok());
-    // A lock that cannot be taken back holds, and is reported as what it is.
+    // If unlocking fails, the memory stays locked and is reported so.
     room || mapping.unlock().is_err()
 }
 
-/// Bytes in a large page of x86-64, and of aarch64 with pages of 4 KiB.
+/// Bytes of a huge page on x86-64, and on aarch64 with pages of 4 KiB.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Bytes of lockable memory that are left for keys: 64 secrets with pages of 4 KiB.
+/// Bytes of lockable memory left for keys: 64 secrets with pages of 4 KiB.
 const ROOM_FOR_SECRETS: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::page_size;
     use crate::support::{afterlife, fork, smaps};
+    use crate::sys::page_size;
 
     #[test]
     fn new_memory_is_zero_and_keeps_what_was_written() {
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_lengths_are_refused() {
+    fn absurd_lengths_are_rejected() {
         let limit = isize::MAX.unsigned_abs();
         let refused = ModelMemory::zeroed(limit + 1).unwrap_err();
         assert!(
@@ -183,7 +186,7 @@ mod tests {
         );
         for length in [limit, 1 << 50] {
             let MemoryError::Map { source, .. } = ModelMemory::zeroed(length).unwrap_err() else {
-                panic!("the kernel refuses {length} bytes")
+                panic!("the kernel has no {length} bytes")
             };
             assert_eq!(source.kind(), std::io::ErrorKind::OutOfMemory);
         }

@@ -1,44 +1,44 @@
 //! Pages for secrets, between two guard pages.
 
 use std::alloc::{Layout, handle_alloc_error};
-use std::process;
 use std::ptr::NonNull;
 
-use rustix::io::{Errno, Result};
 use zeroize::Zeroize;
 
-use crate::mapping::{Mapping, page_size, whole_pages};
+use crate::sys::{Errno, Mapping, Result, abort, page_size, whole_pages};
 
-/// Pages that hold a secret: zero at first, zeroized before they are unmapped, an inaccessible page on either side.
+/// Pages for a secret, with an inaccessible page on either side.
+///
+/// They start as zeros and are zeroized before they are unmapped.
 #[derive(Debug)]
 pub struct SecretPages {
     mapping: Mapping,
     kind: Kind,
 }
 
-/// What keeps the pages from being read by others.
+/// The protection of the pages against other readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// `memfd_secret(2)`: not in the kernel's own address space, never swapped.
+    /// `memfd_secret(2)`: not in the kernel's own address space, never swapped out.
     Secret,
-    /// Ordinary memory that is locked, so never swapped.
+    /// Ordinary memory that is locked, so never swapped out.
     Locked,
     /// Ordinary memory that the limit did not allow to lock.
     Unlocked,
 }
 
 impl SecretPages {
-    /// Maps pages for at least `length` bytes, of the best kind that the kernel gives.
+    /// Maps pages for at least `length` bytes, of the best kind that the kernel offers.
     pub(crate) fn new(length: usize) -> Result<Self> {
         Self::secret(length).or_else(|_| Self::anonymous(length))
     }
 
-    /// Maps pages for `layout`; ends the process as a failed allocation does when there are none.
+    /// Maps pages for `layout`. Failing that, ends the process as a failed allocation does.
     pub(crate) fn for_layout(layout: Layout) -> Self {
         Self::new(layout.size()).unwrap_or_else(|_| handle_alloc_error(layout))
     }
 
-    /// Maps secret memory, or fails: it needs Linux 5.14 and room in the limit of locked memory.
+    /// Maps secret memory, which requires Linux 5.14 and room in the limit for locked memory.
     pub(crate) fn secret(length: usize) -> Result<Self> {
         let length = whole_pages(length).ok_or(Errno::NOMEM)?;
         let pages = Mapping::secret(length)?;
@@ -48,7 +48,7 @@ impl SecretPages {
         Ok(Self { mapping, kind: Kind::Secret })
     }
 
-    /// Maps ordinary memory, locked if the limit allows it.
+    /// Maps ordinary memory, locked if the limit allows.
     pub(crate) fn anonymous(length: usize) -> Result<Self> {
         let length = whole_pages(length).ok_or(Errno::NOMEM)?;
         let mapping = reserve(length)?;
@@ -60,12 +60,14 @@ impl SecretPages {
         Ok(Self { mapping, kind })
     }
 
-    /// What keeps the pages from being read by others.
+    /// Returns the protection of the pages against other readers.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Says whether this process is a forked child of the one that made the pages, and so has lost them.
+    /// Returns whether this process is a forked child of the one that made the pages.
+    ///
+    /// If so, it has lost them.
     pub(crate) fn is_inherited(&self) -> bool {
         self.mapping.is_inherited()
     }
@@ -73,39 +75,45 @@ impl SecretPages {
     /// Makes the pages inaccessible. Their bytes stay, and stay locked.
     pub(crate) fn park(&self) {
         if !self.is_inherited() {
-            // Only the kernel's lack of memory for its own tables prevents it; the pages are then readable, as before.
+            // This fails only if the kernel lacks memory for its own tables. The pages then stay
+            // readable.
             let _ = self.mapping.make_inaccessible(page_size(), self.length());
         }
     }
 
-    /// Makes the pages readable and writable again. Ends a forked child, as [`address`](Self::address) does.
+    /// Makes the pages readable and writable again.
+    ///
+    /// Aborts a forked child, as [`address`](Self::address) does.
     pub(crate) fn unpark(&self) -> Result<()> {
         if self.is_inherited() {
-            process::abort();
+            abort();
         }
         self.mapping.make_accessible(page_size(), self.length())
     }
 
-    /// First byte. It is aligned to a page and stays where it is.
+    /// Returns the address of the first byte, which is page-aligned and never changes.
     ///
-    /// Ends a forked child: there the pages are gone or zero, and to encrypt under a key of zeros is worse than to stop.
+    /// Aborts a forked child. Its pages are gone or zero, and encrypting under a key of zeros would
+    /// be worse.
     pub(crate) fn address(&self) -> NonNull<u8> {
         if self.is_inherited() {
-            process::abort();
+            abort();
         }
-        // SAFETY: one guard page stands before the pages in the same mapping.
+        // SAFETY: a guard page precedes the pages in the same mapping.
         unsafe { self.mapping.address().add(page_size()) }
     }
 
-    /// All bytes.
+    /// Returns all bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: the pages between the guards are readable, initialized by the kernel, and borrowed with `self`.
+        // SAFETY: the pages between the guards are readable, initialized by the kernel, and
+        // borrowed with `self`.
         unsafe { std::slice::from_raw_parts(self.address().as_ptr(), self.length()) }
     }
 
-    /// All bytes, to be changed.
+    /// Returns all bytes, writable.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: the pages between the guards are writable, initialized by the kernel, and borrowed with `self` alone.
+        // SAFETY: the pages between the guards are writable, initialized by the kernel, and
+        // borrowed exclusively with `self`.
         unsafe { std::slice::from_raw_parts_mut(self.address().as_ptr(), self.length()) }
     }
 
@@ -122,7 +130,7 @@ impl Drop for SecretPages {
     }
 }
 
-/// Takes addresses for `length` bytes and a guard page on either side.
+/// Reserves addresses for `length` bytes and a guard page on either side.
 fn reserve(length: usize) -> Result<Mapping> {
     Mapping::inaccessible(length.checked_add(2 * page_size()).ok_or(Errno::NOMEM)?)
 }
@@ -139,7 +147,7 @@ mod tests {
         smaps::flags(pages.address().as_ptr()).unwrap()
     }
 
-    /// Reads one byte as a debugger would.
+    /// Reads one byte the way a debugger would.
     fn read_from_outside(pages: &SecretPages) -> std::io::Result<u8> {
         let mut byte = [0];
         let memory = File::open("/proc/self/mem")?;
@@ -153,7 +161,7 @@ mod tests {
         let to = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
         let from = libc::iovec { iov_base: pages.address().as_ptr().cast(), iov_len: 1 };
         let process = std::process::id().cast_signed();
-        // SAFETY: one byte is written, to `byte`; the other range is only read.
+        // SAFETY: one byte is written, to `byte`. The other range is only read.
         match unsafe { libc::process_vm_readv(process, &raw const to, 1, &raw const from, 1, 0) } {
             1 => Ok(byte),
             _ => Err(std::io::Error::last_os_error()),
@@ -198,7 +206,7 @@ mod tests {
         // SAFETY: the second mapping is readable and stays.
         assert_eq!(unsafe { alias.read_volatile() }, 0xAB);
         drop(pages);
-        // SAFETY: as above; dropping has unmapped the first mapping only.
+        // SAFETY: as above. Dropping unmapped only the first mapping.
         assert_eq!(unsafe { alias.read_volatile() }, 0);
     }
 
@@ -209,7 +217,7 @@ mod tests {
         let control = afterlife::Remains::of(pages.bytes_mut());
         let remains = afterlife::Remains::of(pages.bytes_mut());
         pages.bytes_mut().fill(0xCD);
-        assert_eq!(control.read(), [0xCD; afterlife::LENGTH], "later changes are seen");
+        assert_eq!(control.read(), [0xCD; afterlife::LENGTH], "later changes are visible");
         drop(pages);
         assert_eq!(remains.read(), [0; afterlife::LENGTH]);
     }
@@ -253,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_past_the_address_space_are_refused() {
+    fn lengths_past_the_address_space_are_rejected() {
         for length in [usize::MAX, usize::MAX - 2 * page_size(), isize::MAX as usize] {
             assert_eq!(SecretPages::new(length).unwrap_err(), Errno::NOMEM);
         }

@@ -1,19 +1,20 @@
-//! Secrets that nothing can read between two uses.
+//! Secrets that are inaccessible between uses.
 
 use std::fmt;
 use std::ops::Deref;
-use std::process;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
+use crate::lock::lock;
 use crate::pages::SecretPages;
 use crate::secret::Secret;
 use crate::secret_bytes::SecretBytes;
+use crate::sys::abort;
 
 /// A [`Secret`] or [`SecretBytes`] whose pages are inaccessible while it is not exposed.
 ///
-/// For secrets that live on while code of others runs in the process, such as an identity while a runtime
-/// loads a model: a stray read there ends the process instead of finding the bytes. Any number of threads
-/// may expose it at once.
+/// Use it for a secret that must outlive calls into foreign code, such as an identity while a
+/// runtime loads a model. A stray read there crashes the process instead of finding the bytes. Any
+/// number of threads may expose it at once.
 ///
 /// ```
 /// use ovseal_memory::{Parked, Secret};
@@ -27,12 +28,12 @@ pub struct Parked<S: Parkable> {
     exposed: Mutex<usize>,
 }
 
-/// The bytes of a parked secret, readable as long as this value lives.
+/// The bytes of a parked secret, readable while this value lives.
 pub struct Exposed<'s, S: Parkable>(&'s Parked<S>);
 
-/// What can be parked: [`Secret`] and [`SecretBytes`].
+/// A secret that can be parked: [`Secret`] or [`SecretBytes`].
 pub trait Parkable: sealed::Pages {
-    /// What it exposes.
+    /// The type of the exposed bytes.
     type Bytes: ?Sized;
 
     #[doc(hidden)]
@@ -42,7 +43,7 @@ pub trait Parkable: sealed::Pages {
 pub(crate) mod sealed {
     use super::SecretPages;
 
-    /// Tells where the secret is.
+    /// Access to the pages of a secret.
     pub trait Pages {
         fn pages(&self) -> &SecretPages;
     }
@@ -57,31 +58,27 @@ impl<S: Parkable> Parked<S> {
 
     /// Makes the bytes readable until the result is dropped.
     ///
-    /// Ends a forked child of the process that made the secret, as [`Secret::expose`] does, and any process
-    /// in which the kernel does not give the pages back.
+    /// Aborts a forked child of the process that made the secret, as [`Secret::expose`] does. Also
+    /// aborts if the kernel does not make the pages accessible again.
     pub fn expose(&self) -> Exposed<'_, S> {
         // In a forked child, the thread that holds the lock may not exist.
         if self.secret.pages().is_inherited() {
-            process::abort();
+            abort();
         }
-        let mut exposed = self.exposed();
+        let mut exposed = lock(&self.exposed);
         if *exposed == 0 && self.secret.pages().unpark().is_err() {
-            process::abort();
+            abort();
         }
         *exposed += 1;
         Exposed(self)
-    }
-
-    fn exposed(&self) -> MutexGuard<'_, usize> {
-        self.exposed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<S: Parkable> Drop for Parked<S> {
     fn drop(&mut self) {
-        // The secret overwrites its bytes next. A forked child has lost them.
+        // The secret zeroizes its bytes next. A forked child has lost them.
         if !self.secret.pages().is_inherited() && self.secret.pages().unpark().is_err() {
-            process::abort();
+            abort();
         }
     }
 }
@@ -99,7 +96,7 @@ impl<S: Parkable> Drop for Exposed<'_, S> {
         if self.0.secret.pages().is_inherited() {
             return;
         }
-        let mut exposed = self.0.exposed();
+        let mut exposed = lock(&self.0.exposed);
         *exposed -= 1;
         if *exposed == 0 {
             self.0.secret.pages().park();
@@ -155,7 +152,7 @@ mod tests {
         let (first, second) = (parked.expose(), parked.expose());
         assert_eq!((*first, *second), ([7; 32], [7; 32]));
         drop(first);
-        assert!(permissions(&parked).starts_with("rw-"), "the second is still there");
+        assert!(permissions(&parked).starts_with("rw-"), "the second one is left");
         drop(second);
         assert!(permissions(&parked).starts_with("---"));
         assert_eq!(*parked.expose(), [7; 32]);
@@ -166,7 +163,7 @@ mod tests {
         let parked = Parked::new(SecretBytes::from_slice(b"hunter2").unwrap());
         let address = parked.secret.pages().address().as_ptr();
         let (_reader, writer) = std::io::pipe().unwrap();
-        // SAFETY: the kernel checks the address itself, and answers `EFAULT` where it cannot be read.
+        // SAFETY: the kernel checks the address itself, and returns `EFAULT` if it cannot be read.
         let written = |address: *const u8| unsafe { libc::write(writer.as_raw_fd(), address.cast(), 7) };
         assert_eq!(written(address), -1);
         assert_eq!(std::io::Error::last_os_error().raw_os_error(), Some(libc::EFAULT));
@@ -186,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_can_drop_it_and_is_ended_by_exposing_it() {
+    fn a_forked_child_can_drop_it_and_is_aborted_by_exposing_it() {
         let make = || Parked::new(Secret::<32>::from_fn(|bytes| bytes.fill(5)));
         let (dropped, exposed) = (make(), make());
         assert_eq!(fork::exit_code(move || drop(dropped)), Some(0));
@@ -194,14 +191,14 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_was_forked_during_a_use_does_not_wait_for_it() {
+    fn a_child_forked_during_a_use_does_not_wait_for_it() {
         let parked = Parked::new(Secret::<32>::from_fn(|bytes| bytes.fill(5)));
         // The child takes its copy out of the cell; this process keeps the other.
         let exposed = Cell::new(Some(parked.expose()));
-        let lock = parked.exposed();
+        let guard = lock(&parked.exposed);
         assert_eq!(fork::exit_code(|| drop(exposed.take())), Some(0));
         assert_eq!(fork::exit_code(|| drop(parked.expose())), None);
-        drop(lock);
+        drop(guard);
     }
 
     #[test]

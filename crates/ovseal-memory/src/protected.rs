@@ -6,12 +6,13 @@ use std::ptr::{self, NonNull};
 
 use crate::pages::{Kind, SecretPages};
 
-/// Holds a key object of another library that does not wipe itself, at most 4096 bytes large, on a page of its own.
+/// A key object of another library that does not wipe itself, at most 4096 bytes, on its own page.
 ///
-/// The memory is that of [`Secret`](crate::Secret). On drop the object is dropped first, then its bytes are zeroized.
+/// It uses the same memory as [`Secret`](crate::Secret). On drop the object is dropped first, then
+/// its bytes are zeroized.
 ///
-/// What it does not do: an object is made elsewhere and *moved* here, and those moves may have left copies on the
-/// stack. Memory that the object itself has allocated is not covered either; it suits plain data.
+/// An object is made elsewhere and *moved* here, which may leave copies on the stack. Memory that
+/// the object allocated is not covered either. So use it for plain data.
 ///
 /// ```
 /// use ovseal_memory::Protected;
@@ -28,17 +29,20 @@ pub struct Protected<T> {
 }
 
 impl<T> Protected<T> {
-    /// Moves `object` to a page of its own. Ends the process, as an allocation does, when no page can be mapped.
+    /// Moves `object` to a page of its own.
+    ///
+    /// If no page can be mapped, ends the process as a failed allocation does.
     pub fn new(object: T) -> Self {
         const { assert!(size_of::<T>() <= MAXIMUM, "a protected object has at most 4096 bytes") };
         const { assert!(align_of::<T>() <= MAXIMUM, "a page is aligned to at least 4096 bytes") };
         let pages = SecretPages::for_layout(Layout::new::<T>());
-        // SAFETY: the page is writable, large and aligned enough for a `T`, and nothing else refers to it.
+        // SAFETY: the page is writable, large and aligned enough for a `T`, and nothing else refers
+        // to it.
         unsafe { pages.address().cast().write(object) };
         Self { pages, object: PhantomData }
     }
 
-    /// Says whether the object can never be swapped to a disk: secret memory, or locked memory.
+    /// Returns whether the object can never be swapped out: it is in secret or locked memory.
     pub fn is_locked(&self) -> bool {
         self.pages.kind() != Kind::Unlocked
     }
@@ -51,9 +55,9 @@ impl<T> Protected<T> {
 impl<T> Deref for Protected<T> {
     type Target = T;
 
-    /// The object. Ends a forked child of the process that made it: the bytes did not come along.
+    /// Returns the object. Aborts a forked child of its process, which has no copy of the bytes.
     fn deref(&self) -> &T {
-        // SAFETY: `new` has written a `T` there, which stays until `drop` and is borrowed with `self`.
+        // SAFETY: `new` wrote a `T` there, which stays until `drop` and is borrowed with `self`.
         unsafe { self.address().as_ref() }
     }
 }
@@ -61,7 +65,8 @@ impl<T> Deref for Protected<T> {
 impl<T> Drop for Protected<T> {
     fn drop(&mut self) {
         if !self.pages.is_inherited() {
-            // SAFETY: `new` has written a `T` there, and nothing reaches it after this; the pages zeroize it later.
+            // SAFETY: `new` wrote a `T` there, and nothing reaches it after this. The pages zeroize
+            // it later.
             unsafe { ptr::drop_in_place(self.address().as_ptr()) };
         }
     }
@@ -73,7 +78,7 @@ impl<T> fmt::Debug for Protected<T> {
     }
 }
 
-/// Bytes in the smallest page that any supported kernel has.
+/// Bytes of the smallest page on any supported kernel.
 const MAXIMUM: usize = 4096;
 
 #[cfg(test)]

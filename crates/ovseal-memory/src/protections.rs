@@ -1,38 +1,38 @@
 use std::fmt;
-use std::fs;
 
-use rustix::fd::OwnedFd;
-use rustix::mm::UserfaultfdFlags;
-use rustix::process::{Resource, getrlimit};
-
-use crate::demand::can_fill_on_demand;
-use crate::mapping::page_size;
 use crate::pages::{Kind, SecretPages};
-use crate::process::is_dumpable;
+use crate::sys::{Uffd, core_limit, is_dumpable, lock_limit, page_size, swap_table};
 
-/// Describes what this host, and this process on it, gives to protect keys and weights. Made by [`protections`].
+/// The means of this host, and of this process on it, to protect keys and weights.
+///
+/// Created by [`protections`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Protections {
-    /// `memfd_secret(2)` works: keys can stand in memory that the kernel itself does not map.
+    /// `memfd_secret(2)` works: keys can be in memory that the kernel itself does not map.
     pub secret_memory: bool,
-    /// Ordinary memory can be locked: keys can be kept from being swapped.
+    /// Ordinary memory can be locked, which keeps keys from being swapped out.
     pub locked_memory: bool,
-    /// Bytes that the process may lock (`RLIMIT_MEMLOCK`, soft); `None` is unlimited. `CAP_IPC_LOCK` lifts it.
+    /// Bytes that the process may lock (`RLIMIT_MEMLOCK`, soft); `None` is unlimited.
+    /// `CAP_IPC_LOCK` lifts it.
     pub locked_memory_limit: Option<u64>,
-    /// The process can be dumped and, by the same user, read; see [`harden_process`](crate::harden_process).
+    /// The process can be dumped and, by the same user, read.
+    ///
+    /// See [`harden_process`](crate::harden_process).
     pub dumpable: bool,
-    /// Bytes of a core file (`RLIMIT_CORE`, soft); `None` is unlimited. A host whose dumps go to a program ignores it.
+    /// Bytes of a core file (`RLIMIT_CORE`, soft); `None` is unlimited.
+    ///
+    /// A host that pipes its dumps to a program ignores it.
     pub core_limit: Option<u64>,
-    /// Whether memory that is not locked may be written to a disk.
+    /// Swap space, to which memory that is not locked may be written.
     pub swap: Swap,
-    /// Which kind of `userfaultfd(2)` the process may use, to decrypt on demand.
+    /// The kind of `userfaultfd(2)` that the process may use to decrypt on demand.
     pub userfaultfd: Userfaultfd,
-    /// What the processor does for AES.
+    /// The processor's instructions for AES.
     pub aes: AesHardware,
 }
 
-/// Says whether the host swaps. Whether its swap space is encrypted, or is compressed memory, cannot be seen from here.
+/// The host's swap space, which may be encrypted or compressed memory. That is not visible here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swap {
     /// No swap space is in use.
@@ -43,17 +43,19 @@ pub enum Swap {
     Unknown,
 }
 
-/// Says which faults `userfaultfd(2)` may handle.
+/// The faults that `userfaultfd(2)` may handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Userfaultfd {
-    /// Faults of this process's own code, which need no privilege on most hosts. Containers often forbid it; there
-    /// `/dev/userfaultfd` stands in if the process may open it.
+    /// Faults of this process's own code, which require no privilege on most hosts.
+    ///
+    /// Containers often forbid the system call. `/dev/userfaultfd` replaces it if the process may
+    /// open that.
     pub user_mode: bool,
     /// Also faults inside system calls.
     pub kernel_mode: bool,
 }
 
-/// Names the processor's instructions for AES that are in use by one provider or another.
+/// The processor's AES instructions that at least one provider uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AesHardware {
     /// AES-NI, or the AES instructions of aarch64.
@@ -64,17 +66,17 @@ pub struct AesHardware {
     pub avx512: bool,
 }
 
-/// Names a protection that is not to be had.
+/// A protection that is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
-    /// Keys may be swapped: neither secret nor locked memory can be had.
+    /// Keys may be swapped out: neither secret nor locked memory is available.
     KeyMemory,
-    /// Keys and weights may come into a core dump, or be read by another process of the same user.
+    /// Keys and weights may end up in a core dump, or be read by a process of the same user.
     DumpsOff,
 }
 
-/// Finds out what this host gives by trying it; nothing stays behind.
+/// Tries out what this host offers, and leaves nothing behind.
 ///
 /// ```
 /// ovseal_memory::harden_process();
@@ -88,19 +90,20 @@ pub fn protections() -> Protections {
     Protections {
         secret_memory: SecretPages::secret(page_size()).is_ok(),
         locked_memory: SecretPages::anonymous(page_size()).is_ok_and(|pages| pages.kind() == Kind::Locked),
-        locked_memory_limit: getrlimit(Resource::Memlock).current,
+        locked_memory_limit: lock_limit(),
         dumpable: is_dumpable(),
-        core_limit: getrlimit(Resource::Core).current,
-        swap: Swap::parse(fs::read_to_string("/proc/swaps").ok().as_deref()),
+        core_limit: core_limit(),
+        swap: Swap::parse(swap_table().as_deref()),
         userfaultfd: Userfaultfd::probe(),
         aes: AesHardware::detect(),
     }
 }
 
 impl Protections {
-    /// Names what keys and weights need and this host does not give.
+    /// Returns the protections that keys and weights need and this host does not offer.
     ///
-    /// Whether weights can be swapped depends on their size too: see [`ModelMemory::is_locked`](crate::ModelMemory).
+    /// Whether weights can be swapped also depends on their size; see
+    /// [`ModelMemory::is_locked`](crate::ModelMemory::is_locked).
     pub fn missing(&self) -> Vec<Missing> {
         let without_key_memory = !self.secret_memory && !self.locked_memory;
         let checks = [(without_key_memory, Missing::KeyMemory), (self.dumpable, Missing::DumpsOff)];
@@ -109,7 +112,7 @@ impl Protections {
 }
 
 impl Swap {
-    /// Reads the table: one line of headings, then one line for each swap space.
+    /// Parses the table: a line of headings, then one line per swap space.
     fn parse(table: Option<&str>) -> Self {
         match table.map(|table| table.lines().count()) {
             None => Self::Unknown,
@@ -121,7 +124,7 @@ impl Swap {
 
 impl Userfaultfd {
     fn probe() -> Self {
-        Self { user_mode: can_fill_on_demand(), kernel_mode: userfaultfd().is_ok() }
+        Self { user_mode: Uffd::open().is_ok(), kernel_mode: Uffd::handles_system_calls() }
     }
 }
 
@@ -152,19 +155,13 @@ impl fmt::Display for Missing {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::KeyMemory => {
-                "keys may be swapped to a disk: this host gives neither secret nor locked memory"
+                "keys may be swapped to disk: this host offers neither secret nor locked memory"
             }
             Self::DumpsOff => {
                 "keys and weights may be dumped or read by the same user: the process is dumpable"
             }
         })
     }
-}
-
-/// Asks for the kind that also gets faults inside system calls.
-fn userfaultfd() -> rustix::io::Result<OwnedFd> {
-    // SAFETY: a descriptor that is registered for no memory handles no faults.
-    unsafe { rustix::mm::userfaultfd(UserfaultfdFlags::CLOEXEC) }
 }
 
 #[cfg(test)]
@@ -185,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_host_misses_nothing() {
+    fn on_a_complete_host_nothing_is_missing() {
         assert_eq!(complete().missing(), []);
     }
 
@@ -198,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dumpable_process_misses_dumps_off_even_with_a_core_limit_of_zero() {
+    fn dumps_off_is_missing_in_a_dumpable_process_even_with_a_core_limit_of_zero() {
         let dumpable = Protections { dumpable: true, ..complete() };
         assert_eq!(dumpable.missing(), [Missing::DumpsOff]);
     }

@@ -5,12 +5,14 @@ use std::fmt;
 use crate::pages::{Kind, SecretPages};
 use crate::parked::sealed::Pages;
 
-/// Holds `N` secret bytes, at most 4096, on a page of their own.
+/// `N` secret bytes, at most 4096, on a page of their own.
 ///
-/// The page is secret memory where the kernel has it, otherwise locked memory that is left out of dumps. It is zeroized
-/// before it is unmapped. There is no `Clone` and no `Display`, and `Debug` shows no byte.
+/// The page is secret memory if the kernel has it, otherwise locked memory that is left out of
+/// dumps. It is zeroized before it is unmapped. There is no `Clone` and no `Display`, and `Debug`
+/// shows no byte.
 ///
-/// Fill it in place with [`Secret::from_fn`]: an array that is moved into a function may leave copies on the stack.
+/// Fill it in place with [`Secret::from_fn`]. An array passed by value may leave copies on the
+/// stack.
 ///
 /// ```
 /// use ovseal_memory::Secret;
@@ -30,13 +32,15 @@ pub struct Secret<const N: usize> {
 }
 
 impl<const N: usize> Secret<N> {
-    /// Makes a secret of zeros. Ends the process, as an allocation does, when not even one page can be mapped.
+    /// Creates a secret of zeros.
+    ///
+    /// If not even one page can be mapped, ends the process as a failed allocation does.
     pub fn zeroed() -> Self {
         const { assert!(N <= MAXIMUM, "a secret has at most 4096 bytes") };
         Self { pages: SecretPages::for_layout(Layout::new::<[u8; N]>()) }
     }
 
-    /// Makes a secret and lets `fill` write it where it stays; the bytes are zero before.
+    /// Creates a secret that `fill` writes in place. The bytes are zero before.
     pub fn from_fn(fill: impl FnOnce(&mut [u8; N])) -> Self {
         let filled = Self::try_from_fn(|bytes| {
             fill(bytes);
@@ -46,28 +50,29 @@ impl<const N: usize> Secret<N> {
         secret
     }
 
-    /// Makes a secret and lets `fill` write it where it stays, or passes on the error of `fill`.
+    /// Creates a secret that `fill` writes in place, or returns the error of `fill`.
     pub fn try_from_fn<E>(fill: impl FnOnce(&mut [u8; N]) -> Result<(), E>) -> Result<Self, E> {
         let mut secret = Self::zeroed();
         fill(secret.expose_mut())?;
         Ok(secret)
     }
 
-    /// The bytes. Do not copy them to where nothing zeroizes them.
+    /// Returns the bytes. Do not copy them to memory that is not zeroized.
     ///
-    /// Ends a forked child of the process that made the secret: the bytes did not come along.
+    /// Aborts a forked child of the process that made the secret. It has no copy of the bytes.
     pub fn expose(&self) -> &[u8; N] {
-        // SAFETY: the page has at least `N` initialized bytes, and is borrowed as long as `self`.
+        // SAFETY: the page has at least `N` initialized bytes and is borrowed with `self`.
         unsafe { self.pages.address().cast().as_ref() }
     }
 
-    /// The bytes, to be changed in place. Ends a forked child, as [`Secret::expose`] does.
+    /// Returns the bytes, writable. Aborts a forked child, as [`Secret::expose`] does.
     pub fn expose_mut(&mut self) -> &mut [u8; N] {
-        // SAFETY: the page has at least `N` initialized bytes, and is borrowed by this reference alone.
+        // SAFETY: the page has at least `N` initialized bytes and is borrowed exclusively with
+        // `self`.
         unsafe { self.pages.address().cast().as_mut() }
     }
 
-    /// Says whether the bytes can never be swapped to a disk: secret memory, or locked memory.
+    /// Returns whether the bytes can never be swapped out: they are in secret or locked memory.
     pub fn is_locked(&self) -> bool {
         self.pages.kind() != Kind::Unlocked
     }
@@ -85,7 +90,7 @@ impl<const N: usize> fmt::Debug for Secret<N> {
     }
 }
 
-/// Bytes in the smallest page that any supported kernel has.
+/// Bytes of the smallest page on any supported kernel.
 const MAXIMUM: usize = 4096;
 
 #[cfg(test)]

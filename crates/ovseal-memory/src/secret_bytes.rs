@@ -7,10 +7,10 @@ use crate::error::MemoryError;
 use crate::pages::{Kind, SecretPages};
 use crate::parked::sealed::Pages;
 
-/// Holds secret bytes whose number is known only at run time, at most 64 KiB: a passphrase, a key file.
+/// Secret bytes of variable length, at most 64 KiB, such as a passphrase or a key file.
 ///
-/// The memory is that of [`Secret`](crate::Secret). The buffer never grows past its capacity, so it never moves and
-/// leaves no copies behind.
+/// They use the same memory as [`Secret`](crate::Secret). The buffer never grows past its capacity,
+/// so it never moves and leaves no copies behind.
 ///
 /// ```
 /// use ovseal_memory::SecretBytes;
@@ -27,19 +27,20 @@ pub struct SecretBytes {
 }
 
 impl SecretBytes {
-    /// Most bytes that a buffer can have: 64 KiB.
+    /// Largest capacity of a buffer: 64 KiB.
     pub const LIMIT: usize = 64 * 1024;
 
-    /// Makes an empty buffer for `capacity` bytes.
+    /// Creates an empty buffer for `capacity` bytes.
     ///
     /// # Errors
     ///
-    /// [`MemoryError::TooLong`] above [`SecretBytes::LIMIT`], [`MemoryError::Map`] when there is no memory.
+    /// [`MemoryError::TooLong`] above [`SecretBytes::LIMIT`], [`MemoryError::Map`] if there is no
+    /// memory.
     pub fn with_capacity(capacity: usize) -> Result<Self, MemoryError> {
         Self::with_spare(capacity, 0)
     }
 
-    /// Makes a buffer that is exactly full with a copy of `bytes`.
+    /// Creates a buffer that a copy of `bytes` fills exactly.
     ///
     /// # Errors
     ///
@@ -50,14 +51,16 @@ impl SecretBytes {
         Ok(buffer)
     }
 
-    /// Reads to the end straight into secret memory, at most `limit` bytes. A reader with a buffer keeps copies there.
+    /// Reads to the end, at most `limit` bytes, straight into secret memory.
+    ///
+    /// A buffered reader keeps copies in its buffer.
     ///
     /// # Errors
     ///
-    /// The reader's; of kind `InvalidData` with [`MemoryError::InputTooLong`] inside when more than `limit` bytes come,
-    /// of kind `InvalidInput` when `limit` is above [`SecretBytes::LIMIT`].
+    /// The reader's own. `InvalidData` with [`MemoryError::InputTooLong`] inside if the input is
+    /// longer than `limit` bytes. `InvalidInput` if `limit` is above [`SecretBytes::LIMIT`].
     pub fn read_from(reader: &mut impl Read, limit: usize) -> io::Result<Self> {
-        // One byte more than the limit shows whether the input ends there.
+        // Reading one byte past the limit shows whether the input ends there.
         let mut buffer = Self::with_spare(limit, 1).map_err(into_io)?;
         while buffer.length <= limit {
             match reader.read(&mut buffer.pages.bytes_mut()[buffer.length..=limit]) {
@@ -70,11 +73,11 @@ impl SecretBytes {
         Err(io::Error::new(io::ErrorKind::InvalidData, MemoryError::InputTooLong { limit }))
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     ///
     /// # Errors
     ///
-    /// [`MemoryError::Full`] when they do not fit; then none is added.
+    /// [`MemoryError::Full`] if they do not fit. None is appended then.
     pub fn extend(&mut self, bytes: &[u8]) -> Result<(), MemoryError> {
         let needed = self.length.saturating_add(bytes.len());
         if needed > self.capacity {
@@ -85,16 +88,16 @@ impl SecretBytes {
         Ok(())
     }
 
-    /// Adds one byte at the end.
+    /// Appends one byte.
     ///
     /// # Errors
     ///
-    /// [`MemoryError::Full`] when there is no room.
+    /// [`MemoryError::Full`] if there is no room.
     pub fn push(&mut self, byte: u8) -> Result<(), MemoryError> {
         self.extend(&[byte])
     }
 
-    /// Shortens the buffer to `length` bytes and zeroizes the rest. Does nothing when it is not longer.
+    /// Shortens the buffer to `length` bytes and zeroizes the rest, if it is longer.
     pub fn truncate(&mut self, length: usize) {
         if length < self.length {
             self.pages.bytes_mut()[length..self.length].zeroize();
@@ -102,32 +105,34 @@ impl SecretBytes {
         }
     }
 
-    /// The bytes. Ends a forked child of the process that made the buffer: the bytes did not come along.
+    /// Returns the bytes.
+    ///
+    /// Aborts a forked child of the process that made the buffer. It has no copy of the bytes.
     pub fn expose(&self) -> &[u8] {
         &self.pages.bytes()[..self.length]
     }
 
-    /// The bytes, to be changed in place. Ends a forked child, as [`SecretBytes::expose`] does.
+    /// Returns the bytes, writable. Aborts a forked child, as [`SecretBytes::expose`] does.
     pub fn expose_mut(&mut self) -> &mut [u8] {
         &mut self.pages.bytes_mut()[..self.length]
     }
 
-    /// Number of bytes.
+    /// Returns the number of bytes.
     pub fn len(&self) -> usize {
         self.length
     }
 
-    /// Says whether there are no bytes.
+    /// Returns whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Number of bytes that fit.
+    /// Returns the number of bytes that fit.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// Says whether the bytes can never be swapped to a disk: secret memory, or locked memory.
+    /// Returns whether the bytes can never be swapped out: they are in secret or locked memory.
     pub fn is_locked(&self) -> bool {
         self.pages.kind() != Kind::Unlocked
     }
@@ -166,7 +171,7 @@ fn into_io(error: MemoryError) -> io::Error {
 mod tests {
     use super::*;
 
-    /// Gives one byte at a time, and an interruption before each.
+    /// Returns one byte at a time, and an interruption before each.
     struct Dribble<'a>(&'a [u8], bool);
 
     impl Read for Dribble<'_> {
@@ -197,9 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_limit_is_refused() {
-        let refused = SecretBytes::with_capacity(SecretBytes::LIMIT + 1);
-        assert!(matches!(refused, Err(MemoryError::TooLong { length: 65537, limit: 65536 })));
+    fn more_than_the_limit_is_rejected() {
+        let rejected = SecretBytes::with_capacity(SecretBytes::LIMIT + 1);
+        assert!(matches!(rejected, Err(MemoryError::TooLong { length: 65537, limit: 65536 })));
         assert_eq!(SecretBytes::from_slice(&[3; SecretBytes::LIMIT]).unwrap().len(), SecretBytes::LIMIT);
     }
 
@@ -211,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_of_one_byte_more_is_refused() {
+    fn a_reader_of_one_byte_more_is_rejected() {
         let error = SecretBytes::read_from(&mut [1; 17].as_slice(), 16).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         assert!(matches!(too_long(&error), MemoryError::InputTooLong { limit: 16 }));
     }
 
     #[test]
-    fn a_limit_above_the_highest_is_refused_before_anything_is_read() {
+    fn a_limit_above_the_highest_is_rejected_before_anything_is_read() {
         let mut reader = [1; 8].as_slice();
         let error = SecretBytes::read_from(&mut reader, SecretBytes::LIMIT + 1).unwrap_err();
         assert_eq!((error.kind(), reader.len()), (io::ErrorKind::InvalidInput, 8));

@@ -1,4 +1,4 @@
-//! A forked child gets no secret of its parent, and does no harm to it.
+//! A forked child gets no secret of its parent and does it no harm.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ovseal_memory::{Protected, Secret, SecretBytes, protections};
 use support::fork;
 
-/// What a child gets from the memory of keys: nothing at all from secret memory, zeros from ordinary memory.
+/// Returns what a child reads from key memory: an error from secret memory, otherwise zeros.
 fn nothing(length: usize) -> Result<Vec<u8>, i32> {
     if protections().secret_memory { Err(libc::EFAULT) } else { Ok(vec![0; length]) }
 }
@@ -25,7 +25,7 @@ fn a_child_cannot_read_keys() {
 }
 
 #[test]
-fn a_child_that_uses_a_key_is_ended() {
+fn a_child_that_uses_a_key_is_aborted() {
     let secret = Secret::<4>::zeroed();
     let bytes = SecretBytes::from_slice(b"pass").unwrap();
     let object = Protected::new(1);

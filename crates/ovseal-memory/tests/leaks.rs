@@ -1,4 +1,4 @@
-//! Nothing is left behind. One test, so that no other thread of the process maps memory meanwhile.
+//! Nothing leaks. This is the only test here, so no other thread maps memory at the same time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +11,7 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// Counts the pages of address space, which adjacent mappings cannot hide.
+/// Counts the pages of the address space, so that adjacent mappings cannot hide each other.
 fn pages() -> usize {
     let numbers = std::fs::read_to_string("/proc/self/statm").unwrap();
     numbers.split_whitespace().next().unwrap().parse().unwrap()
@@ -30,7 +30,7 @@ fn make_and_drop() {
 }
 
 #[test]
-fn ten_thousand_lives_leave_no_mapping_and_no_descriptor() {
+fn ten_thousand_lives_leak_no_mapping_and_no_descriptor() {
     make_and_drop();
     let before = (pages(), descriptors());
     for _ in 0..10_000 {

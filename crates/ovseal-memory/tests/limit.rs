@@ -1,4 +1,4 @@
-//! What happens when little or no memory may be locked.
+//! Behaviour when little or no memory may be locked.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,16 +9,17 @@ mod support;
 use std::sync::{Mutex, PoisonError};
 
 use fillers::{CHUNK, Pattern, assert_pattern};
-use ovseal_memory::{DemandMemory, Missing, ModelMemory, Protected, Secret, SecretBytes, protections};
+use ovseal_memory::{Missing, ModelMemory, PagedMemory, Protected, Secret, SecretBytes, protections};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use support::smaps;
 
 const KIB: u64 = 1 << 10;
 
-/// Runs `test` with a limit of locked memory, which belongs to the whole process, and without the right to pass it.
+/// Runs `test` with a limit for locked memory and without the privilege to exceed it.
 ///
-/// `test` is told the limit: it is lower than `bytes` on a host that does not allow as much.
+/// The limit applies to the whole process. `test` gets it as an argument, since a host may allow
+/// less than `bytes`.
 fn with_limit(bytes: u64, test: impl FnOnce(u64)) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,7 +34,7 @@ fn with_limit(bytes: u64, test: impl FnOnce(u64)) {
 }
 
 #[test]
-fn without_lockable_memory_keys_stand_in_ordinary_undumped_memory() {
+fn without_lockable_memory_keys_are_in_ordinary_undumped_memory() {
     with_limit(0, |_| {
         let secret = Secret::<4>::from_fn(|bytes| *bytes = *b"keys");
         let bytes = SecretBytes::from_slice(b"pass").unwrap();
@@ -58,7 +59,7 @@ fn without_lockable_memory_key_memory_is_missing() {
 }
 
 #[test]
-fn keys_beyond_the_limit_are_made_and_say_that_they_are_not_locked() {
+fn keys_beyond_the_limit_are_created_and_reported_as_not_locked() {
     with_limit(64 * KIB, |granted| {
         let secrets: Vec<_> = (0..100).map(|_| Secret::<32>::from_fn(|bytes| bytes.fill(6))).collect();
         let locked = secrets.iter().filter(|secret| secret.is_locked()).count();
@@ -83,16 +84,16 @@ fn a_model_is_locked_only_if_room_for_keys_is_left() {
                 "{memory:?}: {flags:?}"
             );
         }
-        // Without any limit above zero there is no room even for a key.
+        // With a limit of zero, there is no room even for a key.
         assert_eq!(Secret::<32>::zeroed().is_locked(), granted >= rustix::param::page_size() as u64);
     });
 }
 
 #[test]
-fn memory_that_is_filled_on_demand_is_released_whether_or_not_it_is_locked() {
+fn paged_memory_is_released_whether_or_not_it_is_locked() {
     with_limit(1024 * KIB, |granted| {
         for (chunks, locked) in [(4, granted >= (256 + 256) * KIB), (32, false)] {
-            let memory = DemandMemory::start(Pattern::fast(chunks * CHUNK), 1).unwrap();
+            let memory = PagedMemory::start(Pattern::fast(chunks * CHUNK), 1).unwrap();
             let flags = smaps::flags(memory.as_ptr()).unwrap();
             assert_eq!((memory.is_locked(), flags.contains(&"lo".into())), (locked, locked), "{flags:?}");
             memory.wait().unwrap();

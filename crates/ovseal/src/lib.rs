@@ -78,7 +78,7 @@ pub use ovseal_format::stanza::{Stanza, StanzaError, StanzaType};
 pub use ovseal_format::stanza_kind::{RecipientClass, StanzaKind};
 pub use ovseal_format::statement::{KeyId, ModelId};
 pub use ovseal_format::suite::Suite;
-pub use ovseal_memory::Secret;
+pub use ovseal_memory::{LateFailureHandler, Secret};
 
 pub use container::inspect::{Inspection, StanzaSummary};
 pub use container::read_at::ReadAt;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ovseal_format::crypto::aead::AeadProvider;
 use ovseal_format::manifest::ModelName;
+use ovseal_memory::{LateFailureHandler, exit_with_line};
 
 use crate::container::Trust;
 use crate::error::OpenError;
@@ -24,6 +25,7 @@ pub struct OpenOptions {
     pub(crate) threads: NonZeroUsize,
     pub(crate) provider: AeadProvider,
     pub(crate) progress: Progress,
+    pub(crate) on_late_failure: LateFailureHandler,
     pub(crate) checks_digests: bool,
 }
 
@@ -35,6 +37,7 @@ impl OpenOptions {
             threads: threads::default_count(),
             provider: AeadProvider::detect(),
             progress: Progress::default(),
+            on_late_failure: print_and_exit,
             checks_digests: false,
         }
     }
@@ -83,6 +86,14 @@ impl OpenOptions {
         Self { progress: Progress::new(callback), ..self }
     }
 
+    /// Sets what ends the process if a mapped chunk that was good before cannot be decrypted again.
+    ///
+    /// By default, `ovseal: error: ` and the message are written to standard error, and the process
+    /// ends with exit code 3. A handler must follow the rules of [`LateFailureHandler`].
+    pub fn on_late_failure(self, handler: LateFailureHandler) -> Self {
+        Self { on_late_failure: handler, ..self }
+    }
+
     /// Fails if opening the container at `path` would fail because no sender is named. Takes no key.
     ///
     /// # Errors
@@ -90,4 +101,9 @@ impl OpenOptions {
     pub fn check_sender(&self, path: &Path) -> Result<(), OpenError> {
         self.requirements.check_sender(path)
     }
+}
+
+/// The default handler of late failures.
+fn print_and_exit(message: &str) -> ! {
+    exit_with_line(&format!("ovseal: error: {message}"))
 }

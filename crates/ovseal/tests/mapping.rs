@@ -156,6 +156,32 @@ fn a_file_that_changes_under_a_running_process_ends_it_with_one_line() {
     }
 }
 
+#[test]
+fn the_caller_decides_how_a_late_failure_ends_the_process() {
+    let (fixture, _) = fixture(CHUNK);
+    let good = std::fs::read(fixture.container()).unwrap();
+    let mut bad = good.clone();
+    bad[payload(&good)] ^= 1;
+    let source = Arc::new(Changing { good, bad, is_changed: AtomicBool::new(false) });
+    // No thread of the child reads the mapping at exit or holds a lock, so an orderly exit is safe.
+    let options = OpenOptions::new(Trust::AnySender).on_late_failure(|message| {
+        print!("told: {message}");
+        std::process::exit(17)
+    });
+    let opened = options.open_source(source.clone(), &[&fixture.key]).unwrap();
+    let mapping = opened.part("w.bin").unwrap().map().unwrap();
+    if std::env::var_os(CHILD).is_some() {
+        while !mapping.release() || mapping.resident_bytes() > 0 {}
+        source.is_changed.store(true, Ordering::SeqCst);
+        std::hint::black_box(mapping[0]);
+    } else if mapping.is_on_demand() {
+        let output = child("the_caller_decides_how_a_late_failure_ends_the_process");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(shown.ends_with("told: chunk 0 of w.bin is not authentic while the model runs: the file was changed or is damaged"), "{shown}");
+        assert_eq!(output.status.code(), Some(17));
+    }
+}
+
 /// Where no publisher is named, the digests of chunks are not compared, neither the first time nor later.
 #[test]
 fn a_chunk_with_another_digest_comes_again_as_it_was_where_no_publisher_is_named() {

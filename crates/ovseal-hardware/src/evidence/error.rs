@@ -1,36 +1,36 @@
-//! Why there is no evidence.
+//! Errors of collecting evidence.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Evidence could not be collected.
+/// A failure to collect evidence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// The interface is there, but nothing behind it makes evidence: no trusted environment, or attestation is off.
-    #[error("nothing makes evidence here: {} has no provider", path.display())]
+    /// The interface exists, but has no provider: no trusted environment, or attestation is off.
+    #[error("no evidence is available: {} has no provider", path.display())]
     NoProvider {
         /// The interface.
         path: PathBuf,
     },
-    /// The kernel names a provider whose evidence is not known here.
-    #[error("evidence of the provider {0:?} is not known here")]
+    /// The kernel names a provider whose evidence is not supported.
+    #[error("evidence provider {0:?} is not supported")]
     UnknownProvider(String),
     /// A file of the interface cannot be read or written.
     #[error("cannot use {}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Another process used the same entry, or the same enclave asked twice at once.
+    /// Another process used the same entry, or the enclave made two requests at once.
     #[error("another request interfered")]
     Interference,
-    /// The evidence is too short or too long to be any.
-    #[error("what {provider} gave is no evidence")]
+    /// The evidence has an impossible length or version.
+    #[error("{provider} returned malformed evidence")]
     Malformed {
-        /// Who gave it.
+        /// The provider of the evidence.
         provider: &'static str,
     },
 }

@@ -3,28 +3,29 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::EvidenceError;
 use super::source::{Evidence, EvidenceKind, LENGTH_LIMIT, REPORT_DATA_LENGTH};
+use crate::lock::lock;
 
-/// The file for the verifier's data, of which an enclave has one.
+/// The one file of an enclave for the verifier's data.
 pub(super) const REPORT_DATA: &str = "user_report_data";
 const QUOTE: &str = "quote";
 
-/// Gramine does not keep requests apart; within this process this does.
+/// Serializes the requests of this process, which Gramine does not keep apart.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 pub(super) fn collect(
     root: &Path,
     report_data: &[u8; REPORT_DATA_LENGTH],
 ) -> Result<Evidence, EvidenceError> {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = lock(&ONE_AT_A_TIME);
     let (data, quote) = (root.join(REPORT_DATA), root.join(QUOTE));
     let written = OpenOptions::new().write(true).open(&data).and_then(|mut file| file.write_all(report_data));
     written.map_err(|error| missing(&data, error))?;
     let mut bytes = Vec::new();
-    // Without remote attestation in the manifest there is no such file.
+    // The file does not exist if the manifest does not enable remote attestation.
     let file = File::open(&quote).map_err(|error| missing(&quote, error))?;
     file.take(LENGTH_LIMIT).read_to_end(&mut bytes).map_err(EvidenceError::file(&quote))?;
     Ok(Evidence { kind: EvidenceKind::SgxQuote, bytes, auxiliary: Vec::new() })

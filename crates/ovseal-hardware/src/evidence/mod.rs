@@ -1,17 +1,19 @@
-//! Evidence (RFC 9334) of the trusted environment in which this runs: quotes and reports that the processor signs.
+//! Evidence (RFC 9334) of the trusted environment of this process: quotes and reports that the
+//! processor signs.
 //!
-//! | where this runs | interface |
+//! | environment | interface |
 //! |---|---|
 //! | an SGX enclave under Gramine | `/dev/attestation/user_report_data`, `/dev/attestation/quote` |
 //! | a confidential virtual machine: Intel TDX, AMD SEV-SNP | the kernel's `configfs-tsm`, `/sys/kernel/config/tsm/report` |
 //!
-//! [`EvidenceSource::collect`] takes 64 bytes from whoever will verify, usually a hash over its nonce and a fresh public
-//! key, and gives [`Evidence`] that holds just these.
+//! [`EvidenceSource::collect`] takes 64 bytes from the verifier, usually a hash of its nonce and a
+//! fresh public key. It returns [`Evidence`] that contains exactly these bytes.
 //!
 //! # What it does not protect
 //!
-//! Nothing is verified here but that the evidence answers this question: signatures, measurements and security versions are
-//! the verifier's matter. A genuine quote says which code runs, not whose machine it is.
+//! This module only checks that the evidence answers this request. The verifier must check
+//! signatures, measurements and security versions. A genuine quote identifies the code that runs,
+//! not the owner of the machine.
 
 mod error;
 mod gramine;

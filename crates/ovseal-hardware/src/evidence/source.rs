@@ -1,16 +1,16 @@
-//! Where evidence comes from, and what it is.
+//! Sources of evidence, and the evidence itself.
 
 use std::path::{Path, PathBuf};
 
 use super::{EvidenceError, gramine, tsm};
 
-/// Bytes of the verifier's that evidence holds.
+/// Length of the verifier's data in evidence.
 pub const REPORT_DATA_LENGTH: usize = 64;
 
-/// More than any evidence has; the kernel's own limits are 32 KiB to 16 MiB.
+/// Longer than any evidence. The kernel's own limits are 32 KiB to 16 MiB.
 pub(super) const LENGTH_LIMIT: u64 = 1 << 20;
 
-/// Who signs evidence, and in which form.
+/// The signer and form of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EvidenceKind {
@@ -22,33 +22,33 @@ pub enum EvidenceKind {
     SnpReport,
 }
 
-/// What a trusted environment says of itself, signed by its processor's maker. Not verified.
+/// A trusted environment's statement about itself, signed through its processor. Not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What it is.
+    /// The kind of evidence.
     pub kind: EvidenceKind,
     /// The quote or report.
     pub bytes: Vec<u8>,
-    /// What the host adds, for SEV-SNP a table of certificates; often empty.
+    /// Data added by the host: for SEV-SNP a table of certificates, otherwise often empty.
     pub auxiliary: Vec<u8>,
 }
 
-/// An interface that gives evidence.
+/// An interface that provides evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvidenceSource {
-    /// Gramine's files below this folder.
+    /// Gramine's files below this directory.
     Gramine(PathBuf),
-    /// The kernel's `configfs-tsm` at this folder.
+    /// The kernel's `configfs-tsm` at this directory.
     Tsm(PathBuf),
 }
 
 impl EvidenceSource {
-    /// Gramine's files in their usual place.
+    /// Usual location of Gramine's files.
     pub const GRAMINE: &str = "/dev/attestation";
-    /// The kernel's interface where configfs is usually mounted.
+    /// Location of the kernel's interface where configfs is usually mounted.
     pub const TSM: &str = "/sys/kernel/config/tsm/report";
 
-    /// The interface that this machine has, if it has one. Inside an enclave it is Gramine's.
+    /// Returns the interface of this machine, if any. Inside an enclave it is Gramine's.
     pub fn detect() -> Option<Self> {
         let gramine = Path::new(Self::GRAMINE).join(gramine::REPORT_DATA).exists();
         let tsm = Path::new(Self::TSM).is_dir();
@@ -57,13 +57,14 @@ impl EvidenceSource {
             .or_else(|| tsm.then(|| Self::Tsm(Self::TSM.into())))
     }
 
-    /// Collects evidence that holds `report_data`.
+    /// Collects evidence that contains `report_data`.
     ///
-    /// It takes milliseconds to seconds. Requests of one process to Gramine wait for each other, because an enclave has one
-    /// place for the data.
+    /// It takes milliseconds to seconds. A process makes one request to Gramine at a time, because
+    /// an enclave has one place for the data.
     ///
     /// # Errors
-    /// [`EvidenceError`]. Evidence with other data than asked for is [`EvidenceError::Interference`].
+    /// [`EvidenceError`]. Evidence with other data than requested is
+    /// [`EvidenceError::Interference`].
     pub fn collect(&self, report_data: &[u8; REPORT_DATA_LENGTH]) -> Result<Evidence, EvidenceError> {
         let evidence = match self {
             Self::Gramine(root) => gramine::collect(root, report_data)?,
@@ -82,7 +83,7 @@ impl EvidenceSource {
 }
 
 impl Evidence {
-    /// The verifier's bytes in it, unless it is too short, or of a version that is not known here.
+    /// Returns the verifier's bytes. `None` if it is too short or of an unknown version.
     pub fn report_data(&self) -> Option<&[u8; REPORT_DATA_LENGTH]> {
         let offset = match self.kind {
             EvidenceKind::SgxQuote => QUOTE_HEADER + SGX_REPORT_DATA,
@@ -93,7 +94,7 @@ impl Evidence {
     }
 }
 
-/// Where the body of a TDX quote begins: version 5 names its type and length first.
+/// Returns the offset of a TDX quote's body. Version 5 states its type and length first.
 fn tdx_body(quote: &[u8]) -> Option<usize> {
     match quote.first_chunk()? {
         [4, 0] => Some(QUOTE_HEADER),
@@ -102,11 +103,11 @@ fn tdx_body(quote: &[u8]) -> Option<usize> {
     }
 }
 
-/// Bytes in the header of a quote (Intel SGX ECDSA QuoteLibReference, TDX DCAP Quoting Library API).
+/// Length of a quote's header (Intel SGX ECDSA QuoteLibReference, TDX DCAP Quoting Library API).
 const QUOTE_HEADER: usize = 48;
-/// Offset of the field in the report of an enclave (Intel SDM, volume 3D, §39.15).
+/// Offset of the field in an enclave's report (Intel SDM, volume 3D, §39.15).
 const SGX_REPORT_DATA: usize = 320;
-/// Offset of the field in the body of a TDX quote, in its versions 1.0 and 1.5.
+/// Offset of the field in the body of a TDX quote, versions 1.0 and 1.5.
 const TDX_REPORT_DATA: usize = 520;
 /// Offset of the field in a report (AMD SEV-SNP firmware ABI, table ATTESTATION_REPORT).
 const SNP_REPORT_DATA: usize = 0x50;

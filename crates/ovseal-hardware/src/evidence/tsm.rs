@@ -1,4 +1,6 @@
-//! The kernel's `configfs-tsm` (Documentation/ABI/testing/configfs-tsm-report): a folder for each request.
+//! The kernel's `configfs-tsm`: a directory for each request.
+//!
+//! Source: Documentation/ABI/testing/configfs-tsm-report.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,15 +20,15 @@ pub(super) fn collect(
     root: &Path,
     report_data: &[u8; REPORT_DATA_LENGTH],
 ) -> Result<Evidence, EvidenceError> {
-    let entry = Entry::make(root)?;
+    let entry = Entry::create(root)?;
     let kind = entry.kind()?;
     let before = entry.generation()?;
     entry.write(report_data)?;
-    // What the kernel answers to the write itself is lost: it takes the data when the file is closed.
+    // The kernel takes the data when the file is closed, so its answer to the write itself is lost.
     if entry.generation()? != before + 1 {
         return Err(EvidenceError::Interference);
     }
-    let bytes = entry.patiently_read("outblob")?;
+    let bytes = entry.retry_read("outblob")?;
     let auxiliary = entry.auxiliary()?;
     if entry.generation()? != before + 1 {
         return Err(EvidenceError::Interference);
@@ -34,13 +36,15 @@ pub(super) fn collect(
     Ok(Evidence { kind, bytes, auxiliary })
 }
 
-/// A request's own folder, which is removed when it is dropped.
+/// The directory of one request, removed on drop.
 struct Entry(PathBuf);
 
 impl Entry {
-    fn make(root: &Path) -> Result<Self, EvidenceError> {
+    fn create(root: &Path) -> Result<Self, EvidenceError> {
         let mut name = [0; 8];
-        rand::fill(&mut name).map_err(|_| EvidenceError::file(root)(io::Error::other("no randomness")))?;
+        rand::fill(&mut name).map_err(|_| {
+            EvidenceError::file(root)(io::Error::other("the system returned no random numbers"))
+        })?;
         let path = root.join(format!("ovseal-{}", base16ct::lower::encode_string(&name)));
         match fs::create_dir(&path) {
             Ok(()) => Ok(Self(path)),
@@ -62,15 +66,15 @@ impl Entry {
         text.parse().map_err(|_| EvidenceError::Malformed { provider: "the kernel" })
     }
 
-    /// Writes the data at once, as configfs wants it.
+    /// Writes the data with a single call, as configfs requires.
     fn write(&self, report_data: &[u8]) -> Result<(), EvidenceError> {
         let path = self.0.join("inblob");
         let file = OpenOptions::new().write(true).open(&path);
         file.and_then(|mut file| file.write_all(report_data)).map_err(EvidenceError::file(&path))
     }
 
-    /// Reads a blob, and asks again while the hardware is busy.
-    fn patiently_read(&self, name: &str) -> Result<Vec<u8>, EvidenceError> {
+    /// Reads a blob, and tries again while the hardware is busy.
+    fn retry_read(&self, name: &str) -> Result<Vec<u8>, EvidenceError> {
         let mut attempt = 1;
         loop {
             match self.read(name) {
@@ -85,7 +89,7 @@ impl Entry {
         }
     }
 
-    /// What the host adds; providers that have nothing do not show the file.
+    /// Reads the host's data. Providers without any do not show the file.
     fn auxiliary(&self) -> Result<Vec<u8>, EvidenceError> {
         match self.read("auxblob") {
             Err(EvidenceError::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
@@ -109,7 +113,7 @@ impl Entry {
 }
 
 impl Drop for Entry {
-    /// A folder that stays behind costs the kernel a little memory and nobody anything else.
+    /// Removes the directory. If that fails, it costs the kernel a little memory.
     fn drop(&mut self) {
         let _ = fs::remove_dir(&self.0);
     }
@@ -119,5 +123,5 @@ fn no_provider(root: &Path) -> EvidenceError {
     EvidenceError::NoProvider { path: root.to_owned() }
 }
 
-/// `ENXIO`: configfs is there, but no driver of a trusted environment.
+/// `ENXIO`: configfs exists, but has no driver for a trusted environment.
 const ENXIO: i32 = 6;

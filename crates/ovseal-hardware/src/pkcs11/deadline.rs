@@ -1,4 +1,4 @@
-//! Calls into a module, which may never come back.
+//! Calls into a module, which may never return.
 
 use std::sync::mpsc;
 use std::thread;
@@ -6,22 +6,22 @@ use std::time::Duration;
 
 use super::TokenError;
 
-/// How long a call to a module may take: a person may have to touch the token.
+/// Time limit of a call to a module, during which a person may have to touch the token.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// The answer of `call`, which is made on a thread of its own.
+/// Runs `call` on a thread of its own and returns its result.
 ///
-/// A call that does not come back keeps its thread; the process can go on, and end.
+/// A call that never returns keeps its thread. The process can continue, and end.
 ///
 /// # Errors
-/// Those of `call`; [`TokenError::Unanswered`] when it takes longer than `deadline`.
+/// Those of `call`; [`TokenError::Unanswered`] if it takes longer than `deadline`.
 pub(super) fn within<T: Send + 'static>(
     deadline: Duration,
     call: impl FnOnce() -> Result<T, TokenError> + Send + 'static,
 ) -> Result<T, TokenError> {
     let (answer, answered) = mpsc::sync_channel(1);
     let work = move || {
-        // Nobody waits any more when the deadline has passed.
+        // After the deadline, the caller no longer waits.
         let _ = answer.send(call());
     };
     thread::Builder::new().name("pkcs11".into()).spawn(work).map_err(TokenError::Thread)?;
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_does_not_come_back_is_given_up() {
+    fn a_call_that_does_not_return_is_abandoned() {
         let (keep, gone) = mpsc::channel::<()>();
         let stuck = within(Duration::from_millis(20), move || {
             let _ = gone.recv();
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_in_time_is_handed_on() {
+    fn an_answer_in_time_is_returned() {
         assert_eq!(within(DEADLINE, || Ok(7)).unwrap(), 7);
         assert!(matches!(within::<()>(DEADLINE, || Err(TokenError::PinLocked)), Err(TokenError::PinLocked)));
     }

@@ -1,4 +1,4 @@
-//! Why a token could not be used.
+//! Errors of using a token.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use ovseal::ErrorKind;
 
 use super::{KeyUse, Tries};
 
-/// A token could not be used. No message holds a PIN or a key.
+/// A failure to use a token. No message contains a PIN or a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -16,110 +16,110 @@ pub enum TokenError {
     Module {
         /// The module's file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: Error,
     },
     /// This process has loaded another module.
-    #[error("this process uses the PKCS#11 module {} already", loaded.display())]
+    #[error("this process already uses the PKCS#11 module {}", loaded.display())]
     OtherModule {
-        /// The module that it has.
+        /// The loaded module.
         loaded: PathBuf,
     },
-    /// There is no token as the URI describes it.
+    /// No token fits the URI.
     #[error("no token fits {uri}")]
     NoToken {
         /// The caller's description.
         uri: String,
     },
-    /// Several tokens are as the URI describes.
+    /// Several tokens fit the URI.
     #[error("{count} tokens fit {uri}")]
     AmbiguousToken {
         /// The caller's description.
         uri: String,
-        /// How many.
+        /// Number of tokens.
         count: usize,
     },
-    /// The token wants a PIN and was given none.
-    #[error("the token {label} wants a PIN")]
+    /// The token requires a PIN, and none was given.
+    #[error("the token {label} requires a PIN")]
     PinNeeded {
         /// The token's label.
         label: String,
     },
-    /// The PIN is not one that any token takes: empty, too long, or with a NUL.
+    /// No token accepts such a PIN: it is empty, too long, not UTF-8, or contains a NUL.
     #[error("a PIN has 1 to 255 bytes of UTF-8 without a NUL")]
     PinForm,
-    /// The token does not take this PIN.
+    /// The token rejected the PIN.
     #[error("wrong PIN for the token {label}{}", tries.warning())]
     PinWrong {
         /// The token's label.
         label: String,
-        /// What the token says of the tries that are left.
+        /// The remaining tries, as reported by the token.
         tries: Tries,
     },
-    /// The token takes no PIN any more, after too many wrong ones.
+    /// The token accepts no PIN any more, after too many wrong ones.
     #[error("the PIN is locked after too many wrong tries")]
     PinLocked,
-    /// The token has no key as the URI describes it.
+    /// No key of the token fits the URI.
     #[error("the token has no key that fits {uri}")]
     NoKey {
         /// The caller's description.
         uri: String,
     },
-    /// Several keys of the token are as the URI describes.
+    /// Several keys of the token fit the URI.
     #[error("{count} keys of the token fit {uri}")]
     AmbiguousKey {
         /// The caller's description.
         uri: String,
-        /// How many.
+        /// Number of keys.
         count: usize,
     },
-    /// The key that the URI names cannot do what is wanted.
+    /// The key that fits the URI is not for the intended use.
     #[error("the key that fits {uri} is not {wanted}")]
     KeyKind {
         /// The caller's description.
         uri: String,
-        /// What is wanted.
+        /// The intended use.
         wanted: KeyUse,
     },
-    /// The token shows no public key beside the private one.
+    /// The token shows no public key for the private one.
     #[error("the token shows no public key for the private key that fits {uri}")]
     NoPublicKey {
         /// The caller's description.
         uri: String,
     },
-    /// A key that was to be made is there already.
-    #[error("the token has a key that fits {uri} already")]
+    /// The key to be created already exists.
+    #[error("the token already has a key that fits {uri}")]
     KeyExists {
         /// The caller's description.
         uri: String,
     },
-    /// A key that is to be made needs a label.
+    /// A new key needs a label.
     #[error("a new key needs a label: the URI has no object")]
     NoLabel,
-    /// The token was taken away, or its key was deleted meanwhile.
+    /// The token was removed, or its key was deleted.
     #[error("the token was removed")]
     Removed,
-    /// The token does not answer.
+    /// The token did not answer before the deadline.
     #[error("the token did not answer in time")]
     Unanswered,
-    /// The token refused an operation.
+    /// The token rejected an operation.
     #[error("the token could not {operation}")]
     Refused {
-        /// What it was to do.
+        /// The operation.
         operation: &'static str,
-        /// What the module said.
+        /// The module's error.
         source: Error,
     },
-    /// The operating system gives no thread.
+    /// The operating system started no thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
-    /// The operating system gives no randomness.
-    #[error("the operating system gives no randomness")]
+    /// The operating system returned no random numbers.
+    #[error("the operating system returned no random numbers")]
     Randomness,
 }
 
 impl TokenError {
-    /// Whose fault it is.
+    /// Returns whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::OtherModule { .. } | Self::AmbiguousToken { .. } | Self::AmbiguousKey { .. } => {
@@ -137,7 +137,7 @@ impl TokenError {
         }
     }
 
-    /// The error of a module's function while it was to do `operation`.
+    /// Wraps the error of a module's function that was called for `operation`.
     pub(super) fn of(operation: &'static str) -> impl FnOnce(Error) -> Self {
         move |source| match source {
             Error::Pkcs11(code, _) if is_removal(code) => Self::Removed,
@@ -147,7 +147,7 @@ impl TokenError {
     }
 }
 
-/// Whether a code says that the token, or what was on it a moment ago, is gone.
+/// Returns whether a code means that the token, or an object on it, is gone.
 fn is_removal(code: RvError) -> bool {
     use RvError::{
         DeviceRemoved, KeyHandleInvalid, ObjectHandleInvalid, SessionClosed, SessionHandleInvalid,

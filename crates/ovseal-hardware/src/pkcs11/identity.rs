@@ -15,9 +15,10 @@ use super::point::P256_LENGTH;
 use super::recipient::{TAG_LENGTH, info, tag};
 use super::{KeyUse, STANZA_TYPE, Token, TokenError, TokenRecipient, Uri};
 
-/// A P-256 key of a token, which unwraps what was sealed to its [`TokenRecipient`].
+/// A P-256 key of a token, which unwraps the data keys wrapped for its [`TokenRecipient`].
 ///
-/// The token makes the shared point (`CKM_ECDH1_DERIVE` without a derivation function); the private key never leaves it.
+/// The token computes the shared point (`CKM_ECDH1_DERIVE` without a derivation function). The
+/// private key never leaves it.
 #[derive(Clone, Debug)]
 pub struct TokenIdentity {
     token: Token,
@@ -28,7 +29,7 @@ impl TokenIdentity {
     /// Finds the key that fits `uri` on `token`, which must be unlocked.
     ///
     /// # Errors
-    /// [`TokenError`] when there is no such key, or not one.
+    /// [`TokenError`] if no key or more than one fits.
     pub fn find(token: &Token, uri: &Uri) -> Result<Self, TokenError> {
         let key = key::find_private(token, uri, KeyUse::Opening)?;
         let identity = Self { token: token.clone(), key };
@@ -37,7 +38,7 @@ impl TokenIdentity {
         is_p256.then_some(identity).ok_or_else(other)
     }
 
-    /// The shared x-coordinate of the private key and `encapsulated`.
+    /// Returns the x-coordinate shared by the private key and `encapsulated`.
     fn exchange(&self, encapsulated: [u8; P256_LENGTH]) -> Result<Secret<32>, TokenError> {
         let key = self.key.handle;
         self.token
@@ -50,7 +51,7 @@ impl Identity for TokenIdentity {
         STANZA_TYPE
     }
 
-    /// The token is asked only for stanzas that carry this key's tag and a point of the curve.
+    /// Unwraps a stanza. The token is used only if it has this key's tag and a point on the curve.
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
         let Some((encapsulated, ciphertext)) = fields(stanza, &self.key.public) else { return Ok(None) };
         let exchanged = self.exchange(encapsulated).map_err(|error| UnwrapError::Backend(Box::new(error)))?;
@@ -60,7 +61,7 @@ impl Identity for TokenIdentity {
 
 type Fields<'s> = ([u8; P256_LENGTH], &'s [u8; CIPHERTEXT_LENGTH]);
 
-/// The encapsulated key and the ciphertext of a stanza that is for the key `public`.
+/// Returns the encapsulated key and the ciphertext of a stanza for the key `public`.
 fn fields<'s>(stanza: &'s Stanza, public: &[u8; P256_LENGTH]) -> Option<Fields<'s>> {
     let (encapsulated, theirs) = stanza.parameters().split_first_chunk::<P256_LENGTH>()?;
     let theirs: &[u8; TAG_LENGTH] = theirs.try_into().ok()?;
@@ -85,7 +86,7 @@ fn derive(session: &Session, key: ObjectHandle, point: &[u8; P256_LENGTH]) -> Re
     secret
 }
 
-/// The value of a derived key, moved into secret memory.
+/// Moves the value of a derived key into secret memory.
 fn into_secret(mut attributes: Vec<Attribute>) -> Result<Secret<32>, Error> {
     let [Attribute::Value(bytes)] = &mut attributes[..] else { return Err(Error::InvalidValue) };
     let secret = Secret::try_from_fn(|secret: &mut [u8; 32]| {

@@ -1,4 +1,4 @@
-//! Keys on a token: found, or made.
+//! Finding and creating keys on a token.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use cryptoki::session::Session;
 use super::point::{self, ED25519_PARAMETERS, P256_PARAMETERS};
 use super::{Token, TokenError, Uri};
 
-/// Bytes in the id of a new key, by which its two halves belong together.
+/// Length of a new key's id, which its two halves share.
 const ID_LENGTH: usize = 16;
 
-/// What a key is for.
+/// The use of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
     /// Opening containers: ECDH with P-256.
@@ -60,7 +60,7 @@ impl KeyUse {
         }
     }
 
-    /// What the private half must be allowed to do.
+    /// Returns the permission that the private half must have.
     fn permission(self) -> AttributeType {
         match self {
             Self::Opening => AttributeType::Derive,
@@ -68,7 +68,7 @@ impl KeyUse {
         }
     }
 
-    /// What the halves of a new key are allowed to do, public and private: this, and nothing else.
+    /// Returns the permissions of a new key's public and private half: this use and nothing else.
     fn permissions(self) -> ([Attribute; 4], [Attribute; 4]) {
         use Attribute::{Decrypt, Derive, Encrypt, Sign, Unwrap, Verify, Wrap};
         let opens = self == Self::Opening;
@@ -79,7 +79,9 @@ impl KeyUse {
     }
 }
 
-/// The private key that fits `uri`, with its public key of `N` bytes. The token must be unlocked.
+/// Finds the private key that fits `uri`, with its public key of `N` bytes.
+///
+/// The token must be unlocked.
 pub(super) fn find_private<const N: usize>(
     token: &Token,
     uri: &Uri,
@@ -88,10 +90,10 @@ pub(super) fn find_private<const N: usize>(
     let uri = uri.clone();
     token.ask(move |session| {
         let handle = find(session, &uri, ObjectClass::PRIVATE_KEY, wanted)?;
-        let refused = session.get_attributes(handle, &[wanted.permission()]);
-        let refused = refused.map_err(TokenError::of("show its key"))?;
-        // A token that does not say what a key may do is asked to do it.
-        if matches!(refused[..], [Attribute::Derive(false) | Attribute::Sign(false)]) {
+        let permissions = session.get_attributes(handle, &[wanted.permission()]);
+        let permissions = permissions.map_err(TokenError::of("show its key"))?;
+        // If a token does not report a key's permissions, the key is tried.
+        if matches!(permissions[..], [Attribute::Derive(false) | Attribute::Sign(false)]) {
             return Err(TokenError::KeyKind { uri: uri.to_string(), wanted });
         }
         let public = public_of(session, handle, &uri)?;
@@ -100,7 +102,7 @@ pub(super) fn find_private<const N: usize>(
     })
 }
 
-/// The public key of `N` bytes that fits `uri`; most tokens show it without a PIN.
+/// Finds the public key of `N` bytes that fits `uri`. Most tokens show it without a PIN.
 pub(super) fn find_public<const N: usize>(
     token: &Token,
     uri: &Uri,
@@ -113,11 +115,14 @@ pub(super) fn find_public<const N: usize>(
     })
 }
 
-/// Makes a key pair that never leaves the token. The token must be unlocked, and found to write.
+/// Creates a key pair that never leaves the token.
+///
+/// The token must be unlocked and opened for writing.
 ///
 /// # Errors
-/// [`TokenError::NoLabel`] when `uri` has no object, [`TokenError::KeyExists`] when something has that label already.
-pub(super) fn make(token: &Token, uri: &Uri, wanted: KeyUse) -> Result<(), TokenError> {
+/// [`TokenError::NoLabel`] if `uri` has no object, [`TokenError::KeyExists`] if an object already
+/// has that label.
+pub(super) fn create(token: &Token, uri: &Uri, wanted: KeyUse) -> Result<(), TokenError> {
     let label = uri.object.clone().ok_or(TokenError::NoLabel)?.into_bytes();
     let mut id = vec![0; ID_LENGTH];
     rand::fill(&mut id).map_err(|_| TokenError::Randomness)?;
@@ -135,11 +140,11 @@ pub(super) fn make(token: &Token, uri: &Uri, wanted: KeyUse) -> Result<(), Token
         let public = [&common[..], &[parameters], &public].concat();
         let private = [&common[..], &secret, &private].concat();
         let made = session.generate_key_pair(&wanted.generation(), &public, &private);
-        made.map(drop).map_err(TokenError::of("make a key"))
+        made.map(drop).map_err(TokenError::of("create a key"))
     })
 }
 
-/// The one object of this class that fits `uri` and has the type of key that is wanted.
+/// Finds the one object of this class and type of key that fits `uri`.
 fn find(
     session: &Session,
     uri: &Uri,
@@ -162,8 +167,9 @@ fn find(
     }
 }
 
-/// The public key of a private one: from itself where the token has it there, otherwise from the other half of the pair.
-/// Nothing when it is of another kind.
+/// Returns the public key of a private one, `None` if it is of another kind.
+///
+/// Some tokens keep it with the private key. Otherwise it is read from the other half of the pair.
 fn public_of<const N: usize>(
     session: &Session,
     private: ObjectHandle,
@@ -174,7 +180,7 @@ fn public_of<const N: usize>(
     if let Some(public) = attributes.iter().find_map(point::from_attribute) {
         return Ok(Some(public));
     }
-    // The id is what joins the halves; a label does where a token has no ids.
+    // The halves share an id. On a token without ids, they share a label.
     let id = attributes.iter().find(|attribute| matches!(attribute, Attribute::Id(id) if !id.is_empty()));
     let label =
         attributes.iter().find(|attribute| matches!(attribute, Attribute::Label(label) if !label.is_empty()));

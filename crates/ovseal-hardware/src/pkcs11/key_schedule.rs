@@ -1,5 +1,7 @@
-//! The receiver's side of HPKE (RFC 9180) where the private key is in a token: the token gives the shared point, and the
-//! rest, which is HKDF and AES-256-GCM, happens here. The sender's side is the library `hpke`'s.
+//! The receiver's side of HPKE (RFC 9180) for a private key on a token.
+//!
+//! The token computes the shared point. The rest, HKDF and AES-256-GCM, is done here. The sender's
+//! side uses the library `hpke`.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
@@ -8,17 +10,17 @@ use ovseal_memory::Secret;
 
 use super::point::P256_LENGTH;
 
-/// Bytes of the data key's ciphertext and tag.
+/// Length of the data key's ciphertext and tag.
 pub(super) const CIPHERTEXT_LENGTH: usize = 48;
 
 /// DHKEM(P-256, HKDF-SHA256).
 const KEM: &[u8] = b"KEM\x00\x10";
-/// The same, HKDF-SHA256, AES-256-GCM.
+/// The same KEM with HKDF-SHA256 and AES-256-GCM.
 const SUITE: &[u8] = b"HPKE\x00\x10\x00\x01\x00\x02";
 
-/// Opens the one message of a sender, with the x-coordinate that the token made of `encapsulated` and its private key.
+/// Opens a sender's message with the x-coordinate that the token computed for `encapsulated`.
 ///
-/// Nothing comes of it when the message is not for this key, or was changed.
+/// Returns `None` if the message is not for this key or was modified.
 pub(super) fn open(
     exchanged: &Secret<32>,
     encapsulated: &[u8; P256_LENGTH],
@@ -36,7 +38,7 @@ pub(super) fn open(
     Some(DataKey::from_fn(|bytes| bytes.copy_from_slice(data_key)))
 }
 
-/// ExtractAndExpand of DHKEM (RFC 9180 §4.1).
+/// Computes ExtractAndExpand of DHKEM (RFC 9180 §4.1).
 fn shared_secret(
     exchanged: &Secret<32>,
     encapsulated: &[u8; P256_LENGTH],
@@ -46,7 +48,9 @@ fn shared_secret(
     expand(KEM, &pseudorandom, b"shared_secret", &[&encapsulated[..], public].concat())
 }
 
-/// KeySchedule of mode Base (RFC 9180 §5.1), without the exporter's secret. The key has as many bytes as the suite needs.
+/// Computes KeySchedule of mode Base (RFC 9180 §5.1), without the exporter secret.
+///
+/// `K` is the key length of the suite.
 fn key_and_nonce<const K: usize>(suite: &[u8], shared: &Secret<32>, info: &[u8]) -> (Secret<K>, Secret<12>) {
     let psk_id_hash = extract(suite, &[], b"psk_id_hash", &[]);
     let info_hash = extract(suite, &[], b"info_hash", info);
@@ -55,7 +59,7 @@ fn key_and_nonce<const K: usize>(suite: &[u8], shared: &Secret<32>, info: &[u8])
     (expand(suite, &secret, b"key", &context), expand(suite, &secret, b"base_nonce", &context))
 }
 
-/// LabeledExtract (RFC 9180 §4): HKDF-Extract is one HMAC.
+/// Computes LabeledExtract (RFC 9180 §4). HKDF-Extract is one HMAC.
 fn extract(suite: &[u8], salt: &[u8], label: &[u8], input: &[u8]) -> Secret<32> {
     let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, salt));
     [b"HPKE-v1", suite, label, input].iter().for_each(|piece| mac.update(piece));
@@ -63,7 +67,7 @@ fn extract(suite: &[u8], salt: &[u8], label: &[u8], input: &[u8]) -> Secret<32> 
     Secret::from_fn(|bytes| bytes.copy_from_slice(tag.as_ref()))
 }
 
-/// LabeledExpand (RFC 9180 §4) of at most 32 bytes: HKDF-Expand is then one HMAC.
+/// Computes LabeledExpand (RFC 9180 §4) of at most 32 bytes. HKDF-Expand is then one HMAC.
 fn expand<const L: usize>(suite: &[u8], pseudorandom: &Secret<32>, label: &[u8], info: &[u8]) -> Secret<L> {
     const { assert!(L <= 32, "one block of HKDF-Expand") };
     let mut mac = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, pseudorandom.expose()));
@@ -91,7 +95,7 @@ mod tests {
         ciphertext: [u8; 48],
     }
 
-    /// What the library sends to a fresh key, and the point that the key's owner computes.
+    /// Lets the library send to a fresh key, and computes the point as the key's owner would.
     fn sent(info: &[u8]) -> Sent {
         let (private, public) = DhP256HkdfSha256::gen_keypair();
         let (encapsulated, mut sender) =
@@ -116,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_sends_is_opened() {
+    fn messages_of_the_library_are_opened() {
         for _ in 0..20 {
             assert_eq!(opened(&sent(b"info"), b"info"), Some([7; 32]));
         }
     }
 
-    /// RFC 9180 §A.3.1, whose suite differs from ours in AES-128 only: in the suite's id, and in the length of the key.
+    /// RFC 9180 §A.3.1, whose suite uses AES-128: only the suite's id and the key length differ.
     #[test]
     fn shared_secret_key_and_nonce_are_those_of_the_rfc() {
         let bytes = |digits: &str| base16ct::mixed::decode_vec(digits).unwrap();

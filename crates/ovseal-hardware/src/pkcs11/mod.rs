@@ -1,11 +1,11 @@
-//! Keys that a PKCS#11 token holds: smart cards, USB tokens, network HSMs.
+//! Keys on a PKCS#11 token: a smart card, a USB token or a network HSM.
 //!
-//! | need | type |
+//! | task | type |
 //! |---|---|
 //! | name a token and a key | [`Uri`] (RFC 7512) |
-//! | load a module, see its tokens | [`Module`], [`TokenSummary`] |
+//! | load a module, list its tokens | [`Module`], [`TokenSummary`] |
 //! | use a token | [`Token`], [`Pin`] |
-//! | seal to a token's key, without the token | [`TokenRecipient`] |
+//! | seal to a token's key without the token | [`TokenRecipient`] |
 //! | open with a token's key | [`TokenIdentity`] |
 //! | sign as a publisher | [`TokenSigner`] |
 //!
@@ -27,14 +27,14 @@
 //! # }
 //! ```
 //!
-//! A process has one module: a second one is refused. Every call to it has a deadline ([`DEADLINE`]), because a token may
-//! wait for a touch, or for ever.
+//! A process uses one module and rejects a second one. Every call to it has a deadline
+//! ([`DEADLINE`]), because a token may wait for a touch, or forever.
 //!
 //! # What it does not protect
 //!
-//! The token's key cannot be copied, but whoever has the token and its PIN can use it. The data key that it unwraps is in
-//! the memory of this process, as with any other kind of key. A module is code that runs in this process with all its
-//! rights.
+//! The token's key cannot be copied, but anyone who has the token and its PIN can use it. The data
+//! key that it unwraps is in the memory of this process, as with any other kind of key. A module is
+//! code that runs in this process with all its rights.
 
 mod deadline;
 mod error;

@@ -1,7 +1,7 @@
 //! The one module of a process, and the tokens behind it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -9,18 +9,19 @@ use cryptoki::slot::{Slot, TokenInfo};
 
 use super::deadline::{DEADLINE, within};
 use super::{TokenError, Tries, Uri};
+use crate::lock::lock;
 
 /// A PKCS#11 module, loaded and initialized.
 ///
-/// It stays loaded until the process ends: modules are not made to be initialized twice. A process that forks must not use
-/// it in the child.
+/// It stays loaded until the process ends, because modules may not support a second initialization.
+/// Do not use it in a forked child.
 #[derive(Clone, Debug)]
 pub struct Module {
     context: Pkcs11,
     path: PathBuf,
 }
 
-/// What a token says of itself.
+/// A token's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenSummary {
@@ -32,25 +33,26 @@ pub struct TokenSummary {
     pub model: String,
     /// Its serial number.
     pub serial: String,
-    /// Whether a PIN is needed before its private keys can be used.
+    /// True if its private keys require a PIN.
     pub wants_pin: bool,
-    /// Whether the PIN is typed on the token itself.
+    /// True if the PIN is entered on the token itself.
     pub has_keypad: bool,
-    /// What it says of the tries that are left.
+    /// The remaining tries, as reported by the token.
     pub tries: Tries,
-    /// The URI that names it.
+    /// A URI that names it.
     pub uri: Uri,
 }
 
 static LOADED: Mutex<Option<Module>> = Mutex::new(None);
 
 impl Module {
-    /// Loads the module in the file at `path`, or gives the one that is loaded from there.
+    /// Loads the module at `path`, or returns the one already loaded from there.
     ///
     /// # Errors
-    /// [`TokenError::Module`] when it cannot be loaded, [`TokenError::OtherModule`] when this process has another one.
+    /// [`TokenError::Module`] if it cannot be loaded, [`TokenError::OtherModule`] if this process
+    /// has another one.
     pub fn load(path: &Path) -> Result<Self, TokenError> {
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = lock(&LOADED);
         match &*loaded {
             Some(module) if module.path == path => Ok(module.clone()),
             Some(module) => Err(TokenError::OtherModule { loaded: module.path.clone() }),
@@ -62,20 +64,20 @@ impl Module {
         }
     }
 
-    /// The tokens that are there now, in the order in which the module gives them.
+    /// Returns the tokens present now, in the module's order.
     ///
     /// # Errors
-    /// [`TokenError::Refused`] when the module does not tell.
+    /// [`TokenError::Refused`] if the module does not list them.
     pub fn tokens(&self) -> Result<Vec<TokenSummary>, TokenError> {
         Ok(self.slots()?.into_iter().map(|(_, summary)| summary).collect())
     }
 
-    /// The tokens with their slots, whose numbers mean nothing beyond this moment.
+    /// Returns the tokens with their slots, whose numbers may change at any time.
     pub(super) fn slots(&self) -> Result<Vec<(Slot, TokenSummary)>, TokenError> {
         let context = self.context.clone();
         within(DEADLINE, move || {
             let slots = context.get_slots_with_token().map_err(TokenError::of("list its slots"))?;
-            // A token that goes away meanwhile, or was never set up, is none of those that are there.
+            // A token that has just been removed, or was never initialized, is skipped.
             let summary = |slot: Slot| Some((slot, context.get_token_info(slot).ok()?));
             let tokens = slots.into_iter().filter_map(summary).filter(|(_, info)| info.token_initialized());
             Ok(tokens.map(|(slot, info)| (slot, TokenSummary::of(&info))).collect())
@@ -89,7 +91,7 @@ impl Module {
     fn initialize(path: PathBuf) -> Result<Self, TokenError> {
         let context = Pkcs11::new(&path).and_then(|context| {
             match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-                // The application around this library uses the same module.
+                // The application around this library may already use the module.
                 Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(context),
                 Err(error) => Err(error),
             }
@@ -117,7 +119,7 @@ impl TokenSummary {
         }
     }
 
-    /// Whether it is as `uri` describes a token.
+    /// Returns whether it fits `uri`.
     pub(super) fn fits(&self, uri: &Uri) -> bool {
         let fits = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         fits(&uri.label, &self.label)

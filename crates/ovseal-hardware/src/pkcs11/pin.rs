@@ -8,19 +8,19 @@ use ovseal_memory::{Parked, SecretBytes};
 
 use super::TokenError;
 
-/// A PIN has at most this many bytes; tokens allow far fewer.
+/// Largest length of a PIN in bytes. Tokens allow far fewer.
 const LIMIT: usize = 255;
 
 /// The PIN of a token's user, in secret memory.
 #[derive(Debug)]
 pub struct Pin(Parked<SecretBytes>);
 
-/// What a token says of the tries that are left before its PIN is locked.
+/// The tries left before the PIN is locked, as reported by a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tries {
-    /// Nothing: enough, or the token does not count.
+    /// No report: enough are left, or the token does not count.
     Unsaid,
-    /// Wrong PINs were given since the last right one.
+    /// Wrong PINs were entered since the last correct one.
     Few,
     /// The next wrong PIN locks it.
     Last,
@@ -29,7 +29,7 @@ pub enum Tries {
 }
 
 impl Pin {
-    /// Takes UTF-8 of 1 to 255 bytes without a NUL. One final LF or CRLF is removed, as files have it.
+    /// Accepts UTF-8 of 1 to 255 bytes without a NUL. A single trailing newline is ignored.
     ///
     /// # Errors
     /// [`TokenError::PinForm`] for other bytes.
@@ -43,14 +43,14 @@ impl Pin {
         Ok(Self(Parked::new(pin)))
     }
 
-    /// A copy for the module's call, in ordinary memory, which is zeroized when dropped.
+    /// Copies the PIN for the module's call, to ordinary memory that is zeroized on drop.
     pub(super) fn for_module(&self) -> AuthPin {
         AuthPin::from(String::from_utf8_lossy(&self.0.expose()).into_owned())
     }
 }
 
 impl Tries {
-    /// What is said of them behind the message that a PIN was wrong.
+    /// Returns the words added to the message that a PIN was wrong.
     pub(super) const fn warning(self) -> &'static str {
         match self {
             Self::Unsaid => "",
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_ending_is_left_out_and_other_bytes_are_no_pin() {
+    fn one_trailing_newline_is_ignored_and_other_bytes_are_rejected() {
         for text in ["1234", "1234\n", "1234\r\n"] {
             assert_eq!(Pin::new(text.as_bytes()).unwrap().0.expose().to_vec(), b"1234");
         }

@@ -1,24 +1,26 @@
-//! Public keys as tokens encode them.
+//! Public keys in the encodings of tokens.
 
 use cryptoki::object::Attribute;
 
-/// Bytes in an uncompressed point of P-256 (SEC 1 §2.3.3).
+/// Length of an uncompressed point on P-256 (SEC 1 §2.3.3).
 pub(super) const P256_LENGTH: usize = 65;
 
 /// `CKA_EC_PARAMS` of P-256: the object identifier 1.2.840.10045.3.1.7 in DER.
 pub(super) const P256_PARAMETERS: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 
-/// `CKA_EC_PARAMS` of Ed25519: the name that PKCS#11 v3.0 prefers, which every token with the curve takes.
+/// `CKA_EC_PARAMS` of Ed25519: the name preferred by PKCS#11 v3.0, which all such tokens accept.
 pub(super) const ED25519_PARAMETERS: &[u8] = b"\x13\x0cedwards25519";
 
-/// What stands before the point in a SubjectPublicKeyInfo (RFC 5480) of P-256.
+/// Prefix of the point in a SubjectPublicKeyInfo (RFC 5480) of P-256.
 const P256_INFO_PREFIX: &[u8] =
     b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
 
-/// What stands before the key in a SubjectPublicKeyInfo (RFC 8410) of Ed25519.
+/// Prefix of the key in a SubjectPublicKeyInfo (RFC 8410) of Ed25519.
 const ED25519_INFO_PREFIX: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 
-/// The public key of `N` bytes in `CKA_EC_POINT`: an OCTET STRING in DER, or from some tokens the bare bytes.
+/// Parses a public key of `N` bytes in `CKA_EC_POINT`.
+///
+/// The value is an OCTET STRING in DER. Some tokens return the bare bytes.
 pub(super) fn from_ec_point<const N: usize>(value: &[u8]) -> Option<[u8; N]> {
     let bare = match value {
         [4, length, bare @ ..] if usize::from(*length) == N && bare.len() == N => bare,
@@ -27,7 +29,7 @@ pub(super) fn from_ec_point<const N: usize>(value: &[u8]) -> Option<[u8; N]> {
     bare.try_into().ok()
 }
 
-/// The public key of `N` bytes in an attribute of either half of a pair.
+/// Parses a public key of `N` bytes in an attribute of either half of a pair.
 pub(super) fn from_attribute<const N: usize>(attribute: &Attribute) -> Option<[u8; N]> {
     match attribute {
         Attribute::EcPoint(value) => from_ec_point(value),
@@ -44,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_is_taken_bare_and_wrapped() {
+    fn a_point_is_accepted_bare_and_wrapped() {
         let point = [4; P256_LENGTH];
         let wrapped = [&[4, 65][..], &point].concat();
         assert_eq!(from_ec_point(&point), Some(point));
@@ -53,14 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn other_lengths_are_no_point() {
+    fn other_lengths_are_rejected() {
         for value in [&[4; 64][..], &[4; 66], &[], &[4, 64], &[&[4, 65][..], &[4; 64]].concat()] {
             assert_eq!(from_ec_point::<P256_LENGTH>(value), None, "{value:?}");
         }
     }
 
     #[test]
-    fn a_key_info_of_another_algorithm_is_none() {
+    fn a_key_info_of_another_algorithm_is_rejected() {
         let info = [P256_INFO_PREFIX, &[4; P256_LENGTH]].concat();
         assert_eq!(from_attribute(&Attribute::PublicKeyInfo(info.clone())), Some([4; P256_LENGTH]));
         assert_eq!(from_attribute::<32>(&Attribute::PublicKeyInfo(info)), None);

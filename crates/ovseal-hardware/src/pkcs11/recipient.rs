@@ -1,4 +1,4 @@
-//! The public half of a token's key: what a publisher seals to, without the token.
+//! The public half of a token's key, to which a publisher seals without the token.
 
 use std::fmt;
 
@@ -15,11 +15,11 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 use super::point::P256_LENGTH;
 use super::{KeyUse, STANZA_TYPE, Token, TokenError, Uri, key};
 
-/// The prefix of age's recipients of this kind (C2SP age, `p256tag`), whose text this shares.
+/// Prefix of age's recipients of this kind (C2SP age, `p256tag`), which have the same text form.
 const PREFIX: Hrp = Hrp::parse_unchecked("age1tag");
 const COMPRESSED_LENGTH: usize = 33;
 
-/// Bytes of the tag by which a token's owner knows a stanza without asking the token.
+/// Length of the tag by which the owner recognizes a stanza without using the token.
 pub(super) const TAG_LENGTH: usize = 8;
 
 /// A P-256 public key whose private half a token holds: `age1tag1…`.
@@ -27,7 +27,7 @@ pub(super) const TAG_LENGTH: usize = 8;
 pub struct TokenRecipient(PublicKey);
 
 impl TokenRecipient {
-    /// Whether a text is meant as such a recipient.
+    /// Returns whether `text` starts like such a recipient.
     pub fn is_meant(text: &str) -> bool {
         text.get(..8).is_some_and(|prefix| prefix.eq_ignore_ascii_case("age1tag1"))
     }
@@ -41,32 +41,34 @@ impl TokenRecipient {
         let bytes: Vec<u8> = checked.byte_iter().collect();
         let point = PublicKey::from_sec1_bytes(&bytes).map_err(|_| KeyError::Recipient)?;
         let recipient = Self(point);
-        // Each key has one text: the padding is zero, and the point compressed.
+        // Each key has exactly one text form: zero padding and a compressed point.
         let is_canonical =
             bytes.len() == COMPRESSED_LENGTH && recipient.to_string().eq_ignore_ascii_case(text);
         is_canonical.then_some(recipient).ok_or(KeyError::Recipient)
     }
 
-    /// The recipient of the token's key that fits `uri`; most tokens show it without a PIN.
+    /// Finds the recipient of the token's key that fits `uri`. Most tokens show it without a PIN.
     ///
     /// # Errors
-    /// [`TokenError`] when there is no such key, or not one.
+    /// [`TokenError`] if no key or more than one fits.
     pub fn find(token: &Token, uri: &Uri) -> Result<Self, TokenError> {
         let point = key::find_public::<P256_LENGTH>(token, uri, KeyUse::Opening)?;
         Self::from_point(&point)
             .ok_or_else(|| TokenError::KeyKind { uri: uri.to_string(), wanted: KeyUse::Opening })
     }
 
-    /// Makes a key on the token, which must be unlocked and found to write, and gives its recipient.
+    /// Creates a key on the token and returns its recipient.
+    ///
+    /// The token must be unlocked and opened for writing.
     ///
     /// # Errors
-    /// [`TokenError::NoLabel`], [`TokenError::KeyExists`], or what the module says.
+    /// [`TokenError::NoLabel`], [`TokenError::KeyExists`], or an error of the module.
     pub fn make(token: &Token, uri: &Uri) -> Result<Self, TokenError> {
-        key::make(token, uri, KeyUse::Opening)?;
+        key::create(token, uri, KeyUse::Opening)?;
         Self::find(token, uri)
     }
 
-    /// The recipient with this uncompressed point, if it is one of P-256.
+    /// Returns the recipient with this uncompressed point, if it is on P-256.
     pub(super) fn from_point(point: &[u8; P256_LENGTH]) -> Option<Self> {
         PublicKey::from_sec1_bytes(point).ok().map(Self)
     }
@@ -106,12 +108,14 @@ impl Recipient for TokenRecipient {
     }
 }
 
-/// What binds a stanza to its container.
+/// Returns the HPKE `info`, which binds a stanza to its container.
 pub(super) fn info(context: &Context) -> Vec<u8> {
     [b"ovseal/v1/", STANZA_TYPE.as_bytes(), &[0], context.as_bytes()].concat()
 }
 
-/// The tag of a stanza: whoever knows the public key sees that the stanza is for it, others see random bytes.
+/// Computes the tag of a stanza.
+///
+/// With the public key, it shows that the stanza is for that key. Without, it looks random.
 pub(super) fn tag(encapsulated: &[u8], public: &[u8]) -> [u8; TAG_LENGTH] {
     let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     [b"ovseal/v1/pkcs11-tag\0", encapsulated, public].iter().for_each(|piece| digest.update(piece));
@@ -134,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipient_is_read_as_it_is_written() {
+    fn a_recipient_is_parsed_as_it_was_written() {
         let recipient = TokenRecipient::parse(&text(&GENERATOR)).unwrap();
         assert!(recipient.to_string().starts_with("age1tag1q"));
         assert_eq!(TokenRecipient::parse(&recipient.to_string()), Ok(recipient.clone()));
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_recipient() {
+    fn other_texts_are_rejected() {
         let good = text(&GENERATOR);
         let mut off_curve = GENERATOR;
         off_curve[32] ^= 1;

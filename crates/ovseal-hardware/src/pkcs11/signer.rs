@@ -19,17 +19,17 @@ impl TokenSigner {
     /// Finds the key that fits `uri` on `token`, which must be unlocked.
     ///
     /// # Errors
-    /// [`TokenError`] when there is no such key, or not one.
+    /// [`TokenError`] if no key or more than one fits.
     pub fn find(token: &Token, uri: &Uri) -> Result<Self, TokenError> {
         Ok(Self { token: token.clone(), key: key::find_private(token, uri, KeyUse::Signing)? })
     }
 
-    /// Makes a key on the token, which must be unlocked and found to write.
+    /// Creates a key on the token, which must be unlocked and opened for writing.
     ///
     /// # Errors
-    /// [`TokenError::NoLabel`], [`TokenError::KeyExists`], or what the module says.
+    /// [`TokenError::NoLabel`], [`TokenError::KeyExists`], or an error of the module.
     pub fn make(token: &Token, uri: &Uri) -> Result<Self, TokenError> {
-        key::make(token, uri, KeyUse::Signing)?;
+        key::create(token, uri, KeyUse::Signing)?;
         Self::find(token, uri)
     }
 

@@ -1,6 +1,6 @@
-//! A token in use: a session, and whether it is unlocked.
+//! A token in use, with a session.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
@@ -8,10 +8,11 @@ use cryptoki::slot::Slot;
 
 use super::deadline::{DEADLINE, within};
 use super::{Module, Pin, TokenError, TokenSummary, Tries, Uri};
+use crate::lock::lock;
 
-/// A token, found and with a session open.
+/// A token with an open session.
 ///
-/// Clones share the session, of which only one thread at a time makes use.
+/// Clones share the session, which one thread at a time uses.
 #[derive(Clone, Debug)]
 pub struct Token {
     module: Module,
@@ -21,60 +22,57 @@ pub struct Token {
 }
 
 impl Token {
-    /// Finds the one token that fits `uri` and opens a session with which keys can be used.
+    /// Finds the one token that fits `uri` and opens a session for using keys.
     ///
     /// # Errors
-    /// [`TokenError::NoToken`], [`TokenError::AmbiguousToken`], or what the module says.
+    /// [`TokenError::NoToken`], [`TokenError::AmbiguousToken`], or an error of the module.
     pub fn find(module: &Module, uri: &Uri) -> Result<Self, TokenError> {
         Self::open(module, uri, false)
     }
 
-    /// Finds the one token that fits `uri` and opens a session with which keys can be made.
+    /// Finds the one token that fits `uri` and opens a session for creating keys.
     ///
     /// # Errors
-    /// As [`find`](Self::find).
+    /// Those of [`find`](Self::find).
     pub fn find_to_write(module: &Module, uri: &Uri) -> Result<Self, TokenError> {
         Self::open(module, uri, true)
     }
 
-    /// What the token said of itself when it was found.
+    /// Returns the token's description of itself when it was found.
     pub fn summary(&self) -> &TokenSummary {
         &self.summary
     }
 
-    /// Unlocks the token's private keys with the user's PIN, or has it typed on the token's own keypad.
+    /// Unlocks the token's private keys with the user's PIN.
     ///
-    /// The PIN is tried once: each wrong one brings the token nearer to being locked.
+    /// The PIN is tried once, because each wrong one brings the token closer to being locked.
     ///
     /// # Errors
-    /// [`TokenError::PinWrong`], [`TokenError::PinLocked`], or what the module says.
+    /// [`TokenError::PinWrong`], [`TokenError::PinLocked`], or an error of the module.
     pub fn log_in(&self, pin: &Pin) -> Result<(), TokenError> {
         let pin = pin.for_module();
         self.log_in_with(move |session| session.login(UserType::User, Some(&pin)))
     }
 
-    /// Unlocks the token's private keys by the token's own keypad.
+    /// Unlocks the token's private keys with a PIN that is entered on the token's keypad.
     ///
     /// # Errors
-    /// As [`log_in`](Self::log_in).
+    /// Those of [`log_in`](Self::log_in).
     pub fn log_in_by_keypad(&self) -> Result<(), TokenError> {
         self.log_in_with(|session| session.login(UserType::User, None))
     }
 
-    /// Lets `work` use the session.
+    /// Runs `work` with the session.
     ///
     /// # Errors
-    /// Those of `work`; [`TokenError::Unanswered`] when it takes too long, [`TokenError::Removed`] when the token is gone.
+    /// Those of `work`; [`TokenError::Unanswered`] if it takes too long, [`TokenError::Removed`] if
+    /// the token is gone.
     pub(super) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Session) -> Result<T, TokenError> + Send + 'static,
     ) -> Result<T, TokenError> {
         let session = Arc::clone(&self.session);
-        let outcome = within(DEADLINE, move || {
-            let session = session.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&session)
-        });
-        outcome.map_err(|error| self.explain(error))
+        within(DEADLINE, move || work(&lock(&session))).map_err(|error| self.explain(error))
     }
 
     fn open(module: &Module, uri: &Uri, to_write: bool) -> Result<Self, TokenError> {
@@ -105,7 +103,7 @@ impl Token {
             Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _)) => {
                 Err(TokenError::PinWrong { label, tries: Tries::Unsaid })
             }
-            Err(error) => Err(TokenError::of("take the PIN")(error)),
+            Err(error) => Err(TokenError::of("accept the PIN")(error)),
         });
         outcome.map_err(|error| match error {
             TokenError::PinWrong { label, .. } => TokenError::PinWrong { label, tries: self.tries() },
@@ -113,12 +111,12 @@ impl Token {
         })
     }
 
-    /// What the token says now of the tries that are left.
+    /// Returns the remaining tries, as reported by the token now.
     fn tries(&self) -> Tries {
         self.summary_now().map_or(Tries::Unsaid, |summary| summary.tries)
     }
 
-    /// A module may have any error for a token that was pulled out; whether it is there says more.
+    /// Returns [`TokenError::Removed`] for any error of the module if the token is not there.
     fn explain(&self, error: TokenError) -> TokenError {
         match error {
             TokenError::Refused { .. } if self.summary_now().is_none() => TokenError::Removed,
@@ -129,7 +127,7 @@ impl Token {
     fn summary_now(&self) -> Option<TokenSummary> {
         let (context, slot) = (self.module.context().clone(), self.slot);
         let info =
-            within(DEADLINE, move || context.get_token_info(slot).map_err(TokenError::of("tell what it is")));
+            within(DEADLINE, move || context.get_token_info(slot).map_err(TokenError::of("describe itself")));
         info.ok().map(|info| TokenSummary::of(&info)).filter(|now| now.serial == self.summary.serial)
     }
 }

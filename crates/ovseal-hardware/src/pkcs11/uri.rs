@@ -1,4 +1,4 @@
-//! PKCS#11 URIs (RFC 7512): which token, and which of its keys.
+//! PKCS#11 URIs (RFC 7512), which name a token and one of its keys.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,12 +7,13 @@ const SCHEME: &str = "pkcs11:";
 const LENGTH_LIMIT: usize = 2048;
 const VALUE_LIMIT: usize = 255;
 
-/// A token and a key, as RFC 7512 describes them: `pkcs11:token=edge-7;object=ovseal`.
+/// A PKCS#11 URI (RFC 7512) of a token and a key, such as `pkcs11:token=edge-7;object=ovseal`.
 ///
-/// What is left out fits everything. These attributes are taken: `token`, `manufacturer`, `model`, `serial`, `object`, `id`,
-/// `type` (`private` or `public`), and in the query `module-path` and `pin-source` (an absolute path, or `file:` and one).
-/// Any other is refused, because to overlook a restriction would be to choose another key. So is `pin-value`: a PIN never
-/// stands in an argument.
+/// Supported attributes are `token`, `manufacturer`, `model`, `serial`, `object`, `id` and `type`
+/// (`private` or `public`). Those of the query are `module-path` and `pin-source`, an absolute path
+/// with or without `file:`. An omitted attribute fits everything. Any other attribute is rejected,
+/// because ignoring a restriction could choose another key. So is `pin-value`, because a PIN does
+/// not belong in an argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uri {
     text: String,
@@ -26,7 +27,7 @@ pub struct Uri {
     pin_source: Option<PathBuf>,
 }
 
-/// A text is no PKCS#11 URI, or one with what is not taken here.
+/// A text is not a PKCS#11 URI, or has something unsupported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriError {
@@ -36,22 +37,22 @@ pub enum UriError {
     /// It is too long.
     #[error("a PKCS#11 URI has at most {LENGTH_LIMIT} bytes, a value of it {VALUE_LIMIT}")]
     TooLong,
-    /// An attribute is not taken here.
-    #[error("the attribute {0} of PKCS#11 URIs is not known here")]
+    /// An attribute is not supported.
+    #[error("the PKCS#11 URI attribute {0} is not supported")]
     Attribute(String),
-    /// An attribute stands there twice.
-    #[error("the attribute {0} stands in the PKCS#11 URI twice")]
+    /// An attribute appears twice.
+    #[error("the PKCS#11 URI has the attribute {0} twice")]
     Repeated(String),
     /// The value of an attribute is malformed.
     #[error("the value of {0} in the PKCS#11 URI is malformed")]
     Value(String),
-    /// It holds a PIN.
-    #[error("a PIN stands in the PKCS#11 URI: whoever sees the list of processes has seen it")]
+    /// It contains a PIN.
+    #[error("the PKCS#11 URI contains a PIN, which anyone who can list processes can see")]
     Pin,
 }
 
 impl Uri {
-    /// Whether a text is meant as such a URI.
+    /// Returns whether `text` starts like such a URI.
     pub fn is_meant(text: &str) -> bool {
         text.get(..SCHEME.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME))
     }
@@ -67,7 +68,8 @@ impl Uri {
         if text.len() > LENGTH_LIMIT {
             return Err(UriError::TooLong);
         }
-        // Also behind the separator of the other half, where it would become part of a value that messages show.
+        // This also finds it after the wrong separator, where it would be part of a value that
+        // messages show.
         if text.to_ascii_lowercase().contains("pin-value=") {
             return Err(UriError::Pin);
         }
@@ -83,24 +85,24 @@ impl Uri {
         Ok(uri)
     }
 
-    /// The module's file, if the URI names one.
+    /// Returns the module's file, if the URI names one.
     pub fn module_path(&self) -> Option<&Path> {
         self.module_path.as_deref()
     }
 
-    /// The file with the PIN, if the URI names one.
+    /// Returns the file with the PIN, if the URI names one.
     pub fn pin_source(&self) -> Option<&Path> {
         self.pin_source.as_deref()
     }
 
-    /// The URI that a token's label and serial number give.
+    /// Creates the URI of a token from its label and serial number.
     pub(super) fn of_token(label: &str, serial: &str) -> Self {
         let text = format!("{SCHEME}token={};serial={}", encode(label), encode(serial));
         Self { text, label: Some(label.into()), serial: Some(serial.into()), ..Self::default() }
     }
 
     fn take_path(&mut self, attribute: &mut Attribute<'_>) -> Result<(), UriError> {
-        let place = match attribute.name {
+        let field = match attribute.name {
             "token" => &mut self.label,
             "manufacturer" => &mut self.manufacturer,
             "model" => &mut self.model,
@@ -115,7 +117,7 @@ impl Uri {
             "type" => return Err(UriError::Value("type".into())),
             name => return Err(UriError::Attribute(name.into())),
         };
-        *place = Some(attribute.text()?);
+        *field = Some(attribute.text()?);
         Ok(())
     }
 
@@ -129,7 +131,7 @@ impl Uri {
     }
 }
 
-/// Without the query: that is about this machine.
+/// Writes the URI without its query, which only applies to this machine.
 impl fmt::Display for Uri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
@@ -164,7 +166,7 @@ impl<'t> Attribute<'t> {
     }
 }
 
-/// Percent-decoding (RFC 3986 §2.1) of what RFC 7512 allows in a value.
+/// Percent-decodes (RFC 3986 §2.1) a value with the characters that RFC 7512 allows.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
@@ -182,7 +184,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|digit| digit as u8)
 }
 
-/// Percent-encoding of everything that is not unreserved.
+/// Percent-encodes everything that is not unreserved.
 fn encode(text: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encode =
@@ -195,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uri_as_tools_print_it_is_taken() {
+    fn a_uri_as_printed_by_tools_is_accepted() {
         let uri = Uri::parse(
             "pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial=1f;token=edge%2d7;\
              id=%01%ff;object=ov%C3%A9;type=private?module-path=/usr/lib/m.so&pin-source=file:/run/pin",
@@ -213,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_fits_everything() {
+    fn omitted_attributes_fit_everything() {
         let uri = Uri::parse("PKCS11:").unwrap();
         assert_eq!(uri, Uri { text: "pkcs11:".into(), ..Uri::default() });
     }
 
     #[test]
-    fn a_pin_in_the_uri_is_refused_and_not_repeated() {
+    fn a_pin_in_the_uri_is_rejected_and_not_repeated() {
         for text in [
             "pkcs11:token=a?pin-value=hunter2",
             "pkcs11:token=a&pin-value=hunter2",
@@ -232,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unknown_attributes_and_values_are_rejected() {
         for (text, error) in [
             ("age1tag", UriError::Scheme),
             ("pkcs11", UriError::Scheme),
@@ -255,7 +257,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_makes_the_parser_panic_and_what_is_taken_is_shown_as_it_was(text in "(pkcs11:)?[a-z=;?&%0-9é]{0,40}") {
+        fn no_text_makes_the_parser_panic_and_an_accepted_one_is_shown_unchanged(text in "(pkcs11:)?[a-z=;?&%0-9é]{0,40}") {
             if let Ok(uri) = Uri::parse(&text) {
                 proptest::prop_assert_eq!(uri.to_string(), text.split('?').next().unwrap_or_default());
             }
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_met() {
+    fn limits_are_enforced() {
         let value = "a".repeat(VALUE_LIMIT);
         assert!(Uri::parse(&format!("pkcs11:token={value}")).is_ok());
         assert_eq!(Uri::parse(&format!("pkcs11:token={value}a")).unwrap_err(), UriError::TooLong);

@@ -1,28 +1,28 @@
-//! Why an enclave's key is not to be had.
+//! Errors of reading an enclave's key.
 
 use std::io;
 use std::path::PathBuf;
 
-/// The key of an enclave could not be read.
+/// A failure to read the key of an enclave.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnclaveError {
-    /// Gramine's file is not there: this is no enclave, or one under another library OS or an older Gramine.
+    /// Gramine's file is missing: no enclave, another library OS, or an older Gramine.
     #[error("this program does not run in an SGX enclave under Gramine: there is no {}", path.display())]
     NoEnclave {
-        /// The file that is missing.
+        /// The missing file.
         path: PathBuf,
     },
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The file holds something else than a key.
-    #[error("{} holds no key of 16 bytes", path.display())]
+    /// The file does not contain a key.
+    #[error("{} does not contain a key of 16 bytes", path.display())]
     Length {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! The enclave in which this runs, as an identity.
+//! The current enclave as an identity.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,19 @@ use ovseal::{Context, DataKey, Identity, Stanza, UnwrapError};
 
 use super::{EnclaveKey, GRAMINE, STANZA_TYPE, SealingPolicy};
 
-/// Opens what was bound to this enclave, with the key of the policy that the stanza states.
+/// The identity of this enclave, which uses the key for the policy stated in each stanza.
 #[derive(Clone, Debug)]
 pub struct EnclaveIdentity {
     root: PathBuf,
 }
 
 impl EnclaveIdentity {
-    /// The enclave whose files Gramine shows in their usual place.
+    /// Uses Gramine's files in their usual location.
     pub fn new() -> Self {
         Self::at(GRAMINE)
     }
 
-    /// An enclave whose files are below another folder.
+    /// Uses Gramine's files below another directory.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }

@@ -1,4 +1,4 @@
-//! One sealing key of this enclave.
+//! A sealing key of this enclave.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -11,19 +11,19 @@ use zeroize::Zeroizing;
 
 use super::{EnclaveError, STANZA_TYPE};
 
-/// Bytes in a key of Gramine.
+/// Length of a key of Gramine.
 const KEY_LENGTH: usize = 16;
 
-/// Which enclaves get the same key, on the same processor at the same or a higher security version of it.
+/// The enclaves that share a key, on one processor at the same or a higher security version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealingPolicy {
-    /// The very same enclave: `MRENCLAVE`. A new build, or a new version of Gramine, is another one.
+    /// Only the same enclave (`MRENCLAVE`). A new build or a new Gramine version makes another one.
     Enclave = 1,
-    /// All enclaves of the same signer: `MRSIGNER`, with the same product id.
+    /// All enclaves of the same signer (`MRSIGNER`) with the same product id.
     Signer = 2,
 }
 
-/// A sealing key of the enclave in which this runs.
+/// A sealing key of the current enclave.
 #[derive(Debug)]
 pub struct EnclaveKey {
     policy: SealingPolicy,
@@ -33,7 +33,7 @@ pub struct EnclaveKey {
 impl SealingPolicy {
     const ALL: [Self; 2] = [Self::Enclave, Self::Signer];
 
-    /// The policy's word: `mrenclave` or `mrsigner`.
+    /// Returns the policy's word: `mrenclave` or `mrsigner`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Enclave => "mrenclave",
@@ -41,12 +41,12 @@ impl SealingPolicy {
         }
     }
 
-    /// The policy of this word.
+    /// Parses the policy's word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|policy| policy.word() == word)
     }
 
-    /// The policy that a stanza of this type states; nothing when it is malformed.
+    /// Returns the policy stated in the parameters of a stanza, `None` if they are malformed.
     pub fn of_stanza(parameters: &[u8]) -> Option<Self> {
         let [number] = parameters.get(symmetric::SALT_LENGTH..)? else { return None };
         Self::ALL.into_iter().find(|policy| *policy as u8 == *number)
@@ -61,7 +61,7 @@ impl SealingPolicy {
 }
 
 impl EnclaveKey {
-    /// Reads the key for `policy` from Gramine's files below `root`, which is [`GRAMINE`](super::GRAMINE).
+    /// Reads the key for `policy` below `root`, usually [`GRAMINE`](super::GRAMINE).
     ///
     /// # Errors
     /// [`EnclaveError`].
@@ -73,8 +73,8 @@ impl EnclaveKey {
             }
             opened => opened.map_err(|source| EnclaveError::Read { path: path.clone(), source })?,
         };
-        // One byte more than a key shows whether the file ends there.
-        // It is not read into secret memory: the kernel refuses to let a file system in user space write there.
+        // Reading one byte more than a key shows whether the file ends there. The buffer is not in
+        // secret memory, to which the kernel lets no user-space file system write.
         let mut bytes = Zeroizing::new([0; KEY_LENGTH + 1]);
         let length = fill(&mut file, bytes.as_mut())
             .map_err(|source| EnclaveError::Read { path: path.clone(), source })?;
@@ -85,7 +85,7 @@ impl EnclaveKey {
         Ok(Self { policy, key })
     }
 
-    /// The data key in `stanza`, if it was made with this key.
+    /// Returns the data key in `stanza`, if this key wrapped it.
     pub(super) fn unwrap(&self, stanza: &Stanza, context: &Context) -> Option<DataKey> {
         symmetric::unwrap(stanza, self.key.expose(), context)
     }
@@ -104,7 +104,7 @@ impl Recipient for EnclaveKey {
     }
 }
 
-/// Reads until `buffer` is full or the file ends, and gives the number of bytes.
+/// Reads until `buffer` is full or the file ends, and returns the number of bytes.
 fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {

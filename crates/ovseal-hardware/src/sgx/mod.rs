@@ -1,23 +1,24 @@
-//! Sealing keys of an Intel SGX enclave, as Gramine hands them to the program inside.
+//! Sealing keys of an Intel SGX enclave, provided by Gramine.
 //!
-//! | need | type |
+//! | task | type |
 //! |---|---|
-//! | which enclaves can open | [`SealingPolicy`] |
+//! | choose the enclaves that can open | [`SealingPolicy`] |
 //! | add a stanza for this enclave | [`EnclaveKey`] |
 //! | open inside the enclave | [`EnclaveIdentity`] |
 //!
-//! The keys are files below `/dev/attestation/keys` and exist only inside an enclave, so a container is sealed to something
-//! else first and gets this stanza by rekeying, where it will run.
+//! The keys are files below `/dev/attestation/keys` and exist only inside an enclave. So a
+//! container is first sealed to another key. Rekey it inside the enclave to add this stanza.
 //!
 //! # What it does not protect
 //!
-//! The processor derives these keys from its fuses, its security version and the enclave. Another enclave, another
-//! processor, or for an enclave that was built anew under [`SealingPolicy::Enclave`] even the same one, gets another key.
-//! So such a stanza must never be the only one of a container: rekeying and sealing refuse that unless told otherwise.
+//! The processor derives these keys from its fuses, its security version and the enclave. Another
+//! enclave or another processor gets another key. With [`SealingPolicy::Enclave`], so does a new
+//! build of the same enclave. So such a stanza must never be the only one of a container. Rekeying
+//! and sealing reject that, unless the caller allows it.
 //!
-//! Whoever writes the enclave's manifest decides what runs inside it, and with [`SealingPolicy::Signer`] so does whoever
-//! holds the enclave's signing key. The application must not use the same key for anything else, and the manifest must not
-//! use it for a mount of encrypted files.
+//! The author of the enclave's manifest decides what runs inside. With [`SealingPolicy::Signer`],
+//! so does anyone who holds the enclave's signing key. The application must not use the same key
+//! for anything else, and the manifest must not use it for a mount of encrypted files.
 
 mod error;
 mod identity;
@@ -30,5 +31,5 @@ pub use key::{EnclaveKey, SealingPolicy};
 /// The type of stanza (`docs/format.md` §4.3).
 pub const STANZA_TYPE: &str = "sgx";
 
-/// Where Gramine has its files.
+/// Directory of Gramine's files.
 pub const GRAMINE: &str = "/dev/attestation";

@@ -1,4 +1,4 @@
-//! Approvals: an approver signs the measured state in which devices may use their keys (`TPM2_PolicyAuthorize`).
+//! Approvals: signed measured states in which devices may use their keys (`TPM2_PolicyAuthorize`).
 
 use std::fmt::Write;
 
@@ -14,29 +14,29 @@ use super::policy::PolicyDigest;
 use super::public::{Point, signature, verification_key};
 use super::wire::{name, sha256};
 
-/// Whose approvals a device accepts: a public key on P-256.
+/// The public key of an approver, on P-256, whose approvals a device accepts.
 ///
-/// TPMs verify neither Ed25519 nor ML-DSA, so this key is another one than that with which a publisher signs containers.
+/// TPMs verify neither Ed25519 nor ML-DSA, so a publisher's key cannot serve as this key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Approver(Point);
 
-/// The private key that approves.
+/// The private key of an approver.
 pub struct ApproverKey {
     pair: EcdsaKeyPair,
     pkcs8: SecretBytes,
 }
 
-/// Text is no key of an approver, or no approval. Nothing of it is shown.
+/// A text is not the expected key or approval. Messages show none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApprovalError {
-    /// The text is no public key of an approver.
+    /// The text is not an approver's public key.
     #[error("an approver's public key is one PEM block with a key on P-256")]
     Public,
-    /// The text is no private key of an approver.
+    /// The text is not an approver's private key.
     #[error("an approver's private key is one PEM block in PKCS #8 with a key on P-256")]
     Private,
-    /// The text is no approval.
+    /// The text is not an approval.
     #[error("the approval is damaged")]
     Approval,
 }
@@ -49,10 +49,10 @@ pub struct Approval {
 }
 
 impl ApproverKey {
-    /// A fresh key.
+    /// Generates a key.
     ///
     /// # Errors
-    /// Only if the operating system gives no randomness.
+    /// Fails only if the operating system returns no random numbers.
     pub fn generate() -> Result<Self, RandomnessError> {
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let document = document.map_err(|_| RandomnessError)?;
@@ -71,7 +71,7 @@ impl ApproverKey {
         key.ok_or(ApprovalError::Private)
     }
 
-    /// The PEM block, to be stored.
+    /// Returns the PEM block, to be stored.
     pub fn encode(&self) -> SecretBytes {
         let mut buffer = Zeroizing::new([0; 2 * DER_LIMIT]);
         let block = pem_rfc7468::encode(PRIVATE, LineEnding::LF, self.pkcs8.expose(), buffer.as_mut())
@@ -79,7 +79,7 @@ impl ApproverKey {
         SecretBytes::from_slice(block.as_bytes()).expect("512 bytes are far below the limit")
     }
 
-    /// The public key that belongs to it.
+    /// Returns the public key.
     pub fn approver(&self) -> Approver {
         let public = self.pair.public_key().as_ref();
         Approver(Point::from_sec1(public).expect("the library writes uncompressed points"))
@@ -88,7 +88,7 @@ impl ApproverKey {
     /// Approves a state.
     ///
     /// # Errors
-    /// Only if the operating system gives no randomness.
+    /// Fails only if the operating system returns no random numbers.
     pub fn approve(&self, values: PcrValues) -> Result<Approval, RandomnessError> {
         let message = [&PolicyDigest::EMPTY.pcr(&values).0[..], &policy_ref(&values.list())].concat();
         let signed = self.pair.sign(&SystemRandom::new(), &message).map_err(|_| RandomnessError)?;
@@ -120,7 +120,7 @@ impl Approver {
         key.and_then(Self::from_sec1).ok_or(ApprovalError::Public)
     }
 
-    /// The PEM block, to be given away.
+    /// Returns the PEM block, to be published.
     pub fn encode(&self) -> String {
         let der = [&SPKI_PREFIX[..], &self.sec1()].concat();
         pem_rfc7468::encode_string(PUBLIC, LineEnding::LF, &der)
@@ -135,7 +135,7 @@ impl Approver {
         Point::from_sec1(bytes).map(Self)
     }
 
-    /// The public area that the TPM loads.
+    /// Returns the public area that the TPM loads.
     pub(super) fn public(&self) -> Vec<u8> {
         verification_key(&self.0)
     }
@@ -144,14 +144,14 @@ impl Approver {
         name(&self.public())
     }
 
-    /// The policy that this approver's approvals of these registers fulfil.
+    /// Returns the policy that this approver's approvals of these registers satisfy.
     pub(super) fn policy(&self, list: &PcrList) -> PolicyDigest {
         PolicyDigest::authorize(&self.name(), &policy_ref(list))
     }
 }
 
 impl Approval {
-    /// Takes the text of an approval. Its signature is checked by the TPM.
+    /// Parses an approval. The TPM checks its signature later.
     ///
     /// # Errors
     /// [`ApprovalError::Approval`] for any other text.
@@ -160,7 +160,7 @@ impl Approval {
         approval.ok_or(ApprovalError::Approval)
     }
 
-    /// The text: the registers and their values, one a line, then the signature.
+    /// Returns the text: the registers and their values, one per line, then the signature.
     pub fn encode(&self) -> String {
         let mut text = format!("{FIRST_LINE}\n");
         for (number, value) in self.values.iter() {
@@ -171,7 +171,7 @@ impl Approval {
         text
     }
 
-    /// The approved state.
+    /// Returns the approved state.
     pub fn values(&self) -> &PcrValues {
         &self.values
     }
@@ -180,7 +180,7 @@ impl Approval {
         PolicyDigest::EMPTY.pcr(&self.values)
     }
 
-    /// What the TPM takes as signed.
+    /// Returns the digest that is signed.
     pub(super) fn digest(&self) -> [u8; 32] {
         sha256(&[&self.policy().0, &policy_ref(&self.values.list())])
     }
@@ -200,7 +200,9 @@ fn parse(text: &str) -> Option<Approval> {
     Some(Approval { values, signature })
 }
 
-/// What an approval is for: no other signature of the key is one, and none for other registers is one for these.
+/// Returns the purpose of an approval, which is signed with it.
+///
+/// No other signature of the key is an approval, and none of other registers is one of these.
 pub(super) fn policy_ref(list: &PcrList) -> Vec<u8> {
     [b"ovseal/v1/approval", &[0][..], &list.bitmap()].concat()
 }
@@ -210,7 +212,7 @@ const PRIVATE: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
 const DER_LIMIT: usize = 256;
 
-/// `SubjectPublicKeyInfo` of an uncompressed point on P-256 (RFC 5480), up to the point.
+/// Prefix of the uncompressed point in a SubjectPublicKeyInfo (RFC 5480) of P-256.
 const SPKI_PREFIX: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_of_an_approval_is_refused() {
+    fn every_cut_of_an_approval_is_rejected() {
         let text = ApproverKey::generate().unwrap().approve(values()).unwrap().encode();
         for length in 0..text.len() {
             assert_eq!(Approval::parse(&text[..length]), Err(ApprovalError::Approval), "{length}");

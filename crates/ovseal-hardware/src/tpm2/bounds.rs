@@ -1,10 +1,12 @@
-//! Bounds that the TPM itself enforces on one stanza: measured state, epoch, powered-on time.
+//! Bounds that the TPM enforces on one stanza: measured state, epoch, powered-on time.
 
 use super::pcr::PcrValues;
 use super::policy::{CounterIndex, PolicyDigest};
 use super::wire::Reader;
 
-/// What must hold, besides the device key's own policy, before the TPM unseals a stanza's share. Nothing by default.
+/// Conditions for unsealing a stanza's share, besides the policy of the device's key.
+///
+/// None by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Bounds {
@@ -14,40 +16,40 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Demands these values of platform configuration registers.
+    /// Requires these values of platform configuration registers.
     pub fn pcr(self, values: PcrValues) -> Self {
         Self { pcr: Some(values), ..self }
     }
 
-    /// Demands that the device's epoch is at most `epoch`. The epoch is a counter in the TPM that only grows.
+    /// Requires the device's epoch, a counter in the TPM that only grows, to be at most `epoch`.
     pub fn epoch_at_most(self, epoch: u64) -> Self {
         Self { epoch: Some(epoch), ..self }
     }
 
-    /// Demands that the TPM's clock is below `milliseconds`.
+    /// Requires the TPM's clock to be below `milliseconds`.
     ///
-    /// The clock counts the time for which the device was switched on, since its TPM was cleared. It cannot be set back,
-    /// but after an unclean power-off it may lose some minutes.
+    /// The clock counts the time the device was powered on since its TPM was cleared. It cannot be
+    /// set back, but may lose some minutes after an unclean power-off.
     pub fn clock_below(self, milliseconds: u64) -> Self {
         Self { clock: Some(milliseconds), ..self }
     }
 
-    /// Registers and their values, if any are demanded.
+    /// Returns the required values of registers, if any.
     pub fn pcr_values(&self) -> Option<&PcrValues> {
         self.pcr.as_ref()
     }
 
-    /// The greatest epoch, if one is demanded.
+    /// Returns the last epoch, if bounded.
     pub fn epoch(&self) -> Option<u64> {
         self.epoch
     }
 
-    /// The bound of the clock in milliseconds, if one is demanded.
+    /// Returns the bound of the clock in milliseconds, if any.
     pub fn clock(&self) -> Option<u64> {
         self.clock
     }
 
-    /// The policy of the sealed object; none when nothing is demanded.
+    /// Returns the policy of the sealed object, `None` without bounds.
     pub(super) fn policy(&self, counter: CounterIndex) -> Option<PolicyDigest> {
         let mut policy = PolicyDigest::EMPTY;
         if let Some(values) = &self.pcr {
@@ -89,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decoding_gives_back_what_was_encoded_and_refuses_cuts() {
+    fn encoded_bounds_are_decoded_and_cuts_are_rejected() {
         let values = PcrValues::from_iter([(7, [7; 32])]);
         let full = Bounds::default().pcr(values).epoch_at_most(3).clock_below(9);
         for bounds in [Bounds::default(), Bounds::default().clock_below(5), full] {

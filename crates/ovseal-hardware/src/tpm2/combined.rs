@@ -1,4 +1,4 @@
-//! TPM and passphrase together: neither of them alone opens the stanza.
+//! TPM and passphrase together: neither one opens the stanza alone.
 
 use std::sync::Arc;
 
@@ -13,17 +13,18 @@ use super::identity::DeviceIdentity;
 use super::recipient::{DeviceRecipient, fresh_salt};
 use super::stanza::{CombinedParameters, TPM2_PASSPHRASE};
 
-/// A device and a passphrase: what is sealed to them needs both, the device's TPM in the state that its key and the
-/// [`Bounds`](super::Bounds) demand, and the passphrase.
+/// A device and a passphrase, both of which a container requires.
 ///
-/// Unlike a PIN, which the TPM counts, the passphrase is guessed as often as its cost allows by whoever gets the TPM's share.
+/// The TPM must be in the state required by the device's key and the [`Bounds`](super::Bounds). It
+/// counts the tries of a PIN, but not of this passphrase: an attacker with the TPM's share can
+/// guess as fast as the passphrase's cost allows.
 #[derive(Debug)]
 pub struct CombinedRecipient {
     device: DeviceRecipient,
     passphrase: Arc<Passphrase>,
 }
 
-/// A device with its TPM, and a passphrase: it unwraps what is sealed to both of them.
+/// A device with its TPM and a passphrase, which unwraps stanzas that require both.
 #[derive(Debug)]
 pub struct CombinedIdentity {
     device: DeviceIdentity,
@@ -41,7 +42,7 @@ impl CombinedIdentity {
         Self { device, passphrase }
     }
 
-    /// The parameters of a stanza for this device.
+    /// Parses the parameters of a stanza, if it is for this device.
     fn own_parameters(&self, stanza: &Stanza) -> Option<CombinedParameters> {
         let ours = |parameters: &CombinedParameters| parameters.share.device == self.device.device().id();
         CombinedParameters::parse(stanza.parameters()).filter(ours)
@@ -70,7 +71,7 @@ impl Identity for CombinedIdentity {
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
         let Some(parameters) = self.own_parameters(stanza) else { return Ok(None) };
         let derivation = parameters.derivation();
-        // The TPM first: where it refuses, nobody waits for the derivation.
+        // The TPM comes first, because the derivation is slow.
         let share = self.device.share(parameters.share)?;
         let secret = combine(&share, &self.passphrase.derive_once(&derivation, context)?);
         let key = symmetric::unwrap(stanza, secret.expose(), context);
@@ -82,7 +83,7 @@ impl Identity for CombinedIdentity {
     }
 }
 
-/// The secret of the stanza: the TPM's share, then the passphrase's.
+/// Combines the secret of a stanza: the TPM's share, then the key derived from the passphrase.
 pub(super) fn combine(share: &Secret<32>, derived: &Secret<32>) -> Secret<64> {
     Secret::from_fn(|bytes| {
         bytes[..32].copy_from_slice(share.expose());

@@ -1,4 +1,4 @@
-//! The device's own key as it stands on its disk: wrapped by the TPM, useless anywhere else.
+//! The device's key on its disk: wrapped by the TPM, useless anywhere else.
 
 use ovseal_files::AtomicFile;
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ use super::wire::Reader;
 /// An enrolled device: its storage key, wrapped by its TPM.
 #[derive(Clone, Debug)]
 pub struct Device {
-    pub(super) folder: PathBuf,
+    pub(super) directory: PathBuf,
     pub(super) parent: Parent,
     pub(super) private: Vec<u8>,
     pub(super) key: StorageKey,
@@ -25,22 +25,22 @@ pub struct Device {
     pub(super) counter: CounterIndex,
 }
 
-/// The key in the TPM under which the device's key is kept.
+/// The key in the TPM that wraps the device's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parent {
-    /// The persistent storage key, or none for a primary key that is made anew each time.
+    /// The persistent storage key, or `None` for a primary key that is created again each time.
     pub(super) handle: Option<u32>,
     pub(super) name: Vec<u8>,
 }
 
-/// What the device's key demands before it is used for anything.
+/// The conditions for every use of the device's key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DevicePolicy {
     pub(super) state: Option<StatePolicy>,
     pub(super) has_pin: bool,
 }
 
-/// What is demanded of the device's measured state.
+/// The required measured state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum StatePolicy {
     /// Exactly these values.
@@ -49,18 +49,18 @@ pub(super) enum StatePolicy {
     Approved(PcrList, Approver),
 }
 
-/// The device's file cannot be used.
+/// A failure to use the device's file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// The device was not enrolled, or with another folder.
-    #[error("the device is not enrolled: {} is not there", path.display())]
+    /// The device was not enrolled, or with another directory.
+    #[error("the device is not enrolled: {} does not exist", path.display())]
     NotEnrolled {
         /// The file.
         path: PathBuf,
     },
-    /// The device is enrolled already.
-    #[error("the device is enrolled already: {} exists", path.display())]
+    /// The device is already enrolled.
+    #[error("the device is already enrolled: {} exists", path.display())]
     Enrolled {
         /// The file.
         path: PathBuf,
@@ -76,7 +76,7 @@ pub enum DeviceError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The file cannot be written.
@@ -84,7 +84,7 @@ pub enum DeviceError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The TPM failed.
@@ -105,7 +105,7 @@ struct Wire {
     private: ByteVec,
     #[n(4)]
     public: ByteVec,
-    /// Bitmap, and values where they are fixed.
+    /// The bitmap, followed by the values unless an approver signs those.
     #[n(5)]
     pcr: Option<ByteVec>,
     #[n(6)]
@@ -117,13 +117,13 @@ struct Wire {
 }
 
 impl DevicePolicy {
-    /// Demands that registers keep these values.
+    /// Requires registers to keep these values.
     #[must_use]
     pub fn pcr(self, values: PcrValues) -> Self {
         Self { state: Some(StatePolicy::Values(values)), ..self }
     }
 
-    /// Demands that an approver signed the values of these registers.
+    /// Requires an approver's signature over the values of these registers.
     #[must_use]
     pub fn approved(self, list: PcrList, approver: Approver) -> Self {
         Self { state: Some(StatePolicy::Approved(list, approver)), ..self }
@@ -141,12 +141,12 @@ impl DevicePolicy {
 }
 
 impl Device {
-    /// Reads the device that was enrolled with this folder.
+    /// Reads the device that was enrolled with this directory.
     ///
     /// # Errors
     /// [`DeviceError`].
-    pub fn load(folder: &Path) -> Result<Self, DeviceError> {
-        let path = folder.join(FILE);
+    pub fn load(directory: &Path) -> Result<Self, DeviceError> {
+        let path = directory.join(FILE);
         let bytes = match read_limited(&path, FILE_LIMIT) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -154,46 +154,46 @@ impl Device {
             }
             Err(source) => return Err(DeviceError::Read { path, source }),
         };
-        Self::parse(&bytes, folder).ok_or(DeviceError::Damaged { path })
+        Self::parse(&bytes, directory).ok_or(DeviceError::Damaged { path })
     }
 
-    /// Whether a device was enrolled with this folder.
-    pub fn is_enrolled(folder: &Path) -> bool {
-        folder.join(FILE).exists()
+    /// Returns whether a device was enrolled with this directory.
+    pub fn is_enrolled(directory: &Path) -> bool {
+        directory.join(FILE).exists()
     }
 
-    /// Whom others seal to.
+    /// Returns the recipient to which others seal.
     pub fn recipient(&self) -> DeviceRecipient {
         DeviceRecipient::new(self.key.clone(), self.counter)
     }
 
-    /// The device's id, which its stanzas show.
+    /// Returns the device's id, which its stanzas show.
     pub fn id(&self) -> [u8; 32] {
         self.key.id()
     }
 
-    /// Whether the device's key needs a PIN.
+    /// Returns whether the device's key requires a PIN.
     pub fn has_pin(&self) -> bool {
         self.policy.has_pin
     }
 
-    /// The registers on which the device's key depends, if it does.
+    /// Returns the registers on which the device's key depends, if any.
     pub fn pcr_list(&self) -> Option<PcrList> {
         self.policy.state.as_ref().map(StatePolicy::list)
     }
 
-    /// Whether the device's key accepts states that an approver signed.
+    /// Returns whether the device's key accepts states signed by an approver.
     pub fn has_approver(&self) -> bool {
         matches!(self.policy.state, Some(StatePolicy::Approved(..)))
     }
 
-    /// The approvals in the device's folder: its files `*.approval`. What is none is passed over.
+    /// Reads the approvals in the device's directory, its files `*.approval`. Skips invalid ones.
     ///
     /// # Errors
-    /// [`DeviceError::Read`] when the folder cannot be read.
+    /// [`DeviceError::Read`] if the directory cannot be read.
     pub fn approvals(&self) -> Result<Vec<Approval>, DeviceError> {
-        let failed = |source| DeviceError::Read { path: self.folder.clone(), source };
-        let entries = std::fs::read_dir(&self.folder).map_err(failed)?;
+        let failed = |source| DeviceError::Read { path: self.directory.clone(), source };
+        let entries = std::fs::read_dir(&self.directory).map_err(failed)?;
         let mut files =
             entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
         files.retain(|file| file.extension().is_some_and(|extension| extension == "approval"));
@@ -202,15 +202,16 @@ impl Device {
         Ok(texts.filter_map(|text| Approval::parse(std::str::from_utf8(&text).ok()?).ok()).collect())
     }
 
-    /// Begins the device's file in `folder`, so that what cannot be written there is found out before the TPM is changed.
-    pub(super) fn begin(folder: &Path) -> Result<AtomicFile, DeviceError> {
-        let path = folder.join(FILE);
+    /// Starts the device's file, so that a directory that is not writable fails before the TPM
+    /// changes.
+    pub(super) fn begin(directory: &Path) -> Result<AtomicFile, DeviceError> {
+        let path = directory.join(FILE);
         AtomicFile::with_mode(&path, 0o600).map_err(|source| DeviceError::Write { path, source })
     }
 
     /// Writes the device's file, which must not exist.
     pub(super) fn save(&self, file: AtomicFile) -> Result<(), DeviceError> {
-        let path = self.folder.join(FILE);
+        let path = self.directory.join(FILE);
         let write = move || {
             file.file().write_all(&self.encode())?;
             file.commit(false)
@@ -240,10 +241,10 @@ impl Device {
             has_pin: self.policy.has_pin,
             counter: self.counter.0,
         };
-        minicbor::to_vec(wire).expect("a vector takes everything")
+        minicbor::to_vec(wire).expect("writing to a vector cannot fail")
     }
 
-    pub(super) fn parse(bytes: &[u8], folder: &Path) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8], directory: &Path) -> Option<Self> {
         let wire: Wire = minicbor::decode(bytes).ok()?;
         let key = StorageKey::parse(&wire.public)?;
         let state = match (wire.pcr, wire.approver) {
@@ -256,14 +257,14 @@ impl Device {
             (None, Some(_)) => return None,
         };
         let device = Self {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
             parent: Parent { handle: wire.parent_handle, name: wire.parent_name.into() },
             private: wire.private.into(),
             policy: DevicePolicy { state, has_pin: wire.has_pin },
             counter: CounterIndex::new(wire.counter)?,
             key,
         };
-        // The TPM enforces what the key says; a file that says something else is damaged.
+        // The TPM enforces the policy of the key. A file that states another one is damaged.
         let consistent = device.policy.digest() == device.key.policy() && device.encode() == bytes;
         (wire.version == VERSION && consistent).then_some(device)
     }

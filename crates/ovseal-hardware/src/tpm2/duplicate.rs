@@ -1,4 +1,6 @@
-//! Sealing to a storage key in a TPM, without a TPM: the blob that `TPM2_Import` takes (TPM 2.0 Library, part 1, 23.3).
+//! Sealing to a storage key in a TPM, without a TPM.
+//!
+//! The result is a blob for `TPM2_Import` (TPM 2.0 Library, part 1, 23.3).
 
 use aws_lc_rs::agreement::{self, ECDH_P256, EphemeralPrivateKey, UnparsedPublicKey};
 use aws_lc_rs::error::Unspecified;
@@ -10,22 +12,22 @@ use super::policy::PolicyDigest;
 use super::public::{Point, StorageKey, sealed_object};
 use super::wire::{Bytes32, Reader, name, sha256, sized};
 
-/// A secret of 32 bytes, wrapped for one TPM. With the policy, it gives the object that the TPM loads.
+/// A secret of 32 bytes, wrapped for one TPM. Together with the policy, it defines the object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Duplicate {
-    /// What makes the object's public area its own.
+    /// The unique field of the object's public area.
     pub(super) unique: Bytes32,
-    /// MAC and encrypted sensitive area: the bytes of `TPM2B_PRIVATE`.
+    /// The MAC and the encrypted sensitive area: the bytes of `TPM2B_PRIVATE`.
     pub(super) private: Vec<u8>,
     /// The sender's ephemeral public key.
     pub(super) ephemeral: Point,
 }
 
 impl Duplicate {
-    /// Wraps `share` so that only the TPM with this key unwraps it, and only when `policy` is fulfilled.
+    /// Wraps `share` so that only the TPM with this key unwraps it, and only under `policy`.
     ///
     /// # Errors
-    /// When the operating system gives no randomness, or the key is no point of the curve.
+    /// Fails if the operating system returns no random numbers, or the key is not on the curve.
     pub(super) fn wrap(
         key: &StorageKey,
         share: &Secret<32>,
@@ -44,7 +46,7 @@ impl Duplicate {
         Ok(Self { unique, private, ephemeral })
     }
 
-    /// The public area of the wrapped object.
+    /// Returns the public area of the wrapped object.
     pub(super) fn public(&self, policy: Option<PolicyDigest>) -> Vec<u8> {
         sealed_object(policy, &self.unique)
     }
@@ -61,11 +63,11 @@ impl Duplicate {
     }
 }
 
-/// A secret could not be wrapped for a TPM.
+/// A failure to wrap a secret for a TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DuplicateError {
     Randomness,
-    /// The recipient's key is no point of P-256.
+    /// The recipient's key is not a point on P-256.
     Point,
 }
 
@@ -75,10 +77,10 @@ impl From<Unspecified> for DuplicateError {
     }
 }
 
-/// An ephemeral key and the seed that both sides derive.
+/// Generates an ephemeral key, and derives the seed shared with the TPM.
 ///
-/// Some TPMs leave out leading zeros of coordinates before they derive, some do not. A key is chosen for which both come
-/// to the same.
+/// Some TPMs strip leading zeros of coordinates before they derive. The key is chosen so that this
+/// makes no difference.
 fn agree(peer: &Point) -> Result<(Point, Secret<32>), DuplicateError> {
     loop {
         let private = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new())?;
@@ -95,7 +97,7 @@ fn agree(peer: &Point) -> Result<(Point, Secret<32>), DuplicateError> {
     }
 }
 
-/// `TPM2B_SENSITIVE` of sealed data without an authorization value.
+/// Encodes `TPM2B_SENSITIVE` of sealed data without an authorization value.
 fn sensitive_area(obfuscation: &Secret<32>, share: &Secret<32>) -> Result<SecretBytes, DuplicateError> {
     let mut area = SecretBytes::with_capacity(SENSITIVE_LENGTH).map_err(|_| DuplicateError::Randomness)?;
     let length = (SENSITIVE_LENGTH - 2) as u16;

@@ -1,7 +1,5 @@
-//! Making a device's keys in its TPM.
+//! Creating a device's keys in its TPM.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use ovseal_memory::Secret;
@@ -13,8 +11,9 @@ use super::policy::CounterIndex;
 use super::public::{StorageKey, primary_template};
 use super::tss::{Esys, Handle};
 use super::worker::Tpm;
+use crate::sys::create_private_directory;
 
-/// What a device is enrolled with.
+/// Options for enrolling a device.
 #[derive(Debug, Default)]
 #[must_use = "settings do nothing until they are used to enroll"]
 pub struct EnrollOptions {
@@ -23,47 +22,49 @@ pub struct EnrollOptions {
 }
 
 impl EnrollOptions {
-    /// Makes settings for a key that demands what `policy` says.
+    /// Creates options for a key with this policy.
     pub fn new(policy: DevicePolicy) -> Self {
         Self { policy, pin: None }
     }
 
-    /// Demands a PIN too. The TPM locks itself after some wrong ones, and also after some unclean power-offs.
+    /// Also requires a PIN. The TPM locks after some wrong ones, or after some unclean power-offs.
     pub fn pin(self, pin: &[u8]) -> Self {
         let policy = DevicePolicy { has_pin: true, ..self.policy };
         Self { policy, pin: Some(pin_value(pin)) }
     }
 
-    /// Makes the device's storage key and its epoch counter, and writes the wrapped key into `folder`.
+    /// Creates the device's storage key and epoch counter, and writes the wrapped key to
+    /// `directory`.
     ///
-    /// Nothing in the folder is secret: without this TPM it is of no use.
+    /// Nothing in the directory is secret: without this TPM it is useless.
     ///
     /// # Errors
-    /// [`DeviceError`], above all when the folder holds an enrolled device.
-    pub fn enroll(self, tpm: &Tpm, folder: &Path) -> Result<Device, DeviceError> {
-        if Device::is_enrolled(folder) {
-            Device::load(folder)?;
-            return Err(DeviceError::Enrolled { path: folder.to_owned() });
+    /// [`DeviceError`], for example if the directory already belongs to an enrolled device.
+    pub fn enroll(self, tpm: &Tpm, directory: &Path) -> Result<Device, DeviceError> {
+        if Device::is_enrolled(directory) {
+            Device::load(directory)?;
+            return Err(DeviceError::Enrolled { path: directory.to_owned() });
         }
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|source| DeviceError::Write { path: folder.to_owned(), source })?;
-        let file = Device::begin(folder)?;
+        create_private_directory(directory)
+            .map_err(|source| DeviceError::Write { path: directory.to_owned(), source })?;
+        let file = Device::begin(directory)?;
         let Self { policy, pin } = self;
-        let folder = folder.to_owned();
+        let directory = directory.to_owned();
         let device = tpm.run(move |esys| {
             let (handle, parent) = parent(esys)?;
-            let key = create_key(esys, &parent, &policy, pin.as_ref())?;
-            let (private, key) = key;
+            let (private, key) = create_key(esys, &parent, &policy, pin.as_ref())?;
             let parent = Parent { handle, name: parent.name()? };
             let counter = define_counter(esys)?;
-            Ok(Device { folder, parent, private, key, policy, counter })
+            Ok(Device { directory, parent, private, key, policy, counter })
         })?;
         device.save(file)?;
         Ok(device)
     }
 }
 
-/// The storage key that the TPM's owner provided, or else a primary key of our own, which takes no room in the TPM.
+/// Opens the storage key provided by the TPM's owner.
+///
+/// Without one, creates a primary key, which takes no room in the TPM.
 fn parent(esys: &Esys) -> Result<(Option<u32>, Handle<'_>), TpmError> {
     if esys.handles(STORAGE_KEY, 1)?.first() == Some(&STORAGE_KEY) {
         return Ok((Some(STORAGE_KEY), esys.existing(STORAGE_KEY)?));
@@ -80,7 +81,8 @@ fn create_key(
     let sessions = Sessions::new(esys, parent);
     let template = StorageKey::template(policy.digest(), policy.has_pin);
     let authorization = pin.map_or(&[][..], |pin| pin.expose());
-    // A TPM may leave out leading zeros of a coordinate, and then derive from fewer bytes: such a key is made anew.
+    // A TPM may strip leading zeros of a coordinate and then derive from fewer bytes. Try another
+    // key.
     for _ in 0..KEY_ATTEMPTS {
         let (private, public) = esys.create(parent, sessions.hmac()?, authorization, &template)?;
         if let Some(key) = StorageKey::parse(&public) {
@@ -90,7 +92,7 @@ fn create_key(
     Err(TpmError::Nonsense("Create"))
 }
 
-/// Defines a counter at the first free index and counts it up once, so that it has a value.
+/// Defines a counter at the first free index and increments it once, so that it has a value.
 pub(super) fn define_counter(esys: &Esys) -> Result<CounterIndex, TpmError> {
     let used = esys.handles(FIRST_COUNTER, COUNTERS)?;
     let free = (FIRST_COUNTER..FIRST_COUNTER + COUNTERS).find(|index| !used.contains(index));
@@ -100,9 +102,11 @@ pub(super) fn define_counter(esys: &Esys) -> Result<CounterIndex, TpmError> {
     Ok(index)
 }
 
-/// Where the owner's storage key stands by convention (TCG Registry of Reserved TPM 2.0 Handles and Localities).
+/// Conventional handle of the owner's storage key.
+///
+/// Source: TCG Registry of Reserved TPM 2.0 Handles and Localities.
 const STORAGE_KEY: u32 = 0x8100_0001;
-/// Counters of devices, of several enrolled folders on one TPM too, and of rollback states.
+/// First of the indices for counters: of devices, also several per TPM, and of rollback states.
 const FIRST_COUNTER: u32 = 0x0180_6f76;
 const COUNTERS: u32 = 64;
 const KEY_ATTEMPTS: u32 = 8;

@@ -1,4 +1,4 @@
-//! What goes wrong with a TPM, and whose fault it is.
+//! Errors of a TPM.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use ovseal::{AnchorError, ErrorKind, UnwrapError};
 
 use super::tss::LibraryError;
 
-/// A TPM did not do what was asked of it.
+/// A failure of a TPM, or to use one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TpmError {
     /// A library of the TPM software stack is missing.
     #[error(transparent)]
     Library(&'static LibraryError),
-    /// The text does not name a TPM.
+    /// The text cannot name a TPM.
     #[error("the name of the TPM contains a zero byte")]
     Name,
-    /// There is no TPM under this name, or it does not answer.
+    /// There is no TPM with this name, or it does not answer.
     #[error("there is no TPM at {tcti}, or it cannot be used (code {code:#x})")]
     Connect {
         /// The name.
@@ -25,14 +25,14 @@ pub enum TpmError {
         /// The library's response code.
         code: u32,
     },
-    /// The operating system gives no thread.
-    #[error("no thread can be had for the TPM")]
+    /// The operating system started no thread.
+    #[error("cannot start the TPM thread")]
     NoThread,
-    /// The TPM did not answer in time; other programs may be using it.
+    /// The TPM did not answer in time. Other programs may be using it.
     #[error("the TPM did not answer within {} s", .0.as_secs_f32())]
     Deadline(Duration),
-    /// The connection to the TPM was lost in the middle of a command.
-    #[error("the TPM went away during {command} (code {code:#x})")]
+    /// The connection to the TPM was lost during a command.
+    #[error("the connection to the TPM was lost during {command} (code {code:#x})")]
     Gone {
         /// The command.
         command: &'static str,
@@ -49,35 +49,35 @@ pub enum TpmError {
         command: &'static str,
     },
     /// The SHA-256 bank of platform configuration registers is not in use.
-    #[error("the TPM has no PCR {0} in the bank sha256")]
+    #[error("the TPM has no PCR {0} in its SHA-256 bank")]
     NoPcr(u8),
-    /// The answer makes no sense.
-    #[error("the TPM gave an answer to {0} that makes no sense")]
+    /// An answer has an impossible value.
+    #[error("the TPM returned an invalid answer to {0}")]
     Nonsense(&'static str),
     /// A command failed in another way.
-    #[error("the TPM refused {command} (code {code:#x})")]
+    #[error("the TPM rejected {command} (code {code:#x})")]
     Command {
         /// The command.
         command: &'static str,
         /// The TPM's response code.
         code: u32,
     },
-    /// The TPM is not the one in which the device's keys were made, or it was cleared since.
-    #[error("this TPM is not the one in which the device was enrolled, or it was cleared since")]
+    /// The device was enrolled with another TPM, or this one was cleared.
+    #[error("the device was enrolled with another TPM, or this TPM was cleared")]
     AnotherTpm,
-    /// Registers have other values than when the device was enrolled or bound.
-    #[error("the device is in another state: {} changed", Registers(.0))]
+    /// Registers have other values than at enrolment or binding.
+    #[error("the device's measured state has changed: {}", Registers(.0))]
     PcrChanged(Vec<u8>),
-    /// No approval of the approver is for the present state.
+    /// No approval covers the present state.
     #[error("the device's state is not approved: the closest of {approvals} approvals differs in {}", Registers(.registers))]
     NotApproved {
-        /// The registers that differ from those in the closest approval.
+        /// The registers that differ from the closest approval.
         registers: Vec<u8>,
-        /// How many approvals there are.
+        /// Number of approvals.
         approvals: usize,
     },
-    /// An approval for the present state is not signed by the device's approver.
-    #[error("the approval for the device's state is not the approver's")]
+    /// The approval of the present state is not signed by the device's approver.
+    #[error("the approval of the device's state is not signed by its approver")]
     ForgedApproval,
     /// The device's key has a PIN, and none was given.
     #[error("the device's key needs its PIN")]
@@ -85,45 +85,45 @@ pub enum TpmError {
     /// The PIN is wrong.
     #[error("the PIN is wrong")]
     WrongPin,
-    /// The TPM gave its share of what needs TPM and passphrase, and with the passphrase it opens nothing.
+    /// The TPM unsealed its share, but the stanza does not open with it and the passphrase.
     #[error("the passphrase is wrong, or the stanza is damaged")]
     WrongPassphrase,
-    /// The epoch of the device passed the bound.
-    #[error("the stanza was for epochs up to {limit}, and the device is past it")]
+    /// The epoch of the device is past the bound.
+    #[error("the stanza is valid up to epoch {limit}, which the device has passed")]
     Epoch {
-        /// The greatest epoch.
+        /// The last epoch.
         limit: u64,
     },
-    /// The TPM's clock passed the bound.
-    #[error("the stanza was valid until the TPM's clock showed {limit} ms, and that time is over")]
+    /// The TPM's clock is past the bound.
+    #[error("the stanza expired when the TPM's clock reached {limit} ms")]
     Clock {
         /// The bound in milliseconds.
         limit: u64,
     },
     /// The TPM has no counter at the index, or something else is there.
-    #[error("the TPM has no counter at NV index {0:#010x}: it was removed, or something else stands there")]
+    #[error("the TPM has no counter at NV index {0:#010x}: it was removed or replaced")]
     NoCounter(u32),
-    /// The TPM demands a password of its owner, or of its storage key, which is not supported.
-    #[error("the TPM demands a password for {command}")]
+    /// The TPM's owner or storage key has a password, which is not supported.
+    #[error("the TPM requires a password for {command}")]
     Authorization {
         /// The command.
         command: &'static str,
     },
-    /// The TPM says that the policy is not fulfilled.
-    #[error("the TPM refused {command}: the policy is not fulfilled")]
+    /// The TPM reports that the policy is not satisfied.
+    #[error("the TPM rejected {command}: the policy is not satisfied")]
     Policy {
         /// The command.
         command: &'static str,
     },
-    /// What was wrapped for the TPM is damaged.
-    #[error("what was wrapped for the TPM is damaged")]
+    /// The blob wrapped for the TPM is damaged.
+    #[error("the blob wrapped for the TPM is damaged")]
     Integrity,
-    /// What a rollback state says of its counter and its key is damaged, or of another enrolment of the device.
-    #[error("what the state says of its counter and key is damaged, or of another enrolment of this device")]
-    Place,
+    /// A rollback state's record of its counter and key is damaged, or of another enrolment.
+    #[error("the state's anchor record is damaged, or belongs to another enrolment of this device")]
+    AnchorRecord,
 }
 
-/// Registers in a message.
+/// Registers as listed in a message.
 struct Registers<'a>(&'a [u8]);
 
 impl fmt::Display for Registers<'_> {
@@ -134,10 +134,10 @@ impl fmt::Display for Registers<'_> {
 }
 
 impl TpmError {
-    /// What a response code means.
+    /// Interprets a response code.
     pub(super) fn of(command: &'static str, code: u32) -> Self {
         match (code >> 16) & 0xff {
-            // From the TPM itself, or from a resource manager in its place.
+            // From the TPM itself, or from a resource manager on its behalf.
             0 | RESOURCE_MANAGER_TPM | RESOURCE_MANAGER => Self::of_tpm(command, code & 0xffff),
             TCTI => Self::Gone { command, code },
             _ => Self::Command { command, code },
@@ -146,7 +146,7 @@ impl TpmError {
 
     fn of_tpm(command: &'static str, code: u32) -> Self {
         const FORMAT_ONE: u32 = 1 << 7;
-        // Codes of format one also say which handle, session or parameter is meant.
+        // Codes of format one also number the handle, session or parameter.
         let plain = if code & FORMAT_ONE != 0 { code & 0xbf } else { code };
         match plain {
             0x08e | 0x0a2 => Self::Authorization { command },
@@ -158,7 +158,9 @@ impl TpmError {
         }
     }
 
-    /// The same error of a command whose parameters come from a stanza: a parameter that the TPM does not take is damaged.
+    /// Reinterprets the error of a command whose parameters come from a stanza.
+    ///
+    /// A parameter that the TPM rejects is damaged.
     pub(super) fn in_parameter(self) -> Self {
         const FORMAT_ONE_PARAMETER: u32 = 0xc0;
         match self {
@@ -167,7 +169,7 @@ impl TpmError {
         }
     }
 
-    /// Whose fault it is: a key that does not fit, or the environment.
+    /// Returns whose fault it is: a key that does not fit, or the environment.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::AnotherTpm | Self::PcrChanged(_) | Self::NotApproved { .. } | Self::ForgedApproval => {
@@ -177,7 +179,7 @@ impl TpmError {
                 ErrorKind::NoKeyFits
             }
             Self::WrongPassphrase | Self::NoCounter(_) | Self::Policy { .. } => ErrorKind::NoKeyFits,
-            Self::Integrity | Self::Place => ErrorKind::NoKeyFits,
+            Self::Integrity | Self::AnchorRecord => ErrorKind::NoKeyFits,
             Self::Name => ErrorKind::Usage,
             _ => ErrorKind::Environment,
         }
@@ -211,14 +213,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn response_codes_are_told_apart() {
+    fn response_codes_are_interpreted() {
         let said = |code| TpmError::of("Unseal", code);
         assert!(matches!(said(0x98e), TpmError::Authorization { .. }));
         assert!(matches!(said(0x99d), TpmError::Policy { .. }));
         assert!(matches!(said(0x1df), TpmError::Integrity));
         assert!(matches!(said(0x126), TpmError::Policy { .. }));
         assert!(matches!(said(0x921), TpmError::Lockout));
-        // From the TPM, from a resource manager in its place, and from the resource manager itself.
+        // From the TPM, from a resource manager on its behalf, and from the resource manager
+        // itself.
         for code in [0x902, 0x903, 0x000c_0902, 0x000c_0903, 0x000b_0902, 0x000b_0905] {
             assert!(matches!(said(code), TpmError::NoRoom { .. }), "{code:#x}");
         }
@@ -230,7 +233,7 @@ mod tests {
     fn a_changed_register_is_named() {
         assert_eq!(
             TpmError::PcrChanged(vec![4, 7]).to_string(),
-            "the device is in another state: PCR 4, 7 changed"
+            "the device's measured state has changed: PCR 4, 7"
         );
     }
 }

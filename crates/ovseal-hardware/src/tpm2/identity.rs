@@ -9,63 +9,62 @@ use ovseal_memory::{Parked, Secret};
 use super::combined::CombinedIdentity;
 use super::device::{Device, DeviceError};
 use super::error::TpmError;
-use super::open::{Caller, pin_value};
+use super::open::{DeviceSession, pin_value};
 use super::stanza::{TPM2, Tpm2Parameters};
 use super::worker::Tpm;
 
-/// A device with its TPM: it unwraps what is sealed to the device's recipient.
+/// A device with its TPM, which unwraps stanzas for the device's recipient.
 ///
-/// The TPM is asked only when a stanza is for this device.
-///
-/// Clones share the TPM's connection and the PIN. A PIN that the TPM refused is not tried again: too many of them lock it.
+/// The TPM is used only for stanzas of this device. Clones share the connection to the TPM and the
+/// PIN. A PIN that the TPM rejected is not tried again, because too many wrong ones lock it.
 #[derive(Clone, Debug)]
 pub struct DeviceIdentity {
     device: Device,
     tpm: Tpm,
     pin: Option<Arc<Parked<Secret<32>>>>,
-    is_refused: Arc<AtomicBool>,
+    is_rejected: Arc<AtomicBool>,
 }
 
 impl DeviceIdentity {
-    /// The identity of an enrolled device.
+    /// Creates the identity of an enrolled device.
     pub fn new(device: Device, tpm: Tpm) -> Self {
-        Self { device, tpm, pin: None, is_refused: Arc::default() }
+        Self { device, tpm, pin: None, is_rejected: Arc::default() }
     }
 
-    /// The same, with the PIN of the device's key.
+    /// Sets the PIN of the device's key.
     #[must_use]
     pub fn with_pin(self, pin: &[u8]) -> Self {
-        Self { pin: Some(Arc::new(Parked::new(pin_value(pin)))), is_refused: Arc::default(), ..self }
+        Self { pin: Some(Arc::new(Parked::new(pin_value(pin)))), is_rejected: Arc::default(), ..self }
     }
 
-    /// The same together with a passphrase: for what is sealed to both of them.
+    /// Adds a passphrase, for stanzas that require both.
     #[must_use]
     pub fn with_passphrase(self, passphrase: Passphrase) -> CombinedIdentity {
         CombinedIdentity::new(self, passphrase)
     }
 
-    /// The device.
+    /// Returns the device.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// The share in a stanza that is for this device.
+    /// Unseals the share in a stanza for this device.
     pub(super) fn share(&self, parameters: Tpm2Parameters) -> Result<Secret<32>, UnwrapError> {
-        let caller = self.caller().map_err(|error| UnwrapError::Backend(Box::new(error)))?;
-        let share = self.tpm.run(move |esys| caller.unseal(esys, &parameters));
+        let session = self.session().map_err(|error| UnwrapError::Backend(Box::new(error)))?;
+        let share = self.tpm.run(move |esys| session.unseal(esys, &parameters));
         share.map_err(UnwrapError::from)
     }
 
-    /// The device's TPM.
+    /// Returns the device's TPM.
     pub(super) fn tpm(&self) -> &Tpm {
         &self.tpm
     }
 
-    /// What the device brings to its TPM now.
-    pub(super) fn caller(&self) -> Result<Caller, DeviceError> {
+    /// Reads the present approvals, and returns all that the device's key may require.
+    pub(super) fn session(&self) -> Result<DeviceSession, DeviceError> {
         let approvals = if self.device.has_approver() { self.device.approvals()? } else { Vec::new() };
         let (device, pin) = (self.device.clone(), self.pin.clone());
-        Ok(Caller { device, approvals, pin, is_refused: self.is_refused.clone() })
+        Ok(DeviceSession { device, approvals, pin, is_rejected: self.is_rejected.clone() })
     }
 }
 
@@ -81,7 +80,7 @@ impl Identity for DeviceIdentity {
         };
         let share = self.share(parameters)?;
         let key = symmetric::unwrap(stanza, share.expose(), context);
-        // The stanza says that it is for this device, and the TPM took it: what does not open is damaged.
+        // The stanza is for this device and the TPM accepted it, so a failure here means damage.
         key.map(Some).ok_or_else(|| TpmError::Integrity.into())
     }
 }

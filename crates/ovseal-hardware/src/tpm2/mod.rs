@@ -1,17 +1,17 @@
-//! TPM 2.0: a device's keys, and what is sealed to them.
+//! A device's keys in its TPM 2.0.
 //!
-//! | need | type |
+//! | task | type |
 //! |---|---|
-//! | make a device's keys | [`EnrollOptions`] |
+//! | create a device's keys | [`EnrollOptions`] |
 //! | seal to a device, without a TPM | [`DeviceRecipient`], [`Bounds`] |
 //! | open on the device | [`DeviceIdentity`], [`Device`], [`Tpm`] |
-//! | demand a passphrase too | [`CombinedRecipient`], [`CombinedIdentity`] |
+//! | require a passphrase, too | [`CombinedRecipient`], [`CombinedIdentity`] |
 //! | approve measured states | [`ApproverKey`], [`Approval`] |
-//! | tie a rollback state to the TPM | [`TpmAnchor`] |
-//! | look at a TPM | [`TpmStatus`] |
+//! | anchor a rollback state in the TPM | [`TpmAnchor`] |
+//! | query a TPM | [`TpmStatus`] |
 //!
-//! The TPM software stack (tpm2-tss 3.0 or later) is loaded when a TPM is first asked for; sealing to a device and
-//! approving never ask for one.
+//! The TPM software stack (tpm2-tss 3.0 or later) is loaded when a TPM is first used. Sealing to a
+//! device and approving states use none.
 //!
 //! ```no_run
 //! use ovseal::{OpenOptions, Publisher, Trust};
@@ -29,8 +29,9 @@
 //!
 //! # What it does not protect
 //!
-//! Whoever controls the running, approved device can ask its TPM for the data key, and read it from memory. A virtual TPM
-//! is as trustworthy as the host that keeps its state, and can be set back to an older one.
+//! Anyone who controls the running, approved device can ask its TPM for the data key and read it
+//! from memory. A virtual TPM is as trustworthy as the host that keeps its state, which can restore
+//! an older state.
 
 mod anchor;
 mod approval;

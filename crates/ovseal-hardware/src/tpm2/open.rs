@@ -1,4 +1,4 @@
-//! From a stanza's parameters to the share that its TPM gives.
+//! Unsealing the share of a stanza.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -14,72 +14,78 @@ use super::public::primary_template;
 use super::stanza::Tpm2Parameters;
 use super::tss::{Esys, Handle, Session, Ticket};
 
-/// What a device brings to its TPM.
-pub(super) struct Caller {
+/// A device with all that its key may require: approvals and a PIN.
+pub(super) struct DeviceSession {
     pub(super) device: Device,
     pub(super) approvals: Vec<Approval>,
-    /// What the PIN comes to, where there is one.
+    /// The authorization value of the PIN, if there is one.
     pub(super) pin: Option<Arc<Parked<Secret<32>>>>,
-    /// Whether the TPM refused this PIN: it counts every try, and a container may have many stanzas for a device.
-    pub(super) is_refused: Arc<AtomicBool>,
+    /// True if the TPM rejected this PIN. It counts every try, and a container may have many
+    /// stanzas for a device.
+    pub(super) is_rejected: Arc<AtomicBool>,
 }
 
-/// An approval that is for the present state, and that the TPM verified.
+/// An approval of the present state that the TPM has verified.
 struct Approved<'a> {
     approval: &'a Approval,
     name: Vec<u8>,
     ticket: Ticket,
 }
 
-impl Caller {
-    /// The share in a stanza. Everything that was loaded for it is flushed.
+impl DeviceSession {
+    /// Unseals the share in a stanza, and flushes everything that was loaded for it.
     pub(super) fn unseal(&self, esys: &Esys, stanza: &Tpm2Parameters) -> Result<Secret<32>, TpmError> {
-        let parent = self.device.parent.open(esys)?;
-        let kept = Sessions::new(esys, &parent);
+        let parent = self.parent().open(esys)?;
+        let sessions = Sessions::new(esys, &parent);
         if let Some(values) = stanza.bounds.pcr_values() {
             expect_values(esys, values)?;
         }
-        let key = self.load_key(esys, &parent, &kept)?;
+        let key = self.load_key(esys, &parent, &sessions)?;
         let approved = self.approved(esys)?;
         let (policy, duplicate) = (stanza.policy(), &stanza.duplicate);
         let public = duplicate.public(policy);
-        let session = self.authorize(esys, &kept, approved.as_ref())?;
+        let session = self.authorize(esys, &sessions, approved.as_ref())?;
         let seed = duplicate.ephemeral.encode();
         let private = esys.import(&key, session, &public, &duplicate.private, &seed);
         let private = private.map_err(|error| self.explain(error.in_parameter()))?;
-        let session = self.authorize(esys, &kept, approved.as_ref())?;
+        let session = self.authorize(esys, &sessions, approved.as_ref())?;
         let object = esys.load(&key, session, &private, &public).map_err(|error| self.explain(error))?;
         drop(key);
-        let session = if policy.is_some() { kept.policy()? } else { kept.hmac()? };
+        let session = if policy.is_some() { sessions.policy()? } else { sessions.hmac()? };
         fulfil_bounds(esys, session, stanza)?;
         esys.unseal(&object, session)
     }
 
-    /// Uses the device's key once, in a session in which everything is fulfilled that it demands.
+    /// Returns the key in the TPM under which the device's key is kept.
+    pub(super) fn parent(&self) -> &Parent {
+        &self.device.parent
+    }
+
+    /// Uses the device's key once, in a session that satisfies its policy.
     pub(super) fn use_key<'e, T>(
         &self,
         esys: &'e Esys,
-        kept: &Sessions<'e, '_>,
+        sessions: &Sessions<'e, '_>,
         parent: &Handle<'e>,
         work: impl FnOnce(&Handle<'e>, &Handle<'e>) -> Result<T, TpmError>,
     ) -> Result<T, TpmError> {
-        let key = self.load_key(esys, parent, kept)?;
+        let key = self.load_key(esys, parent, sessions)?;
         let approved = self.approved(esys)?;
-        let session = self.authorize(esys, kept, approved.as_ref())?;
+        let session = self.authorize(esys, sessions, approved.as_ref())?;
         work(&key, session).map_err(|error| self.explain(error))
     }
 
-    /// Does nothing but what every use of the device's key demands.
-    pub(super) fn load_key<'e>(
+    /// Loads the device's key and sets its PIN.
+    fn load_key<'e>(
         &self,
         esys: &'e Esys,
         parent: &Handle<'e>,
-        kept: &Sessions<'e, '_>,
+        sessions: &Sessions<'e, '_>,
     ) -> Result<Handle<'e>, TpmError> {
-        let key = esys.load(parent, kept.hmac()?, &self.device.private, self.device.key.bytes())?;
+        let key = esys.load(parent, sessions.hmac()?, &self.device.private, self.device.key.bytes())?;
         if self.device.has_pin() {
             let pin = self.pin.as_ref().ok_or(TpmError::PinMissing)?;
-            if self.is_refused.load(Ordering::Relaxed) {
+            if self.is_rejected.load(Ordering::Relaxed) {
                 return Err(TpmError::WrongPin);
             }
             key.set_authorization(&*pin.expose())?;
@@ -87,18 +93,18 @@ impl Caller {
         Ok(key)
     }
 
-    /// A session in which the device key's own policy is fulfilled, for one use of the key.
+    /// Returns a session that satisfies the policy of the device's key, for one use of it.
     fn authorize<'s, 'e>(
         &self,
         esys: &'e Esys,
-        kept: &'s Sessions<'e, '_>,
+        sessions: &'s Sessions<'e, '_>,
         approved: Option<&Approved<'_>>,
     ) -> Result<&'s Handle<'e>, TpmError> {
         let policy = &self.device.policy;
         if policy.digest().is_none() {
-            return kept.hmac();
+            return sessions.hmac();
         }
-        let session = kept.policy()?;
+        let session = sessions.policy()?;
         if let Some(state) = &policy.state {
             esys.policy_pcr(session, &state.list())?;
         }
@@ -112,7 +118,7 @@ impl Caller {
         Ok(session)
     }
 
-    /// Compares the present state with what the device's key demands, so that a refusal can be explained.
+    /// Compares the present state with what the device's key requires, to explain a rejection.
     fn approved(&self, esys: &Esys) -> Result<Option<Approved<'_>>, TpmError> {
         match &self.device.policy.state {
             None => Ok(None),
@@ -138,11 +144,11 @@ impl Caller {
         verified.ok_or(TpmError::ForgedApproval)
     }
 
-    /// A refusal of the key's authorization value means the PIN, where there is one.
-    pub(super) fn explain(&self, error: TpmError) -> TpmError {
+    /// Replaces a rejected authorization by a wrong PIN, if the key has a PIN.
+    fn explain(&self, error: TpmError) -> TpmError {
         match error {
             TpmError::Authorization { .. } if self.device.has_pin() => {
-                self.is_refused.store(true, Ordering::Relaxed);
+                self.is_rejected.store(true, Ordering::Relaxed);
                 TpmError::WrongPin
             }
             error => error,
@@ -151,10 +157,10 @@ impl Caller {
 }
 
 impl Parent {
-    /// The parent, if it is the one under which the device's key was made.
+    /// Opens the parent, if it is the one under which the device's key was created.
     pub(super) fn open<'e>(&self, esys: &'e Esys) -> Result<Handle<'e>, TpmError> {
         let parent = match self.handle {
-            // Another TPM, or this one after it was cleared, may have nothing there.
+            // Another TPM may have nothing there, and so may this one after it was cleared.
             Some(handle) => esys.existing(handle).map_err(|error| match error {
                 TpmError::Command { .. } => TpmError::AnotherTpm,
                 error => error,
@@ -165,7 +171,7 @@ impl Parent {
     }
 }
 
-/// The two sessions of a transaction, each started when it is first needed.
+/// The two sessions of a transaction, each started on first use.
 pub(super) struct Sessions<'e, 's> {
     esys: &'e Esys,
     salt: &'s Handle<'e>,
@@ -179,14 +185,14 @@ impl<'e, 's> Sessions<'e, 's> {
     }
 
     pub(super) fn hmac(&self) -> Result<&Handle<'e>, TpmError> {
-        self.kept(&self.hmac, Session::Hmac)
+        self.started(&self.hmac, Session::Hmac)
     }
 
     fn policy(&self) -> Result<&Handle<'e>, TpmError> {
-        self.kept(&self.policy, Session::Policy)
+        self.started(&self.policy, Session::Policy)
     }
 
-    fn kept<'c>(&self, cell: &'c OnceCell<Handle<'e>>, kind: Session) -> Result<&'c Handle<'e>, TpmError> {
+    fn started<'c>(&self, cell: &'c OnceCell<Handle<'e>>, kind: Session) -> Result<&'c Handle<'e>, TpmError> {
         if let Some(session) = cell.get() {
             return Ok(session);
         }
@@ -218,7 +224,9 @@ fn expect_values(esys: &Esys, values: &PcrValues) -> Result<(), TpmError> {
     }
 }
 
-/// An object's authorization value from a PIN. It must not end with a zero byte, which TPMs leave out.
+/// Derives an object's authorization value from a PIN.
+///
+/// It must not end with a zero byte, because TPMs strip those.
 pub(super) fn pin_value(pin: &[u8]) -> Secret<32> {
     let digest = super::kdf::hmac_sha256(pin, &[b"ovseal/v1/pin"]);
     Secret::from_fn(|bytes| {

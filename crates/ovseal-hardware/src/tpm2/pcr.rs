@@ -1,35 +1,37 @@
-//! Platform configuration registers: which, and what they hold.
+//! Platform configuration registers and their values.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::wire::{Bytes32, Reader, SHA256};
 
-/// Registers of the SHA-256 bank with their values; at least one.
+/// At least one register of the SHA-256 bank, with values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcrValues(BTreeMap<u8, Bytes32>);
 
-/// Which registers of the SHA-256 bank; at least one.
+/// At least one register of the SHA-256 bank.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcrList(Vec<u8>);
 
-/// The text names no registers.
+/// A text does not name registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "PCRs are given as numbers from 0 to 23, each once, as in 0,2,4,7; a value follows an equals sign in 64 hexadecimal digits"
+    "PCRs are listed by number from 0 to 23, each once, as in 0,2,4,7; a value follows an equals sign as 64 hexadecimal digits"
 )]
 pub struct PcrListError;
 
-/// Registers as a caller names them, some of them with the value that they should have.
+/// Registers named by a caller, some of them with a required value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcrDemand(BTreeMap<u8, Option<Bytes32>>);
 
 impl PcrDemand {
-    /// Takes text such as `0,2,4,7`, also with `sha256:` before it, and with values as in `7=<64 hexadecimal digits>`.
+    /// Parses a list such as `0,2,4,7`, with values such as `7=<64 hexadecimal digits>`.
+    ///
+    /// The prefix `sha256:` is optional.
     ///
     /// # Errors
-    /// [`PcrListError`] for anything else, above all for text that names nothing: a policy that demands nothing would
-    /// pass for one.
+    /// [`PcrListError`] for anything else, including an empty list, whose policy would require
+    /// nothing.
     pub fn parse(text: &str) -> Result<Self, PcrListError> {
         let mut demand = BTreeMap::new();
         for word in text.strip_prefix("sha256:").unwrap_or(text).split(',') {
@@ -41,21 +43,21 @@ impl PcrDemand {
         Ok(Self(demand))
     }
 
-    /// The registers, if no value is given.
+    /// Returns the registers, if none has a value.
     pub fn list(&self) -> Option<PcrList> {
         self.0.values().all(Option::is_none).then(|| PcrList(self.0.keys().copied().collect()))
     }
 
-    /// The registers without value, if there are any.
+    /// Returns the registers without a value, if there are any.
     pub fn open(&self) -> Option<PcrList> {
         let open: Vec<u8> =
             self.0.iter().filter(|(_, value)| value.is_none()).map(|(&number, _)| number).collect();
         (!open.is_empty()).then_some(PcrList(open))
     }
 
-    /// All registers with their values: those that are given, and of the others those of `read`.
+    /// Returns all registers with values, taking those that are not given from `read`.
     ///
-    /// Nothing when one has a value in neither.
+    /// Returns `None` if a register has a value in neither.
     pub fn complete(&self, read: Option<&PcrValues>) -> Option<PcrValues> {
         let value = |(&number, &value): (&u8, &Option<Bytes32>)| {
             let value = value.or_else(|| read.and_then(|read| read.0.get(&number).copied()))?;
@@ -76,12 +78,12 @@ fn parse_word(word: &str) -> Option<(u8, Option<Bytes32>)> {
 }
 
 impl PcrList {
-    /// The numbers, in ascending order.
+    /// Returns the numbers in ascending order.
     pub fn numbers(&self) -> &[u8] {
         &self.0
     }
 
-    /// The registers of a bitmap, if there is any.
+    /// Returns the registers of a bitmap, if there are any.
     pub(super) fn from_bitmap(bitmap: [u8; 3]) -> Option<Self> {
         let selected = |number: &u8| bitmap[usize::from(number / 8)] >> (number % 8) & 1 == 1;
         let numbers: Vec<u8> = (0..COUNT).filter(selected).collect();
@@ -94,30 +96,30 @@ impl PcrList {
         bitmap
     }
 
-    /// The values of these registers.
+    /// Pairs these registers with values.
     pub(super) fn with(&self, values: Vec<Bytes32>) -> PcrValues {
         PcrValues(self.0.iter().copied().zip(values).collect())
     }
 }
 
 impl PcrValues {
-    /// Which registers these are.
+    /// Returns the registers without their values.
     pub fn list(&self) -> PcrList {
         PcrList(self.0.keys().copied().collect())
     }
 
-    /// The registers with their values, in ascending order.
+    /// Iterates over the registers with their values, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8; 32])> {
         self.0.iter().map(|(&number, value)| (number, value))
     }
 
-    /// The registers of which `other` has another value, or none.
+    /// Returns the registers for which `other` has a different value or none.
     pub(super) fn changed(&self, other: &Self) -> Vec<u8> {
         let differs = |number: &u8| self.0.get(number) != other.0.get(number);
         self.0.keys().copied().filter(differs).collect()
     }
 
-    /// Whether these are exactly the registers of `list`.
+    /// Returns whether these are exactly the registers of `list`.
     pub(super) fn covers(&self, list: &PcrList) -> bool {
         self.0.keys().eq(&list.0)
     }
@@ -128,12 +130,12 @@ impl PcrValues {
         [&1u32.to_be_bytes()[..], &bank, &[3], &self.list().bitmap()].concat()
     }
 
-    /// The values, one after another.
+    /// Concatenates the values.
     pub(super) fn concatenated(&self) -> Vec<u8> {
         self.0.values().flatten().copied().collect()
     }
 
-    /// Bitmap, then the values.
+    /// Encodes the bitmap, followed by the values.
     pub(super) fn encode(&self) -> Vec<u8> {
         [&self.list().bitmap()[..], &self.concatenated()].concat()
     }
@@ -158,7 +160,7 @@ impl fmt::Display for PcrList {
     }
 }
 
-/// Registers of a bank on a PC.
+/// Number of registers of a bank on a PC.
 const COUNT: u8 = 24;
 
 #[cfg(test)]
@@ -166,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_that_names_no_register_is_refused() {
+    fn text_that_names_no_register_is_rejected() {
         for text in
             ["", "sha256:", ",", "0,,1", "24", "-1", "+1", "7,7", "sha1:7", "a", "7=", "7=00", "0x7", "007"]
         {
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn decoding_gives_back_what_was_encoded() {
+    fn encoded_values_are_decoded() {
         let values = PcrValues::from_iter([(0, [1; 32]), (23, [2; 32])]);
         let bytes = values.encode();
         let mut reader = Reader(&bytes);

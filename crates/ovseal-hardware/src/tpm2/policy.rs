@@ -3,42 +3,44 @@
 use super::pcr::PcrValues;
 use super::wire::{Bytes32, name, sha256, sized};
 
-/// What a policy session must have come to.
+/// The digest that a policy session must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PolicyDigest(pub(super) Bytes32);
 
-/// An NV counter: its index decides all else.
+/// An NV counter, defined by its index alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CounterIndex(pub(super) u32);
 
 impl PolicyDigest {
-    /// The digest with which every session begins.
+    /// The digest of a new session.
     pub(super) const EMPTY: Self = Self([0; 32]);
 
-    /// `TPM2_PolicyPCR`: the registers have these values.
+    /// Requires registers to have these values (`TPM2_PolicyPCR`).
     pub(super) fn pcr(self, values: &PcrValues) -> Self {
         let digest = sha256(&[&values.concatenated()]);
         self.extend(0x017f, &[&values.selection(), &digest])
     }
 
-    /// `TPM2_PolicyAuthorize`: whatever came before is replaced by the approval of the key with this name.
+    /// Requires an approval of the key with this name (`TPM2_PolicyAuthorize`).
+    ///
+    /// It replaces all earlier conditions.
     pub(super) fn authorize(key: &[u8], policy_ref: &[u8]) -> Self {
         let keyed = Self::EMPTY.extend(0x016a, &[key]);
         Self(sha256(&[&keyed.0, policy_ref]))
     }
 
-    /// `TPM2_PolicyAuthValue`: the caller knows the object's PIN.
+    /// Requires the object's PIN (`TPM2_PolicyAuthValue`).
     pub(super) fn auth_value(self) -> Self {
         self.extend(0x016b, &[])
     }
 
-    /// `TPM2_PolicyNV`: the counter is at most `limit`.
+    /// Requires the counter to be at most `limit` (`TPM2_PolicyNV`).
     pub(super) fn counter_at_most(self, index: CounterIndex, limit: u64) -> Self {
         let arguments = sha256(&[&limit.to_be_bytes(), &0u16.to_be_bytes(), &UNSIGNED_LE.to_be_bytes()]);
         self.extend(0x0149, &[&arguments, &index.name()])
     }
 
-    /// `TPM2_PolicyCounterTimer`: the TPM's clock is below `limit` milliseconds.
+    /// Requires the TPM's clock to be below `limit` milliseconds (`TPM2_PolicyCounterTimer`).
     pub(super) fn clock_below(self, limit: u64) -> Self {
         let operation = UNSIGNED_LT.to_be_bytes();
         let arguments = sha256(&[&limit.to_be_bytes(), &CLOCK_OFFSET.to_be_bytes(), &operation]);
@@ -53,17 +55,17 @@ impl PolicyDigest {
 }
 
 impl CounterIndex {
-    /// Takes an index among those that belong to the owner.
+    /// Accepts an index that belongs to the owner.
     pub(super) fn new(index: u32) -> Option<Self> {
         OWNER_INDICES.contains(&index).then_some(Self(index))
     }
 
-    /// `TPMS_NV_PUBLIC` of the counter before it was first counted up.
+    /// Returns `TPMS_NV_PUBLIC` of the counter before its first increment.
     pub(super) fn public(self) -> Vec<u8> {
         self.public_with(COUNTER)
     }
 
-    /// The name of the counter once it was counted up.
+    /// Returns the name of the counter after its first increment.
     pub(super) fn name(self) -> Vec<u8> {
         name(&self.public_with(COUNTER | WRITTEN))
     }
@@ -75,17 +77,19 @@ impl CounterIndex {
     }
 }
 
-/// NV indices that the owner hands out (TCG Registry of Reserved TPM 2.0 Handles and Localities).
+/// NV indices of the owner (TCG Registry of Reserved TPM 2.0 Handles and Localities).
 const OWNER_INDICES: std::ops::RangeInclusive<u32> = 0x0180_0000..=0x01bf_ffff;
 
 /// `TPM_EO_UNSIGNED_LE` and `TPM_EO_UNSIGNED_LT`.
 pub(super) const UNSIGNED_LE: u16 = 0x0009;
 pub(super) const UNSIGNED_LT: u16 = 0x0005;
 
-/// Where the clock stands in `TPMS_TIME_INFO`.
+/// Offset of the clock in `TPMS_TIME_INFO`.
 pub(super) const CLOCK_OFFSET: u16 = 8;
 
-/// A counter that anyone who reaches the TPM may read and count up, and that no failed authorization locks.
+/// Attributes of the counter: anyone with access to the TPM may read and increment it.
+///
+/// No failed authorization locks it.
 const COUNTER: u32 = NT_COUNTER | AUTH_WRITE | OWNER_READ | AUTH_READ | NO_DA;
 const AUTH_WRITE: u32 = 1 << 2;
 const NT_COUNTER: u32 = 1 << 4;

@@ -1,9 +1,9 @@
-//! Public areas of TPM objects: of the device's storage key, of what is sealed under it, and of an approver's key.
+//! Public areas of TPM objects: storage keys, sealed objects, approvers' keys and MAC keys.
 
 use super::policy::PolicyDigest;
 use super::wire::{Bytes32, Reader, SHA256, name, sized};
 
-/// The public area of a device's storage key: a key on P-256 that never leaves its TPM, and under which others wrap.
+/// The public area of a device's storage key, a key on P-256 that never leaves its TPM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StorageKey {
     bytes: Vec<u8>,
@@ -19,13 +19,13 @@ pub(super) struct Point {
 }
 
 impl StorageKey {
-    /// The template for a new key: with a policy nothing but the policy lets it be used.
+    /// Returns the template of a new key. If there is a policy, only the policy allows its use.
     pub(super) fn template(policy: Option<PolicyDigest>, has_pin: bool) -> Vec<u8> {
         let attributes = attributes(policy.is_some(), has_pin);
         [&head(ECC, attributes, policy), &STORAGE_PARAMETERS[..], &sized(&[]), &sized(&[])].concat()
     }
 
-    /// Takes `TPMT_PUBLIC` of such a key, and of no other.
+    /// Parses `TPMT_PUBLIC` of such a key, and rejects any other.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let algorithms = [reader.u16()?, reader.u16()?];
@@ -54,31 +54,31 @@ impl StorageKey {
         self.policy
     }
 
-    /// The digest in the key's name, by which stanzas say for which device they are.
+    /// Returns the digest in the key's name, by which stanzas identify their device.
     pub(super) fn id(&self) -> Bytes32 {
         *name(&self.bytes).last_chunk().expect("a name ends with a digest of 32 bytes")
     }
 }
 
 impl Point {
-    /// Takes both coordinates, each with exactly 32 bytes.
+    /// Parses both coordinates, each of exactly 32 bytes.
     pub(super) fn take(reader: &mut Reader<'_>) -> Option<Self> {
         let x = reader.sized()?.try_into().ok()?;
         let y = reader.sized()?.try_into().ok()?;
         Some(Self { x, y })
     }
 
-    /// `TPMS_ECC_POINT`.
+    /// Encodes `TPMS_ECC_POINT`.
     pub(super) fn encode(&self) -> Vec<u8> {
         [sized(&self.x), sized(&self.y)].concat()
     }
 
-    /// As SEC 1 writes it, uncompressed.
+    /// Encodes the uncompressed point (SEC 1).
     pub(super) fn sec1(&self) -> Vec<u8> {
         [&[4][..], &self.x, &self.y].concat()
     }
 
-    /// Takes an uncompressed point as SEC 1 writes it.
+    /// Parses an uncompressed point (SEC 1).
     pub(super) fn from_sec1(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes.strip_prefix(&[4])?);
         let point = Self { x: reader.array()?, y: reader.array()? };
@@ -86,41 +86,44 @@ impl Point {
     }
 }
 
-/// The primary key in the owner's hierarchy under which the device's key is kept where the TPM has no storage key of its own.
+/// Returns the template of the primary key that replaces a missing storage key.
 pub(super) fn primary_template() -> Vec<u8> {
     StorageKey::template(None, false)
 }
 
-/// `TPMT_PUBLIC` of 32 sealed bytes; without a policy whoever could load them may unseal them.
+/// Encodes `TPMT_PUBLIC` of 32 sealed bytes.
+///
+/// Without a policy, anyone who can load the object can unseal it.
 pub(super) fn sealed_object(policy: Option<PolicyDigest>, unique: &Bytes32) -> Vec<u8> {
     let usage = if policy.is_some() { ADMIN_WITH_POLICY } else { USER_WITH_AUTH };
     [&head(KEYED_HASH, NO_DA | usage, policy), &NULL.to_be_bytes()[..], &sized(unique)].concat()
 }
 
-/// `TPMT_PUBLIC` of a key on P-256 that verifies signatures with ECDSA and SHA-256.
+/// Encodes `TPMT_PUBLIC` of a key on P-256 that verifies ECDSA signatures with SHA-256.
 pub(super) fn verification_key(point: &Point) -> Vec<u8> {
     [&head(ECC, USER_WITH_AUTH | SIGN, None), &VERIFICATION_PARAMETERS[..], &point.encode()].concat()
 }
 
-/// `TPMT_SIGNATURE` of such a key.
+/// Encodes `TPMT_SIGNATURE` of such a key.
 pub(super) fn signature(fixed: &[u8; 64]) -> Vec<u8> {
     let (r, s) = fixed.split_at(32);
     [&ECDSA.to_be_bytes()[..], &SHA256.to_be_bytes(), &sized(r), &sized(s)].concat()
 }
 
-/// `TPMT_PUBLIC` of a key for HMAC-SHA-256 that never leaves its TPM, up to what makes it its own.
+/// Encodes `TPMT_PUBLIC` of an HMAC-SHA-256 key that never leaves its TPM, up to the unique field.
 fn mac_key_head() -> Vec<u8> {
     let attributes = FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | USER_WITH_AUTH | NO_DA | SIGN;
     [&head(KEYED_HASH, attributes, None), &HMAC.to_be_bytes()[..], &SHA256.to_be_bytes()].concat()
 }
 
-/// The template for a new key that makes MACs.
+/// Returns the template of a new MAC key.
 pub(super) fn mac_key_template() -> Vec<u8> {
     [mac_key_head(), sized(&[])].concat()
 }
 
-/// Whether `bytes` are the public area of a key that was made in its TPM from that template, and of no other: one that
-/// someone brought from elsewhere could be known to them.
+/// Returns whether `bytes` are the public area of a key created in its TPM from that template.
+///
+/// An attacker could know a key that was imported.
 pub(super) fn is_mac_key(bytes: &[u8]) -> bool {
     let unique = bytes.strip_prefix(&mac_key_head()[..]).map(Reader);
     let unique = unique.and_then(|mut reader| reader.sized().filter(|_| reader.end().is_some()));
@@ -132,8 +135,11 @@ fn head(kind: u16, attributes: u32, policy: Option<PolicyDigest>) -> Vec<u8> {
     [&kind.to_be_bytes()[..], &SHA256.to_be_bytes(), &attributes.to_be_bytes(), &policy].concat()
 }
 
-/// With a policy the authorization value alone lets nobody use the key. A PIN is guessed at most as often as the TPM's
-/// protection against dictionary attacks allows; nothing else is subject to it, because an unclean power-off counts too.
+/// Returns the attributes of a storage key.
+///
+/// With a policy, the authorization value alone does not allow its use. The TPM's protection
+/// against dictionary attacks limits guesses of a PIN. Keys without a PIN are exempt, because an
+/// unclean power-off counts as a wrong try.
 const fn attributes(has_policy: bool, has_pin: bool) -> u32 {
     let kept = FIXED_TPM | FIXED_PARENT | SENSITIVE_DATA_ORIGIN | RESTRICTED | DECRYPT;
     let usage = if has_policy { 0 } else { USER_WITH_AUTH };
@@ -173,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_could_leave_the_tpm_is_refused() {
+    fn a_key_that_could_leave_the_tpm_is_rejected() {
         for policy in [None, Some(PolicyDigest([7; 32]))] {
             let good = key(policy, true);
             assert_eq!(StorageKey::parse(&good).unwrap().policy(), policy);
@@ -189,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mac_key_that_was_not_made_in_its_tpm_is_refused() {
+    fn a_mac_key_that_was_not_created_in_its_tpm_is_rejected() {
         let good = [mac_key_head(), sized(&[5; 32])].concat();
         assert!(is_mac_key(&good));
         for bit in [FIXED_TPM, FIXED_PARENT, SENSITIVE_DATA_ORIGIN, USER_WITH_AUTH, SIGN, DECRYPT] {
@@ -205,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_and_every_appended_byte_is_refused() {
+    fn every_cut_and_every_appended_byte_is_rejected() {
         let good = key(Some(PolicyDigest([7; 32])), false);
         for length in 0..good.len() {
             assert_eq!(StorageKey::parse(&good[..length]), None, "{length}");

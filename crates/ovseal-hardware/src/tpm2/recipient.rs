@@ -1,4 +1,4 @@
-//! A device as a recipient: sealing to it needs neither a TPM nor a TPM library.
+//! A device as a recipient. Sealing to it requires neither a TPM nor its library.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use super::wire::{Bytes32, Reader};
 
 /// The storage key of a device's TPM, written `ovdev1…`.
 ///
-/// Whatever is sealed to it opens only with that TPM, in the state that the key's own policy demands, and within the
-/// [`Bounds`] that the sealer adds.
+/// A stanza for it opens only with that TPM, in the state required by the key's policy, and within
+/// the [`Bounds`] added by the sealer.
 ///
-/// The text says what sort of key it is; that the key really is in a TPM is only as certain as the way on which the text
-/// came.
+/// The text states the kind of key, but does not prove that the key is in a TPM. That depends on
+/// how you obtained the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceRecipient {
     key: StorageKey,
@@ -34,7 +34,7 @@ pub struct DeviceRecipient {
     bounds: Bounds,
 }
 
-/// The text is no recipient of a device.
+/// A text is not a device's recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a device's recipient begins with {PREFIX}1 and is free of typing errors")]
 pub struct DeviceRecipientError;
@@ -44,7 +44,7 @@ impl DeviceRecipient {
         Self { key, counter, bounds: Bounds::default() }
     }
 
-    /// Whether `text` is meant to be a device's recipient: it begins like one.
+    /// Returns whether `text` starts like a device's recipient.
     pub fn is_meant(text: &str) -> bool {
         text.get(..PREFIX.len() + 1).is_some_and(|start| start.eq_ignore_ascii_case("ovdev1"))
     }
@@ -57,32 +57,32 @@ impl DeviceRecipient {
         let checked = CheckedHrpstring::new::<LongBech32>(text).map_err(|_| DeviceRecipientError)?;
         let bytes: Vec<u8> = checked.byte_iter().collect();
         let recipient = Self::from_bytes(&bytes).ok_or(DeviceRecipientError)?;
-        // Each key has one text: neither the prefix nor the bits that fill up the last character may differ.
+        // Each key has exactly one text: the prefix and the padding bits are fixed.
         let same = recipient.to_string().eq_ignore_ascii_case(text);
         if same { Ok(recipient) } else { Err(DeviceRecipientError) }
     }
 
-    /// This device together with a passphrase: what is sealed to both needs both.
+    /// Adds a passphrase, so that a container requires both.
     pub fn with_passphrase(self, passphrase: Arc<Passphrase>) -> CombinedRecipient {
         CombinedRecipient::new(self, passphrase)
     }
 
-    /// The same recipient, for what is sealed with these bounds.
+    /// Sets the bounds of stanzas for this recipient.
     pub fn with_bounds(self, bounds: Bounds) -> Self {
         Self { bounds, ..self }
     }
 
-    /// The device's id, which its stanzas show.
+    /// Returns the device's id, which its stanzas show.
     pub fn id(&self) -> Bytes32 {
         self.key.id()
     }
 
-    /// Whether the device's key itself demands something, such as a measured state or a PIN.
+    /// Returns whether the device's key has a policy, such as a measured state or a PIN.
     pub fn has_policy(&self) -> bool {
         self.key.policy().is_some()
     }
 
-    /// A fresh share, and what a stanza says so that the device's TPM gives it.
+    /// Generates a share, and the parameters from which the device's TPM unseals it.
     pub(super) fn share(&self) -> Result<(Secret<32>, Tpm2Parameters), WrapError> {
         let share = Secret::<32>::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
         let policy = self.bounds.policy(self.counter);
@@ -129,7 +129,7 @@ pub(super) fn fresh_salt() -> Result<[u8; symmetric::SALT_LENGTH], RandomnessErr
     Ok(salt)
 }
 
-/// Bech32's checksum over strings of more than 90 characters.
+/// Bech32's checksum for strings of more than 90 characters.
 enum LongBech32 {}
 
 impl Checksum for LongBech32 {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn parsing_gives_back_what_was_written() {
+    fn a_recipient_is_parsed_as_it_was_written() {
         let text = recipient().to_string();
         assert!(text.starts_with("ovdev1") && DeviceRecipient::is_meant(&text));
         assert_eq!(DeviceRecipient::parse(&text), Ok(recipient()));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_character_is_found() {
+    fn any_changed_character_is_detected() {
         let text = recipient().to_string();
         for position in 0..text.len() {
             let mut changed = text.clone().into_bytes();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_no_point_of_the_curve_gives_no_stanza() {
+    fn a_key_off_the_curve_gets_no_stanza() {
         let share = Secret::<32>::from_fn(|bytes| bytes.fill(1));
         let error = Duplicate::wrap(&recipient().key, &share, None).unwrap_err();
         assert_eq!(error, DuplicateError::Point);

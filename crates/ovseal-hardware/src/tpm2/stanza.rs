@@ -8,16 +8,16 @@ use super::duplicate::Duplicate;
 use super::policy::{CounterIndex, PolicyDigest};
 use super::wire::{Bytes32, Reader};
 
-/// The type of a stanza that needs the TPM alone.
+/// The type of a stanza that requires only the TPM.
 pub const TPM2: &str = "tpm2";
 
-/// The type of a stanza that needs the TPM and a passphrase.
+/// The type of a stanza that requires the TPM and a passphrase.
 pub const TPM2_PASSPHRASE: &str = "tpm2-passphrase";
 
-/// What a stanza for a TPM says in clear about the share that the TPM gives.
+/// The parameters from which a TPM unseals the share of a stanza.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tpm2Parameters {
-    /// For which device's storage key it is.
+    /// The id of the device.
     pub(super) device: Bytes32,
     /// The device's epoch counter.
     pub(super) counter: CounterIndex,
@@ -25,19 +25,20 @@ pub(super) struct Tpm2Parameters {
     pub(super) duplicate: Duplicate,
 }
 
-/// What a stanza for a TPM shows without any key; nothing of it is authenticated.
+/// The facts that a stanza for a TPM shows without a key. None of them is authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tpm2Summary {
-    /// The id of the device for which it is.
+    /// The id of the device.
     pub device: [u8; 32],
-    /// What the TPM demands besides the device key's own policy.
+    /// The bounds, besides the policy of the device's key.
     pub bounds: Bounds,
-    /// Whether the passphrase is needed too.
+    /// True if it also requires a passphrase.
     pub needs_passphrase: bool,
 }
 
 impl Tpm2Summary {
-    /// Reads the parameters of a stanza of type [`TPM2`] or [`TPM2_PASSPHRASE`]; of other types there is nothing to read.
+    /// Parses the parameters of a stanza. `None` unless its type is [`TPM2`] or
+    /// [`TPM2_PASSPHRASE`].
     pub fn of(stanza_type: &str, parameters: &[u8]) -> Option<Self> {
         let (parsed, needs_passphrase) = match stanza_type {
             TPM2 => (Tpm2Parameters::parse(parameters)?, false),
@@ -49,11 +50,11 @@ impl Tpm2Summary {
     }
 }
 
-/// What a stanza says that needs TPM and passphrase.
+/// The parameters of a stanza that requires the TPM and a passphrase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CombinedParameters {
     pub(super) salt: [u8; SALT_LENGTH],
-    /// What deriving from the passphrase costs.
+    /// The cost of deriving a key from the passphrase.
     pub(super) cost: Argon2Cost,
     pub(super) share: Tpm2Parameters,
 }
@@ -63,12 +64,12 @@ impl CombinedParameters {
         self.share.encode([&self.salt[..], &self.cost.encode()].concat())
     }
 
-    /// Returns what is derived from the passphrase.
+    /// Returns the derivation from the passphrase.
     pub(super) fn derivation(&self) -> Derivation {
         Derivation { salt: self.salt, cost: self.cost }
     }
 
-    /// Takes exactly these parameters, with a cost within the limits of the format.
+    /// Parses exactly these parameters, with a cost within the limits of the format.
     pub(super) fn parse(parameters: &[u8]) -> Option<Self> {
         let mut reader = Reader(parameters);
         let (salt, cost) = (reader.array()?, Argon2Cost::decode(&reader.array()?)?);
@@ -77,12 +78,12 @@ impl CombinedParameters {
 }
 
 impl Tpm2Parameters {
-    /// The policy of the sealed object.
+    /// Returns the policy of the sealed object.
     pub(super) fn policy(&self) -> Option<PolicyDigest> {
         self.bounds.policy(self.counter)
     }
 
-    /// The parameters, after those that stand before them: the salt, to begin with.
+    /// Appends these parameters to those that precede them, which begin with the salt.
     pub(super) fn encode(&self, before: Vec<u8>) -> Vec<u8> {
         let mut bytes = before;
         bytes.push(VERSION);
@@ -93,7 +94,7 @@ impl Tpm2Parameters {
         bytes
     }
 
-    /// Takes exactly these parameters: at most 1 KiB, whatever they say.
+    /// Parses exactly these parameters, which never exceed 1 KiB.
     pub(super) fn parse(parameters: &[u8]) -> Option<Self> {
         let mut reader = Reader(parameters);
         reader.take(SALT_LENGTH)?;
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn parsing_gives_back_what_was_encoded_and_refuses_every_cut() {
+    fn parameters_are_parsed_as_they_were_encoded_and_every_cut_is_rejected() {
         let bytes = parameters().encode(vec![0; 32]);
         assert_eq!(Tpm2Parameters::parse(&bytes), Some(parameters()));
         for length in 0..bytes.len() {
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_with_a_cost_are_parsed_as_they_were_encoded_and_every_cut_is_refused() {
+    fn parameters_with_a_cost_are_parsed_as_they_were_encoded_and_every_cut_is_rejected() {
         let combined =
             CombinedParameters { salt: [9; SALT_LENGTH], cost: Argon2Cost::default(), share: parameters() };
         let bytes = combined.encode();
@@ -145,12 +146,12 @@ mod tests {
             assert_eq!(CombinedParameters::parse(&bytes[..length]), None, "{length}");
         }
         assert_eq!(CombinedParameters::parse(&[&bytes[..], &[0]].concat()), None);
-        // The device's id stands where the container's parser looks for it.
+        // The container's parser looks for the device's id at this offset.
         assert_eq!(bytes[45..77], [7; 32]);
     }
 
     #[test]
-    fn a_cost_beyond_the_limits_is_refused_before_anything_is_done() {
+    fn a_cost_beyond_the_limits_is_rejected_before_any_work() {
         let combined = |cost: [u32; 3]| {
             let cost: Vec<u8> = cost.into_iter().flat_map(u32::to_be_bytes).collect();
             CombinedParameters::parse(&parameters().encode([&[0; SALT_LENGTH][..], &cost].concat()))
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn handles_that_are_no_counters_of_the_owner_are_refused() {
+    fn handles_that_are_not_the_owners_counters_are_rejected() {
         for index in [0x017f_ffff, 0x01c0_0000, 0x8100_0001, 0x4000_000c] {
             let counter = CounterIndex(index);
             let bytes = Tpm2Parameters { counter, ..parameters() }.encode(vec![0; 32]);

@@ -1,4 +1,4 @@
-//! What a TPM says about itself, and about a device that was enrolled in it.
+//! The state of a TPM, and of a device enrolled with it.
 
 use super::device::Device;
 use super::error::TpmError;
@@ -6,7 +6,7 @@ use super::pcr::{PcrList, PcrValues};
 use super::tss::FIXED;
 use super::worker::Tpm;
 
-/// A TPM's own description and state.
+/// A TPM's description and state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TpmStatus {
@@ -14,24 +14,24 @@ pub struct TpmStatus {
     pub maker: String,
     /// The maker's model, up to 16 characters.
     pub model: String,
-    /// The firmware's version, 64 bits in the maker's own order.
+    /// The firmware version, 64 bits in the maker's order.
     pub firmware: u64,
-    /// Whether wrong PINs have locked the TPM.
+    /// True if wrong PINs have locked the TPM.
     pub is_locked: bool,
-    /// How many wrong PINs, or unclean power-offs, are counted.
+    /// Number of wrong PINs and unclean power-offs counted now.
     pub failures: u32,
-    /// How many lock the TPM.
+    /// Number of them that locks the TPM.
     pub failures_limit: u32,
-    /// After how many seconds one of them is forgotten.
+    /// Seconds after which one of them is forgotten.
     pub recovery_seconds: u32,
-    /// The hash algorithms of the banks of registers that are in use, by name or number.
+    /// The hash algorithms of the PCR banks in use, by name or number.
     pub pcr_banks: Vec<String>,
-    /// The clock in milliseconds: the time for which the device was switched on since its TPM was cleared.
+    /// The clock: milliseconds of power-on time since the TPM was cleared.
     pub clock: u64,
 }
 
 impl Tpm {
-    /// What the TPM says about itself.
+    /// Reads the TPM's description and state.
     ///
     /// # Errors
     /// [`TpmError`].
@@ -58,16 +58,16 @@ impl Tpm {
         })
     }
 
-    /// The values of registers in the bank SHA-256.
+    /// Reads registers of the SHA-256 bank.
     ///
     /// # Errors
-    /// [`TpmError`], also when the bank is not in use.
+    /// [`TpmError`], also if the bank is not in use.
     pub fn pcr_values(&self, list: &PcrList) -> Result<PcrValues, TpmError> {
         let list = list.clone();
         self.run(move |esys| esys.read_pcr(&list))
     }
 
-    /// The TPM's clock in milliseconds.
+    /// Reads the TPM's clock in milliseconds.
     ///
     /// # Errors
     /// [`TpmError`].
@@ -77,10 +77,10 @@ impl Tpm {
 }
 
 impl Device {
-    /// The device's epoch.
+    /// Reads the device's epoch.
     ///
     /// # Errors
-    /// [`TpmError`], above all when this is not the device's TPM.
+    /// [`TpmError`], for example if this is not the device's TPM.
     pub fn epoch(&self, tpm: &Tpm) -> Result<u64, TpmError> {
         let (parent, counter) = (self.parent.clone(), self.counter);
         tpm.run(move |esys| {
@@ -89,10 +89,10 @@ impl Device {
         })
     }
 
-    /// Begins the next epoch, for ever: what was sealed for earlier epochs only is refused from now on.
+    /// Starts the next epoch and returns it. Stanzas for earlier epochs never open again.
     ///
     /// # Errors
-    /// [`TpmError`], above all when this is not the device's TPM.
+    /// [`TpmError`], for example if this is not the device's TPM.
     pub fn advance_epoch(&self, tpm: &Tpm) -> Result<u64, TpmError> {
         let (parent, counter) = (self.parent.clone(), self.counter);
         tpm.run(move |esys| {
@@ -104,7 +104,7 @@ impl Device {
     }
 }
 
-/// Four characters in a number; what is not printable is left out.
+/// Decodes four characters in a number, without those that are not printable.
 fn text(number: u32) -> String {
     let characters = number.to_be_bytes().map(char::from);
     characters.into_iter().filter(|character| character.is_ascii_graphic() || *character == ' ').collect()

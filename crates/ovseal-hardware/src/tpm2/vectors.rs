@@ -1,4 +1,4 @@
-//! The vectors of stanzas for a TPM: with the share that it would unseal, which only tests can give.
+//! The vectors of stanzas for a TPM. The tests provide the share that the TPM would unseal.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::combined::combine;
 use super::stanza::{CombinedParameters, TPM2, TPM2_PASSPHRASE, Tpm2Parameters};
 use super::wire::sha256;
 
-/// What a TPM would unseal, and the passphrase where there is one.
+/// The share that a TPM would unseal, and the passphrase if there is one.
 struct Share(Secret<32>, Option<Passphrase>);
 
 impl Share {
@@ -46,8 +46,8 @@ impl Identity for Share {
 
 #[test]
 fn every_vector_for_a_tpm_has_its_outcome() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors-tpm");
-    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors-tpm");
+    let files = directory.read_dir().unwrap().map(|entry| entry.unwrap().path());
     let records: Vec<PathBuf> =
         files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
     assert!(records.len() > 20);

@@ -1,17 +1,18 @@
-//! TPM 2.0 structures as bytes: big-endian, lists of bytes with a length of 16 bits before them (`TPM2B`).
+//! TPM 2.0 structures as bytes: big-endian, byte strings prefixed with a length of 16 bits
+//! (`TPM2B`).
 
 use aws_lc_rs::digest;
 
 /// A digest or a key of 32 bytes.
 pub(super) type Bytes32 = [u8; 32];
 
-/// `bytes` with their length before them.
+/// Prefixes `bytes` with their length.
 pub(super) fn sized(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("no structure of this module has 64 KiB");
     [&length.to_be_bytes()[..], bytes].concat()
 }
 
-/// SHA-256 over `pieces`, one after another.
+/// Computes SHA-256 over the concatenation of `pieces`.
 pub(super) fn sha256(pieces: &[&[u8]]) -> Bytes32 {
     let mut context = digest::Context::new(&digest::SHA256);
     pieces.iter().for_each(|piece| context.update(piece));
@@ -20,12 +21,14 @@ pub(super) fn sha256(pieces: &[&[u8]]) -> Bytes32 {
     output
 }
 
-/// The name of an object with this public area: its hash algorithm and digest (TPM 2.0 Library, part 1, 16).
+/// Computes an object's name: its hash algorithm and the digest of its public area.
+///
+/// Source: TPM 2.0 Library, part 1, 16.
 pub(super) fn name(public: &[u8]) -> Vec<u8> {
     [&SHA256.to_be_bytes()[..], &sha256(&[public])].concat()
 }
 
-/// Takes fields off the front of bytes from outside.
+/// Reads fields from the front of untrusted bytes.
 pub(super) struct Reader<'b>(pub(super) &'b [u8]);
 
 impl<'b> Reader<'b> {
@@ -53,13 +56,13 @@ impl<'b> Reader<'b> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// Bytes with their length before them.
+    /// Reads bytes that are prefixed with their length.
     pub(super) fn sized(&mut self) -> Option<&'b [u8]> {
         let length = self.u16()?;
         self.take(length.into())
     }
 
-    /// Something, if nothing is left.
+    /// Returns `Some` if nothing is left.
     pub(super) fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }

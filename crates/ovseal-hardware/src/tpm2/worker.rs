@@ -1,20 +1,21 @@
-//! One thread a TPM: it takes transactions from a queue, and nobody waits for it longer than the deadline.
+//! The thread of a TPM, which takes transactions from a queue. Callers wait up to a deadline.
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::error::TpmError;
 use super::tss::{Esys, c_string};
+use crate::lock::lock;
+use crate::sys::has_single_thread;
 
-/// A TPM, named as the TPM software stack names it (a TCTI), for example [`KERNEL_TPM`].
+/// A TPM, named by its TCTI in the TPM software stack, for example [`KERNEL_TPM`].
 ///
-/// It is reached when it is asked for something, and left alone when that was some time ago. Clones share one connection and one
-/// thread. Once it did not answer
-/// in time it is not asked again: whoever wants to try again makes a new value.
+/// Connects on first use and disconnects after 100 ms idle. Clones share one connection and one
+/// thread. After a missed deadline it is not used again. To try again, create a new value.
 #[derive(Clone, Debug)]
 pub struct Tpm {
     shared: Arc<Shared>,
@@ -27,14 +28,14 @@ struct Shared {
     queue: Mutex<Queue>,
 }
 
-/// Where transactions go.
+/// The destination of transactions.
 #[derive(Debug)]
 enum Queue {
-    /// Nothing was asked yet.
+    /// None yet: there was no transaction.
     Idle,
-    /// To the thread that talks to the TPM.
+    /// The thread that talks to the TPM.
     Running(Worker),
-    /// Nowhere: the thread waits for an answer, perhaps for ever, and is left alone.
+    /// None any more: the thread waits for an answer, perhaps forever, and is abandoned.
     Stuck,
 }
 
@@ -43,43 +44,34 @@ enum Queue {
 struct Worker {
     jobs: Sender<Job>,
     thread: JoinHandle<()>,
-    /// The process that has it: it does not come along into a forked child.
+    /// The process of the thread, which does not exist in a forked child.
     process: u32,
 }
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// The connection of a TPM's thread: made at the first transaction, and again after it was lost or given up.
+/// The connection of a TPM's thread: made on first use, and again after it was lost or closed.
 struct Connection {
     tcti: CString,
     esys: Option<Esys>,
 }
 
 impl Tpm {
-    /// The TPM that `tcti` names; `deadline` bounds each transaction.
+    /// Names a TPM, with a `deadline` for each transaction.
     ///
     /// # Errors
-    /// [`TpmError::Name`] when the name contains a zero byte.
+    /// [`TpmError::Name`] if the name contains a zero byte.
     pub fn new(tcti: &str, deadline: Duration) -> Result<Self, TpmError> {
         let tcti = c_string(tcti).ok_or(TpmError::Name)?;
         Ok(Self { shared: Arc::new(Shared { tcti, deadline, queue: Mutex::new(Queue::Idle) }) })
     }
 
-    /// The TPM that `tcti` names, or else the variable `OVSEAL_TCTI`, or else the kernel's.
-    ///
-    /// # Errors
-    /// Those of [`new`](Self::new).
-    pub fn named(tcti: Option<&str>) -> Result<Self, TpmError> {
-        let variable = std::env::var("OVSEAL_TCTI").ok().filter(|tcti| !tcti.is_empty());
-        Self::new(tcti.or(variable.as_deref()).unwrap_or(KERNEL_TPM), DEADLINE)
-    }
-
-    /// Its name.
+    /// Returns its name.
     pub fn tcti(&self) -> String {
         self.shared.tcti.to_string_lossy().into_owned()
     }
 
-    /// Does `work` on the TPM's thread, and gives what came of it.
+    /// Runs `work` on the TPM's thread and returns its result.
     pub(super) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Esys) -> Result<T, TpmError> + Send + 'static,
@@ -91,18 +83,21 @@ impl Tpm {
         let begins = begun.clone();
         let job: Job = Box::new(move |connection| {
             begins.store(true, Ordering::Release);
-            // Whoever waited may have given up.
-            let _ =
-                answer.send(connection.transact(|esys| still(&waiting, deadline).and_then(|()| work(esys))));
+            let outcome = connection.transact(|esys| {
+                ensure_waiting(&waiting, deadline)?;
+                work(esys)
+            });
+            // Fails if the caller has given up.
+            let _ = answer.send(outcome);
         });
         self.shared.send(job)?;
         let answer = answered.recv_timeout(deadline);
         drop(waiter);
         answer.unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => {
-                // Whoever was still in the queue has learnt nothing of the TPM.
+                // A job that was still in the queue shows nothing about the TPM.
                 if begun.load(Ordering::Acquire) {
-                    *self.shared.lock() = Queue::Stuck;
+                    *lock(&self.shared.queue) = Queue::Stuck;
                 }
                 Err(TpmError::Deadline(deadline))
             }
@@ -112,12 +107,8 @@ impl Tpm {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn send(&self, job: Job) -> Result<(), TpmError> {
-        let mut queue = self.lock();
+        let mut queue = lock(&self.queue);
         if let Queue::Idle = *queue {
             *queue = self.start()?;
         } else if queue.is_inherited() {
@@ -141,15 +132,17 @@ impl Shared {
 }
 
 impl Queue {
-    /// Whether its thread stayed with the parent, so that there is nothing that could be joined or detached.
+    /// Returns whether its thread stayed with the parent process: nothing to join or detach.
     fn is_inherited(&self) -> bool {
         matches!(self, Self::Running(worker) if worker.process != std::process::id())
     }
 }
 
 impl Drop for Shared {
-    /// Waits for the thread, for which nobody has anything to do any more. One that ends while the process does can find that the
-    /// libraries that it used, such as OpenSSL, have been cleaned up under it, and crash.
+    /// Waits for the thread to end.
+    ///
+    /// A thread that ends while the process exits can crash, because libraries that it used, such
+    /// as OpenSSL, have been cleaned up.
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
         let queue = std::mem::replace(queue, Queue::Idle);
@@ -157,14 +150,16 @@ impl Drop for Shared {
             std::mem::forget(queue);
         } else if let Queue::Running(Worker { jobs, thread, .. }) = queue {
             drop(jobs);
-            // One that panicked has ended too.
+            // A thread that panicked has ended, too.
             let _ = thread.join();
         }
     }
 }
 
 impl Connection {
-    /// Takes jobs until nobody can send any. While there are none the TPM is left to others: some serve one client at a time.
+    /// Runs jobs until there are no more senders.
+    ///
+    /// Disconnects while idle, because some TPMs serve one client at a time.
     fn serve(mut self, jobs: &Receiver<Job>) {
         loop {
             let job = match self.esys {
@@ -179,10 +174,12 @@ impl Connection {
         }
     }
 
-    /// A raw device (`/dev/tpm0`) is for one process at a time, and the one before keeps it for [`IDLE`].
+    /// Connects to the TPM.
+    ///
+    /// A raw device (`/dev/tpm0`) serves one process at a time, which keeps it open for [`IDLE`].
     fn connect(&self) -> Result<Esys, TpmError> {
         let attempts = if self.tcti.to_bytes().starts_with(b"device") { CONNECT_ATTEMPTS } else { 1 };
-        patiently(attempts, || Esys::connect(&self.tcti))
+        retry_connect(attempts, || Esys::connect(&self.tcti))
     }
 
     fn transact<T>(&mut self, work: impl FnOnce(&Esys) -> Result<T, TpmError>) -> Result<T, TpmError> {
@@ -196,13 +193,13 @@ impl Connection {
     }
 }
 
-/// That somebody waits for what is about to begin: what nobody waits for any more must not change the TPM.
-fn still(waiting: &Weak<()>, deadline: Duration) -> Result<(), TpmError> {
+/// Fails if the caller has given up. An abandoned job must not modify the TPM.
+fn ensure_waiting(waiting: &Weak<()>, deadline: Duration) -> Result<(), TpmError> {
     if waiting.strong_count() > 0 { Ok(()) } else { Err(TpmError::Deadline(deadline)) }
 }
 
-/// Tries up to `attempts` times: the library does not tell a device that is taken from one that is not there.
-fn patiently<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmError>) -> Result<T, TpmError> {
+/// Tries up to `attempts` times, since the library has one error for a busy and a missing device.
+fn retry_connect<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmError>) -> Result<T, TpmError> {
     for _ in 1..attempts {
         match connect() {
             Err(TpmError::Connect { code: IO_ERROR, .. }) => thread::sleep(CONNECT_PAUSE),
@@ -212,29 +209,25 @@ fn patiently<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmError>)
     connect()
 }
 
-/// Keeps the TPM software stack from writing to stderr, unless the variable `TSS2_LOG` says what it shall write.
+/// Keeps the TPM software stack from writing to stderr, unless `TSS2_LOG` is set.
 ///
-/// It does so by setting that variable, which is sound only while the process has a single thread; later it does
-/// nothing. A program calls it before it starts threads.
+/// It sets that environment variable, which is sound only while the process has a single thread.
+/// Later it does nothing. Call it before you start threads.
 pub fn silence() {
     const VARIABLE: &str = "TSS2_LOG";
     if std::env::var_os(VARIABLE).is_none() && has_single_thread() {
-        // SAFETY: there is no other thread that could read the environment meanwhile.
+        // SAFETY: no other thread exists that could read the environment at the same time.
         unsafe { std::env::set_var(VARIABLE, "all+none") };
     }
 }
 
-fn has_single_thread() -> bool {
-    std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
-}
-
-/// The kernel's TPM behind its resource manager, as the TPM software stack names it.
+/// TCTI of the kernel's TPM behind its resource manager.
 pub const KERNEL_TPM: &str = "device:/dev/tpmrm0";
 
-/// The longest that a transaction with a TPM in hardware may reasonably take: slow ones need a second or two to make a key.
+/// Suggested deadline for a TPM in hardware. Slow ones take a second or two to create a key.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// For how long a connection is kept that nobody uses.
+/// Idle time after which a connection is closed.
 const IDLE: Duration = Duration::from_millis(100);
 
 /// Together they outlast [`IDLE`].
@@ -263,41 +256,41 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_beyond_the_deadline() {
+    fn callers_wait_no_longer_than_the_deadline() {
         let (tpm, release) = busy();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
         drop(release);
     }
 
     #[test]
-    fn whoever_gave_up_in_the_queue_leaves_the_tpm_to_the_others() {
+    fn a_caller_that_gave_up_in_the_queue_leaves_the_tpm_usable() {
         let (tpm, release) = busy();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
         drop(release);
-        // Asked without a deadline, which a busy machine would miss.
+        // Without a deadline, which a busy machine would miss.
         let (sender, answered) = mpsc::channel();
         let ask = move |connection: &mut Connection| sender.send(connection.transact(|_| Ok(()))).unwrap();
         tpm.shared.send(Box::new(ask)).unwrap();
-        assert!(matches!(answered.recv().unwrap(), Err(TpmError::Connect { .. })), "the thread goes on");
+        assert!(matches!(answered.recv().unwrap(), Err(TpmError::Connect { .. })), "the thread continues");
     }
 
     #[test]
-    fn a_stuck_tpm_is_not_asked_again() {
-        let folder = tempfile::tempdir().unwrap();
-        // Both sockets of a swtpm take connections, and nobody answers.
-        let silent = ["tpm", "tpm.ctrl"].map(|name| UnixListener::bind(folder.path().join(name)).unwrap());
-        let tcti = format!("swtpm:path={}", folder.path().join("tpm").display());
+    fn a_stuck_tpm_is_not_used_again() {
+        let directory = tempfile::tempdir().unwrap();
+        // Both sockets of a swtpm accept connections, and nobody answers.
+        let silent = ["tpm", "tpm.ctrl"].map(|name| UnixListener::bind(directory.path().join(name)).unwrap());
+        let tcti = format!("swtpm:path={}", directory.path().join("tpm").display());
         let tpm = Tpm::new(&tcti, Duration::from_millis(200)).unwrap();
         for _ in 0..2 {
             assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
         }
-        assert!(matches!(*tpm.shared.lock(), Queue::Stuck));
+        assert!(matches!(*lock(&tpm.shared.queue), Queue::Stuck));
         drop(silent);
     }
 
-    /// What libraries do at the end of a thread is over when the last clone is gone.
+    /// Libraries may do work at the end of a thread.
     #[test]
-    fn the_thread_has_ended_when_the_last_clone_is_gone() {
+    fn the_thread_has_ended_when_the_last_clone_is_dropped() {
         struct AtTheEnd(mpsc::Sender<()>);
         impl Drop for AtTheEnd {
             fn drop(&mut self) {
@@ -317,9 +310,9 @@ mod tests {
         assert_eq!(ended.try_recv(), Ok(()));
     }
 
-    /// A forked child has the handle of a thread that stayed with its parent; here the thread is told to be another process's.
+    /// A forked child has the handle of a thread that stayed with its parent. The test fakes that.
     #[test]
-    fn a_thread_of_the_parent_is_neither_asked_nor_joined() {
+    fn a_thread_of_the_parent_is_neither_used_nor_joined() {
         let tpm = Tpm::new("no-such-transport", DEADLINE).unwrap();
         let ask = || {
             let (sender, answered) = mpsc::channel();
@@ -327,7 +320,7 @@ mod tests {
             tpm.shared.send(Box::new(answer)).unwrap();
             answered.recv().unwrap()
         };
-        let inherit = || match &mut *tpm.shared.lock() {
+        let inherit = || match &mut *lock(&tpm.shared.queue) {
             Queue::Running(worker) => worker.process = 0,
             other => panic!("{other:?}"),
         };
@@ -335,15 +328,15 @@ mod tests {
         inherit();
         assert_ne!(ask(), first);
         inherit();
-        // The thread goes on, so that joining it would never end.
+        // The thread continues, so joining it would never end.
         drop(tpm);
     }
 
     #[test]
-    fn a_device_that_is_taken_is_tried_again_and_no_other_failure_is() {
+    fn only_a_busy_device_is_tried_again() {
         let attempts = |failures: u32, code| {
             let mut made = 0;
-            let connected = patiently(CONNECT_ATTEMPTS, || {
+            let connected = retry_connect(CONNECT_ATTEMPTS, || {
                 made += 1;
                 if made > failures { Ok(()) } else { Err(TpmError::Connect { tcti: String::new(), code }) }
             });
@@ -356,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transport_that_does_not_exist_is_told() {
+    fn a_transport_that_does_not_exist_is_reported() {
         let tpm = Tpm::new("no-such-transport", DEADLINE).unwrap();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Connect { .. })));
     }

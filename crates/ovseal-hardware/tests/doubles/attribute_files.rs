@@ -1,7 +1,8 @@
-//! Attribute files as configfs and Gramine have them: read whole when first read, written whole when closed.
+//! Attribute files like those of configfs and Gramine.
 //!
-//! configfs hands a binary attribute on when its file is released, which for the program happens within `close`. The same
-//! moment here is FUSE's `flush`; its `release` comes later.
+//! They are read as a whole on first read and written as a whole on close. configfs passes a binary
+//! attribute on when its file is released, which the program sees within `close`. FUSE's `flush` is
+//! called at that time; its `release` comes later.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -14,11 +15,11 @@ use fuser::{
     TimeOrNow, WriteFlags,
 };
 
-/// What stands behind the files. Paths have no slash at their beginning; the root is empty.
+/// The contents of the files. Paths have no leading slash, and the root is empty.
 pub(crate) trait Files: Send + Sync + 'static {
     fn kind(&self, path: &str) -> Option<Kind>;
     fn read(&self, path: &str) -> Result<Vec<u8>, Errno>;
-    /// What was written, when the file is closed; the program is not told what came of it.
+    /// Takes written data when the file is closed. The program does not see errors.
     fn written(&self, path: &str, data: &[u8]);
     fn make(&self, _path: &str) -> Result<(), Errno> {
         Err(Errno::EPERM)
@@ -30,8 +31,8 @@ pub(crate) trait Files: Send + Sync + 'static {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    Folder,
-    /// A file with these permissions, into which at most this many bytes can be written.
+    Directory,
+    /// A file with these permissions and this limit for written data.
     File(u16, usize),
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct AttributeFiles<F> {
 
 #[derive(Default)]
 struct State {
-    /// A path's number is its place, counted from 1.
+    /// A path's inode number is its index, counted from 1.
     paths: Vec<String>,
     open: HashMap<u64, Buffer>,
     handles: u64,
@@ -76,16 +77,16 @@ impl<F: Files> AttributeFiles<F> {
     fn attributes(&self, path: &str) -> Option<FileAttr> {
         let kind = self.files.kind(path)?;
         let mut state = self.state();
-        let place = state.paths.iter().position(|known| known == path).unwrap_or_else(|| {
+        let index = state.paths.iter().position(|known| known == path).unwrap_or_else(|| {
             state.paths.push(path.to_owned());
             state.paths.len() - 1
         });
         let (kind, perm) = match kind {
-            Kind::Folder => (FileType::Directory, 0o755),
+            Kind::Directory => (FileType::Directory, 0o755),
             Kind::File(permissions, _) => (FileType::RegularFile, permissions),
         };
         Some(FileAttr {
-            ino: INodeNo(place as u64 + 1),
+            ino: INodeNo(index as u64 + 1),
             size: 0,
             blocks: 0,
             atime: UNIX_EPOCH,
@@ -154,7 +155,7 @@ impl<F: Files> Filesystem for AttributeFiles<F> {
         }
     }
 
-    /// Truncation on opening changes nothing: what is written replaces the whole anyway.
+    /// Ignores truncation on opening, since written data replaces the whole file anyway.
     #[allow(clippy::too_many_arguments, reason = "the trait's own")]
     fn setattr(
         &self,

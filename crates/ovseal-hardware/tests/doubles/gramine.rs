@@ -1,4 +1,6 @@
-//! Gramine's `/dev/attestation`, after libos/src/fs/dev/attestation.c: one place for the data, quotes made when read.
+//! A double of Gramine's `/dev/attestation`, after libos/src/fs/dev/attestation.c.
+//!
+//! It has one place for the verifier's data, and creates quotes when they are read.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,17 +9,17 @@ use fuser::Errno;
 
 use super::attribute_files::{Files, Kind};
 
-/// Bytes in SGX's report data.
+/// Length of SGX's report data.
 const REPORT_DATA: usize = 64;
-/// Gramine keeps shorter data filled up with zeros and cuts longer off, in a buffer of this size.
+/// Size of Gramine's buffer. It pads shorter data with zeros and cuts off longer data.
 const BUFFER: usize = 256;
 
-/// Makes a quote with these bytes in it.
+/// Creates a quote with these bytes in it.
 pub(crate) type Quote = Box<dyn Fn(&[u8; REPORT_DATA]) -> Result<Vec<u8>, Errno> + Send + Sync>;
 
 pub(crate) struct Gramine {
     data: Mutex<[u8; REPORT_DATA]>,
-    /// Nothing where the manifest has `sgx.remote_attestation = "none"`.
+    /// `None` if the manifest has `sgx.remote_attestation = "none"`.
     quote: Option<Quote>,
     keys: BTreeMap<&'static str, Vec<u8>>,
 }
@@ -32,7 +34,7 @@ impl Gramine {
 impl Files for Gramine {
     fn kind(&self, path: &str) -> Option<Kind> {
         match path {
-            "" | "keys" => Some(Kind::Folder),
+            "" | "keys" => Some(Kind::Directory),
             "user_report_data" => Some(Kind::File(0o600, BUFFER)),
             "quote" => self.quote.is_some().then_some(Kind::File(0o400, 0)),
             path => self.keys.contains_key(path.strip_prefix("keys/")?).then_some(Kind::File(0o600, 16)),

@@ -1,4 +1,4 @@
-//! Doubles of the files by which a kernel or a library OS gives evidence, for machines without any of that hardware.
+//! Doubles of the kernel's and a library OS's evidence files, for machines without the hardware.
 
 pub(crate) mod attribute_files;
 pub(crate) mod gramine;
@@ -10,24 +10,24 @@ use attribute_files::{AttributeFiles, Files};
 use fuser::{BackgroundSession, Config, MountOption};
 use tempfile::TempDir;
 
-/// Mounted files, which go when this is dropped.
+/// Mounted files, which are unmounted on drop.
 pub(crate) struct Mounted {
-    // Unmounted before its folder is removed.
+    // Unmounted before the directory is removed.
     _session: BackgroundSession,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Mounted {
     pub(crate) fn new(files: impl Files) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName("ovseal-test".into())];
         config.n_threads = Some(4);
-        let session = fuser::spawn_mount(AttributeFiles::new(files), folder.path(), &config);
-        Self { _session: session.expect("FUSE: /dev/fuse and the right to mount are needed"), folder }
+        let session = fuser::spawn_mount(AttributeFiles::new(files), directory.path(), &config);
+        Self { _session: session.expect("FUSE requires /dev/fuse and the right to mount"), directory }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 }

@@ -1,4 +1,4 @@
-//! The kernel's `configfs-tsm`, after drivers/virt/coco/tsm.c: generations, the cached report, and its errors.
+//! A double of the kernel's `configfs-tsm`, after drivers/virt/coco/tsm.c.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,21 +10,20 @@ use super::attribute_files::{Files, Kind};
 /// TSM_INBLOB_MAX.
 const INBLOB_LIMIT: usize = 64;
 
-/// Makes a report, and what the host adds, of the bytes that were written.
+/// Creates the report and the host's data from the bytes that were written.
 type Reporter = Box<dyn Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync>;
 
-/// What a driver of a trusted environment does.
+/// The driver of a trusted environment.
 pub(crate) struct Driver {
     pub(crate) name: &'static str,
-    /// The report with these bytes in it, and what the host adds.
     pub(crate) report: Reporter,
-    /// Whether `auxblob` is shown.
+    /// True if `auxblob` is shown.
     pub(crate) has_auxiliary: bool,
-    /// Whether another program writes to each entry after the first one did.
+    /// True if another program writes to each entry after the first one.
     pub(crate) is_meddled_with: bool,
 }
 
-/// The interface; without a driver no entry can be made.
+/// The interface. Without a driver, no entry can be created.
 #[derive(Clone)]
 pub(crate) struct Tsm {
     driver: Option<Arc<Driver>>,
@@ -44,7 +43,7 @@ impl Tsm {
         Self { driver: driver.map(Arc::new), entries: Arc::default() }
     }
 
-    /// How many entries there are now.
+    /// Returns the present number of entries.
     pub(crate) fn count(&self) -> usize {
         self.entries().len()
     }
@@ -53,7 +52,7 @@ impl Tsm {
         self.entries.lock().unwrap()
     }
 
-    /// `tsm_report_read`: the report of the newest data, made when it is first read.
+    /// Returns the report for the newest data, created on first read (`tsm_report_read`).
     fn blob(driver: &Driver, entry: &mut Entry, auxiliary: bool) -> Result<Vec<u8>, Errno> {
         if entry.data.is_empty() {
             return Err(Errno::EINVAL);
@@ -71,7 +70,7 @@ impl Tsm {
 impl Files for Tsm {
     fn kind(&self, path: &str) -> Option<Kind> {
         let Some((entry, file)) = path.split_once('/') else {
-            return (path.is_empty() || self.entries().contains_key(path)).then_some(Kind::Folder);
+            return (path.is_empty() || self.entries().contains_key(path)).then_some(Kind::Directory);
         };
         let driver = self.driver.as_ref().filter(|_| self.entries().contains_key(entry))?;
         match file {
@@ -94,7 +93,9 @@ impl Files for Tsm {
         }
     }
 
-    /// `tsm_report_inblob_write`. It refuses with `EBUSY` when generations have gone round, which nobody hears.
+    /// Takes the data (`tsm_report_inblob_write`).
+    ///
+    /// It fails with `EBUSY` when generations wrap around, but the program does not see that.
     fn written(&self, path: &str, data: &[u8]) {
         let mut entries = self.entries();
         let Some(entry) = path.split_once('/').and_then(|(name, _)| entries.get_mut(name)) else { return };
@@ -109,7 +110,7 @@ impl Files for Tsm {
         }
     }
 
-    /// `tsm_report_make_item`.
+    /// Creates an entry (`tsm_report_make_item`).
     fn make(&self, path: &str) -> Result<(), Errno> {
         if self.driver.is_none() {
             return Err(Errno::ENXIO);

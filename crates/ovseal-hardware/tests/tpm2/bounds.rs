@@ -5,7 +5,7 @@ use ovseal_hardware::tpm2::{Bounds, TpmError};
 use crate::support::{TestDevice, assert_refused, list, seal_within};
 
 #[test]
-fn the_bounds_of_a_stanza_hold_beside_each_other() {
+fn all_bounds_of_a_stanza_hold_together() {
     let device = TestDevice::new();
     let tpm = device.tpm();
     let values = tpm.pcr_values(&list("0,16")).unwrap();
@@ -19,7 +19,7 @@ fn the_bounds_of_a_stanza_hold_beside_each_other() {
 }
 
 #[test]
-fn a_stanza_of_an_earlier_epoch_is_refused_for_ever() {
+fn a_stanza_of_an_earlier_epoch_is_rejected_forever() {
     let device = TestDevice::new();
     let epoch = device.device.epoch(&device.tpm()).unwrap();
     let (now, next) = (
@@ -35,7 +35,7 @@ fn a_stanza_of_an_earlier_epoch_is_refused_for_ever() {
 }
 
 #[test]
-fn a_counter_that_was_removed_and_defined_anew_does_not_begin_an_earlier_epoch() {
+fn a_counter_that_was_removed_and_defined_again_does_not_restart_an_earlier_epoch() {
     let device = TestDevice::new();
     let epoch = device.device.epoch(&device.tpm()).unwrap();
     let sealed = seal_within(&device, Bounds::default().epoch_at_most(epoch));
@@ -53,7 +53,7 @@ fn a_counter_that_was_removed_and_defined_anew_does_not_begin_an_earlier_epoch()
 }
 
 #[test]
-fn a_stanza_is_refused_after_its_time() {
+fn a_stanza_is_rejected_after_its_time() {
     let device = TestDevice::new();
     let clock = device.tpm().clock().unwrap();
     let long = seal_within(&device, Bounds::default().clock_below(clock + 3_600_000));
@@ -77,6 +77,7 @@ fn a_wrong_bound_in_the_stanza_does_not_help() {
     let place = bytes.windows(9).position(|window| window == flags).unwrap();
     bytes[place + 8] = bytes[place + 8].wrapping_add(1);
     std::fs::write(&sealed.path, &bytes).unwrap();
-    // The region's checksum, without a key, tells the change; with a right checksum the TPM would refuse the import.
+    // The region's checksum reveals the change. With a correct one, the TPM would reject the
+    // import.
     assert!(device.open(&sealed.path).is_err());
 }

@@ -1,4 +1,4 @@
-//! What needs the TPM and the passphrase.
+//! Stanzas that require the TPM and a passphrase.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use ovseal_hardware::tpm2::{
 
 use crate::support::{Tampered, TestDevice, assert_refused, open, seal};
 
-/// A passphrase that costs next to nothing to derive from.
+/// Creates a passphrase that is very cheap to derive from.
 fn passphrase(text: &str) -> Passphrase {
     Passphrase::from_bytes(text.as_bytes()).unwrap().with_cost(Argon2Cost::new(64, 1, 1).unwrap())
 }
@@ -39,13 +39,13 @@ fn both_open_and_neither_opens_alone() {
     for refused in alone.into_iter().chain([elsewhere]) {
         assert!(matches!(refused, Err(OpenError::NoKeyFits { .. })), "{refused:?}");
     }
-    let copied = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), other.tpm());
+    let copied = DeviceIdentity::new(Device::load(device.directory.path()).unwrap(), other.tpm());
     let copied = copied.with_passphrase(passphrase("correct horse"));
     assert_refused!(open(&sealed.path, &copied), NoKeyFits, TpmError::AnotherTpm);
 }
 
 #[test]
-fn what_the_tpm_demands_is_demanded_beside_the_passphrase() {
+fn requirements_of_the_tpm_apply_in_addition_to_the_passphrase() {
     let device = TestDevice::enrolled(|_| EnrollOptions::default().pin(b"2580"));
     let epoch = device.device.epoch(&device.tpm()).unwrap();
     let sealed = seal(&recipient(&device, Bounds::default().epoch_at_most(epoch)));
@@ -63,25 +63,27 @@ fn what_the_tpm_demands_is_demanded_beside_the_passphrase() {
 }
 
 #[test]
-fn a_changed_byte_opens_nothing_wherever_it_was_changed() {
+fn a_changed_byte_anywhere_opens_nothing() {
     let device = TestDevice::new();
     let recipient = recipient(&device, Bounds::default());
     let identity = identity(&device, "correct horse");
-    // Salt, cost, version, device, counter and bounds, then the wrapped share: unique, point, MAC, ciphertext.
-    let places = [0, 31, 32, 35, 39, 43, 44, 45, 77, 80, 81, 82, 113, 114, 145, 146, 178, 180, 182, 214, 252];
-    for place in places {
-        let error = open(&seal(&Tampered(&recipient, place)).path, &identity).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NoKeyFits, "{place}: {error:?}");
+    // Salt, cost, version, device, counter and bounds, then the wrapped share: unique, point, MAC,
+    // ciphertext.
+    let positions =
+        [0, 31, 32, 35, 39, 43, 44, 45, 77, 80, 81, 82, 113, 114, 145, 146, 178, 180, 182, 214, 252];
+    for position in positions {
+        let error = open(&seal(&Tampered(&recipient, position)).path, &identity).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoKeyFits, "{position}: {error:?}");
     }
     open(&seal(&recipient).path, &identity).unwrap();
 }
 
 #[test]
-fn a_container_demands_a_passphrase_of_a_device_once() {
+fn a_container_has_at_most_one_stanza_with_a_device_and_a_passphrase() {
     let device = TestDevice::new();
     let recipients = [recipient(&device, Bounds::default()), recipient(&device, Bounds::default())];
-    let folder = tempfile::tempdir().unwrap();
-    let (input, output) = (folder.path().join("weights.bin"), folder.path().join("weights.ovseal"));
+    let directory = tempfile::tempdir().unwrap();
+    let (input, output) = (directory.path().join("weights.bin"), directory.path().join("weights.ovseal"));
     std::fs::write(&input, "weights").unwrap();
     let model = Model::find(&input, ModelOptions::default()).unwrap();
     let options = SealOptions::new(ModelName::parse("weights").unwrap());

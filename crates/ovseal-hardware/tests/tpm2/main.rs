@@ -1,4 +1,4 @@
-//! Devices with real (software) TPMs: what opens, and every way in which it does not.
+//! Devices with real (software) TPMs: opening, and every way to fail.
 #![cfg(feature = "tpm2")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 

@@ -1,4 +1,4 @@
-//! What a device's key demands: measured states, approvals, a PIN.
+//! Requirements of a device's key: measured states, approvals, a PIN.
 
 use ovseal::{OpenError, PublicKeyIdentity, RekeyError, RekeyOptions, Trust};
 use ovseal_hardware::tpm2::{ApproverKey, Device, DeviceError, DevicePolicy, EnrollOptions, TpmError};
@@ -6,7 +6,7 @@ use ovseal_hardware::tpm2::{ApproverKey, Device, DeviceError, DevicePolicy, Enro
 use crate::support::{TestDevice, assert_refused, list, seal};
 
 #[test]
-fn a_device_opens_what_is_sealed_to_it_and_another_does_not() {
+fn only_the_device_that_a_container_is_sealed_to_opens_it() {
     let (a, b) = (TestDevice::new(), TestDevice::new());
     let sealed = seal(&a.device.recipient());
     a.open(&sealed.path).unwrap();
@@ -16,7 +16,7 @@ fn a_device_opens_what_is_sealed_to_it_and_another_does_not() {
 }
 
 #[test]
-fn a_changed_register_is_refused_and_named() {
+fn a_changed_register_is_rejected_and_named() {
     let device = TestDevice::with_pcr("7,16");
     let sealed = seal(&device.device.recipient());
     device.open(&sealed.path).unwrap();
@@ -34,7 +34,7 @@ fn an_approved_state_opens_until_it_changes_and_again_after_the_next_approval() 
     let sealed = seal(&device.device.recipient());
     let approve = |name: &str, key: &ApproverKey| {
         let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
-        std::fs::write(device.folder.path().join(name), approval.encode()).unwrap();
+        std::fs::write(device.directory.path().join(name), approval.encode()).unwrap();
     };
     assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NotApproved { approvals: 0, .. });
     approve("one.approval", &key);
@@ -50,18 +50,18 @@ fn an_approved_state_opens_until_it_changes_and_again_after_the_next_approval() 
 }
 
 #[test]
-fn an_approval_of_other_registers_is_none_for_these() {
+fn an_approval_of_other_registers_does_not_count() {
     let key = ApproverKey::generate().unwrap();
     let policy = DevicePolicy::default().approved(list("7,16"), key.approver());
     let device = TestDevice::enrolled(|_| EnrollOptions::new(policy));
     let approval = key.approve(device.tpm().pcr_values(&list("7")).unwrap()).unwrap();
-    std::fs::write(device.folder.path().join("less.approval"), approval.encode()).unwrap();
+    std::fs::write(device.directory.path().join("less.approval"), approval.encode()).unwrap();
     let sealed = seal(&device.device.recipient());
     assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NotApproved { approvals: 0, .. });
 }
 
 #[test]
-fn a_pin_opens_a_wrong_one_is_refused_and_too_many_lock_the_tpm() {
+fn a_pin_opens_a_wrong_one_is_rejected_and_too_many_lock_the_tpm() {
     let device = TestDevice::enrolled(|_| EnrollOptions::default().pin(b"2580"));
     let sealed = seal(&device.device.recipient());
     let open = |pin: &[u8]| crate::support::open(&sealed.path, &device.identity().with_pin(pin));
@@ -93,7 +93,7 @@ fn a_wrong_pin_is_tried_once_however_many_stanzas_there_are() {
 }
 
 #[test]
-fn a_post_quantum_key_comes_beside_a_devices_only_when_told() {
+fn a_post_quantum_key_is_mixed_with_a_devices_only_if_allowed() {
     let device = TestDevice::new();
     let sealed = seal(&device.device.recipient());
     let quantum = PublicKeyIdentity::generate().unwrap().recipient();
@@ -104,17 +104,17 @@ fn a_post_quantum_key_comes_beside_a_devices_only_when_told() {
     };
     assert!(matches!(rekey(false), Err(RekeyError::MixedRecipients)));
     rekey(true).unwrap();
-    // What was mixed once can be rekeyed as before.
+    // Once mixed, a container can be rekeyed without that option.
     rekey(false).unwrap();
 }
 
 #[test]
-fn all_demands_hold_together() {
+fn all_requirements_hold_together() {
     let key = ApproverKey::generate().unwrap();
     let policy = DevicePolicy::default().approved(list("16"), key.approver());
     let device = TestDevice::enrolled(|_| EnrollOptions::new(policy).pin(b"2580"));
     let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
-    std::fs::write(device.folder.path().join("a.approval"), approval.encode()).unwrap();
+    std::fs::write(device.directory.path().join("a.approval"), approval.encode()).unwrap();
     let sealed = seal(&device.device.recipient());
     let open = |pin: &[u8]| crate::support::open(&sealed.path, &device.identity().with_pin(pin));
     open(b"2580").unwrap();
@@ -124,14 +124,14 @@ fn all_demands_hold_together() {
 }
 
 #[test]
-fn the_owners_own_storage_key_is_used_where_there_is_one() {
+fn the_owners_storage_key_is_used_if_there_is_one() {
     let swtpm = ovseal_testkit::Swtpm::start();
     swtpm.tool("tpm2_createprimary", &["-Q", "-C", "o", "-G", "rsa2048", "-c", "srk.ctx"]);
     swtpm.tool("tpm2_evictcontrol", &["-Q", "-C", "o", "-c", "srk.ctx", "0x81000001"]);
     swtpm.tool("tpm2_flushcontext", &["-t"]);
-    let folder = tempfile::tempdir().unwrap();
-    let device = EnrollOptions::default().enroll(&crate::support::tpm(&swtpm), folder.path()).unwrap();
-    let device = TestDevice { swtpm, folder, device };
+    let directory = tempfile::tempdir().unwrap();
+    let device = EnrollOptions::default().enroll(&crate::support::tpm(&swtpm), directory.path()).unwrap();
+    let device = TestDevice { swtpm, directory, device };
     let sealed = seal(&device.device.recipient());
     device.open(&sealed.path).unwrap();
     device.swtpm.tool("tpm2_evictcontrol", &["-Q", "-C", "o", "-c", "0x81000001"]);
@@ -139,18 +139,18 @@ fn the_owners_own_storage_key_is_used_where_there_is_one() {
 }
 
 #[test]
-fn pipes_in_the_devices_folder_are_waited_for_by_nobody() {
+fn pipes_in_the_devices_directory_do_not_block() {
     let approver = ApproverKey::generate().unwrap().approver();
     let device =
         TestDevice::enrolled(|_| EnrollOptions::new(DevicePolicy::default().approved(list("16"), approver)));
     let pipe = |name: &str| {
-        let path = device.folder.path().join(name);
+        let path = device.directory.path().join(name);
         std::fs::remove_file(&path).ok();
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     };
     pipe("a.approval");
     assert!(device.device.approvals().unwrap().is_empty());
     pipe("tpm2-device");
-    let error = Device::load(device.folder.path()).unwrap_err();
+    let error = Device::load(device.directory.path()).unwrap_err();
     assert!(matches!(error, DeviceError::Read { .. }), "{error}");
 }

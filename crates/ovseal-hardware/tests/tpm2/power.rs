@@ -1,4 +1,4 @@
-//! Power that is cut in the middle.
+//! Power losses.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -7,10 +7,9 @@ use std::time::Duration;
 use ovseal::ErrorKind;
 use ovseal_hardware::tpm2::TpmError;
 
-use crate::support::{TestDevice, copy_folder, reason, seal};
+use crate::support::{TestDevice, copy_directory, reason, seal};
 
-/// Fifty times the TPM loses its power while it works. The device opens its container afterwards each time: no lockout,
-/// nothing lost.
+/// Cuts the TPM's power while it works. Each time, the device opens its container afterwards.
 #[test]
 fn fifty_power_losses_at_random_points_lock_nothing_and_lose_nothing() {
     let device = TestDevice::with_pcr("16");
@@ -34,7 +33,8 @@ fn fifty_power_losses_at_random_points_lock_nothing_and_lose_nothing() {
     assert_eq!(device.tpm().status().unwrap().failures, 0);
 }
 
-/// An unclean power-off after a PIN was used counts as a wrong one; that is what dictionary-attack protection costs.
+/// The price of dictionary-attack protection: an unclean power-off after use of a PIN counts as a
+/// wrong one.
 #[test]
 fn a_pin_is_the_only_thing_that_power_losses_lock() {
     let device = TestDevice::enrolled(|_| ovseal_hardware::tpm2::EnrollOptions::default().pin(b"2580"));
@@ -54,18 +54,19 @@ fn a_pin_is_the_only_thing_that_power_losses_lock() {
     open().unwrap();
 }
 
-/// Whoever keeps a virtual TPM's state can put an older one back, with its counters. Nothing in the TPM shows it.
+/// The host of a virtual TPM can restore an older state with its counters. The TPM does not show
+/// it.
 #[test]
-fn an_older_state_of_a_virtual_tpm_brings_an_earlier_epoch_back() {
+fn an_older_state_of_a_virtual_tpm_restores_an_earlier_epoch() {
     let device = TestDevice::new();
     let epoch = device.device.epoch(&device.tpm()).unwrap();
     device.swtpm.cut_power();
     let copy = tempfile::tempdir().unwrap();
-    copy_folder(&device.swtpm.state(), copy.path());
+    copy_directory(&device.swtpm.state(), copy.path());
     device.swtpm.power_on();
     assert_eq!(device.device.advance_epoch(&device.tpm()).unwrap(), epoch + 1);
     device.swtpm.cut_power();
-    copy_folder(copy.path(), &device.swtpm.state());
+    copy_directory(copy.path(), &device.swtpm.state());
     device.swtpm.power_on();
     assert_eq!(device.device.epoch(&device.tpm()).unwrap(), epoch);
 }

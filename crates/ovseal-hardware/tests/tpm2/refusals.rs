@@ -1,4 +1,4 @@
-//! TPMs that are absent, busy, full, cleared or gone, and stanzas that were tampered with.
+//! TPMs that are absent, busy, full, cleared or lost, and stanzas that were tampered with.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -16,32 +16,32 @@ fn without_a_tpm_nothing_opens() {
     device.swtpm.cut_power();
     assert_refused!(device.open(&sealed.path), Environment, TpmError::Connect { .. });
     let tpm = Tpm::new("device:/no/such/tpm", Duration::from_secs(20)).unwrap();
-    let identity = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), tpm);
+    let identity = DeviceIdentity::new(Device::load(device.directory.path()).unwrap(), tpm);
     assert_refused!(open(&sealed.path, &identity), Environment, TpmError::Connect { .. });
 }
 
 #[test]
-fn a_busy_tpm_is_given_up_at_the_deadline() {
+fn a_busy_tpm_is_abandoned_at_the_deadline() {
     let device = TestDevice::new();
     let sealed = seal(&device.device.recipient());
-    // It serves one client at a time: this one says nothing and does not go.
+    // It serves one client at a time. This one stays connected and sends nothing.
     let busy = UnixStream::connect(device.swtpm.socket()).unwrap();
     let hurried = Tpm::new(&device.swtpm.tcti(), Duration::from_millis(500)).unwrap();
-    let identity = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), hurried);
+    let identity = DeviceIdentity::new(Device::load(device.directory.path()).unwrap(), hurried);
     let begin = Instant::now();
     assert_refused!(open(&sealed.path, &identity), Environment, TpmError::Deadline(_));
     assert!(begin.elapsed() < DEADLINE, "the deadline is that of the caller");
     drop(busy);
-    // The command that was given up is carried out now, before others.
+    // The abandoned command is executed now, before others.
     let patience = Instant::now() + 6 * DEADLINE;
     while device.open(&sealed.path).is_err() {
         assert!(Instant::now() < patience);
     }
 }
 
-/// What was begun may be carried out late; what was still in the queue when its caller gave up is not.
+/// A command that was started may be executed late. One that was still in the queue is not.
 #[test]
-fn what_nobody_waits_for_any_more_does_not_begin() {
+fn a_job_abandoned_in_the_queue_does_not_start() {
     let device = TestDevice::new();
     let before = device.device.epoch(&device.tpm()).unwrap();
     let busy = UnixStream::connect(device.swtpm.socket()).unwrap();
@@ -63,7 +63,7 @@ fn what_nobody_waits_for_any_more_does_not_begin() {
 }
 
 #[test]
-fn a_tpm_that_goes_away_is_told_and_used_again_when_it_is_back() {
+fn a_lost_tpm_is_reported_and_used_again_when_it_is_back() {
     let device = TestDevice::new();
     let sealed = seal(&device.device.recipient());
     let identity = device.identity();
@@ -75,7 +75,7 @@ fn a_tpm_that_goes_away_is_told_and_used_again_when_it_is_back() {
 }
 
 #[test]
-fn a_full_tpm_is_told() {
+fn a_full_tpm_is_reported() {
     let device = TestDevice::new();
     let sealed = seal(&device.device.recipient());
     for _ in 0..3 {
@@ -101,7 +101,7 @@ fn a_hundred_openings_leave_nothing_in_the_tpm() {
 }
 
 #[test]
-fn a_cleared_tpm_is_another_one() {
+fn a_cleared_tpm_counts_as_another_one() {
     let device = TestDevice::new();
     let sealed = seal(&device.device.recipient());
     device.swtpm.tool("tpm2_clear", &["-c", "p"]);
@@ -112,13 +112,13 @@ fn a_cleared_tpm_is_another_one() {
 fn a_copied_disk_opens_nothing_on_another_machine() {
     let (device, other) = (TestDevice::with_pcr("7"), TestDevice::new());
     let sealed = seal(&device.device.recipient());
-    let identity = DeviceIdentity::new(Device::load(device.folder.path()).unwrap(), other.tpm());
+    let identity = DeviceIdentity::new(Device::load(device.directory.path()).unwrap(), other.tpm());
     assert_refused!(open(&sealed.path, &identity), NoKeyFits, TpmError::AnotherTpm);
 }
 
-/// Where nothing can be written, not even by root.
+/// Not even root can write to the directory of this test.
 #[test]
-fn a_folder_that_cannot_be_written_costs_no_counter() {
+fn a_directory_that_cannot_be_written_costs_no_counter() {
     let device = TestDevice::new();
     let counters = || device.swtpm.tool("tpm2_getcap", &["handles-nv-index"]);
     let before = counters();
@@ -130,7 +130,7 @@ fn a_folder_that_cannot_be_written_costs_no_counter() {
 #[test]
 fn a_device_is_enrolled_once() {
     let device = TestDevice::new();
-    let again = EnrollOptions::default().enroll(&device.tpm(), device.folder.path()).unwrap_err();
+    let again = EnrollOptions::default().enroll(&device.tpm(), device.directory.path()).unwrap_err();
     assert!(matches!(again, DeviceError::Enrolled { .. }), "{again:?}");
     let elsewhere = tempfile::tempdir().unwrap();
     let second = EnrollOptions::default().enroll(&device.tpm(), elsewhere.path()).unwrap();
@@ -140,40 +140,41 @@ fn a_device_is_enrolled_once() {
 }
 
 #[test]
-fn a_damaged_device_file_is_told_wherever_it_is_damaged() {
+fn damage_anywhere_in_the_device_file_is_detected() {
     let device = TestDevice::with_pcr("16");
-    let file = device.folder.path().join("tpm2-device");
+    let file = device.directory.path().join("tpm2-device");
     let good = std::fs::read(&file).unwrap();
     let sealed = seal(&device.device.recipient());
     for position in 0..good.len() {
         let mut flipped = good.clone();
         flipped[position] ^= 0x20;
         std::fs::write(&file, &flipped).unwrap();
-        match Device::load(device.folder.path()) {
+        match Device::load(device.directory.path()) {
             Err(DeviceError::Damaged { .. }) => {}
-            // What the file cannot know the TPM finds out.
+            // Only the TPM can detect the rest.
             Ok(_) if position % 8 == 0 => assert!(device.open(&sealed.path).is_err(), "{position}"),
             Ok(_) => {}
             Err(error) => panic!("{position}: {error:?}"),
         }
         std::fs::write(&file, &good[..position]).unwrap();
-        assert!(matches!(Device::load(device.folder.path()), Err(DeviceError::Damaged { .. })));
+        assert!(matches!(Device::load(device.directory.path()), Err(DeviceError::Damaged { .. })));
     }
     std::fs::write(&file, &good).unwrap();
     device.open(&sealed.path).unwrap();
 }
 
 #[test]
-fn a_stanza_that_was_tampered_with_opens_nothing_wherever_it_was_changed() {
+fn a_stanza_tampered_with_anywhere_opens_nothing() {
     let device = TestDevice::new();
     let recipient = device.device.recipient();
     let identity = device.identity();
-    // Salt, version, device, counter and bounds, then the wrapped share: unique, point, MAC, ciphertext.
-    let places = [0, 32, 33, 65, 69, 70, 101, 102, 133, 134, 165, 166, 168, 170, 199, 202, 240];
-    for place in places {
-        let sealed = seal(&Tampered(&recipient, place));
+    // Salt, version, device, counter and bounds, then the wrapped share: unique, point, MAC,
+    // ciphertext.
+    let positions = [0, 32, 33, 65, 69, 70, 101, 102, 133, 134, 165, 166, 168, 170, 199, 202, 240];
+    for position in positions {
+        let sealed = seal(&Tampered(&recipient, position));
         let error = open(&sealed.path, &identity).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NoKeyFits, "{place}: {error:?}");
+        assert_eq!(error.kind(), ErrorKind::NoKeyFits, "{position}: {error:?}");
     }
     open(&seal(&recipient).path, &identity).unwrap();
 }

@@ -1,4 +1,4 @@
-//! Rollback states under a counter of the TPM.
+//! Rollback states anchored by a counter of the TPM.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,13 +13,13 @@ use ovseal::{
 use ovseal_hardware::tpm2::{ApproverKey, DeviceIdentity, DevicePolicy, EnrollOptions, TpmAnchor, TpmError};
 use tempfile::TempDir;
 
-use crate::support::{TestDevice, copy_folder, list};
+use crate::support::{TestDevice, copy_directory, list};
 
 /// A device with a rollback state, and a model in it.
 struct Tied {
     device: TestDevice,
     publisher: KeyId,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Tied {
@@ -27,21 +27,21 @@ impl Tied {
         let tied = Self {
             device,
             publisher: PublisherKey::generate().unwrap().publisher().id(),
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
         };
         RollbackState::create_anchored(&tied.path(), tied.anchor()).unwrap();
         tied
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.directory.path().join("state")
     }
 
     fn anchor(&self) -> Arc<TpmAnchor> {
         Arc::new(TpmAnchor::new(self.device.identity()))
     }
 
-    /// The state as a new process finds it.
+    /// Returns the state as a new process finds it.
     fn state(&self) -> RollbackState {
         RollbackState::anchored(self.path(), self.anchor())
     }
@@ -67,14 +67,14 @@ impl Tied {
         text.lines().find_map(|line| line.strip_prefix("generation ")).unwrap().parse().unwrap()
     }
 
-    /// The counter's index, as tpm2-tools take it.
+    /// Returns the counter's index in the form of tpm2-tools.
     fn index(&self) -> String {
         let text = self.text();
         let place = text.lines().find_map(|line| line.strip_prefix("anchor ")).unwrap();
         format!("0x{}", &place[2..10])
     }
 
-    /// The TPM's reason for which the state was refused, and whose fault it is.
+    /// Returns the TPM's reason for rejecting the state, and whose fault it is.
     fn reason(&self) -> (TpmError, ErrorKind) {
         let error = self.floor().unwrap_err();
         let kind = error.kind();
@@ -92,7 +92,7 @@ fn model(name: &str) -> ovseal::ModelId {
     ModelName::parse(name).unwrap().id()
 }
 
-/// Asserts that the state is refused for this reason of the TPM's.
+/// Asserts that the TPM rejects the state for this reason.
 macro_rules! assert_refused {
     ($tied:expr, $kind:ident, $pattern:pat) => {{
         let (error, kind) = $tied.reason();
@@ -102,7 +102,7 @@ macro_rules! assert_refused {
 }
 
 #[test]
-fn floors_rise_with_the_counter_and_no_start_counts() {
+fn floors_rise_with_the_counter_and_reading_does_not_count() {
     let tied = Tied::new(TestDevice::new());
     let begin = tied.generation();
     for (version, floor, counted) in [(0, 0, 0), (3, 3, 1), (3, 3, 1), (2, 3, 1), (4, 4, 2)] {
@@ -118,7 +118,7 @@ fn floors_rise_with_the_counter_and_no_start_counts() {
 }
 
 #[test]
-fn an_older_state_that_is_put_back_is_denied() {
+fn a_restored_older_state_is_denied() {
     let tied = Tied::new(TestDevice::new());
     let empty = tied.text();
     tied.raise(1).unwrap();
@@ -137,7 +137,7 @@ fn an_older_state_that_is_put_back_is_denied() {
 }
 
 #[test]
-fn a_changed_state_is_denied_wherever_it_was_changed() {
+fn a_state_changed_anywhere_is_denied() {
     let tied = Tied::new(TestDevice::new());
     tied.raise(5).unwrap();
     let good = tied.text();
@@ -152,7 +152,7 @@ fn a_changed_state_is_denied_wherever_it_was_changed() {
     assert_eq!(tied.floor().unwrap(), 5);
 }
 
-/// An anchor that is gone before it advances. What it should have done can still be done late.
+/// An anchor that crashes before it advances, and keeps the call so that it can happen late.
 #[derive(Debug)]
 struct Crashing(Arc<TpmAnchor>, Mutex<Option<(Vec<u8>, u64)>>);
 
@@ -172,7 +172,7 @@ impl RollbackAnchor for Crashing {
 }
 
 #[test]
-fn a_crash_between_file_and_counter_is_made_good() {
+fn a_crash_between_file_and_counter_is_repaired() {
     let tied = Tied::new(TestDevice::new());
     tied.raise(1).unwrap();
     let before = tied.text();
@@ -184,24 +184,24 @@ fn a_crash_between_file_and_counter_is_made_good() {
     tied.put_back(&before);
     assert!(
         matches!(tied.floor(), Err(RollbackError::RolledBack { .. })),
-        "the counter was advanced meanwhile"
+        "the counter was advanced by the check"
     );
 }
 
-/// Whoever gives up waiting for the TPM leaves a command there that may still come.
+/// A caller that gives up waiting for the TPM leaves a command that may still be executed.
 #[test]
-fn an_advance_that_comes_late_does_not_count() {
+fn a_late_advance_does_not_count() {
     let tied = Tied::new(TestDevice::new());
     let crashing = Arc::new(Crashing(tied.anchor(), Mutex::default()));
     let state = RollbackState::anchored(tied.path(), crashing.clone());
     state.raise(&[tied.publisher], model("m"), 1).unwrap_err();
-    // Another process finds the file one ahead, and advances in the first one's place.
+    // Another process finds the file one ahead, and advances on behalf of the first.
     assert_eq!(tied.floor().unwrap(), 1);
     let (place, from) = crashing.1.lock().unwrap().take().unwrap();
     tied.anchor().advance(&place, from).unwrap();
     assert_eq!(tied.floor().unwrap(), 1);
     assert_eq!(tied.raise(2).unwrap(), 2);
-    // What comes in time counts once.
+    // An advance in time counts once.
     let shown = || tied.anchor().attest(&place, &[]).unwrap().counter;
     assert_eq!(shown(), from + 2);
     tied.anchor().advance(&place, from + 2).unwrap();
@@ -210,7 +210,7 @@ fn an_advance_that_comes_late_does_not_count() {
 }
 
 #[test]
-fn a_tpm_that_is_absent_cleared_or_anothers_is_told() {
+fn a_tpm_that_is_absent_cleared_or_another_one_is_reported() {
     let tied = Tied::new(TestDevice::new());
     tied.raise(1).unwrap();
     tied.device.swtpm.cut_power();
@@ -226,17 +226,17 @@ fn a_tpm_that_is_absent_cleared_or_anothers_is_told() {
 }
 
 #[test]
-fn whoever_reaches_the_tpm_can_have_the_state_denied_but_never_accepted() {
+fn access_to_the_tpm_can_make_it_deny_a_state_but_never_accept_one() {
     let tied = Tied::new(TestDevice::new());
     tied.raise(1).unwrap();
     let one = tied.text();
     tied.raise(2).unwrap();
     let (index, swtpm) = (tied.index(), &tied.device.swtpm);
-    // Another counter, for example that of epochs, does not do in the place of the state's own.
+    // Another counter, such as that of epochs, cannot replace the state's own.
     let epoch = format!("anchor 01{:08x}", u32::from_str_radix(&index[2..], 16).unwrap() - 1);
     tied.put_back(&one.replace(&format!("anchor 01{}", &index[2..]), &epoch));
     assert!(matches!(tied.floor(), Err(RollbackError::NotAuthentic { .. })));
-    // Nor does an index that can be written: it could show any number.
+    // Nor can an index that is writable, which could show any number.
     tied.put_back(&one);
     swtpm.tool("tpm2_nvundefine", &[&index, "-C", "o"]);
     assert_refused!(tied, Denied, TpmError::NoCounter(_));
@@ -245,7 +245,7 @@ fn whoever_reaches_the_tpm_can_have_the_state_denied_but_never_accepted() {
     let number = swtpm.state().join("number").display().to_string();
     swtpm.tool("tpm2_nvwrite", &[&index, "-C", &index, "-i", &number]);
     assert_refused!(tied, Denied, TpmError::NoCounter(_));
-    // A counter that is defined anew goes on above all that were there.
+    // A new counter starts above the values of all earlier ones.
     swtpm.tool("tpm2_nvundefine", &[&index, "-C", "o"]);
     swtpm.tool(
         "tpm2_nvdefine",
@@ -255,24 +255,24 @@ fn whoever_reaches_the_tpm_can_have_the_state_denied_but_never_accepted() {
     assert!(matches!(tied.floor(), Err(RollbackError::RolledBack { .. })));
 }
 
-/// The generation of a state as an NV index would hold it.
+/// Encodes the generation of a state as the value of an NV index.
 fn one_as_counter(text: &str) -> [u8; 8] {
     let generation = text.lines().find_map(|line| line.strip_prefix("generation ")).unwrap();
     generation.parse::<u64>().unwrap().to_be_bytes()
 }
 
 #[test]
-fn what_the_devices_key_demands_is_demanded_for_the_state() {
+fn the_policy_of_the_devices_key_applies_to_the_state() {
     let key = ApproverKey::generate().unwrap();
     let policy = DevicePolicy::default().approved(list("16"), key.approver());
     let device = TestDevice::enrolled(|_| EnrollOptions::new(policy).pin(b"2580"));
     let approve = |device: &TestDevice| {
         let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
-        std::fs::write(device.folder.path().join("a.approval"), approval.encode()).unwrap();
+        std::fs::write(device.directory.path().join("a.approval"), approval.encode()).unwrap();
     };
     approve(&device);
-    let (folder, publisher) = (tempfile::tempdir().unwrap(), PublisherKey::generate().unwrap());
-    let path = folder.path().join("state");
+    let (directory, publisher) = (tempfile::tempdir().unwrap(), PublisherKey::generate().unwrap());
+    let path = directory.path().join("state");
     let anchor = |pin: &[u8]| Arc::new(TpmAnchor::new(device.identity().with_pin(pin)));
     RollbackState::create_anchored(&path, anchor(b"2580")).unwrap();
     let raise = |pin: &[u8], version| {
@@ -287,13 +287,13 @@ fn what_the_devices_key_demands_is_demanded_for_the_state() {
 }
 
 #[test]
-fn processes_that_raise_at_once_lose_nothing_and_count_once_each() {
+fn concurrent_raises_lose_nothing_and_count_once_each() {
     let tied = Tied::new(TestDevice::new());
     let begin = tied.generation();
     thread::scope(|scope| {
         for number in 0..6 {
             let tied = &tied;
-            // Each has a connection of its own; the lock keeps their commands apart.
+            // Each has its own connection. The lock keeps their commands apart.
             scope.spawn(move || {
                 let (state, model) = (tied.state(), model(&number.to_string()));
                 assert_eq!(state.floor(&[tied.publisher], model).unwrap(), 0);
@@ -307,7 +307,7 @@ fn processes_that_raise_at_once_lose_nothing_and_count_once_each() {
     }
 }
 
-/// The TPM loses its power while floors are raised. Whatever was raised stays so, and nothing else is needed to go on.
+/// Cuts the TPM's power while floors are raised. Raised floors persist, and no repair is needed.
 #[test]
 fn power_losses_at_random_points_never_lose_a_floor_or_the_state() {
     let tied = Tied::new(TestDevice::new());
@@ -326,7 +326,7 @@ fn power_losses_at_random_points_never_lose_a_floor_or_the_state() {
                     }
                 }
             });
-            // From the beginning of a raise to the end of the second one.
+            // From the start of the first raise to the end of the second.
             thread::sleep(took * ((round * 37) % 50) / 25);
             // On a busy machine a raise takes longer. At least one is completed.
             while round == 49 && raised.load(Ordering::Relaxed) == 1 && !raising.is_finished() {
@@ -345,20 +345,23 @@ fn power_losses_at_random_points_never_lose_a_floor_or_the_state() {
     assert_eq!(tied.device.tpm().status().unwrap().failures, 0);
 }
 
-/// Whoever keeps a virtual TPM's state can put an older one back. With the state file of the same time nothing shows it; with one that is
-/// newer by one raise it looks as after a crash, and the newer file holds; with a newer one yet the counter is seen to have been set back.
+/// The host of a virtual TPM can restore an older state.
+///
+/// With the state file of the same time, this is invisible. With a file newer by one raise, it
+/// looks like a crash, and the newer file holds. With an even newer file, the check reports that
+/// the counter was set back.
 #[test]
-fn an_older_state_of_a_virtual_tpm_is_noticed_only_beside_a_newer_file() {
+fn an_older_state_of_a_virtual_tpm_is_detected_only_with_a_newer_file() {
     let tied = Tied::new(TestDevice::new());
     tied.raise(1).unwrap();
     let one = tied.text();
     let (swtpm, copy) = (&tied.device.swtpm, tempfile::tempdir().unwrap());
     swtpm.cut_power();
-    copy_folder(&swtpm.state(), copy.path());
+    copy_directory(&swtpm.state(), copy.path());
     swtpm.power_on();
     let set_back = || {
         swtpm.cut_power();
-        copy_folder(copy.path(), &swtpm.state());
+        copy_directory(copy.path(), &swtpm.state());
         swtpm.power_on();
     };
     tied.raise(2).unwrap();

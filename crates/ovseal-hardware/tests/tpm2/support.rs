@@ -1,4 +1,4 @@
-//! A device, what is sealed to it, and what comes of opening.
+//! A device, containers sealed to it, and outcomes of opening.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,25 +16,25 @@ use tempfile::TempDir;
 /// An enrolled device.
 pub(crate) struct TestDevice {
     pub(crate) swtpm: Swtpm,
-    pub(crate) folder: TempDir,
+    pub(crate) directory: TempDir,
     pub(crate) device: Device,
 }
 
 impl TestDevice {
-    /// A device whose key demands nothing.
+    /// Enrolls a device whose key has no policy.
     pub(crate) fn new() -> Self {
         Self::enrolled(|_| EnrollOptions::default())
     }
 
-    /// A device that is enrolled with these options.
+    /// Enrolls a device with these options.
     pub(crate) fn enrolled(options: impl FnOnce(&Tpm) -> EnrollOptions) -> Self {
-        let (swtpm, folder) = (Swtpm::start(), tempfile::tempdir().unwrap());
+        let (swtpm, directory) = (Swtpm::start(), tempfile::tempdir().unwrap());
         let tpm = tpm(&swtpm);
-        let device = options(&tpm).enroll(&tpm, folder.path()).unwrap();
-        Self { swtpm, folder, device }
+        let device = options(&tpm).enroll(&tpm, directory.path()).unwrap();
+        Self { swtpm, directory, device }
     }
 
-    /// A device whose key demands the present value of a register.
+    /// Enrolls a device whose key requires the present values of registers.
     pub(crate) fn with_pcr(pcr: &str) -> Self {
         Self::enrolled(|tpm| {
             EnrollOptions::new(DevicePolicy::default().pcr(tpm.pcr_values(&list(pcr)).unwrap()))
@@ -45,9 +45,9 @@ impl TestDevice {
         tpm(&self.swtpm)
     }
 
-    /// The device as it stands on its disk.
+    /// Loads the device from its disk.
     pub(crate) fn identity(&self) -> DeviceIdentity {
-        DeviceIdentity::new(Device::load(self.folder.path()).unwrap(), self.tpm())
+        DeviceIdentity::new(Device::load(self.directory.path()).unwrap(), self.tpm())
     }
 
     /// Opens a container with the device's TPM.
@@ -65,27 +65,27 @@ pub(crate) fn list(text: &str) -> PcrList {
     PcrDemand::parse(text).unwrap().list().unwrap()
 }
 
-/// Copies the files of a folder into another one.
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
+/// Copies the files of one directory to another.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }
 
-/// A container and the folder that it is in.
+/// A container and its directory.
 pub(crate) struct Sealed {
-    _folder: TempDir,
+    _directory: TempDir,
     pub(crate) path: PathBuf,
 }
 
 pub(crate) fn seal(recipient: &dyn Recipient) -> Sealed {
-    let folder = tempfile::tempdir().unwrap();
-    let (input, path) = (folder.path().join("weights.bin"), folder.path().join("weights.ovseal"));
+    let directory = tempfile::tempdir().unwrap();
+    let (input, path) = (directory.path().join("weights.bin"), directory.path().join("weights.ovseal"));
     std::fs::write(&input, CONTENT).unwrap();
     let model = Model::find(&input, ModelOptions::default()).unwrap();
     SealOptions::new(ModelName::parse("weights").unwrap()).recipient(recipient).seal(&model, &path).unwrap();
-    Sealed { _folder: folder, path }
+    Sealed { _directory: directory, path }
 }
 
 pub(crate) fn seal_within(device: &TestDevice, bounds: Bounds) -> Sealed {
@@ -98,7 +98,7 @@ pub(crate) fn open(container: &Path, identity: &dyn Identity) -> Result<(), Open
     Ok(())
 }
 
-/// The TPM's reason for which a container was not opened, and whose fault it is.
+/// Returns the TPM's reason for not opening a container, and whose fault it is.
 pub(crate) fn reason(outcome: Result<(), OpenError>) -> (TpmError, ErrorKind) {
     let error = outcome.unwrap_err();
     let kind = error.kind();
@@ -108,7 +108,7 @@ pub(crate) fn reason(outcome: Result<(), OpenError>) -> (TpmError, ErrorKind) {
     (*cause.downcast::<TpmError>().unwrap(), kind)
 }
 
-/// A recipient whose stanza is changed on the way.
+/// A recipient whose stanza has one bit flipped at an offset.
 pub(crate) struct Tampered<'r>(pub(crate) &'r dyn Recipient, pub(crate) usize);
 
 impl Recipient for Tampered<'_> {
@@ -127,7 +127,7 @@ impl Recipient for Tampered<'_> {
 
 const CONTENT: &[u8] = b"the weights";
 
-/// Asserts that a refusal is of this sort and is nobody else's fault than is said.
+/// Asserts the kind of a rejection and the TPM's reason.
 macro_rules! assert_refused {
     ($outcome:expr, $kind:ident, $pattern:pat $(if $guard:expr)?) => {{
         let (error, kind) = $crate::support::reason($outcome);

@@ -1,4 +1,4 @@
-//! What the TPM adds to an opening.
+//! The time that the TPM adds to an opening.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use ovseal_hardware::tpm2::Bounds;
 
 use crate::support::{TestDevice, list, seal_within};
 
-/// Connecting, the device key's policy, import, the stanza's policy and unsealing. The times are told, not judged: other tests run
-/// beside this one.
+/// Includes connecting, both policies, import and unsealing. Prints the times without judging them,
+/// because other tests run at the same time.
 #[test]
-fn thirty_openings_with_every_bound_succeed_and_their_times_are_told() {
+fn thirty_openings_with_all_bounds_succeed_and_print_their_times() {
     let device = TestDevice::with_pcr("0,7,16");
     let values = device.tpm().pcr_values(&list("0,7,16")).unwrap();
     let epoch = device.device.epoch(&device.tpm()).unwrap();

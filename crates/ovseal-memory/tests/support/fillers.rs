@@ -1,5 +1,5 @@
 //! Fillers that work, wait, fail and panic.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, reason = "each test binary uses some of it")]
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ovseal_memory::ChunkFiller;
 
-/// Gives bytes that are known everywhere, after the time that `delay` says.
+/// Writes known bytes after `delay`.
 pub(crate) struct Pattern {
     pub(crate) length: usize,
     pub(crate) chunk_size: usize,
@@ -42,7 +42,7 @@ impl ChunkFiller for Pattern {
     }
 }
 
-/// Does what `verdict` says for the chunk and the number of times it was asked for, after filling the chunk.
+/// Fills the chunk, then returns the `verdict` for its index and the number of earlier calls.
 pub(crate) struct Faulty<V> {
     pub(crate) length: usize,
     pub(crate) verdict: V,
@@ -75,12 +75,12 @@ where
     }
 }
 
-/// Why a [`Faulty`] filler fails.
+/// The error of a [`Faulty`] filler.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the tag\nof chunk {0} is wrong")]
 pub(crate) struct Refused(pub(crate) usize);
 
-/// The byte at `offset`. It is never zero, and differs between neighbouring bytes, pages and chunks.
+/// Returns the byte at `offset`: never zero, and different in neighbouring bytes, pages and chunks.
 pub(crate) fn expected(offset: usize) -> u8 {
     let mixed = (offset as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56;
     mixed as u8 | 1
@@ -97,7 +97,7 @@ fn write_pattern(start: usize, bytes: &mut [u8]) {
     }
 }
 
-/// Numbers that look random, `xorshift64`.
+/// Pseudorandom numbers (`xorshift64`).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
@@ -109,5 +109,5 @@ impl Random {
     }
 }
 
-/// Bytes in a chunk: the smallest that is at least a page everywhere.
+/// Bytes in a chunk: the smallest size that is at least a page everywhere.
 pub(crate) const CHUNK: usize = 1 << 16;

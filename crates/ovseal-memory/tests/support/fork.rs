@@ -1,4 +1,4 @@
-//! What a forked child sees.
+//! The view of a forked child.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,9 +6,9 @@ use std::os::fd::AsRawFd;
 
 use rustix::process::{DumpableBehavior, Pid, WaitOptions, WaitStatus, set_dumpable_behavior, waitpid};
 
-/// Runs `child` in a forked child and gives its exit code, `None` when a signal ended it.
+/// Runs `child` in a forked child and returns its exit code, `None` if a signal ended it.
 ///
-/// Other threads of the test do not exist in the child, so `child` must not allocate or take a lock.
+/// The child has no other threads of the test, so `child` must not allocate or take a lock.
 pub(crate) fn exit_code(child: impl FnOnce()) -> Option<i32> {
     status(|| {
         child();
@@ -17,7 +17,7 @@ pub(crate) fn exit_code(child: impl FnOnce()) -> Option<i32> {
     .exit_status()
 }
 
-/// Runs `child` as [`exit_code`] does and gives the signal that ended it.
+/// Runs `child` as [`exit_code`] does and returns the signal that ended it.
 pub(crate) fn signal(child: impl FnOnce()) -> Option<i32> {
     status(|| {
         child();
@@ -26,11 +26,11 @@ pub(crate) fn signal(child: impl FnOnce()) -> Option<i32> {
     .terminating_signal()
 }
 
-/// Lets a forked child hand over `length` bytes at `address`, or gives the error number that it got.
+/// Returns `length` bytes at `address` as a forked child sees them, or the error number it got.
 pub(crate) fn peek(address: *const u8, length: usize) -> Result<Vec<u8>, i32> {
     let (reader, writer) = std::io::pipe().expect("a pipe can be made");
     let status = status(|| {
-        // SAFETY: the kernel checks the address itself, and answers `EFAULT` when nothing is mapped there.
+        // SAFETY: the kernel checks the address itself, and returns `EFAULT` if nothing is mapped.
         match unsafe { libc::write(writer.as_raw_fd(), address.cast(), length) } {
             -1 => std::io::Error::last_os_error().raw_os_error().unwrap_or(-1),
             _ => 0,
@@ -49,12 +49,12 @@ fn status(child: impl FnOnce() -> i32) -> WaitStatus {
     // SAFETY: the child makes only async-signal-safe calls: `prctl`, those of `child`, and `_exit`.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        // A child that is meant to die leaves no core file behind.
+        // A child that is meant to crash leaves no core file.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
         let code = child();
-        // SAFETY: it runs no handlers of the parent's.
+        // SAFETY: it runs no handlers of the parent.
         unsafe { libc::_exit(code) };
     }
-    let pid = Pid::from_raw(pid).expect("a fork gives a process");
+    let pid = Pid::from_raw(pid).expect("the fork succeeds");
     waitpid(Some(pid), WaitOptions::empty()).expect("the child can be waited for").expect("it has ended").1
 }

@@ -1,5 +1,5 @@
-//! What the tests of this crate share.
-#![allow(dead_code, reason = "each test binary uses its part")]
+//! Helpers shared by the tests of this crate.
+#![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
 pub(crate) mod afterlife;

@@ -1,10 +1,10 @@
-//! Tests that fail instead of waiting for ever.
+//! Tests that fail instead of waiting forever.
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs `test` in a thread of its own. Fails if it has not ended long after any machine is done.
+/// Runs `test` in a thread of its own, and fails if it takes longer than any machine needs.
 pub(crate) fn within_reason<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || {
@@ -13,11 +13,11 @@ pub(crate) fn within_reason<T: Send + 'static>(test: impl FnOnce() -> T + Send +
         result
     });
     let ended = receiver.recv_timeout(PATIENCE);
-    assert_ne!(ended, Err(mpsc::RecvTimeoutError::Timeout), "a thread waits for ever");
+    assert_ne!(ended, Err(mpsc::RecvTimeoutError::Timeout), "a thread waits forever");
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Waits until `condition` holds. Fails if it never does.
+/// Waits until `condition` holds, and fails if it never does.
 pub(crate) fn eventually(condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
@@ -26,5 +26,5 @@ pub(crate) fn eventually(condition: impl Fn() -> bool) {
     }
 }
 
-/// Busy and slow machines need a fraction of it.
+/// Busy and slow machines need a fraction of this.
 const PATIENCE: Duration = Duration::from_secs(1200);

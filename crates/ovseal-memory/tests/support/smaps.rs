@@ -1,13 +1,13 @@
-//! What the kernel says about a mapping, `/proc/self/smaps`.
+//! The kernel's description of a mapping (`/proc/self/smaps`).
 
-/// Gives the flags of the mapping at `address`, two letters each; `None` when nothing is mapped there.
+/// Returns the flags of the mapping at `address`, two letters each, `None` if nothing is mapped.
 pub(crate) fn flags(address: *const u8) -> Option<Vec<String>> {
     let entry = entry(address)?;
     let line = entry.iter().find_map(|line| line.strip_prefix("VmFlags:")).expect("every entry has flags");
     Some(line.split_whitespace().map(Into::into).collect())
 }
 
-/// Gives the permissions of the mapping at `address`, as `rw-p`; `None` when nothing is mapped there.
+/// Returns the permissions of the mapping at `address`, such as `rw-p`, `None` if there is none.
 pub(crate) fn permissions(address: *const u8) -> Option<String> {
     entry(address)?.first()?.split_whitespace().nth(1).map(Into::into)
 }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use ovseal_memory::{
-    ChunkFiller, DemandMemory, FillCause, FillFailure, MemoryError, ModelMemory, Populated as PopulatedMemory,
+    ChunkFiller, FillCause, FillFailure, MemoryError, ModelMemory, PagedMemory, Populated as PopulatedMemory,
 };
 
 use super::Part;
@@ -16,8 +16,8 @@ use crate::error::OpenError;
 /// Clones share the memory, which is zeroized when the last of them is dropped. Where `userfaultfd(2)`
 /// is available, [`release`](Self::release) returns the pages to the kernel, and a later access decrypts
 /// them again. The file may have been changed under the running process. If a chunk is not authentic
-/// *then*, or differs from before, the process ends with one line on standard error and exit code 3, so
-/// nothing is computed from wrong bytes.
+/// *then*, or differs from before, [`OpenOptions::on_late_failure`](crate::OpenOptions::on_late_failure)
+/// ends the process, so nothing is computed from wrong bytes.
 #[derive(Clone, Debug)]
 pub struct PartMapping(Arc<Memory>);
 
@@ -42,7 +42,7 @@ pub struct Populated<'m> {
 /// The memory with the bytes.
 #[derive(Debug)]
 enum Memory {
-    OnDemand(DemandMemory<PartFiller>),
+    OnDemand(PagedMemory<PartFiller>),
     Whole(ModelMemory),
 }
 
@@ -80,8 +80,9 @@ impl Part {
         Ok(PartMapping(Arc::new(Memory::Whole(self.read()?))))
     }
 
-    fn on_demand(&self, threads: usize) -> Option<Result<DemandMemory<PartFiller>, MemoryError>> {
-        (self.length() > 0).then(|| DemandMemory::start(PartFiller(self.clone()), threads))
+    fn on_demand(&self, threads: usize) -> Option<Result<PagedMemory<PartFiller>, MemoryError>> {
+        let handler = self.inner.on_late_failure;
+        (self.length() > 0).then(|| PagedMemory::start_with(PartFiller(self.clone()), threads, handler))
     }
 }
 
@@ -243,12 +244,10 @@ fn late_line(part: &Part, failure: &FillFailure<OpenError>) -> String {
         FillCause::Changed => part.bad_chunk_at(failure.index as u64).to_string(),
         other => {
             let why = other.source().map_or_else(|| other.to_string(), ToString::to_string);
-            return format!(
-                "ovseal: error: the weights cannot be decrypted again while the model runs: {why}"
-            );
+            return format!("the weights cannot be decrypted again while the model runs: {why}");
         }
     };
-    format!("ovseal: error: {error} while the model runs: the file was changed or is damaged")
+    format!("{error} while the model runs: the file was changed or is damaged")
 }
 
 /// Converts a failure into the error of an opening in which nothing was computed yet.

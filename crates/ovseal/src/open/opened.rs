@@ -13,6 +13,7 @@ use ovseal_format::prologue::{ContainerId, Prologue};
 use ovseal_format::recipient::{CacheKey, Origin};
 use ovseal_format::statement::{self, KeyId};
 use ovseal_format::suite::{Digest, sha256};
+use ovseal_memory::LateFailureHandler;
 
 use super::Part;
 use super::scratch::Scratch;
@@ -53,6 +54,7 @@ pub(super) struct Inner {
     /// True if digests are compared even though no publisher was named.
     pub(super) checks_digests: bool,
     pub(super) progress: Progress,
+    pub(super) on_late_failure: LateFailureHandler,
     pub(super) scratch: Scratch,
 }
 
@@ -98,6 +100,7 @@ impl Opened {
                 .map(|state| (state, requirements.trust.publishers_of(model))),
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
+            on_late_failure: options.on_late_failure,
             scratch: Scratch::default(),
         })))
     }

@@ -42,7 +42,7 @@ fn a_pin_in_the_uri_is_refused_and_not_repeated() {
         &format!("verify net.ovseal --pkcs11 {KEY}?pin-value=271828"),
         2,
         &[
-            "ovseal: error: a PIN stands in the PKCS#11 URI: whoever sees the list of processes has seen it",
+            "ovseal: error: the PKCS#11 URI contains a PIN, which anyone who can list processes can see",
             "ovseal: hint: leave pin-value out, and give the PIN with --pin-file F or when asked; change it if others \
              saw it",
         ],
@@ -179,7 +179,7 @@ fn text_that_is_no_uri_is_refused() {
             "ovseal: hint: for example pkcs11:token=edge-7;object=model",
         ],
     );
-    let error = "ovseal: error: the attribute slot-id of PKCS#11 URIs is not known here";
+    let error = "ovseal: error: the PKCS#11 URI attribute slot-id is not supported";
     hsm.fails(&verify("pkcs11:slot-id=0"), 2, &[error]);
 }
 

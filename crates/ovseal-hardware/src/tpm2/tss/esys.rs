@@ -1,4 +1,4 @@
-//! A connection to a TPM, and what it holds for it. The commands, each a safe function, are in the modules beside this one.
+//! A connection to a TPM and its handles. Safe functions for the commands are in sibling modules.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -12,23 +12,23 @@ use super::types::{
 use crate::tpm2::error::TpmError;
 use crate::tpm2::wire::{SHA256, sized};
 
-/// A connection to a TPM. It stays on the thread that made it.
+/// A connection to a TPM, bound to the thread that made it.
 pub(in crate::tpm2) struct Esys {
     pub(super) functions: &'static Functions,
     pub(super) context: *mut EsysContext,
     tcti: *mut TctiContext,
-    /// The library's last complaint about a command, to tell a lost connection.
+    /// True once a command failed because the connection was lost.
     failed: Cell<bool>,
 }
 
-/// An object or session that the TPM holds; it is flushed when dropped.
+/// An object or session in the TPM, flushed on drop.
 pub(in crate::tpm2) struct Handle<'e> {
     pub(super) esys: &'e Esys,
     pub(super) tr: Tr,
     pub(super) is_transient: bool,
 }
 
-/// What a session is for.
+/// The purpose of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tpm2) enum Session {
     /// Authorizes with an object's authorization value.
@@ -40,8 +40,9 @@ pub(in crate::tpm2) enum Session {
 /// Calls a function of the library with the connection as first argument.
 macro_rules! call {
     ($esys:expr, $name:literal, $function:ident($($argument:expr),* $(,)?)) => {{
-        // SAFETY: the context is alive and used by this thread alone; every pointer is null where the header allows it, or
-        // comes from a reference to a structure with the header's layout that outlives the call.
+        // SAFETY: the context is alive and used by this thread alone. Every pointer is null where
+        // the header allows it, or comes from a reference to a structure with the header's layout
+        // that outlives the call.
         let code = unsafe { ($esys.functions.$function)($esys.context, $($argument),*) };
         $esys.check($name, code)
     }};
@@ -54,30 +55,31 @@ impl Esys {
         let functions = functions().map_err(TpmError::Library)?;
         let failed = |code| TpmError::Connect { tcti: tcti.to_string_lossy().into_owned(), code };
         let mut transport = null_mut();
-        // SAFETY: the text ends with a zero byte, and the output is a place for a pointer.
+        // SAFETY: the text ends with a zero byte, and the output has room for a pointer.
         let code = unsafe { (functions.tcti_initialize)(tcti.as_ptr(), &raw mut transport) };
         if code != 0 {
             return Err(failed(code));
         }
         let mut esys = Self { functions, context: null_mut(), tcti: transport, failed: Cell::new(false) };
-        // SAFETY: the transport was just made, the output is a place for a pointer, and no version is demanded.
+        // SAFETY: the transport was just created, the output has room for a pointer, and no version
+        // is requested.
         let code = unsafe { (functions.initialize)(&raw mut esys.context, transport, null_mut()) };
         if code == 0 { Ok(esys) } else { Err(failed(code)) }
     }
 
-    /// Whether the connection was lost: no further command can succeed.
+    /// Returns whether the connection was lost. No further command can succeed then.
     pub(in crate::tpm2) fn is_lost(&self) -> bool {
         self.failed.get()
     }
 
-    /// The persistent object or NV index with this handle of the TPM's.
+    /// Opens the persistent object or NV index with this TPM handle.
     pub(in crate::tpm2) fn existing(&self, handle: u32) -> Result<Handle<'_>, TpmError> {
         let mut tr = NONE;
         call!(self, "ReadPublic", tr_from_public(handle, NONE, NONE, NONE, &raw mut tr))?;
         Ok(Handle { esys: self, tr, is_transient: false })
     }
 
-    /// Starts a session whose parameters are encrypted under a key that only the holder of `salt` derives.
+    /// Starts a session with parameter encryption. Only the holder of `salt` can derive the key.
     pub(in crate::tpm2) fn start_session(
         &self,
         salt: &Handle<'_>,
@@ -119,9 +121,9 @@ impl Esys {
         Err(error)
     }
 
-    /// Takes over a structure that a successful command gave.
+    /// Takes ownership of a structure that a successful command returned.
     pub(super) fn received<T: Plain>(&self, pointer: *mut T) -> Result<Received<T>, TpmError> {
-        // SAFETY: callers pass what the library wrote to an output argument of this type.
+        // SAFETY: callers pass a pointer that the library wrote to an output argument of this type.
         unsafe { Received::new(pointer, self.functions) }.ok_or(TpmError::Nonsense("the command"))
     }
 
@@ -144,14 +146,16 @@ impl Esys {
         unmarshal: unsafe extern "C" fn(*const u8, usize, *mut usize, *mut Opaque<N>) -> Rc,
     ) -> Result<Opaque<N>, TpmError> {
         let (mut offset, mut structure) = (0, Opaque([0; N]));
-        // SAFETY: the input is as long as is said, and the output has the size and alignment of the structure.
+        // SAFETY: the input is as long as stated, and the output has the size and alignment of the
+        // structure.
         let code = unsafe { unmarshal(bytes.as_ptr(), bytes.len(), &raw mut offset, &raw mut structure) };
         self.check(what, code).map(|()| structure)
     }
 
     pub(super) fn marshal_public(&self, public: &Public) -> Result<Vec<u8>, TpmError> {
         let (mut bytes, mut length) = ([0; size_of::<Public>()], 0);
-        // SAFETY: the input is a structure that the library filled, and the output is as long as is said.
+        // SAFETY: the input is a structure that the library filled, and the output is as long as
+        // stated.
         let code = unsafe {
             (self.functions.marshal_public)(public, bytes.as_mut_ptr(), bytes.len(), &raw mut length)
         };
@@ -172,14 +176,14 @@ impl Drop for Esys {
 }
 
 impl Handle<'_> {
-    /// The object's name: its hash algorithm and digest.
+    /// Returns the object's name: its hash algorithm and digest.
     pub(in crate::tpm2) fn name(&self) -> Result<Vec<u8>, TpmError> {
         let mut name = null_mut();
         call!(self.esys, "ReadPublic", tr_name(self.tr, &raw mut name))?;
         Ok(self.esys.received::<Name>(name)?.get().as_slice().to_vec())
     }
 
-    /// Sets the authorization value with which sessions prove that the caller knows it.
+    /// Sets the authorization value, whose knowledge sessions prove.
     pub(in crate::tpm2) fn set_authorization(&self, value: &[u8]) -> Result<(), TpmError> {
         let mut value: Digest = buffer("SetAuth", value)?;
         let set = call!(self.esys, "SetAuth", tr_set_auth(self.tr, &raw const value));
@@ -190,9 +194,9 @@ impl Handle<'_> {
 
 impl Drop for Handle<'_> {
     fn drop(&mut self) {
-        // Best effort: what is reported is the command that failed, and a lost TPM keeps nothing.
+        // Best effort: the caller reports the command that failed, and a lost TPM keeps nothing.
         let _ = if self.is_transient {
-            // The library frees an object with its authorization value in it.
+            // The library frees an object without wiping its authorization value.
             let _ = self.set_authorization(&[]);
             call!(self.esys, "FlushContext", flush(self.tr))
         } else {
@@ -201,7 +205,7 @@ impl Drop for Handle<'_> {
     }
 }
 
-/// The name of a TPM for the library.
+/// Converts the name of a TPM for the library.
 pub(in crate::tpm2) fn c_string(tcti: &str) -> Option<CString> {
     CString::new(tcti).ok()
 }

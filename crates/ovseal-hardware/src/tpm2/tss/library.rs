@@ -1,4 +1,4 @@
-//! The TPM libraries, loaded when a TPM is first asked for.
+//! The TPM libraries, loaded when a TPM is first used.
 
 use std::ffi::{c_char, c_void};
 use std::sync::OnceLock;
@@ -21,17 +21,17 @@ type Ctx = *mut EsysContext;
 
 /// A library of the TPM software stack that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the TPM library {name} cannot be loaded")]
+#[error("cannot load the TPM library {name}")]
 pub struct LibraryError {
     /// Its file name.
     pub name: &'static str,
     source: libloading::Error,
 }
 
-/// Declares the table of the libraries' functions and how it is filled.
+/// Declares the table of the libraries' functions and the code that fills it.
 macro_rules! functions {
     ($($name:ident = $symbol:literal in $library:ident: fn($($argument:ty),*) $(-> $result:ty)?;)*) => {
-        /// The functions of the libraries, with the signatures of tpm2-tss 3.0 and later.
+        /// The functions of the libraries, with their signatures since tpm2-tss 3.0.
         pub(super) struct Functions {
             $(pub(super) $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
         }
@@ -47,7 +47,7 @@ macro_rules! functions {
                         *found.map_err(|source| LibraryError { name, source })?
                     },)*
                 };
-                // The functions must stay where they are for as long as the process lives.
+                // The functions must stay valid while the process lives.
                 std::mem::forget(libraries);
                 Ok(functions)
             }
@@ -113,17 +113,17 @@ struct Libraries {
     loader: (&'static str, Library),
 }
 
-/// The functions; the libraries are loaded at the first call and never unloaded.
+/// Returns the functions. The first call loads the libraries, which are never unloaded.
 ///
 /// # Errors
-/// The first call's error, again and again.
+/// Always those of the first call.
 pub(super) fn functions() -> Result<&'static Functions, &'static LibraryError> {
     static FUNCTIONS: OnceLock<Result<Functions, LibraryError>> = OnceLock::new();
     FUNCTIONS.get_or_init(Functions::load).as_ref()
 }
 
 fn load(name: &'static str) -> Result<(&'static str, Library), LibraryError> {
-    // SAFETY: these libraries do nothing when they are loaded but set up their own tables.
+    // SAFETY: when loaded, these libraries only set up their own tables.
     let library = unsafe { Library::new(name) };
     library.map(|library| (name, library)).map_err(|source| LibraryError { name, source })
 }

@@ -1,4 +1,4 @@
-//! The TPM software stack (tpm2-tss): loaded when the program runs, and called on one thread a TPM.
+//! The TPM software stack (tpm2-tss), loaded at run time and called on one thread per TPM.
 
 mod esys;
 mod library;

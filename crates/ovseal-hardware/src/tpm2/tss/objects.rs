@@ -1,4 +1,4 @@
-//! Objects: made, loaded, and what is sealed in them.
+//! Creating, loading, importing and unsealing objects.
 
 use std::ptr::{null, null_mut};
 
@@ -14,7 +14,7 @@ use crate::tpm2::error::TpmError;
 use crate::tpm2::wire::SHA256;
 
 impl Esys {
-    /// The primary key of the owner's hierarchy with this template.
+    /// Creates the primary key of the owner's hierarchy with this template.
     pub(in crate::tpm2) fn create_primary(&self, template: &[u8]) -> Result<Handle<'_>, TpmError> {
         let public = self.public(template)?;
         let sensitive = SensitiveCreate::with_authorization(empty());
@@ -45,7 +45,9 @@ impl Esys {
         Ok(Handle { esys: self, tr, is_transient: true })
     }
 
-    /// A new key under `parent`: private and public area. `authorization` protects it, unless it is empty.
+    /// Creates a key under `parent` and returns its private and public area.
+    ///
+    /// `authorization` protects it, unless it is empty.
     pub(in crate::tpm2) fn create(
         &self,
         parent: &Handle<'_>,
@@ -82,7 +84,7 @@ impl Esys {
         Ok((private, public))
     }
 
-    /// Loads an object under its parent; `authorization` is a session for the parent.
+    /// Loads an object under its parent, which `session` authorizes.
     pub(in crate::tpm2) fn load(
         &self,
         parent: &Handle<'_>,
@@ -110,7 +112,9 @@ impl Esys {
         Ok(Handle { esys: self, tr, is_transient: true })
     }
 
-    /// Takes in what was wrapped elsewhere for `parent`; gives the private area that [`load`](Self::load) takes.
+    /// Imports an object that was wrapped for `parent`.
+    ///
+    /// Returns its private area, for [`load`](Self::load).
     pub(in crate::tpm2) fn import(
         &self,
         parent: &Handle<'_>,
@@ -142,7 +146,7 @@ impl Esys {
         Ok(self.received::<Private>(private)?.get().as_slice().to_vec())
     }
 
-    /// HMAC-SHA-256 over `message`, at most 1024 bytes, under a key that the TPM holds.
+    /// Computes HMAC-SHA-256 over `message`, at most 1024 bytes, under a key in the TPM.
     pub(in crate::tpm2) fn hmac(
         &self,
         key: &Handle<'_>,
@@ -156,7 +160,7 @@ impl Esys {
         mac.get().as_slice().try_into().map_err(|_| TpmError::Nonsense("HMAC"))
     }
 
-    /// The 32 bytes that are sealed in `object`.
+    /// Unseals the 32 bytes in `object`.
     pub(in crate::tpm2) fn unseal(
         &self,
         object: &Handle<'_>,
@@ -167,14 +171,14 @@ impl Esys {
         let data = self.received::<SensitiveData>(data)?;
         let bytes: &[u8; 32] = data.get().as_slice().try_into().map_err(|_| TpmError::Nonsense("Unseal"))?;
         let secret = Secret::from_fn(|secret| secret.copy_from_slice(bytes));
-        // The library keeps the decrypted answer in a buffer that it frees as it is. This answer is longer and takes its place; what
-        // follows, flushing, is shorter.
+        // The library keeps the decrypted answer in a buffer, which it frees without wiping. This
+        // longer answer overwrites it. The later answers to flushing are too short for that.
         let _ = self.properties(FIXED, 8);
         Ok(secret)
     }
 }
 
-/// What a creation says about itself, which nobody here needs.
+/// Unused output of creating an object.
 struct CreationOutputs {
     data: *mut CreationData,
     hash: *mut Digest,

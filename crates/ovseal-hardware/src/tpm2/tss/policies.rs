@@ -1,4 +1,4 @@
-//! What policies demand: each call makes one more condition of a session.
+//! Conditions of policies: each call adds one to a session.
 
 use std::ptr::null_mut;
 
@@ -9,7 +9,7 @@ use crate::tpm2::pcr::PcrList;
 use crate::tpm2::policy::{CLOCK_OFFSET, PolicyDigest, UNSIGNED_LE, UNSIGNED_LT};
 
 impl Esys {
-    /// Makes the present values of these registers a condition of the session.
+    /// Requires the present values of these registers.
     pub(in crate::tpm2) fn policy_pcr(&self, session: &Handle<'_>, list: &PcrList) -> Result<(), TpmError> {
         let selection = PcrSelectionList::sha256(list.bitmap());
         let any: Digest = empty();
@@ -20,12 +20,12 @@ impl Esys {
         )
     }
 
-    /// Makes the object's authorization value a condition of the session.
+    /// Requires the object's authorization value.
     pub(in crate::tpm2) fn policy_auth_value(&self, session: &Handle<'_>) -> Result<(), TpmError> {
         call!(self, "PolicyAuthValue", policy_auth_value(session.tr, NONE, NONE, NONE))
     }
 
-    /// Makes it a condition of the session that the counter is at most `limit`.
+    /// Requires the counter to be at most `limit`.
     pub(in crate::tpm2) fn policy_counter_at_most(
         &self,
         session: &Handle<'_>,
@@ -42,7 +42,7 @@ impl Esys {
         )
     }
 
-    /// Makes it a condition of the session that the TPM's clock is below `limit` milliseconds.
+    /// Requires the TPM's clock to be below `limit` milliseconds.
     pub(in crate::tpm2) fn policy_clock_below(
         &self,
         session: &Handle<'_>,
@@ -57,7 +57,7 @@ impl Esys {
         )
     }
 
-    /// Lets the TPM check a signature over `digest`; the ticket says that it did.
+    /// Lets the TPM verify a signature over `digest`. The ticket attests that it did.
     pub(in crate::tpm2) fn verify(
         &self,
         key: &Handle<'_>,
@@ -83,7 +83,7 @@ impl Esys {
         Ok(Ticket(*self.received::<VerifiedTicket>(ticket)?.get()))
     }
 
-    /// Replaces what the session has come to by the approval of the key with this name.
+    /// Replaces the session's conditions by an approval of the key with this name.
     pub(in crate::tpm2) fn policy_authorize(
         &self,
         session: &Handle<'_>,
@@ -112,5 +112,5 @@ impl Esys {
     }
 }
 
-/// The TPM's word that it verified a signature.
+/// The TPM's attestation that it verified a signature.
 pub(in crate::tpm2) struct Ticket(VerifiedTicket);

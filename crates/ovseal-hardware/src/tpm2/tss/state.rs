@@ -1,4 +1,4 @@
-//! What the TPM knows: registers, clock, counters, and itself.
+//! The TPM's registers, clock, counters and properties.
 
 use std::ptr::null_mut;
 
@@ -12,7 +12,7 @@ use crate::tpm2::policy::CounterIndex;
 pub(in crate::tpm2) const FIXED: u32 = 0x100;
 
 impl Esys {
-    /// The values of registers in the SHA-256 bank.
+    /// Reads registers of the SHA-256 bank.
     pub(in crate::tpm2) fn read_pcr(&self, list: &PcrList) -> Result<PcrValues, TpmError> {
         let numbers = list.numbers().iter().copied();
         numbers.map(|number| Ok((number, self.read_one_pcr(number)?))).collect()
@@ -38,26 +38,26 @@ impl Esys {
         )?;
         self.received::<PcrSelectionList>(selected)?;
         let values = self.received::<DigestList>(values)?;
-        // A TPM without the bank answers with nothing, and its policies would then demand nothing.
+        // A TPM without the bank returns no value, and its policies would then require nothing.
         let value = values.get().digests.first().filter(|_| values.get().count == 1);
         value.and_then(|value| value.as_slice().try_into().ok()).ok_or(TpmError::NoPcr(number))
     }
 
-    /// The TPM's clock in milliseconds.
+    /// Reads the TPM's clock in milliseconds.
     pub(in crate::tpm2) fn clock(&self) -> Result<u64, TpmError> {
         let mut time = null_mut();
         call!(self, "ReadClock", read_clock(NONE, NONE, NONE, &raw mut time))?;
         Ok(self.received::<TimeInfo>(time)?.get().clock)
     }
 
-    /// The values of at most `count` properties from `first` on.
+    /// Reads at most `count` properties from `first` on.
     pub(in crate::tpm2) fn properties(&self, first: u32, count: u32) -> Result<Vec<(u32, u32)>, TpmError> {
         let list = self.capability(TPM_PROPERTIES, first, count)?;
         let (pairs, _) = list[1..].as_chunks::<2>();
         Ok(pairs.iter().take(list[0] as usize).map(|&[property, value]| (property, value)).collect())
     }
 
-    /// The hash algorithms of the banks of registers that are in use.
+    /// Reads the hash algorithms of the PCR banks in use.
     pub(in crate::tpm2) fn pcr_banks(&self) -> Result<Vec<u16>, TpmError> {
         let list = self.capability(PCRS, 0, 16)?;
         let bytes: Vec<u8> = list[1..].iter().flat_map(|word| word.to_ne_bytes()).collect();
@@ -67,7 +67,7 @@ impl Esys {
         Ok(used.map(|&[a, b, ..]| u16::from_ne_bytes([a, b])).collect())
     }
 
-    /// At most `count` handles from `first` on.
+    /// Lists at most `count` handles from `first` on.
     pub(in crate::tpm2) fn handles(&self, first: u32, count: u32) -> Result<Vec<u32>, TpmError> {
         let list = self.capability(HANDLES, first, count)?;
         Ok(list[1..].iter().take(list[0] as usize).copied().collect())
@@ -83,7 +83,7 @@ impl Esys {
         Ok(self.received::<CapabilityData>(data)?.get().list)
     }
 
-    /// Defines a counter, which then has to be counted up once before it can be read.
+    /// Defines a counter, which must be incremented once before it can be read.
     pub(in crate::tpm2) fn define_counter(&self, index: CounterIndex) -> Result<Handle<'_>, TpmError> {
         let public = self.nv_public(&index.public())?;
         let authorization: Digest = empty();
@@ -96,8 +96,10 @@ impl Esys {
         Ok(Handle { esys: self, tr, is_transient: false })
     }
 
-    /// The counter at `index`, which was counted up before. Its name says that it is one, which cannot be written: another
-    /// index could show any number.
+    /// Opens the counter at `index`, which was incremented before.
+    ///
+    /// Its name proves that it is a counter, which cannot be written. Another index could show any
+    /// number.
     pub(in crate::tpm2) fn counter(&self, index: CounterIndex) -> Result<Handle<'_>, TpmError> {
         let missing = TpmError::NoCounter(index.0);
         match self.existing(index.0) {
@@ -107,7 +109,7 @@ impl Esys {
         }
     }
 
-    /// Counts a counter up by one. A session protects the command on its way, where one is given.
+    /// Increments a counter. A session, if given, protects the command in transit.
     pub(in crate::tpm2) fn increment(
         &self,
         counter: &Handle<'_>,
@@ -117,7 +119,7 @@ impl Esys {
         call!(self, "NV_Increment", nv_increment(counter.tr, counter.tr, session, NONE, NONE))
     }
 
-    /// The value of a counter. A session protects the answer on its way, where one is given.
+    /// Reads a counter. A session, if given, protects the answer in transit.
     pub(in crate::tpm2) fn read_counter(
         &self,
         counter: &Handle<'_>,

@@ -1,23 +1,23 @@
-//! Structures of the TPM library as C lays them out. A test compares each with the library's own headers.
+//! Structures of the TPM library in C layout. A test compares them with the library's headers.
 
 use zeroize::Zeroize;
 
-/// `ESYS_CONTEXT`, of which only pointers exist here.
+/// `ESYS_CONTEXT`, only used through pointers.
 #[repr(C)]
 pub(super) struct EsysContext {
     _opaque: [u8; 0],
 }
 
-/// `TSS2_TCTI_CONTEXT`, of which only pointers exist here.
+/// `TSS2_TCTI_CONTEXT`, only used through pointers.
 #[repr(C)]
 pub(super) struct TctiContext {
     _opaque: [u8; 0],
 }
 
-/// Structures without padding rules of their own that any bytes are a value of.
+/// A structure for which any bytes are a valid value.
 ///
 /// # Safety
-/// Every pattern of bits must be a value, and there must be no pointers inside.
+/// Every bit pattern must be a valid value, and the structure must not contain pointers.
 pub(super) unsafe trait Plain {}
 
 /// `TPM2B_…`: a length and up to `N` bytes.
@@ -41,14 +41,14 @@ pub(super) type MaxBuffer = Buffer<1024>;
 unsafe impl<const N: usize> Plain for Buffer<N> {}
 
 impl<const N: usize> Buffer<N> {
-    /// A copy of `bytes`, or nothing when they are too many.
+    /// Copies `bytes`. `None` if they are too long.
     pub(super) fn new(bytes: &[u8]) -> Option<Self> {
         let mut buffer = Self { size: bytes.len() as u16, bytes: [0; N] };
         buffer.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(buffer)
     }
 
-    /// The bytes; a length beyond the buffer, which no library gives, is cut.
+    /// Returns the bytes. A length beyond the buffer, which no library returns, is cut.
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[..usize::from(self.size).min(N)]
     }
@@ -66,7 +66,7 @@ impl<const N: usize> Zeroize for Buffer<N> {
     }
 }
 
-/// `TPM2B_SENSITIVE_CREATE`. The library finds out its length.
+/// `TPM2B_SENSITIVE_CREATE`. The library computes its length.
 #[repr(C)]
 pub(super) struct SensitiveCreate {
     pub(super) size: u16,
@@ -75,7 +75,7 @@ pub(super) struct SensitiveCreate {
 }
 
 impl SensitiveCreate {
-    /// Nothing but an authorization value, which may be empty.
+    /// Creates one with only an authorization value, which may be empty.
     pub(super) fn with_authorization(authorization: Digest) -> Self {
         Self { size: 0, authorization, data: Buffer::default() }
     }
@@ -108,7 +108,7 @@ pub(super) struct PcrSelectionList {
 unsafe impl Plain for PcrSelectionList {}
 
 impl PcrSelectionList {
-    /// Registers of the SHA-256 bank.
+    /// Selects registers of the SHA-256 bank.
     pub(super) fn sha256(bitmap: [u8; 3]) -> Self {
         let mut list = Self { count: 1, ..Self::default() };
         let [a, b, c] = bitmap;
@@ -127,7 +127,7 @@ pub(super) struct DigestList {
 // SAFETY: numbers and arrays of numbers.
 unsafe impl Plain for DigestList {}
 
-/// `TPMT_SYM_DEF` and `TPMT_SYM_DEF_OBJECT`: algorithm, bits of the key, mode.
+/// `TPMT_SYM_DEF` and `TPMT_SYM_DEF_OBJECT`: algorithm, key bits, mode.
 #[repr(C)]
 pub(super) struct Symmetric(pub(super) [u16; 3]);
 
@@ -141,10 +141,10 @@ pub(super) struct TimeInfo {
     pub(super) safe: u8,
 }
 
-// SAFETY: numbers alone; `safe` is no `bool`.
+// SAFETY: only numbers. `safe` is not a `bool`.
 unsafe impl Plain for TimeInfo {}
 
-/// `TPMS_CAPABILITY_DATA`: which list follows, and the list.
+/// `TPMS_CAPABILITY_DATA`: the kind of list, and the list.
 #[repr(C)]
 pub(super) struct CapabilityData {
     pub(super) capability: u32,
@@ -154,7 +154,7 @@ pub(super) struct CapabilityData {
 // SAFETY: numbers and an array of numbers.
 unsafe impl Plain for CapabilityData {}
 
-/// A structure that the library fills from the TPM's own encoding, and of which only size and alignment are known here.
+/// A structure with known size and alignment, which the library fills from the TPM's encoding.
 #[repr(C, align(4))]
 #[derive(Clone, Copy)]
 pub(super) struct Opaque<const N: usize>(pub(super) [u8; N]);
@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    /// Name in C, size here; the alignment of opaque structures may be stricter here.
+    /// Name in C and size here. The alignment of opaque structures may be stricter here.
     macro_rules! layouts {
         ($($c:literal => $rust:ty),* $(,)?) => {
             &[$(($c, size_of::<$rust>(), align_of::<$rust>())),*]
@@ -210,7 +210,7 @@ mod tests {
         "TPMT_TK_CREATION" => CreationTicket,
     };
 
-    /// Field in C, its offset here.
+    /// Field in C and its offset here.
     const OFFSETS: &[(&str, usize)] = &[
         ("TPM2B_DIGEST, buffer", offset_of!(Digest, bytes)),
         ("TPM2B_PRIVATE, buffer", offset_of!(Private, bytes)),
@@ -244,8 +244,8 @@ mod tests {
             format!("_Static_assert(sizeof(TPMT_SIGNATURE) <= {}, \"\");\n", size_of::<Signature>());
         let head = "#include <stddef.h>\n#include <tss2/tss2_esys.h>\n".to_owned();
         let source: String = [head, signature].into_iter().chain(sizes).chain(offsets).collect();
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("layout.c");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("layout.c");
         std::fs::write(&file, source).unwrap();
         let compiled = Command::new("cc").arg("-fsyntax-only").arg(&file).output().unwrap();
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));

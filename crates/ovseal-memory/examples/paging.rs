@@ -1,8 +1,9 @@
-//! Measures how fast memory is filled ahead and on demand, beside memory that is filled before anyone sees it.
+//! Measures how fast memory is filled ahead and on demand, compared with filling it up front.
 //!
-//! `cargo run --release --example demand -p ovseal-memory [MIB] [ROUNDS]` prints the median of the rounds, in GB/s and ms.
-//! The filler copies from a buffer in memory, so it shows what the pages cost, not the cipher.
-#![expect(clippy::print_stdout, reason = "it prints what it measured")]
+//! `cargo run --release --example paging -p ovseal-memory [MIB] [ROUNDS]` prints the median of the
+//! rounds, in GB/s and ms. The filler copies from a buffer, so this measures the cost of the pages
+//! without that of a cipher.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 use std::convert::Infallible;
 use std::env;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ovseal_memory::{ChunkFiller, DemandMemory, ModelMemory};
+use ovseal_memory::{ChunkFiller, ModelMemory, PagedMemory};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -40,7 +41,7 @@ fn report(name: &str, chunk_size: usize, threads: usize, length: usize, mut time
     println!("{name:44} chunk {chunk:4} KiB  threads {threads}  {speed:6.2} GB/s {milliseconds:8.1} ms");
 }
 
-/// Fills each chunk with a copy of bytes that stand in memory.
+/// Fills each chunk with a copy of bytes in memory.
 struct Copy {
     source: Arc<[u8]>,
     chunk_size: usize,
@@ -65,7 +66,7 @@ impl ChunkFiller for Copy {
     }
 }
 
-/// Only the copies, to memory that is already there.
+/// Only copies, to pages that are already present.
 fn copies_alone(copy: Copy, threads: usize) -> Outcome<Duration> {
     let mut memory = ModelMemory::zeroed(copy.length)?;
     memory.fill(1);
@@ -102,25 +103,25 @@ fn fill_with(copy: &Copy, memory: &mut [u8], threads: usize) -> Duration {
 
 fn ahead(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     Ok(begin.elapsed())
 }
 
-/// A reader that begins at once.
+/// A reader that starts at once.
 fn ahead_while_read(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     read(&memory);
     memory.wait()?;
     Ok(begin.elapsed())
 }
 
-/// A reader that begins at once with the last chunk.
+/// A reader that starts at once with the last chunk.
 fn ahead_while_read_backwards(copy: Copy, threads: usize) -> Outcome<Duration> {
     let begin = Instant::now();
     let chunk_size = copy.chunk_size;
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.rchunks(chunk_size).for_each(read);
     memory.wait()?;
     Ok(begin.elapsed())
@@ -128,7 +129,7 @@ fn ahead_while_read_backwards(copy: Copy, threads: usize) -> Outcome<Duration> {
 
 /// Every chunk through the one thread that serves faults.
 fn on_demand_only(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     memory.release();
     let begin = Instant::now();
@@ -137,7 +138,7 @@ fn on_demand_only(copy: Copy, threads: usize) -> Outcome<Duration> {
 }
 
 fn populate(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     memory.release();
     let begin = Instant::now();
@@ -146,15 +147,15 @@ fn populate(copy: Copy, threads: usize) -> Outcome<Duration> {
 }
 
 fn release(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     let begin = Instant::now();
     memory.release();
     Ok(begin.elapsed())
 }
 
-fn drop_demand(copy: Copy, threads: usize) -> Outcome<Duration> {
-    let memory = DemandMemory::start(copy, threads)?;
+fn drop_paged(copy: Copy, threads: usize) -> Outcome<Duration> {
+    let memory = PagedMemory::start(copy, threads)?;
     memory.wait()?;
     let begin = Instant::now();
     drop(memory);
@@ -178,18 +179,18 @@ fn read(memory: &[u8]) {
 type Measure = fn(Copy, usize) -> Outcome<Duration>;
 
 const MEASURES: [(&str, Measure); 11] = [
-    ("copies alone, pages there", copies_alone),
+    ("copies alone, pages present", copies_alone),
     ("ModelMemory, filled", eager),
     ("ModelMemory, filled, then read", eager_then_read),
-    ("DemandMemory, filled ahead", ahead),
-    ("DemandMemory, read while filled", ahead_while_read),
-    ("DemandMemory, read backwards while filled", ahead_while_read_backwards),
-    ("DemandMemory, released, then read", on_demand_only),
-    ("DemandMemory, released, then populated", populate),
-    ("DemandMemory, release", release),
-    ("DemandMemory, drop", drop_demand),
+    ("PagedMemory, filled ahead", ahead),
+    ("PagedMemory, read while filled", ahead_while_read),
+    ("PagedMemory, read backwards while filled", ahead_while_read_backwards),
+    ("PagedMemory, released, then read", on_demand_only),
+    ("PagedMemory, released, then populated", populate),
+    ("PagedMemory, release", release),
+    ("PagedMemory, drop", drop_paged),
     ("ModelMemory, drop", drop_eager),
 ];
 
-/// Bytes that are copied over and over: more than the caches hold.
+/// Bytes that are copied again and again: more than fit in the caches.
 const SOURCE: usize = 64 << 20;

@@ -1,7 +1,7 @@
-//! A chunk that fails after it was good ends the process, so each case runs in a process of its own.
+//! A chunk that fails after it was good ends the process. Each case runs in a process of its own.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "a child says how far it came")]
+#![expect(clippy::print_stdout, reason = "a child reports how far it got")]
 
 #[path = "support/fillers.rs"]
 mod fillers;
@@ -11,9 +11,9 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fillers::{CHUNK, Faulty, Refused};
-use ovseal_memory::{ChunkFiller, DemandMemory, FillFailure};
+use ovseal_memory::{ChunkFiller, FillFailure, LateFailureHandler, PagedMemory, exit_with_line};
 
-/// Runs the test of this name once more, as a child that finds itself in [`is_child`].
+/// Runs the test of this name again, in a child process for which [`is_child`] is true.
 fn child(test: &str) -> Output {
     let program = env::current_exe().unwrap();
     Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap()
@@ -24,7 +24,11 @@ fn is_child() -> bool {
 }
 
 fn touch_after_release<F: ChunkFiller>(filler: F, offset: usize) {
-    let memory = DemandMemory::start(filler, 1).unwrap();
+    touch_with(filler, offset, exit_with_line);
+}
+
+fn touch_with<F: ChunkFiller>(filler: F, offset: usize, on_late_failure: LateFailureHandler) {
+    let memory = PagedMemory::start_with(filler, 1, on_late_failure).unwrap();
     memory.wait().unwrap();
     assert!(memory.release());
     println!("read {}", memory[offset]);
@@ -43,25 +47,25 @@ fn a_chunk_that_fails_after_release_ends_the_process_with_one_line() {
         return touch_after_release(Faulty::new(4, verdict), 2 * CHUNK + 5);
     }
     let output = child("a_chunk_that_fails_after_release_ends_the_process_with_one_line");
-    assert_ended(&output, "chunk 2 could not be filled: the tag of chunk 2 is wrong\n");
+    assert_ended(&output, "cannot fill chunk 2: the tag of chunk 2 is wrong\n");
 }
 
 #[test]
-fn many_readers_of_failing_chunks_get_one_line() {
+fn many_failing_chunks_produce_one_line() {
     if is_child() {
         let verdict = |index, call| if call < 32 { Ok(()) } else { Err(Refused(index)) };
-        let memory = DemandMemory::start(Faulty::new(32, verdict), 4).unwrap();
+        let memory = PagedMemory::start(Faulty::new(32, verdict), 4).unwrap();
         memory.wait().unwrap();
         assert!(memory.release());
         drop(memory.populate());
         return println!("read");
     }
-    let output = child("many_readers_of_failing_chunks_get_one_line");
+    let output = child("many_failing_chunks_produce_one_line");
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
 }
 
-/// Fills a chunk with the number of times that it filled one: safe code can be wrong.
+/// Fills a chunk with the number of calls so far, which breaks the contract in safe code.
 struct Counting(AtomicUsize);
 
 impl ChunkFiller for Counting {
@@ -87,10 +91,10 @@ fn a_filler_that_writes_other_bytes_after_release_ends_the_process() {
         return touch_after_release(Counting(AtomicUsize::new(1)), CHUNK - 1);
     }
     let output = child("a_filler_that_writes_other_bytes_after_release_ends_the_process");
-    assert_ended(&output, "chunk 0 could not be filled: the bytes are not the same as before\n");
+    assert_ended(&output, "cannot fill chunk 0: the bytes differ from those before\n");
 }
 
-/// Fails with a line of its own from the second filling on, or panics when it is to word the line.
+/// Fails with its own line from the second filling on, or panics instead of wording it.
 struct Worded(Faulty<Verdict>, &'static str);
 
 type Verdict = fn(usize, usize) -> Result<(), Refused>;
@@ -131,12 +135,44 @@ fn the_filler_words_the_line() {
 }
 
 #[test]
-fn a_filler_that_has_no_words_ends_the_process_all_the_same() {
+fn a_filler_that_panics_over_the_line_ends_the_process_all_the_same() {
     if is_child() {
         return touch_after_release(Worded(Faulty::new(1, fails_the_second_time), ""), 0);
     }
-    let output = child("a_filler_that_has_no_words_ends_the_process_all_the_same");
-    assert_ended(&output, "chunk 0 could not be filled\n");
+    let output = child("a_filler_that_panics_over_the_line_ends_the_process_all_the_same");
+    assert_ended(&output, "cannot fill chunk 0\n");
+}
+
+#[test]
+fn a_handler_gets_the_line_and_chooses_the_exit_code() {
+    fn leave(line: &str) -> ! {
+        // SAFETY: the line is as long as stated, and the call only reads it.
+        unsafe { libc::write(2, line.as_ptr().cast(), line.len()) };
+        // SAFETY: it ends the process at once.
+        unsafe { libc::_exit(17) }
+    }
+    if is_child() {
+        return touch_with(Faulty::new(1, fails_the_second_time), 0, leave);
+    }
+    let output = child("a_handler_gets_the_line_and_chooses_the_exit_code");
+    let line = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        (output.status.code(), &*line),
+        (Some(17), "cannot fill chunk 0: the tag of chunk 0 is wrong")
+    );
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("read"));
+}
+
+#[test]
+fn a_handler_that_panics_ends_the_process_all_the_same() {
+    fn panics(_line: &str) -> ! {
+        std::panic::resume_unwind(Box::new(()))
+    }
+    if is_child() {
+        return touch_with(Faulty::new(1, fails_the_second_time), 0, panics);
+    }
+    let output = child("a_handler_that_panics_ends_the_process_all_the_same");
+    assert_ended(&output, "cannot fill chunk 0: the tag of chunk 0 is wrong\n");
 }
 
 #[test]
@@ -146,7 +182,7 @@ fn a_filler_that_panics_after_release_ends_the_process() {
         return touch_after_release(Faulty::new(1, verdict), 9);
     }
     let output = child("a_filler_that_panics_after_release_ends_the_process");
-    assert_ended(&output, "chunk 0 could not be filled: the filler panicked\n");
+    assert_ended(&output, "cannot fill chunk 0: the filler panicked\n");
 }
 
 const CHILD: &str = "OVSEAL_TEST_CHILD";

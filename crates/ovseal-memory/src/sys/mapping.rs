@@ -8,10 +8,10 @@ use rustix::io::{Errno, Result};
 use rustix::mm::{Advice, MapFlags, MlockFlags, MprotectFlags, MremapFlags, ProtFlags};
 use rustix::process::{Pid, getpid};
 
-/// Owns whole pages of this process's address space. Nothing else refers to them.
+/// Whole pages of this process's address space, referred to by nothing else.
 ///
-/// A forked child has a copy of this value, but the pages may not have come along (`MADV_DONTFORK`), and other memory
-/// may stand at their address by then. So the child leaves the address alone.
+/// A forked child has a copy of this value, but perhaps not of the pages (`MADV_DONTFORK`). Other
+/// memory may be mapped at their address by then, so the child leaves the address alone.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     address: NonNull<u8>,
@@ -25,21 +25,22 @@ impl Mapping {
         Self::private(length, ProtFlags::READ | ProtFlags::WRITE)
     }
 
-    /// Takes addresses that every access faults on. They cost no memory.
+    /// Reserves addresses at which every access faults. They cost no memory.
     pub(crate) fn inaccessible(length: usize) -> Result<Self> {
         Self::private(length, ProtFlags::empty())
     }
 
     /// Maps `length` bytes that the kernel itself cannot read: `memfd_secret(2)`, since Linux 5.14.
     ///
-    /// The kernel counts them against the limit of locked memory, never swaps them, and leaves them out of dumps.
+    /// The kernel counts them against the limit for locked memory, never swaps them and leaves them
+    /// out of dumps.
     pub(crate) fn secret(length: usize) -> Result<Self> {
         let file = secret_file()?;
         rustix::fs::ftruncate(&file, length as u64)?;
         Self::file(file.as_fd(), length)
     }
 
-    /// Maps `length` zero bytes whose address is a multiple of `alignment`, a power of two of at least one page.
+    /// Maps `length` zero bytes at a multiple of `alignment`, a power of two of at least one page.
     pub(crate) fn aligned(length: usize, alignment: usize) -> Result<Self> {
         let spare = alignment - page_size();
         let mut mapping = Self::anonymous(length.checked_add(spare).ok_or(Errno::NOMEM)?)?;
@@ -50,7 +51,7 @@ impl Mapping {
     }
 
     fn private(length: usize, protection: ProtFlags) -> Result<Self> {
-        // SAFETY: without a wanted address the kernel chooses one at which nothing is mapped.
+        // SAFETY: given no address, the kernel chooses one at which nothing is mapped.
         let address =
             unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), length, protection, MapFlags::PRIVATE) }?;
         Self::from_kernel(address, length)
@@ -58,7 +59,7 @@ impl Mapping {
 
     fn file(file: impl AsFd, length: usize) -> Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: without a wanted address the kernel chooses one at which nothing is mapped.
+        // SAFETY: given no address, the kernel chooses one at which nothing is mapped.
         let address =
             unsafe { rustix::mm::mmap(ptr::null_mut(), length, protection, MapFlags::SHARED, file, 0) }?;
         Self::from_kernel(address, length)
@@ -69,9 +70,9 @@ impl Mapping {
         Ok(Self { address, length, owner: getpid() })
     }
 
-    /// Moves the pages of `page` into this mapping, `offset` bytes after its beginning, in place of what is there.
+    /// Moves the pages of `page` to `offset` in this mapping, replacing what is there.
     ///
-    /// Fails with `EINVAL` when the pages would not end within this mapping.
+    /// Fails with `EINVAL` if the pages would reach past the end of this mapping.
     pub(crate) fn overlay(self, offset: usize, page: Self) -> Result<Self> {
         let (from, to) = (page.address.as_ptr().cast(), self.range(offset, page.length)?);
         // SAFETY: this function owns both ranges, and `range` has checked where the second ends.
@@ -83,24 +84,25 @@ impl Mapping {
                 Ok(self)
             }
             Err(error) => {
-                // The kernel may have left a hole, and another thread may have mapped something into it.
+                // The kernel may have left a hole, into which another thread may have mapped
+                // memory.
                 std::mem::forget(self);
                 Err(error)
             }
         }
     }
 
-    /// First address. Stays the same as long as the mapping lives.
+    /// Returns the first address, which never changes.
     pub(crate) fn address(&self) -> NonNull<u8> {
         self.address
     }
 
-    /// Number of bytes.
+    /// Returns the number of bytes.
     pub(crate) fn length(&self) -> usize {
         self.length
     }
 
-    /// Says whether this process is a forked child of the one that made the mapping.
+    /// Returns whether this process is a forked child of the one that made the mapping.
     pub(crate) fn is_inherited(&self) -> bool {
         self.owner != getpid()
     }
@@ -109,33 +111,41 @@ impl Mapping {
     pub(crate) fn make_accessible(&self, offset: usize, length: usize) -> Result<()> {
         let flags = MprotectFlags::READ | MprotectFlags::WRITE;
         let start = self.range(offset, length)?;
-        // SAFETY: `range` has checked that the bytes belong to this mapping; more access breaks no reference.
+        // SAFETY: `range` checked that the bytes belong to this mapping. More access breaks no
+        // reference.
         unsafe { rustix::mm::mprotect(start, length, flags) }
     }
 
-    /// Makes every access to `length` bytes from `offset` on fault. Nothing may borrow them.
+    /// Makes every access to `length` bytes from `offset` on fault. Nothing may be borrowing them.
     pub(crate) fn make_inaccessible(&self, offset: usize, length: usize) -> Result<()> {
         let start = self.range(offset, length)?;
-        // SAFETY: `range` has checked that the bytes belong to this mapping; the caller vouches that none is borrowed.
+        // SAFETY: `range` checked that the bytes belong to this mapping, and the caller guarantees
+        // that none is borrowed.
         unsafe { rustix::mm::mprotect(start, length, MprotectFlags::empty()) }
     }
 
-    /// Makes the whole mapping read-only. Its memory stays accounted for, so it can be made writable again.
+    /// Makes the whole mapping read-only.
+    ///
+    /// Its memory stays accounted for, so it can be made writable again.
     pub(crate) fn make_read_only(&self) -> Result<()> {
-        // SAFETY: the whole range belongs to this mapping, which has handed out no exclusive reference.
+        // SAFETY: the whole range belongs to this mapping, which has handed out no exclusive
+        // reference.
         unsafe { rustix::mm::mprotect(self.address.as_ptr().cast(), self.length, MprotectFlags::READ) }
     }
 
-    /// Gives `length` bytes from `offset` on back to the kernel; `locked` says that they are locked in memory, which
-    /// needs Linux 5.18.
+    /// Returns `length` bytes from `offset` on to the kernel.
+    ///
+    /// If they are `locked` in memory, this requires Linux 5.18.
     ///
     /// # Safety
     ///
-    /// Nobody may rely on these bytes, unless the next touch is made to wait until the same bytes stand there again.
+    /// Nothing may rely on these bytes, unless the next access waits until the same bytes are there
+    /// again.
     pub(crate) unsafe fn discard(&self, offset: usize, length: usize, locked: bool) -> Result<()> {
         let advice = if locked { Advice::LinuxDontneedLocked } else { Advice::LinuxDontNeed };
         let start = self.range(offset, length)?;
-        // SAFETY: `range` has checked that the bytes belong to this mapping; the caller vouches for their readers.
+        // SAFETY: `range` checked that the bytes belong to this mapping. The caller answers for
+        // their readers.
         unsafe { rustix::mm::madvise(start, length, advice) }
     }
 
@@ -144,12 +154,14 @@ impl Mapping {
         self.advise(offset, length, Advice::LinuxDontDump)
     }
 
-    /// Gives forked children no mapping of `length` bytes from `offset` on.
+    /// Leaves `length` bytes from `offset` on unmapped in forked children.
     pub(crate) fn leave_out_of_forks(&self, offset: usize, length: usize) -> Result<()> {
         self.advise(offset, length, Advice::LinuxDontFork)
     }
 
-    /// Gives forked children zeros for `length` bytes from `offset` on. Works for private memory only, since Linux 4.14.
+    /// Shows forked children zeros for `length` bytes from `offset` on.
+    ///
+    /// This works for private memory only, since Linux 4.14.
     pub(crate) fn wipe_in_forks(&self, offset: usize, length: usize) -> Result<()> {
         self.advise(offset, length, Advice::LinuxWipeOnFork)
     }
@@ -157,17 +169,18 @@ impl Mapping {
     /// Brings `length` bytes from `offset` on into memory and keeps them there.
     pub(crate) fn lock(&self, offset: usize, length: usize) -> Result<()> {
         let start = self.range(offset, length)?;
-        // SAFETY: `range` has checked that the bytes belong to this mapping; locking changes no contents.
+        // SAFETY: `range` checked that the bytes belong to this mapping. Locking changes no
+        // contents.
         unsafe { rustix::mm::mlock(start, length) }
     }
 
-    /// Keeps each page in memory from the moment that it is first touched.
+    /// Keeps each page in memory once it is first touched.
     pub(crate) fn lock_on_fault(&self) -> Result<()> {
         // SAFETY: the whole range belongs to this mapping; locking changes no contents.
         unsafe { rustix::mm::mlock_with(self.address.as_ptr().cast(), self.length, MlockFlags::ONFAULT) }
     }
 
-    /// Takes a lock back.
+    /// Allows the pages to be swapped out again.
     pub(crate) fn unlock(&self) -> Result<()> {
         // SAFETY: the whole range belongs to this mapping; unlocking changes no contents.
         unsafe { rustix::mm::munlock(self.address.as_ptr().cast(), self.length) }
@@ -175,11 +188,12 @@ impl Mapping {
 
     fn advise(&self, offset: usize, length: usize, advice: Advice) -> Result<()> {
         let start = self.range(offset, length)?;
-        // SAFETY: `range` has checked that the bytes belong to this mapping, and no advice given here changes them.
+        // SAFETY: `range` checked that the bytes belong to this mapping, and no advice given here
+        // changes them.
         unsafe { rustix::mm::madvise(start, length, advice) }
     }
 
-    /// Address of `length` bytes from `offset` on; `EINVAL` when they pass the end.
+    /// Returns the address of `length` bytes from `offset` on; `EINVAL` if they pass the end.
     pub(crate) fn range(&self, offset: usize, length: usize) -> Result<*mut c_void> {
         match self.length.checked_sub(offset) {
             Some(rest) if length <= rest => Ok(self.address.as_ptr().wrapping_add(offset).cast()),
@@ -190,9 +204,9 @@ impl Mapping {
     fn trim_front(&mut self, bytes: usize) -> Result<()> {
         if bytes > 0 {
             let start = self.range(0, bytes)?;
-            // SAFETY: the bytes are the beginning of this mapping, which has handed out no reference yet.
+            // SAFETY: the bytes are the start of this mapping, which has handed out no reference.
             unsafe { rustix::mm::munmap(start, bytes) }?;
-            // SAFETY: `range` has checked that the mapping has this many bytes.
+            // SAFETY: `range` checked that the mapping has this many bytes.
             self.address = unsafe { self.address.add(bytes) };
             self.length -= bytes;
         }
@@ -202,7 +216,7 @@ impl Mapping {
     fn trim_back(&mut self, bytes: usize) -> Result<()> {
         if bytes > 0 {
             let start = self.range(self.length.saturating_sub(bytes), bytes)?;
-            // SAFETY: the bytes are the end of this mapping, which has handed out no reference yet.
+            // SAFETY: the bytes are the end of this mapping, which has handed out no reference.
             unsafe { rustix::mm::munmap(start, bytes) }?;
             self.length -= bytes;
         }
@@ -213,7 +227,8 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         if !self.is_inherited() {
-            // SAFETY: the pages belong to this value, whose borrows have ended. A failure leaves them mapped, no worse.
+            // SAFETY: the pages belong to this value, whose borrows have ended. A failure only
+            // leaves them mapped.
             let _ = unsafe { rustix::mm::munmap(self.address.as_ptr().cast(), self.length) };
         }
     }
@@ -222,7 +237,7 @@ impl Drop for Mapping {
 // SAFETY: a mapping belongs to the process, not to a thread, and this value is its only owner.
 unsafe impl Send for Mapping {}
 
-// SAFETY: through a shared reference it gives out only an address and changes what the kernel does with the pages.
+// SAFETY: a shared reference only returns an address and changes what the kernel does with pages.
 unsafe impl Sync for Mapping {}
 
 fn secret_file() -> Result<OwnedFd> {
@@ -232,16 +247,16 @@ fn secret_file() -> Result<OwnedFd> {
     if descriptor < 0 {
         return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOSYS));
     }
-    // SAFETY: the kernel has just made this descriptor for us, so nothing else closes it.
+    // SAFETY: the kernel has just created this descriptor, so nothing else closes it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// Rounds up to whole pages, at least one; `None` past the end of the address space.
+/// Rounds up to whole pages, at least one. `None` past the end of the address space.
 pub(crate) fn whole_pages(length: usize) -> Option<usize> {
     length.max(1).checked_next_multiple_of(page_size())
 }
 
-/// Bytes in a page of this kernel.
+/// Returns the page size of this kernel.
 pub(crate) fn page_size() -> usize {
     rustix::param::page_size()
 }

@@ -1,4 +1,4 @@
-//! Nothing is left behind. One test, so that no other thread of the process maps memory meanwhile.
+//! Nothing leaks. This is the only test here, so no other thread maps memory at the same time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,7 +7,7 @@ mod fillers;
 mod support;
 
 use fillers::{CHUNK, Faulty, Pattern, Refused, expected};
-use ovseal_memory::DemandMemory;
+use ovseal_memory::PagedMemory;
 use support::patience::eventually;
 use support::smaps;
 
@@ -15,7 +15,7 @@ fn entries(directory: &str) -> usize {
     std::fs::read_dir(directory).unwrap().count()
 }
 
-/// Counts the bytes that can be accessed. The C library reserves more for the heaps of threads, and keeps it.
+/// Counts accessible bytes. The C library reserves more for the heaps of threads and keeps it.
 fn accessible_bytes() -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let accessible = maps.lines().filter(|line| !line.contains(" ---p "));
@@ -27,9 +27,9 @@ fn bytes_of(line: &str) -> Option<usize> {
     Some(usize::from_str_radix(end, 16).ok()? - usize::from_str_radix(start, 16).ok()?)
 }
 
-/// Lives and ends at a moment that depends on `round`: at once, while being filled, full, released, or poisoned.
+/// Creates memory and drops it in a state that depends on `round`.
 fn live(round: usize) {
-    let memory = DemandMemory::start(Pattern::fast(16 * CHUNK + 1), 1 + round % 3).unwrap();
+    let memory = PagedMemory::start(Pattern::fast(16 * CHUNK + 1), 1 + round % 3).unwrap();
     match round % 5 {
         0 => {}
         1 => assert_eq!(memory[8 * CHUNK], expected(8 * CHUNK)),
@@ -39,16 +39,16 @@ fn live(round: usize) {
             assert!(memory.release());
         }
         _ => {
-            let poisoned = DemandMemory::start(Faulty::new(4, |index, _| Err(Refused(index))), 2).unwrap();
+            let poisoned = PagedMemory::start(Faulty::new(4, |index, _| Err(Refused(index))), 2).unwrap();
             assert!(poisoned.wait().is_err());
         }
     }
 }
 
 #[test]
-fn a_thousand_lives_leave_no_thread_no_mapping_and_no_descriptor() {
+fn a_thousand_lives_leak_no_thread_no_mapping_and_no_descriptor() {
     let threads = entries("/proc/self/task");
-    let memory = DemandMemory::start(Pattern::fast(16 * CHUNK), 2).unwrap();
+    let memory = PagedMemory::start(Pattern::fast(16 * CHUNK), 2).unwrap();
     let address = memory.as_ptr();
     assert!(smaps::flags(address).is_some());
     drop(memory);
@@ -56,10 +56,10 @@ fn a_thousand_lives_leave_no_thread_no_mapping_and_no_descriptor() {
     (0..50).for_each(live);
     let (descriptors, before) = (entries("/proc/self/fd"), accessible_bytes());
     (0..1000).for_each(live);
-    // The kernel may list a thread for a while after it was joined.
+    // The kernel may still list a thread for a while after it was joined.
     eventually(|| entries("/proc/self/task") == threads);
     assert_eq!(entries("/proc/self/fd"), descriptors);
-    // The C library keeps some stacks of threads that have ended. One chunk that each life left would be more.
+    // The C library keeps some stacks of ended threads. One leaked chunk per life would be more.
     let grown = accessible_bytes().saturating_sub(before);
     assert!(grown < 1000 * CHUNK, "{grown} bytes more than before");
 }

@@ -1,28 +1,30 @@
-//! Threads that run no signal handlers.
+//! Threads that run no signal handlers of the program.
 
 use std::mem::MaybeUninit;
 
-/// Starts threads through `start` that get no signals but those of their own faults.
+/// Blocks all signals, except those of a thread's own faults, in threads that `start` creates.
 ///
-/// A handler of the program may read the mapping. On the thread that serves faults it would wait for itself.
-pub(super) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+/// A signal handler of the program may read paged memory. On a thread that fills this memory, it
+/// would wait for itself.
+pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     let before = change(libc::SIG_SETMASK, &all_but_faults());
     let started = start();
     change(libc::SIG_SETMASK, &before);
     started
 }
 
-/// Sets the mask of this thread and gives the one before.
+/// Sets the signal mask of this thread and returns the previous one.
 fn change(how: i32, mask: &libc::sigset_t) -> libc::sigset_t {
     let mut before = *mask;
-    // SAFETY: both sets are valid, and a mask changes only when handlers of this thread run. It fails for a wrong `how`.
+    // SAFETY: both sets are valid, and a mask only decides when handlers run on this thread. The
+    // call fails only for an invalid `how`.
     unsafe { libc::pthread_sigmask(how, mask, &raw mut before) };
     before
 }
 
 fn all_but_faults() -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
-    // SAFETY: the function writes a whole set there.
+    // SAFETY: the function writes a whole set.
     unsafe { libc::sigfillset(set.as_mut_ptr()) };
     for signal in FAULTS {
         // SAFETY: the set was filled above.
@@ -32,7 +34,7 @@ fn all_but_faults() -> libc::sigset_t {
     unsafe { set.assume_init() }
 }
 
-/// Signals that a thread raises itself: to block them would end the process where a handler might help.
+/// Signals that a thread raises itself. If blocked, they end the process without running a handler.
 const FAULTS: [i32; 7] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT, libc::SIGSYS];
 

@@ -1,12 +1,13 @@
-//! Which chunks are in memory, and who is busy with one.
+//! The state of each chunk, and the right to work on it.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-/// Remembers the state of each chunk. A thread that has claimed one is alone with it until it publishes a new state.
+/// The states of all chunks.
 ///
-/// Whoever claims a chunk wakes its readers *after* publishing, or after its pages are placed. So a fault on a chunk
-/// that another is busy with needs no answer.
+/// A thread that claims a chunk works on it alone until it publishes a new state. It wakes the
+/// chunk's readers *after* publishing, or after placing its pages. So a fault on a claimed chunk
+/// needs no answer.
 #[derive(Debug)]
 pub(super) struct Chunks {
     states: Box<[AtomicU8]>,
@@ -15,17 +16,17 @@ pub(super) struct Chunks {
     next: AtomicUsize,
 }
 
-/// Says where a chunk is.
+/// The state of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum State {
-    /// It was never filled, and nobody is at work on it.
+    /// It was never filled, and no thread works on it.
     Absent,
     /// One thread has claimed it.
     Busy,
     /// All of its pages are in memory.
     Present,
-    /// It was filled once and none of its pages is in memory now.
+    /// It was filled before, and none of its pages is in memory now.
     Released,
 }
 
@@ -36,23 +37,25 @@ impl Chunks {
         Self { states, chunk_size, length, next: AtomicUsize::new(0) }
     }
 
-    /// Number of chunks.
+    /// Returns the number of chunks.
     pub(super) fn count(&self) -> usize {
         self.states.len()
     }
 
-    /// Bytes of the chunk, counted from the beginning of the mapping.
+    /// Returns the byte range of a chunk in the mapping.
     pub(super) fn range(&self, index: usize) -> Range<usize> {
         let start = index * self.chunk_size;
         start..(start + self.chunk_size).min(self.length)
     }
 
-    /// Index of the chunk that has the byte at `offset`.
+    /// Returns the index of the chunk with the byte at `offset`.
     pub(super) fn index(&self, offset: usize) -> usize {
         offset / self.chunk_size
     }
 
-    /// Claims the chunk if it is in the state `from`, and gives the state that it was in. Past the end none is absent.
+    /// Claims the chunk if its state is `from`, and returns its previous state.
+    ///
+    /// Chunks past the end count as present.
     pub(super) fn claim(&self, index: usize, from: State) -> State {
         let Some(state) = self.states.get(index) else { return State::Present };
         let claimed =
@@ -60,7 +63,7 @@ impl Chunks {
         State::from(claimed.unwrap_or_else(|other| other))
     }
 
-    /// Claims the chunk if it is not in memory and nobody is at work on it, and gives the state that it was in.
+    /// Claims the chunk if it is absent or released, and returns its previous state.
     pub(super) fn claim_missing(&self, index: usize) -> State {
         match self.claim(index, State::Absent) {
             State::Released => self.claim(index, State::Released),
@@ -68,12 +71,13 @@ impl Chunks {
         }
     }
 
-    /// Claims the next chunk in the state `from`, in order, beginning anew after the last; `None` when there is none.
+    /// Claims the next chunk in the state `from`, wrapping around at the end. `None` if none is
+    /// left.
     pub(super) fn claim_next(&self, from: State) -> Option<usize> {
         let start = self.next.load(Ordering::Relaxed);
         let mut order = (start..self.count()).chain(0..start);
         let index = order.find(|index| self.claim(*index, from) == from)?;
-        // It fails when another thread went on meanwhile.
+        // This fails if another thread has already moved on.
         let _ = self.next.compare_exchange(start, index + 1, Ordering::Relaxed, Ordering::Relaxed);
         Some(index)
     }
@@ -142,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_released_chunk_is_claimed_only_by_those_who_mean_it() {
+    fn a_released_chunk_is_claimed_only_on_purpose() {
         let chunks = Chunks::new(4096, 4096);
         chunks.publish(0, State::Released);
         assert_eq!(chunks.claim_next(State::Absent), None);

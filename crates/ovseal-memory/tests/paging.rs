@@ -1,4 +1,4 @@
-//! Memory that is filled on demand shows the right bytes, zeros after a failure, and lets nobody wait for ever.
+//! Paged memory shows the right bytes, zeros after a failure, and never blocks a reader forever.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,12 +13,12 @@ use std::thread;
 use std::time::Duration;
 
 use fillers::{CHUNK, Faulty, Pattern, Random, Refused, assert_pattern, expected};
-use ovseal_memory::{ChunkFiller, DemandMemory, FillCause, MemoryError};
+use ovseal_memory::{ChunkFiller, FillCause, MemoryError, PagedMemory};
 use support::patience::within_reason;
 use support::{fork, smaps};
 
-fn start<F: ChunkFiller>(filler: F) -> DemandMemory<F> {
-    DemandMemory::start(filler, 2).unwrap()
+fn start<F: ChunkFiller>(filler: F) -> PagedMemory<F> {
+    PagedMemory::start(filler, 2).unwrap()
 }
 
 /// Reads single bytes and runs of bytes from eight threads at once.
@@ -63,7 +63,7 @@ fn readers_see_no_differing_byte_while_pages_are_released() {
                     thread::yield_now();
                 }
             });
-            // On a busy machine the readers would otherwise be done before the first release.
+            // On a busy machine, the readers could otherwise finish before the first release.
             while releases.load(Ordering::Relaxed) == 0 {
                 thread::yield_now();
             }
@@ -114,10 +114,10 @@ fn chunks_of_every_size_are_filled() {
 }
 
 #[test]
-fn chunk_sizes_that_are_no_power_of_two_or_below_a_page_are_refused() {
+fn chunk_sizes_that_are_not_a_power_of_two_or_below_a_page_are_rejected() {
     let page = rustix::param::page_size();
     for chunk_size in [0, 1, page / 2, page + 1, 3 * page, usize::MAX] {
-        let refused = DemandMemory::start(Pattern { chunk_size, ..Pattern::fast(10) }, 1).unwrap_err();
+        let refused = PagedMemory::start(Pattern { chunk_size, ..Pattern::fast(10) }, 1).unwrap_err();
         assert!(
             matches!(refused, MemoryError::ChunkSize { chunk_size: c, page_size } if (c, page_size) == (chunk_size, page)),
             "{refused:?}"
@@ -126,16 +126,16 @@ fn chunk_sizes_that_are_no_power_of_two_or_below_a_page_are_refused() {
 }
 
 #[test]
-fn absurd_lengths_are_refused() {
+fn absurd_lengths_are_rejected() {
     let limit = isize::MAX.unsigned_abs();
-    let refused = DemandMemory::start(Pattern::fast(limit + 1), 1).unwrap_err();
+    let refused = PagedMemory::start(Pattern::fast(limit + 1), 1).unwrap_err();
     assert!(matches!(refused, MemoryError::TooLong { length, .. } if length == limit + 1), "{refused:?}");
-    let refused = DemandMemory::start(Pattern::fast(1 << 50), 1).unwrap_err();
+    let refused = PagedMemory::start(Pattern::fast(1 << 50), 1).unwrap_err();
     assert!(matches!(refused, MemoryError::Map { length, .. } if length == 1 << 50), "{refused:?}");
 }
 
 #[test]
-fn a_chunk_that_fails_is_named_and_nothing_of_it_is_seen() {
+fn a_failed_chunk_is_named_and_none_of_it_is_visible() {
     within_reason(|| {
         let verdict = |index, _| if index == 5 { Err(Refused(index)) } else { Ok(()) };
         let memory = start(Faulty::new(12, verdict));
@@ -152,7 +152,7 @@ fn a_chunk_that_fails_is_named_and_nothing_of_it_is_seen() {
 }
 
 #[test]
-fn readers_that_wait_when_a_chunk_fails_go_on_with_zeros() {
+fn readers_waiting_when_a_chunk_fails_go_on_with_zeros() {
     within_reason(|| {
         let (sender, gate) = mpsc::channel::<()>();
         let gate = std::sync::Mutex::new(gate);
@@ -179,7 +179,7 @@ fn readers_that_wait_when_a_chunk_fails_go_on_with_zeros() {
 }
 
 #[test]
-fn readers_go_on_although_another_filler_never_ends_by_itself() {
+fn readers_go_on_while_another_filler_is_stuck() {
     within_reason(|| {
         let (sender, gate) = mpsc::channel::<()>();
         let gate = std::sync::Mutex::new(gate);
@@ -221,7 +221,7 @@ fn a_filler_that_panics_under_a_fault_lets_its_reader_go_on() {
 }
 
 #[test]
-fn every_failure_of_many_is_the_first_one() {
+fn of_many_failures_the_first_is_always_returned() {
     within_reason(|| {
         let memory =
             start(Faulty::new(30, |index, call| if call < 4 { Ok(()) } else { Err(Refused(index)) }));
@@ -254,7 +254,7 @@ fn nothing_is_released_before_every_chunk_was_filled() {
         let (sender, gate) = mpsc::channel::<()>();
         let gate = std::sync::Mutex::new(gate);
         let memory = start(Faulty::new(20, move |index, _| {
-            // The last chunk is not filled while the sender is there.
+            // The last chunk is not filled while the sender exists.
             let _ = index == 19 && gate.lock().unwrap().recv().is_ok();
             Ok(())
         }));
@@ -267,7 +267,7 @@ fn nothing_is_released_before_every_chunk_was_filled() {
 }
 
 #[test]
-fn populated_memory_can_be_given_to_a_system_call_and_is_released_afterwards() {
+fn populated_memory_can_be_passed_to_a_system_call_and_is_released_afterwards() {
     within_reason(|| {
         let memory = start(Pattern::fast(20 * CHUNK));
         memory.wait().unwrap();
@@ -284,10 +284,10 @@ fn populated_memory_can_be_given_to_a_system_call_and_is_released_afterwards() {
     });
 }
 
-/// Writes the first 4096 bytes into a pipe, which really reads them.
+/// Writes the first 4096 bytes to a pipe, which really reads them.
 fn splice_to(bytes: &[u8]) -> Result<isize, Option<i32>> {
     let pipe = std::io::pipe().unwrap();
-    // SAFETY: the bytes are borrowed, and the kernel checks for itself whether they are there.
+    // SAFETY: the bytes are borrowed, and the kernel itself checks whether they are present.
     let written = unsafe { libc::write(pipe.1.as_raw_fd(), bytes.as_ptr().cast(), 4096) };
     if written < 0 { Err(std::io::Error::last_os_error().raw_os_error()) } else { Ok(written) }
 }
@@ -302,7 +302,7 @@ fn populating_without_release_changes_nothing() {
 }
 
 #[test]
-fn memory_is_populated_while_others_read_and_release() {
+fn memory_is_populated_during_reads_and_releases() {
     within_reason(|| {
         let memory = start(Pattern::fast(32 * CHUNK));
         thread::scope(|scope| {
@@ -321,7 +321,7 @@ fn memory_is_populated_while_others_read_and_release() {
 }
 
 #[test]
-fn what_is_released_in_the_background_stays_while_it_is_populated_and_goes_afterwards() {
+fn pages_released_in_the_background_stay_while_populated_and_go_afterwards() {
     within_reason(|| {
         let memory = start(Pattern::fast(60 * CHUNK));
         memory.wait().unwrap();
@@ -340,7 +340,7 @@ fn what_is_released_in_the_background_stays_while_it_is_populated_and_goes_after
 }
 
 #[test]
-fn pages_that_only_populating_brought_back_go_again() {
+fn pages_brought_back_by_populating_go_again() {
     within_reason(|| {
         let memory = start(Pattern::fast(20 * CHUNK));
         memory.wait().unwrap();
@@ -354,7 +354,7 @@ fn pages_that_only_populating_brought_back_go_again() {
 fn memory_is_dropped_at_any_moment_and_from_another_thread() {
     within_reason(|| {
         for round in 0..200 {
-            let memory = DemandMemory::start(Pattern::fast(64 * CHUNK), 1 + round % 3).unwrap();
+            let memory = PagedMemory::start(Pattern::fast(64 * CHUNK), 1 + round % 3).unwrap();
             let offset = round * 7919 % memory.len();
             assert_eq!(memory[offset], expected(offset));
             thread::spawn(move || drop(memory)).join().unwrap();
@@ -364,8 +364,8 @@ fn memory_is_dropped_at_any_moment_and_from_another_thread() {
 }
 
 #[test]
-fn one_thread_fills_ahead_where_none_was_asked_for() {
-    within_reason(|| DemandMemory::start(Pattern::fast(5 * CHUNK), 0).unwrap().wait().unwrap());
+fn one_thread_fills_ahead_even_if_none_was_requested() {
+    within_reason(|| PagedMemory::start(Pattern::fast(5 * CHUNK), 0).unwrap().wait().unwrap());
 }
 
 #[test]
@@ -374,9 +374,10 @@ fn a_forked_child_has_no_such_memory_and_drops_it_without_harm_to_the_parent() {
         let memory = start(Pattern::slow(50 * CHUNK));
         assert_eq!(memory[0], expected(0));
         assert_eq!(fork::peek(memory.as_ptr(), 4), Err(libc::EFAULT));
-        // SAFETY: the child drops this second owner, the parent forgets it.
+        // SAFETY: the child drops this second owner, and the parent forgets it.
         let mut second = std::mem::ManuallyDrop::new(unsafe { std::ptr::read(&raw const memory) });
-        // SAFETY: it happens once in the child, whose own copy of the memory is never used otherwise.
+        // SAFETY: this happens once, in the child, which never uses its copy of the memory
+        // otherwise.
         let code = fork::exit_code(|| unsafe { std::mem::ManuallyDrop::drop(&mut second) });
         assert_eq!(code, Some(0));
         assert_pattern(0, &memory);
@@ -385,14 +386,14 @@ fn a_forked_child_has_no_such_memory_and_drops_it_without_harm_to_the_parent() {
 }
 
 #[test]
-fn releasing_in_a_forked_child_leaves_what_the_child_has_there() {
+fn releasing_in_a_forked_child_leaves_the_childs_own_memory_alone() {
     within_reason(|| {
         let memory = start(Pattern::fast(5 * CHUNK));
         memory.wait().unwrap();
         let address = memory.as_ptr().cast_mut().cast();
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
         let code = fork::exit_code(|| {
-            // SAFETY: the child has nothing there, and would get an error if it had.
+            // SAFETY: the child has nothing there, and would get an error otherwise.
             let own =
                 unsafe { libc::mmap(address, 5 * CHUNK, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
             let own = own.cast::<u8>();
@@ -401,7 +402,7 @@ fn releasing_in_a_forked_child_leaves_what_the_child_has_there() {
             memory.release();
             // SAFETY: as above.
             if unsafe { own.read_volatile() } != 7 {
-                // SAFETY: it runs no handlers of the parent's.
+                // SAFETY: it runs no handlers of the parent.
                 unsafe { libc::_exit(9) };
             }
         });
@@ -433,7 +434,7 @@ fn forks_in_another_thread_do_no_harm() {
 }
 
 #[test]
-fn the_memory_is_locked_as_reported_and_no_write_gets_through() {
+fn the_memory_is_locked_as_reported_and_read_only() {
     let memory = start(Pattern::fast(3 * CHUNK));
     let flags = smaps::flags(memory.as_ptr()).unwrap();
     assert_eq!(flags.contains(&"lo".into()), memory.is_locked(), "{flags:?}");
@@ -444,5 +445,5 @@ fn the_memory_is_locked_as_reported_and_no_write_gets_through() {
 fn debug_shows_only_the_length() {
     let memory = start(Pattern::fast(3 * CHUNK));
     let populated = memory.populate().unwrap();
-    assert_eq!(format!("{memory:?} {populated:?}"), "DemandMemory(196608 bytes) Populated(196608 bytes)");
+    assert_eq!(format!("{memory:?} {populated:?}"), "PagedMemory(196608 bytes) Populated(196608 bytes)");
 }

@@ -1,4 +1,6 @@
-//! `userfaultfd(2)`: faults on missing pages, and the calls that answer them. Source: `linux/userfaultfd.h`.
+//! `userfaultfd(2)`: faults on missing pages and the calls that answer them.
+//!
+//! Source: `linux/userfaultfd.h`.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -7,54 +9,65 @@ use rustix::io::{Errno, Result};
 use rustix::ioctl::{self, Opcode, Setter, Updater, opcode};
 use rustix::mm::UserfaultfdFlags;
 
-/// Gets the faults on missing pages of the ranges that are registered with it.
+/// A descriptor that receives faults on missing pages of the ranges registered with it.
 #[derive(Debug)]
-pub(super) struct Uffd {
+pub(crate) struct Uffd {
     descriptor: OwnedFd,
 }
 
 impl Uffd {
-    /// Asks the kernel for a descriptor that gets the faults of the process's own code, which needs no privilege. A
-    /// fault inside a system call is not handed over: the call fails with `EFAULT`.
+    /// Opens a descriptor for faults of the process's own code, which requires no privilege.
     ///
-    /// Where the system call is forbidden, as it is in most containers, the device does if the process may open it. The error is
+    /// A fault inside a system call is not passed on: the call fails with `EFAULT`. If the system
+    /// call is forbidden, as in most containers, `/dev/userfaultfd` is tried. The error returned is
     /// that of the system call.
-    pub(super) fn open() -> Result<OwnedFd> {
+    pub(crate) fn open() -> Result<Self> {
         let kind = UserfaultfdFlags::from_bits_retain(USER_MODE_ONLY);
         let flags = UserfaultfdFlags::CLOEXEC | UserfaultfdFlags::NONBLOCK | kind;
-        // SAFETY: a descriptor that is registered for no memory handles no faults.
-        let called = unsafe { rustix::mm::userfaultfd(flags) };
-        called.or_else(|error| Self::open_by_device(flags).map_err(|_| error))
+        let called = Self::call(flags);
+        called.or_else(|error| Self::open_by_device(flags).map_err(|_| error)).and_then(Self::new)
     }
 
-    /// Asks `/dev/userfaultfd` for one, since Linux 6.1: the device's permissions decide, and no filter of system calls knows it.
+    /// Returns whether this process may also handle faults inside system calls.
+    pub(crate) fn handles_system_calls() -> bool {
+        Self::call(UserfaultfdFlags::CLOEXEC).is_ok()
+    }
+
+    fn call(flags: UserfaultfdFlags) -> Result<OwnedFd> {
+        // SAFETY: a descriptor that is registered for no memory handles no faults.
+        unsafe { rustix::mm::userfaultfd(flags) }
+    }
+
+    /// Opens a descriptor through `/dev/userfaultfd`, since Linux 6.1.
+    ///
+    /// Access depends on the permissions of the device. System call filters do not cover it.
     fn open_by_device(flags: UserfaultfdFlags) -> Result<OwnedFd> {
         let device = rustix::fs::open(c"/dev/userfaultfd", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-        // SAFETY: the call takes the flags as a number, touches no memory, and gives a descriptor as above.
+        // SAFETY: the call takes the flags as a number, touches no memory and returns a descriptor.
         let descriptor = unsafe { libc::ioctl(device.as_raw_fd(), NEW, libc::c_ulong::from(flags.bits())) };
         if descriptor < 0 {
             return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::NOSYS));
         }
-        // SAFETY: the kernel has just made this descriptor for us, so nothing else closes it.
+        // SAFETY: the kernel has just created this descriptor, so nothing else closes it.
         Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
     }
 
-    /// Agrees with the kernel on the version of the interface.
-    pub(super) fn new(descriptor: OwnedFd) -> Result<Self> {
+    /// Negotiates the version of the interface with the kernel.
+    fn new(descriptor: OwnedFd) -> Result<Self> {
         let mut api = Api { api: VERSION, features: 0, ioctls: 0 };
         // SAFETY: for this opcode the kernel reads and writes an `Api`.
         let call = unsafe { Updater::<{ opcode::read_write::<Api>(GROUP, 0x3F) }, Api>::new(&mut api) };
-        // SAFETY: it touches no memory but `api`.
+        // SAFETY: the call touches no memory but `api`.
         unsafe { ioctl::ioctl(&descriptor, call) }?;
         Ok(Self { descriptor })
     }
 
-    /// Makes a touch of a missing page of `range` wait until the page is there.
+    /// Makes an access to a missing page of `range` wait until the page is placed.
     ///
     /// # Safety
     ///
-    /// The range belongs to the caller, who answers the faults or takes the registration back.
-    pub(super) unsafe fn register(&self, range: Range) -> Result<()> {
+    /// The range must belong to the caller, who answers the faults or unregisters the range.
+    pub(crate) unsafe fn register(&self, range: Range) -> Result<()> {
         let mut register = Register { range, mode: MODE_MISSING, ioctls: 0 };
         // SAFETY: for this opcode the kernel reads and writes a `Register`.
         let call = unsafe {
@@ -64,39 +77,41 @@ impl Uffd {
         unsafe { ioctl::ioctl(&self.descriptor, call) }
     }
 
-    /// Ends what [`Uffd::register`] began and wakes all who wait: a missing page is zero again when it is touched.
-    pub(super) fn unregister(&self, range: Range) -> Result<()> {
-        // SAFETY: it changes no page, and concerns only ranges that were registered.
+    /// Unregisters `range` and wakes its waiters. A missing page is zero again when it is touched.
+    pub(crate) fn unregister(&self, range: Range) -> Result<()> {
+        // SAFETY: the call changes no page and affects only ranges that were registered.
         unsafe { self.call_on::<{ opcode::read::<Range>(GROUP, 0x01) }>(range) }
     }
 
-    /// Wakes who waits for a page of `range`; whoever still misses it faults again.
-    pub(super) fn wake(&self, range: Range) -> Result<()> {
-        // SAFETY: it changes no page.
+    /// Wakes all waiters for pages of `range`. Those whose page is still missing fault again.
+    pub(crate) fn wake(&self, range: Range) -> Result<()> {
+        // SAFETY: the call changes no page.
         unsafe { self.call_on::<{ opcode::read::<Range>(GROUP, 0x02) }>(range) }
     }
 
-    /// Copies `source`, whole pages, to the missing pages at `target`, and wakes who waits for them.
+    /// Copies `source`, whole pages, to the missing pages at `target`, and wakes their waiters.
     ///
-    /// Gives the bytes that were copied beside the error that stopped it: `EEXIST` when the next page is there already,
-    /// `EAGAIN` when the rest is to be tried again, `ENOENT` when the range is not registered.
+    /// Returns the number of bytes copied and the error that stopped it: `EEXIST` if the next page
+    /// is already there, `EAGAIN` to try the rest again, `ENOENT` if the range is not registered.
     ///
     /// # Safety
     ///
-    /// The caller has registered the range and lets no one count on its missing pages' being anything else.
-    pub(super) unsafe fn copy(&self, target: u64, source: &[u8]) -> (usize, Result<()>) {
+    /// The caller must have registered the range, and nothing may rely on its missing pages having
+    /// any particular contents.
+    pub(crate) unsafe fn copy(&self, target: u64, source: &[u8]) -> (usize, Result<()>) {
         let (source, length) = (source.as_ptr() as u64, source.len());
         let mut copy = Copy { target, source, length: length as u64, mode: 0, copied: 0 };
         // SAFETY: for this opcode the kernel reads and writes a `Copy`.
         let call = unsafe { Updater::<{ opcode::read_write::<Copy>(GROUP, 0x03) }, Copy>::new(&mut copy) };
-        // SAFETY: it reads `source` and writes only to missing pages, which the caller vouches for.
+        // SAFETY: the call reads `source` and writes only to missing pages, for which the caller
+        // answers.
         let result = unsafe { ioctl::ioctl(&self.descriptor, call) };
-        // On errors the kernel leaves a negative number or what was copied until then.
+        // After an error, the kernel leaves a negative number here or the number of bytes copied.
         (usize::try_from(copy.copied).unwrap_or(0), result)
     }
 
-    /// Takes the address of the next fault that nobody has taken, `None` when there is none. Does not wait.
-    pub(super) fn next_fault(&self) -> Option<u64> {
+    /// Takes the address of the next pending fault, `None` if there is none. Does not wait.
+    pub(crate) fn next_fault(&self) -> Option<u64> {
         let mut message = [0; MESSAGE];
         loop {
             match rustix::io::read(&self.descriptor, &mut message) {
@@ -109,11 +124,11 @@ impl Uffd {
 
     /// # Safety
     ///
-    /// `OPCODE` takes a range, and what it does to the range must be harmless.
+    /// `OPCODE` must take a range, and its effect on the range must be harmless.
     unsafe fn call_on<const OPCODE: Opcode>(&self, range: Range) -> Result<()> {
-        // SAFETY: the caller vouches that the kernel reads a `Range` for this opcode.
+        // SAFETY: the caller guarantees that the kernel reads a `Range` for this opcode.
         let call = unsafe { Setter::<OPCODE, Range>::new(range) };
-        // SAFETY: the caller vouches for what it does.
+        // SAFETY: the caller guarantees that the effect is harmless.
         unsafe { ioctl::ioctl(&self.descriptor, call) }
     }
 }
@@ -127,9 +142,9 @@ impl AsFd for Uffd {
 /// `struct uffdio_range`: whole pages.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Range {
-    pub(super) start: u64,
-    pub(super) length: u64,
+pub(crate) struct Range {
+    pub(crate) start: u64,
+    pub(crate) length: u64,
 }
 
 /// `struct uffdio_api`.
@@ -190,14 +205,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_descriptor_of_another_kind_is_refused() {
+    fn a_descriptor_of_another_kind_is_rejected() {
         let pipe = std::io::pipe().unwrap().0;
         assert_eq!(Uffd::new(pipe.into()).unwrap_err(), Errno::NOTTY);
     }
 
-    /// In a container the device is mostly absent, and for others than root it is closed unless an administrator opens it.
+    /// Containers rarely have the device, and by default only root may open it.
     #[test]
-    fn the_device_gives_a_descriptor_of_the_same_kind_to_whoever_may_open_it() {
+    fn the_device_returns_a_descriptor_of_the_same_kind() {
         let flags = UserfaultfdFlags::CLOEXEC | UserfaultfdFlags::from_bits_retain(USER_MODE_ONLY);
         match Uffd::open_by_device(flags) {
             Ok(descriptor) => {
@@ -214,11 +229,11 @@ mod tests {
 
     #[test]
     fn without_a_fault_nothing_is_taken() {
-        assert_eq!(Uffd::new(Uffd::open().unwrap()).unwrap().next_fault(), None);
+        assert_eq!(Uffd::open().unwrap().next_fault(), None);
     }
 
     #[test]
-    fn the_address_stands_in_the_third_quarter_of_a_message() {
+    fn the_address_is_in_the_third_quarter_of_a_message() {
         let mut message = [0xFF; MESSAGE];
         message[16..24].copy_from_slice(&0x7F00_1234_5000_u64.to_ne_bytes());
         assert_eq!(address(&message), 0x7F00_1234_5000);

@@ -1,12 +1,13 @@
-//! Taking pages in at once.
+//! Pages brought in all at once.
 
 use rustix::mm::Advice;
 
-use crate::mapping::page_size;
+use super::page_size;
 
-/// Takes the pages of `bytes` into memory at once, which costs less than taking each when it is first touched. The contents stay.
+/// Brings the pages of `bytes` into memory at once, which is cheaper than a fault for each.
 ///
-/// Where the kernel cannot do it (before Linux 5.14, or without memory) nothing happens, and pages come when they are touched.
+/// The contents do not change. If the kernel cannot do it (before Linux 5.14, or out of memory),
+/// pages come in when they are touched.
 ///
 /// ```
 /// let mut chunk = ovseal_memory::ModelMemory::zeroed(1 << 20)?;
@@ -20,7 +21,8 @@ pub fn populate(bytes: &mut [u8]) {
     let length = pages.len() / page_size() * page_size();
     if length > 0 {
         let start = pages.as_mut_ptr().cast();
-        // SAFETY: the whole pages lie in `bytes`, which the caller has alone, and populating changes no contents.
+        // SAFETY: the whole pages lie in `bytes`, which the caller borrows exclusively. Populating
+        // changes no contents.
         let _ = unsafe { rustix::mm::madvise(start, length, Advice::LinuxPopulateWrite) };
     }
 }
@@ -29,7 +31,7 @@ pub fn populate(bytes: &mut [u8]) {
 mod tests {
     use super::*;
     use crate::ModelMemory;
-    use crate::residency::resident_bytes;
+    use crate::sys::resident_bytes;
 
     #[test]
     fn whole_pages_come_in_and_keep_their_contents_and_no_others_do() {

@@ -1,14 +1,14 @@
-//! Which pages are in memory.
+//! The pages of a mapping that are in memory.
 
 use rustix::io::{Errno, Result};
 use zeroize::Zeroize;
 
-use crate::mapping::page_size;
+use super::page_size;
 
-/// Zeroizes the pages that are in memory, and takes none into it: a page that was never touched is zero.
+/// Zeroizes the pages that are in memory and brings in no others: an untouched page is zero.
 ///
-/// `memory` begins at a page and is anonymous. A page that was swapped out is not brought back either; the kernel frees
-/// its place when it is unmapped, without erasing it.
+/// `memory` starts at a page boundary and is anonymous. A page that was swapped out is not brought
+/// back either. The kernel frees its swap slot at unmapping, without erasing it.
 pub(crate) fn zeroize_resident(memory: &mut [u8]) {
     let mut residency = [0; PAGES_AT_ONCE];
     for window in memory.chunks_mut(PAGES_AT_ONCE * page_size()) {
@@ -19,9 +19,9 @@ pub(crate) fn zeroize_resident(memory: &mut [u8]) {
     }
 }
 
-/// Counts the bytes of the pages that are in memory, and takes none into it. `memory` begins at a page.
+/// Returns the size of the pages that are in memory, and brings in no others.
 ///
-/// Where the kernel cannot be asked, all pages are counted.
+/// `memory` starts at a page boundary. If the kernel does not answer, all pages are counted.
 pub(crate) fn resident_bytes(memory: &[u8]) -> usize {
     let mut residency = [0; PAGES_AT_ONCE];
     let count = |window| match query(window, &mut residency) {
@@ -42,11 +42,12 @@ fn zeroize_runs(mut window: &mut [u8], pages: &[u8]) {
     }
 }
 
-/// Asks the kernel about each page of `window`, `mincore(2)`. A page that is not in memory may come in at any time.
+/// Asks the kernel about each page of `window` (`mincore(2)`). Absent pages may come in any time.
 fn query<'a>(window: &[u8], residency: &'a mut [u8; PAGES_AT_ONCE]) -> Result<&'a [u8]> {
     let pages = window.len().div_ceil(page_size());
     let answer = residency.get_mut(..pages).ok_or(Errno::INVAL)?;
-    // SAFETY: the kernel writes one byte a page, for which `answer` has room; the range itself is not touched.
+    // SAFETY: the kernel writes one byte per page, for which `answer` has room. It does not touch
+    // the range itself.
     let status =
         unsafe { libc::mincore(window.as_ptr().cast_mut().cast(), window.len(), answer.as_mut_ptr()) };
     if status != 0 {
@@ -59,7 +60,7 @@ fn is_resident(page: u8) -> bool {
     page & 1 == 1
 }
 
-/// Pages that one system call asks about: 16 MiB with pages of 4 KiB.
+/// Pages queried by one system call: 16 MiB with pages of 4 KiB.
 const PAGES_AT_ONCE: usize = 4096;
 
 #[cfg(test)]
@@ -81,7 +82,7 @@ mod tests {
             .collect()
     }
 
-    /// Maps memory that takes no huge pages, in which one touch would bring in its neighbours.
+    /// Maps memory without huge pages, where one touch would also bring in the neighbours.
     fn small_pages(pages: usize) -> ModelMemory {
         let memory = ModelMemory::zeroed(pages * page_size()).unwrap();
         let address = memory.as_ptr().cast_mut().cast();

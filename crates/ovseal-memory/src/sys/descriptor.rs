@@ -4,19 +4,20 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
-/// Duplicates the descriptor with this number, which whoever started the process may have opened for it.
+/// Duplicates an open descriptor by number, for example one that the parent process left open.
 ///
-/// Unlike opening `/proc/self/fd/N`, this needs no right to open the file anew, which a process that was handed a secret
-/// often does not have. The duplicate shares its position with the original.
+/// Opening `/proc/self/fd/N` would require the right to open the file again. A process that was
+/// handed a secret often lacks it. The duplicate shares its position with the original.
 ///
 /// # Errors
-/// When no descriptor with this number is open.
+/// Fails if no descriptor with this number is open.
 pub fn inherited_descriptor(number: RawFd) -> io::Result<File> {
     if number < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: the number is not -1, and the descriptor is used for this one call only: if none is open the kernel says
-    // so, and if another thread closes it meanwhile the kernel duplicates it or says so too.
+    // SAFETY: the number is not -1, and the descriptor is used for this one call only. If it is not
+    // open the kernel reports that. If another thread closes it now, the kernel either duplicates
+    // it or reports that it is not open.
     let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
     Ok(descriptor.try_clone_to_owned()?.into())
 }

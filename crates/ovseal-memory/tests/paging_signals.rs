@@ -1,4 +1,4 @@
-//! Signals belong to the whole process, so this one test has a process of its own.
+//! Signals affect the whole process, so this test has a process of its own.
 
 #[path = "support/fillers.rs"]
 mod fillers;
@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::thread;
 
 use fillers::{CHUNK, Pattern, Random, assert_pattern, expected};
-use ovseal_memory::DemandMemory;
+use ovseal_memory::PagedMemory;
 use support::patience::within_reason;
 
 static MEMORY: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 static DIFFERING: AtomicUsize = AtomicUsize::new(0);
 
-/// Reads a byte of the memory. On a thread that fills it, this would wait for itself.
+/// Reads a byte of the memory. A thread that fills it would wait for itself here.
 extern "C" fn handler(_signal: libc::c_int) {
     let offset = SIGNALS.fetch_add(1, Ordering::Relaxed) * 4099 % LENGTH;
     let address = MEMORY.load(Ordering::Relaxed);
@@ -27,16 +27,16 @@ extern "C" fn handler(_signal: libc::c_int) {
     }
 }
 
-/// Sends `SIGALRM` to the process every so many microseconds; 0 ends it.
+/// Sends `SIGALRM` to the process at this interval; 0 ends it.
 fn storm(microseconds: libc::suseconds_t) {
     let interval = libc::timeval { tv_sec: 0, tv_usec: microseconds };
     let timer = libc::itimerval { it_interval: interval, it_value: interval };
-    // SAFETY: the timer is valid, and the old one is not asked for.
+    // SAFETY: the timer is valid, and the old one is not requested.
     assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
 }
 
 fn install() {
-    // SAFETY: a `sigaction` of zeros is valid: no flags, so no call is restarted.
+    // SAFETY: a zeroed `sigaction` is valid: without flags, no call is restarted.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler as *const () as libc::sighandler_t;
     // SAFETY: the handler makes no calls and allocates nothing.
@@ -50,7 +50,7 @@ fn a_storm_of_signals_while_memory_is_filled_does_no_harm() {
         storm(500);
         let mut lives = 0;
         while SIGNALS.load(Ordering::Relaxed) < 500 {
-            let memory = DemandMemory::start(Pattern::slow(LENGTH), 2).unwrap();
+            let memory = PagedMemory::start(Pattern::slow(LENGTH), 2).unwrap();
             MEMORY.store(memory.as_ptr().cast_mut(), Ordering::Relaxed);
             thread::scope(|scope| {
                 for seed in 1..=4 {
@@ -67,7 +67,7 @@ fn a_storm_of_signals_while_memory_is_filled_does_no_harm() {
             memory.wait().unwrap();
             assert!(memory.release());
             assert_pattern(0, &memory);
-            // A handler may still be reading, so the memory stays until the process ends.
+            // A handler may still be reading, so the memory is leaked.
             std::mem::forget(memory);
             lives += 1;
         }

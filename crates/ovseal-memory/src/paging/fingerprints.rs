@@ -1,4 +1,4 @@
-//! Fingerprints of chunks: a chunk that comes again must have the bytes that its readers saw.
+//! Fingerprints, which show that a chunk filled again has the bytes that its readers saw.
 
 use std::sync::OnceLock;
 
@@ -6,11 +6,12 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, MAX_TAG_LEN, Nonce, Unbound
 use aws_lc_rs::error::Unspecified;
 use zeroize::Zeroizing;
 
-/// Remembers a fingerprint of each chunk whose pages were given back.
+/// The fingerprints of all chunks whose pages were released.
 ///
-/// A fingerprint is a GMAC (NIST SP 800-38D) under a random key of this value, with the chunk's number as nonce. The key
-/// never leaves the process, so whoever chooses the bytes of a chunk cannot choose others with the same fingerprint:
-/// a guess is right with a probability of at most 2⁻¹⁰⁷, for chunks of 16 MiB.
+/// A fingerprint is a GMAC (NIST SP 800-38D) under a random key, with the chunk's number as nonce.
+/// The key never leaves the process. So an attacker who chooses the bytes of a chunk cannot find
+/// others with the same fingerprint. For chunks of 16 MiB, a guess succeeds with a probability of
+/// at most 2⁻¹⁰⁷.
 pub(super) struct Fingerprints {
     key: LessSafeKey,
     chunks: Box<[OnceLock<Fingerprint>]>,
@@ -19,7 +20,7 @@ pub(super) struct Fingerprints {
 type Fingerprint = [u8; MAX_TAG_LEN];
 
 impl Fingerprints {
-    /// Makes a key, with nothing remembered for any of `count` chunks.
+    /// Generates a key, and remembers none of `count` chunks yet.
     pub(super) fn new(count: usize) -> Result<Self, Unspecified> {
         let mut key = Zeroizing::new([0; KEY_LENGTH]);
         aws_lc_rs::rand::fill(key.as_mut())?;
@@ -27,7 +28,7 @@ impl Fingerprints {
         Ok(Self { key, chunks: (0..count).map(|_| OnceLock::new()).collect() })
     }
 
-    /// Remembers a chunk, unless it was remembered before. Returns whether it is remembered now.
+    /// Remembers a chunk, unless it already is remembered. Returns whether it is remembered now.
     pub(super) fn remember(&self, index: usize, chunk: &[u8]) -> bool {
         let Some(place) = self.chunks.get(index) else { return false };
         self.has(index) || self.compute(index, chunk).is_some_and(|made| place.set(made).is_ok())
@@ -38,7 +39,7 @@ impl Fingerprints {
         self.chunks.get(index).is_some_and(|place| place.get().is_some())
     }
 
-    /// Returns whether a chunk is the one that was remembered. Where none was, every chunk is.
+    /// Returns whether a chunk is the one that was remembered. True if none was.
     pub(super) fn is_same(&self, index: usize, chunk: &[u8]) -> bool {
         let remembered = self.chunks.get(index).and_then(OnceLock::get);
         remembered.is_none_or(|remembered| self.compute(index, chunk).as_ref() == Some(remembered))
@@ -53,7 +54,7 @@ impl Fingerprints {
     }
 }
 
-/// Bytes in a key of AES-256.
+/// Bytes of an AES-256 key.
 const KEY_LENGTH: usize = 32;
 
 #[cfg(test)]

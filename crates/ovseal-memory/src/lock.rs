@@ -1,0 +1,10 @@
+//! Locks that survive a panic.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks `mutex`, even if another thread panicked while it held the lock.
+///
+/// Nothing in this crate panics between two changes that belong together.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

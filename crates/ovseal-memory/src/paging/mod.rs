@@ -1,0 +1,15 @@
+//! Memory that is filled chunk by chunk, in order and on access.
+
+mod chunks;
+mod failure;
+mod filler;
+mod fingerprints;
+mod memory;
+mod pins;
+mod progress;
+mod shared;
+mod worker;
+
+pub use self::failure::{FillCause, FillFailure, LateFailureHandler, exit_with_line};
+pub use self::filler::ChunkFiller;
+pub use self::memory::{PagedMemory, Populated};
