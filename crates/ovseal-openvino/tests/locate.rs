@@ -73,7 +73,7 @@ fn a_choice_is_the_only_place_that_is_searched() {
 
     let chosen = elsewhere.with("OVSEAL_OPENVINO", "/no/such/folder");
     let text = searched(None, &chosen);
-    assert!(text.ends_with("searched:\n  OVSEAL_OPENVINO: /no/such/folder: no such folder"), "{text}");
+    assert!(text.ends_with("searched:\n  OVSEAL_OPENVINO: /no/such/folder: no such directory"), "{text}");
 }
 
 #[test]

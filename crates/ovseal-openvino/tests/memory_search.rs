@@ -16,7 +16,7 @@ use ovseal::{
     Passphrase, PublicKeyIdentity, Recipient, SealOptions, Stanza, Trust, UnwrapError,
 };
 use ovseal_memory::SecretBytes;
-use ovseal_openvino::{Compilation, CompileCache, Opening};
+use ovseal_openvino::{Compilation, CompileCache, Loader, Opening};
 use zeroize::Zeroize;
 
 /// A secret as the test keeps it: never in clear, so that a search does not find the test's own copy.
@@ -171,9 +171,11 @@ fn no_key_of_the_caller_can_be_read_while_a_model_runs() {
     let opened = open(&container, &here);
     let secret = DeviceSecret::obtain(&folder.path().join("secret")).unwrap();
     let cache = CompileCache::open(&folder.path().join("cache"), secret).unwrap();
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
-    let compile = || core.compile_sealed(&opened, &compilation, Opening::Auto);
-    let (compiled, _) = cache.compile(&core, &opened, &compilation, compile).unwrap();
+    let (compilation, opening) = (Compilation::on("CPU"), Opening::Auto);
+    let mut loader = Loader { core: &core, compilation, opening, cache: Some(&cache), observer: () };
+    let loaded = loader.load(&opened).unwrap();
+    loaded.store().unwrap();
+    let compiled = loaded.model;
     CONV.infer(&compiled);
 
     let secrets = [

@@ -88,7 +88,7 @@ fn more_than_2_gib_of_weights_in_several_files_compute_what_they_say() {
     fs::remove_file(container).unwrap();
 
     let core = core();
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+    let compilation = Compilation::on("CPU");
     let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto).unwrap();
     let mut request = compiled.create_request().unwrap();
     let mut row = Tensor::new(&runtime(), ElementType::I64, &[1]).unwrap();

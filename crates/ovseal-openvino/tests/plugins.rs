@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{CONV, set_up};
-use ovseal_openvino::{Core, Environment, LocateError, ModelError, Runtime};
+use ovseal_openvino::{Core, Environment, LocateError, NetworkError, Runtime};
 
 #[test]
 fn a_cache_folder_in_plugins_xml_stays_empty_and_a_second_runtime_is_refused() {
@@ -63,7 +63,7 @@ fn plugin(device: &str, location: &Path, cache: Option<&Path>) -> String {
 fn refuses_the_cache_folder(core: &Core, device: &str) -> bool {
     let model = core.read_model(&CONV.topology(), Some(Arc::new(CONV.weights()))).unwrap();
     match core.compile(&model, device, &[]) {
-        Err(ModelError::Runtime(error)) => error.detail().unwrap().contains("CACHE_DIR"),
+        Err(NetworkError::Runtime(error)) => error.detail().unwrap().contains("CACHE_DIR"),
         _ => false,
     }
 }

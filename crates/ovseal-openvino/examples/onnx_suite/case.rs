@@ -131,7 +131,8 @@ impl Case {
         let model = Model::find(&self.folder.join("model.onnx"), ModelOptions::default())?;
         SealOptions::new(ModelName::parse("case")?).recipient(&key).replace(true).seal(&model, &container)?;
         let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key])?;
-        let compilation = Compilation { part: None, device: DEVICE, properties: PROPERTIES, shapes: &[] };
+        let properties = PROPERTIES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let compilation = Compilation { properties: properties.collect(), ..Compilation::on(DEVICE) };
         let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto)?;
         fs::remove_file(container)?;
         self.run(&compiled, runtime, names)
