@@ -23,12 +23,15 @@ use crate::work::{self, Meter};
 #[pyclass(frozen, module = "ovseal._ovseal")]
 pub(crate) struct Cache(CacheSlot);
 
-/// The facts about a runtime and its plugins: device, name, build and properties of each.
+/// The device, name, build and properties of a plugin.
+type Plugin = (String, String, String, Vec<(String, String)>);
+
+/// The facts about a runtime and its plugins.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Runtime {
     version: String,
-    plugins: Vec<(String, String, String, Vec<(String, String)>)>,
+    plugins: Vec<Plugin>,
 }
 
 /// The settings of a compilation.

@@ -1,7 +1,7 @@
 //! Runs models on the OpenVINO runtime, with their plaintext in memory only.
 //!
-//! This is a thin, safe wrapper around OpenVINO's C interface. The runtime is located and loaded when the
-//! program runs, so building does not require OpenVINO.
+//! This is a thin, safe wrapper around OpenVINO's C interface. The runtime is located and loaded
+//! when the program runs, so building does not require OpenVINO.
 //!
 //! | to | use |
 //! |---|---|
@@ -16,17 +16,18 @@
 //!
 //! # Lifetimes
 //!
-//! OpenVINO shares the memory of the weights, and reads small constants in place as long as a compiled
-//! model lives. It even goes on reading the bytes that a compiled model was imported from. So each
-//! [`Network`], [`CompiledModel`] and [`InferRequest`] holds the [`Arc`](std::sync::Arc) that owns those
-//! bytes. Whatever the order in which you drop them, the owner is dropped last, and can zeroize its memory.
+//! OpenVINO shares the memory of the weights, and reads small constants in place as long as a
+//! compiled model lives. It even goes on reading the bytes that a compiled model was imported from.
+//! So each [`Network`], [`CompiledModel`] and [`InferRequest`] holds the [`Arc`](std::sync::Arc)
+//! that owns those bytes. Whatever the order in which you drop them, the owner is dropped last, and
+//! can zeroize its memory.
 //!
 //! # What this does not protect
 //!
-//! The runtime makes its own copies of the topology and, for most devices, of repacked weights. These
-//! copies are in ordinary memory, and are not zeroized when the runtime frees them. Properties that make
-//! a plugin write a cache are rejected; properties that make it write other files are not. The runtime's
-//! own parsers read the topology: read only authentic models.
+//! The runtime makes its own copies of the topology and, for most devices, of repacked weights.
+//! These copies are in ordinary memory, and are not zeroized when the runtime frees them.
+//! Properties that make a plugin write a cache are rejected; properties that make it write other
+//! files are not. The runtime's own parsers read the topology: read only authentic models.
 //!
 //! # Example
 //!

@@ -11,8 +11,8 @@ use crate::runtime::{CompiledModel, Core};
 
 /// Loads the model of an opened container onto a device.
 ///
-/// A compiled model comes from the cache if it is there. Otherwise the network is decrypted and compiled,
-/// or the container's compiled model is decrypted and imported.
+/// A compiled model comes from the cache if it is there. Otherwise the network is decrypted and
+/// compiled, or the container's compiled model is decrypted and imported.
 ///
 /// ```no_run
 /// # use ovseal::Opened;
@@ -46,9 +46,11 @@ pub struct Loader<'a, O> {
 pub struct Loaded {
     /// The model.
     pub model: CompiledModel,
-    /// True if it came from the cache: nothing was compiled, and the container's payload was not read.
+    /// True if it came from the cache: nothing was compiled, and the container's payload was not
+    /// read.
     pub is_cached: bool,
-    /// The place in the cache for a model that did not come from there. [`store`](Self::store) fills it.
+    /// The place in the cache for a model that did not come from there. [`store`](Self::store)
+    /// fills it.
     pub empty_slot: Option<CacheSlot>,
 }
 
@@ -121,13 +123,13 @@ pub enum Step {
 impl<O: Observer> Loader<'_, O> {
     /// Loads the model.
     ///
-    /// The model is returned once every chunk has been verified. Then the container's security version
-    /// is recorded ([`Opened::accept`]).
+    /// The model is returned once every chunk has been verified. Then the container's security
+    /// version is recorded ([`Opened::accept`]).
     ///
     /// # Errors
     ///
-    /// [`SealedModelError`], converted by the observer, and the observer's own errors. A failure of the
-    /// cache is not an error: the observer is told, and the model is compiled.
+    /// [`SealedModelError`], converted by the observer, and the observer's own errors. A failure of
+    /// the cache is not an error: the observer is told, and the model is compiled.
     pub fn load(&mut self, opened: &Opened) -> Result<Loaded, O::Error> {
         let slot = self.slot(opened);
         let cached = slot.as_ref().map(|slot| self.load_cached(slot)).transpose()?.flatten();
@@ -224,8 +226,8 @@ impl<O: Observer> Loader<'_, O> {
 }
 
 impl Loaded {
-    /// Stores the model in the cache, unless it came from there or has no place in one. Then releases
-    /// the pages of its weights, which were kept for this.
+    /// Stores the model in the cache, unless it came from there or has no place in one. Then
+    /// releases the pages of its weights, which were kept for this.
     ///
     /// # Errors
     ///
@@ -241,9 +243,10 @@ impl Loaded {
 impl Core {
     /// Compiles the network of an opened container: decrypts, reads, reshapes and compiles it.
     ///
-    /// With an [overlapped](Opening::is_overlapped) opening these steps overlap. The compiled network is
-    /// returned once every chunk has been verified. Then the container's security version is recorded
-    /// ([`Opened::accept`]). To keep compiled networks in a cache, use a [`Loader`].
+    /// With an [overlapped](Opening::is_overlapped) opening these steps overlap. The compiled
+    /// network is returned once every chunk has been verified. Then the container's security
+    /// version is recorded ([`Opened::accept`]). To keep compiled networks in a cache, use a
+    /// [`Loader`].
     ///
     /// # Errors
     ///

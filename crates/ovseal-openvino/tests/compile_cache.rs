@@ -58,7 +58,8 @@ impl Bench {
         CompileCache::open(&self.path("cache"), DeviceSecret::obtain(&self.path("secret")).unwrap()).unwrap()
     }
 
-    /// Compiles the plaintext in the same way: on some processors results and settings depend on it.
+    /// Compiles the plaintext in the same way: on some processors results and settings depend on
+    /// it.
     fn plain(&self, compilation: &Compilation) -> CompiledModel {
         let mut model = self.core.read_model_from_path(&self.network.path()).unwrap();
         for (name, shape) in &compilation.shapes {

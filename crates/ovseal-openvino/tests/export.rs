@@ -38,7 +38,8 @@ fn what_was_not_exported_is_not_imported() {
 #[test]
 fn a_forked_child_drops_an_exported_model_safely() {
     let exported = CONV.compile(&core()).export().unwrap();
-    // SAFETY: the child only compares process ids and ends, without memory of the heap and without locks.
+    // SAFETY: the child only compares process ids and ends, without memory of the heap and without
+    // locks.
     let child = unsafe { libc::fork() };
     if child == 0 {
         drop(exported);

@@ -1,4 +1,5 @@
-//! Where the runtime is looked for. The libraries here are empty files: the error of loading one names the choice.
+//! Where the runtime is looked for. The libraries here are empty files: the error of loading one
+//! names the choice.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::os::unix::fs::PermissionsExt;

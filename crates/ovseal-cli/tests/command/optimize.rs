@@ -184,7 +184,10 @@ fn without_python_or_its_package_the_line_that_installs_it_is_told() {
         ],
     );
     let error = "ovseal: error: models/tflite/model.tflite";
-    let error = format!("{error}: {}/python3 lacks the package openvino, which is needed to convert models", bare.display());
+    let error = format!(
+        "{error}: {}/python3 lacks the package openvino, which is needed to convert models",
+        bare.display()
+    );
     told(bare).is_failure(
         1,
         &[

@@ -138,8 +138,8 @@ impl Case {
         self.run(&compiled, runtime, names)
     }
 
-    /// What the runtime calls the inputs. One that is handed through has the name of the output, and one that nothing computes with
-    /// may be missing.
+    /// What the runtime calls the inputs. One that is handed through has the name of the output,
+    /// and one that nothing computes with may be missing.
     fn names(&self, compiled: &CompiledModel) -> Vec<String> {
         let (inputs, fed) = (compiled.inputs(), self.sets.first().map_or(&[][..], Vec::as_slice));
         if inputs.len() == fed.len() {
@@ -181,8 +181,8 @@ impl Case {
 }
 
 impl Fed {
-    /// Feeds the tensor, unless the model has no such input: OpenVINO drops those that nothing computes with from what it reads from
-    /// memory.
+    /// Feeds the tensor, unless the model has no such input: OpenVINO drops those that nothing
+    /// computes with from what it reads from memory.
     fn feed(&self, name: &str, request: &mut InferRequest, runtime: &Runtime) -> Result<()> {
         let mut tensor = Tensor::new(runtime, self.element_type, &self.shape)?;
         if tensor.bytes().len() != self.bytes.len() {

@@ -6,10 +6,10 @@ use ovseal_memory::{MemoryError, ModelMemory};
 
 /// Returns the range of the constants: all bytes that no parser reads.
 ///
-/// `None` if the layout differs in any way from that of OpenVINO 2026.4. There, a frame with the version
-/// comes first, then a header with the offsets of three contiguous sections: the inputs and outputs,
-/// the constants, and the topology. Source: `graph_serializer/serializer.cpp` and `deserializer.cpp` of
-/// the plugin.
+/// `None` if the layout differs in any way from that of OpenVINO 2026.4. There, a frame with the
+/// version comes first, then a header with the offsets of three contiguous sections: the inputs and
+/// outputs, the constants, and the topology. Source: `graph_serializer/serializer.cpp` and
+/// `deserializer.cpp` of the plugin.
 pub(super) fn constants(exported: &[u8]) -> Option<Range<usize>> {
     let mut rest = exported;
     if rest.split_off(..MAGIC.len())? != MAGIC || rest.split_off(..VERSION.len())? != VERSION {
@@ -31,8 +31,8 @@ pub(super) fn constants(exported: &[u8]) -> Option<Range<usize>> {
     are_contiguous.then(|| start + constants..start + topology)
 }
 
-/// Returns the topology in the last section, if it is obfuscated as in OpenVINO 2026.4: XORed with a
-/// fixed word. Source: `codec_xor.cpp` of the plugin.
+/// Returns the topology in the last section, if it is obfuscated as in OpenVINO 2026.4: XORed with
+/// a fixed word. Source: `codec_xor.cpp` of the plugin.
 pub(super) fn topology(section: &[u8]) -> Result<Option<ModelMemory>, MemoryError> {
     let mut topology = ModelMemory::zeroed(section.len())?;
     for (line, obfuscated) in topology.chunks_mut(WORD.len()).zip(section.chunks(WORD.len())) {

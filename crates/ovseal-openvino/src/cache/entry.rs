@@ -36,9 +36,9 @@ pub(super) fn open(path: &Path) -> Option<Arc<File>> {
 
 /// Decrypts an entry.
 ///
-/// Overlapped, it returns once everything but the constants has been verified, and threads go on with
-/// the constants. Otherwise, and for an export of unknown layout, it returns once all of it has been
-/// verified.
+/// Overlapped, it returns once everything but the constants has been verified, and threads go on
+/// with the constants. Otherwise, and for an export of unknown layout, it returns once all of it
+/// has been verified.
 ///
 /// Digests of chunks are not compared: they stop other recipients, and an entry has none.
 pub(super) fn read(

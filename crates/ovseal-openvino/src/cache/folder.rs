@@ -147,8 +147,8 @@ fn is_entry(name: &str) -> bool {
         .is_some_and(|id| id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// Returns whether this is the name of an entry that is being written: a dot, the entry's name, random
-/// characters, and `.partial`.
+/// Returns whether this is the name of an entry that is being written: a dot, the entry's name,
+/// random characters, and `.partial`.
 fn is_partial(name: &str) -> bool {
     let name = name.strip_prefix('.').filter(|name| name.ends_with(PARTIAL));
     name.and_then(|name| name.get(..64 + EXTENSION.len())).is_some_and(is_entry)

@@ -37,8 +37,8 @@ pub(super) fn key_fields(
     Ok(fields)
 }
 
-/// Adds the plugin's build and its device's properties: a plugin compiles for one kind of processor and
-/// driver.
+/// Adds the plugin's build and its device's properties: a plugin compiles for one kind of processor
+/// and driver.
 fn add_plugin(plugin: &PluginFacts, fields: &mut Fields) -> Result<(), CacheError> {
     fields.push(("plugin", plugin.device.as_str().into()));
     fields.push(("plugin-build", plugin.build.as_str().into()));
@@ -73,8 +73,8 @@ mod tests {
     use crate::locate::Environment;
     use crate::runtime::{Core, Runtime};
 
-    /// Without a build id all of a library's code would be compared, which takes longer than importing a
-    /// small network.
+    /// Without a build id all of a library's code would be compared, which takes longer than
+    /// importing a small network.
     #[test]
     fn the_libraries_of_the_wheel_have_a_build_id() {
         let place = std::env::var_os("OVSEAL_OPENVINO");

@@ -19,12 +19,12 @@ use crate::runtime::{CompiledModel, Core, ExportedModel, NetworkError, RuntimeFa
 
 /// A directory of compiled models, each in a container of its own.
 ///
-/// To open or create an entry takes the data key of the model that it was compiled from, and the secret
-/// of this device. So an entry is looked up only once the model's container is open: its signature,
-/// version, key and manifest have passed by then. The names of the files reveal nothing.
+/// To open or create an entry takes the data key of the model that it was compiled from, and the
+/// secret of this device. So an entry is looked up only once the model's container is open: its
+/// signature, version, key and manifest have passed by then. The names of the files reveal nothing.
 ///
-/// The cache is optional: an entry that does not fit, is damaged or was planted counts as missing, and is
-/// replaced. Several processes can use one directory.
+/// The cache is optional: an entry that does not fit, is damaged or was planted counts as missing,
+/// and is replaced. Several processes can use one directory.
 #[derive(Debug)]
 pub struct CompileCache {
     folder: CacheFolder,
@@ -46,7 +46,8 @@ pub struct CacheSlot {
 pub struct Cached {
     /// The model.
     pub model: CompiledModel,
-    /// True if the bytes that it reads are locked in memory, so that they cannot be swapped to disk.
+    /// True if the bytes that it reads are locked in memory, so that they cannot be swapped to
+    /// disk.
     pub is_locked: bool,
 }
 
@@ -60,7 +61,8 @@ impl CompileCache {
         Ok(Self { folder: CacheFolder::create(path)?, limit: None, opening: Opening::Auto, device })
     }
 
-    /// Limits the size of all entries together, in bytes. The least recently used are removed first.
+    /// Limits the size of all entries together, in bytes. The least recently used are removed
+    /// first.
     #[must_use]
     pub fn limit(self, bytes: u64) -> Self {
         Self { limit: Some(bytes), ..self }
@@ -135,17 +137,18 @@ impl CacheSlot {
         }
     }
 
-    /// Decrypts the compiled model, if it is present and authentic, for a caller with its own interface
-    /// to the runtime.
+    /// Decrypts the compiled model, if it is present and authentic, for a caller with its own
+    /// interface to the runtime.
     ///
-    /// Removes an entry that is not authentic. If the runtime rejects it, [discard](Self::discard) it.
+    /// Removes an entry that is not authentic. If the runtime rejects it, [discard](Self::discard)
+    /// it.
     #[must_use]
     pub fn read(&self) -> Option<PartMapping> {
         self.usable(self.start(false)?.verify())
     }
 
-    /// Returns the size of the entry in bytes, if it is present. The compiled model takes at most that
-    /// much memory.
+    /// Returns the size of the entry in bytes, if it is present. The compiled model takes at most
+    /// that much memory.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         Some(entry::open(&self.path())?.metadata().ok()?.len())
@@ -156,14 +159,15 @@ impl CacheSlot {
         folder::remove(&self.path());
     }
 
-    /// Stores a compiled model for the next start. Removes other entries if the cache would exceed its
-    /// limit.
+    /// Stores a compiled model for the next start. Removes other entries if the cache would exceed
+    /// its limit.
     ///
     /// The runtime's export, which is plaintext, stays in memory.
     ///
     /// # Errors
     ///
-    /// [`CacheError`]. The cache is unchanged then, except for entries that were removed to make room.
+    /// [`CacheError`]. The cache is unchanged then, except for entries that were removed to make
+    /// room.
     pub fn store(&self, compiled: &CompiledModel) -> Result<(), CacheError> {
         self.write(compiled.export().map_err(CacheError::Export)?)
     }

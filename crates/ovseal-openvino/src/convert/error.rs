@@ -32,7 +32,8 @@ pub enum ConvertError {
         /// Its message, in one line.
         message: String,
     },
-    /// The converter failed for a reason other than the model: it lacked memory, a `tmpfs` or a module.
+    /// The converter failed for a reason other than the model: it lacked memory, a `tmpfs` or a
+    /// module.
     #[error("the converter failed: {message}")]
     Failed {
         /// Its message, in one line.
@@ -56,8 +57,8 @@ impl ConvertError {
         }
     }
 
-    /// Creates the error from the child's status and standard error. The last line explains an exit; a
-    /// signal explains itself.
+    /// Creates the error from the child's status and standard error. The last line explains an
+    /// exit; a signal explains itself.
     pub(super) fn of(status: ExitStatus, told: &[u8]) -> Self {
         let told = String::from_utf8_lossy(told);
         match (status.code(), told.trim_end().lines().next_back()) {

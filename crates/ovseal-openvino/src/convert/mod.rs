@@ -25,8 +25,8 @@ pub enum Precision {
 
 /// An IR in memory.
 ///
-/// The bytes are plaintext. Core dumps leave them out, child processes do not inherit them, and they are
-/// zeroized on drop. They are not locked: they may be swapped out.
+/// The bytes are plaintext. Core dumps leave them out, child processes do not inherit them, and
+/// they are zeroized on drop. They are not locked: they may be swapped out.
 pub struct ConvertedModel {
     /// The topology, in XML.
     pub topology: Arc<dyn AsRef<[u8]> + Send + Sync>,
@@ -38,16 +38,17 @@ impl ConvertedModel {
     /// Converts the model at `source` with the converter of OpenVINO's Python package, in a child
     /// process.
     ///
-    /// `source` is any argument of `openvino.convert_model`: a file of TensorFlow Lite, TensorFlow, ONNX
-    /// or PaddlePaddle, or a directory with a SavedModel of TensorFlow. It may also be an IR, to change
-    /// the precision of its weights. The child inherits anonymous files and writes to them through links
-    /// in a `tmpfs`: `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the model, and the files that the
-    /// model names, with OpenVINO's own parsers: convert only models that you would also run.
+    /// `source` is any argument of `openvino.convert_model`: a file of TensorFlow Lite, TensorFlow,
+    /// ONNX or PaddlePaddle, or a directory with a SavedModel of TensorFlow. It may also be an IR,
+    /// to change the precision of its weights. The child inherits anonymous files and writes to
+    /// them through links in a `tmpfs`: `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the
+    /// model, and the files that the model names, with OpenVINO's own parsers: convert only models
+    /// that you would also run.
     ///
     /// # Errors
     ///
-    /// [`ConvertError`] if the interpreter, the package, memory or the `tmpfs` is missing, or if the
-    /// converter rejects the model.
+    /// [`ConvertError`] if the interpreter, the package, memory or the `tmpfs` is missing, or if
+    /// the converter rejects the model.
     pub fn convert(
         source: &Path,
         precision: Precision,
@@ -122,8 +123,8 @@ const LONGEST_MESSAGE: usize = 4096;
 mod tests {
     use super::*;
 
-    /// Runs the child on a real model as [`ConvertedModel::convert`] does, but with these files. Returns
-    /// its status and standard error.
+    /// Runs the child on a real model as [`ConvertedModel::convert`] does, but with these files.
+    /// Returns its status and standard error.
     fn child(files: [Stdio; 2]) -> (ExitStatus, String) {
         let set_up = |name| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set"));
         let model = Path::new(&set_up("OVSEAL_TEST_MODELS")).join("conv/model.xml");
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_child_writes_only_to_memory() {
+    fn what_is_not_in_memory_is_not_written_to() {
         for is_topology in [true, false] {
             let (mut reader, elsewhere) = io::pipe().unwrap();
             let (memory, elsewhere) = (create_memory_file().unwrap().into(), elsewhere.into());

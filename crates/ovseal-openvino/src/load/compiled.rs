@@ -11,15 +11,15 @@ impl Core {
     /// Imports the compiled model at `path` of an opened container, or its only one, on the device
     /// that exported it.
     ///
-    /// All of it is decrypted and verified first, since the device's parser trusts what it reads. The
-    /// runtime goes on reading the bytes in place. They live as long as the compiled model and its
-    /// requests, and are zeroized then. After the import the container's security version is recorded
-    /// ([`Opened::accept`]).
+    /// All of it is decrypted and verified first, since the device's parser trusts what it reads.
+    /// The runtime goes on reading the bytes in place. They live as long as the compiled model and
+    /// its requests, and are zeroized then. After the import the container's security version is
+    /// recorded ([`Opened::accept`]).
     ///
     /// # Errors
     ///
-    /// [`SealedModelError::Open`] if it is not authentic; [`SealedModelError::Model`] if it is not for
-    /// this device, machine and runtime; the errors of [`find_compiled`].
+    /// [`SealedModelError::Open`] if it is not authentic; [`SealedModelError::Model`] if it is not
+    /// for this device, machine and runtime; the errors of [`find_compiled`].
     pub fn import_sealed(
         &self,
         opened: &Opened,

@@ -7,8 +7,8 @@ use ovseal_memory::ModelMemory;
 
 use super::{Opening, SealedModelError, check_kind, find, onnx, shape_constants, start};
 
-/// A network of an opened container in memory: the topology decrypted, the weights decrypted or being
-/// decrypted.
+/// A network of an opened container in memory: the topology decrypted, the weights decrypted or
+/// being decrypted.
 pub struct Decrypted {
     pub(super) topology: Topology,
     pub(super) weights: Vec<UnverifiedMapping>,
@@ -79,7 +79,8 @@ impl Decrypted {
         topology && self.weights.iter().all(UnverifiedMapping::is_locked)
     }
 
-    /// Returns the bytes for the runtime's parser, for a caller with its own interface to the runtime.
+    /// Returns the bytes for the runtime's parser, for a caller with its own interface to the
+    /// runtime.
     ///
     /// All of it is authentic. For an ONNX model it contains addresses in the
     /// [weights](Self::hazmat_weights): keep those alive as long as anything that the runtime makes
@@ -103,12 +104,14 @@ impl Decrypted {
     /// Returns the weights. Base no decision on them before [`UnverifiedMapping::verify`] has
     /// succeeded for each.
     ///
-    /// Unless they are [copied](Self::is_copied) there is at most one, whose memory the runtime shares.
+    /// Unless they are [copied](Self::is_copied) there is at most one, whose memory the runtime
+    /// shares.
     pub fn hazmat_weights(&self) -> &[UnverifiedMapping] {
         &self.weights
     }
 
-    /// Zeroizes the topology and returns the weights. Call it once the runtime has read the topology.
+    /// Zeroizes the topology and returns the weights. Call it once the runtime has read the
+    /// topology.
     #[must_use]
     pub fn into_weights(self) -> Vec<UnverifiedMapping> {
         self.weights
@@ -123,7 +126,8 @@ impl Decrypted {
 
 /// Checks an IR and starts to decrypt its weights, if it has any.
 ///
-/// The constants that determine what the runtime does are in memory and authentic when this returns.
+/// The constants that determine what the runtime does are in memory and authentic when this
+/// returns.
 fn start_ir(part: &Part, topology: &[u8], is_overlapped: bool) -> Result<Vec<UnverifiedMapping>, OpenError> {
     let rejected = |source| OpenError::Ir { part: part.entry().path.clone(), source };
     let network = ir::Topology::parse(topology).map_err(rejected)?;

@@ -55,8 +55,8 @@ fn is_compiled(kind: PartKind) -> bool {
     kind == PartKind::Compiled
 }
 
-/// Rejects a topology whose content is of another kind than its part: the runtime tells formats apart
-/// by their content.
+/// Rejects a topology whose content is of another kind than its part: the runtime tells formats
+/// apart by their content.
 fn check_kind(part: &Part, topology: &[u8]) -> Result<(), SealedModelError> {
     let entry = part.entry();
     if entry.kind.fits(topology) {

@@ -19,7 +19,8 @@ pub(super) fn read(
     let start = |part: &Part| start(part, is_overlapped && part.length() >= OVERLAPPED_LENGTH);
     let weights = parts.iter().map(start).collect::<Result<Vec<_>, _>>()?;
     let skeleton = skeleton(&parts, &weights);
-    // A chunk that is not authentic reads as zeros. Report it, not what the walk found in the zeros.
+    // A chunk that is not authentic reads as zeros. Report it, not what the walk found in the
+    // zeros.
     weights[0].check()?;
     Ok((skeleton?, weights))
 }

@@ -10,16 +10,17 @@ pub enum Opening {
     Auto,
     /// Decrypts everything before the runtime reads it.
     Eager,
-    /// Decrypts while the runtime reads. It waits when it touches a chunk that is not decrypted yet.
+    /// Decrypts while the runtime reads. It waits when it touches a chunk that is not decrypted
+    /// yet.
     ///
-    /// Use it only for devices that read weights with the processor: a driver cannot wait for memory.
-    /// On a host without `userfaultfd(2)` the opening is eager.
+    /// Use it only for devices that read weights with the processor: a driver cannot wait for
+    /// memory. On a host without `userfaultfd(2)` the opening is eager.
     Overlapped,
 }
 
 impl Opening {
-    /// Returns whether weights for this device are decrypted while the runtime reads them, if the host
-    /// supports it.
+    /// Returns whether weights for this device are decrypted while the runtime reads them, if the
+    /// host supports it.
     #[must_use]
     pub fn is_overlapped(self, device: &str) -> bool {
         match self {

@@ -10,9 +10,9 @@ use crate::runtime::{CompiledModel, Core, Network, NetworkError, PartialShape, P
 
 /// A network that the runtime has read, whose weights may not be decrypted and verified yet.
 ///
-/// You can inspect and reshape it. [`compile`](Self::compile) and [`finish`](Self::finish) wait until
-/// every chunk of the weights has been verified. Until then only the topology, which is authentic,
-/// determines the answers; weights are authentic or read as zeros.
+/// You can inspect and reshape it. [`compile`](Self::compile) and [`finish`](Self::finish) wait
+/// until every chunk of the weights has been verified. Until then only the topology, which is
+/// authentic, determines the answers; weights are authentic or read as zeros.
 pub struct PendingModel {
     // Dropped first: the network before the memory that it reads.
     network: Network,
@@ -22,16 +22,16 @@ pub struct PendingModel {
 impl Core {
     /// Reads a decrypted network into the runtime.
     ///
-    /// The weights' memory lives as long as the network and everything made from it, and is zeroized
-    /// then. The topology is zeroized when this returns.
+    /// The weights' memory lives as long as the network and everything made from it, and is
+    /// zeroized then. The topology is zeroized when this returns.
     ///
-    /// The runtime copies the weights of an ONNX model while it reads it. This then waits for the last
-    /// chunk, and releases the pages to the kernel if they can be decrypted again.
+    /// The runtime copies the weights of an ONNX model while it reads it. This then waits for the
+    /// last chunk, and releases the pages to the kernel if they can be decrypted again.
     ///
     /// # Errors
     ///
-    /// [`SealedModelError::Open`] if the weights are not authentic; [`SealedModelError::Model`] if the
-    /// runtime rejects the model.
+    /// [`SealedModelError::Open`] if the weights are not authentic; [`SealedModelError::Model`] if
+    /// the runtime rejects the model.
     pub fn read_decrypted(&self, decrypted: Decrypted) -> Result<PendingModel, SealedModelError> {
         let Decrypted { topology, weights } = decrypted;
         let owners = weights.iter().map(UnverifiedMapping::hazmat_owner);
@@ -48,8 +48,8 @@ impl Core {
 
     /// Reads the network at `path` of an opened container, or its only network, into the runtime.
     ///
-    /// Everything is decrypted first, since the device is not known yet. Then the container's security
-    /// version is recorded ([`Opened::accept`]).
+    /// Everything is decrypted first, since the device is not known yet. Then the container's
+    /// security version is recorded ([`Opened::accept`]).
     ///
     /// # Errors
     ///
@@ -129,7 +129,8 @@ fn verified(weights: Vec<UnverifiedMapping>) -> Result<Vec<PartMapping>, SealedM
     Ok(verified.collect::<Result<_, _>>()?)
 }
 
-/// Verifies weights that the runtime has copied, and releases their pages before it makes more copies.
+/// Verifies weights that the runtime has copied, and releases their pages before it makes more
+/// copies.
 fn released(weights: Vec<UnverifiedMapping>) -> Result<Vec<UnverifiedMapping>, SealedModelError> {
     let release = |weights: PartMapping| {
         weights.release();

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 /// The environment variables and system directories in which the runtime is searched for.
 ///
-/// Only [`Environment::from_process`] reads the process's environment, so you can see, and a test can
-/// choose, what the search depends on.
+/// Only [`Environment::from_process`] reads the process's environment, so you can see, and a test
+/// can choose, what the search depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// Environment variables. An empty one counts as not set.
@@ -53,8 +53,8 @@ impl Environment {
         self.variables.iter().filter(|(name, _)| !WRITES_MODELS.iter().any(|writes| *name == *writes))
     }
 
-    /// Returns the absolute paths of a variable such as `PATH`. Relative ones would depend on the current
-    /// directory.
+    /// Returns the absolute paths of a variable such as `PATH`. Relative ones would depend on the
+    /// current directory.
     pub(crate) fn folders(&self, name: &str) -> Vec<PathBuf> {
         let folders = self.variable(name).map(std::env::split_paths);
         folders.into_iter().flatten().filter(|folder| folder.is_absolute()).collect()
@@ -71,7 +71,7 @@ fn system_folders() -> Vec<PathBuf> {
 
 /// Variables that make OpenVINO write each network that it transforms to the current directory.
 ///
-/// The first one writes all weights, the others the topology. OpenVINO 2026.4.1 wrote 548 files for a
-/// network of three convolutions.
+/// The first one writes all weights, the others the topology. OpenVINO 2026.4.1 wrote 548 files for
+/// a network of three convolutions.
 const WRITES_MODELS: [&str; 3] =
     ["OV_ENABLE_SERIALIZE_TRACING", "OV_ENABLE_VISUALIZE_TRACING", "OPENVINO_HETERO_VISUALIZE"];

@@ -11,9 +11,9 @@ pub use error::{LocateError, Place};
 
 /// Finds the library to load.
 ///
-/// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Otherwise the
-/// search goes through OpenVINO's own variables and `LD_LIBRARY_PATH`, the active virtual environment, the
-/// wheel that `python3` finds, and the system's directories, in this order.
+/// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Otherwise
+/// the search goes through OpenVINO's own variables and `LD_LIBRARY_PATH`, the active virtual
+/// environment, the wheel that `python3` finds, and the system's directories, in this order.
 pub(crate) fn library(explicit: Option<&Path>, environment: &Environment) -> Result<PathBuf, LocateError> {
     let mut search = Search { environment, places: Vec::new() };
     let found = match (explicit, environment.variable(CHOICE)) {
@@ -62,7 +62,8 @@ impl Search<'_> {
     }
 
     /// Searches around the directory of `OpenVINOConfig.cmake`, which `OpenVINO_DIR` names. That is
-    /// `runtime/cmake` in an archive, `openvino/cmake` in a wheel, `lib/cmake/openvino…` in a package.
+    /// `runtime/cmake` in an archive, `openvino/cmake` in a wheel, `lib/cmake/openvino…` in a
+    /// package.
     fn cmake_directory(&mut self) -> Option<PathBuf> {
         let folder = PathBuf::from(self.environment.variable("OpenVINO_DIR")?);
         let roots: Vec<PathBuf> = folder.ancestors().take(4).map(Path::to_path_buf).collect();
@@ -92,8 +93,8 @@ impl Search<'_> {
         })
     }
 
-    /// Searches a directory, and the directories below it where an installation, a build or a wheel has
-    /// its libraries.
+    /// Searches a directory, and the directories below it where an installation, a build or a wheel
+    /// has its libraries.
     fn root(&mut self, origin: &str, root: &Path) -> Option<PathBuf> {
         let found = library_directories(root).iter().find_map(|folder| library_in(folder));
         found.or_else(|| self.nothing(origin, Some(root), finding(root)))
@@ -138,7 +139,8 @@ fn installations(folder: &Path) -> Vec<PathBuf> {
     entries(folder, "openvino").into_iter().map(|(_, path)| path).collect()
 }
 
-/// Returns the library in a directory: `libopenvino_c.so`, or else the one with the highest version.
+/// Returns the library in a directory: `libopenvino_c.so`, or else the one with the highest
+/// version.
 fn library_in(folder: &Path) -> Option<PathBuf> {
     let plain = folder.join(LIBRARY);
     if plain.is_file() {
@@ -181,7 +183,8 @@ const CHOICE: &str = "OVSEAL_OPENVINO";
 
 const LIBRARY: &str = "libopenvino_c.so";
 
-/// The names of this machine's architecture in OpenVINO's archives and builds, and in Debian's packages.
+/// The names of this machine's architecture in OpenVINO's archives and builds, and in Debian's
+/// packages.
 #[cfg(target_arch = "aarch64")]
 const MACHINE_DIRECTORIES: [&str; 3] = ["aarch64", "arm64", "aarch64-linux-gnu"];
 #[cfg(not(target_arch = "aarch64"))]

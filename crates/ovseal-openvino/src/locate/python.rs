@@ -16,7 +16,8 @@ pub(crate) fn interpreter(environment: &Environment) -> Option<PathBuf> {
 
 /// Finds the directory of an interpreter's package `openvino`, without importing the package.
 ///
-/// `None` if it is not installed, if the interpreter fails, or if it does not answer within [`TIMEOUT`].
+/// `None` if it is not installed, if the interpreter fails, or if it does not answer within
+/// [`TIMEOUT`].
 pub(crate) fn package(interpreter: &Path, environment: &Environment) -> Option<PathBuf> {
     let mut child = Command::new(interpreter)
         .args(["-I", "-c", QUESTION])
@@ -50,8 +51,8 @@ fn answer(child: &mut Child) -> Option<PathBuf> {
     (!bytes.is_empty()).then(|| sys::path_from_bytes(bytes))
 }
 
-/// Prints the package's directory. `-I` keeps the current directory and `PYTHON*` variables out of the
-/// search; `find_spec` runs none of the package's code.
+/// Prints the package's directory. `-I` keeps the current directory and `PYTHON*` variables out of
+/// the search; `find_spec` runs none of the package's code.
 const QUESTION: &str = "import importlib.util, os, sys\n\
     spec = importlib.util.find_spec('openvino')\n\
     places = list(spec.submodule_search_locations or []) if spec else []\n\

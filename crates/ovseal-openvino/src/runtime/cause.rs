@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The kind of cause of a failed operation.
 ///
-/// The runtime has one status for nearly every failure. Its message tells the common causes apart, but
-/// may quote a sealed model, so it is not shown.
+/// The runtime has one status for nearly every failure. Its message tells the common causes apart,
+/// but may quote a sealed model, so it is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {

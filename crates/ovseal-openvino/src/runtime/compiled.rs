@@ -18,15 +18,16 @@ use super::weights::KeepAlive;
 
 /// A network that is compiled for a device and ready to infer.
 ///
-/// Clones share one compiled network. It is freed together with the last of them and of its requests.
-/// Only then the owner of the weights, or of the imported bytes, is dropped.
+/// Clones share one compiled network. It is freed together with the last of them and of its
+/// requests. Only then the owner of the weights, or of the imported bytes, is dropped.
 #[derive(Clone)]
 pub struct CompiledModel {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    // Dropped in this order: the network before the core that it runs on and the memory that it reads.
+    // Dropped in this order: the network before the core that it runs on and the memory that it
+    // reads.
     handle: Handle<ov::ov_compiled_model_t>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
@@ -107,7 +108,8 @@ impl CompiledModel {
         &self.shared.outputs
     }
 
-    /// Returns a property of the compiled model, such as `OPTIMAL_NUMBER_OF_INFER_REQUESTS`, as text.
+    /// Returns a property of the compiled model, such as `OPTIMAL_NUMBER_OF_INFER_REQUESTS`, as
+    /// text.
     ///
     /// # Errors
     ///
@@ -125,8 +127,8 @@ impl CompiledModel {
 
     /// Exports the compiled network to memory, for [`Core::import`](crate::Core::import).
     ///
-    /// The bytes contain the weights and the topology in plaintext. They never have a path: exporting
-    /// to a file is deliberately not offered.
+    /// The bytes contain the weights and the topology in plaintext. They never have a path:
+    /// exporting to a file is deliberately not offered.
     ///
     /// # Errors
     ///
@@ -140,7 +142,8 @@ impl CompiledModel {
         let _populated =
             populated.collect::<Result<Vec<_>, _>>().map_err(|_| NetworkError::Memory(Errno::FAULT))?;
         ExportedModel::write(|path| {
-            // SAFETY: the compiled model is alive; the path is a string with a terminating zero byte.
+            // SAFETY: the compiled model is alive; the path is a string with a terminating zero
+            // byte.
             unsafe { ov::ov_compiled_model_export_model(self.as_ptr(), path.as_ptr()) }
         })
     }

@@ -23,7 +23,8 @@ use crate::sys;
 
 /// The runtime's core: its devices and the models on them.
 ///
-/// One per process is enough. Creating one takes some milliseconds; devices are loaded on first use.
+/// One per process is enough. Creating one takes some milliseconds; devices are loaded on first
+/// use.
 pub struct Core {
     handle: Arc<Handle<ov::ov_core_t>>,
     runtime: Runtime,
@@ -76,8 +77,8 @@ impl Core {
         let mut plugins = self.plugins(device)?;
         for plugin in &mut plugins {
             let supported = self.device_property(&plugin.device, "SUPPORTED_PROPERTIES");
-            // A device lacks some of them. Requesting one that it lacks would take milliseconds: the
-            // runtime's first exception.
+            // A device lacks some of them. Requesting one that it lacks would take milliseconds:
+            // the runtime's first exception.
             let listed =
                 PluginFacts::PROPERTIES.into_iter().filter(|name| is_listed(supported.as_deref(), name));
             let asked = listed.map(|name| (name, self.device_property(&plugin.device, name)));
@@ -119,8 +120,8 @@ impl Core {
             return check(Operation::CreateCore, status);
         }
         properties.iter().try_for_each(|property| {
-            // SAFETY: as above. The function takes name and value as variadic arguments. The calling
-            // conventions of Linux on x86-64 and aarch64 pass those like all others.
+            // SAFETY: as above. The function takes name and value as variadic arguments. The
+            // calling conventions of Linux on x86-64 and aarch64 pass those like all others.
             let status =
                 unsafe { ov::ov_core_set_property(core, device, property.key, property.value.cast()) };
             check(Operation::CreateCore, status)
@@ -137,8 +138,8 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::Empty`] if the topology is empty; [`NetworkError::PointsAtMemory`] if it names
-    /// addresses; [`NetworkError::Runtime`] if the runtime cannot read it.
+    /// [`NetworkError::Empty`] if the topology is empty; [`NetworkError::PointsAtMemory`] if it
+    /// names addresses; [`NetworkError::Runtime`] if the runtime cannot read it.
     pub fn read_model<W: Weights>(
         &self,
         topology: &[u8],
@@ -153,8 +154,8 @@ impl Core {
 
     /// Reads an ONNX model whose skeleton points into the memory of `owners`.
     ///
-    /// OpenVINO 2026.4.1 copies that memory while it reads the model. Another version may read it in
-    /// place, so the network keeps the owners.
+    /// OpenVINO 2026.4.1 copies that memory while it reads the model. Another version may read it
+    /// in place, so the network keeps the owners.
     pub(crate) fn read_skeleton<O: Any + Send + Sync>(
         &self,
         skeleton: &Skeleton,
@@ -176,10 +177,10 @@ impl Core {
         let tensor = tensor.as_ref().map_or(std::ptr::null(), Handle::as_ptr);
         let (core, start, length) = (self.handle.as_ptr(), topology.as_ptr().cast(), topology.len());
         let handle = Handle::create(Operation::ReadModel, |place| {
-            // SAFETY: core and tensor are alive, the topology has `length` bytes, `place` receives the
-            // result. The network goes on reading the tensor's memory, and the memory that a skeleton
-            // points into. `owner` keeps both alive as long as the network and everything made from
-            // it. No other topology points anywhere.
+            // SAFETY: core and tensor are alive, the topology has `length` bytes, `place` receives
+            // the result. The network goes on reading the tensor's memory, and the memory that a
+            // skeleton points into. `owner` keeps both alive as long as the network and everything
+            // made from it. No other topology points anywhere.
             unsafe { ov::ov_core_read_model_from_memory_buffer(core, start, length, tensor, place) }
         })?;
         Ok(Network { handle, core: Arc::clone(&self.handle), weights: owner })
@@ -189,8 +190,8 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::ZeroByte`] if the path contains a zero byte; [`NetworkError::Runtime`] if the
-    /// model cannot be read.
+    /// [`NetworkError::ZeroByte`] if the path contains a zero byte; [`NetworkError::Runtime`] if
+    /// the model cannot be read.
     pub fn read_model_from_path(&self, path: &Path) -> Result<Network, NetworkError> {
         let path = c_string("path", sys::path_bytes(path))?;
         let handle = Handle::create(Operation::ReadModel, |place| {
@@ -204,13 +205,13 @@ impl Core {
     /// Compiles a network for a device such as `CPU`, with properties such as
     /// `("PERFORMANCE_HINT", "LATENCY")`.
     ///
-    /// `CACHE_DIR` is always empty. The compiled model keeps the weights' owner and this core alive;
-    /// you may drop `network`.
+    /// `CACHE_DIR` is always empty. The compiled model keeps the weights' owner and this core
+    /// alive; you may drop `network`.
     ///
     /// # Errors
     ///
-    /// [`NetworkError::WritesModel`] if a property sets a cache, even inside another property's value;
-    /// [`NetworkError::Runtime`] if there is no such device or it cannot run the network.
+    /// [`NetworkError::WritesModel`] if a property sets a cache, even inside another property's
+    /// value; [`NetworkError::Runtime`] if there is no such device or it cannot run the network.
     pub fn compile(
         &self,
         network: &Network,
@@ -225,8 +226,8 @@ impl Core {
         let raw = properties.raw();
         let (core, model, device) = (self.handle.as_ptr(), network.handle.as_ptr(), device.as_ptr());
         let handle = Handle::create(Operation::Compile, |place| {
-            // SAFETY: core, network, device and the strings in the array are alive; `place` receives
-            // the result.
+            // SAFETY: core, network, device and the strings in the array are alive; `place`
+            // receives the result.
             unsafe { ov::ov_core_compile_model_props(core, model, device, raw.len(), raw.as_ptr(), place) }
         })?;
         // A caller may compile on another core than the one that read the network.
@@ -252,13 +253,13 @@ impl Core {
         CompiledModel::new(handle, [&core.handle, &network.core].map(Arc::clone), network.weights.clone())
     }
 
-    /// Imports a compiled model that [`CompiledModel::export`] wrote on the same device, machine and
-    /// runtime.
+    /// Imports a compiled model that [`CompiledModel::export`] wrote on the same device, machine
+    /// and runtime.
     ///
-    /// The runtime goes on reading the bytes in place, so the compiled model keeps them alive. (Seen
-    /// with the CPU plugin of 2026.4.1: overwriting them afterwards changes the outputs.) They must
-    /// be authentic: the device's own parser trusts their offsets. Constants may still read as zeros
-    /// if you then drop the model unused.
+    /// The runtime goes on reading the bytes in place, so the compiled model keeps them alive.
+    /// (Seen with the CPU plugin of 2026.4.1: overwriting them afterwards changes the outputs.)
+    /// They must be authentic: the device's own parser trusts their offsets. Constants may still
+    /// read as zeros if you then drop the model unused.
     ///
     /// # Errors
     ///
@@ -272,8 +273,8 @@ impl Core {
         let device = c_string("device", device)?;
         let (core, start, length) = (self.handle.as_ptr(), bytes.as_ptr().cast(), bytes.len());
         let handle = Handle::create(Operation::Import, |place| {
-            // SAFETY: core and device are alive, the compiled model keeps the `length` bytes at `start`
-            // alive, `place` receives the result.
+            // SAFETY: core and device are alive, the compiled model keeps the `length` bytes at
+            // `start` alive, `place` receives the result.
             unsafe { ov::ov_core_import_model(core, start, length, device.as_ptr(), place) }
         })?;
         let cores = [&self.handle, &self.handle].map(Arc::clone);
@@ -367,9 +368,10 @@ mod tests {
         }
     }
 
-    /// No caller can set this on a core, but a future runtime may read the directory from elsewhere.
+    /// No caller can set this on a core, but a future runtime may read the directory from
+    /// elsewhere.
     #[test]
-    fn every_compilation_overrides_a_cache_directory_of_the_core() {
+    fn a_cache_folder_of_the_core_is_overruled_at_each_compilation() {
         let core = core();
         let folder = tempfile::tempdir().unwrap();
         let path = CString::new(sys::path_bytes(folder.path())).unwrap();

@@ -18,7 +18,8 @@ macro_rules! element_types {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// Returns the size of one element in bits; 0 for `dynamic` and `string`, which have none.
+            /// Returns the size of one element in bits; 0 for `dynamic` and `string`, which have
+            /// none.
             #[must_use]
             pub fn bits(self) -> usize {
                 match self { $(Self::$variant => $bits,)* }

@@ -9,11 +9,12 @@ use super::error::{NetworkError, c_string};
 use super::openvino_error::{Operation, check};
 use crate::sys::{FileBytes, create_memory_file};
 
-/// A compiled network with its weights, written by [`CompiledModel::export`](crate::CompiledModel::export).
+/// A compiled network with its weights, written by
+/// [`CompiledModel::export`](crate::CompiledModel::export).
 ///
-/// The bytes are plaintext in anonymous memory. Core dumps leave it out, child processes do not inherit
-/// it, other processes cannot change it, and it is zeroized on drop. It is not locked: it may be
-/// swapped out.
+/// The bytes are plaintext in anonymous memory. Core dumps leave it out, child processes do not
+/// inherit it, other processes cannot change it, and it is zeroized on drop. It is not locked: it
+/// may be swapped out.
 ///
 /// # What this does not protect
 ///
@@ -25,8 +26,8 @@ pub struct ExportedModel(FileBytes);
 impl ExportedModel {
     /// Calls `export` with a path, and takes the bytes that it writes there.
     ///
-    /// The C interface writes only to a path, and devices seek, so a pipe does not work. The path is
-    /// that of an anonymous file.
+    /// The C interface writes only to a path, and devices seek, so a pipe does not work. The path
+    /// is that of an anonymous file.
     pub(crate) fn write(export: impl FnOnce(&CStr) -> ov_status_e) -> Result<Self, NetworkError> {
         let file = Self::file()?;
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -44,13 +45,13 @@ impl ExportedModel {
         create_memory_file().map_err(NetworkError::Memory)
     }
 
-    /// Takes the contents of a [`file`](Self::file) and seals it against writing. The caller must not
-    /// use an earlier writable mapping of it any more.
+    /// Takes the contents of a [`file`](Self::file) and seals it against writing. The caller must
+    /// not use an earlier writable mapping of it any more.
     ///
     /// # Errors
     ///
-    /// [`NetworkError::Empty`] if the file is empty; [`NetworkError::Memory`] for another kind of file,
-    /// which stays as it is.
+    /// [`NetworkError::Empty`] if the file is empty; [`NetworkError::Memory`] for another kind of
+    /// file, which stays as it is.
     pub fn take(file: &OwnedFd) -> Result<Self, NetworkError> {
         let bytes = FileBytes::take(file).map_err(NetworkError::Memory)?;
         if bytes.as_ref().is_empty() {

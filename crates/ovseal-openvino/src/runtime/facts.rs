@@ -2,8 +2,8 @@
 
 /// The facts about a runtime and the plugins of one device.
 ///
-/// [`Core::facts`](crate::Core::facts) reads them from the runtime that this crate loaded. C++ and Python
-/// programs read them through their own interface to OpenVINO.
+/// [`Core::facts`](crate::Core::facts) reads them from the runtime that this crate loaded. C++ and
+/// Python programs read them through their own interface to OpenVINO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeFacts {
     /// The version and build of the runtime, such as `2026.4.1-21034-…`.
@@ -15,7 +15,8 @@ pub struct RuntimeFacts {
 /// The facts about a plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginFacts {
-    /// The device that it serves, such as `CPU`. A virtual device such as `AUTO:CPU` has several plugins.
+    /// The device that it serves, such as `CPU`. A virtual device such as `AUTO:CPU` has several
+    /// plugins.
     pub device: String,
     /// Its name, such as `openvino_intel_cpu_plugin`: the library's name without `lib` and `.so`.
     pub name: String,

@@ -73,26 +73,26 @@ objects! {
     ov::ov_output_const_port_t => ov::ov_output_const_port_free,
 }
 
-// SAFETY: OpenVINO's reference does not tie `ov::Core` to a thread, and recommends one per application. It
-// does not promise in words that concurrent calls are safe; the tests read and compile on one core from
-// several threads.
+// SAFETY: OpenVINO's reference does not tie `ov::Core` to a thread, and recommends one per
+// application. It does not promise in words that concurrent calls are safe; the tests read and
+// compile on one core from several threads.
 unsafe impl Send for Handle<ov::ov_core_t> {}
 // SAFETY: as above.
 unsafe impl Sync for Handle<ov::ov_core_t> {}
 
-// SAFETY: `ov::Model` is a graph of reference-counted nodes, not tied to a thread. It is not `Sync`:
-// reading it may validate and cache lazily.
+// SAFETY: `ov::Model` is a graph of reference-counted nodes, not tied to a thread. It is not
+// `Sync`: reading it may validate and cache lazily.
 unsafe impl Send for Handle<ov::ov_model_t> {}
 
 // SAFETY: a compiled model is immutable to its users and not tied to a thread.
 unsafe impl Send for Handle<ov::ov_compiled_model_t> {}
-// SAFETY: this crate calls nothing that changes a compiled model (`set_property`); it only reads ports,
-// creates requests and exports. OpenVINO does not promise in words that this is safe; the tests create
-// requests of one model from several threads.
+// SAFETY: this crate calls nothing that changes a compiled model (`set_property`); it only reads
+// ports, creates requests and exports. OpenVINO does not promise in words that this is safe; the
+// tests create requests of one model from several threads.
 unsafe impl Sync for Handle<ov::ov_compiled_model_t> {}
 
-// SAFETY: a request is not tied to a thread. It is not `Sync`: concurrent calls fail with "request busy"
-// or race.
+// SAFETY: a request is not tied to a thread. It is not `Sync`: concurrent calls fail with "request
+// busy" or race.
 unsafe impl Send for Handle<ov::ov_infer_request_t> {}
 
 // SAFETY: a tensor is memory with a shape, not tied to a thread.

@@ -8,8 +8,8 @@ use crate::locate::{self, Environment, LocateError};
 
 /// An OpenVINO runtime that is loaded into this process.
 ///
-/// A process can load one runtime, which stays loaded. A `Runtime` is the proof that the library can be
-/// called.
+/// A process can load one runtime, which stays loaded. A `Runtime` is the proof that the library
+/// can be called.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     loaded: Arc<Loaded>,
@@ -26,20 +26,20 @@ struct Loaded {
 impl Runtime {
     /// Finds and loads the runtime's library, or returns the loaded runtime if it is the same file.
     ///
-    /// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Either one
-    /// names the library, the directory of the libraries, or the directory of a wheel's package, a
-    /// virtual environment or an installation. Otherwise the first of these places that has the
-    /// library is used: the variables `OPENVINO_BUILD_DIR`, `OPENVINO_INSTALL_DIR`,
-    /// `INTEL_OPENVINO_DIR`, `OpenVINO_DIR` and `LD_LIBRARY_PATH`; the active virtual environment; the
-    /// wheel that `python3` finds; the system's directories.
+    /// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Either
+    /// one names the library, the directory of the libraries, or the directory of a wheel's
+    /// package, a virtual environment or an installation. Otherwise the first of these places that
+    /// has the library is used: the variables `OPENVINO_BUILD_DIR`, `OPENVINO_INSTALL_DIR`,
+    /// `INTEL_OPENVINO_DIR`, `OpenVINO_DIR` and `LD_LIBRARY_PATH`; the active virtual environment;
+    /// the wheel that `python3` finds; the system's directories.
     ///
     /// # Errors
     ///
     /// - [`LocateError::NotFound`] lists the places that were searched.
     /// - [`LocateError::WritesModels`]: a variable is set that makes the runtime write plaintext to
     ///   the current directory.
-    /// - [`LocateError::Load`] and [`LocateError::Unsupported`]: the library cannot be used. No other
-    ///   place is tried.
+    /// - [`LocateError::Load`] and [`LocateError::Unsupported`]: the library cannot be used. No
+    ///   other place is tried.
     /// - [`LocateError::AlreadyLoaded`]: another runtime is loaded.
     pub fn locate(explicit: Option<&Path>, environment: &Environment) -> Result<Self, LocateError> {
         if let Some(&variable) = environment.variables_that_write_models().first() {

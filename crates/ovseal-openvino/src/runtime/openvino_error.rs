@@ -10,8 +10,8 @@ use super::text;
 /// An operation that the runtime could not carry out.
 ///
 /// The runtime's message may quote the model: layer names, shapes, even pieces of the topology.
-/// Topologies are secret here, and errors end up in logs. So neither `Display` nor `Debug` shows the
-/// message. To debug a model of your own, call [`OpenVinoError::detail`].
+/// Topologies are secret here, and errors end up in logs. So neither `Display` nor `Debug` shows
+/// the message. To debug a model of your own, call [`OpenVinoError::detail`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("OpenVINO could not {operation}: {}", reason(*.cause, *.status))]
 pub struct OpenVinoError {
@@ -49,8 +49,8 @@ impl OpenVinoError {
     /// Returns the runtime's message, at most 4096 characters. **It may quote the plaintext of the
     /// model.**
     ///
-    /// The runtime keeps one last message for the whole process. If several threads fail at the same
-    /// time, the message may belong to another thread's failure.
+    /// The runtime keeps one last message for the whole process. If several threads fail at the
+    /// same time, the message may belong to another thread's failure.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()

@@ -25,7 +25,8 @@ pub struct Port {
 /// An input, by name or by number from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKey<'a> {
-    /// The name in [`CompiledModel::inputs`](crate::CompiledModel::inputs), or another of its names.
+    /// The name in [`CompiledModel::inputs`](crate::CompiledModel::inputs), or another of its
+    /// names.
     Name(&'a str),
     /// The position in [`CompiledModel::inputs`](crate::CompiledModel::inputs).
     Index(usize),
@@ -46,7 +47,8 @@ impl From<usize> for InputKey<'_> {
 /// A port in the runtime's memory.
 pub(crate) type RawPort = Handle<ov::ov_output_const_port_t>;
 
-/// Reads all ports of one direction. `count` writes their number, `at` creates the port at an index.
+/// Reads all ports of one direction. `count` writes their number, `at` creates the port at an
+/// index.
 pub(crate) fn ports(
     direction: &str,
     count: impl FnOnce(*mut usize) -> ov::ov_status_e,

@@ -1,7 +1,7 @@
 //! A check of the library before the bindings load it.
 //!
-//! The bindings panic if a function is missing or the version is not a number. After a library that they
-//! rejected they cannot load another. So this module checks their requirements first.
+//! The bindings panic if a function is missing or the version is not a number. After a library that
+//! they rejected they cannot load another. So this module checks their requirements first.
 
 use std::ffi::CStr;
 use std::path::Path;
@@ -11,7 +11,8 @@ use openvino_sys::{ov_status_e, ov_version_t};
 
 use crate::locate::LocateError;
 
-/// Opens a library and checks that it is an OpenVINO runtime with every function that this crate calls.
+/// Opens a library and checks that it is an OpenVINO runtime with every function that this crate
+/// calls.
 pub(crate) fn probe(path: &Path) -> Result<Probed, LocateError> {
     let load = |source| LocateError::Load { path: path.to_path_buf(), source };
     // SAFETY: this runs the library's initializers. The caller trusts the file with plaintext.
@@ -61,8 +62,8 @@ fn version_of(library: &Library) -> Option<String> {
     if unsafe { read(&mut version) } != ov_status_e::OK || version.buildNumber.is_null() {
         return None;
     }
-    // SAFETY: the call succeeded, so this is a string with a terminating zero byte until it is freed
-    // below.
+    // SAFETY: the call succeeded, so this is a string with a terminating zero byte until it is
+    // freed below.
     let text = unsafe { CStr::from_ptr(version.buildNumber) }.to_string_lossy().into_owned();
     // SAFETY: the strings were allocated by the call above and are freed once.
     unsafe { free(&mut version) };
@@ -78,7 +79,8 @@ fn number(version: &str) -> Option<(u32, u32)> {
 type ReadVersion = unsafe extern "C" fn(*mut ov_version_t) -> ov_status_e;
 type FreeVersion = unsafe extern "C" fn(*mut ov_version_t);
 
-/// The oldest supported version. It changed the numbers of the element types to those of the bindings.
+/// The oldest supported version. It changed the numbers of the element types to those of the
+/// bindings.
 const OLDEST: (u32, u32) = (2025, 1);
 
 /// The functions that set properties from an array. A runtime has these,

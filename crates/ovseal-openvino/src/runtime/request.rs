@@ -57,7 +57,8 @@ impl InferRequest {
 
     /// Runs one inference and waits for its outputs.
     ///
-    /// Set all inputs: devices differ in what they do with an input of fixed shape that was never set.
+    /// Set all inputs: devices differ in what they do with an input of fixed shape that was never
+    /// set.
     ///
     /// # Errors
     ///

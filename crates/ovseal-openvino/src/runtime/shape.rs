@@ -103,7 +103,8 @@ impl RawPartialShape {
         if count == 0 || self.0.dims.is_null() {
             return PartialShape::Ranked(Vec::new());
         }
-        // SAFETY: a shape of fixed rank holds as many dimensions, in memory that lives as long as `self`.
+        // SAFETY: a shape of fixed rank holds as many dimensions, in memory that lives as long as
+        // `self`.
         let raw = unsafe { std::slice::from_raw_parts(self.0.dims, count) };
         PartialShape::Ranked(raw.iter().copied().map(dimension).collect())
     }
@@ -147,7 +148,8 @@ impl RawShape {
         if count == 0 || self.0.dims.is_null() {
             return Vec::new();
         }
-        // SAFETY: a shape holds as many extents as its rank says, in memory that lives as long as `self`.
+        // SAFETY: a shape holds as many extents as its rank says, in memory that lives as long as
+        // `self`.
         let raw = unsafe { std::slice::from_raw_parts(self.0.dims, count) };
         raw.iter().map(|extent| usize::try_from(*extent).unwrap_or(0)).collect()
     }
@@ -155,8 +157,8 @@ impl RawShape {
 
 impl Drop for RawShape {
     fn drop(&mut self) {
-        // SAFETY: the extents are null or allocated by the runtime for this shape, which is not used
-        // again.
+        // SAFETY: the extents are null or allocated by the runtime for this shape, which is not
+        // used again.
         unsafe { ov::ov_shape_free(&mut self.0) };
     }
 }

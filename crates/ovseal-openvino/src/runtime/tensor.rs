@@ -22,8 +22,8 @@ impl Tensor {
     ///
     /// # Errors
     ///
-    /// [`TensorError::Unsupported`] for strings and `dynamic`; [`TensorError::TooLarge`] if it does not
-    /// fit into the address space; [`TensorError::Runtime`] if memory is short.
+    /// [`TensorError::Unsupported`] for strings and `dynamic`; [`TensorError::TooLarge`] if it does
+    /// not fit into the address space; [`TensorError::Runtime`] if memory is short.
     pub fn new(runtime: &Runtime, element_type: ElementType, shape: &[usize]) -> Result<Self, TensorError> {
         // Proof that the library is loaded.
         let _ = runtime;
@@ -60,7 +60,8 @@ impl Tensor {
     /// Returns the elements in the machine's byte order, for writing.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         let Contents { data, length, .. } = self.contents;
-        // SAFETY: `new` initialized the memory, which belongs to the tensor, and `&mut self` borrows it.
+        // SAFETY: `new` initialized the memory, which belongs to the tensor, and `&mut self`
+        // borrows it.
         unsafe { std::slice::from_raw_parts_mut(data.as_ptr(), length) }
     }
 
@@ -156,8 +157,8 @@ fn shape(handle: &Handle<ov::ov_tensor_t>) -> Result<Vec<usize>, TensorError> {
     let shape = RawShape::create(Operation::Tensor, |place| {
         // SAFETY: the tensor is alive; `place` receives the result.
         let status = unsafe { ov::ov_tensor_get_shape(handle.as_ptr(), place) };
-        // The C interface cannot create the shape of a scalar and reports an invalid parameter. Both
-        // parameters are valid, so this is the only meaning.
+        // The C interface cannot create the shape of a scalar and reports an invalid parameter.
+        // Both parameters are valid, so this is the only meaning.
         if status == ov::ov_status_e::INVALID_C_PARAM { ov::ov_status_e::OK } else { status }
     })?;
     Ok(shape.read())

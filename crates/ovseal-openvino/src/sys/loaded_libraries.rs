@@ -4,11 +4,12 @@ use std::ffi::{CStr, c_int, c_void};
 
 use libc::{Elf64_Phdr, PF_R, PF_W, PT_LOAD, PT_NOTE, dl_phdr_info};
 
-/// Returns what identifies the build of the loaded library with this name, which a version may follow.
+/// Returns what identifies the build of the loaded library with this name, which a version may
+/// follow.
 ///
-/// This is the build id that the linker computed, or else all of the library's code and constants. It
-/// is read from memory, since the file may have been replaced. It distinguishes builds of the same
-/// version and protects nothing: anyone who can change the library runs code in this process.
+/// This is the build id that the linker computed, or else all of the library's code and constants.
+/// It is read from memory, since the file may have been replaced. It distinguishes builds of the
+/// same version and protects nothing: anyone who can change the library runs code in this process.
 pub(crate) fn build(library: &str) -> Option<Vec<u8>> {
     let mut search = Search { name: library, found: None };
     let data = (&raw mut search).cast::<c_void>();
@@ -50,7 +51,8 @@ impl<'l> Library<'l> {
     unsafe fn new(info: &'l dl_phdr_info) -> Self {
         let path = match info.dlpi_name.is_null() {
             true => &[][..],
-            // SAFETY: the linker's names have a terminating zero byte and live as long as the library.
+            // SAFETY: the linker's names have a terminating zero byte and live as long as the
+            // library.
             false => unsafe { CStr::from_ptr(info.dlpi_name) }.to_bytes(),
         };
         let headers = match info.dlpi_phdr.is_null() {
@@ -88,9 +90,9 @@ impl<'l> Library<'l> {
         self.segments().find(|segment| holds(segment))?;
         let start = usize::try_from(self.base.checked_add(header.p_vaddr)?).ok()?;
         let length = usize::try_from(header.p_memsz).ok()?;
-        // SAFETY: the bytes are in a readable segment, mapped as long as the library. Nothing writes to
-        // segments without write access, nor to notes, even where patchelf has moved them to a writable
-        // segment.
+        // SAFETY: the bytes are in a readable segment, mapped as long as the library. Nothing
+        // writes to segments without write access, nor to notes, even where patchelf has moved them
+        // to a writable segment.
         Some(unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(start), length) })
     }
 

@@ -12,8 +12,8 @@ use zeroize::Zeroize;
 
 /// The contents of an anonymous file that another library or process wrote.
 ///
-/// Core dumps leave the bytes out, child processes do not inherit them, other processes cannot change
-/// them, and they are zeroized on drop.
+/// Core dumps leave the bytes out, child processes do not inherit them, other processes cannot
+/// change them, and they are zeroized on drop.
 pub(crate) struct FileBytes {
     start: NonNull<c_void>,
     length: usize,
@@ -34,13 +34,14 @@ pub(crate) fn create_memory_file() -> Result<OwnedFd, Errno> {
 impl FileBytes {
     /// Takes the contents of a file. From here on nothing can change them.
     pub(crate) fn take(file: &OwnedFd) -> Result<Self, Errno> {
-        // This prevents truncation, after which a read would fault. It also rejects other kinds of files
-        // before they are mapped and, in the end, zeroized.
+        // This prevents truncation, after which a read would fault. It also rejects other kinds of
+        // files before they are mapped and, in the end, zeroized.
         rustix::fs::fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW)?;
         let length = rustix::fs::fstat(file)?.st_size;
         let length = usize::try_from(length).map_err(|_| Errno::OVERFLOW)?;
         let bytes = Self::map(file, length)?;
-        // This prevents writes and new writable mappings. An earlier mapping of another process stays.
+        // This prevents writes and new writable mappings. An earlier mapping of another process
+        // stays.
         rustix::fs::fcntl_add_seals(file, SealFlags::FUTURE_WRITE | SealFlags::SEAL)?;
         Ok(bytes)
     }
@@ -68,11 +69,11 @@ impl FileBytes {
 
 impl AsRef<[u8]> for FileBytes {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the mapping has `length` initialized bytes as long as `self` lives. In a forked child
-        // it does not exist, and a read ends that child. If `length` is 0, the pointer only has to be
-        // non-null and aligned. The seals prevent writes, except through a mapping that was created
-        // before them. Only root, or a process of the same user through `/proc`, can create one;
-        // hardening this process prevents the latter.
+        // SAFETY: the mapping has `length` initialized bytes as long as `self` lives. In a forked
+        // child it does not exist, and a read ends that child. If `length` is 0, the pointer only
+        // has to be non-null and aligned. The seals prevent writes, except through a mapping that
+        // was created before them. Only root, or a process of the same user through `/proc`, can
+        // create one; hardening this process prevents the latter.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr().cast(), self.length) }
     }
 }
@@ -86,7 +87,8 @@ impl Drop for FileBytes {
         // SAFETY: the mapping has `length` bytes, and `&mut` shows that nothing borrows them.
         let bytes = unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().cast::<u8>(), self.length) };
         bytes.zeroize();
-        // SAFETY: only this value uses the mapping, and not again. Unmapping an existing mapping succeeds.
+        // SAFETY: only this value uses the mapping, and not again. Unmapping an existing mapping
+        // succeeds.
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr(), self.length) };
     }
 }

@@ -12,7 +12,8 @@ pub(crate) fn features() -> Option<Vec<u8>> {
     lines.iter().any(|line| is_feature(line)).then(|| lines.join("\n").into_bytes())
 }
 
-/// Returns whether a line matters. Speeds, sizes and the microcode's version do not affect compilation.
+/// Returns whether a line matters. Speeds, sizes and the microcode's version do not affect
+/// compilation.
 fn is_kept(line: &str) -> bool {
     is_feature(line) || IDENTITY.contains(&key(line))
 }

@@ -21,7 +21,8 @@ pub(super) fn open(args: &RunArgs, output: &mut Output) -> Option<CompileCache> 
     }
 }
 
-/// Stores a model that did not come from the cache. Returns the report's word for what the cache did.
+/// Stores a model that did not come from the cache. Returns the report's word for what the cache
+/// did.
 pub(super) fn store(args: &RunArgs, loaded: &Loaded, output: &mut Output) -> Option<&'static str> {
     args.cache_dir.as_ref()?;
     if loaded.is_cached {

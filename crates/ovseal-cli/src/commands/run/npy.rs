@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reading_gives_back_what_was_written() {
+    fn an_array_survives_writing_and_reading() {
         for (element_type, _) in TYPES {
             for shape in [vec![], vec![3], vec![2, 0], vec![1, 2, 3]] {
                 let data = vec![1; length(element_type, &shape).unwrap()];
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_truncation_and_a_byte_too_many_are_refused() {
+    fn truncated_and_longer_files_are_rejected() {
         let file = write(ElementType::F32, &[2, 3], &[7; 24]).unwrap();
         for length in 0..file.len() {
             let error = read(&mut &file[..length]).unwrap_err();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn fortran_order_big_endian_and_huge_shapes_are_refused() {
+    fn fortran_order_big_endian_and_huge_shapes_are_rejected() {
         let file = write(ElementType::F32, &[2], &[7; 8]).unwrap();
         for (from, to) in [
             ("False", "True "),

@@ -14,10 +14,12 @@ use crate::new_file::{self, NewFile, PUBLIC};
 pub(super) struct Places(Vec<PathBuf>);
 
 impl Places {
-    /// Finds a path in `folder` for each of the outputs `ports`, and creates the directory if needed.
+    /// Finds a path in `folder` for each of the outputs `ports`, and creates the directory if
+    /// needed.
     ///
     /// # Errors
-    /// Fails if the directory cannot be created, a file would be replaced, or NumPy lacks an output's type.
+    /// Fails if the directory cannot be created, a file would be replaced, or NumPy lacks an
+    /// output's type.
     pub(super) fn find(folder: &Path, ports: &[Port]) -> Result<Self, CommandError> {
         if let Some(port) = ports.iter().find(|port| !npy::has_type(port.element_type)) {
             return Err(no_type(&port.name, port.element_type));
@@ -53,7 +55,8 @@ fn no_type(name: &str, element_type: ElementType) -> CommandError {
     CommandError::usage(format!("NumPy has no type {} for the output {name}", element_type.name()))
 }
 
-/// Returns a file name for each output, of characters that every system allows. A duplicate gets a number.
+/// Returns a file name for each output, of characters that every system allows. A duplicate gets a
+/// number.
 fn file_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
     let mut taken: Vec<String> = Vec::new();
     for name in names {

@@ -137,8 +137,8 @@ fn is_about_options(error: &SealedModelError) -> bool {
     }
 }
 
-/// Creates the rollback state, anchored in this device's TPM if `--rollback-tpm` is given. It shares the
-/// key's connection to the TPM, and its PIN.
+/// Creates the rollback state, anchored in this device's TPM if `--rollback-tpm` is given. It
+/// shares the key's connection to the TPM, and its PIN.
 fn rollback_state(
     args: &RunArgs,
     path: &Path,

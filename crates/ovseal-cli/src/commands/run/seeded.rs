@@ -96,8 +96,8 @@ fn eight_bits(bits: u64) -> f32 {
     (bits >> 56) as f32 / 256.0
 }
 
-/// Returns the binary16 of a multiple of 1/256 in [0,1). Such numbers are zero or normal, so the result is
-/// exact.
+/// Returns the binary16 of a multiple of 1/256 in [0,1). Such numbers are zero or normal, so the
+/// result is exact.
 fn half(value: f32) -> u16 {
     let bits = value.to_bits();
     if bits == 0 { 0 } else { (((bits >> 23) - 112) << 10 | (bits >> 13) & 0x3ff) as u16 }
