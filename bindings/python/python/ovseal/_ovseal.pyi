@@ -419,7 +419,6 @@ class Exported:
     def write(self, bytes: Any) -> int: ...
     def seek(self, offset: int, whence: int) -> int: ...
 
-@final
 class _Runtime(TypedDict):
     version: str
     plugins: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]]
@@ -430,6 +429,7 @@ class _Settings(TypedDict):
     properties: Sequence[tuple[str, str]]
     shapes: Sequence[tuple[str, Sequence[int]]]
 
+@final
 class Cache:
     def __new__(
         cls,
