@@ -5,6 +5,7 @@ use std::fmt::{Debug, Formatter, Result};
 
 use crate::cache::{CacheSlot, Cached};
 use crate::load::Decrypted;
+use crate::loader::Loaded;
 use crate::runtime::{CompiledModel, Core, InferRequest, Network, Tensor, TensorView};
 
 macro_rules! opaque {
@@ -24,6 +25,7 @@ opaque! {
     "Core" Core;
     "Decrypted" Decrypted;
     "InferRequest" InferRequest;
+    "Loaded" Loaded;
     "Network" Network;
     "Tensor" Tensor;
     "TensorView" TensorView<'_>;

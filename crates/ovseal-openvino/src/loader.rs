@@ -9,7 +9,7 @@ use crate::cache::{CacheError, CacheSlot, CompileCache};
 use crate::load::{Compilation, Decrypted, Opening, SealedModelError, find_compiled};
 use crate::runtime::{CompiledModel, Core};
 
-/// Loads the model of an opened container onto a device.
+/// A loader for the model of an opened container.
 ///
 /// A compiled model comes from the cache if it is there. Otherwise the network is decrypted and
 /// compiled, or the container's compiled model is decrypted and imported.
@@ -49,8 +49,8 @@ pub struct Loaded {
     /// True if it came from the cache: nothing was compiled, and the container's payload was not
     /// read.
     pub is_cached: bool,
-    /// The place in the cache for a model that did not come from there. [`store`](Self::store)
-    /// fills it.
+    /// The place in the cache for a model that did not come from there. Its weights stay in memory
+    /// until [`store`](Self::store), or [`CompiledModel::release_weights`].
     pub empty_slot: Option<CacheSlot>,
 }
 
@@ -62,10 +62,10 @@ pub trait Observer {
     /// Converts an error of the loader.
     fn error(&self, error: SealedModelError) -> Self::Error;
 
-    /// Takes note that the cache is not used, and why.
+    /// Handles a failure of the cache, which is then not used.
     fn cache_unavailable(&mut self, _error: CacheError) {}
 
-    /// Is called before `length` bytes are decrypted.
+    /// Runs before `length` bytes are decrypted.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Is called with decrypted bytes, some of which may still be on the way.
+    /// Runs once the bytes are decrypted, or their overlapped decryption has started.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Is called after each step with the time that it took.
+    /// Runs after each step, with the time that it took.
     fn finished(&mut self, _step: Step, _took: Duration) {}
 }
 
@@ -129,7 +129,7 @@ impl<O: Observer> Loader<'_, O> {
     /// # Errors
     ///
     /// [`SealedModelError`], converted by the observer, and the observer's own errors. A failure of
-    /// the cache is not an error: the observer is told, and the model is compiled.
+    /// the cache is not an error: the observer is notified, and the model is compiled.
     pub fn load(&mut self, opened: &Opened) -> Result<Loaded, O::Error> {
         let slot = self.slot(opened);
         let cached = slot.as_ref().map(|slot| self.load_cached(slot)).transpose()?.flatten();
