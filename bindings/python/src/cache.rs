@@ -1,10 +1,10 @@
-//! Compiled models that are kept, sealed, from one start to the next.
+//! Compiled models that are sealed and cached for the next start.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use ovseal_bindings::{Code, Failure, device_secret};
 use ovseal_openvino::{
@@ -13,20 +13,20 @@ use ovseal_openvino::{
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
+use crate::background::{self, Meter};
 use crate::container::Container;
-use crate::failure::failed;
-use crate::home::Home;
+use crate::failure::{closed, failed};
+use crate::lock;
 use crate::memory::Weights;
-use crate::work::{self, Meter};
 
-/// The place of one compiled model in a cache.
+/// The slot of one compiled model in a cache directory.
 #[pyclass(frozen, module = "ovseal._ovseal")]
 pub(crate) struct Cache(CacheSlot);
 
-/// The device, name, build and properties of a plugin.
+/// A plugin as the runtime describes it: device, name, build and properties.
 type Plugin = (String, String, String, Vec<(String, String)>);
 
-/// The facts about a runtime and its plugins.
+/// The runtime as it describes itself.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Runtime {
@@ -46,18 +46,18 @@ struct Settings {
 
 #[pymethods]
 impl Cache {
-    /// Opens the directory, and finds the place of a compiled model there.
+    /// Open the cache directory, and find the slot.
     #[new]
     fn new(
         py: Python<'_>,
-        folder: PathBuf,
+        directory: PathBuf,
         limit: Option<u64>,
         container: &Container,
         runtime: Runtime,
         settings: Settings,
     ) -> PyResult<Self> {
-        let secret = device_secret(&folder, None).map_err(failed)?;
-        let cache = CompileCache::open(&folder, secret).map_err(failed)?;
+        let secret = device_secret(&directory, None).map_err(failed)?;
+        let cache = CompileCache::open(&directory, secret).map_err(failed)?;
         let cache = match limit {
             Some(bytes) => cache.limit(bytes),
             None => cache,
@@ -67,27 +67,27 @@ impl Cache {
         Ok(Self(slot.map_err(failed)?))
     }
 
-    /// Returns the names of the properties that identify a device.
+    /// Return the names of the properties that are part of a plugin's description.
     #[staticmethod]
     fn properties() -> Vec<&'static str> {
         PluginFacts::PROPERTIES.to_vec()
     }
 
-    /// Decrypts the compiled model, if it is present and authentic.
+    /// Return the compiled model, if there is an authentic one.
     fn read(&self, py: Python<'_>) -> PyResult<Option<Weights>> {
-        let read = work::run(py, &Meter::new(0, None), || self.0.read())?;
-        Ok(read.map(|bytes| Weights { mappings: vec![bytes], home: Home::here() }))
+        let read = background::run(py, &Meter::default(), || self.0.read())?;
+        Ok(read.map(|bytes| Weights::new(vec![bytes])))
     }
 
-    /// Removes the compiled model, because the runtime rejected it.
+    /// Remove a compiled model that the runtime rejected.
     fn discard(&self, py: Python<'_>) {
         py.detach(|| self.0.discard());
     }
 
-    /// Stores a model that the runtime has exported.
+    /// Store a model that the runtime has exported.
     fn write(&self, py: Python<'_>, exported: &Exported) -> PyResult<()> {
         let exported = exported.take()?;
-        work::run(py, &Meter::new(0, None), || self.0.write(exported))?.map_err(failed)
+        background::run(py, &Meter::default(), || self.0.write(exported))?.map_err(failed)
     }
 }
 
@@ -123,34 +123,36 @@ impl Exported {
         Ok(Self(Mutex::new(Some(ExportedModel::file().map_err(failed)?.into()))))
     }
 
-    /// Writes bytes and returns their number.
+    /// Write bytes, and return their number.
     fn write(&self, bytes: PyBackedBytes) -> PyResult<usize> {
         self.with(|file| file.write_all(&bytes))?;
         Ok(bytes.len())
     }
 
-    /// Moves to another position, as `io.IOBase.seek` does: devices go back to write sizes.
+    /// Move to another position, as `io.IOBase.seek` does: devices return to write sizes.
     fn seek(&self, offset: i64, whence: u8) -> PyResult<u64> {
-        let place = match whence {
+        let position = match whence {
             0 => SeekFrom::Start(offset.try_into()?),
             1 => SeekFrom::Current(offset),
             _ => SeekFrom::End(offset),
         };
-        self.with(|file| file.seek(place))
+        self.with(|file| file.seek(position))
     }
 }
 
 impl Exported {
     fn with<T>(&self, work: impl FnOnce(&mut File) -> io::Result<T>) -> PyResult<T> {
-        let done = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work);
-        // After unlocking: Python code creates the exception.
-        let memory = |error: io::Error| Failure { causes: vec![error.to_string()], ..too_little_memory() };
-        done.ok_or_else(|| failed(ended()))?.map_err(|error| failed(memory(error)))
+        let done = lock(&self.0).as_mut().map(work);
+        // The lock is released, because Python code creates exceptions.
+        done.ok_or_else(finished)?.map_err(|error| {
+            let failure = Failure::new(Code::Memory, "not enough memory for the compiled model");
+            failed(Failure { causes: vec![error.to_string()], ..failure })
+        })
     }
 
     fn take(&self) -> PyResult<ExportedModel> {
-        let file = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let file: OwnedFd = file.ok_or_else(|| failed(ended()))?.into();
+        let file = lock(&self.0).take();
+        let file: OwnedFd = file.ok_or_else(finished)?.into();
         ExportedModel::take(&file).map_err(failed)
     }
 }
@@ -160,10 +162,6 @@ fn dimension(extent: i64) -> Dimension {
     usize::try_from(extent).map_or(Dimension::Dynamic { minimum: 0, maximum: None }, Dimension::Fixed)
 }
 
-fn ended() -> Failure {
-    Failure::new(Code::Closed, "the export has ended")
-}
-
-fn too_little_memory() -> Failure {
-    Failure::new(Code::Memory, "there is too little memory for the compiled model")
+fn finished() -> PyErr {
+    closed("the export is finished")
 }

@@ -1,4 +1,4 @@
-//! Long work without the interpreter's lock, while the caller's thread looks out for signals.
+//! Long operations on a thread of their own, while the calling thread watches for signals.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,29 +10,31 @@ use ovseal_bindings::{Code, Failure};
 use pyo3::prelude::*;
 
 use crate::failure::raise;
+use crate::lock;
 
-/// Bytes that are done, and who wants to know.
+/// Counts processed bytes and reports them to Python; the default reports nothing.
+#[derive(Default)]
 pub(crate) struct Meter {
     done: Arc<AtomicU64>,
     start: u64,
     total: u64,
-    call_back: Option<Py<PyAny>>,
+    callback: Option<Py<PyAny>>,
     is_cancelled: AtomicBool,
 }
 
 impl Meter {
     /// Counts from 0 to `total`.
-    pub(crate) fn new(total: u64, call_back: Option<Py<PyAny>>) -> Self {
-        Self::on(Arc::default(), total, call_back)
+    pub(crate) fn new(total: u64, callback: Option<Py<PyAny>>) -> Self {
+        Self::on(Arc::default(), total, callback)
     }
 
-    /// Counts `total` bytes more on a counter that others move.
-    pub(crate) fn on(done: Arc<AtomicU64>, total: u64, call_back: Option<Py<PyAny>>) -> Self {
+    /// Counts the next `total` bytes of a counter that others advance.
+    pub(crate) fn on(done: Arc<AtomicU64>, total: u64, callback: Option<Py<PyAny>>) -> Self {
         let start = done.load(Ordering::Relaxed);
-        Self { done, start, total, call_back, is_cancelled: AtomicBool::new(false) }
+        Self { done, start, total, callback, is_cancelled: AtomicBool::new(false) }
     }
 
-    /// Counts bytes, and says whether to go on.
+    /// Counts bytes, and breaks once the operation is cancelled.
     pub(crate) fn advance(&self, bytes: u64) -> ControlFlow<()> {
         self.done.fetch_add(bytes, Ordering::Relaxed);
         if self.is_cancelled.load(Ordering::Relaxed) {
@@ -43,24 +45,26 @@ impl Meter {
     }
 
     fn report(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(call_back) = &self.call_back else { return Ok(()) };
+        let Some(callback) = &self.callback else { return Ok(()) };
         let done = self.done.load(Ordering::Relaxed) - self.start;
-        call_back.call1(py, (done.min(self.total), self.total)).map(drop)
+        callback.call1(py, (done.min(self.total), self.total)).map(drop)
     }
 }
 
-/// Runs `job` in a thread of its own, and waits for it in the caller's, which notices signals and calls the call-back back.
+/// Runs `job` on a new thread. Until it ends, the calling thread handles signals and reports
+/// progress.
 ///
-/// The exception of a signal handler or of the call-back cancels the job, if it looks at the meter, and is raised when it has ended.
+/// An exception from a signal handler or from the callback cancels a job that watches the meter.
+/// It is raised once the job has ended.
 pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> T + Send) -> PyResult<T> {
     let end = End::default();
     thread::scope(|scope| {
         let worker = thread::Builder::new().spawn_scoped(scope, || {
-            let _told = end.tell_when_dropped();
+            let _signal = SignalOnDrop(&end);
             job()
         });
         let worker = worker.map_err(|error| {
-            let failure = Failure::new(Code::Environment, "the system gives no thread");
+            let failure = Failure::new(Code::Environment, "cannot start a thread");
             raise(Failure { causes: vec![error.to_string()], ..failure })
         })?;
         let mut interruption = None;
@@ -75,40 +79,36 @@ pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> 
             (Some(error), _) => Err(error),
             (None, Ok(result)) => meter.report(py).map(|()| result),
             (None, Err(_)) => {
-                Err(raise(Failure::new(Code::Internal, "a bug of this library: a thread panicked")))
+                Err(raise(Failure::new(Code::Internal, "a bug in this library: a thread panicked")))
             }
         }
     })
 }
 
-/// Whether a thread has ended.
+/// The end of a thread, which another one waits for.
 #[derive(Default)]
 struct End {
-    is_there: Mutex<bool>,
+    has_come: Mutex<bool>,
     changed: Condvar,
 }
 
-struct TellsWhenDropped<'e>(&'e End);
-
 impl End {
-    fn tell_when_dropped(&self) -> TellsWhenDropped<'_> {
-        TellsWhenDropped(self)
-    }
-
-    /// Waits for it for a while.
+    /// Waits for at most one tick. Returns whether the thread has ended.
     fn wait(&self) -> bool {
-        let is_there = self.is_there.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(is_there, TICK, |is_there| !*is_there);
+        let waited = self.changed.wait_timeout_while(lock(&self.has_come), TICK, |has_come| !*has_come);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-impl Drop for TellsWhenDropped<'_> {
+/// Signals the end also when the thread panics.
+struct SignalOnDrop<'e>(&'e End);
+
+impl Drop for SignalOnDrop<'_> {
     fn drop(&mut self) {
-        *self.0.is_there.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.0.has_come) = true;
         self.0.changed.notify_one();
     }
 }
 
-/// So long a signal waits at most.
+/// The longest time before a signal is handled.
 const TICK: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Looking at containers and verifying them.
+//! Inspecting and verifying containers.
 
 use std::panic;
 use std::path::PathBuf;
@@ -7,37 +7,37 @@ use std::sync::Arc;
 use ovseal::{RollbackState, StanzaSummary};
 use pyo3::prelude::*;
 
-use crate::demands::Demands;
+use crate::background::{self, Meter};
 use crate::failure::failed;
 use crate::keys::Keys;
-use crate::work::{self, Meter};
+use crate::requirements::Requirements;
 
-/// What can be known of a container without a key; none of it is authenticated.
+/// The facts about a container that need no key; none of them is authenticated.
 #[pyclass(frozen, get_all, module = "ovseal")]
 pub(crate) struct Inspection {
     /// The number of the cryptographic suite.
     suite: u16,
-    /// Bytes in a chunk.
+    /// The size of a chunk in bytes.
     chunk_size: usize,
-    /// The container's random name, in hexadecimal digits.
+    /// The container's random id, in hexadecimal.
     container_id: String,
-    /// Length of the file in bytes.
+    /// The length of the file in bytes.
     length: u64,
-    /// Whether the container's own stanzas are damaged.
+    /// True if the container's own stanzas are damaged.
     is_region_damaged: bool,
-    /// How often the stanzas were written.
+    /// The number of times the stanzas were written: 1 after sealing.
     generation: u64,
-    /// The stanzas of the container; `rekey` removes them by their position here.
+    /// The stanzas of the container. ``rekey`` removes them by their index in this list.
     stanzas: Vec<Stanza>,
     /// The stanzas of the side file, if there is one.
     side_file: Option<Vec<Stanza>>,
     /// The lengths of the parts in bytes.
     part_lengths: Vec<u64>,
-    /// SHA-256 of the model's name, in hexadecimal digits.
+    /// The SHA-256 digest of the model's name, in hexadecimal.
     model_id: String,
     /// The security version.
     security_version: u64,
-    /// Key ids of the publishers who claim to have signed.
+    /// The key ids of the publishers that the container claims as signers.
     publishers: Vec<String>,
 }
 
@@ -45,25 +45,25 @@ pub(crate) struct Inspection {
 #[pyclass(frozen, get_all, module = "ovseal")]
 #[derive(Clone)]
 pub(crate) struct Stanza {
-    /// Its type, such as `passphrase` or `x-wing`.
+    /// Its type, such as ``passphrase`` or ``x-wing``.
     r#type: String,
     /// Its length in bytes.
     length: usize,
-    /// Whether it withstands a quantum computer; `None` when this version does not know the type.
+    /// True if it withstands a quantum computer; ``None`` if this version does not know the type.
     post_quantum: Option<bool>,
 }
 
-/// What a successful verification showed.
+/// The result of a successful verification.
 #[pyclass(frozen, get_all, module = "ovseal")]
 pub(crate) struct Verification {
-    /// The key id of the trusted publisher who signed, if any was named.
+    /// The key id of the trusted publisher who signed, if a publisher was named.
     publisher: Option<String>,
-    /// Key ids of all publishers who claim to have signed.
+    /// The key ids of the publishers that the container claims as signers.
     claimed_publishers: Vec<String>,
-    /// The security version, which is believable only with a publisher or a key.
+    /// The security version; trustworthy only with a publisher or a key.
     security_version: u64,
-    /// Whether a key showed that the content is what a holder of the key sealed; `False` without a
-    /// key.
+    /// True if a key showed that the content is what a holder of that key sealed; without a key
+    /// ``False``.
     content_verified: bool,
 }
 
@@ -97,7 +97,7 @@ impl From<&StanzaSummary> for Stanza {
     }
 }
 
-/// Looks at a container without a key. None of what it shows is authenticated.
+/// Read the facts about a container that need no key. None of them is authenticated.
 #[pyfunction]
 pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
     let seen = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?;
@@ -117,10 +117,24 @@ pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
     })
 }
 
-/// Verifies a container: without a key its signature and digests, with one also every tag.
+/// Verify a container: its signature and digests, and with a key every tag as well.
 ///
-/// Without a key this shows who signed, and not that the content is what a holder of the key sealed: see `content_verified`.
-/// `progress(done, total)` is called now and then with bytes of the payload.
+/// A publisher without a key shows who signed the container. It does not show that the content is
+/// what a holder of the key sealed: see ``Verification.content_verified``. With neither, the
+/// container is only shown to be consistent.
+///
+/// Args:
+///     path: The container.
+///     key: A key or several. Without one, no tag is verified.
+///     publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `open`.
+///     progress: Called as ``progress(done, total)`` from time to time, in bytes of the payload.
+///         An exception from it cancels the verification.
+///
+/// Returns:
+///     The facts that were verified, and those that were only claimed.
+///
+/// Raises:
+///     Error: One of its subclasses.
 #[pyfunction]
 #[pyo3(signature = (path, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, kdf_limit = None, progress = None))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -136,13 +150,14 @@ pub(crate) fn verify(
     kdf_limit: Option<u32>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verification> {
-    let demands = Demands { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
-    let options = demands.look_options()?;
+    let requirements =
+        Requirements { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
+    let options = requirements.verify_options()?;
     let keys = key.map(|key| Keys::opening(py, Some(key))).transpose()?;
     let total = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?.part_lengths.iter().sum();
     let meter = Arc::new(Meter::new(total, progress));
-    let options = options.progress(unless_cancelled(Arc::clone(&meter)));
-    let verified = work::run(py, &meter, || match &keys {
+    let options = options.progress(until_cancelled(Arc::clone(&meter)));
+    let verified = background::run(py, &meter, || match &keys {
         Some(keys) => options.verify_with_key(&path, &keys.key().identities()).map(|(seen, _)| seen),
         None => options.verify(&path),
     })?;
@@ -158,16 +173,19 @@ pub(crate) fn verify(
     })
 }
 
-/// Makes an empty rollback state at `path`, once for a device: in it the device remembers the highest security version that it accepted of
-/// each publisher's models.
+/// Create an empty rollback state at ``path``.
+///
+/// Do this once per device. The state records the highest security version that the device has
+/// accepted of each publisher's models.
 #[pyfunction]
 pub(crate) fn create_rollback_state(path: PathBuf) -> PyResult<()> {
     RollbackState::create(&path).map(drop).map_err(failed)
 }
 
-/// Counts bytes until the job is cancelled. Then its threads unwind, since a verification has no other way to end early; the exception of
-/// who cancelled is raised instead.
-fn unless_cancelled(meter: Arc<Meter>) -> impl Fn(u64) + Send + Sync {
+/// Returns a function that counts bytes, and unwinds its thread once the operation is cancelled.
+///
+/// A verification has no other way to end early. The caller raises the exception that cancelled it.
+fn until_cancelled(meter: Arc<Meter>) -> impl Fn(u64) + Send + Sync {
     move |bytes| {
         if meter.advance(bytes).is_break() {
             panic::resume_unwind(Box::new("cancelled"));

@@ -1,4 +1,4 @@
-//! Whom a caller trusts, and what else he demands of a container.
+//! The publishers that a caller trusts, and its other requirements of a container.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,10 +8,11 @@ use ovseal_bindings::{Code, Failure, Origin};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyList, PyTuple};
+use zeroize::Zeroizing;
 
-use crate::failure::{failed, raise};
+use crate::failure::{failed, raise, usage};
 
-/// The type of `ovseal.ANY_SENDER`: a caller who accepts a container from anyone says so.
+/// The type of ``ANY_SENDER``, which accepts a container from anyone.
 #[pyclass(frozen, module = "ovseal")]
 pub(crate) struct AnySender;
 
@@ -22,8 +23,8 @@ impl AnySender {
     }
 }
 
-/// What a caller demands of a container.
-pub(crate) struct Demands<'a> {
+/// A caller's requirements of a container.
+pub(crate) struct Requirements<'a> {
     pub(crate) publisher: Option<&'a Bound<'a, PyAny>>,
     pub(crate) name: Option<&'a str>,
     pub(crate) min_security_version: Option<u64>,
@@ -32,15 +33,15 @@ pub(crate) struct Demands<'a> {
     pub(crate) kdf_limit: Option<u32>,
 }
 
-impl Demands<'_> {
-    /// The library's options with these demands.
+impl Requirements<'_> {
+    /// Returns the library's options for opening a container.
     pub(crate) fn options(self) -> PyResult<OpenOptions> {
         let trust = trust(self.publisher)?;
         self.with(trust)
     }
 
-    /// The options of a check that says by itself whether a signature was checked.
-    pub(crate) fn look_options(self) -> PyResult<OpenOptions> {
+    /// Returns the options for verifying, whose result says whether a signature was checked.
+    pub(crate) fn verify_options(self) -> PyResult<OpenOptions> {
         let trust = self.publisher.map_or(Ok(Trust::AnySender), |publisher| trust(Some(publisher)))?;
         self.with(trust)
     }
@@ -66,13 +67,14 @@ impl Demands<'_> {
     }
 }
 
-/// A number of threads, of which there must be one.
+/// Checks a number of threads.
 pub(crate) fn threads(number: Option<usize>) -> PyResult<Option<NonZeroUsize>> {
-    let none = || raise(Failure::new(Code::Usage, "there must be one thread at least"));
+    let none = || usage("threads must be at least 1");
     number.map(|number| NonZeroUsize::new(number).ok_or_else(none)).transpose()
 }
 
-/// Whom the caller trusts: publishers, `ANY_SENDER`, no one, or for each name of a model those who may sign it.
+/// Reads a caller's trust: publishers, `ANY_SENDER`, nothing, or a dictionary with the publishers
+/// of each model name.
 pub(crate) fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
     let Some(publisher) = publisher else { return Ok(Trust::SharedSecret) };
     if publisher.is_instance_of::<AnySender>() {
@@ -88,14 +90,14 @@ pub(crate) fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
 }
 
 fn read(publisher: &Bound<'_, PyAny>) -> PyResult<Publisher> {
-    let (pem, _) = text(publisher)?;
+    let (pem, _) = pem(publisher)?;
     Publisher::parse(&pem).map_err(|error| match pem.contains("PRIVATE KEY") {
         true => raise(Failure::from(error).with_hint(Some("this is a private key: give the .pub file"))),
         false => failed(error),
     })
 }
 
-/// What `read` makes of an object, or of each in a list.
+/// Applies `read` to an object, or to each one in a list or tuple.
 pub(crate) fn each<T>(
     object: &Bound<'_, PyAny>,
     read: impl Fn(&Bound<'_, PyAny>) -> PyResult<T>,
@@ -106,20 +108,21 @@ pub(crate) fn each<T>(
     Ok(vec![read(object)?])
 }
 
-/// The text of a key in PEM blocks, and the file from which it was read: bytes are the text, everything else is a path.
-pub(crate) fn text(object: &Bound<'_, PyAny>) -> PyResult<(zeroize::Zeroizing<String>, Option<Origin>)> {
+/// Returns a key's PEM text, and the file it was read from. Bytes are the text itself; anything
+/// else is a path.
+pub(crate) fn pem(object: &Bound<'_, PyAny>) -> PyResult<(Zeroizing<String>, Option<Origin>)> {
     let (bytes, origin) = match object.extract::<PyBackedBytes>() {
-        Ok(bytes) => (zeroize::Zeroizing::new(bytes.to_vec()), None),
+        Ok(bytes) => (Zeroizing::new(bytes.to_vec()), None),
         Err(_) => {
             let (read, origin) =
                 ovseal_bindings::read(&object.extract::<PathBuf>()?, LIMIT).map_err(failed)?;
-            (zeroize::Zeroizing::new(read.expose().to_vec()), Some(origin))
+            (Zeroizing::new(read.expose().to_vec()), Some(origin))
         }
     };
-    let no_text = |_| raise(Failure::new(Code::BadKey, "a publisher's key consists of PEM blocks"));
-    let text = std::str::from_utf8(&bytes).map_err(no_text)?;
+    let not_text = |_| raise(Failure::new(Code::BadKey, "a publisher's key must be PEM text"));
+    let text = std::str::from_utf8(&bytes).map_err(not_text)?;
     Ok((text.to_owned().into(), origin))
 }
 
-/// More than the keys of a publisher take.
+/// The most bytes to read for a publisher's key; a real one is far smaller.
 const LIMIT: usize = 64 << 10;
