@@ -1,7 +1,7 @@
 //! The numbers of failures. A number keeps its meaning for ever; new ones are added.
 
 use ovseal::{ErrorKind, ModelError, OpenError, RekeyError, RollbackError, SealError, UnwrapError};
-use ovseal_openvino::{CacheError, ModelError as NetworkError, SealedModelError};
+use ovseal_openvino::{CacheError, NetworkError, SealedModelError};
 
 /// Whose fault a failure is, with the number that is also the command's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

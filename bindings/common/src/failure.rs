@@ -9,7 +9,7 @@ use ovseal::{
 };
 use ovseal_hardware::tpm2::{DeviceError, DeviceRecipientError, TpmError};
 use ovseal_memory::MemoryError;
-use ovseal_openvino::{CacheError, ModelError as NetworkError, SealedModelError};
+use ovseal_openvino::{CacheError, NetworkError, SealedModelError};
 
 use crate::{Code, hint};
 

@@ -4,7 +4,7 @@ use std::io;
 
 use ovseal::{ModelError, OpenError, RekeyError, RollbackError, SealError, UnwrapError};
 use ovseal_hardware::tpm2::{DeviceError, TpmError};
-use ovseal_openvino::{ModelError as NetworkError, SealedModelError};
+use ovseal_openvino::{NetworkError, SealedModelError};
 
 type Hint = Option<&'static str>;
 

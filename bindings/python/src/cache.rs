@@ -6,11 +6,9 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use ovseal::Opened;
 use ovseal_bindings::{Code, Failure, device_secret};
 use ovseal_openvino::{
-    CacheError, CacheSlot, Compilation, CompileCache, Dimension, ExportedModel, PartialShape, PluginFacts,
-    RuntimeFacts,
+    CacheSlot, Compilation, CompileCache, Dimension, ExportedModel, PartialShape, PluginFacts, RuntimeFacts,
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -23,53 +21,50 @@ use crate::memory::Weights;
 
 /// The slot of one compiled model in a cache directory.
 #[pyclass(frozen, module = "ovseal._ovseal")]
-pub(crate) struct Cache {
-    cache: CompileCache,
-    opened: Opened,
-    facts: RuntimeFacts,
-    part: Option<String>,
-    device: String,
-    properties: Vec<(String, String)>,
-    shapes: Vec<(String, PartialShape)>,
-}
+pub(crate) struct Cache(CacheSlot);
 
 /// A plugin as the runtime describes it: device, name, build and properties.
 type Plugin = (String, String, String, Vec<(String, String)>);
 
+/// The facts about a runtime and its plugins.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Runtime {
+    version: String,
+    plugins: Vec<Plugin>,
+}
+
+/// The settings of a compilation.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Settings {
+    part: Option<String>,
+    device: String,
+    properties: Vec<(String, String)>,
+    shapes: Vec<(String, Vec<i64>)>,
+}
+
 #[pymethods]
 impl Cache {
-    /// Open the cache directory.
+    /// Open the cache directory, and find the slot of a compiled model there.
     #[new]
-    #[expect(clippy::too_many_arguments, reason = "together they decide whether a compiled model fits")]
     fn new(
+        py: Python<'_>,
         directory: PathBuf,
         limit: Option<u64>,
         container: &Container,
-        version: String,
-        plugins: Vec<Plugin>,
-        part: Option<String>,
-        device: String,
-        properties: Vec<(String, String)>,
-        shapes: Vec<(String, Vec<i64>)>,
+        runtime: Runtime,
+        settings: Settings,
     ) -> PyResult<Self> {
-        let cache = CompileCache::open(&directory, device_secret(&directory, None).map_err(failed)?)
-            .map_err(failed)?;
+        let secret = device_secret(&directory, None).map_err(failed)?;
+        let cache = CompileCache::open(&directory, secret).map_err(failed)?;
         let cache = match limit {
             Some(bytes) => cache.limit(bytes),
             None => cache,
         };
-        let plugins = plugins.into_iter().map(|(device, name, build, properties)| PluginFacts {
-            device,
-            name,
-            build,
-            properties,
-        });
-        let facts = RuntimeFacts { version, plugins: plugins.collect() };
-        let shapes = shapes.into_iter().map(|(name, extents)| {
-            (name, PartialShape::Ranked(extents.into_iter().map(dimension).collect()))
-        });
-        let (opened, shapes) = (container.shared().opened()?, shapes.collect());
-        Ok(Self { cache, opened, facts, part, device, properties, shapes })
+        let (opened, facts, compilation) = (container.shared().opened()?, runtime.into(), settings.into());
+        let slot = py.detach(|| cache.slot_for(&facts, &opened, &compilation));
+        Ok(Self(slot.map_err(failed)?))
     }
 
     /// Return the names of the properties that are part of a plugin's description.
@@ -80,46 +75,40 @@ impl Cache {
 
     /// Return the compiled model, if there is an authentic one.
     fn read(&self, py: Python<'_>) -> PyResult<Option<Weights>> {
-        let read = background::run(py, &Meter::default(), || self.with_slot(|slot| Ok(slot.read())))?;
-        let read = read.map_err(failed)?;
+        let read = background::run(py, &Meter::default(), || self.0.read())?;
         Ok(read.map(|bytes| Weights::new(vec![bytes])))
     }
 
     /// Remove a compiled model that the runtime rejected.
-    fn discard(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| {
-            self.with_slot(|slot| {
-                slot.discard();
-                Ok(())
-            })
-        })
-        .map_err(failed)
+    fn discard(&self, py: Python<'_>) {
+        py.detach(|| self.0.discard());
     }
 
     /// Store a model that the runtime has exported.
     fn write(&self, py: Python<'_>, exported: &Exported) -> PyResult<()> {
         let exported = exported.take()?;
-        background::run(py, &Meter::default(), || self.with_slot(|slot| slot.write(exported)))?
-            .map_err(failed)
+        background::run(py, &Meter::default(), || self.0.write(exported))?.map_err(failed)
     }
 }
 
-impl Cache {
-    fn with_slot<T>(
-        &self,
-        work: impl FnOnce(CacheSlot<'_>) -> Result<T, CacheError>,
-    ) -> Result<T, CacheError> {
-        let properties: Vec<(&str, &str)> =
-            self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let shapes: Vec<(&str, PartialShape)> =
-            self.shapes.iter().map(|(name, shape)| (name.as_str(), shape.clone())).collect();
-        let compilation = Compilation {
-            part: self.part.as_deref(),
-            device: &self.device,
-            properties: &properties,
-            shapes: &shapes,
-        };
-        work(self.cache.slot_for(&self.facts, &self.opened, &compilation)?)
+impl From<Runtime> for RuntimeFacts {
+    fn from(Runtime { version, plugins }: Runtime) -> Self {
+        let plugins = plugins.into_iter().map(|(device, name, build, properties)| PluginFacts {
+            device,
+            name,
+            build,
+            properties,
+        });
+        Self { version, plugins: plugins.collect() }
+    }
+}
+
+impl From<Settings> for Compilation {
+    fn from(Settings { part, device, properties, shapes }: Settings) -> Self {
+        let shapes = shapes.into_iter().map(|(name, extents)| {
+            (name, PartialShape::Ranked(extents.into_iter().map(dimension).collect()))
+        });
+        Self { part, device, properties, shapes: shapes.collect() }
     }
 }
 

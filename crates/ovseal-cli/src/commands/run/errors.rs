@@ -1,6 +1,8 @@
-//! The runtime's errors as errors of a command.
+//! Errors of the runtime as errors of the command.
 
-use ovseal_openvino::{CacheError, LocateError, ModelError, OpenVinoError, SealedModelError, TensorError};
+use ovseal_openvino::{
+    CacheError, LocateError, NetworkError, OpenVinoError, Operation, SealedModelError, TensorError,
+};
 
 use crate::error::{CommandError, Kind};
 
@@ -17,7 +19,7 @@ impl From<LocateError> for CommandError {
         }
         let places: Vec<String> = error.searched().iter().map(|place| format!("searched {place}")).collect();
         Self::message(Kind::Environment, "OpenVINO was not found")
-            .hint("install it with: pip install openvino, or name its folder with --openvino or OVSEAL_OPENVINO")
+            .hint("install it with: pip install openvino, or name its directory with --openvino or OVSEAL_OPENVINO")
             .hints(places)
     }
 }
@@ -28,9 +30,19 @@ impl From<OpenVinoError> for CommandError {
     }
 }
 
-impl From<ModelError> for CommandError {
-    fn from(error: ModelError) -> Self {
-        Self::new(error.kind().into(), error)
+impl From<NetworkError> for CommandError {
+    fn from(error: NetworkError) -> Self {
+        let kind = error.kind().into();
+        match error {
+            NetworkError::UnknownInput { ref inputs, .. } => {
+                let hint = format!("its inputs: {}", inputs.join(", "));
+                Self::new(kind, error).hint(hint)
+            }
+            NetworkError::Runtime(error) if error.operation() == Operation::Reshape => {
+                Self::new(Kind::Usage, error).hint("the model does not support the shapes of --shape")
+            }
+            error => Self::new(kind, error),
+        }
     }
 }
 
@@ -45,11 +57,15 @@ impl From<SealedModelError> for CommandError {
         let kind = error.kind().into();
         match error {
             SealedModelError::Open(error) => error.into(),
+            SealedModelError::Model(error) => error.into(),
             error @ SealedModelError::SeveralModels { .. } => {
                 Self::new(kind, error).hint("choose one with --part PATH")
             }
             error @ SealedModelError::NoModel => {
                 Self::new(kind, error).hint("ovseal inspect FILE with a key option shows the parts")
+            }
+            SealedModelError::FixedShapes => {
+                Self::usage("--shape does not apply to a compiled model: its shapes are fixed")
             }
             error => Self::new(kind, error),
         }
