@@ -1,4 +1,4 @@
-//! Compiled models that are kept, sealed, from one start to the next.
+//! The sealed cache of compiled models.
 
 use std::ffi::{CString, c_char, c_int};
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -15,13 +15,13 @@ use crate::network::{NO_MAPPING, ovseal_property, texts};
 use crate::opened::ovseal_opened;
 use crate::text::{Required, c_string, give, optional_path, optional_text, path, pointer, text};
 
-/// A folder with compiled models, each in a container of its own. Free it with `ovseal_cache_free`.
+/// A directory of compiled models, each in its own container. Free it with `ovseal_cache_free`.
 pub struct ovseal_cache(Arc<CompileCache>);
 
-/// What a runtime says of itself and of the plugins of a device. Free it with `ovseal_runtime_facts_free`.
+/// The version of a runtime and of a device's plugins. Free it with `ovseal_runtime_facts_free`.
 pub struct ovseal_runtime_facts(RuntimeFacts);
 
-/// The place of one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
+/// The entry for one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
 pub struct ovseal_cache_slot {
     // In the order of dropping: what borrows before what is borrowed.
     slot: CacheSlot<'static>,
@@ -37,11 +37,11 @@ struct Owned {
     properties: Vec<(String, String)>,
 }
 
-/// Uses the folder at `folder`, which is made with mode 0700 if it is not there.
+/// Opens the cache in the directory `folder`, and creates it with mode 0700 if it does not exist.
 ///
-/// `secret` is the file with the secret of this device, which is made with mode 0600 if it is not there; NULL for `device.secret`
-/// beside the device's other files. It must not stand in the cache. `limit` is how many bytes all entries together may have; 0 for no
-/// limit.
+/// `secret` is the file with this device's secret, created with mode 0600 if it does not exist;
+/// NULL for `device.secret` among the device's other files. It must not be inside the cache.
+/// `limit` is how many bytes all entries together may use; 0 for no limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_open(
     folder: *const c_char,
@@ -51,9 +51,9 @@ pub unsafe extern "C" fn ovseal_cache_open(
 ) -> *mut ovseal_error {
     run(|| {
         let out = cache.required("cache")?;
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a text.
         let folder = unsafe { path(folder, "folder") }?;
-        // SAFETY: the header demands a text or NULL.
+        // SAFETY: the header requires a text or NULL.
         let secret = device_secret(folder, unsafe { optional_path(secret) })?;
         let cache = CompileCache::open(folder, secret)?;
         give(out, ovseal_cache(Arc::new(if limit > 0 { cache.limit(limit) } else { cache })));
@@ -61,13 +61,13 @@ pub unsafe extern "C" fn ovseal_cache_open(
     })
 }
 
-/// Frees a cache; NULL is allowed. Slots live on.
+/// Frees a cache. Slots stay valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_free(cache: Option<Box<ovseal_cache>>) {
     drop(cache);
 }
 
-/// Takes the runtime's version and build, such as `ov::get_openvino_version().buildNumber`.
+/// Starts with the runtime's version and build, such as `ov::get_openvino_version().buildNumber`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_new(
     version: *const c_char,
@@ -75,15 +75,17 @@ pub unsafe extern "C" fn ovseal_runtime_facts_new(
 ) -> *mut ovseal_error {
     run(|| {
         let out = facts.required("facts")?;
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a text.
         let version = unsafe { text(version, "version") }?.to_owned();
         give(out, ovseal_runtime_facts(RuntimeFacts { version, plugins: Vec::new() }));
         Ok(())
     })
 }
 
-/// Adds a plugin that serves the device: the device of its own, such as `CPU`, the plugin's name, such as `openvino_intel_cpu_plugin`, and
-/// its version and build.
+/// Adds a plugin that serves the device, with its version and build.
+///
+/// `device` is the plugin's own device, such as `CPU`; `name` is the plugin's name, such as
+/// `openvino_intel_cpu_plugin`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
     facts: Option<&mut ovseal_runtime_facts>,
@@ -93,7 +95,7 @@ pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
 ) -> *mut ovseal_error {
     run(|| {
         let facts = facts.required("facts")?;
-        // SAFETY: the header demands texts.
+        // SAFETY: the header requires texts.
         let device = unsafe { text(device, "device") }?.to_owned();
         // SAFETY: likewise.
         let name = unsafe { text(name, "name") }?.to_owned();
@@ -104,15 +106,17 @@ pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
     })
 }
 
-/// The name of the property with this number, from 0, that a plugin is to be asked for; NULL beyond the last.
+/// Returns the name of property `number`, counted from 0, to ask a plugin for; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_runtime_facts_wanted(number: usize) -> *const c_char {
     static WANTED: LazyLock<Vec<CString>> = LazyLock::new(|| PluginFacts::PROPERTIES.map(c_string).to_vec());
     pointer(WANTED.get(number))
 }
 
-/// Adds what the plugin that was added last says of a property, if it has it: of those that are wanted, and of each that can be set, since
-/// a core may have other settings than another one.
+/// Adds the value of a property to the plugin that was added last.
+///
+/// Add each property that `ovseal_runtime_facts_wanted` names and the plugin has. Also add each
+/// that can be set, since cores can differ in their settings.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_add_property(
     facts: Option<&mut ovseal_runtime_facts>,
@@ -121,25 +125,28 @@ pub unsafe extern "C" fn ovseal_runtime_facts_add_property(
 ) -> *mut ovseal_error {
     run(|| {
         let facts = facts.required("facts")?;
-        // SAFETY: the header demands texts.
+        // SAFETY: the header requires texts.
         let name = unsafe { text(name, "name") }?.to_owned();
         // SAFETY: likewise.
         let value = unsafe { text(value, "value") }?.to_owned();
         let plugin = facts.0.plugins.last_mut();
-        let none = || Failure::new(Code::Usage, "no plugin was added before");
+        let none = || Failure::new(Code::Usage, "no plugin has been added");
         plugin.ok_or_else(none)?.properties.push((name, value));
         Ok(())
     })
 }
 
-/// Frees facts; NULL is allowed.
+/// Frees facts.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_runtime_facts_free(facts: Option<Box<ovseal_runtime_facts>>) {
     drop(facts);
 }
 
-/// Finds the place for a network of an opened container, `part` or with NULL its only one, as it is compiled for `device` with
-/// `count` properties. A network that was reshaped has no place here.
+/// Finds the slot for a network of an opened container, compiled for `device` with `count`
+/// properties.
+///
+/// `part` is the network's path, or NULL for the container's only one. A reshaped network has no
+/// slot.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_find(
     cache: Option<&ovseal_cache>,
@@ -154,11 +161,11 @@ pub unsafe extern "C" fn ovseal_cache_find(
     run(|| {
         let (cache, facts) = (cache.required("cache")?, facts.required("facts")?);
         let (opened, out) = (opened.required("opened")?, slot.required("slot")?);
-        // SAFETY: the header demands a text or NULL.
+        // SAFETY: the header requires a text or NULL.
         let part = unsafe { optional_text(part, "part") }?.map(str::to_owned);
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a text.
         let device = unsafe { text(device, "device") }?.to_owned();
-        // SAFETY: the header demands so many properties.
+        // SAFETY: the header requires so many properties.
         let properties = unsafe { texts(properties, count) }?;
         let owned = Owned { cache: cache.0.clone(), part, device, properties };
         give(out, ovseal_cache_slot::find(owned, &facts.0, &opened.opened)?);
@@ -169,7 +176,8 @@ pub unsafe extern "C" fn ovseal_cache_find(
 impl ovseal_cache_slot {
     fn find(owned: Owned, facts: &RuntimeFacts, opened: &Opened) -> Result<Self, Failure> {
         let owned = Arc::new(owned);
-        // SAFETY: the `Arc` that is kept beside the slot keeps the value alive and at its place, and is dropped after it.
+        // SAFETY: the `Arc` that is kept beside the slot keeps the value alive and at its place,
+        // and is dropped after it.
         let kept: &'static Owned = unsafe { &*Arc::as_ptr(&owned) };
         let pairs = kept.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let pairs: Arc<Vec<(&'static str, &'static str)>> = Arc::new(pairs.collect());
@@ -182,9 +190,10 @@ impl ovseal_cache_slot {
     }
 }
 
-/// Decrypts the compiled model, for `ov::Core::import_model`. NULL is written to `mapping` when it is not there, or not authentic.
+/// Decrypts the compiled model, for `ov::Core::import_model`. Writes NULL to `mapping` if it is
+/// missing or not authentic.
 ///
-/// What is imported goes on reading the bytes: the mapping must live as long as anything of it.
+/// Keep the mapping as long as any object of the imported model, which reads the bytes in place.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_read(
     slot: Option<&ovseal_cache_slot>,
@@ -202,7 +211,7 @@ pub extern "C" fn ovseal_cache_slot_read(
     })
 }
 
-/// Removes the compiled model, because the runtime refused it.
+/// Removes the compiled model, for example because the runtime rejected it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_discard(slot: Option<&ovseal_cache_slot>) -> *mut ovseal_error {
     run(|| {
@@ -211,9 +220,11 @@ pub extern "C" fn ovseal_cache_slot_discard(slot: Option<&ovseal_cache_slot>) ->
     })
 }
 
-/// Makes an anonymous file in memory to which a compiled model is exported. The caller closes the descriptor.
+/// Creates an anonymous file in memory, to export a compiled model to. Close the descriptor
+/// yourself.
 ///
-/// Populate the weights of the model meanwhile (`ovseal_mapping_populate`): the runtime hands their memory to the system.
+/// Keep the model's weights in memory during the export, with `ovseal_mapping_populate`: the
+/// runtime passes them to system calls.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>) -> *mut ovseal_error {
     run(|| {
@@ -223,8 +234,9 @@ pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>
     })
 }
 
-/// Keeps what was written to a file of `ovseal_export_file`. The descriptor stays the caller's; nobody can write to the file any more,
-/// and its bytes are zeroized.
+/// Stores the contents of a file from `ovseal_export_file`, and zeroizes them there.
+///
+/// The descriptor stays yours, but the file can no longer be written.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_write(
     slot: Option<&ovseal_cache_slot>,
@@ -235,7 +247,7 @@ pub extern "C" fn ovseal_cache_slot_write(
         if descriptor < 0 {
             return Err(bad_argument("the descriptor is negative"));
         }
-        // SAFETY: the header demands an open descriptor, which is given back below.
+        // SAFETY: the header requires an open descriptor, and it is not closed here.
         let file = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor) });
         let exported = ExportedModel::take(&file)?;
         slot.slot.write(exported)?;
@@ -243,7 +255,7 @@ pub extern "C" fn ovseal_cache_slot_write(
     })
 }
 
-/// Frees a slot; NULL is allowed.
+/// Frees a slot.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_free(slot: Option<Box<ovseal_cache_slot>>) {
     run_or((), || drop(slot));

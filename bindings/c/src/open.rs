@@ -1,4 +1,4 @@
-//! Opening a container.
+//! Opening containers.
 
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
@@ -120,9 +120,9 @@ pub unsafe extern "C" fn ovseal_open(
 
 /// Opens a container that is read through a call-back, as `ovseal_open` does.
 ///
-/// Files next to the container (side file, unfinished rekeying) are not looked for. The library takes
-/// over `source->context` even if the call fails, and calls `source->release` when it is done. It
-/// does not if `source` is NULL or its size is wrong.
+/// Files next to the container (side file, unfinished rekeying) are not looked for. The library
+/// takes over `source->context` even if the call fails, and calls `source->release` when it is
+/// done. It does not if `source` is NULL or its size is wrong.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_open_source(
     source: *const ovseal_source,

@@ -9,7 +9,8 @@ use crate::error::{ovseal_error, run};
 use crate::seal::{self, ovseal_seal_options};
 use crate::text::{Required, c_string, give, pointer};
 
-/// The parts that sealing would create, and what it would leave out. Free it with `ovseal_plan_free`.
+/// The parts that sealing would create, and what it would leave out. Free it with
+/// `ovseal_plan_free`.
 pub struct ovseal_plan {
     parts: Vec<Part>,
     left_out: Vec<CString>,
@@ -71,7 +72,7 @@ pub extern "C" fn ovseal_plan_left_out(plan: Option<&ovseal_plan>, number: usize
     pointer(plan.and_then(|plan| plan.left_out.get(number)))
 }
 
-/// Frees a plan; NULL is allowed.
+/// Frees a plan.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_plan_free(plan: Option<Box<ovseal_plan>>) {
     drop(plan);

@@ -2,7 +2,8 @@
 
 use std::ffi::c_void;
 
-/// Called from worker threads, several at once, with the number of bytes processed since the last call.
+/// Called from worker threads, several at once, with the number of bytes processed since the last
+/// call.
 ///
 /// Returning `false` cancels sealing; when opening, the result is ignored. It must return normally:
 /// no exception and no `longjmp` may leave it.

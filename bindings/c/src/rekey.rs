@@ -1,4 +1,4 @@
-//! Changing the keys of a container.
+//! Changing the keys of containers.
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
@@ -23,15 +23,16 @@ pub const OVSEAL_REKEY_FINISH_WAITING: u32 = 4;
 ///
 /// Zero is the default of every member but `size`.
 ///
-/// Removing a stanza does not revoke access: anyone who knew the data key, or kept a copy of the old
-/// container, can still open this payload. To revoke access, seal again with a higher security version.
+/// Removing a stanza does not revoke access: anyone who knew the data key, or kept a copy of the
+/// old container, can still open this payload. To revoke access, seal again with a higher security
+/// version.
 ///
 /// Rekeying vouches for the container. With the default trust, name its publisher.
 ///
-/// An interrupted rekeying leaves stanzas in `NAME.ovseal.rekey`, next to the container. The next call
-/// finishes it. Other stanzas that wait there are an error (`OVSEAL_CODE_WAITING`, which lists them),
-/// unless you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With either flag,
-/// you may leave out what to add and remove.
+/// An interrupted rekeying leaves stanzas in `NAME.ovseal.rekey`, next to the container. The next
+/// call finishes it. Other stanzas that wait there are an error (`OVSEAL_CODE_WAITING`, which lists
+/// them), unless you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With
+/// either flag, you may leave out what to add and remove.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_rekey_options {
@@ -88,7 +89,8 @@ pub unsafe extern "C" fn ovseal_rekey(
 
 /// Adds keys without writing to the container, in the file `NAME.ovseal.keys` next to it.
 ///
-/// An existing file of that name is replaced. The result is written to `rekeyed`, unless that is NULL.
+/// An existing file of that name is replaced. The result is written to `rekeyed`, unless that is
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_write_side_file(
     file: *const c_char,

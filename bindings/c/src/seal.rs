@@ -1,4 +1,4 @@
-//! Sealing a model.
+//! Sealing models.
 
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
@@ -21,9 +21,9 @@ pub const OVSEAL_SEAL_ONLY: u32 = 1;
 pub const OVSEAL_SEAL_FOLLOW_SYMLINKS: u32 = 2;
 /// Seals every file of a directory, including those that are left out by default.
 ///
-/// By default these are left out: `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`, `.DS_Store`,
-/// `.env`, `*.ovseal*`, and what `.ovsealignore` matches. Patterns in `exclude` still apply. Private
-/// keys are still rejected, except for a file that merely looks like a key file.
+/// By default these are left out: `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`,
+/// `.DS_Store`, `.env`, `*.ovseal*`, and what `.ovsealignore` matches. Patterns in `exclude` still
+/// apply. Private keys are still rejected, except for a file that merely looks like a key file.
 pub const OVSEAL_SEAL_INCLUDE_EVERYTHING: u32 = 4;
 /// Allows post-quantum and classical public keys in one container.
 pub const OVSEAL_SEAL_ALLOW_MIXED: u32 = 8;
@@ -71,8 +71,8 @@ unsafe impl Versioned for ovseal_seal_options {}
 
 /// Seals the model at `model` into a container at `output`, which appears whole or not at all.
 ///
-/// The model is a file, whose companion files are sealed too, or a directory. The container's length
-/// in bytes is written to `length`, unless that is NULL.
+/// The model is a file, whose companion files are sealed too, or a directory. The container's
+/// length in bytes is written to `length`, unless that is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_seal(
     model: *const c_char,
@@ -97,7 +97,8 @@ pub unsafe extern "C" fn ovseal_seal(
 /// Reads options and finds the files of the model that they choose.
 ///
 /// # Safety
-/// `options` is NULL, or points at options whose pointers are NULL or valid; `model` is NULL or a path.
+/// `options` is NULL, or points at options whose pointers are NULL or valid; `model` is NULL or a
+/// path.
 pub(crate) unsafe fn find(
     options: *const ovseal_seal_options,
     model: *const c_char,

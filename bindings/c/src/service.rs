@@ -43,16 +43,17 @@ impl From<&ServiceContext> for ovseal_service_context {
     }
 }
 
-/// A key service of yours: a key management system, a vault, a card. Start from `OVSEAL_KEY_SERVICE_INIT`.
+/// A key service of yours: a key management system, a vault, a card. Start from
+/// `OVSEAL_KEY_SERVICE_INIT`.
 ///
 /// It handles a random 32-byte secret for each container, never the data key. All it learns of the
-/// container are the two ids in `ovseal_service_context`. Set `wrap_for` and `unwrap_for`, or `wrap`
-/// and `unwrap`, which are not told the container.
+/// container are the two ids in `ovseal_service_context`. Set `wrap_for` and `unwrap_for`, or
+/// `wrap` and `unwrap`, which are not told the container.
 ///
 /// The functions are called from the thread that opens, seals or rekeys. They must return normally:
-/// no exception and no `longjmp` may leave them. Each returns `OVSEAL_SERVICE_DONE`, or another number
-/// if it failed. It may then write a text that ends with a zero byte to `message`, which has room for
-/// `OVSEAL_MESSAGE_LIMIT` bytes. The text becomes a cause of the error.
+/// no exception and no `longjmp` may leave them. Each returns `OVSEAL_SERVICE_DONE`, or another
+/// number if it failed. It may then write a text that ends with a zero byte to `message`, which has
+/// room for `OVSEAL_MESSAGE_LIMIT` bytes. The text becomes a cause of the error.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_key_service {
@@ -60,8 +61,8 @@ pub struct ovseal_key_service {
     pub size: usize,
     /// Passed to the functions.
     pub context: *mut c_void,
-    /// Wraps the 32 bytes of `secret`. Writes 1 to `OVSEAL_WRAPPED_LIMIT` bytes to `wrapped` and their
-    /// number to `length`. They are stored unencrypted in the container.
+    /// Wraps the 32 bytes of `secret`. Writes 1 to `OVSEAL_WRAPPED_LIMIT` bytes to `wrapped` and
+    /// their number to `length`. They are stored unencrypted in the container.
     pub wrap: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -134,8 +135,8 @@ pub unsafe extern "C" fn ovseal_key_from_service(
 
 struct Service(ovseal_key_service);
 
-// SAFETY: the header says that the functions are called from the thread that opens, seals or rekeys,
-// which can be any.
+// SAFETY: the header says that the functions are called from the thread that opens, seals or
+// rekeys, which can be any.
 unsafe impl Send for Service {}
 // SAFETY: likewise; several threads of the caller may open at the same time.
 unsafe impl Sync for Service {}

@@ -17,7 +17,8 @@ pub struct ovseal_source {
     pub context: *mut c_void,
     /// The length of the container in bytes.
     pub length: u64,
-    /// Fills `buffer` with the `length` bytes at `offset` and returns 0. Any other result is a failure.
+    /// Fills `buffer` with the `length` bytes at `offset` and returns 0. Any other result is a
+    /// failure.
     ///
     /// Called from several threads at once. It must return normally: no exception and no `longjmp`
     /// may leave it.

@@ -90,7 +90,8 @@ pub(crate) unsafe fn items<'a, T>(items: *const T, count: usize, name: &str) -> 
     }
 }
 
-/// Returns the items of an array in the caller's options, of which there are at most [`LIST_LIMIT`].
+/// Returns the items of an array in the caller's options, of which there are at most
+/// [`LIST_LIMIT`].
 ///
 /// # Safety
 /// As for [`items`].
@@ -118,7 +119,8 @@ pub(crate) unsafe fn objects<'a, T>(
     objects.enumerate().map(|(number, object)| object.required(&format!("{name}[{number}]"))).collect()
 }
 
-/// Returns a buffer of the caller; NULL is allowed if it is empty. It may be uninitialized: only write to it.
+/// Returns a buffer of the caller; NULL is allowed if it is empty. It may be uninitialized: only
+/// write to it.
 ///
 /// # Safety
 /// `bytes` is NULL, or points at `length` bytes that nothing else uses for `'a`.

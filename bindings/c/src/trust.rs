@@ -24,7 +24,8 @@ pub const OVSEAL_TRUST_SHARED_SECRET: u32 = 2;
 pub struct ovseal_trusted_publisher {
     /// The public key.
     pub publisher: *const ovseal_publisher,
-    /// The only model this publisher may sign; NULL for any. Repeat the publisher for several models.
+    /// The only model this publisher may sign; NULL for any. Repeat the publisher for several
+    /// models.
     pub model_name: *const c_char,
 }
 

@@ -1,4 +1,4 @@
-//! Verifying a container.
+//! Verifying containers.
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
@@ -32,8 +32,8 @@ impl From<Verification> for ovseal_verification {
 
 /// Verifies the container at `file`, with a key or without (NULL).
 ///
-/// Without a key, this checks the signature, the requirements in the options, and the digest of every
-/// chunk. It shows who signed, not that the content is what a holder of the key sealed. With
+/// Without a key, this checks the signature, the requirements in the options, and the digest of
+/// every chunk. It shows who signed, not that the content is what a holder of the key sealed. With
 /// `OVSEAL_TRUST_ANY_SENDER` it only shows that the container is consistent in itself.
 ///
 /// With a key, it also checks the MACs, the manifest, and the tag of every chunk. See
@@ -87,7 +87,7 @@ pub extern "C" fn ovseal_verification_content_verified(verification: Option<&ovs
     verification.is_some_and(|verification| verification.content_verified)
 }
 
-/// Frees a verification; NULL is allowed.
+/// Frees a verification.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_free(verification: Option<Box<ovseal_verification>>) {
     drop(verification);

@@ -13,14 +13,15 @@ use crate::text::Required;
 /// Members that the caller's version did not have are zero, which is their default.
 ///
 /// # Safety
-/// The type is `repr(C)` and its first member is the size, a `usize`. It has no padding, since older
-/// callers leave padding unset. All bits zero are a valid value.
+/// The type is `repr(C)` and its first member is the size, a `usize`. It has no padding, since
+/// older callers leave padding unset. All bits zero are a valid value.
 pub(crate) unsafe trait Versioned: Copy {}
 
 /// Copies the members that the caller's version of the struct has.
 ///
 /// # Errors
-/// `BadArgument` for NULL, an implausible size, or a member that is set and unknown to this version.
+/// `BadArgument` for NULL, an implausible size, or a member that is set and unknown to this
+/// version.
 ///
 /// # Safety
 /// `pointer` is NULL, or points at a size and at as many bytes, all of them set.
@@ -42,7 +43,8 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
         return Err(bad_argument(message).with_hint(Some("install the library that belongs to the header")));
     }
     let mut value = MaybeUninit::<T>::zeroed();
-    // SAFETY: the caller vouches for `known` bytes at the source, and the value is at least as long.
+    // SAFETY: the caller vouches for `known` bytes at the source, and the value is at least as
+    // long.
     unsafe { ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), known) };
     // SAFETY: all bytes are set, and the trait says that zeros are valid where none was copied.
     Ok(unsafe { value.assume_init() })
