@@ -1,4 +1,4 @@
-//! What the C interface does, from programs in C.
+//! The C interface, as programs in C use it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -12,11 +12,19 @@ use ovseal_hardware::tpm2::{EnrollOptions, Tpm};
 use ovseal_testkit::Swtpm;
 
 #[test]
-fn the_tour_of_the_c_interface_finds_nothing_amiss() {
+fn the_tour_of_the_c_interface_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     let program = C.sanitized("c/tour.c", folder.path());
     let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
     succeed(Command::new(program).arg(model).arg(folder.path()));
+}
+
+#[test]
+fn options_of_other_versions_are_understood_or_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = C.sanitized("c/options.c", folder.path());
+    let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
+    succeed(Command::new(program).arg(model).arg(conv(folder.path())));
 }
 
 #[test]
@@ -31,7 +39,7 @@ fn a_device_opens_with_the_key_in_its_tpm() {
 }
 
 #[test]
-fn a_leak_ends_a_program_under_the_sanitizer() {
+fn the_sanitizer_reports_a_leak() {
     let folder = tempfile::tempdir().unwrap();
     let program = C.sanitized("c/leak.c", folder.path());
     let output = common::run(&mut Command::new(program));
@@ -46,7 +54,7 @@ fn ten_thousand_openings_leave_memory_flat() {
     succeed(Command::new(program).arg(conv(folder.path())).arg("10000"));
 }
 
-/// The model `conv` in a container, sealed to the key file of 32 times 7.
+/// Seals the model `conv` to the key file of 32 bytes of 7.
 fn conv(folder: &Path) -> PathBuf {
     common::seal(&set_up("OVSEAL_TEST_MODELS").join("conv/model.xml"), &folder.join("conv.ovseal"))
 }
