@@ -6,20 +6,18 @@ use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::{Arc, LazyLock};
 
 use ovseal::Opened;
-use ovseal_bindings::{Code, Failure, device_secret};
+use ovseal_bindings::{Failure, device_secret};
 use ovseal_openvino::{CacheSlot, Compilation, CompileCache, ExportedModel, PluginFacts, RuntimeFacts};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::mapping::ovseal_mapping;
 use crate::network::{NO_MAPPING, ovseal_property, texts};
 use crate::opened::ovseal_opened;
-use crate::text::{Required, c_string, give, optional_path, optional_text, path, pointer, text};
+use crate::text::{Required, c_string, give, list, optional_path, optional_text, path, pointer, text};
+use crate::versioned::{self, Versioned};
 
 /// A directory of compiled models, each in its own container. Free it with `ovseal_cache_free`.
 pub struct ovseal_cache(Arc<CompileCache>);
-
-/// The version of a runtime and of a device's plugins. Free it with `ovseal_runtime_facts_free`.
-pub struct ovseal_runtime_facts(RuntimeFacts);
 
 /// The entry for one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
 pub struct ovseal_cache_slot {
@@ -67,110 +65,108 @@ pub extern "C" fn ovseal_cache_free(cache: Option<Box<ovseal_cache>>) {
     drop(cache);
 }
 
-/// Starts with the runtime's version and build, such as `ov::get_openvino_version().buildNumber`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_runtime_facts_new(
-    version: *const c_char,
-    facts: Option<&mut MaybeUninit<*mut ovseal_runtime_facts>>,
-) -> *mut ovseal_error {
-    run(|| {
-        let out = facts.required("facts")?;
-        // SAFETY: the header requires a text.
-        let version = unsafe { text(version, "version") }?.to_owned();
-        give(out, ovseal_runtime_facts(RuntimeFacts { version, plugins: Vec::new() }));
-        Ok(())
-    })
+/// A plugin of the runtime. This struct never changes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_plugin {
+    /// The plugin's own device, such as `CPU`.
+    pub device: *const c_char,
+    /// The plugin's name, such as `openvino_intel_cpu_plugin`.
+    pub name: *const c_char,
+    /// The plugin's version and build.
+    pub build: *const c_char,
+    /// The plugin's properties: each that `ovseal_plugin_wanted_property` names and the plugin has,
+    /// and each that can be set, since cores can differ in their settings.
+    pub properties: *const ovseal_property,
+    /// The number of properties.
+    pub property_count: usize,
 }
 
-/// Adds a plugin that serves the device, with its version and build.
+/// A compilation, which a cache has a slot for. Start from `OVSEAL_COMPILATION_INIT`.
 ///
-/// `device` is the plugin's own device, such as `CPU`; `name` is the plugin's name, such as
-/// `openvino_intel_cpu_plugin`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
-    facts: Option<&mut ovseal_runtime_facts>,
-    device: *const c_char,
-    name: *const c_char,
-    build: *const c_char,
-) -> *mut ovseal_error {
-    run(|| {
-        let facts = facts.required("facts")?;
-        // SAFETY: the header requires texts.
-        let device = unsafe { text(device, "device") }?.to_owned();
-        // SAFETY: likewise.
-        let name = unsafe { text(name, "name") }?.to_owned();
-        // SAFETY: likewise.
-        let build = unsafe { text(build, "build") }?.to_owned();
-        facts.0.plugins.push(PluginFacts { device, name, build, properties: Vec::new() });
-        Ok(())
-    })
+/// It compiles a network of a container as it is. A reshaped network has no slot.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_compilation {
+    /// `sizeof(ovseal_compilation)`.
+    pub size: usize,
+    /// The path of the network in the container; NULL for the only one.
+    pub part: *const c_char,
+    /// The device to compile for. Required.
+    pub device: *const c_char,
+    /// The properties to compile with.
+    pub properties: *const ovseal_property,
+    /// The number of properties.
+    pub property_count: usize,
+    /// The runtime's version, such as `ov::get_openvino_version().buildNumber`. Required.
+    pub runtime: *const c_char,
+    /// The plugins that serve the device.
+    pub plugins: *const ovseal_plugin,
+    /// The number of plugins.
+    pub plugin_count: usize,
 }
+
+// SAFETY: `repr(C)`, the size comes first, every member is one word, and zeros are NULL or 0.
+unsafe impl Versioned for ovseal_compilation {}
 
 /// Returns the name of property `number`, counted from 0, to ask a plugin for; NULL past the last.
 #[unsafe(no_mangle)]
-pub extern "C" fn ovseal_runtime_facts_wanted(number: usize) -> *const c_char {
+pub extern "C" fn ovseal_plugin_wanted_property(number: usize) -> *const c_char {
     static WANTED: LazyLock<Vec<CString>> = LazyLock::new(|| PluginFacts::PROPERTIES.map(c_string).to_vec());
     pointer(WANTED.get(number))
 }
 
-/// Adds the value of a property to the plugin that was added last.
-///
-/// Add each property that `ovseal_runtime_facts_wanted` names and the plugin has. Also add each
-/// that can be set, since cores can differ in their settings.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_runtime_facts_add_property(
-    facts: Option<&mut ovseal_runtime_facts>,
-    name: *const c_char,
-    value: *const c_char,
-) -> *mut ovseal_error {
-    run(|| {
-        let facts = facts.required("facts")?;
-        // SAFETY: the header requires texts.
-        let name = unsafe { text(name, "name") }?.to_owned();
-        // SAFETY: likewise.
-        let value = unsafe { text(value, "value") }?.to_owned();
-        let plugin = facts.0.plugins.last_mut();
-        let none = || Failure::new(Code::Usage, "no plugin has been added");
-        plugin.ok_or_else(none)?.properties.push((name, value));
-        Ok(())
-    })
-}
-
-/// Frees facts.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_runtime_facts_free(facts: Option<Box<ovseal_runtime_facts>>) {
-    drop(facts);
-}
-
-/// Finds the slot for a network of an opened container, compiled for `device` with `count`
-/// properties.
-///
-/// `part` is the network's path, or NULL for the container's only one. A reshaped network has no
-/// slot.
+/// Finds the slot for a network of an opened container.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_find(
     cache: Option<&ovseal_cache>,
-    facts: Option<&ovseal_runtime_facts>,
     opened: Option<&ovseal_opened>,
-    part: *const c_char,
-    device: *const c_char,
-    properties: *const ovseal_property,
-    count: usize,
+    compilation: *const ovseal_compilation,
     slot: Option<&mut MaybeUninit<*mut ovseal_cache_slot>>,
 ) -> *mut ovseal_error {
     run(|| {
-        let (cache, facts) = (cache.required("cache")?, facts.required("facts")?);
+        let cache = cache.required("cache")?;
         let (opened, out) = (opened.required("opened")?, slot.required("slot")?);
-        // SAFETY: the header requires a text or NULL.
-        let part = unsafe { optional_text(part, "part") }?.map(str::to_owned);
-        // SAFETY: the header requires a text.
-        let device = unsafe { text(device, "device") }?.to_owned();
-        // SAFETY: the header requires so many properties.
-        let properties = unsafe { texts(properties, count) }?;
+        // SAFETY: the header requires as many bytes as the size says.
+        let compilation = unsafe { versioned::read(compilation, "compilation") }?;
+        // SAFETY: the header requires that its pointers are NULL or valid.
+        let facts = unsafe { facts(&compilation) }?;
+        // SAFETY: likewise.
+        let part = unsafe { optional_text(compilation.part, "compilation->part") }?.map(str::to_owned);
+        // SAFETY: likewise.
+        let device = unsafe { text(compilation.device, "compilation->device") }?.to_owned();
+        // SAFETY: likewise.
+        let properties = unsafe { texts(compilation.properties, compilation.property_count) }?;
         let owned = Owned { cache: cache.0.clone(), part, device, properties };
-        give(out, ovseal_cache_slot::find(owned, &facts.0, &opened.opened)?);
+        give(out, ovseal_cache_slot::find(owned, &facts, &opened.opened)?);
         Ok(())
     })
+}
+
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn facts(compilation: &ovseal_compilation) -> Result<RuntimeFacts, Failure> {
+    // SAFETY: the caller vouches for the text.
+    let version = unsafe { text(compilation.runtime, "compilation->runtime") }?.to_owned();
+    // SAFETY: the caller vouches for so many plugins.
+    let plugins = unsafe { list(compilation.plugins, compilation.plugin_count, "compilation->plugins") }?;
+    // SAFETY: the caller vouches for what each of them points at.
+    let plugins = plugins.iter().map(|plugin| unsafe { plugin_facts(plugin) });
+    Ok(RuntimeFacts { version, plugins: plugins.collect::<Result<_, _>>()? })
+}
+
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn plugin_facts(plugin: &ovseal_plugin) -> Result<PluginFacts, Failure> {
+    // SAFETY: the caller vouches for the texts.
+    let device = unsafe { text(plugin.device, "a plugin's device") }?.to_owned();
+    // SAFETY: likewise.
+    let name = unsafe { text(plugin.name, "a plugin's name") }?.to_owned();
+    // SAFETY: likewise.
+    let build = unsafe { text(plugin.build, "a plugin's build") }?.to_owned();
+    // SAFETY: the caller vouches for the properties.
+    let properties = unsafe { texts(plugin.properties, plugin.property_count) }?;
+    Ok(PluginFacts { device, name, build, properties })
 }
 
 impl ovseal_cache_slot {

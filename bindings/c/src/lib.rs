@@ -82,7 +82,6 @@ const _: () = {
     shared::<ovseal_populated>();
     shared::<ovseal_publisher>();
     shared::<ovseal_publisher_key>();
-    shared::<ovseal_runtime_facts>();
     shared::<ovseal_secret>();
     shared::<ovseal_verification>();
 };

@@ -12,7 +12,7 @@ use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::key::nothing;
 use crate::mapping::ovseal_mapping;
 use crate::opened::ovseal_opened;
-use crate::text::{Required, give, items, optional_text, text};
+use crate::text::{Required, give, list, optional_text, text};
 
 /// A network of an opened container, in memory. Free it with `ovseal_network_free`.
 ///
@@ -231,7 +231,7 @@ pub(crate) unsafe fn texts(
     count: usize,
 ) -> Result<Vec<(String, String)>, Failure> {
     // SAFETY: the caller vouches for it.
-    let properties = unsafe { items(properties, count, "properties") }?;
+    let properties = unsafe { list(properties, count, "properties") }?;
     let pair = |property: &ovseal_property| {
         // SAFETY: the caller vouches for it.
         let name = unsafe { text(property.name, "a property's name") }?;

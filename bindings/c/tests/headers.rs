@@ -1,9 +1,22 @@
-//! Each header compiles alone, in each language that it is for, and in two units of one program.
+//! Each header compiles alone, in each of its languages, and in two units of one program.
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
 
 mod common;
 
 use common::{C, CXX, Language, OPENVINO, doubles, root, succeed};
+
+const WITHOUT_OPENVINO: [&str; 10] = [
+    "error.hpp",
+    "inspect.hpp",
+    "keys.hpp",
+    "open.hpp",
+    "options.hpp",
+    "ovseal.h",
+    "ovseal.hpp",
+    "publishers.hpp",
+    "rekey.hpp",
+    "seal.hpp",
+];
 
 fn compiles_alone(language: Language, extension: &str, header: &str) {
     let folder = tempfile::tempdir().unwrap();
@@ -19,8 +32,9 @@ fn the_c_header_compiles_alone_as_c11() {
 
 #[test]
 fn the_headers_without_openvino_compile_alone_as_cxx17() {
-    compiles_alone(CXX, "cpp", "ovseal.h");
-    compiles_alone(CXX, "cpp", "ovseal.hpp");
+    for header in WITHOUT_OPENVINO {
+        compiles_alone(CXX, "cpp", header);
+    }
 }
 
 #[test]
@@ -46,9 +60,15 @@ fn structs_that_grow_have_no_padding() {
         common::run(C.compiler().args(["-Wpadded", "-Wno-error", "-c", "-o", "/dev/null"]).arg(&unit));
     let warnings = String::from_utf8(output.stderr).unwrap();
     let padded = warnings.lines().filter(|line| line.contains("-Wpadded"));
-    // The library only writes this one, and writes all of it.
-    let padded: Vec<&str> = padded.filter(|line| !line.contains("ovseal_protections")).collect();
+    // The library never reads this one, apart from its size.
+    let padded: Vec<&str> = padded.filter(|line| declaration(line) != "} ovseal_protections;").collect();
     assert!(output.status.success() && padded.is_empty(), "{padded:?}");
+}
+
+/// Returns the line of the header that a warning points at.
+fn declaration(warning: &str) -> &'static str {
+    let number: usize = warning.split(':').nth(1).unwrap().parse().unwrap();
+    include_str!("../include/ovseal/ovseal.h").lines().nth(number - 1).unwrap()
 }
 
 #[test]
@@ -74,6 +94,8 @@ fn two_units_of_one_program_use_the_header() {
 fn all_headers_are_tested() {
     let headers = root().join("include/ovseal").read_dir().unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = headers.collect();
+    let mut tested = [&WITHOUT_OPENVINO[..], &["genai.hpp", "openvino.hpp"]].concat();
     names.sort();
-    assert_eq!(names, ["genai.hpp", "openvino.hpp", "ovseal.h", "ovseal.hpp"]);
+    tested.sort_unstable();
+    assert_eq!(names, tested);
 }

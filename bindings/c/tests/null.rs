@@ -11,7 +11,6 @@ use common::{Argument, C, Function, functions, seal, set_up, succeed};
 /// The arguments for which NULL has a meaning.
 const ALLOWED: &[(&str, &str)] = &[
     ("ovseal_cache_open", "secret"),
-    ("ovseal_cache_find", "part"),
     ("ovseal_network_decrypt", "part"),
     ("ovseal_opened_compiled_part", "path"),
     ("ovseal_key_device", "folder"),

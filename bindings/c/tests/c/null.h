@@ -17,7 +17,6 @@ static ovseal_populated *a_populated;
 static ovseal_publisher *a_publisher;
 static ovseal_publisher_key *a_publisher_key;
 static ovseal_plan *a_plan;
-static ovseal_runtime_facts *a_runtime_facts;
 static ovseal_secret *a_secret;
 static ovseal_verification *a_verification;
 /* Creating one requires OpenVINO. NULL will do, since the functions check this argument first. */
@@ -37,6 +36,8 @@ static ovseal_rekey_options rekey_options = OVSEAL_REKEY_OPTIONS_INIT;
 static ovseal_rekey_options *a_rekey_options = &rekey_options;
 static ovseal_seal_options seal_options = OVSEAL_SEAL_OPTIONS_INIT;
 static ovseal_seal_options *a_seal_options = &seal_options;
+static ovseal_compilation compilation = OVSEAL_COMPILATION_INIT;
+static ovseal_compilation *a_compilation = &compilation;
 
 static int read_nothing(void *context, uint64_t offset, uint8_t *buffer, size_t length) {
     (void)context, (void)offset, (void)buffer, (void)length;
@@ -86,8 +87,6 @@ static void set_up(int count, char **arguments) {
     check(ovseal_publisher_key_public(a_publisher_key, &a_publisher));
     check(ovseal_publisher_key_encode(a_publisher_key, &a_secret));
     check(ovseal_seal_plan(container, a_seal_options, &a_plan));
-    check(ovseal_runtime_facts_new("1", &a_runtime_facts));
-    check(ovseal_runtime_facts_add_plugin(a_runtime_facts, "CPU", "plugin", "1"));
     char folder[4096];
     snprintf(folder, sizeof folder, "%s.cache", container);
     check(ovseal_cache_open(folder, NULL, 0, &a_cache));
@@ -110,10 +109,9 @@ static int finish(void) {
     ovseal_plan_free(a_plan);
     ovseal_publisher_free(a_publisher);
     ovseal_publisher_key_free(a_publisher_key);
-    ovseal_runtime_facts_free(a_runtime_facts);
     ovseal_secret_free(a_secret);
     ovseal_verification_free(a_verification);
-    (void)a_property, (void)a_rekeyed, (void)a_protections, (void)a_key_service, (void)a_source;
+    (void)a_property, (void)a_rekeyed, (void)a_protections, (void)a_key_service, (void)a_source, (void)a_compilation;
     printf("%d\n", calls);
     return 0;
 }

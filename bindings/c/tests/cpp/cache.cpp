@@ -28,7 +28,7 @@ int main(int count, char** arguments) {
     EXPECT(compile(options).is_cached() && entries() == 1);
 
     // Neither the weights nor the topology stand there.
-    const auto weights = ovseal::detail::contents(arguments[2]);
+    const auto weights = contents(arguments[2]);
     for (std::size_t at = 0; at + 64 <= weights.size(); at += 4096)
         EXPECT(!is_found(folder, weights.substr(at, 64)));
     EXPECT(!is_found(folder, "MatMul") && is_found(std::filesystem::path(arguments[1]).parent_path(), "MatMul"));

@@ -7,7 +7,7 @@
 
 namespace {
 
-std::string file(const std::string& folder, const std::string& name) { return ovseal::detail::contents(folder + "/" + name); }
+std::string file(const std::string& folder, const std::string& name) { return contents(folder + "/" + name); }
 
 bool holds(const ov::Tensor& tensor, const std::string& bytes) {
     const auto& constant = tensor;

@@ -5,6 +5,8 @@
 
 #include <ovseal/openvino.hpp>
 
+#include "contents.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
@@ -72,7 +74,7 @@ inline Output expected(const std::string& model) {
 inline bool is_found(const std::filesystem::path& folder, const std::string& needle) {
     const auto files = std::filesystem::recursive_directory_iterator(folder);
     return std::any_of(begin(files), end(files), [&](const auto& entry) {
-        return entry.is_regular_file() && ovseal::detail::contents(entry.path()).find(needle) != std::string::npos;
+        return entry.is_regular_file() && contents(entry.path()).find(needle) != std::string::npos;
     });
 }
 

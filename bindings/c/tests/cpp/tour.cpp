@@ -2,6 +2,8 @@
 
 #include <ovseal/ovseal.hpp>
 
+#include "contents.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <iostream>
@@ -106,7 +108,7 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     }
     // Parts outlive what they are parts of, and so does the call-back.
     options = ovseal::options();
-    const auto weights = ovseal::detail::contents(std::filesystem::path(model).replace_extension("bin"));
+    const auto weights = contents(std::filesystem::path(model).replace_extension("bin"));
     const auto read = parts.at(1).read();
     EXPECT(std::string(read.begin(), read.end()) == weights && opened_bytes == weights.size());
     EXPECT(parts.at(0).companions() == std::vector<std::size_t>{1} && parts.at(0).kind() == "ir");
@@ -240,7 +242,7 @@ void decrypt_file_takes_one_part(const std::filesystem::path& model, const std::
     EXPECT((result == std::vector<std::uint8_t>{1, 2, 3}));
     std::ifstream file(container, std::ios::binary);
     ovseal::decrypt_file(file, "one", result);
-    EXPECT(std::string(result.begin(), result.end()) == ovseal::detail::contents(model));
+    EXPECT(std::string(result.begin(), result.end()) == contents(model));
 
     ovseal::seal(model, container, ovseal::seal_options().recipient(key).replace());
     std::ifstream two(container, std::ios::binary);

@@ -3,6 +3,7 @@
 #include <ovseal/ovseal.hpp>
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 
 namespace {

@@ -9,3 +9,4 @@
 #define OVSEAL_REKEY_OPTIONS_INIT \
     {sizeof(ovseal_rekey_options), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL}
 #define OVSEAL_PROTECTIONS_INIT {sizeof(ovseal_protections), 0, 0, 0, 0, 0, 0, 0, 0}
+#define OVSEAL_COMPILATION_INIT {sizeof(ovseal_compilation), NULL, NULL, NULL, 0, NULL, NULL, 0}
