@@ -98,6 +98,7 @@
 #define OVSEAL_REKEY_OPTIONS_INIT \
     {sizeof(ovseal_rekey_options), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL}
 #define OVSEAL_PROTECTIONS_INIT {sizeof(ovseal_protections), 0, 0, 0, 0, 0, 0, 0, 0}
+#define OVSEAL_COMPILATION_INIT {sizeof(ovseal_compilation), NULL, NULL, NULL, 0, NULL, NULL, 0}
 
 /**
  * The maximum length of a wrapped secret, in bytes.
@@ -279,11 +280,6 @@ typedef struct ovseal_publisher ovseal_publisher;
  * A publisher's private key. Free it with `ovseal_publisher_key_free`.
  */
 typedef struct ovseal_publisher_key ovseal_publisher_key;
-
-/**
- * The version of a runtime and of a device's plugins. Free it with `ovseal_runtime_facts_free`.
- */
-typedef struct ovseal_runtime_facts ovseal_runtime_facts;
 
 /**
  * Secret bytes in locked memory. `ovseal_secret_free` zeroizes them.
@@ -685,6 +681,73 @@ typedef struct ovseal_property {
      */
     const char *value;
 } ovseal_property;
+
+/**
+ * A plugin of the runtime. This struct never changes.
+ */
+typedef struct ovseal_plugin {
+    /**
+     * The plugin's own device, such as `CPU`.
+     */
+    const char *device;
+    /**
+     * The plugin's name, such as `openvino_intel_cpu_plugin`.
+     */
+    const char *name;
+    /**
+     * The plugin's version and build.
+     */
+    const char *build;
+    /**
+     * The plugin's properties: each that `ovseal_plugin_wanted_property` names and the plugin has,
+     * and each that can be set, since cores can differ in their settings.
+     */
+    const struct ovseal_property *properties;
+    /**
+     * The number of properties.
+     */
+    size_t property_count;
+} ovseal_plugin;
+
+/**
+ * A compilation, which a cache has a slot for. Start from `OVSEAL_COMPILATION_INIT`.
+ *
+ * It compiles a network of a container as it is. A reshaped network has no slot.
+ */
+typedef struct ovseal_compilation {
+    /**
+     * `sizeof(ovseal_compilation)`.
+     */
+    size_t size;
+    /**
+     * The path of the network in the container; NULL for the only one.
+     */
+    const char *part;
+    /**
+     * The device to compile for. Required.
+     */
+    const char *device;
+    /**
+     * The properties to compile with.
+     */
+    const struct ovseal_property *properties;
+    /**
+     * The number of properties.
+     */
+    size_t property_count;
+    /**
+     * The runtime's version, such as `ov::get_openvino_version().buildNumber`. Required.
+     */
+    const char *runtime;
+    /**
+     * The plugins that serve the device.
+     */
+    const struct ovseal_plugin *plugins;
+    /**
+     * The number of plugins.
+     */
+    size_t plugin_count;
+} ovseal_compilation;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1397,55 +1460,16 @@ struct ovseal_error *ovseal_cache_open(const char *folder,
 void ovseal_cache_free(struct ovseal_cache *cache);
 
 /**
- * Starts with the runtime's version and build, such as `ov::get_openvino_version().buildNumber`.
- */
-struct ovseal_error *ovseal_runtime_facts_new(const char *version, struct ovseal_runtime_facts **facts);
-
-/**
- * Adds a plugin that serves the device, with its version and build.
- *
- * `device` is the plugin's own device, such as `CPU`; `name` is the plugin's name, such as
- * `openvino_intel_cpu_plugin`.
- */
-struct ovseal_error *ovseal_runtime_facts_add_plugin(struct ovseal_runtime_facts *facts,
-                                                     const char *device,
-                                                     const char *name,
-                                                     const char *build);
-
-/**
  * Returns the name of property `number`, counted from 0, to ask a plugin for; NULL past the last.
  */
-const char *ovseal_runtime_facts_wanted(size_t number);
+const char *ovseal_plugin_wanted_property(size_t number);
 
 /**
- * Adds the value of a property to the plugin that was added last.
- *
- * Add each property that `ovseal_runtime_facts_wanted` names and the plugin has. Also add each
- * that can be set, since cores can differ in their settings.
- */
-struct ovseal_error *ovseal_runtime_facts_add_property(struct ovseal_runtime_facts *facts,
-                                                       const char *name,
-                                                       const char *value);
-
-/**
- * Frees facts.
- */
-void ovseal_runtime_facts_free(struct ovseal_runtime_facts *facts);
-
-/**
- * Finds the slot for a network of an opened container, compiled for `device` with `count`
- * properties.
- *
- * `part` is the network's path, or NULL for the container's only one. A reshaped network has no
- * slot.
+ * Finds the slot for a network of an opened container.
  */
 struct ovseal_error *ovseal_cache_find(const struct ovseal_cache *cache,
-                                       const struct ovseal_runtime_facts *facts,
                                        const struct ovseal_opened *opened,
-                                       const char *part,
-                                       const char *device,
-                                       const struct ovseal_property *properties,
-                                       size_t count,
+                                       const struct ovseal_compilation *compilation,
                                        struct ovseal_cache_slot **slot);
 
 /**

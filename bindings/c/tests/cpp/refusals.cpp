@@ -20,7 +20,7 @@ int main(int count, char** arguments) {
     expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] { ovseal::read_model(core, damaged, key()); });
     // A failure stays one, however often it is asked for. It may be found before that: while integers are decrypted.
     expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] {
-        ovseal::detail::Network network(ovseal::open(damaged, key()), "CPU", ovseal::Opening::overlapped, {});
+        ovseal::detail::Network network(ovseal::open(damaged, key()), std::nullopt, "CPU", ovseal::Opening::overlapped);
         try {
             network.verify();
         } catch (const ovseal::NotAuthenticError&) {
