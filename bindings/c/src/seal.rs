@@ -81,10 +81,10 @@ pub unsafe extern "C" fn ovseal_seal(
     length: Option<&mut MaybeUninit<u64>>,
 ) -> *mut ovseal_error {
     run(|| {
-        // SAFETY: the header requires options.
-        let (options, model) = unsafe { find(options, model) }?;
         // SAFETY: the header requires a path.
         let output = unsafe { path(output, "output") }?;
+        // SAFETY: the header requires options and a path.
+        let (options, model) = unsafe { find(options, model) }?;
         // SAFETY: the header requires that the pointers in the options are NULL or valid.
         let sealed = unsafe { options.seal(&model, output) }?;
         if let Some(length) = length {

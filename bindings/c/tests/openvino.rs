@@ -1,4 +1,4 @@
-//! What C++ does with OpenVINO, from programs under AddressSanitizer.
+//! The C++ interface with OpenVINO, in programs under AddressSanitizer.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -9,7 +9,7 @@ use std::process::Command;
 use common::{CXX, OPENVINO, seal, set_up, succeed};
 use ovseal::{Model, ModelName, ModelOptions, Passphrase, SealOptions};
 
-/// A model of the test set-up.
+/// Returns the path of a model of the test set-up.
 fn model(path: &str) -> PathBuf {
     set_up("OVSEAL_TEST_MODELS").join(path)
 }
@@ -19,7 +19,7 @@ fn sealed(path: &str, folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_tour_of_the_cxx_interface_finds_nothing_amiss() {
+fn the_tour_of_the_cxx_interface_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     let program = CXX.sanitized("cpp/tour.cpp", folder.path());
     succeed(Command::new(program).arg(model("conv/model.xml")).arg(folder.path()));
@@ -71,7 +71,7 @@ fn sealed_compiled_models_are_imported_and_live_as_long_as_what_reads_them() {
 }
 
 #[test]
-fn compiled_models_are_kept_sealed() {
+fn compiled_models_are_cached_sealed() {
     let folder = tempfile::tempdir().unwrap();
     let program = OPENVINO.sanitized("cpp/cache.cpp", folder.path());
     let (topology, weights) = (model("conv/model.xml"), model("conv/model.bin"));
@@ -80,7 +80,7 @@ fn compiled_models_are_kept_sealed() {
 }
 
 #[test]
-fn what_is_refused_leaves_nothing_behind() {
+fn rejected_calls_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let program = OPENVINO.sanitized("cpp/refusals.cpp", folder.path());
     let container = sealed("conv/model.xml", folder.path());
@@ -99,7 +99,7 @@ fn what_is_refused_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_sample_of_openvinos_guide_works_as_it_stands() {
+fn the_sample_of_openvinos_guide_works_unchanged() {
     const PASSWORD: &str = "C&_passwd";
     let folder = tempfile::tempdir().unwrap();
     let program = OPENVINO.sanitized("cpp/guide.cpp", folder.path());
@@ -125,7 +125,7 @@ fn openings_with_openvino_leave_memory_flat() {
 }
 
 #[test]
-fn a_sealed_folder_is_handed_to_the_double_of_openvino_genai_from_memory() {
+fn the_double_of_openvino_genai_loads_a_sealed_directory_from_memory() {
     let folder = tempfile::tempdir().unwrap();
     let program = OPENVINO.doubled("cpp/genai.cpp", folder.path());
     let llm = folder.path().join("llm");

@@ -1,4 +1,4 @@
-//! Every vector of the format has the outcome that it states, from C and from C++ too, with the number that Rust gives it.
+//! Every vector of the format has its stated outcome in C and C++ too, with the same code as in Rust.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
@@ -92,7 +92,7 @@ fn rust(vector: &Vector) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a program tells of a vector that opens, when the parts' contents in `folder` are right.
+/// Returns what a program prints for a vector that opens, and checks the contents of the parts in `folder`.
 fn expected(vector: &Vector, folder: &Path) -> String {
     let mut text = String::new();
     for (number, part) in vector.parts.iter().enumerate() {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use ovseal::{KeyFile, Model, ModelName, ModelOptions, SealOptions};
 
-/// Programs that are compiled with warnings as errors, and what else they need.
+/// A language, whose programs are compiled with warnings as errors.
 #[derive(Clone, Copy)]
 pub(crate) struct Language {
     compiler: &'static str,
@@ -27,32 +27,32 @@ pub(crate) const OPENVINO: Language = Language { openvino: true, ..CXX };
 
 const WARNINGS: [&str; 4] = ["-pedantic-errors", "-Wall", "-Wextra", "-Werror"];
 
-/// Memory errors end a program, leaks too.
+/// Memory errors and leaks end a program.
 const SANITIZER: [&str; 3] = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"];
 
-/// The package's own folder.
+/// Returns the directory of this package.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder with doubles of headers.
+/// Returns the directory with doubles of headers.
 pub(crate) fn doubles() -> PathBuf {
     root().join("tests/double")
 }
 
-/// A variable that the test set-up passes.
+/// Returns the path in a variable of the test set-up.
 pub(crate) fn set_up(name: &str) -> PathBuf {
     let value = std::env::var_os(name);
     PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))
 }
 
-/// The folder of the wheel, with `include/` and `libs/`.
+/// Returns the directory of the wheel, with `include/` and `libs/`.
 pub(crate) fn wheel() -> PathBuf {
     set_up("OVSEAL_OPENVINO").parent().unwrap().to_owned()
 }
 
 impl Language {
-    /// A compiler that sees the headers, and takes every warning as an error.
+    /// Returns a compiler that finds the headers and treats warnings as errors.
     pub(crate) fn compiler(self) -> Command {
         let mut compiler = Command::new(self.compiler);
         compiler.args(self.flags).args(WARNINGS).arg("-I").arg(root().join("include"));
@@ -72,13 +72,13 @@ impl Language {
         self.build(source, folder, &["-O1"])
     }
 
-    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer, with doubles of headers that are not to be had.
+    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer, with doubles of missing headers.
     pub(crate) fn doubled(self, source: &str, folder: &Path) -> PathBuf {
         let doubles = format!("-I{}", doubles().display());
         self.build(source, folder, &[&SANITIZER[..], &[doubles.as_str()]].concat())
     }
 
-    /// Compiles a program that a test has made into `folder`, under AddressSanitizer.
+    /// Compiles a program that a test has written into `folder`, under AddressSanitizer.
     pub(crate) fn sanitized_file(self, source: &Path, folder: &Path) -> PathBuf {
         self.build_file(source, folder, &SANITIZER)
     }
@@ -102,7 +102,7 @@ impl Language {
     }
 }
 
-/// Seals a model to the key file of 32 times 7, signed by nobody.
+/// Seals a model to the key file of 32 bytes of 7, unsigned.
 pub(crate) fn seal(model: &Path, container: &Path) -> PathBuf {
     let found = Model::find(model, ModelOptions::default()).unwrap();
     let key = KeyFile::from_bytes(&[7; 32]).unwrap();
@@ -111,7 +111,7 @@ pub(crate) fn seal(model: &Path, container: &Path) -> PathBuf {
     container.to_owned()
 }
 
-/// Runs a program and gives what it wrote; anything but success ends the test.
+/// Runs a program and returns its output. Fails the test if the program fails.
 pub(crate) fn succeed(command: &mut Command) -> String {
     let output = run(command);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -122,14 +122,14 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 
 /// Runs a program, without input.
 pub(crate) fn run(command: &mut Command) -> Output {
-    // The runtime's TBB otherwise loads a library in a way that AddressSanitizer ends the process for.
+    // Otherwise the runtime's TBB loads a library in a way that AddressSanitizer does not allow.
     command.env("TBB_ENABLE_SANITIZERS", "1").env("ASAN_OPTIONS", "detect_stack_use_after_return=1");
-    // In quotation marks: a blank would begin another option.
+    // In quotes, since a space would start another option.
     command.env("LSAN_OPTIONS", format!("suppressions='{}'", root().join("tests/leaks.txt").display()));
     command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// The folder with the shared library, linked as `cargo xtask install` links it from what this test was built with.
+/// Returns the directory with the shared library, linked as `cargo xtask install` links it.
 pub(crate) fn library() -> PathBuf {
     let archive = archive();
     let stamp = |path: &Path| {
@@ -139,7 +139,7 @@ pub(crate) fn library() -> PathBuf {
     let map = root().join("ovseal.map");
     let name = format!("ovseal-c-{}-{}", stamp(&archive), stamp(&map));
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // Tests run at the same time: whoever is first puts it there whole.
+    // Tests run at the same time. The first to finish puts the whole directory in place.
     if !folder.exists() {
         let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
         link(&archive, &map, &made);
@@ -164,7 +164,7 @@ fn link(archive: &Path, map: &Path, folder: &Path) {
     std::os::unix::fs::symlink("libovseal.so.1", folder.join("libovseal.so")).unwrap();
 }
 
-/// The static library that cargo has built beside this test, of all builds the last.
+/// Returns the static library that cargo has built next to this test, from the latest build.
 fn archive() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let files = test.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap().path());

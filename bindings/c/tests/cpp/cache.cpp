@@ -1,8 +1,8 @@
-// The sealed cache of compiled models: cache MODEL WEIGHTS CONTAINER FOLDER.
+// The sealed cache of compiled models: cache MODEL WEIGHTS CONTAINER DIR
 
 #include "network.hpp"
 
-/** A property that nobody can print. */
+/** A property that has no text. */
 struct Mute {};
 
 int main(int count, char** arguments) {
@@ -15,8 +15,7 @@ int main(int count, char** arguments) {
     ov::Core core;
     const auto compile = [&](const ovseal::Options& options, const ov::AnyMap& properties = {}) {
         const auto compiled = ovseal::compile_model(core, container, "CPU", key(), options, properties);
-        // The plaintext is compiled with the same settings: on some processors the result depends on
-        // them.
+        // The plaintext is compiled with the same settings, since the result can depend on them.
         EXPECT(infer(compiled) == infer(core.compile_model(core.read_model(arguments[1]), "CPU", properties)));
         return compiled;
     };
@@ -27,25 +26,25 @@ int main(int count, char** arguments) {
     EXPECT(!first.is_cached() && entries() == 1);
     EXPECT(compile(options).is_cached() && entries() == 1);
 
-    // Neither the weights nor the topology stand there.
+    // The cache contains neither the weights nor the topology.
     const auto weights = contents(arguments[2]);
     for (std::size_t at = 0; at + 64 <= weights.size(); at += 4096)
         EXPECT(!is_found(folder, weights.substr(at, 64)));
     EXPECT(!is_found(folder, "MatMul") && is_found(std::filesystem::path(arguments[1]).parent_path(), "MatMul"));
 
-    // Another compilation has another place, and so has another device's secret.
+    // Other properties have their own entry, and so has another device's secret.
     EXPECT(!compile(options, {{"NUM_STREAMS", 2}}).is_cached() && entries() == 2);
     EXPECT(compile(options, {{"NUM_STREAMS", 2}}).is_cached());
     auto other = options;
     EXPECT(!compile(other.device_secret(folder.string() + ".other")).is_cached() && entries() == 3);
 
-    // So has what is compiled on a core with other settings.
+    // So has a core with other settings.
     core.set_property("CPU", ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY));
     EXPECT(!compile(options).is_cached());
     EXPECT(entries() == 4);
     EXPECT(compile(options).is_cached());
 
-    // What is damaged counts as not there, and is replaced.
+    // A damaged entry is ignored and replaced.
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
         file.seekp(40000);
@@ -53,7 +52,7 @@ int main(int count, char** arguments) {
     }
     EXPECT(!compile(options).is_cached() && compile(options).is_cached());
 
-    // A cache that cannot be used is no failure, and is told.
+    // A cache that cannot be used is reported, but is not an error.
     auto broken = options;
     EXPECT(compile(broken.cache_dir(arguments[2])).cache_failure().find(arguments[2]) != std::string::npos);
     auto beside = options;

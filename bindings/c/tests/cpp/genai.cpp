@@ -1,4 +1,4 @@
-// What `ovseal/genai.hpp` hands to OpenVINO GenAI, of which there is only a double here: genai CONTAINER FOLDER.
+// What `ovseal/genai.hpp` passes to OpenVINO GenAI, here a double: genai CONTAINER DIR
 
 #include "network.hpp"
 
@@ -14,7 +14,7 @@ bool holds(const ov::Tensor& tensor, const std::string& bytes) {
     return constant.get_byte_size() == bytes.size() && !std::memcmp(constant.data(), bytes.data(), bytes.size());
 }
 
-/** A part that cannot be read leaves no descriptor behind. */
+/** A part that cannot be read does not leak a descriptor. */
 void a_file_that_cannot_be_filled_is_closed(const char* container) {
     const auto cut = std::string(container) + ".cut";
     std::filesystem::copy_file(container, cut);
@@ -31,7 +31,7 @@ void a_file_that_cannot_be_filled_is_closed(const char* container) {
     EXPECT(descriptors() == before);
 }
 
-/** A pipeline that was not made must not lock out the version that worked before. */
+/** A pipeline that cannot be created must not lock out the version that worked before. */
 void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
     const std::filesystem::path place = std::filesystem::path(folder).parent_path();
     const auto publisher = ovseal::PublisherKey::generate();
@@ -63,7 +63,7 @@ int main(int count, char** arguments) {
     for (const auto& properties : {pipeline.properties, words.properties})
         EXPECT(properties.at("CACHE_DIR").as<std::string>().empty());
     EXPECT(pipeline.properties.count("NUM_STREAMS") == 1);
-    // The double takes any bytes for an adapter's.
+    // The double accepts any bytes as an adapter.
     const auto opened = ovseal::open(arguments[1], key());
     const auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("openvino_model.bin").map()));
     EXPECT(holds(adapter.safetensor, file(folder, "openvino_model.bin")));

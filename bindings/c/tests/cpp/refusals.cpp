@@ -1,4 +1,4 @@
-// What is refused, and that nothing is left of it: refusals CONTAINER DAMAGED SEVERAL UNFIT FOLDER.
+// What is rejected, without leaving anything behind: refusals CONTAINER DAMAGED SEVERAL UNFIT DIR
 
 #include "network.hpp"
 
@@ -18,7 +18,7 @@ int main(int count, char** arguments) {
             ovseal::compile_model(core, damaged, "CPU", key(), ovseal::options().opening(opening));
         });
     expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] { ovseal::read_model(core, damaged, key()); });
-    // A failure stays one, however often it is asked for. It may be found before that: while integers are decrypted.
+    // Verifying again fails again. The failure may also be found earlier, when integers are decrypted.
     expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] {
         ovseal::detail::Network network(ovseal::open(damaged, key()), std::nullopt, "CPU", ovseal::Opening::overlapped);
         try {
@@ -34,7 +34,7 @@ int main(int count, char** arguments) {
     expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_READ, [&] { ovseal::read_model(core, folder / "nothing", key()); });
     expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_RUNTIME, [&] { ovseal::compile_model(core, container, "NO_SUCH_DEVICE", key()); });
 
-    // The runtime's own words may quote the model: they are nested, and not shown.
+    // The runtime's own message may quote the model, so it is nested and not shown.
     try {
         ovseal::read_model(core, unfit, key());
         fail("a topology that is none was read", __FILE__, __LINE__);
@@ -47,7 +47,7 @@ int main(int count, char** arguments) {
         }
     }
 
-    // Without a key it is this device's own, and it has none.
+    // The default is this device's own key, and it has none.
     setenv("XDG_STATE_HOME", folder.c_str(), 1);
     for (const auto& attempt : std::vector<std::function<void()>>{
              [&] { ovseal::open(container); },
@@ -56,7 +56,7 @@ int main(int count, char** arguments) {
          })
         expect_failure<ovseal::NoKeyFitsError>(OVSEAL_CODE_NO_KEY_FITS, attempt);
 
-    // OpenVINO's own cache would get the plaintext.
+    // OpenVINO's own cache would store the plaintext.
     const auto cache = folder / "plaintext-cache";
     for (const char* name : {"CACHE_DIR", "CACHE_PATH", "NPUW_CACHE_DIR"})
         expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {

@@ -1,4 +1,4 @@
-// What C++ adds to the C interface: exceptions, handles, decrypt_file. tour MODEL FOLDER, where MODEL is an .xml with its .bin.
+// The C++ interface without OpenVINO: tour MODEL DIR, where MODEL is an .xml with its .bin
 
 #include <ovseal/ovseal.hpp>
 
@@ -28,7 +28,7 @@ Class failure(Work work) {
     fail("nothing was thrown", __LINE__);
 }
 
-/** A key service that turns each bit around. */
+/** A key service that flips every bit. */
 class Vault : public ovseal::KeyService {
 public:
     bool is_closed = false;
@@ -54,7 +54,7 @@ public:
     }
 };
 
-/** A key service that is told for which container, and binds it. */
+/** A key service that binds the container. */
 class ToldVault : public ovseal::KeyService {
 public:
     std::vector<std::uint8_t> wrap_for(const ovseal::ServiceContext& container,
@@ -106,7 +106,7 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
         opened.accept();
         parts = opened.parts();
     }
-    // Parts outlive what they are parts of, and so does the call-back.
+    // Parts outlive the opened container, and so does the call-back.
     options = ovseal::options();
     const auto weights = contents(std::filesystem::path(model).replace_extension("bin"));
     const auto read = parts.at(1).read();
@@ -129,7 +129,7 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     const auto named = ovseal::options().publisher(acme);
     failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, ovseal::passphrase("wrong"), named); });
 
-    // Without a publisher nothing is tried, and who claims to have signed is told.
+    // Without a publisher no key is tried, and the message says who claims to have signed.
     const auto nameless = failure<ovseal::UsageError>([&] { ovseal::open(container, key); });
     EXPECT(nameless.code() == OVSEAL_CODE_SENDER_NOT_NAMED && !nameless.hint().empty());
     EXPECT(nameless.message() == "no publisher is named, and the container claims to be signed by " + acme.id());
@@ -186,7 +186,7 @@ void key_services_hold_keys(const std::filesystem::path& model, const std::files
     EXPECT(vault.use_count() == 1);
 }
 
-/** What is left out, refused and never overwritten; and secrets that are not shown. */
+/** Files that are left out, rejected or never overwritten, and secrets that are not shown. */
 void secrets_stay_where_they_are(const std::filesystem::path& model, const std::filesystem::path& folder) {
     const auto work = folder / "work";
     std::filesystem::create_directories(work / ".git");
@@ -199,7 +199,7 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
     EXPECT(plan.parts[1].path == "m.xml" && plan.parts[1].kind == "ir" && plan.parts[1].length == std::filesystem::file_size(model));
     EXPECT(ovseal::seal_options().include_everything().plan(work).parts.size() == 4);
 
-    // A key in the model's folder is not sealed, whether it was given or is known by its content.
+    // A key in the model's directory is rejected, whether it is used or only recognized.
     std::ofstream(work / "key", std::ios::binary) << std::string(32, '\7');
     std::filesystem::permissions(work / "key", std::filesystem::perms(0600));
     const auto key = ovseal::keyfile(work / "key");
@@ -217,7 +217,7 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
         failure<ovseal::UsageError>([&] { replacing.seal(model, output); });
     EXPECT(std::filesystem::file_size(folder / "key") == 32);
 
-    // A file that others can access is told, and a secret in the place of a path is refused and not shown.
+    // A file that others can access is reported. A secret in place of a path is rejected and not shown.
     EXPECT(!key.is_exposed());
     std::filesystem::permissions(folder / "key", std::filesystem::perms(0644));
     EXPECT(ovseal::keyfile(folder / "key").is_exposed());
