@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use ovseal::{AtomicFile, KeyFile, PublicKeyIdentity, PublisherKey};
+use ovseal::{KeyFile, PublicKeyIdentity, PublisherKey};
 use ovseal_bindings::{Code, Failure};
+use ovseal_files::AtomicFile;
 use pyo3::prelude::*;
 
 use crate::failure::{failed, raise};

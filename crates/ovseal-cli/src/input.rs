@@ -8,7 +8,8 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use ovseal::{FileIdentity, SecretText, exposed_mode};
+use ovseal::{FileIdentity, SecretText};
+use ovseal_files::exposed_mode;
 use ovseal_memory::{MemoryError, SecretBytes, inherited_descriptor};
 
 use crate::error::{CommandError, Kind};

@@ -1,9 +1,8 @@
 //! New files for keys and outputs: they appear whole or not at all, and private ones never had other permissions.
 
+use ovseal_files::AtomicFile;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-use ovseal::AtomicFile;
 
 use crate::conversions::{cannot_write, exists};
 use crate::error::CommandError;

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use ovseal::{hex, without_line_ending};
+use ovseal::without_line_ending;
 use ovseal_hardware::tpm2::{
     Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, Tpm, default_folder,
 };
@@ -134,5 +134,5 @@ pub(crate) fn bounds(options: &BoundOptions, tpm: Option<&Tpm>) -> Result<Bounds
 
 /// The first digits of a device's id, enough to tell devices apart.
 pub(crate) fn short_id(id: &[u8; 32]) -> String {
-    hex::encode(&id[..8])
+    base16ct::lower::encode_string(&id[..8])
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use ovseal::hex;
 use ovseal_hardware::tpm2::{
     Approver, ApproverKey, Device, DevicePolicy, EnrollOptions, PcrDemand, PcrValues, Tpm,
 };
@@ -67,7 +66,7 @@ fn status(args: &StatusArgs, output: &mut Output) -> Result<(), CommandError> {
     if args.json {
         return json::write(&facts(&device, epoch, clock, values.as_ref()), output);
     }
-    output.line(&format!("device:     {}", hex::encode(&device.id())))?;
+    output.line(&format!("device:     {}", base16ct::lower::encode_string(&device.id())))?;
     output.line(&format!("recipient:  {}", device.recipient()))?;
     output.line(&format!("needs:      {}", demands(&device)))?;
     output.line(&format!("epoch:      {epoch}"))?;
@@ -77,7 +76,7 @@ fn status(args: &StatusArgs, output: &mut Output) -> Result<(), CommandError> {
 
 fn facts(device: &Device, epoch: u64, clock: u64, values: Option<&PcrValues>) -> Value {
     json!({
-        "device": hex::encode(&device.id()),
+        "device": base16ct::lower::encode_string(&device.id()),
         "recipient": device.recipient().to_string(),
         "pcr": device.pcr_list().map(|list| list.numbers().to_vec()),
         "has_approver": device.has_approver(),
@@ -102,8 +101,10 @@ fn demands(device: &Device) -> String {
 
 /// Registers with their values, as `device approve --pcr` takes them.
 fn state(values: &PcrValues) -> String {
-    let words: Vec<String> =
-        values.iter().map(|(number, value)| format!("{number}={}", hex::encode(value))).collect();
+    let words: Vec<String> = values
+        .iter()
+        .map(|(number, value)| format!("{number}={}", base16ct::lower::encode_string(value)))
+        .collect();
     words.join(",")
 }
 

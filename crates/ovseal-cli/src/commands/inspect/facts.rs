@@ -1,6 +1,6 @@
 //! What is known of a container, as text and as JSON.
 
-use ovseal::{Inspection, OpenError, Part, StanzaSummary, hex};
+use ovseal::{Inspection, OpenError, Part, StanzaSummary};
 use ovseal_hardware::sgx;
 use ovseal_hardware::tpm2::{TPM2, TPM2_PASSPHRASE};
 use serde::Serialize;
@@ -60,7 +60,7 @@ impl Facts {
     /// What anyone can see.
     pub(super) fn public(inspection: &Inspection) -> Self {
         Self {
-            container_id: hex::encode(inspection.container_id.as_bytes()),
+            container_id: inspection.container_id.to_string(),
             suite: inspection.suite.number(),
             chunk_size: inspection.chunk_size.bytes(),
             length: inspection.length,
