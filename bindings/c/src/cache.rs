@@ -21,13 +21,13 @@ pub struct ovseal_cache(Arc<CompileCache>);
 
 /// The entry for one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
 pub struct ovseal_cache_slot {
-    // In the order of dropping: what borrows before what is borrowed.
+    // Dropped in this order: the borrower before the borrowed.
     slot: CacheSlot<'static>,
     _properties: Arc<Vec<(&'static str, &'static str)>>,
     _owned: Arc<Owned>,
 }
 
-/// What a slot borrows.
+/// The values that a slot borrows.
 struct Owned {
     cache: Arc<CompileCache>,
     part: Option<String>,
@@ -35,14 +35,15 @@ struct Owned {
     properties: Vec<(String, String)>,
 }
 
-/// Opens the cache in the directory `folder`, and creates it with mode 0700 if it does not exist.
+/// Opens the cache in the directory `directory`, and creates it with mode 0700 if it does not
+/// exist.
 ///
 /// `secret` is the file with this device's secret, created with mode 0600 if it does not exist;
 /// NULL for `device.secret` among the device's other files. It must not be inside the cache.
 /// `limit` is how many bytes all entries together may use; 0 for no limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_open(
-    folder: *const c_char,
+    directory: *const c_char,
     secret: *const c_char,
     limit: u64,
     cache: Option<&mut MaybeUninit<*mut ovseal_cache>>,
@@ -50,10 +51,10 @@ pub unsafe extern "C" fn ovseal_cache_open(
     run(|| {
         let out = cache.required("cache")?;
         // SAFETY: the header requires a text.
-        let folder = unsafe { path(folder, "folder") }?;
+        let directory = unsafe { path(directory, "folder") }?;
         // SAFETY: the header requires a text or NULL.
-        let secret = device_secret(folder, unsafe { optional_path(secret) })?;
-        let cache = CompileCache::open(folder, secret)?;
+        let secret = device_secret(directory, unsafe { optional_path(secret) })?;
+        let cache = CompileCache::open(directory, secret)?;
         give(out, ovseal_cache(Arc::new(if limit > 0 { cache.limit(limit) } else { cache })));
         Ok(())
     })
@@ -131,11 +132,11 @@ pub unsafe extern "C" fn ovseal_cache_find(
         let compilation = unsafe { versioned::read(compilation, "compilation") }?;
         // SAFETY: the header requires that its pointers are NULL or valid.
         let facts = unsafe { facts(&compilation) }?;
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let part = unsafe { optional_text(compilation.part, "compilation->part") }?.map(str::to_owned);
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let device = unsafe { text(compilation.device, "compilation->device") }?.to_owned();
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let properties = unsafe { texts(compilation.properties, compilation.property_count) }?;
         let owned = Owned { cache: cache.0.clone(), part, device, properties };
         give(out, ovseal_cache_slot::find(owned, &facts, &opened.opened)?);
@@ -160,9 +161,9 @@ unsafe fn facts(compilation: &ovseal_compilation) -> Result<RuntimeFacts, Failur
 unsafe fn plugin_facts(plugin: &ovseal_plugin) -> Result<PluginFacts, Failure> {
     // SAFETY: the caller vouches for the texts.
     let device = unsafe { text(plugin.device, "a plugin's device") }?.to_owned();
-    // SAFETY: likewise.
+    // SAFETY: as above.
     let name = unsafe { text(plugin.name, "a plugin's name") }?.to_owned();
-    // SAFETY: likewise.
+    // SAFETY: as above.
     let build = unsafe { text(plugin.build, "a plugin's build") }?.to_owned();
     // SAFETY: the caller vouches for the properties.
     let properties = unsafe { texts(plugin.properties, plugin.property_count) }?;
@@ -172,12 +173,12 @@ unsafe fn plugin_facts(plugin: &ovseal_plugin) -> Result<PluginFacts, Failure> {
 impl ovseal_cache_slot {
     fn find(owned: Owned, facts: &RuntimeFacts, opened: &Opened) -> Result<Self, Failure> {
         let owned = Arc::new(owned);
-        // SAFETY: the `Arc` that is kept beside the slot keeps the value alive and at its place,
-        // and is dropped after it.
+        // SAFETY: the `Arc` kept with the slot keeps the value alive and in place, and is dropped
+        // after it.
         let kept: &'static Owned = unsafe { &*Arc::as_ptr(&owned) };
         let pairs = kept.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let pairs: Arc<Vec<(&'static str, &'static str)>> = Arc::new(pairs.collect());
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let properties: &'static [(&str, &str)] = unsafe { &*Arc::as_ptr(&pairs) };
         let compilation =
             Compilation { part: kept.part.as_deref(), device: &kept.device, properties, shapes: &[] };

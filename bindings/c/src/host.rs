@@ -1,4 +1,4 @@
-//! How the host protects keys and plaintext.
+//! Protections of keys and plaintext on this host.
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
@@ -8,7 +8,8 @@ use ovseal_memory::{Swap, harden_process, protections};
 use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::text::Required;
 
-/// How this host and this process protect keys and weights, as `ovseal doctor` shows it.
+/// The protections of keys and weights on this host and in this process, as `ovseal doctor` shows
+/// them.
 ///
 /// Start from `OVSEAL_PROTECTIONS_INIT`.
 #[repr(C)]
@@ -28,9 +29,9 @@ pub struct ovseal_protections {
     pub userfaultfd: bool,
     /// 1 if there is swap space, 0 if there is none, -1 if that is unknown.
     pub swap: i32,
-    /// How many bytes the process may lock; `UINT64_MAX` for no limit.
+    /// The number of bytes the process may lock; `UINT64_MAX` for no limit.
     pub locked_memory_limit: u64,
-    /// How many bytes a core file may have; `UINT64_MAX` for no limit.
+    /// The maximum size of a core file in bytes; `UINT64_MAX` for no limit.
     pub core_limit: u64,
     /// True if keys are neither in secret nor in locked memory, and may be swapped to disk.
     pub keys_may_be_swapped: bool,

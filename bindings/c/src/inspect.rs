@@ -1,4 +1,4 @@
-//! What a container shows without a key.
+//! The facts that a container shows without a key.
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
@@ -8,7 +8,7 @@ use ovseal::{Inspection, StanzaSummary};
 use crate::error::{ovseal_error, run};
 use crate::text::{Required, c_string, give, path, pointer};
 
-/// What a container shows without a key; none of it is authenticated. Free it with
+/// The facts that a container shows without a key; none of them is authenticated. Free it with
 /// `ovseal_inspection_free`.
 pub struct ovseal_inspection {
     inspection: Inspection,

@@ -84,23 +84,24 @@ pub unsafe extern "C" fn ovseal_key_recipient(
 /// Creates a key that uses this device's TPM 2.0. Enroll the device first, with `ovseal device
 /// enroll`.
 ///
-/// `folder` is the directory with the device's files; NULL for the default. `tcti` names the TPM;
-/// NULL for the one that the variable OVSEAL_TCTI names, or the kernel's. `pin` is NULL for no PIN.
+/// `directory` is the directory with the device's files; NULL for the default. `tcti` names the
+/// TPM; NULL for the one that the variable OVSEAL_TCTI names, or the kernel's. `pin` is NULL for no
+/// PIN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_key_device(
-    folder: *const c_char,
+    directory: *const c_char,
     tcti: *const c_char,
     pin: *const c_char,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
     make(key, || {
         // SAFETY: the header requires texts or NULL.
-        let folder = unsafe { optional_path(folder) };
-        // SAFETY: likewise.
+        let directory = unsafe { optional_path(directory) };
+        // SAFETY: as above.
         let tcti = unsafe { optional_text(tcti, "tcti") }?;
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let pin = unsafe { optional_text(pin, "pin") }?;
-        Key::device(folder, tcti, pin.map(str::as_bytes))
+        Key::device(directory, tcti, pin.map(str::as_bytes))
     })
 }
 

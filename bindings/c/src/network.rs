@@ -235,7 +235,7 @@ pub(crate) unsafe fn texts(
     let pair = |property: &ovseal_property| {
         // SAFETY: the caller vouches for it.
         let name = unsafe { text(property.name, "a property's name") }?;
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let value = unsafe { text(property.value, "a property's value") }?;
         Ok((name.to_owned(), value.to_owned()))
     };

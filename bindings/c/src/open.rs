@@ -17,7 +17,7 @@ use crate::text::{Required, give, optional_path, optional_text, path};
 use crate::trust::{self, ovseal_trusted_publisher};
 use crate::versioned::{self, Versioned};
 
-/// How a container is opened or verified. Start from `OVSEAL_OPEN_OPTIONS_INIT`.
+/// Options for opening and verifying. Start from `OVSEAL_OPEN_OPTIONS_INIT`.
 ///
 /// Zero is the default of every member but `size`. With the default trust, name at least one
 /// publisher. The model's name, security version and rollback state are checked against a

@@ -18,7 +18,7 @@ pub(crate) struct Progress {
 
 // SAFETY: the header says that the call-back is called from several threads at once.
 unsafe impl Send for Progress {}
-// SAFETY: likewise.
+// SAFETY: as above.
 unsafe impl Sync for Progress {}
 
 impl Progress {

@@ -158,7 +158,7 @@ impl ovseal_rekey_options {
         if let Some(generation) = unsafe { self.expected_generation.as_ref() } {
             options = options.expect_generation(*generation);
         }
-        // SAFETY: likewise.
+        // SAFETY: as above.
         if let Some(mib) = unsafe { self.kdf_limit.as_ref() } {
             options = options.kdf_limit(*mib);
         }

@@ -32,7 +32,7 @@ pub const OVSEAL_SEAL_REPLACE: u32 = 16;
 /// Makes the container readable by its owner only. Otherwise the umask applies.
 pub const OVSEAL_SEAL_PRIVATE: u32 = 32;
 
-/// How a model is sealed. Start from `OVSEAL_SEAL_OPTIONS_INIT`.
+/// Options for sealing. Start from `OVSEAL_SEAL_OPTIONS_INIT`.
 ///
 /// Zero is the default of every member but `size`. Sealing requires at least one recipient.
 #[repr(C)]
@@ -140,7 +140,7 @@ impl ovseal_seal_options {
     unsafe fn seal(&self, model: &Model, output: &std::path::Path) -> Result<ovseal::Sealed, Failure> {
         // SAFETY: the caller vouches for the keys.
         let keys = unsafe { objects(self.recipients, self.recipient_count, "options->recipients") }?;
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let signers =
             unsafe { objects(self.publisher_keys, self.publisher_key_count, "options->publisher_keys") }?;
         // SAFETY: the caller vouches for the text.

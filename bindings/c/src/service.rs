@@ -138,7 +138,7 @@ struct Service(ovseal_key_service);
 // SAFETY: the header says that the functions are called from the thread that opens, seals or
 // rekeys, which can be any.
 unsafe impl Send for Service {}
-// SAFETY: likewise; several threads of the caller may open at the same time.
+// SAFETY: as above; several threads of the caller may open at the same time.
 unsafe impl Sync for Service {}
 
 impl KeyService for Service {

@@ -37,7 +37,7 @@ pub(crate) struct Source(pub(crate) ovseal_source);
 
 // SAFETY: the header says that the function is called from several threads at once.
 unsafe impl Send for Source {}
-// SAFETY: likewise.
+// SAFETY: as above.
 unsafe impl Sync for Source {}
 
 impl ReadAt for Source {

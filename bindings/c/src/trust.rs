@@ -60,7 +60,7 @@ pub(crate) unsafe fn read(
 unsafe fn publisher(trusted: &ovseal_trusted_publisher) -> Result<ovseal::Publisher, Failure> {
     // SAFETY: the caller vouches for it.
     let publisher = unsafe { trusted.publisher.as_ref() }.required("a trusted publisher")?;
-    // SAFETY: likewise.
+    // SAFETY: as above.
     let name = unsafe { optional_text(trusted.model_name, "a trusted publisher's model name") }?;
     let publisher = publisher.publisher.clone();
     Ok(match name {

@@ -36,7 +36,7 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
     let bytes = pointer.cast::<u8>();
     // SAFETY: `known` is at most `size`, and the caller vouches for so many bytes.
     let rest = unsafe { bytes.add(known) };
-    // SAFETY: likewise; these are the bytes up to `size`.
+    // SAFETY: as above; these are the bytes up to `size`.
     let unknown = unsafe { slice::from_raw_parts(rest, size - known) };
     if unknown.iter().any(|byte| *byte != 0) {
         let message = format!("{name} has members that this version of the library does not know");

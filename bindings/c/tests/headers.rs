@@ -21,8 +21,8 @@ const WITHOUT_OPENVINO: [&str; 10] = [
 const WITH_OPENVINO: [&str; 3] = ["openvino.hpp", "openvino_compilation.hpp", "openvino_network.hpp"];
 
 fn compiles_alone(language: Language, extension: &str, header: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join(format!("unit.{extension}"));
+    let directory = tempfile::tempdir().unwrap();
+    let unit = directory.path().join(format!("unit.{extension}"));
     std::fs::write(&unit, format!("#include <ovseal/{header}>\n#include <ovseal/{header}>\n")).unwrap();
     succeed(language.compiler().arg("-fsyntax-only").arg(&unit));
 }
@@ -48,17 +48,17 @@ fn the_headers_for_openvino_compile_alone_as_cxx17() {
 
 #[test]
 fn the_header_for_openvino_genai_compiles_alone_with_its_double() {
-    let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join("unit.cpp");
+    let directory = tempfile::tempdir().unwrap();
+    let unit = directory.path().join("unit.cpp");
     std::fs::write(&unit, "#include <ovseal/genai.hpp>\n").unwrap();
     succeed(OPENVINO.compiler().arg("-I").arg(doubles()).arg("-fsyntax-only").arg(&unit));
 }
 
-/// Older programs leave padding unset, so a member that a later version puts there would be read unset.
+/// A later version could put a member where an older program has left padding unset.
 #[test]
 fn structs_that_grow_have_no_padding() {
-    let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join("unit.c");
+    let directory = tempfile::tempdir().unwrap();
+    let unit = directory.path().join("unit.c");
     std::fs::write(&unit, "#include <ovseal/ovseal.h>\n").unwrap();
     let output =
         common::run(C.compiler().args(["-Wpadded", "-Wno-error", "-c", "-o", "/dev/null"]).arg(&unit));
@@ -77,17 +77,17 @@ fn declaration(warning: &str) -> &'static str {
 
 #[test]
 fn two_units_of_one_program_use_the_header() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let library = common::library();
     let unit = |name: &str, text: &str| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         std::fs::write(&path, format!("#include <ovseal/ovseal.hpp>\n{text}\n")).unwrap();
         path
     };
     let first = unit("first.cpp", "std::string version() { return ovseal::version(); }");
     let second =
         unit("second.cpp", "std::string version(); int main() { return version() != ovseal::version(); }");
-    let program = folder.path().join("program");
+    let program = directory.path().join("program");
     let mut compiler = CXX.compiler();
     compiler.args([first, second]).arg("-o").arg(&program).arg("-L").arg(&library).arg("-lovseal");
     succeed(&mut compiler);

@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("ovseal_cache_open", "secret"),
     ("ovseal_network_decrypt", "part"),
     ("ovseal_opened_compiled_part", "path"),
-    ("ovseal_key_device", "folder"),
+    ("ovseal_key_device", "directory"),
     ("ovseal_key_device", "tcti"),
     ("ovseal_key_device", "pin"),
     ("ovseal_seal", "length"),
@@ -26,13 +26,13 @@ const BEGINNING: &str = include_str!("c/null.h");
 
 #[test]
 fn null_for_each_pointer_is_an_error_or_a_neutral_answer() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
-    let container = seal(&model, &folder.path().join("conv.ovseal"));
-    let source = folder.path().join("null.c");
+    let container = seal(&model, &directory.path().join("conv.ovseal"));
+    let source = directory.path().join("null.c");
     std::fs::write(&source, program()).unwrap();
-    let program = C.sanitized_file(&source, folder.path());
-    let text = succeed(Command::new(program).arg(container).env("XDG_STATE_HOME", folder.path()));
+    let program = C.sanitized_file(&source, directory.path());
+    let text = succeed(Command::new(program).arg(container).env("XDG_STATE_HOME", directory.path()));
     let calls: usize = text.trim().parse().unwrap();
     assert!(calls > 120, "{calls} calls");
 }

@@ -22,7 +22,7 @@ static void check(ovseal_error *error) {
 }
 
 static ovseal_key *read_passphrase(const char *path) {
-    /* Room for a passphrase, a newline and one byte more, so that a longer one is rejected, not truncated. */
+    /* One byte more than a passphrase and a newline: a longer one is rejected, not truncated. */
     char text[1027] = "";
     FILE *file = fopen(path, "r");
     if (!file || !fgets(text, sizeof text, file)) {
@@ -67,7 +67,7 @@ int main(int count, char **arguments) {
     }
     ovseal_harden_process();
     ovseal_key *key = read_passphrase(arguments[3]);
-    /* A publisher keeps this key, and gives the public key to every device. */
+    /* A publisher keeps this key, and distributes the public key. */
     ovseal_publisher_key *signer;
     ovseal_publisher *publisher;
     check(ovseal_publisher_key_generate(&signer));

@@ -8,10 +8,11 @@
  *
  *     ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key
  *
- * Model, tokenizer and detokenizer are read from memory. Their weights live as long as anything that
- * reads them. GenAI only reads the generation configuration from a path, so that is an anonymous file
- * in memory. The chat template comes from the tokenizer's IR, where `openvino_tokenizers` writes it, or
- * from the part chat_template.jinja. Templates in JSON files are ignored.
+ * Model, tokenizer and detokenizer are read from memory. Their weights live as long as anything
+ * that reads them. GenAI only reads the generation configuration from a path, so that is an
+ * anonymous file in memory. The chat template comes from the tokenizer's IR, where
+ * `openvino_tokenizers` writes it, or from the part chat_template.jinja. Templates in JSON files
+ * are ignored.
  *
  * GenAI's classes are template arguments, so this header needs nothing else of theirs. The tests
  * compile it against a double. It has not been run with OpenVINO GenAI, whose wheel has no headers.
@@ -31,7 +32,7 @@ namespace ovseal {
 
 namespace detail {
 
-/** A network as GenAI takes it: its topology as a text, its weights as a tensor. All of it is authenticated. */
+/** A network for GenAI: its topology as a text, its weights as a tensor, both authenticated. */
 class Piece {
 public:
     // GenAI reads and compiles by itself, so everything is decrypted first.
@@ -80,7 +81,7 @@ private:
     int descriptor_ = -1;
 };
 
-/** Returns the properties, with OpenVINO's own cache off. Fails if they would write the model to disk. */
+/** Rejects properties that would write the model to disk, and turns off OpenVINO's own cache. */
 inline ov::AnyMap checked(ov::AnyMap properties) {
     check_runtime(Texts(properties));
     properties[ov::cache_dir.name()] = std::string();
@@ -90,8 +91,8 @@ inline ov::AnyMap checked(ov::AnyMap properties) {
 /**
  * Raises the rollback state at the end of a scope, unless an exception ends it.
  *
- * The object returned there may be neither copied nor moved. If raising the state fails, the object is
- * destroyed; with some compilers it lives until the end of the process.
+ * The object returned there may be neither copied nor moved. If raising the state fails, the object
+ * is destroyed; with some compilers it lives until the end of the process.
  */
 class Acceptance {
 public:

@@ -49,7 +49,7 @@ inline Verification verify(const std::filesystem::path& path, const Key& key, co
     return detail::verify(path, key.get(), options);
 }
 
-/** What a container shows without a key; none of it is authenticated. */
+/** The facts that a container shows without a key; none of them is authenticated. */
 struct Inspection {
     std::string container_id;
     /** The SHA-256 of the model's name, 64 hexadecimal digits. */
@@ -57,7 +57,7 @@ struct Inspection {
     /** The length of the file in bytes. */
     std::uint64_t length;
     std::uint64_t security_version;
-    /** How often the stanzas have been written: 1 after sealing. */
+    /** The generation: how often the stanzas have been written. Sealing makes it 1. */
     std::uint64_t generation;
     /** The types of the container's stanzas, such as passphrase or x-wing. */
     std::vector<std::string> stanzas;

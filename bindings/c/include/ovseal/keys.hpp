@@ -74,13 +74,13 @@ inline Key identity(const std::filesystem::path& path) {
     return detail::key([&](auto key) { return ovseal_key_identities_at(path.c_str(), key); });
 }
 
-/** Parses a recipient: age1…, age1pq1…, or a device's ovdev1…. It can be sealed to, but opens nothing. */
+/** Parses a recipient, which opens nothing: age1…, age1pq1…, or a device's ovdev1…. */
 inline Key recipient(const std::string& text) {
     return detail::key([&](auto key) { return ovseal_key_recipient(text.c_str(), key); });
 }
 
 /**
- * Creates a key that uses this device's TPM 2.0. Enroll the device first, with `ovseal device enroll`.
+ * Creates a key that uses this device's TPM 2.0. First run `ovseal device enroll`.
  *
  * An empty argument means the default: the default directory, the kernel's TPM, no PIN.
  */
@@ -119,8 +119,8 @@ struct ServiceContext {
  * A key service of yours: a key management system, a vault, a card.
  *
  * It handles a random secret for each container, never the data key. All it learns of the container
- * are the two ids in ServiceContext. Implement wrap_for and unwrap_for, or wrap and unwrap, which are
- * not told the container. An exception becomes the cause of an EnvironmentError.
+ * are the two ids in ServiceContext. Implement wrap_for and unwrap_for, or wrap and unwrap, which
+ * are not told the container. An exception becomes the cause of an EnvironmentError.
  */
 class KeyService {
 public:

@@ -30,7 +30,10 @@ public:
     bool is_locked() const noexcept { return ovseal_mapping_is_locked(handle_.get()); }
     /** Returns how many bytes of the pages are in memory now. */
     std::size_t resident_bytes() const noexcept { return ovseal_mapping_resident_bytes(handle_.get()); }
-    /** Returns the pages to the kernel, which decrypts them again when they are touched. False if the host cannot. */
+    /**
+     * Returns the pages to the kernel, which decrypts them again when they are touched. False if
+     * the host cannot.
+     */
     bool release() const noexcept { return ovseal_mapping_release(handle_.get()); }
     /** Does the same as release(), on another thread. */
     void release_in_background() const noexcept { ovseal_mapping_release_in_background(handle_.get()); }
@@ -66,7 +69,9 @@ public:
             numbers[i] = ovseal_part_companion(handle_.get(), i);
         return numbers;
     }
-    /** Decrypts all of it into ordinary memory, which is not zeroized. Use map() for secret content. */
+    /**
+     * Decrypts all of it into ordinary memory, which is not zeroized. Use map() for secret content.
+     */
     std::vector<std::uint8_t> read() const {
         std::vector<std::uint8_t> bytes(length());
         read_into(bytes.data(), bytes.size());
@@ -118,7 +123,9 @@ public:
     Part part(const std::string& path) const {
         return make_part([&](auto part) { return ovseal_opened_part(get(), path.c_str(), part); });
     }
-    /** Returns the compiled model at this path, or the only one. Pass it to ovseal::import_model(). */
+    /**
+     * Returns the compiled model at this path, or the only one. Pass it to ovseal::import_model().
+     */
     Part compiled_part(const std::optional<std::string>& path = std::nullopt) const {
         return make_part([&](auto part) { return ovseal_opened_compiled_part(get(), detail::c_str(path), part); });
     }
@@ -167,8 +174,8 @@ struct Bytes {
 /**
  * Opens a container, by default with this device's own key.
  *
- * On return, everything but the payload has been authenticated. Parts are decrypted and authenticated
- * when they are read.
+ * On return, everything but the payload has been authenticated. Parts are decrypted and
+ * authenticated when they are read.
  */
 inline Opened open(const std::filesystem::path& path, const Key& key = device(), const Options& options = {}) {
     return detail::opened(options, [&](auto options, auto opened) {
@@ -194,9 +201,9 @@ inline Opened open(std::shared_ptr<const std::vector<std::uint8_t>> bytes, const
 /**
  * Decrypts a container with a single part, as `ovseal seal --only` makes it.
  *
- * OpenVINO's guide "Using Encrypted Models" leaves this function to its readers. Anyone who knows the
- * passphrase can have made the container. The result is in ordinary memory, which is not zeroized.
- * read_model() of `ovseal/openvino.hpp` avoids both.
+ * OpenVINO's guide "Using Encrypted Models" leaves this function to its readers. Anyone who knows
+ * the passphrase can have made the container. The result is in ordinary memory, which is not
+ * zeroized. read_model() of `ovseal/openvino.hpp` avoids both.
  */
 inline void decrypt_file(std::istream& stream, const std::string& password, std::vector<std::uint8_t>& result) {
     auto bytes = std::make_shared<std::vector<std::uint8_t>>();

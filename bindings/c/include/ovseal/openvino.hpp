@@ -8,11 +8,11 @@
  *     auto imported = ovseal::import_model(core, "blob.ovseal", "CPU", key, options);
  *
  * You need not keep anything alive by hand. The decrypted weights live until the last ov::Model,
- * ov::CompiledModel, ov::InferRequest, ov::Tensor or constant that reads them is gone. Then they are
- * zeroized.
+ * ov::CompiledModel, ov::InferRequest, ov::Tensor or constant that reads them is gone. Then they
+ * are zeroized.
  *
- * OpenVINO itself copies the topology and, for most devices, repacks the weights. Those copies are in
- * ordinary memory, which is not zeroized.
+ * OpenVINO itself copies the topology and, for most devices, repacks the weights. Those copies are
+ * in ordinary memory, which is not zeroized.
  */
 #ifndef OVSEAL_OPENVINO_HPP
 #define OVSEAL_OPENVINO_HPP
@@ -37,8 +37,9 @@ inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const Opened&
 /**
  * Opens a container and reads its only network, or the one that options.part() names.
  *
- * The default key is this device's own. On return, all of the network has been authenticated. A core
- * that uses OpenVINO's own cache (CACHE_DIR) is rejected: compiling the model would write it to disk.
+ * The default key is this device's own. On return, all of the network has been authenticated. A
+ * core that uses OpenVINO's own cache (CACHE_DIR) is rejected: compiling the model would write it
+ * to disk.
  */
 inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const std::filesystem::path& path,
                                              const Key& key = ovseal::device(), const Options& options = {}) {
@@ -57,9 +58,9 @@ inline CompiledModel compile_model(ov::Core& core, const Opened& opened, const s
  * The default key is this device's own. For the CPU, OpenVINO compiles while the weights are
  * decrypted. On return, all of the network has been authenticated.
  *
- * With options.cache_dir(), the compiled model is kept for the next time, sealed for this device and
- * container. OpenVINO's own cache, which stores plaintext, is switched off. Properties that name a
- * directory for it are rejected.
+ * With options.cache_dir(), the compiled model is kept for the next time, sealed for this device
+ * and container. OpenVINO's own cache, which stores plaintext, is switched off. Properties that
+ * name a directory for it are rejected.
  */
 inline CompiledModel compile_model(ov::Core& core, const std::filesystem::path& path, const std::string& device,
                                    const Key& key = ovseal::device(), const Options& options = {},
@@ -77,8 +78,8 @@ inline CompiledModel import_model(ov::Core& core, const Opened& opened, const st
  * Opens a container and imports its only compiled model, or the one that options.part() names.
  *
  * The default key is this device's own. The device, machine and runtime must be those that exported
- * the model. Import only models of publishers you trust: the device's parser is not hardened against
- * hostile input.
+ * the model. Import only models of publishers you trust: the device's parser is not hardened
+ * against hostile input.
  */
 inline CompiledModel import_model(ov::Core& core, const std::filesystem::path& path, const std::string& device,
                                   const Key& key = ovseal::device(), const Options& options = {},

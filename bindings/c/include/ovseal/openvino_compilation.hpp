@@ -18,7 +18,10 @@ namespace detail {
 class Compilation;
 }
 
-/** An ov::CompiledModel that knows its decrypted weights. Use, copy and store it as an ov::CompiledModel. */
+/**
+ * An ov::CompiledModel that knows its decrypted weights. Use, copy and store it as an
+ * ov::CompiledModel.
+ */
 class CompiledModel : public ov::CompiledModel {
 public:
     CompiledModel() = default;
@@ -47,10 +50,15 @@ public:
         ov::CompiledModel::export_model(stream);
     }
 
-    /** Returns the decrypted weights, or the cached compiled model; empty if the runtime has copied them. */
+    /**
+     * Returns the decrypted weights, or the cached compiled model; empty if the runtime has copied
+     * them.
+     */
     const Mapping& weights() const noexcept { return weights_; }
 
-    /** Returns whether it came from the cache: the payload was not read and nothing was compiled. */
+    /**
+     * Returns whether it came from the cache: the payload was not read and nothing was compiled.
+     */
     bool is_cached() const noexcept { return is_cached_; }
 
     /** Returns why the cache was not used; empty if it was, or was not requested. */
@@ -201,7 +209,10 @@ private:
         return plugins;
     }
 
-    /** Returns the properties that decide what is compiled for a device: what it is, and how it is set. */
+    /**
+     * Returns the properties that decide what is compiled for a device: what it is, and how it is
+     * set.
+     */
     ov::AnyMap decisive_properties(const std::string& device) {
         ov::AnyMap properties;
         for (const auto& name : core_.get_property(device, ov::supported_properties))
@@ -229,7 +240,10 @@ private:
         }
     }
 
-    /** Imports the cached model. Returns an empty one if it is missing, or if the runtime rejects it. */
+    /**
+     * Imports the cached model. Returns an empty one if it is missing, or if the runtime rejects
+     * it.
+     */
     CompiledModel load(const ovseal_cache_slot* slot, std::string& failure) {
         const Mapping mapping(
             made<ovseal_mapping_free>([&](auto mapping) { return ovseal_cache_slot_read(slot, mapping); }));

@@ -1,5 +1,6 @@
 /**
- * Networks of a container in memory, for `ovseal/openvino.hpp`. Do not include this header yourself.
+ * Networks of a container in memory, for `ovseal/openvino.hpp`. Do not include this header
+ * yourself.
  */
 #ifndef OVSEAL_OPENVINO_NETWORK_HPP
 #define OVSEAL_OPENVINO_NETWORK_HPP
@@ -30,7 +31,10 @@ inline ov::Tensor tensor(const Mapping& mapping) {
 
 namespace detail {
 
-/** Throws that the runtime failed. Its own exception may quote the model, so it is nested, not shown. */
+/**
+ * Throws that the runtime failed. Its own exception may quote the model, so it is nested, not
+ * shown.
+ */
 [[noreturn]] inline void runtime_failed(const char* operation) {
     std::throw_with_nested(EnvironmentError(OVSEAL_CODE_RUNTIME, std::string("OpenVINO could not ") + operation));
 }
@@ -182,7 +186,10 @@ public:
     }
 
 private:
-    /** This runtime has copied the weights, and may use them once they are authentic. Another may share them. */
+    /**
+     * This runtime has copied the weights, and may use them once they are authentic. Another may
+     * share them.
+     */
     void keep(ov::Model& model) {
         verify();
         for (const auto& weights : weights_)

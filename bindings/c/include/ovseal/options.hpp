@@ -24,9 +24,9 @@ enum class Opening : std::uint32_t {
 /**
  * The requirements for a container, and how to open it.
  *
- * Name a publisher, or accept any sender. Without either, you can only open containers whose keys are
- * all passphrases and key files. A required name, a minimum security version and a rollback state need
- * a publisher.
+ * Name a publisher, or accept any sender. Without either, you can only open containers whose keys
+ * are all passphrases and key files. A required name, a minimum security version and a rollback
+ * state need a publisher.
  */
 class Options {
 public:
@@ -42,15 +42,22 @@ public:
     Options& publisher_for(const std::filesystem::path& path, std::string name) {
         return publisher_for(Publisher::read(path), std::move(name));
     }
-    /** Accepts a container from anyone, without checking signatures. Naming a publisher overrides it. */
+    /**
+     * Accepts a container from anyone, without checking signatures. Naming a publisher overrides
+     * it.
+     */
     Options& any_sender(bool accept = true) { return trust_.accept_any_sender(accept), *this; }
     /** Requires the model to have this name. */
     Options& name(std::string name) { return name_ = std::move(name), *this; }
     /** Requires at least this security version. */
     Options& min_security_version(std::uint64_t version) { return min_security_version_ = version, *this; }
-    /** Requires at least the security version that this device has accepted before, kept in a file. */
+    /**
+     * Requires at least the security version that this device has accepted before, kept in a file.
+     */
     Options& rollback_state(std::filesystem::path file) { return rollback_state_ = std::move(file), *this; }
-    /** Limits key derivation from passphrases, in MiB of memory times passes. The default is 1024. */
+    /**
+     * Limits key derivation from passphrases, in MiB of memory times passes. The default is 1024.
+     */
     Options& kdf_limit(std::uint32_t mib) { return kdf_limit_ = mib, *this; }
     /** Sets the number of threads that decrypt; 0 for one per processor. */
     Options& threads(std::size_t threads) { return threads_ = threads, *this; }

@@ -5,9 +5,9 @@
  *     auto opened = ovseal::open("model.ovseal", ovseal::passphrase(password), options);
  *     std::vector<std::uint8_t> vocabulary = opened.part("tokenizer/vocab.txt").read();
  *
- * Keys, publishers, opened containers, parts and mappings are handles: copies refer to the same object,
- * which is freed with the last of them. A failure is thrown as ovseal::Error, or the subclass for its
- * kind. To use models with OpenVINO, include `ovseal/openvino.hpp`.
+ * Keys, publishers, opened containers, parts and mappings are handles: copies refer to the same
+ * object, which is freed with the last of them. A failure is thrown as ovseal::Error, or the
+ * subclass for its kind. To use models with OpenVINO, include `ovseal/openvino.hpp`.
  *
  * The headers are inline code over the C interface, so no C++ type crosses the library's boundary.
  */

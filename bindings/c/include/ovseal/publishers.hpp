@@ -76,7 +76,7 @@ public:
     void accept_any_sender(bool accept) { any_sender_ = accept; }
 
     /**
-     * Writes the trust to options of the C interface; `unnamed` if nobody is named.
+     * Writes the trust to options of the C interface; `unnamed` if no sender is named.
      *
      * Returns the array that the options point at.
      */

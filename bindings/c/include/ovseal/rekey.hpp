@@ -11,8 +11,9 @@ namespace ovseal {
 /**
  * Which keys a container gains and loses.
  *
- * Removing a stanza does not revoke access: anyone who could open the container can keep a copy. Name
- * the publisher, or accept any sender, unless all of the container's keys are passphrases and key files.
+ * Removing a stanza does not revoke access: anyone who could open the container can keep a copy.
+ * Name the publisher, or accept any sender, unless all of the container's keys are passphrases and
+ * key files.
  */
 class RekeyOptions {
 public:
@@ -22,7 +23,10 @@ public:
     RekeyOptions& publisher(const Publisher& publisher) { return trust_.add(publisher), *this; }
     /** Requires a signature by the publisher whose public key is in a file. */
     RekeyOptions& publisher(const std::filesystem::path& path) { return publisher(Publisher::read(path)); }
-    /** Accepts a container from anyone, without checking signatures. Naming a publisher overrides it. */
+    /**
+     * Accepts a container from anyone, without checking signatures. Naming a publisher overrides
+     * it.
+     */
     RekeyOptions& any_sender(bool accept = true) { return trust_.accept_any_sender(accept), *this; }
     /** Removes the stanza with this number, counted from 0. */
     RekeyOptions& remove_stanza(std::size_t number) { return remove_.push_back(number), *this; }
@@ -34,7 +38,9 @@ public:
     RekeyOptions& discard_waiting() { return on_waiting_ = OVSEAL_REKEY_DISCARD_WAITING, *this; }
     /** Takes over stanzas that wait next to the container. Check first where they come from. */
     RekeyOptions& finish_waiting() { return on_waiting_ = OVSEAL_REKEY_FINISH_WAITING, *this; }
-    /** Limits key derivation from passphrases, in MiB of memory times passes. The default is 1024. */
+    /**
+     * Limits key derivation from passphrases, in MiB of memory times passes. The default is 1024.
+     */
     RekeyOptions& kdf_limit(std::uint32_t mib) { return kdf_limit_ = mib, *this; }
 
     /** Passes these options to a call of the C interface, and returns its error. */

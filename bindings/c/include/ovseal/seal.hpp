@@ -11,7 +11,7 @@
 
 namespace ovseal {
 
-/** What sealing would put into a container. */
+/** The parts that sealing would create. */
 struct Plan {
     /** A file that would become a part. */
     struct Part {
@@ -25,7 +25,7 @@ struct Plan {
     std::vector<std::string> left_out;
 };
 
-/** How a model is sealed. Add at least one recipient. */
+/** Options for sealing. Add at least one recipient. */
 class SealOptions {
 public:
     /** Adds a key to seal to. */
@@ -42,7 +42,10 @@ public:
     SealOptions& follow_symlinks(bool follow = true) { return set(OVSEAL_SEAL_FOLLOW_SYMLINKS, follow); }
     /** Leaves out the files of a directory that match a pattern in the syntax of gitignore. */
     SealOptions& exclude(std::string pattern) { return exclude_.push_back(std::move(pattern)), *this; }
-    /** Seals every file of a directory, including those left out by default. Private keys are still rejected. */
+    /**
+     * Seals every file of a directory, including those left out by default. Private keys are still
+     * rejected.
+     */
     SealOptions& include_everything(bool include = true) { return set(OVSEAL_SEAL_INCLUDE_EVERYTHING, include); }
     /** Allows post-quantum and classical public keys in one container. */
     SealOptions& allow_mixed(bool allow = true) { return set(OVSEAL_SEAL_ALLOW_MIXED, allow); }
@@ -53,13 +56,17 @@ public:
     /** Sets the number of threads that encrypt; 0 for one per processor. */
     SealOptions& threads(std::size_t threads) { return threads_ = threads, *this; }
     /**
-     * Sets a function that is called with the number of bytes just sealed, and returns false to cancel.
+     * Sets a function that is called with the number of bytes just sealed, and returns false to
+     * cancel.
      *
      * Several threads call it at once. It must not throw.
      */
     SealOptions& progress(std::function<bool(std::uint64_t)> call) { return progress_ = std::move(call), *this; }
 
-    /** Seals a model: a file with its companion files, or a directory. Returns the container's length in bytes. */
+    /**
+     * Seals a model: a file with its companion files, or a directory. Returns the container's
+     * length in bytes.
+     */
     std::uint64_t seal(const std::filesystem::path& model, const std::filesystem::path& output) const {
         std::uint64_t length = 0;
         detail::check(
@@ -125,7 +132,9 @@ private:
 /** Starts with the defaults. */
 inline SealOptions seal_options() { return {}; }
 
-/** Seals a model into a container, which appears whole or not at all. Returns its length in bytes. */
+/**
+ * Seals a model into a container, which appears whole or not at all. Returns its length in bytes.
+ */
 inline std::uint64_t seal(const std::filesystem::path& model, const std::filesystem::path& output,
                           const SealOptions& options) {
     return options.seal(model, output);

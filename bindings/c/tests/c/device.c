@@ -1,4 +1,4 @@
-/* Seals a file to a device's recipient, and opens it with the device's TPM: device FILE FOLDER TCTI RECIPIENT. */
+/* Seals a file to a device, and opens it with the device's TPM: device FILE DIR TCTI RECIPIENT */
 
 #define _POSIX_C_SOURCE 200112L
 

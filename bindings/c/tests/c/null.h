@@ -1,4 +1,4 @@
-/* The base of the program that tests/null.rs generates: an object of each type, and checks of a call's result. */
+/* The base of the program that tests/null.rs generates: objects of each type, and checks. */
 
 #include <ovseal/ovseal.h>
 
@@ -87,9 +87,9 @@ static void set_up(int count, char **arguments) {
     check(ovseal_publisher_key_public(a_publisher_key, &a_publisher));
     check(ovseal_publisher_key_encode(a_publisher_key, &a_secret));
     check(ovseal_seal_plan(container, a_seal_options, &a_plan));
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s.cache", container);
-    check(ovseal_cache_open(folder, NULL, 0, &a_cache));
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s.cache", container);
+    check(ovseal_cache_open(directory, NULL, 0, &a_cache));
     a_error = ovseal_key_keyfile(bytes, 31, (ovseal_key **)&place);
     if (ovseal_error_code(a_error) != OVSEAL_CODE_BAD_KEY || place != bytes)
         FAIL("a key file of 31 bytes");

@@ -48,7 +48,7 @@ static ovseal_error *rekey_with(const void *options) {
     return ovseal_rekey(container, key, options, NULL);
 }
 
-/* Calls with a copy of the first `size` bytes, which says so. The sanitizer ends a read beyond them. */
+/* Calls with a copy of the first `size` bytes. The sanitizer catches any read beyond them. */
 static ovseal_error *with_size(ovseal_error *(*call)(const void *), const void *options, size_t length, size_t size,
                                int last) {
     uint8_t *copy = calloc(1, size);
@@ -90,7 +90,7 @@ static void sizes(void) {
     every_size(open_with, &open, sizeof open);
     const ovseal_seal_options seal = OVSEAL_SEAL_OPTIONS_INIT;
     every_size(plan_with, &seal, sizeof seal);
-    /* Without keys to add, a decision about waiting stanzas makes rekeying succeed and change nothing. */
+    /* With a decision about waiting stanzas, rekeying may leave everything unchanged. */
     ovseal_rekey_options rekey = OVSEAL_REKEY_OPTIONS_INIT;
     rekey.trust = OVSEAL_TRUST_ANY_SENDER;
     rekey.flags = OVSEAL_REKEY_DISCARD_WAITING;

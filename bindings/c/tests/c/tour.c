@@ -1,4 +1,4 @@
-/* Calls everything in the C interface except OpenVINO: tour MODEL DIR, where MODEL is an .xml with its .bin. */
+/* Tests the C interface without OpenVINO: tour MODEL.xml DIR */
 
 #include <ovseal/ovseal.h>
 
@@ -33,8 +33,8 @@ static int failed_with(ovseal_error *error, uint32_t code) {
 }
 
 static char place[4096];
-static const char *in(const char *folder, const char *name) {
-    snprintf(place, sizeof place, "%s/%s", folder, name);
+static const char *in(const char *directory, const char *name) {
+    snprintf(place, sizeof place, "%s/%s", directory, name);
     return place;
 }
 
@@ -212,11 +212,11 @@ static void parts(const ovseal_opened *opened, const char *model) {
     free(read);
 }
 
-static void demands(const char *container, const char *folder, const ovseal_key *key, const ovseal_publisher *acme,
+static void demands(const char *container, const char *directory, const ovseal_key *key, const ovseal_publisher *acme,
                     const ovseal_publisher *other) {
     ovseal_opened *opened = NULL;
     char state[4096];
-    snprintf(state, sizeof state, "%s/state", folder);
+    snprintf(state, sizeof state, "%s/state", directory);
     FAILS(open_with(container, key, other, NULL, &opened), OVSEAL_CODE_UNTRUSTED);
     FAILS(open_with(container, key, NULL, state, &opened), OVSEAL_CODE_NO_PUBLISHER);
     FAILS(open_with(container, key, acme, state, &opened), OVSEAL_CODE_ROLLBACK);
@@ -263,7 +263,7 @@ static void without_key(const char *container, const ovseal_publisher *acme) {
     ovseal_inspection_free(inspection);
 }
 
-/* Stanzas that wait next to the container, limits, and publishers that are trusted for one model. */
+/* Stanzas that wait next to the container, limits, and publishers trusted for one model. */
 static void decisions(const char *container, const ovseal_key *key, const ovseal_publisher *acme) {
     const ovseal_trusted_publisher trusted[] = {{acme, "other"}, {acme, "tour"}};
     ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;

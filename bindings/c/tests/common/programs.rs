@@ -62,33 +62,33 @@ impl Language {
         compiler
     }
 
-    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer.
-    pub(crate) fn sanitized(self, source: &str, folder: &Path) -> PathBuf {
-        self.build(source, folder, &SANITIZER)
+    /// Compiles a program of `tests/` into `directory`, under AddressSanitizer.
+    pub(crate) fn sanitized(self, source: &str, directory: &Path) -> PathBuf {
+        self.build(source, directory, &SANITIZER)
     }
 
-    /// Compiles a program of `tests/` into `folder` as users do.
-    pub(crate) fn optimized(self, source: &str, folder: &Path) -> PathBuf {
-        self.build(source, folder, &["-O1"])
+    /// Compiles a program of `tests/` into `directory` as users do.
+    pub(crate) fn optimized(self, source: &str, directory: &Path) -> PathBuf {
+        self.build(source, directory, &["-O1"])
     }
 
-    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer, with doubles of missing headers.
-    pub(crate) fn doubled(self, source: &str, folder: &Path) -> PathBuf {
+    /// Compiles a program of `tests/` into `directory`, with AddressSanitizer and doubles.
+    pub(crate) fn doubled(self, source: &str, directory: &Path) -> PathBuf {
         let doubles = format!("-I{}", doubles().display());
-        self.build(source, folder, &[&SANITIZER[..], &[doubles.as_str()]].concat())
+        self.build(source, directory, &[&SANITIZER[..], &[doubles.as_str()]].concat())
     }
 
-    /// Compiles a program that a test has written into `folder`, under AddressSanitizer.
-    pub(crate) fn sanitized_file(self, source: &Path, folder: &Path) -> PathBuf {
-        self.build_file(source, folder, &SANITIZER)
+    /// Compiles a program that a test has written into `directory`, under AddressSanitizer.
+    pub(crate) fn sanitized_file(self, source: &Path, directory: &Path) -> PathBuf {
+        self.build_file(source, directory, &SANITIZER)
     }
 
-    fn build(self, source: &str, folder: &Path, flags: &[&str]) -> PathBuf {
-        self.build_file(&root().join("tests").join(source), folder, flags)
+    fn build(self, source: &str, directory: &Path, flags: &[&str]) -> PathBuf {
+        self.build_file(&root().join("tests").join(source), directory, flags)
     }
 
-    fn build_file(self, source: &Path, folder: &Path, flags: &[&str]) -> PathBuf {
-        let program = folder.join(source.file_stem().unwrap());
+    fn build_file(self, source: &Path, directory: &Path, flags: &[&str]) -> PathBuf {
+        let program = directory.join(source.file_stem().unwrap());
         let library = library();
         let mut compiler = self.compiler();
         compiler.args(flags).arg(source).arg("-o").arg(&program);
@@ -138,19 +138,19 @@ pub(crate) fn library() -> PathBuf {
     };
     let map = root().join("ovseal.map");
     let name = format!("ovseal-c-{}-{}", stamp(&archive), stamp(&map));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     // Tests run at the same time. The first to finish puts the whole directory in place.
-    if !folder.exists() {
+    if !directory.exists() {
         let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
         link(&archive, &map, &made);
-        if fs::rename(&made, &folder).is_err() {
+        if fs::rename(&made, &directory).is_err() {
             fs::remove_dir_all(&made).unwrap();
         }
     }
-    folder
+    directory
 }
 
-fn link(archive: &Path, map: &Path, folder: &Path) {
+fn link(archive: &Path, map: &Path, directory: &Path) {
     let mut linker = Command::new("cc");
     linker.args([
         "-shared",
@@ -158,10 +158,10 @@ fn link(archive: &Path, map: &Path, folder: &Path) {
         "-Wl,-z,defs,-z,relro,-z,now",
         "-Wl,--gc-sections",
     ]);
-    linker.arg(joined("-Wl,--version-script=", map)).arg("-o").arg(folder.join("libovseal.so.1"));
+    linker.arg(joined("-Wl,--version-script=", map)).arg("-o").arg(directory.join("libovseal.so.1"));
     linker.args(["-Wl,--whole-archive"]).arg(archive).arg("-Wl,--no-whole-archive");
     succeed(linker.args(["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]));
-    std::os::unix::fs::symlink("libovseal.so.1", folder.join("libovseal.so")).unwrap();
+    std::os::unix::fs::symlink("libovseal.so.1", directory.join("libovseal.so")).unwrap();
 }
 
 /// Returns the static library that cargo has built next to this test, from the latest build.
@@ -181,8 +181,8 @@ fn openvino(libraries: &Path) -> PathBuf {
     files.into_iter().find(is_runtime).unwrap()
 }
 
-fn rpath(folder: &Path) -> std::ffi::OsString {
-    joined("-Wl,-rpath,", folder)
+fn rpath(directory: &Path) -> std::ffi::OsString {
+    joined("-Wl,-rpath,", directory)
 }
 
 fn joined(option: &str, path: &Path) -> std::ffi::OsString {

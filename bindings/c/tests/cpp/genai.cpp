@@ -7,7 +7,7 @@
 
 namespace {
 
-std::string file(const std::string& folder, const std::string& name) { return contents(folder + "/" + name); }
+std::string file(const std::string& directory, const std::string& name) { return contents(directory + "/" + name); }
 
 bool holds(const ov::Tensor& tensor, const std::string& bytes) {
     const auto& constant = tensor;
@@ -32,13 +32,13 @@ void a_file_that_cannot_be_filled_is_closed(const char* container) {
 }
 
 /** A pipeline that cannot be created must not lock out the version that worked before. */
-void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
-    const std::filesystem::path place = std::filesystem::path(folder).parent_path();
+void only_a_pipeline_that_was_made_is_accepted(const std::string& directory) {
+    const std::filesystem::path place = std::filesystem::path(directory).parent_path();
     const auto publisher = ovseal::PublisherKey::generate();
     std::ofstream(place / "acme.pub") << publisher.publisher().pem();
     const auto state = place / "state", container = place / "signed.ovseal";
     ovseal::detail::check(ovseal_rollback_state_create(state.c_str()));
-    ovseal::seal(folder, container, ovseal::seal_options().recipient(key()).publisher_key(publisher).security_version(7));
+    ovseal::seal(directory, container, ovseal::seal_options().recipient(key()).publisher_key(publisher).security_version(7));
     const auto options = ovseal::options().publisher(place / "acme.pub").rollback_state(state);
     const auto before = file(place, "state");
     expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_RUNTIME, [&] { ovseal::llm_pipeline(container, "NONE", key(), options); });
@@ -51,14 +51,14 @@ void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
 
 int main(int count, char** arguments) {
     EXPECT(count == 3);
-    const std::string folder = arguments[2];
+    const std::string directory = arguments[2];
     const auto pipeline = ovseal::llm_pipeline(arguments[1], "CPU", key(), {}, {{"NUM_STREAMS", 2}});
-    EXPECT(pipeline.device == "CPU" && pipeline.model == file(folder, "openvino_model.xml"));
-    EXPECT(holds(pipeline.weights, file(folder, "openvino_model.bin")));
+    EXPECT(pipeline.device == "CPU" && pipeline.model == file(directory, "openvino_model.xml"));
+    EXPECT(holds(pipeline.weights, file(directory, "openvino_model.bin")));
     const auto& words = pipeline.tokenizer;
-    EXPECT(words.model == file(folder, "openvino_tokenizer.xml") + file(folder, "openvino_detokenizer.xml"));
-    EXPECT(holds(words.weights[0], file(folder, "openvino_tokenizer.bin")));
-    EXPECT(holds(words.weights[1], file(folder, "openvino_detokenizer.bin")));
+    EXPECT(words.model == file(directory, "openvino_tokenizer.xml") + file(directory, "openvino_detokenizer.xml"));
+    EXPECT(holds(words.weights[0], file(directory, "openvino_tokenizer.bin")));
+    EXPECT(holds(words.weights[1], file(directory, "openvino_detokenizer.bin")));
     EXPECT(words.chat_template == "{{ messages }}" && pipeline.configuration.text == "{\"max_new_tokens\": 7}");
     for (const auto& properties : {pipeline.properties, words.properties})
         EXPECT(properties.at("CACHE_DIR").as<std::string>().empty());
@@ -66,8 +66,8 @@ int main(int count, char** arguments) {
     // The double accepts any bytes as an adapter.
     const auto opened = ovseal::open(arguments[1], key());
     const auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("openvino_model.bin").map()));
-    EXPECT(holds(adapter.safetensor, file(folder, "openvino_model.bin")));
-    only_a_pipeline_that_was_made_is_accepted(folder);
+    EXPECT(holds(adapter.safetensor, file(directory, "openvino_model.bin")));
+    only_a_pipeline_that_was_made_is_accepted(directory);
     a_file_that_cannot_be_filled_is_closed(arguments[1]);
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {
         ovseal::llm_pipeline(arguments[1], "CPU", key(), {}, {{"CACHE_DIR", "cache"}});

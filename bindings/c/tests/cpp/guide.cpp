@@ -1,6 +1,6 @@
-// The sample from OpenVINO's guide "Using Encrypted Models with OpenVINO": guide PASSWORD MODEL WEIGHTS PLAINTEXT
+// The sample from OpenVINO's guide to encrypted models: guide PASSWORD MODEL WEIGHTS PLAINTEXT
 //
-// Its lines start in the first column, and are verbatim except for the file names.
+// The guide's lines start in the first column, and are verbatim except for the file names.
 
 #include "network.hpp"
 

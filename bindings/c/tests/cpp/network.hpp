@@ -71,8 +71,8 @@ inline Output expected(const std::string& model) {
 }
 
 /** Returns whether any file in a directory tree contains these bytes. */
-inline bool is_found(const std::filesystem::path& folder, const std::string& needle) {
-    const auto files = std::filesystem::recursive_directory_iterator(folder);
+inline bool is_found(const std::filesystem::path& directory, const std::string& needle) {
+    const auto files = std::filesystem::recursive_directory_iterator(directory);
     return std::any_of(begin(files), end(files), [&](const auto& entry) {
         return entry.is_regular_file() && contents(entry.path()).find(needle) != std::string::npos;
     });

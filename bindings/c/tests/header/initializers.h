@@ -1,5 +1,5 @@
 
-/* Initializers for structs that begin with their size. They set the size, and every other member to 0 or NULL. */
+/* Initializers for structs that begin with their size. Every other member is 0 or NULL. */
 #define OVSEAL_KEY_SERVICE_INIT {sizeof(ovseal_key_service), NULL, NULL, NULL, NULL, NULL, NULL}
 #define OVSEAL_SOURCE_INIT {sizeof(ovseal_source), NULL, 0, NULL, NULL}
 #define OVSEAL_SEAL_OPTIONS_INIT \

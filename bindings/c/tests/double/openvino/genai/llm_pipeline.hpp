@@ -1,4 +1,5 @@
-// A double of the parts of OpenVINO GenAI 2026.4's pipeline that `ovseal/genai.hpp` uses: signatures only.
+// A double of the parts of OpenVINO GenAI 2026.4's pipeline that `ovseal/genai.hpp` uses:
+// signatures only.
 #pragma once
 
 #include <fstream>

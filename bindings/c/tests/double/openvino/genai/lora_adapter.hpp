@@ -1,4 +1,5 @@
-// A double of the parts of OpenVINO GenAI 2026.4's adapters that `ovseal/genai.hpp` mentions: signatures only.
+// A double of the parts of OpenVINO GenAI 2026.4's adapters that `ovseal/genai.hpp` mentions:
+// signatures only.
 #pragma once
 
 #include <openvino/openvino.hpp>
