@@ -51,7 +51,7 @@ pub unsafe extern "C" fn ovseal_cache_open(
     run(|| {
         let out = cache.required("cache")?;
         // SAFETY: the header requires a text.
-        let directory = unsafe { path(directory, "folder") }?;
+        let directory = unsafe { path(directory, "directory") }?;
         // SAFETY: the header requires a text or NULL.
         let secret = device_secret(directory, unsafe { optional_path(secret) })?;
         let cache = CompileCache::open(directory, secret)?;

@@ -149,8 +149,8 @@ pub unsafe extern "C" fn ovseal_opened_compiled_part(
 
 /// Raises the rollback state, if there is one, to this container's security version.
 ///
-/// Call it once the model has been loaded: a version whose payload turns out to be damaged must not
-/// lock out the one that still works.
+/// Call it once the model has been loaded. A version that turns out to be damaged must not lock out
+/// the one that still works.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_accept(opened: Option<&ovseal_opened>) -> *mut ovseal_error {
     run(|| Ok(opened.required("opened")?.opened.accept()?))

@@ -23,16 +23,16 @@ pub const OVSEAL_REKEY_FINISH_WAITING: u32 = 4;
 ///
 /// Zero is the default of every member but `size`.
 ///
-/// Removing a stanza does not revoke access: anyone who knew the data key, or kept a copy of the
-/// old container, can still open this payload. To revoke access, seal again with a higher security
+/// Removing a stanza does not revoke access. Anyone who knew the data key, or kept a copy of the old
+/// container, can still open this payload. To revoke access, seal again with a higher security
 /// version.
 ///
 /// Rekeying vouches for the container. With the default trust, name its publisher.
 ///
 /// An interrupted rekeying leaves stanzas in `NAME.ovseal.rekey`, next to the container. The next
-/// call finishes it. Other stanzas that wait there are an error (`OVSEAL_CODE_WAITING`, which lists
-/// them), unless you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With
-/// either flag, you may leave out what to add and remove.
+/// call finishes it. If other stanzas wait there, the call fails with `OVSEAL_CODE_WAITING`, unless
+/// you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With either flag, you
+/// need not add or remove anything.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_rekey_options {

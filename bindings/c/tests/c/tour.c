@@ -212,8 +212,8 @@ static void parts(const ovseal_opened *opened, const char *model) {
     free(read);
 }
 
-static void demands(const char *container, const char *directory, const ovseal_key *key, const ovseal_publisher *acme,
-                    const ovseal_publisher *other) {
+static void requirements(const char *container, const char *directory, const ovseal_key *key, const ovseal_publisher *acme,
+                         const ovseal_publisher *other) {
     ovseal_opened *opened = NULL;
     char state[4096];
     snprintf(state, sizeof state, "%s/state", directory);
@@ -437,7 +437,7 @@ int main(int count, char **arguments) {
     DONE(open_with(container, key, acme, NULL, &opened));
     parts(opened, model);
     ovseal_opened_free(opened);
-    demands(container, arguments[2], key, acme, other);
+    requirements(container, arguments[2], key, acme, other);
     without_key(container, acme);
     other_keys(container, key);
     decisions(container, key, acme);

@@ -232,7 +232,7 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
     }
 }
 
-void decrypt_file_takes_one_part(const std::filesystem::path& model, const std::filesystem::path& directory) {
+void decrypt_file_requires_one_part(const std::filesystem::path& model, const std::filesystem::path& directory) {
     const auto container = directory / "one.ovseal";
     const auto key = ovseal::passphrase("one");
     ovseal::seal(model, container, ovseal::seal_options().recipient(key).only());
@@ -260,7 +260,7 @@ int main(int count, char** arguments) {
     seals_and_opens(arguments[1], arguments[2]);
     key_services_hold_keys(arguments[1], arguments[2]);
     secrets_stay_where_they_are(arguments[1], arguments[2]);
-    decrypt_file_takes_one_part(arguments[1], arguments[2]);
+    decrypt_file_requires_one_part(arguments[1], arguments[2]);
     const auto found = ovseal::protections();
     EXPECT(found.secret_memory || found.locked_memory || found.keys_may_be_swapped);
     EXPECT(!ovseal::version().empty());
