@@ -28,15 +28,20 @@ enum class Kind : std::uint32_t {
     internal = OVSEAL_KIND_INTERNAL
 };
 
+namespace detail {
+/** Copies a text of the C interface; empty for NULL. */
+inline std::string text(const char* text) { return text ? text : ""; }
+} // namespace detail
+
 /** A failed call. It never contains secrets or any of a model's content. */
 class Error : public std::exception {
 public:
     /** Copies an error object of the C interface. */
     explicit Error(const ovseal_error* error)
-        : code_(ovseal_error_code(error)), message_(text(ovseal_error_message(error))),
-          hint_(text(ovseal_error_hint(error))) {
+        : code_(ovseal_error_code(error)), message_(detail::text(ovseal_error_message(error))),
+          hint_(detail::text(ovseal_error_hint(error))) {
         for (std::size_t i = 0; i < ovseal_error_cause_count(error); ++i)
-            causes_.push_back(text(ovseal_error_cause(error, i)));
+            causes_.push_back(detail::text(ovseal_error_cause(error, i)));
         join();
     }
 
@@ -60,8 +65,6 @@ public:
     const std::vector<std::string>& causes() const noexcept { return causes_; }
 
 private:
-    static std::string text(const char* text) { return text ? text : ""; }
-
     void join() {
         what_ = message_;
         for (const auto& cause : causes_)
@@ -133,9 +136,6 @@ auto made(Make make, Kept kept = {}) {
         free(object);
     });
 }
-
-/** Copies a text of the C interface; empty for NULL. */
-inline std::string text(const char* text) { return text ? text : ""; }
 
 /** Copies the texts that an accessor returns for the numbers from 0 up to the first NULL. */
 template <typename Accessor>

@@ -602,16 +602,16 @@ typedef struct ovseal_source {
  *
  * Zero is the default of every member but `size`.
  *
- * Removing a stanza does not revoke access: anyone who knew the data key, or kept a copy of the
- * old container, can still open this payload. To revoke access, seal again with a higher security
+ * Removing a stanza does not revoke access. Anyone who knew the data key, or kept a copy of the old
+ * container, can still open this payload. To revoke access, seal again with a higher security
  * version.
  *
  * Rekeying vouches for the container. With the default trust, name its publisher.
  *
  * An interrupted rekeying leaves stanzas in `NAME.ovseal.rekey`, next to the container. The next
- * call finishes it. Other stanzas that wait there are an error (`OVSEAL_CODE_WAITING`, which lists
- * them), unless you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With
- * either flag, you may leave out what to add and remove.
+ * call finishes it. If other stanzas wait there, the call fails with `OVSEAL_CODE_WAITING`, unless
+ * you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With either flag, you
+ * need not add or remove anything.
  */
 typedef struct ovseal_rekey_options {
     /**
@@ -1112,8 +1112,8 @@ struct ovseal_error *ovseal_opened_compiled_part(const struct ovseal_opened *ope
 /**
  * Raises the rollback state, if there is one, to this container's security version.
  *
- * Call it once the model has been loaded: a version whose payload turns out to be damaged must not
- * lock out the one that still works.
+ * Call it once the model has been loaded. A version that turns out to be damaged must not lock out
+ * the one that still works.
  */
 struct ovseal_error *ovseal_opened_accept(const struct ovseal_opened *opened);
 

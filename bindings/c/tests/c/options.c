@@ -48,7 +48,7 @@ static ovseal_error *rekey_with(const void *options) {
     return ovseal_rekey(container, key, options, NULL);
 }
 
-/* Calls with a copy of the first `size` bytes. The sanitizer catches any read beyond them. */
+/* Calls with a copy of the first `size` bytes. The sanitizer catches a memcpy beyond them. */
 static ovseal_error *with_size(ovseal_error *(*call)(const void *), const void *options, size_t length, size_t size,
                                int last) {
     uint8_t *copy = calloc(1, size);

@@ -67,22 +67,18 @@ static ovseal_publisher *read_publisher(const char *path) {
 
 static ovseal_opened *open_container(const char *container, const ovseal_key *key, const char *publisher, const char *name,
                                      const char *version) {
+    ovseal_publisher *acme = strcmp(publisher, "-") ? read_publisher(publisher) : NULL;
+    const ovseal_trusted_publisher trusted = {acme, NULL};
+    const uint64_t least = strtoull(version, NULL, 10);
     ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
-    ovseal_trusted_publisher trusted = {NULL, NULL};
-    if (strcmp(publisher, "-")) {
-        trusted.publisher = read_publisher(publisher);
-        options.publishers = &trusted;
-        options.publisher_count = 1;
-    } else
-        options.trust = OVSEAL_TRUST_ANY_SENDER;
-    if (strcmp(name, "-"))
-        options.name = name;
-    uint64_t least = strtoull(version, NULL, 10);
-    if (strcmp(version, "-"))
-        options.min_security_version = &least;
+    options.trust = acme ? OVSEAL_TRUST_PUBLISHERS : OVSEAL_TRUST_ANY_SENDER;
+    options.publishers = &trusted;
+    options.publisher_count = acme ? 1 : 0;
+    options.name = strcmp(name, "-") ? name : NULL;
+    options.min_security_version = strcmp(version, "-") ? &least : NULL;
     ovseal_opened *opened;
     check(ovseal_open(container, key, &options, &opened));
-    ovseal_publisher_free((ovseal_publisher *)trusted.publisher);
+    ovseal_publisher_free(acme);
     return opened;
 }
 
