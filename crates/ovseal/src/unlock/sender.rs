@@ -1,6 +1,7 @@
 //! From whom a container may come, decided before any key is tried.
 
 use ovseal_format::stanza::Stanza;
+use ovseal_format::stanza_kind::StanzaKind;
 use ovseal_format::stanza_region::StanzaRegion;
 use ovseal_format::statement::KeyId;
 
@@ -52,5 +53,5 @@ impl<'a> Sender<'a> {
 }
 
 fn is_for_shared_secret(stanza: &Stanza) -> bool {
-    ["passphrase", "keyfile"].contains(&stanza.stanza_type().as_str())
+    stanza.stanza_type().kind().is_some_and(StanzaKind::is_shared_secret)
 }
