@@ -39,7 +39,7 @@ pub mod suite;
 #[cfg(test)]
 mod testing;
 
-/// True in builds for this project's own fuzz targets, where every MAC, digest and commitment passes.
+/// True in builds for this project's fuzz targets, where every MAC, digest and commitment passes.
 ///
 /// It requires both the compiler flag and the feature, so fuzzing another project disables nothing.
 pub const WITHOUT_AUTHENTICATION: bool = cfg!(all(fuzzing, feature = "hazmat-fuzzing"));

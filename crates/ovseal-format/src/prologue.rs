@@ -101,7 +101,7 @@ impl Prologue {
     /// Parses a prologue.
     ///
     /// # Errors
-    /// [`PrologueError`] for the first of these that is wrong: magic, version, suite, flags, the rest.
+    /// [`PrologueError`] for the first that is wrong: magic, version, suite, flags, other fields.
     pub fn parse(bytes: &[u8; PROLOGUE_LENGTH]) -> Result<Self, PrologueError> {
         if !is_container(bytes) {
             return Err(PrologueError::Magic);

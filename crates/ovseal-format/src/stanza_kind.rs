@@ -89,8 +89,8 @@ impl StanzaKind {
         }
     }
 
-    /// Returns whether such a stanza withstands a quantum computer, or `None` if that depends on the
-    /// recipient.
+    /// Returns whether such a stanza withstands a quantum computer, or `None` if that depends on
+    /// the recipient.
     pub const fn is_post_quantum(self) -> Option<bool> {
         match self {
             Self::Tpm2 | Self::Tpm2Passphrase | Self::X25519 | Self::Pkcs11 => Some(false),
@@ -106,8 +106,8 @@ impl StanzaKind {
 
     /// Returns the bytes that no two stanzas of this kind may share, or `None` if there are none.
     ///
-    /// They limit the key derivations from a passphrase. A stanza that is too short to name its device
-    /// is unusable and conflicts with no other.
+    /// They limit the key derivations from a passphrase. A stanza too short to name its device is
+    /// unusable and conflicts with no other.
     pub(crate) fn derivation_slot(self, parameters: &[u8]) -> Option<&[u8]> {
         match self {
             Self::Passphrase => Some(&[]),
@@ -124,7 +124,7 @@ pub fn are_mixed(classes: impl IntoIterator<Item = RecipientClass>) -> bool {
         && classes.contains(&RecipientClass::ClassicalPublicKey)
 }
 
-/// Position of the device's id in the parameters of a `tpm2-passphrase` stanza (`docs/format.md` §1.2).
+/// Position of the device's id in the parameters of a `tpm2-passphrase` stanza (§1.2).
 ///
 /// It follows the salt, the Argon2id cost and the version.
 const TPM2_PASSPHRASE_DEVICE: std::ops::Range<usize> = 45..77;

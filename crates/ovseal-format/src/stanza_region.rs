@@ -1,4 +1,4 @@
-//! Stanzas with their generation and MAC, as in a container or a side file (`docs/format.md` §2.2, §8).
+//! Stanzas with generation and MAC, in a container or a side file (`docs/format.md` §2.2, §8).
 
 use crate::crypto::data_key::{FittingKey, Label};
 use crate::layout::{REGION_LIMIT, align, all_zero, read_be32, read_be64};

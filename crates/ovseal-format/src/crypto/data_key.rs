@@ -105,9 +105,7 @@ impl FittingKey {
         BegunMac(hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose())))
     }
 
-    /// Returns true if `mac` is the [`mac`](Self::mac) of `pieces`.
-    ///
-    /// They are compared in constant time. In builds for fuzzing, every MAC passes.
+    /// Returns true if `mac` is the [`mac`](Self::mac) of `pieces`. See [`BegunMac::is`].
     pub fn mac_is(&self, label: Label, pieces: &[&[u8]], mac: &[u8]) -> bool {
         self.mac_over(label, pieces).is(mac)
     }
@@ -137,7 +135,9 @@ impl BegunMac {
         *self.0.sign().as_ref().first_chunk().expect("HMAC-SHA-256 has 32 bytes")
     }
 
-    /// Returns true if the result is `mac`, in constant time. In builds for fuzzing, every MAC passes.
+    /// Returns true if the result is `mac`.
+    ///
+    /// They are compared in constant time. In builds for fuzzing, every MAC passes.
     pub fn is(self, mac: &[u8]) -> bool {
         constant_time::verify_slices_are_equal(&self.finish(), mac).is_ok() || crate::WITHOUT_AUTHENTICATION
     }

@@ -34,7 +34,7 @@ impl Algorithm {
         }
     }
 
-    /// Returns the bytes before the key in a SubjectPublicKeyInfo, and the length of the key in bytes.
+    /// Returns the bytes before the key in a SubjectPublicKeyInfo, and the key's length in bytes.
     ///
     /// They are those of RFC 8410 and RFC 9881.
     const fn public_prefix(self) -> (&'static [u8], usize) {

@@ -74,10 +74,10 @@ impl PublisherKey {
             .ok_or(KeyError::PublisherPrivate)
     }
 
-    /// Parses one PEM block `PRIVATE KEY`, for ML-DSA-65. The Ed25519 key is the one behind `signer`.
+    /// Parses one PEM block `PRIVATE KEY` for ML-DSA-65. The Ed25519 key is that behind `signer`.
     ///
     /// # Errors
-    /// [`KeyError::PublisherMlDsa`] for any other text. A second Ed25519 key in it would be ambiguous.
+    /// [`KeyError::PublisherMlDsa`] for any other text, such as one with a second Ed25519 key.
     pub fn parse_with(pem: &str, signer: Box<dyn Ed25519Signer>) -> Result<Self, KeyError> {
         let Some([None, Some(ml_dsa)]) = parse_seeds(pem) else { return Err(KeyError::PublisherMlDsa) };
         MlDsa::from_seed(ml_dsa)

@@ -41,7 +41,7 @@ pub enum SignaturesError {
 }
 
 impl Signatures {
-    /// Parses signatures. Returns `None` if they are malformed, too many or of an unknown algorithm.
+    /// Parses signatures. Returns `None` if they are malformed or of an unknown algorithm.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let signatures: Self = cbor::decode(bytes)?;
         let entries = &signatures.0;

@@ -27,7 +27,7 @@ struct Derived {
 }
 
 impl Derivations {
-    /// Returns the result of `derive`, or that of an earlier call for the same passphrase and derivation.
+    /// Returns the result of `derive`, or the earlier one for this passphrase and derivation.
     ///
     /// # Errors
     /// Those of `derive`. They are not remembered.

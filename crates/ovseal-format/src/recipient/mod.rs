@@ -1,7 +1,7 @@
 //! Recipients wrap the data key, and identities unwrap it (`docs/format.md` §4).
 //!
-//! Other crates add kinds of key by implementing the two traits. [`symmetric`] does the wrapping for
-//! kinds of key that have a symmetric secret.
+//! Other crates add kinds of key by implementing the two traits. [`symmetric`] does the wrapping
+//! for those with a symmetric secret.
 
 mod age_encoding;
 mod argon2_cost;
@@ -32,7 +32,7 @@ pub trait Recipient: Send + Sync {
     /// Wraps `key` into a stanza, which must be bound to `context`.
     ///
     /// # Errors
-    /// [`WrapError`] if the recipient cannot wrap, for example because its hardware does not respond.
+    /// [`WrapError`] if the recipient cannot wrap, for example without its hardware.
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError>;
 
     /// Returns the class of the key behind the stanza.
@@ -44,9 +44,10 @@ pub trait Identity: Send + Sync {
     /// Returns the type of the stanzas to try with this identity.
     fn stanza_type(&self) -> &str;
 
-    /// Unwraps the data key in `stanza`, or returns `None` if the stanza is damaged or for another key.
+    /// Unwraps the data key in `stanza`.
     ///
-    /// The caller checks whether the key fits the container.
+    /// Returns `None` if the stanza is damaged or for another key. The caller checks whether the key
+    /// fits the container.
     ///
     /// # Errors
     /// [`UnwrapError`] if the identity could not try, or its hardware does not allow it.

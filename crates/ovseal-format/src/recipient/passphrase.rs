@@ -18,7 +18,7 @@ use crate::stanza_kind::{RecipientClass, StanzaKind};
 
 const LENGTH_LIMIT: usize = 1024;
 
-/// Greatest factor by which normalization form C lengthens UTF-8 text (Unicode FAQ on normalization).
+/// Greatest factor by which normalization form C lengthens UTF-8 (Unicode FAQ, Normalization).
 const EXPANSION: usize = 3;
 
 /// A passphrase in Unicode normalization form C.
@@ -50,7 +50,7 @@ impl From<Argon2MemoryError> for UnwrapError {
 impl Passphrase {
     /// Creates a passphrase from UTF-8 text.
     ///
-    /// One final LF or CRLF is removed and the rest normalized. The result must have 1 to 1024 bytes.
+    /// One final LF or CRLF is removed, the rest normalized. The result must have 1 to 1024 bytes.
     ///
     /// # Errors
     /// [`KeyError::Passphrase`] for any other bytes.
@@ -93,8 +93,8 @@ impl Passphrase {
 
     /// Derives 32 bytes as [`derive`](Self::derive) does, once for each salt and cost in a context.
     ///
-    /// This is for implementations of [`Identity`]. The context keeps the result in secret memory and
-    /// zeroizes it on drop.
+    /// This is for implementations of [`Identity`]. The context keeps the result in secret memory
+    /// and zeroizes it on drop.
     ///
     /// # Errors
     /// [`Argon2MemoryError`] if the memory cannot be allocated.

@@ -1,4 +1,4 @@
-//! The `kms` stanza, whose secret the caller's key service wraps and unwraps (`docs/format.md` §4.1).
+//! The `kms` stanza, whose secret the caller's key service wraps (`docs/format.md` §4.1).
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub type ServiceError = Box<dyn Error + Send + Sync>;
 
 /// The container for which a key service wraps or unwraps, to authorize and log the request.
 ///
-/// On opening, both ids come from the container. The model id is authentic if a publisher was named.
-/// A service that binds them as associated data rejects a secret moved to another container.
+/// On opening, both ids come from the container. The model id is authentic if a publisher was
+/// named. A service that binds them as associated data rejects a secret moved to another container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceContext {
@@ -49,7 +49,7 @@ impl From<&Context> for ServiceContext {
     }
 }
 
-/// The caller's key service: a key management system, a vault, or a card that this crate does not know.
+/// The caller's key service, for example a key management system, a vault or a card.
 ///
 /// It receives a random secret, made for one stanza, and the ids of container and model. It never
 /// receives the data key.

@@ -45,7 +45,7 @@ pub fn wrap(
     })
 }
 
-/// Unwraps a stanza of [`wrap`], or returns `None` if the secret is another one or the stanza is damaged.
+/// Unwraps a stanza of [`wrap`]; returns `None` if it is damaged or has another secret.
 pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataKey> {
     let (body, tag) = stanza.body().split_last_chunk()?;
     if stanza.parameters().len() < SALT_LENGTH || stanza.body().len() != BODY {

@@ -1,7 +1,7 @@
 //! AES-256-GCM (NIST SP 800-38D) from two libraries behind one trait.
 //!
-//! `ring` is twice as fast on processors with VAES but without AVX-512. With AVX-512, `aws-lc-rs` is
-//! (`docs/design/aead.md`). Both return the same bytes.
+//! On processors with VAES but without AVX-512, `ring` is twice as fast. With AVX-512, `aws-lc-rs`
+//! is (`docs/design/aead.md`). Both return the same bytes.
 
 mod aws_lc;
 mod ring;
@@ -27,7 +27,8 @@ pub trait AeadKey: Send + Sync {
     /// Decrypts `data` in place.
     ///
     /// # Errors
-    /// [`Unauthentic`] if the tag is wrong. The caller must then overwrite the unspecified bytes in `data`.
+    /// [`Unauthentic`] if the tag is wrong. `data` then holds unspecified bytes, which the caller
+    /// must overwrite.
     fn decrypt(
         &self,
         nonce: &[u8; NONCE_LENGTH],
