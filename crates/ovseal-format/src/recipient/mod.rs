@@ -146,10 +146,10 @@ pub enum KeyError {
     #[error("not an identity: it has a typo, or does not begin with AGE-SECRET-KEY-1 or AGE-SECRET-KEY-PQ-1")]
     Identity,
     /// The text is not a publisher's public key.
-    #[error("a publisher's public key has PEM blocks for Ed25519 and ML-DSA-65")]
+    #[error("a publisher's public key is one or two PEM blocks, for Ed25519 and ML-DSA-65")]
     PublisherPublic,
     /// The text is not a publisher's private key.
-    #[error("a publisher's private key has PEM blocks for Ed25519 and ML-DSA-65")]
+    #[error("a publisher's private key is two PEM blocks, for Ed25519 and ML-DSA-65")]
     PublisherPrivate,
     /// The text is not the ML-DSA half of a publisher's private key.
     #[error("the half of a publisher's private key next to a token's is one PEM block, for ML-DSA-65")]

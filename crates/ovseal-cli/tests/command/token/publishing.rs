@@ -50,7 +50,7 @@ fn both_halves_are_needed() {
     hsm.fails(
         "seal net.xml -o net.ovseal --keyfile key --publisher-key acme.key",
         2,
-        &["ovseal: error: cannot use acme.key: a publisher's private key has PEM blocks for Ed25519 and ML-DSA-65"],
+        &["ovseal: error: cannot use acme.key: a publisher's private key is two PEM blocks, for Ed25519 and ML-DSA-65"],
     );
     hsm.bench.done("keygen --publisher -o whole");
     hsm.fails(
