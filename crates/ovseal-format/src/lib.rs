@@ -24,6 +24,7 @@ pub mod cbor;
 pub mod crypto;
 pub mod error_kind;
 pub mod footer;
+mod hex_id;
 pub mod layout;
 pub mod line;
 pub mod manifest;

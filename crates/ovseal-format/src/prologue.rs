@@ -1,7 +1,6 @@
 //! The first 4096 bytes, which never change after sealing (`docs/format.md` §2.1).
 
-use base16ct::HexDisplay;
-
+use crate::hex_id::hex_id;
 use crate::layout::{
     ALIGNMENT, ChunkSize, REGION_LIMIT, all_zero, read_array, read_be16, read_be32, read_be64,
 };
@@ -25,29 +24,7 @@ pub fn is_container(bytes: &[u8]) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ContainerId(pub(crate) [u8; 32]);
 
-impl ContainerId {
-    /// Returns the id with these bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Returns the 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ContainerId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}", HexDisplay(&self.0))
-    }
-}
-
-impl std::fmt::Debug for ContainerId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ContainerId({self})")
-    }
-}
+hex_id!(ContainerId);
 
 /// The value that binds every derived key to one container, `ctx` in `docs/format.md` §3.
 ///

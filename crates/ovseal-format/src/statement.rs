@@ -1,9 +1,9 @@
 //! The statement, which a publisher signs and anyone can read (`docs/format.md` §6.2).
 
-use base16ct::HexDisplay;
 use minicbor::{Decode, Encode};
 
 use crate::cbor;
+use crate::hex_id::hex_id;
 use crate::layout::Layout;
 use crate::suite::{Digest, Suite, sha256};
 
@@ -45,24 +45,7 @@ pub struct Statement {
 #[cbor(transparent)]
 pub struct KeyId(#[cbor(n(0), with = "minicbor::bytes")] pub(crate) [u8; 32]);
 
-impl KeyId {
-    /// Returns the key id with these bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
-
-impl std::fmt::Display for KeyId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}", HexDisplay(&self.0))
-    }
-}
-
-impl std::fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KeyId({self})")
-    }
-}
+hex_id!(KeyId);
 
 /// The id of a model: a SHA-256 digest of its name, the same for every version of the model.
 ///
@@ -70,32 +53,12 @@ impl std::fmt::Debug for KeyId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelId(pub(crate) Digest);
 
-impl ModelId {
-    /// Returns the id with these bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
+hex_id!(ModelId);
 
+impl ModelId {
     /// Returns the id of the model with this name.
     pub fn of(name: &str) -> Self {
         Self(sha256(&[b"ovseal/v1/model\0", name.as_bytes()]))
-    }
-
-    /// Returns the 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ModelId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}", HexDisplay(&self.0))
-    }
-}
-
-impl std::fmt::Debug for ModelId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ModelId({self})")
     }
 }
 

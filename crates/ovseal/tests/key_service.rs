@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ovseal::{
-    ErrorKind, Inspection, KeyService, Model, ModelName, ModelOptions, OpenError, OpenOptions, SealError,
-    SealOptions, Secret, ServiceContext, ServiceError, ServiceKey, Trust, UnwrapError,
+    ErrorKind, Inspection, KeyService, ModelName, OpenError, OpenOptions, SealError, SealOptions, Secret,
+    ServiceContext, ServiceError, ServiceKey, Trust, UnwrapError,
 };
 use ovseal_testkit::Fixture;
 
@@ -54,12 +54,10 @@ impl KeyService for Vault {
 }
 
 fn seal(fixture: &Fixture, vaults: &[&Arc<Vault>]) -> Result<std::path::PathBuf, SealError> {
-    let output = fixture.folder().join("out.ovseal");
-    let model = Model::find(&fixture.folder().join("model"), ModelOptions::default()).unwrap();
     let keys: Vec<ServiceKey> = vaults.iter().map(|&vault| ServiceKey::new(vault.clone())).collect();
     let options = SealOptions::new(ModelName::parse("m").unwrap()).replace(true);
     let options = keys.iter().fold(options, |options, key| options.recipient(key));
-    options.seal(&model, &output).map(|_| output)
+    options.seal(&fixture.model(), &fixture.container()).map(|_| fixture.container())
 }
 
 fn open(path: &std::path::Path, vault: Arc<Vault>) -> Result<ovseal::Opened, OpenError> {
@@ -91,14 +89,9 @@ fn a_service_receives_the_ids_of_container_and_model() {
     // The vault rejects the same handle in another container.
     let handle = vault.secrets.lock().unwrap().keys().next().unwrap().clone();
     let mut other = asked;
-    other.container_id = open_other_id(&fixture);
+    other.container_id = Inspection::of(&fixture.seal(fixture.options())).unwrap().container_id;
     let error = vault.unwrap(&handle, &other).unwrap_err();
     assert_eq!(error.to_string(), "this secret was wrapped for another container");
-}
-
-/// Returns the id of another container.
-fn open_other_id(fixture: &Fixture) -> ovseal::ContainerId {
-    Inspection::of(&fixture.seal(fixture.options())).unwrap().container_id
 }
 
 #[test]

@@ -2,13 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ovseal::{ChunkSize, ErrorKind, KeyFile, OpenError, OpenOptions, PublisherKey, ReadAt, Trust};
-use ovseal_testkit::{FailingSource, Fixture, eventually, pattern};
+use ovseal_testkit::{FailingSource, Fixture, VectorKey, eventually, pattern, vectors};
 
 const CHUNK: usize = 65_536;
 
@@ -161,13 +160,11 @@ fn a_file_that_changes_under_a_running_process_ends_it_with_one_line() {
 /// Without a named publisher, the digests of chunks are never compared.
 #[test]
 fn without_a_named_publisher_a_chunk_with_another_digest_is_filled_again() {
-    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
-    let facts = std::fs::read_to_string(vectors.join("digests-of-other-chunks-not-asked.json")).unwrap();
-    let key = facts.split('"').find(|text| text.len() == 64).unwrap();
-    let key: Vec<u8> = (0..32).map(|byte| u8::from_str_radix(&key[2 * byte..][..2], 16).unwrap()).collect();
-    let key = KeyFile::read_from(&mut &key[..]).unwrap();
-    let container = vectors.join("digests-of-other-chunks-not-asked.ovseal");
-    let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key]).unwrap();
+    let all = vectors();
+    let vector = all.iter().find(|vector| vector.name == "digests-of-other-chunks-not-asked").unwrap();
+    let Some(VectorKey::Keyfile(key)) = &vector.key else { panic!("{:?}", vector.key) };
+    let key = KeyFile::from_bytes(&base16ct::mixed::decode_vec(key).unwrap()).unwrap();
+    let opened = OpenOptions::new(Trust::AnySender).open(&vector.container(), &[&key]).unwrap();
     let part = opened.part("model.onnx").unwrap();
     let mapping = part.map().unwrap();
     let is_gone = (0..1000).any(|_| mapping.release() && mapping.resident_bytes() == 0);

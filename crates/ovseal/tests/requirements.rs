@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ovseal::{
     ErrorKind, ModelName, OpenError, OpenOptions, PublisherKey, RollbackError, RollbackState, Trust,
@@ -15,11 +16,7 @@ fn trust(keys: &[&PublisherKey]) -> OpenOptions {
 
 #[test]
 fn one_of_several_publishers_is_enough() {
-    let (old, new, other) = (
-        PublisherKey::generate().unwrap(),
-        PublisherKey::generate().unwrap(),
-        PublisherKey::generate().unwrap(),
-    );
+    let [old, new, other] = [(); 3].map(|()| PublisherKey::generate().unwrap());
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     fixture.seal(fixture.options().publisher(&old).publisher(&new));
     for trusted in [&[&old][..], &[&new], &[&other, &new]] {
@@ -90,15 +87,15 @@ fn verifying_with_a_key_checks_digests_without_a_named_publisher() {
     let key = PublisherKey::generate().unwrap();
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let container = fixture.seal(fixture.options().publisher(&key));
-    let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = Arc::new(AtomicU64::new(0));
     let count = counted.clone();
     let any = OpenOptions::new(Trust::AnySender).progress(move |bytes| {
-        count.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        count.fetch_add(bytes, Ordering::Relaxed);
     });
     let (verification, opened) = any.verify_with_key(&container, &[&fixture.key]).unwrap();
     assert_eq!((verification.publisher, verification.claimed_publishers), (None, vec![key.publisher().id()]));
     assert_eq!(opened.manifest().name.as_str(), "model");
-    assert_eq!(counted.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(counted.load(Ordering::Relaxed), 1);
 }
 
 #[test]
