@@ -154,9 +154,7 @@ pub fn encode_all(stanzas: &[Stanza]) -> Vec<u8> {
     bytes
 }
 
-/// Parses `count` stanzas that fill `bytes` exactly.
-///
-/// Returns `None` also if they are not [allowed](are_allowed) together.
+/// Parses `count` stanzas, which must fill `bytes` exactly and be [allowed](are_allowed) together.
 pub fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
     if count > COUNT_LIMIT as u32 {
         return None;
