@@ -1,4 +1,4 @@
-//! What is never sealed with a model, and what a container never overwrites.
+//! Files that are never sealed with a model, and files that a container never overwrites.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -22,7 +22,7 @@ fn left_out(model: &Model) -> Vec<&Path> {
     model.left_out().collect()
 }
 
-/// A folder with a model, and what gathers beside one.
+/// Returns a directory with a model and the clutter that collects next to one.
 fn cluttered() -> Fixture {
     Fixture::new(&[
         ("config.json", b"{}"),
@@ -35,7 +35,7 @@ fn cluttered() -> Fixture {
 }
 
 #[test]
-fn what_no_model_needs_is_left_out_and_listed() {
+fn files_that_no_model_needs_are_left_out_and_listed() {
     let fixture = cluttered();
     let model = find(&fixture, ModelOptions::default()).unwrap();
     assert_eq!(paths(&model), ["config.json", "notes/a.md"]);
@@ -44,7 +44,7 @@ fn what_no_model_needs_is_left_out_and_listed() {
 }
 
 #[test]
-fn patterns_of_the_caller_and_of_an_ignore_file_leave_out_more() {
+fn exclude_patterns_and_an_ignore_file_leave_out_more() {
     let fixture = cluttered();
     fixture.write(".ovsealignore", b"# notes of our own\nnotes/\n!.env\n");
     let model = find(&fixture, ModelOptions::default()).unwrap();
@@ -60,7 +60,7 @@ fn patterns_of_the_caller_and_of_an_ignore_file_leave_out_more() {
 }
 
 #[test]
-fn a_folder_of_which_everything_is_left_out_is_no_model() {
+fn a_directory_with_everything_left_out_is_not_a_model() {
     let fixture = Fixture::new(&[(".git/config", b"token")]);
     let error = find(&fixture, ModelOptions::default()).unwrap_err();
     assert!(matches!(error, ModelError::AllLeftOut { .. }), "{error}");
@@ -119,7 +119,7 @@ fn public_keys_and_text_about_private_ones_are_sealed() {
 }
 
 #[test]
-fn what_looks_like_a_key_file_is_refused_unless_everything_is_included() {
+fn a_file_like_a_key_file_is_rejected_unless_everything_is_included() {
     let key = KeyFile::generate().unwrap();
     let fixture = Fixture::new(&[("config.json", b"{}"), ("shared", &*key.expose())]);
     let error = find(&fixture, ModelOptions::default()).unwrap_err();
@@ -130,7 +130,7 @@ fn what_looks_like_a_key_file_is_refused_unless_everything_is_included() {
         let fixture = Fixture::new(&[("other", &harmless[..])]);
         find(&fixture, ModelOptions::default()).unwrap();
     }
-    // The weights of a small network are as long, and look the same.
+    // The weights of a small network can look the same.
     let fixture = Fixture::new(&[("m.xml", b"<net name=\"m\"/>"), ("m.bin", &*key.expose())]);
     find(&fixture, ModelOptions::default()).unwrap();
 }
@@ -145,7 +145,7 @@ fn a_file_that_was_read_for_a_key_is_neither_sealed_nor_overwritten() {
     let error = fixture.options().read_file(file).seal(&fixture.model(), &fixture.container()).unwrap_err();
     assert!(matches!(&error, SealError::KeyInModel { path } if *path == words), "{error}");
     assert_eq!(error.kind(), ErrorKind::Usage);
-    // A container that is a key at the same time: not even that is overwritten.
+    // Not even a container is overwritten if it was read for a key.
     let container = fixture.seal(fixture.options());
     let before = std::fs::read(&container).unwrap();
     let file = FileIdentity::of(&container).unwrap();
@@ -160,19 +160,19 @@ fn only_a_container_is_replaced() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let container = fixture.seal(fixture.options());
     fixture.seal(fixture.options());
-    let [file, link, dangling, pipe, folder] =
-        ["file", "link", "dangling", "pipe", "folder"].map(|name| fixture.folder().join(name));
+    let [file, link, dangling, pipe, directory] =
+        ["file", "link", "dangling", "pipe", "directory"].map(|name| fixture.folder().join(name));
     std::fs::write(&file, "precious").unwrap();
     std::os::unix::fs::symlink(&container, &link).unwrap();
     std::os::unix::fs::symlink("none", &dangling).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    std::fs::create_dir(&folder).unwrap();
+    std::fs::create_dir(&directory).unwrap();
     for (output, what) in [
         (&file, "another file"),
         (&link, "a symbolic link"),
         (&dangling, "a symbolic link"),
         (&pipe, "a pipe or a device"),
-        (&folder, "a directory"),
+        (&directory, "a directory"),
     ] {
         let error = fixture.options().replace(true).seal(&fixture.model(), output).unwrap_err();
         assert_eq!(error.to_string(), format!("only a container is replaced, not {what}"));

@@ -99,8 +99,8 @@ fn malformed_keys_are_the_callers_mistake() {
     bench.write("long", &[1; 40]);
     bench.write("empty", b"\n");
     for (option, sentence) in [
-        ("--keyfile short", "cannot use short: a key file holds exactly 32 bytes"),
-        ("--keyfile long", "cannot use long: a key file holds exactly 32 bytes"),
+        ("--keyfile short", "cannot use short: a key file has exactly 32 bytes"),
+        ("--keyfile long", "cannot use long: a key file has exactly 32 bytes"),
         ("--passphrase-file empty", "cannot use empty: a passphrase is UTF-8 text of 1 to 1024 bytes"),
     ] {
         let error = format!("ovseal: error: {sentence}");

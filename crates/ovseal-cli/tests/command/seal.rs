@@ -140,7 +140,7 @@ fn a_typing_error_in_a_recipients_file_is_found_by_its_line() {
     let bench = Bench::new();
     bench.write("recipients.txt", b"# one\nage1typo\n");
     let sentence = "ovseal: error: cannot use line 2 of recipients.txt: \
-                    a recipient begins with age1 or age1pq1 and is free of typing errors";
+                    not a recipient: it has a typo, or does not begin with age1 or age1pq1";
     bench.fails("seal net.xml -o net.ovseal -R recipients.txt", 2, &[sentence]);
 }
 

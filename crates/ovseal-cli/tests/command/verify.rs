@@ -141,7 +141,7 @@ fn a_private_key_is_no_publisher_to_trust() {
         2,
         &[
             "ovseal: error: cannot use acme.key: \
-             a publisher's public key consists of PEM blocks for Ed25519 and ML-DSA-65",
+             a publisher's public key is one or two PEM blocks, for Ed25519 and ML-DSA-65",
             "ovseal: hint: this is a private key: give the .pub file",
         ],
     );

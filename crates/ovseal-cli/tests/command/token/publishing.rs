@@ -50,15 +50,14 @@ fn both_halves_are_needed() {
     hsm.fails(
         "seal net.xml -o net.ovseal --keyfile key --publisher-key acme.key",
         2,
-        &["ovseal: error: cannot use acme.key: a publisher's private key consists of PEM blocks for Ed25519 and \
-           ML-DSA-65"],
+        &["ovseal: error: cannot use acme.key: a publisher's private key is two PEM blocks, for Ed25519 and ML-DSA-65"],
     );
     hsm.bench.done("keygen --publisher -o whole");
     hsm.fails(
         &seal("net.ovseal").replace("acme.key", "whole.key"),
         2,
-        &["ovseal: error: cannot use whole.key: the half of a publisher's private key that stands beside a token is \
-           one PEM block, for ML-DSA-65"],
+        &["ovseal: error: cannot use whole.key: the half of a publisher's private key next to a token's is one PEM \
+           block, for ML-DSA-65"],
     );
     hsm.fails(
         "seal net.xml -o net.ovseal --keyfile key --publisher-key whole.key --ml-dsa-key acme.key",
@@ -84,7 +83,7 @@ fn halves_that_do_not_belong_together_make_another_publisher() {
 #[test]
 fn a_signature_that_is_wrong_leaves_no_container() {
     let hsm = publisher().faulty("signs-wrong");
-    let error = "ovseal: error: the signature that the publisher's key made is wrong";
+    let error = "ovseal: error: the publisher's key returned a wrong signature";
     hsm.fails(&seal("net.ovseal"), 1, &[error]);
     assert!(!hsm.bench.names().iter().any(|name| name.contains("ovseal")), "{:?}", hsm.bench.names());
 }

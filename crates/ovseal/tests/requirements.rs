@@ -1,8 +1,9 @@
-//! What a caller can demand of a container: publisher, name, version, no way back.
+//! The caller's requirements for a container: publisher, name, version and rollback state.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ovseal::{
     ErrorKind, ModelName, OpenError, OpenOptions, PublisherKey, RollbackError, RollbackState, Trust,
@@ -14,12 +15,8 @@ fn trust(keys: &[&PublisherKey]) -> OpenOptions {
 }
 
 #[test]
-fn one_of_several_publishers_is_enough_so_that_keys_can_be_rotated() {
-    let (old, new, other) = (
-        PublisherKey::generate().unwrap(),
-        PublisherKey::generate().unwrap(),
-        PublisherKey::generate().unwrap(),
-    );
+fn one_of_several_publishers_is_enough() {
+    let [old, new, other] = [(); 3].map(|()| PublisherKey::generate().unwrap());
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     fixture.seal(fixture.options().publisher(&old).publisher(&new));
     for trusted in [&[&old][..], &[&new], &[&other, &new]] {
@@ -30,7 +27,7 @@ fn one_of_several_publishers_is_enough_so_that_keys_can_be_rotated() {
     assert!(matches!(error, OpenError::Untrusted));
 }
 
-/// Trusts each publisher for the model of one name.
+/// Returns options that trust each publisher only for the model of one name.
 fn trust_for(named: &[(&PublisherKey, &str)]) -> OpenOptions {
     let only = |(key, name): &(&PublisherKey, &str)| {
         key.publisher().clone().only_for(&ModelName::parse(name).unwrap())
@@ -39,7 +36,7 @@ fn trust_for(named: &[(&PublisherKey, &str)]) -> OpenOptions {
 }
 
 #[test]
-fn a_publisher_is_trusted_for_the_names_only_that_the_caller_gave() {
+fn a_publisher_is_trusted_only_for_the_names_that_the_caller_gave() {
     let (ours, theirs) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let open = |options: OpenOptions| options.open(&fixture.container(), &[&fixture.key]);
@@ -56,7 +53,7 @@ fn a_publisher_is_trusted_for_the_names_only_that_the_caller_gave() {
 }
 
 #[test]
-fn floors_are_those_of_the_publishers_that_may_sign_the_name() {
+fn floors_apply_only_to_publishers_that_may_sign_the_name() {
     let (ours, theirs) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let state = RollbackState::create(&fixture.folder().join("state")).unwrap();
@@ -71,7 +68,7 @@ fn floors_are_those_of_the_publishers_that_may_sign_the_name() {
     let named = || trust_for(&[(&ours, "model"), (&theirs, "other")]);
     accept(&ours, 2, named()).unwrap();
     assert!(matches!(accept(&ours, 1, named()), Err(OpenError::SecurityVersion { found: 1, floor: 2 })));
-    // What the other one signed under this name before raises nothing of ours.
+    // A version that the other publisher signed under this name does not raise the floor of ours.
     accept(&theirs, 9, trust(&[&theirs])).unwrap();
 }
 
@@ -86,19 +83,19 @@ fn without_a_key_the_content_is_not_verified() {
 }
 
 #[test]
-fn verifying_with_a_key_checks_digests_whoever_signed() {
+fn verifying_with_a_key_checks_digests_without_a_named_publisher() {
     let key = PublisherKey::generate().unwrap();
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let container = fixture.seal(fixture.options().publisher(&key));
-    let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = Arc::new(AtomicU64::new(0));
     let count = counted.clone();
     let any = OpenOptions::new(Trust::AnySender).progress(move |bytes| {
-        count.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        count.fetch_add(bytes, Ordering::Relaxed);
     });
     let (verification, opened) = any.verify_with_key(&container, &[&fixture.key]).unwrap();
     assert_eq!((verification.publisher, verification.claimed_publishers), (None, vec![key.publisher().id()]));
     assert_eq!(opened.manifest().name.as_str(), "model");
-    assert_eq!(counted.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(counted.load(Ordering::Relaxed), 1);
 }
 
 #[test]
@@ -110,7 +107,7 @@ fn an_unsigned_container_is_denied_where_a_publisher_is_named() {
 }
 
 #[test]
-fn demands_without_a_publisher_are_errors_of_the_caller() {
+fn requirements_without_a_publisher_are_usage_errors() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     fixture.seal(fixture.options());
     let any = || OpenOptions::new(Trust::AnySender);
@@ -137,7 +134,7 @@ fn a_version_below_the_floor_is_denied() {
 }
 
 #[test]
-fn an_accepted_version_shuts_out_older_ones_and_an_unaccepted_does_not() {
+fn only_an_accepted_version_excludes_older_ones() {
     let key = PublisherKey::generate().unwrap();
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let state = RollbackState::create(&fixture.folder().join("state")).unwrap();
@@ -170,7 +167,7 @@ fn a_missing_or_damaged_state_is_denied() {
     assert_eq!(error.kind(), ErrorKind::Denied);
 }
 
-/// A container of `version`, signed by `keys`.
+/// Returns the bytes of a container of `version`, signed with `keys`.
 fn sealed(fixture: &Fixture, keys: &[&PublisherKey], version: u64) -> Arc<Vec<u8>> {
     let options = fixture.options().security_version(version);
     let container = fixture.seal(keys.iter().fold(options, |options, key| options.publisher(key)));
@@ -178,7 +175,7 @@ fn sealed(fixture: &Fixture, keys: &[&PublisherKey], version: u64) -> Arc<Vec<u8
 }
 
 #[test]
-fn an_older_version_does_not_come_back_while_a_publishers_key_is_changed() {
+fn older_versions_stay_denied_while_a_publishers_key_is_replaced() {
     let (old, new) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let (first, second) = (sealed(&fixture, &[&old], 1), sealed(&fixture, &[&new], 2));
