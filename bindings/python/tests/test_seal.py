@@ -57,10 +57,10 @@ def test_keys_in_a_models_folder_are_not_sealed(work, tmp_path):
     ovseal.generate_keyfile(work / "key")
     ovseal.generate_publisher(work / "acme.key", tmp_path / "acme.pub")
     given = ovseal.keyfile(work / "key")
-    with pytest.raises(ovseal.UsageError, match="acme.key is a private key in PEM"):
+    with pytest.raises(ovseal.UsageError, match="acme.key is a PEM private key"):
         ovseal.seal(work, tmp_path / "m.ovseal", recipients=given)
     (work / "acme.key").rename(tmp_path / "acme.key")
-    with pytest.raises(ovseal.UsageError, match="looks like a key file"):
+    with pytest.raises(ovseal.UsageError, match="probably a key file"):
         ovseal.plan(work)
     with pytest.raises(ovseal.UsageError, match="key was given as a key or as a list of recipients"):
         ovseal.seal(work, tmp_path / "m.ovseal", recipients=given, include_everything=True)
