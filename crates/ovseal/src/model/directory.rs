@@ -11,7 +11,7 @@ use super::companions::{check_weights, references, weights_extension};
 use super::compiled::is_compiled;
 use super::ir::IrFault;
 use super::selection::{IGNORE_FILE, Selection};
-use super::source::{Part, part};
+use super::source::{Part, Source, metadata, part};
 use super::{Model, ModelError, ModelOptions, kind_of, onnx};
 
 /// Finds the model in the directory at `root`.
@@ -56,7 +56,7 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, path: &Path) -> Result<(), ModelError> {
-        let is_directory = is_directory(path, self.options)?;
+        let is_directory = metadata(path, self.options.follow_symlinks)?.is_dir();
         let within = path.strip_prefix(self.root).unwrap_or(path);
         if !self.selection.takes(within, is_directory) {
             if within.file_name().is_none_or(|name| name != IGNORE_FILE) {
@@ -68,7 +68,7 @@ impl Walk<'_> {
             }
             self.collect(path)?;
         } else {
-            let source = self.options.source(path)?;
+            let source = Source::find(path, self.options.follow_symlinks)?;
             self.parts.push(part(relative(self.root, path)?, PartKind::File, source));
         }
         if self.parts.len().max(self.left_out.len()) > PART_LIMIT {
@@ -76,11 +76,6 @@ impl Walk<'_> {
         }
         Ok(())
     }
-}
-
-fn is_directory(path: &Path, options: &ModelOptions) -> Result<bool, ModelError> {
-    let metadata = if options.follow_symlinks { path.metadata() } else { path.symlink_metadata() };
-    metadata.map(|metadata| metadata.is_dir()).map_err(ModelError::read(path))
 }
 
 fn relative(root: &Path, path: &Path) -> Result<PartPath, ModelError> {
@@ -104,7 +99,10 @@ fn classify(parts: &mut [Part]) -> Result<(), ModelError> {
         }
         let companions = match (kind, weights_extension(kind)) {
             (PartKind::Onnx, _) => Some(external_data(parts, number, &numbers)?),
-            (_, Some(extension)) => sibling(&parts[number].0.path, extension, &numbers).map(|i| vec![i]),
+            (_, Some(extension)) => {
+                let path = entry.path.with_extension(extension);
+                path.and_then(|path| numbers.get(&path)).map(|&weights| vec![weights])
+            }
             _ => None,
         };
         // An `.xml` without a `.bin`, or with another root element, is not an IR but a plain file.
@@ -131,10 +129,6 @@ fn find_compiled(parts: &mut [Part]) -> Result<(), ModelError> {
         }
     }
     Ok(())
-}
-
-fn sibling(path: &PartPath, extension: &str, numbers: &HashMap<PartPath, usize>) -> Option<usize> {
-    numbers.get(&path.with_extension(extension)?).copied()
 }
 
 fn external_data(

@@ -16,12 +16,8 @@ impl Extents {
 
     /// Adds an extent; `None` if no memory can hold so many elements.
     pub(super) fn multiply(&mut self, extent: u64) -> Option<()> {
-        match extent {
-            0 => self.has_zero = true,
-            _ => {
-                self.nonzero = self.nonzero.checked_mul(extent).filter(|&product| product <= MOST_ELEMENTS)?
-            }
-        }
+        self.has_zero |= extent == 0;
+        self.nonzero = self.nonzero.checked_mul(extent.max(1)).filter(|&product| product <= MOST_ELEMENTS)?;
         Some(())
     }
 

@@ -34,7 +34,7 @@ fn kind_of(entry: &PartEntry, source: &Source, guesses: bool) -> io::Result<Opti
         return Ok(Some("probably a key file: 32 random bytes"));
     }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        // Keys are ASCII, so UTF-16 in either byte order becomes plain text without its zero bytes.
+        // Keys are ASCII, so this turns UTF-16 in either byte order into their letters.
         bytes.retain(|byte| byte.is_ascii() && *byte != 0);
     }
     Ok(bytes.split(|byte| *byte == b'\n').find_map(|line| line_kind(line).or_else(|| embedded(line))))
@@ -44,10 +44,10 @@ fn kind_of(entry: &PartEntry, source: &Source, guesses: bool) -> io::Result<Opti
 fn line_kind(line: &[u8]) -> Option<&'static str> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
     let label = line.strip_prefix(b"-----BEGIN ").and_then(|rest| rest.strip_suffix(b"-----"));
+    let start = line.get(..IDENTITY.len());
     match label {
         Some(label) => label_kind(label),
-        None if starts_with_ignoring_case(line, IDENTITY.as_bytes()) => Some(IDENTITY_WORDS),
-        None => None,
+        None => start.filter(|start| start.eq_ignore_ascii_case(IDENTITY.as_bytes())).map(|_| IDENTITY_WORDS),
     }
 }
 
@@ -71,9 +71,8 @@ fn embedded(line: &[u8]) -> Option<&'static str> {
         return Some(IDENTITY_WORDS);
     }
     after_each(line, "-----BEGIN ").find_map(|rest| {
-        let (end, is_base64) = (memmem::find(rest, b"-----")?, |byte: u8| {
-            byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
-        });
+        let end = memmem::find(rest, b"-----")?;
+        let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
         let mut body = &rest[end + 5..];
         while let Some(rest) = body.strip_prefix(b"\\n").or_else(|| body.strip_prefix(b"\\r")) {
             body = rest;
@@ -90,10 +89,6 @@ fn after_each<'l>(line: &'l [u8], mark: &'l str) -> impl Iterator<Item = &'l [u8
 /// Returns whether a text begins with as many letters as the shortest key has.
 fn begins_with_key(text: &[u8], is_letter: impl Fn(u8) -> bool) -> bool {
     text.iter().take_while(|byte| is_letter(**byte)).count() >= LEAST_LETTERS
-}
-
-fn starts_with_ignoring_case(line: &[u8], start: &[u8]) -> bool {
-    line.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
 }
 
 /// Returns whether these bytes have the length of a key file, are not text and look random.
@@ -118,5 +113,6 @@ const KEYFILE_LENGTH: usize = 32;
 /// Distinct values among 32 random bytes. Fewer have a probability below 10^-6.
 const LEAST_DISTINCT: usize = 24;
 
-/// Length of the longest file that is searched. No private key is longer.
+/// Length of the longest file that is searched. No private key is longer, but a longer file may
+/// contain one.
 const LENGTH_LIMIT: u64 = 64 << 10;

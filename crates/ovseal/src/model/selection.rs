@@ -23,23 +23,18 @@ pub(super) struct Selection {
 impl Selection {
     /// Creates the selection for `options`.
     pub(super) fn new(options: &ModelOptions) -> Result<Self, ModelError> {
-        let excluded = options.exclude.iter().try_fold(builder(), |mut builder, pattern| {
+        for pattern in &options.exclude {
             // A negated pattern, a comment and an empty pattern exclude nothing.
             let excludes = !pattern.starts_with(['!', '#']) && !pattern.trim().is_empty();
-            let is_good = excludes && builder.add_line(None, pattern).is_ok();
-            is_good.then_some(builder).ok_or_else(|| ModelError::Pattern { pattern: pattern.clone() })
-        })?;
+            if !excludes || compile([pattern.as_str()]).is_err() {
+                return Err(ModelError::Pattern { pattern: pattern.clone() });
+            }
+        }
         let usual = if options.include_everything { &[][..] } else { &USUAL };
-        let usual = usual.iter().try_fold(builder(), |mut builder, pattern| {
-            builder.add_line(None, pattern).map(|_| ())?;
-            Ok(builder)
-        });
-        let build =
-            |builder: Result<GitignoreBuilder, ignore::Error>| builder.and_then(|builder| builder.build());
         let unusable = |_| ModelError::Pattern { pattern: options.exclude.join(" ") };
         Ok(Self {
-            excluded: build(Ok(excluded)).map_err(unusable)?,
-            usual: build(usual).map_err(unusable)?,
+            excluded: compile(options.exclude.iter().map(String::as_str)).map_err(unusable)?,
+            usual: compile(usual.iter().copied()).map_err(unusable)?,
             files: Vec::new(),
             reads_files: !options.include_everything,
         })
@@ -91,16 +86,17 @@ fn read(path: &Path) -> Result<Gitignore, ModelError> {
     let malformed = |line| ModelError::IgnoreFile { path: path.into(), line };
     let text = String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= LENGTH_LIMIT);
     let text = text.ok_or_else(|| malformed(0))?;
-    let mut builder = builder();
-    for (line, pattern) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
-        builder.add_line(None, pattern).map_err(|_| malformed(line))?;
-    }
-    builder.build().map_err(|_| malformed(0))
+    compile(text.trim_start_matches('\u{feff}').lines()).map_err(malformed)
 }
 
-/// Creates a builder of patterns that match paths relative to their directory.
-fn builder() -> GitignoreBuilder {
-    GitignoreBuilder::new("")
+/// Compiles patterns for paths relative to their directory. An error is the number of the malformed
+/// pattern, from 1, or 0 for all together.
+fn compile<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Gitignore, usize> {
+    let mut builder = GitignoreBuilder::new("");
+    for (number, pattern) in (1_usize..).zip(patterns) {
+        builder.add_line(None, pattern).map_err(|_| number)?;
+    }
+    builder.build().map_err(|_| 0)
 }
 
 /// Name of the file with a directory's own patterns.

@@ -83,7 +83,7 @@ fn companion(directory: &Path, path: &PartPath, options: &ModelOptions) -> Resul
             return Err(ModelError::Symlink { path: above });
         }
     }
-    options.source(&directory.join(path))
+    Source::find(&directory.join(path), options.follow_symlinks)
 }
 
 /// Replaces an error if it says that a file does not exist.

@@ -11,7 +11,7 @@ use ovseal_files::FileIdentity;
 use ovseal_format::manifest::{PartEntry, PartKind};
 use ovseal_format::part_path::PartPath;
 
-use super::{ModelError, ModelOptions};
+use super::ModelError;
 
 /// The place of a part's plaintext.
 pub(crate) enum Source {
@@ -44,8 +44,7 @@ pub(crate) enum SourceReader {
 impl Source {
     /// Finds the regular file at `path`, which may be a symbolic link only if `follow` is set.
     pub(crate) fn find(path: &Path, follow: bool) -> Result<Self, ModelError> {
-        let metadata = if follow { path.metadata() } else { path.symlink_metadata() };
-        let metadata = metadata.map_err(ModelError::read(path))?;
+        let metadata = metadata(path, follow)?;
         if metadata.is_symlink() {
             return Err(ModelError::Symlink { path: path.into() });
         }
@@ -83,7 +82,7 @@ impl Source {
         self.read(0, self.length().min(START))
     }
 
-    /// Reads bytes that must exist.
+    /// Reads `length` bytes at `offset`, all of which must exist.
     pub(super) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, ModelError> {
         let read = || {
             let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
@@ -156,11 +155,10 @@ impl Stamp {
     }
 }
 
-impl ModelOptions {
-    /// Finds a file inside the model.
-    pub(super) fn source(&self, path: &Path) -> Result<Source, ModelError> {
-        Source::find(path, self.follow_symlinks)
-    }
+/// Returns the metadata of the file at `path`, or of a symbolic link there unless `follow` is set.
+pub(super) fn metadata(path: &Path, follow: bool) -> Result<Metadata, ModelError> {
+    let metadata = if follow { path.metadata() } else { path.symlink_metadata() };
+    metadata.map_err(ModelError::read(path))
 }
 
 /// Creates a part from its plaintext.

@@ -39,14 +39,8 @@ enum Role {
     Graph(usize),
     Layers(usize),
     Edges(usize),
-    Layer {
-        graph: usize,
-        layer: usize,
-    },
-    Outputs {
-        graph: usize,
-        layer: usize,
-    },
+    Layer(usize, usize),
+    Outputs(usize, usize),
     PreProcess,
     Channel,
     /// `rt_info` of a graph, or an element inside it.
@@ -84,13 +78,13 @@ impl Reader {
             }
             (Role::Layers(graph), "layer") => self.layer(graph, &element.attributes()?).map_err(fault)?,
             (Role::Edges(graph), "edge") => self.edge(graph, &element.attributes()?).map_err(fault)?,
-            (Role::Layer { graph, layer }, "data") => self.data(graph, layer, element)?,
-            (Role::Layer { graph, layer }, "output") => Role::Outputs { graph, layer },
-            (Role::Outputs { graph, layer }, "port") => {
+            (Role::Layer(graph, layer), "data") => self.data(graph, layer, element)?,
+            (Role::Layer(graph, layer), "output") => Role::Outputs(graph, layer),
+            (Role::Outputs(graph, layer), "port") => {
                 self.output(graph, layer, &element.attributes()?);
                 Role::Other
             }
-            (Role::Layer { graph, layer }, "body" | "then_body" | "else_body") => {
+            (Role::Layer(graph, layer), "body" | "then_body" | "else_body") => {
                 self.body(graph, layer).map_err(fault)?
             }
             (Role::Graph(_), "rt_info") => Role::Information,
@@ -131,7 +125,7 @@ impl Reader {
             _ => Kind::Other,
         };
         let layer = self.graphs[graph].add(attributes.number("id")?, kind)?;
-        Ok(Role::Layer { graph, layer })
+        Ok(Role::Layer(graph, layer))
     }
 
     fn edge(&mut self, graph: usize, attributes: &Attributes<'_>) -> Result<Role, IrFault> {

@@ -34,10 +34,6 @@ fn external(dimensions: &[u64], data_type: u64, entries: &[(&str, &str)]) -> Vec
     [shape(dimensions, data_type), tensor(&entries), number(14, 1)].concat()
 }
 
-fn in_graph(tensor: &[u8]) -> Vec<u8> {
-    model(tensor, 0)
-}
-
 /// Encodes a tensor's data location at this address, as a skeleton has it.
 fn pointer(address: *const u8, length: usize) -> Vec<u8> {
     let (address, length) = (address.addr().to_string(), length.to_string());
@@ -171,7 +167,7 @@ fn forbidden_locations_are_rejected() {
     for (location, expected) in
         [("*/_ORT_MEM_ADDR_/*", OnnxError::MemoryAddress), ("../w", OnnxError::Outside)]
     {
-        assert_eq!(skeleton(&in_graph(&unmarked(location)), b"").err(), Some(expected));
+        assert_eq!(skeleton(&model(&unmarked(location), 0), b"").err(), Some(expected));
     }
 }
 
@@ -222,17 +218,17 @@ fn weights_of_more_than_two_gibibytes_are_replaced_by_pointers() {
     let graph = key_and_length(5, tensor).len() as u64 + tensor;
     let head = [key_and_length(7, graph), key_and_length(5, tensor), head].concat();
     let tail = number(5, 3);
-    let mut model = vec![0; head.len() + DATA as usize + 2 + tail.len()];
-    model[..head.len()].copy_from_slice(&head);
-    model[head.len() + DATA as usize + 2..].copy_from_slice(&tail);
-    let made = skeleton(&model, b"").unwrap();
+    let mut large = vec![0; head.len() + DATA as usize + 2 + tail.len()];
+    large[..head.len()].copy_from_slice(&head);
+    large[head.len() + DATA as usize + 2..].copy_from_slice(&tail);
+    let made = skeleton(&large, b"").unwrap();
     let expected = Pointer { companion: None, offset: head.len(), length: DATA as usize + 2 };
     assert_eq!(made.pointers(), [expected]);
     assert!(made.as_ref().len() < 200 && made.as_ref().ends_with(&tail));
 
     let offset = DATA.to_string();
     let outside = external(&[2], FLOAT, &[("offset", &offset), ("length", "8")]);
-    let made = skeleton(&in_graph(&outside), &model).unwrap();
+    let made = skeleton(&model(&outside, 0), &large).unwrap();
     assert_eq!(made.pointers(), [Pointer { companion: Some(0), offset: DATA as usize, length: 8 }]);
 }
 
