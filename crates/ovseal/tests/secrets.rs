@@ -81,18 +81,18 @@ fn a_private_key_is_never_part_of_a_model() {
         "\u{feff}-----BEGIN PRIVATE KEY-----\r\nAAAA\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let certificate = [pem("CERTIFICATE"), pem("PRIVATE KEY")].concat();
     for (content, words) in [
-        (publisher.expose(), "a private key in PEM"),
-        (&identity[..], "an identity, as keygen and age write it"),
-        (b"\xef\xbb\xbfage-secret-key-1qqqq", "an identity, as keygen and age write it"),
-        (&pem("RSA PRIVATE KEY"), "a private key in PEM"),
-        (&pem("EC PRIVATE KEY"), "a private key in PEM"),
-        (&pem("ENCRYPTED PRIVATE KEY"), "a private key in PEM"),
-        (&certificate, "a private key in PEM"),
+        (publisher.expose(), "a PEM private key"),
+        (&identity[..], "an identity file as written by keygen or age"),
+        (b"\xef\xbb\xbfage-secret-key-1qqqq", "an identity file as written by keygen or age"),
+        (&pem("RSA PRIVATE KEY"), "a PEM private key"),
+        (&pem("EC PRIVATE KEY"), "a PEM private key"),
+        (&pem("ENCRYPTED PRIVATE KEY"), "a PEM private key"),
+        (&certificate, "a PEM private key"),
         (&pem("OPENSSH PRIVATE KEY"), "an OpenSSH private key"),
-        (&pem("PGP PRIVATE KEY BLOCK"), "a private key of OpenPGP"),
-        (variable.as_bytes(), "an identity, as keygen and age write it"),
-        (json.as_bytes(), "a private key in PEM"),
-        (&wide, "a private key in PEM"),
+        (&pem("PGP PRIVATE KEY BLOCK"), "an OpenPGP private key"),
+        (variable.as_bytes(), "an identity file as written by keygen or age"),
+        (json.as_bytes(), "a PEM private key"),
+        (&wide, "a PEM private key"),
     ] {
         for include_everything in [false, true] {
             let fixture = Fixture::new(&[("config.json", b"{}"), ("deep/inside.txt", content)]);
@@ -123,7 +123,7 @@ fn a_file_like_a_key_file_is_rejected_unless_everything_is_included() {
     let key = KeyFile::generate().unwrap();
     let fixture = Fixture::new(&[("config.json", b"{}"), ("shared", &*key.expose())]);
     let error = find(&fixture, ModelOptions::default()).unwrap_err();
-    assert!(error.to_string().ends_with("is what looks like a key file, 32 random bytes"), "{error}");
+    assert!(error.to_string().ends_with("is probably a key file: 32 random bytes"), "{error}");
     let everything = ModelOptions { include_everything: true, ..ModelOptions::default() };
     assert_eq!(find(&fixture, everything).unwrap().parts().count(), 2);
     for harmless in [&[7; 32], b"a text of thirty-two characters!"] {

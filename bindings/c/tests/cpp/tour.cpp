@@ -208,7 +208,7 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
     std::filesystem::rename(work / "key", directory / "key");
     std::ofstream(work / "signer") << ovseal::PublisherKey::generate().pem().view();
     const auto known = failure<ovseal::UsageError>([&] { ovseal::seal_options().plan(work); });
-    EXPECT(known.code() == OVSEAL_CODE_BAD_MODEL && std::string(known.what()).find("private key in PEM") != std::string::npos);
+    EXPECT(known.code() == OVSEAL_CODE_BAD_MODEL && std::string(known.what()).find("PEM private key") != std::string::npos);
     std::filesystem::remove(work / "signer");
 
     // Only a container is replaced.

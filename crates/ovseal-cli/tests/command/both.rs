@@ -41,7 +41,7 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
     error(
         "--tpm --passphrase-file words --kdf-limit 255",
         &format!(
-            "{container}: no key fits; a passphrase's stanza was not tried: with it, key derivation takes 256 MiB (memory \
+            "{container}: no key fits; a passphrase stanza was skipped: it requires key derivation of 256 MiB (memory \
              times passes), and the limit is 255 MiB"
         ),
         "if you trust where the container comes from, allow more work with --kdf-limit 256",

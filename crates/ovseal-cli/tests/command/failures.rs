@@ -11,7 +11,7 @@ fn a_file_that_is_no_container_is_told_as_such() {
     for line in
         ["inspect net.bin", "verify net.bin", "verify net.bin --keyfile key", "rekey net.bin --remove 1"]
     {
-        bench.fails(line, 6, &["ovseal: error: net.bin: the file is no ovseal container", hint]);
+        bench.fails(line, 6, &["ovseal: error: net.bin: not an ovseal container", hint]);
     }
 }
 
@@ -19,7 +19,8 @@ fn a_file_that_is_no_container_is_told_as_such() {
 fn a_later_version_asks_for_a_newer_program() {
     let bench = Bench::sealed();
     bench.flip("net.ovseal", 8);
-    let error = "ovseal: error: net.ovseal: the container has version 257, this program reads version 1";
+    let error =
+        "ovseal: error: net.ovseal: the container has version 257, but this program reads only version 1";
     bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer ovseal may read it"]);
 }
 
@@ -141,10 +142,9 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
     let topology = format!("<net>\n<layers>{CONSTANT}</layers></net>");
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 8192\n";
     let fetch = "ovseal: hint: fetch the file first: git lfs pull";
-    let short =
-        "m.xml cannot be sealed: line 2 of the topology: a constant ends at byte 8192, the weights have 100";
-    let cut = "m.xml cannot be sealed: line 2 of the topology: not well-formed XML, or cut off";
-    let unfetched = "m.bin is a pointer of Git LFS, not the file itself";
+    let short = "m.xml cannot be sealed: line 2 of the topology: a constant ends at byte 8192, but the weights have only 100 bytes";
+    let cut = "m.xml cannot be sealed: line 2 of the topology: not well-formed XML, or truncated";
+    let unfetched = "m.bin is a Git LFS pointer, not the file itself";
     for (xml, bin, error, hint) in [
         (topology.as_bytes(), &[1; 100][..], short, TOGETHER),
         (&topology.as_bytes()[..60], &[1; 8192], cut, TOGETHER),
@@ -163,7 +163,7 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
     bench.fails(
         "seal empty.onnx -o out.ovseal --keyfile key",
         2,
-        &["ovseal: error: empty.onnx is no onnx model"],
+        &["ovseal: error: empty.onnx is not a valid onnx model"],
     );
     assert!(!bench.exists("out.ovseal"));
     bench.link_models();
@@ -171,8 +171,7 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
         let bytes = bench.read(&format!("models/paddle/{name}"));
         bench.write(name, &bytes[..bytes.len() - cut]);
     }
-    let error =
-        "ovseal: error: model.pdiparams cannot be sealed: tensor 2 of the parameters is malformed or cut off";
+    let error = "ovseal: error: model.pdiparams cannot be sealed: tensor 2 of the parameters is malformed or truncated";
     bench.fails("seal model.pdmodel -o out.ovseal --keyfile key", 2, &[error, TOGETHER]);
     bench.write("m.xml", topology.as_bytes());
     bench.write("m.bin", &[1; 8192]);

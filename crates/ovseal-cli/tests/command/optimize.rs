@@ -46,7 +46,7 @@ fn what_openvino_reads_from_a_path_only_is_refused_with_a_remedy() {
         ("models/tensorflow/model.pb", "TensorFlow"),
     ] {
         let error = format!(
-            "ovseal: error: {file} is a {format} model, which OpenVINO reads from a path only, not from memory"
+            "ovseal: error: {file} is a {format} model, which OpenVINO can read only from a path, not from memory"
         );
         bench.fails(&format!("seal {file} -o m.ovseal --keyfile key"), 6, &[&error, REMEDY]);
     }

@@ -45,7 +45,7 @@ fn a_missing_bin_is_named_with_its_topology() {
         "seal net.xml -o net.ovseal --keyfile key",
         1,
         &[
-            "ovseal: error: net.bin belongs to net.xml and is missing",
+            "ovseal: error: net.xml needs net.bin, which is missing",
             "ovseal: hint: put the file beside its topology, or seal the topology alone with --only",
         ],
     );

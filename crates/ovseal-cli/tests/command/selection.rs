@@ -93,7 +93,8 @@ fn private_keys_in_a_folder_are_refused_and_not_shown() {
     bench.done("keygen --publisher -o acme");
     let hint = "ovseal: hint: move it out of the model's directory, or leave it out with --exclude; --dry-run lists what \
                 would be sealed";
-    let lines = [("acme.key", "a private key in PEM"), ("id.txt", "an identity, as keygen and age write it")];
+    let lines =
+        [("acme.key", "a PEM private key"), ("id.txt", "an identity file as written by keygen or age")];
     bench.done("keygen -o id.txt");
     for (file, words) in lines {
         std::fs::copy(bench.path(file), bench.path("model/notes")).unwrap();

@@ -49,7 +49,7 @@ fn a_publisher_is_trusted_for_a_name_and_paths_may_have_colons() {
     bench.done("verify net.ovseal --publisher acme.pub:net");
     let denied = bench.run("verify net.ovseal --publisher acme.pub:other");
     assert_eq!(denied.code, Some(5));
-    let error = "ovseal: error: net.ovseal: the container's model is none for which its publisher ";
+    let error = "ovseal: error: net.ovseal: a model with this name is not trusted from publisher ";
     assert!(denied.stderr.starts_with(error), "{denied:?}");
     bench.done("verify net.ovseal --publisher acme.pub:other --publisher acme.pub:net");
     bench.write("a:b.pub", &bench.read("acme.pub"));
@@ -128,7 +128,7 @@ fn a_name_without_a_publisher_is_a_mistake() {
         "verify net.ovseal --name net",
         2,
         &[
-            "ovseal: error: a demanded name, security version or rollback state needs a trusted publisher",
+            "ovseal: error: a required name, security version or rollback state needs a trusted publisher",
             "ovseal: hint: name the publisher's public key with --publisher PUB",
         ],
     );

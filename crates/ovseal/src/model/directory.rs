@@ -1,4 +1,4 @@
-//! A model that is a folder: every regular file becomes a part under its relative path.
+//! A model that is a directory: every regular file becomes a part under its relative path.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,23 +7,17 @@ use ovseal_format::layout::PART_LIMIT;
 use ovseal_format::manifest::{PartEntry, PartKind};
 use ovseal_format::part_path::PartPath;
 
+use super::companions::{check_weights, references, weights_extension};
 use super::compiled::is_compiled;
 use super::ir::IrFault;
 use super::selection::{IGNORE_FILE, Selection};
-use super::{
-    Model, ModelError, ModelOptions, Source, check_weights, kind_of, onnx, onnx_error, part, read_error,
-    refuse_git_lfs, weights_extension,
-};
+use super::source::{Part, Source, metadata, part};
+use super::{Model, ModelError, ModelOptions, kind_of, onnx};
 
-type Parts = Vec<(PartEntry, Source)>;
-
-/// How deep folders may lie in each other; a link that leads into its own parent ends here.
-const DEPTH_LIMIT: usize = 64;
-
-/// The model in the folder at `root`.
+/// Finds the model in the directory at `root`.
 pub(super) fn find(root: &Path, options: &ModelOptions) -> Result<Model, ModelError> {
     let selection = Selection::new(options)?;
-    let mut walk = Walk { root, options, selection, parts: Parts::new(), left_out: Vec::new() };
+    let mut walk = Walk { root, options, selection, parts: Vec::new(), left_out: Vec::new() };
     walk.collect(root)?;
     let Walk { mut parts, mut left_out, .. } = walk;
     if parts.is_empty() {
@@ -37,45 +31,44 @@ pub(super) fn find(root: &Path, options: &ModelOptions) -> Result<Model, ModelEr
     parts.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     classify(&mut parts)?;
     find_compiled(&mut parts)?;
-    let name = root.canonicalize().map_err(|source| read_error(root, source))?;
+    let name = root.canonicalize().map_err(ModelError::read(root))?;
     Ok(Model { left_out, ..Model::new(root, parts, name.file_name())? })
 }
 
-/// A walk through a model's folder, and what it found.
+/// A walk through a model's directory, and the files found so far.
 struct Walk<'m> {
     root: &'m Path,
     options: &'m ModelOptions,
     selection: Selection,
-    parts: Parts,
+    parts: Vec<Part>,
     left_out: Vec<PathBuf>,
 }
 
 impl Walk<'_> {
-    fn collect(&mut self, folder: &Path) -> Result<(), ModelError> {
-        let within = folder.strip_prefix(self.root).unwrap_or(folder);
-        self.selection.enter(folder, within)?;
-        let entries = std::fs::read_dir(folder).map_err(|source| read_error(folder, source))?;
-        for entry in entries {
-            self.add(&entry.map_err(|source| read_error(folder, source))?.path())?;
+    fn collect(&mut self, directory: &Path) -> Result<(), ModelError> {
+        let within = directory.strip_prefix(self.root).unwrap_or(directory);
+        self.selection.enter(directory, within)?;
+        for entry in directory.read_dir().map_err(ModelError::read(directory))? {
+            self.add(&entry.map_err(ModelError::read(directory))?.path())?;
         }
         self.selection.leave();
         Ok(())
     }
 
     fn add(&mut self, path: &Path) -> Result<(), ModelError> {
-        let is_folder = is_folder(path, self.options)?;
+        let is_directory = metadata(path, self.options.follow_symlinks)?.is_dir();
         let within = path.strip_prefix(self.root).unwrap_or(path);
-        if !self.selection.takes(within, is_folder) {
+        if !self.selection.takes(within, is_directory) {
             if within.file_name().is_none_or(|name| name != IGNORE_FILE) {
                 self.left_out.push(within.to_owned());
             }
-        } else if is_folder {
+        } else if is_directory {
             if path.components().count() > self.root.components().count() + DEPTH_LIMIT {
                 return Err(ModelError::TooDeep { path: path.to_owned() });
             }
             self.collect(path)?;
         } else {
-            let source = self.options.source(path)?;
+            let source = Source::find(path, self.options.follow_symlinks)?;
             self.parts.push(part(relative(self.root, path)?, PartKind::File, source));
         }
         if self.parts.len().max(self.left_out.len()) > PART_LIMIT {
@@ -83,11 +76,6 @@ impl Walk<'_> {
         }
         Ok(())
     }
-}
-
-fn is_folder(path: &Path, options: &ModelOptions) -> Result<bool, ModelError> {
-    let metadata = if options.follow_symlinks { path.metadata() } else { path.symlink_metadata() };
-    metadata.map(|metadata| metadata.is_dir()).map_err(|source| read_error(path, source))
 }
 
 fn relative(root: &Path, path: &Path) -> Result<PartPath, ModelError> {
@@ -98,23 +86,26 @@ fn relative(root: &Path, path: &Path) -> Result<PartPath, ModelError> {
 }
 
 /// Finds the topologies among the parts, and the weights that each of them needs.
-fn classify(parts: &mut Parts) -> Result<(), ModelError> {
+fn classify(parts: &mut [Part]) -> Result<(), ModelError> {
     let numbers: HashMap<PartPath, usize> =
         parts.iter().enumerate().map(|(i, (entry, _))| (entry.path.clone(), i)).collect();
     for number in 0..parts.len() {
         let (entry, source) = &parts[number];
-        refuse_git_lfs(source)?;
+        source.refuse_git_lfs()?;
         let kind = kind_of(&entry.path);
-        // What only looks like a topology by its name is some other file.
-        if !source.fits(kind).map_err(|error| read_error(source.path(), error))? {
+        // A file that is a topology only by its name stays a plain file.
+        if !kind.fits(&source.start()?) {
             continue;
         }
         let companions = match (kind, weights_extension(kind)) {
             (PartKind::Onnx, _) => Some(external_data(parts, number, &numbers)?),
-            (_, Some(extension)) => sibling(&parts[number].0.path, extension, &numbers).map(|i| vec![i]),
+            (_, Some(extension)) => {
+                let path = entry.path.with_extension(extension);
+                path.and_then(|path| numbers.get(&path)).map(|&weights| vec![weights])
+            }
             _ => None,
         };
-        // An `.xml` without a `.bin`, or with another root, is no IR but some other file.
+        // An `.xml` without a `.bin`, or with another root element, is not an IR but a plain file.
         if let Some(companions) = companions {
             if let &[weights] = &companions[..] {
                 match check_weights(kind, &parts[number], &parts[weights]) {
@@ -130,34 +121,31 @@ fn classify(parts: &mut Parts) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// Finds the compiled models among the files that are nothing else.
-fn find_compiled(parts: &mut Parts) -> Result<(), ModelError> {
+/// Finds the compiled models among the plain files.
+fn find_compiled(parts: &mut [Part]) -> Result<(), ModelError> {
     for (entry, source) in parts.iter_mut().filter(|(entry, _)| entry.kind == PartKind::File) {
-        let start = source.start().map_err(|error| read_error(source.path(), error))?;
-        if is_compiled(&entry.path, &start) {
+        if is_compiled(&entry.path, &source.start()?) {
             entry.kind = PartKind::Compiled;
         }
     }
     Ok(())
 }
 
-fn sibling(path: &PartPath, extension: &str, numbers: &HashMap<PartPath, usize>) -> Option<usize> {
-    numbers.get(&path.with_extension(extension)?).copied()
-}
-
 fn external_data(
-    parts: &Parts,
+    parts: &[Part],
     number: usize,
     numbers: &HashMap<PartPath, usize>,
 ) -> Result<Vec<usize>, ModelError> {
     let (entry, source) = &parts[number];
-    let file: PathBuf = source.path().into();
-    let reader = source.open().map_err(|error| read_error(&file, error))?;
-    let references = onnx::references_of_file(&reader, entry.length).map_err(onnx_error(&file))?;
+    let refused = ModelError::onnx(source.path());
+    let references = references(&parts[number])?;
     let entries: Vec<&PartEntry> = parts.iter().map(|(entry, _)| entry).collect();
-    onnx::check_references(&references, &entry.path, &entries).map_err(onnx_error(&file))?;
-    let named = onnx::named_parts(&references, &entry.path).map_err(onnx_error(&file))?;
+    onnx::check_references(&references, &entry.path, &entries).map_err(&refused)?;
+    let named = onnx::named_parts(&references, &entry.path).map_err(&refused)?;
     let mut companions: Vec<usize> = named.iter().filter_map(|path| numbers.get(path).copied()).collect();
     companions.sort_unstable();
     Ok(companions)
 }
+
+/// Depth to which directories may be nested. It also stops a link that leads to its own parent.
+const DEPTH_LIMIT: usize = 64;
