@@ -6,7 +6,7 @@ use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::{Arc, LazyLock};
 
 use ovseal::Opened;
-use ovseal_bindings::{Code, Failure, device_secret};
+use ovseal_frontend::{Code, Failure, device_secret};
 use ovseal_openvino::{CacheSlot, Compilation, CompileCache, ExportedModel, PluginFacts, RuntimeFacts};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};

@@ -1,7 +1,7 @@
 //! The C interface of ovseal.
 //!
 //! `include/ovseal/ovseal.h` is made from these declarations, `include/ovseal/*.hpp` stand on it. A function translates and
-//! decides nothing: what it does is done in `ovseal`, `ovseal-openvino` and `ovseal-bindings`, and is described there.
+//! decides nothing: what it does is done in `ovseal`, `ovseal-openvino` and `ovseal-frontend`, and is described there.
 //!
 //! Pointers are NULL or what the header demands. NULL is an error object or a neutral answer, never a crash. Results
 //! are written on success only, and no panic leaves a function.

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 use ovseal::{OnWaiting, Publisher, RekeyOptions, Trust};
-use ovseal_bindings::Key;
+use ovseal_frontend::Key;
 
 use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;

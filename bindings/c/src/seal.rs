@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ovseal::{Model, ModelName, ModelOptions, PublisherKey, SealOptions};
-use ovseal_bindings::{Code, Failure, Key, Origin};
+use ovseal_frontend::{Code, Failure, Key, Origin};
 
 use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;

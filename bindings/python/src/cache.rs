@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use ovseal::Opened;
-use ovseal_bindings::{Code, Failure, device_secret};
+use ovseal_frontend::{Code, Failure, device_secret};
 use ovseal_openvino::{
     CacheError, CacheSlot, Compilation, CompileCache, Dimension, ExportedModel, PartialShape, PluginFacts,
     RuntimeFacts,

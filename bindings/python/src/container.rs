@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ovseal::{KeyId, Opened, hex};
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 use ovseal_openvino::find_compiled;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;

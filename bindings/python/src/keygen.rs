@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ovseal::{AtomicFile, KeyFile, PublicKeyIdentity, PublisherKey};
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 use pyo3::prelude::*;
 
 use crate::failure::{failed, raise};

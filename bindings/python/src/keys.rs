@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ovseal::{KeyService, ServiceError};
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 use ovseal_memory::Secret;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -18,7 +18,7 @@ use crate::warnings;
 /// What opens a container, or what it is sealed to, or both.
 #[pyclass(frozen, module = "ovseal")]
 pub(crate) struct Key {
-    key: ovseal_bindings::Key,
+    key: ovseal_frontend::Key,
     kind: &'static str,
     service: Option<Arc<Service>>,
     home: Home,
@@ -32,7 +32,7 @@ impl Key {
 }
 
 impl Key {
-    pub(crate) fn new(key: ovseal_bindings::Key, kind: &'static str) -> Self {
+    pub(crate) fn new(key: ovseal_frontend::Key, kind: &'static str) -> Self {
         Self { key, kind, service: None, home: Home::here() }
     }
 }
@@ -42,8 +42,8 @@ impl Key {
 pub(crate) fn passphrase(text: &Bound<'_, PyAny>) -> PyResult<Key> {
     warnings::unlocked_keys(text.py())?;
     let key = match text.extract::<&str>() {
-        Ok(text) => ovseal_bindings::Key::passphrase(text.as_bytes()),
-        Err(_) => ovseal_bindings::Key::passphrase(&text.extract::<PyBackedBytes>()?),
+        Ok(text) => ovseal_frontend::Key::passphrase(text.as_bytes()),
+        Err(_) => ovseal_frontend::Key::passphrase(&text.extract::<PyBackedBytes>()?),
     };
     key.map(|key| Key::new(key, "passphrase")).map_err(failed)
 }
@@ -52,8 +52,8 @@ pub(crate) fn passphrase(text: &Bound<'_, PyAny>) -> PyResult<Key> {
 #[pyfunction]
 pub(crate) fn keyfile(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
     let key = match path_or_bytes.extract::<PyBackedBytes>() {
-        Ok(bytes) => ovseal_bindings::Key::keyfile(&bytes),
-        Err(_) => ovseal_bindings::Key::keyfile_at(&path_or_bytes.extract::<PathBuf>()?),
+        Ok(bytes) => ovseal_frontend::Key::keyfile(&bytes),
+        Err(_) => ovseal_frontend::Key::keyfile_at(&path_or_bytes.extract::<PathBuf>()?),
     };
     warnings::about(path_or_bytes.py(), key.map_err(failed)?, "key file")
 }
@@ -62,8 +62,8 @@ pub(crate) fn keyfile(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
 #[pyfunction]
 pub(crate) fn identity(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
     let key = match path_or_bytes.extract::<PyBackedBytes>() {
-        Ok(text) => ovseal_bindings::Key::identities_in(&text),
-        Err(_) => ovseal_bindings::Key::identities_at(&path_or_bytes.extract::<PathBuf>()?),
+        Ok(text) => ovseal_frontend::Key::identities_in(&text),
+        Err(_) => ovseal_frontend::Key::identities_at(&path_or_bytes.extract::<PathBuf>()?),
     };
     warnings::about(path_or_bytes.py(), key.map_err(failed)?, "identity")
 }
@@ -71,7 +71,7 @@ pub(crate) fn identity(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
 /// A public key, `age1…`, `age1pq1…` or `ovdev1…`, for sealing.
 #[pyfunction]
 pub(crate) fn recipient(text: &str) -> PyResult<Key> {
-    ovseal_bindings::Key::recipient(text).map(|key| Key::new(key, "recipient")).map_err(failed)
+    ovseal_frontend::Key::recipient(text).map(|key| Key::new(key, "recipient")).map_err(failed)
 }
 
 /// This device's own key, in its TPM. It opens; what is sealed to is the recipient that `ovseal device enroll` prints.
@@ -89,7 +89,7 @@ pub(crate) fn device(
     });
     let pin = pin.transpose()?.map(zeroize::Zeroizing::new);
     let pin = pin.as_ref().map(|pin| &pin[..]);
-    let key = py.detach(|| ovseal_bindings::Key::device(folder.as_deref(), tcti, pin));
+    let key = py.detach(|| ovseal_frontend::Key::device(folder.as_deref(), tcti, pin));
     key.map(|key| Key::new(key, "device")).map_err(failed)
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn callback(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<P
         return Err(PyTypeError::new_err("wrap and unwrap are functions"));
     }
     let service = Arc::new(Service { wrap, unwrap, error: Mutex::default() });
-    let key = ovseal_bindings::Key::service(service.clone());
+    let key = ovseal_frontend::Key::service(service.clone());
     Ok(Key { service: Some(service), ..Key::new(key, "call-back") })
 }
 
@@ -148,7 +148,7 @@ impl ServiceContext {
 
 /// The caller's keys for one call.
 pub(crate) struct Keys {
-    key: ovseal_bindings::Key,
+    key: ovseal_frontend::Key,
     services: Vec<Arc<Service>>,
 }
 
@@ -171,7 +171,7 @@ impl Keys {
     }
 
     fn take(keys: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<Self> {
-        let mut taken = Self { key: ovseal_bindings::Key::default(), services: Vec::new() };
+        let mut taken = Self { key: ovseal_frontend::Key::default(), services: Vec::new() };
         if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
             keys.try_iter()?.try_for_each(|key| taken.add(&key?, is_sealing))?;
         } else {
@@ -183,7 +183,7 @@ impl Keys {
     fn add(&mut self, key: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<()> {
         if let (true, Ok(text)) = (is_sealing, key.extract::<&str>()) {
             self.key =
-                std::mem::take(&mut self.key).and(&ovseal_bindings::Key::recipient(text).map_err(failed)?);
+                std::mem::take(&mut self.key).and(&ovseal_frontend::Key::recipient(text).map_err(failed)?);
             return Ok(());
         }
         let Ok(key) = key.cast::<Key>() else {
@@ -206,7 +206,7 @@ impl Keys {
     }
 
     /// The keys as the crates take them.
-    pub(crate) fn key(&self) -> &ovseal_bindings::Key {
+    pub(crate) fn key(&self) -> &ovseal_frontend::Key {
         &self.key
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ovseal::{OpenError, Opened, PartMapping, UnverifiedMapping};
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 use ovseal_openvino::{Decrypted, Opening};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

@@ -6,7 +6,7 @@ use ovseal::{
     Model, ModelName, ModelOptions, OnWaiting, PartEntry, PublisherKey, RekeyOptions, SealError, SealOptions,
     StanzaSummary, Suite, hex,
 };
-use ovseal_bindings::{Code, Failure, Origin};
+use ovseal_frontend::{Code, Failure, Origin};
 use pyo3::prelude::*;
 
 use crate::checking::Stanza;

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ovseal_bindings::Origin;
+use ovseal_frontend::Origin;
 use ovseal_memory::{Missing, protections};
 use pyo3::prelude::*;
 
 use crate::keys::Key;
 
 /// Gives a key, and warns if other users can access its file or it cannot be locked in memory.
-pub(crate) fn about(py: Python<'_>, key: ovseal_bindings::Key, kind: &'static str) -> PyResult<Key> {
+pub(crate) fn about(py: Python<'_>, key: ovseal_frontend::Key, kind: &'static str) -> PyResult<Key> {
     unlocked_keys(py)?;
     key.origins().iter().try_for_each(|origin| exposed(py, origin))?;
     Ok(Key::new(key, kind))

@@ -1,6 +1,7 @@
 //! Numbers of bytes as people write them.
 
-/// Reads a number of bytes such as `500M` or `2G`: K, M, G and T stand for 10^3, 10^6, 10^9 and 10^12.
+/// Reads a number of bytes such as `500M` or `2G`: K, M, G and T stand for 10^3, 10^6, 10^9 and
+/// 10^12.
 pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(['K', 'M', 'G', 'T']);
     let factor: u64 = match &text[digits.len()..] {

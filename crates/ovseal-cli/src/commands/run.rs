@@ -2,7 +2,6 @@
 
 mod cache;
 mod described;
-mod errors;
 mod inputs;
 mod memory;
 mod npy;
@@ -17,8 +16,8 @@ use std::time::Instant;
 use ovseal_openvino::{CompiledModel, Core, Environment, InferRequest, Runtime};
 
 use crate::args::RunArgs;
-use crate::error::CommandError;
-use crate::output::Output;
+use crate::errors::{CommandError, not_located};
+use crate::ui::Output;
 use cache::Cache;
 use described::{Described, sha256};
 use inputs::Fed;
@@ -39,7 +38,8 @@ fn infer(
     process: Instant,
     output: &mut Output,
 ) -> Result<(), CommandError> {
-    let runtime = Runtime::locate(args.openvino.as_deref(), &Environment::from_process())?;
+    let runtime = Runtime::locate(args.openvino.as_deref(), &Environment::from_process());
+    let runtime = runtime.map_err(not_located)?;
     let core = Core::new(&runtime)?;
     core.load_device(&args.device).map_err(|error| words::no_device(&core, error))?;
     let files = inputs::read_files(&args.inputs)?;

@@ -1,4 +1,4 @@
-//! Containers and keys that are not what they should be.
+//! Damaged containers, wrong keys and wrong command lines.
 
 use crate::support::Bench;
 
@@ -7,7 +7,7 @@ const AGAIN: &str = "ovseal: hint: get the container again from its publisher";
 #[test]
 fn a_file_that_is_no_container_is_told_as_such() {
     let bench = Bench::new();
-    let hint = "ovseal: hint: make a container of a model with: ovseal seal MODEL -o OUT.ovseal";
+    let hint = "ovseal: hint: seal a model first: ovseal seal MODEL -o OUT.ovseal";
     for line in
         ["inspect net.bin", "verify net.bin", "verify net.bin --keyfile key", "rekey net.bin --remove 1"]
     {
@@ -20,7 +20,7 @@ fn a_later_version_asks_for_a_newer_program() {
     let bench = Bench::sealed();
     bench.flip("net.ovseal", 8);
     let error = "ovseal: error: net.ovseal: the container has version 257, this program reads version 1";
-    bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer ovseal may read it"]);
+    bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer version of ovseal may read it"]);
 }
 
 #[test]
@@ -59,7 +59,8 @@ fn a_wrong_passphrase_is_told_as_such() {
     bench.write("right", b"correct horse\n");
     bench.write("wrong", b"battery staple\n");
     bench.done("seal net.xml -o net.ovseal --passphrase-file right");
-    let hint = "ovseal: hint: the container holds these kinds of key: passphrase (-p or --passphrase-file F)";
+    let hint =
+        "ovseal: hint: the container accepts these kinds of key: passphrase (-p or --passphrase-file F)";
     let line = "verify net.ovseal --passphrase-file wrong";
     bench.fails(line, 4, &["ovseal: error: net.ovseal: wrong passphrase", hint]);
     bench.done("verify net.ovseal --passphrase-file right");
@@ -70,10 +71,10 @@ fn a_wrong_key_of_each_kind_is_told_as_such() {
     let bench = Bench::sealed();
     bench.write("other", &[1; 32]);
     bench.done("keygen -o id.txt");
-    let hint = "ovseal: hint: the container holds these kinds of key: keyfile (--keyfile F)";
+    let hint = "ovseal: hint: the container accepts these kinds of key: keyfile (--keyfile F)";
     let error = "ovseal: error: net.ovseal: the key file does not open the container";
     bench.fails("inspect net.ovseal --keyfile other", 4, &[error, hint]);
-    let error = "ovseal: error: net.ovseal: the container takes no key of this kind";
+    let error = "ovseal: error: net.ovseal: the container does not accept this kind of key";
     bench.fails("inspect net.ovseal -i id.txt", 4, &[error, hint]);
 }
 
@@ -83,12 +84,12 @@ fn without_a_key_the_kinds_of_key_are_listed() {
     let recipient = bench.done("keygen -o id.txt").stdout;
     bench.done(&format!("seal net.xml -o net.ovseal --keyfile key -r {recipient}"));
     let kinds = "keyfile (--keyfile F), x-wing (-i IDENTITY_FILE)";
-    let hint = format!("ovseal: hint: the container holds these kinds of key: {kinds}");
+    let hint = format!("ovseal: hint: the container accepts these kinds of key: {kinds}");
     for line in [
         "extract net.ovseal --any-sender --danger-write-plaintext out",
         "rekey net.ovseal --any-sender --remove 1",
     ] {
-        bench.fails(line, 4, &["ovseal: error: no key is given", &hint]);
+        bench.fails(line, 4, &["ovseal: error: no key was given", &hint]);
     }
 }
 
@@ -125,9 +126,9 @@ fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
     bench.fails(
         "",
         2,
-        &["ovseal: error: no command is given", "ovseal: hint: ovseal --help lists the commands"],
+        &["ovseal: error: no command was given", "ovseal: hint: ovseal --help lists the commands"],
     );
-    let error = "ovseal: error: no command is given to device";
+    let error = "ovseal: error: no command was given to device";
     bench.fails("device", 2, &[error, "ovseal: hint: ovseal device --help lists the commands"]);
 }
 

@@ -84,7 +84,7 @@ fn outputs_that_cannot_be_written_are_refused_before_anything_is_computed() {
     // An input that is refused when it is fed would be told first otherwise.
     bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
     let run = format!("{RUN} --input x=x.npy --output");
-    bench.fails(&format!("{run} ."), 2, &["ovseal: error: ./y.npy exists already"]);
+    bench.fails(&format!("{run} ."), 2, &["ovseal: error: ./y.npy already exists"]);
     assert_eq!(bench.read("y.npy"), b"precious");
     for place in ["y.npy", "y.npy/below"] {
         let error = format!("ovseal: error: cannot write {place}: ");

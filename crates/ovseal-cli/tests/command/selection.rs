@@ -1,8 +1,8 @@
-//! What `ovseal seal` takes from a folder, what it lists, and what it never overwrites.
+//! What `ovseal seal` selects from a directory, what it lists, and what it never overwrites.
 
 use crate::support::Bench;
 
-/// A folder `model` that was used for work, and `acme.key` in it.
+/// Creates a working directory `model` with `acme.key` in it.
 fn cluttered() -> Bench {
     let bench = Bench::new();
     std::fs::create_dir_all(bench.path("model/.git")).unwrap();
@@ -139,7 +139,7 @@ fn links_and_pipes_are_outputs_of_no_command() {
             assert_eq!(bench.run(&line).code, Some(2), "{line}");
         }
     }
-    let hint = "ovseal: hint: name the container itself; readlink -f shows what a link names";
+    let hint = "ovseal: hint: name the container itself; readlink -f shows where a link points";
     for (file, what) in [("link", "a symbolic link"), ("pipe", "a pipe or a device")] {
         let error = format!("ovseal: error: {file} is {what}, and is not changed in place");
         bench.fails(

@@ -1,14 +1,15 @@
 //! The sealed cache of compiled models, as a run uses it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ovseal::{DeviceSecret, Opened};
+use ovseal::Opened;
+use ovseal_frontend::device_secret;
 use ovseal_openvino::{CacheError, CacheSlot, Compilation, CompileCache, CompiledModel, Core, PartialShape};
 
 use super::subject::forbids_swap;
 use crate::args::RunArgs;
-use crate::error::{CommandError, Kind};
-use crate::output::Output;
+use crate::errors::{CommandError, Kind};
+use crate::ui::Output;
 
 /// The cache that the caller asks for, if there is one that can be used.
 pub(super) struct Cache<'a> {
@@ -96,20 +97,11 @@ impl<'a> Cache<'a> {
 }
 
 fn open(folder: &Path, limit: Option<u64>) -> Result<CompileCache, CommandError> {
-    let secret = DeviceSecret::obtain_outside(folder, &secret_path()?)?;
+    let secret = device_secret(folder, None)?;
     let cache = CompileCache::open(folder, secret)?;
     Ok(match limit {
         Some(bytes) => cache.limit(bytes),
         None => cache,
-    })
-}
-
-/// Where the secret of this device stands: beside the device's other files.
-fn secret_path() -> Result<PathBuf, CommandError> {
-    let folder = ovseal_hardware::tpm2::default_folder();
-    folder.map(|folder| folder.join("device.secret")).ok_or_else(|| {
-        let message = "neither XDG_STATE_HOME nor HOME names a folder for the device's secret";
-        CommandError::message(Kind::Environment, message)
     })
 }
 

@@ -11,7 +11,7 @@ use ovseal_openvino::{
 use super::described::{Described, sha256};
 use super::npy::{self, Array};
 use super::seeded::Seeded;
-use crate::error::{CommandError, Kind};
+use crate::errors::{CommandError, Kind};
 
 /// An array from a file, for the input of this name.
 pub(super) struct FileInput {

@@ -9,9 +9,8 @@ use super::described::Described;
 use super::memory;
 use super::subject::Subject;
 use crate::args::RunArgs;
-use crate::error::CommandError;
-use crate::output::Output;
-use crate::{json, text};
+use crate::errors::CommandError;
+use crate::ui::{Output, text};
 
 /// Seconds that each step took.
 #[derive(Debug, Default)]
@@ -111,7 +110,7 @@ impl Report {
     /// Writes it for people or as JSON.
     pub(super) fn write(&self, as_json: bool, output: &mut Output) -> Result<(), CommandError> {
         if as_json {
-            return json::write(self, output);
+            return output.json(self);
         }
         self.lines().iter().try_for_each(|line| output.line(line))
     }

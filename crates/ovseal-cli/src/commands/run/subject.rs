@@ -14,12 +14,9 @@ use super::cache::{Cache, Loaded};
 use super::inputs;
 use super::report::Seconds;
 use crate::args::{OpeningChoice, RunArgs};
-use crate::error::{CommandError, Kind};
-use crate::input::Inputs;
-use crate::keys::{Keys, open_failure};
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::{tpm, trust};
+use crate::errors::{CommandError, Kind};
+use crate::keys::{Inputs, Keys, open_failure, tpm, trust};
+use crate::ui::{Output, Progress};
 
 /// A model before it is opened.
 pub(super) enum Subject<'a> {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use ovseal_openvino::{Cause, Core, ModelError, OpenVinoError, Operation, SealedModelError, TensorError};
 
-use crate::error::CommandError;
+use crate::errors::CommandError;
 
 /// Adds advice, and OpenVINO's words where they may be shown: those about a sealed model may quote it.
 pub(super) fn explained(error: CommandError, shows_words: bool) -> CommandError {

@@ -1,4 +1,4 @@
-//! Finding module, token, key and PIN, and what is said when one is not there.
+//! Finding the module, token, key and PIN, and the errors when one is missing.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::softhsm::Hsm;
 
 const KEY: &str = "pkcs11:token=a;object=model";
 
-/// A token with a key, and `net.ovseal` sealed to it.
+/// Creates a token with a key, and `net.ovseal` sealed to it.
 fn sealed() -> Hsm {
     let hsm = Hsm::with(&["a"]);
     let recipient = hsm.done(&format!("token keygen {KEY} --pin-file pin"));
@@ -43,8 +43,7 @@ fn a_pin_in_the_uri_is_refused_and_not_repeated() {
         2,
         &[
             "ovseal: error: a PIN stands in the PKCS#11 URI: whoever sees the list of processes has seen it",
-            "ovseal: hint: leave pin-value out, and give the PIN with --pin-file F or when asked; change it if others \
-             saw it",
+            "ovseal: hint: leave out pin-value, and give the PIN with --pin-file F or when asked; change it if others may have seen it",
         ],
     );
 }
@@ -56,7 +55,10 @@ fn a_wrong_pin_is_told_and_the_right_one_works_after_it() {
     let wrong = hsm.run(&format!("verify net.ovseal --pin-file wrong --pkcs11 {KEY}"));
     let lines: Vec<&str> = wrong.stderr.lines().collect();
     assert!(lines[0].starts_with("ovseal: error: wrong PIN for the token a"), "{wrong:?}");
-    assert_eq!(lines[1], "ovseal: hint: too many wrong PINs lock a token: look before you try again");
+    assert_eq!(
+        lines[1],
+        "ovseal: hint: check the PIN before you try again: too many wrong ones lock the token"
+    );
     assert_eq!(wrong.code, Some(4));
     hsm.done(&verify(KEY));
     hsm.bench.write("none", b"");
@@ -87,7 +89,7 @@ fn a_token_that_is_not_there_or_not_the_only_one_is_told() {
         1,
         &[
             "ovseal: error: no token fits pkcs11:token=absent;object=model",
-            "ovseal: hint: ovseal doctor lists the tokens; is it plugged in?",
+            "ovseal: hint: plug the token in; ovseal doctor lists the tokens",
         ],
     );
     hsm.done(&verify("pkcs11:object=model"));
@@ -97,7 +99,7 @@ fn a_token_that_is_not_there_or_not_the_only_one_is_told() {
         2,
         &[
             "ovseal: error: 2 tokens fit pkcs11:token=a;object=model",
-            "ovseal: hint: ovseal doctor lists the tokens: add the serial number to the URI",
+            "ovseal: hint: add the serial number to the URI; ovseal doctor lists the tokens",
         ],
     );
 }
@@ -117,7 +119,7 @@ fn a_key_that_is_not_there_or_not_the_only_one_is_told() {
         4,
         &[
             "ovseal: error: the token has no key that fits pkcs11:token=a;object=absent",
-            "ovseal: hint: ovseal token keygen makes a key",
+            "ovseal: hint: create a key with ovseal token keygen",
         ],
     );
     hsm.done(&verify("pkcs11:token=a"));
@@ -130,7 +132,7 @@ fn a_key_that_is_not_there_or_not_the_only_one_is_told() {
             "ovseal: hint: add the key's object or id to the URI",
         ],
     );
-    // That there are two is told without a PIN.
+    // That there are two is reported without a PIN.
     assert_eq!(hsm.run("token recipient pkcs11:token=a").code, Some(2));
     let second = hsm.done("token recipient pkcs11:token=a;id=%02");
     assert_eq!(second, hsm.done("token recipient pkcs11:token=a;object=second"));

@@ -1,0 +1,13 @@
+//! What people and programs see: output, prompts, progress, new files.
+
+mod interrupt;
+mod new_file;
+mod output;
+mod progress;
+pub(crate) mod prompt;
+pub(crate) mod text;
+
+pub(crate) use interrupt::Interrupt;
+pub(crate) use new_file::{NewFile, PRIVATE, PUBLIC, refuse_existing};
+pub(crate) use output::Output;
+pub(crate) use progress::Progress;
