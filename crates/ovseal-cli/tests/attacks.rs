@@ -41,7 +41,7 @@ fn no_file_that_is_written_with_a_cache_holds_the_model() {
 }
 
 #[test]
-fn no_plaintext_stands_on_the_disk_after_a_run() {
+fn no_plaintext_is_on_the_disk_after_a_run() {
     run("plaintext-search");
 }
 

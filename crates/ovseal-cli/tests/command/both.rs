@@ -88,7 +88,7 @@ fn refusal(bench: &Bench, device: &Device, container: &str, key: &str) -> String
 }
 
 #[test]
-fn what_is_missing_is_told_on_the_device_that_needs_both_and_on_no_other() {
+fn what_is_missing_is_reported_on_the_device_that_needs_both_and_on_no_other() {
     let (bench, here, recipient) = enrolled();
     let there = Device::new("o");
     let other = there.enroll(&bench, "");

@@ -208,7 +208,7 @@ fn on_a_full_disk_the_model_loads_and_nothing_is_left() {
 }
 
 #[test]
-fn a_limit_removes_what_was_not_used_and_a_model_above_it_is_told() {
+fn a_limit_removes_what_was_not_used_and_a_model_above_it_is_reported() {
     let bench = bench();
     bench.done(RUN);
     let length = entry(&bench).metadata().unwrap().len();
@@ -226,7 +226,7 @@ fn a_limit_removes_what_was_not_used_and_a_model_above_it_is_told() {
 }
 
 #[test]
-fn a_secret_that_others_may_read_or_that_is_none_is_told_once_and_not_used() {
+fn a_secret_that_others_may_read_or_that_is_none_is_reported_once_and_not_used() {
     let bench = bench();
     bench.done(RUN);
     let secret = bench.path("state/ovseal/device.secret");

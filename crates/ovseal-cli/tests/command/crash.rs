@@ -134,7 +134,7 @@ fn assert_nothing_is_left(bench: &Bench, outcome: &Outcome) {
 /// Mounts a tmpfs of 1 MiB in its own namespace, or limits file sizes if the host forbids
 /// namespaces.
 #[test]
-fn a_full_disk_is_told_and_nothing_is_left() {
+fn a_full_disk_is_reported_and_nothing_is_left() {
     let bench = large_model();
     let line = "seal net.xml -o disk/net.ovseal --keyfile key";
     std::fs::create_dir(bench.path("disk")).unwrap();
@@ -154,7 +154,7 @@ fn a_full_disk_is_told_and_nothing_is_left() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_is_told_and_nothing_is_left() {
+fn a_limit_on_the_size_of_files_is_reported_and_nothing_is_left() {
     let bench = large_model();
     let line = "seal net.xml -o net.ovseal --keyfile key";
     let outcome = bench.shell("trap '' XFSZ\nulimit -f 1024", line, "");
@@ -165,7 +165,7 @@ fn a_limit_on_the_size_of_files_is_told_and_nothing_is_left() {
 }
 
 #[test]
-fn a_full_stdout_is_told() {
+fn a_full_stdout_is_reported() {
     let outcome = Bench::sealed().shell("", "inspect net.ovseal", ">/dev/full");
     let error = "ovseal: error: cannot write to stdout: No space left on device (os error 28)";
     outcome.is_failure(1, &[error]);

@@ -105,7 +105,7 @@ fn a_model_runs_on_its_device_in_an_approved_state_within_its_time_and_nowhere_e
 }
 
 #[test]
-fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_told() {
+fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_reported() {
     let (bench, device) = (Bench::sealed(), Device::new("d"));
     device.enroll(&bench, "");
     let id = device.status(&bench)["device"].as_str().unwrap()[..16].to_owned();
@@ -150,7 +150,7 @@ fn the_distribution_stanza_is_dropped_only_when_another_is_left() {
 }
 
 #[test]
-fn a_side_file_binds_a_container_that_is_not_touched_and_helps_nobody_else() {
+fn a_side_file_binds_a_container_that_is_not_touched_and_helps_no_other_device() {
     let (bench, device, other) = (Bench::sealed(), Device::new("d"), Device::new("o"));
     device.enroll(&bench, "");
     other.enroll(&bench, "");

@@ -103,7 +103,7 @@ fn a_damaged_part_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_part_is_never_replaced() {
+fn a_directory_in_the_place_of_a_part_is_never_replaced() {
     let bench = folder_bench();
     std::fs::create_dir_all(bench.path("out/net.bin")).unwrap();
     bench.write("out/net.xml", b"precious");

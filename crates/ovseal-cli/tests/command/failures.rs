@@ -5,7 +5,7 @@ use crate::support::Bench;
 const AGAIN: &str = "ovseal: hint: get the container again from its publisher";
 
 #[test]
-fn a_file_that_is_no_container_is_told_as_such() {
+fn a_file_that_is_no_container_is_reported_as_such() {
     let bench = Bench::new();
     let hint = "ovseal: hint: seal a model first: ovseal seal MODEL -o OUT.ovseal";
     for line in
@@ -24,7 +24,7 @@ fn a_later_version_asks_for_a_newer_program() {
 }
 
 #[test]
-fn a_truncated_download_is_told_as_such() {
+fn a_truncated_download_is_reported_as_such() {
     let bench = Bench::sealed();
     let whole = bench.read("net.ovseal");
     for length in [whole.len() - 1, whole.len() / 2, 5000, 100] {
@@ -47,14 +47,14 @@ fn a_container_that_is_not_there_cannot_be_read() {
 }
 
 #[test]
-fn a_damaged_prologue_is_told_as_such() {
+fn a_damaged_prologue_is_reported_as_such() {
     let bench = Bench::sealed();
     bench.flip("net.ovseal", 1000);
     bench.fails("inspect net.ovseal", 3, &["ovseal: error: net.ovseal: the prologue is damaged", AGAIN]);
 }
 
 #[test]
-fn a_wrong_passphrase_is_told_as_such() {
+fn a_wrong_passphrase_is_reported_as_such() {
     let bench = Bench::new();
     bench.write("right", b"correct horse\n");
     bench.write("wrong", b"battery staple\n");
@@ -67,7 +67,7 @@ fn a_wrong_passphrase_is_told_as_such() {
 }
 
 #[test]
-fn a_wrong_key_of_each_kind_is_told_as_such() {
+fn a_wrong_key_of_each_kind_is_reported_as_such() {
     let bench = Bench::sealed();
     bench.write("other", &[1; 32]);
     bench.done("keygen -o id.txt");
@@ -118,7 +118,7 @@ fn only_one_kind_of_key_is_taken() {
 }
 
 #[test]
-fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
+fn mistakes_in_the_command_line_are_reported_in_one_line_with_hints() {
     let bench = Bench::new();
     let error = "ovseal: error: unrecognized subcommand 'sael'";
     let tip = "ovseal: hint: a similar subcommand exists: 'seal'";

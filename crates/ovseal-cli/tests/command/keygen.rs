@@ -68,7 +68,7 @@ fn an_existing_file_is_never_replaced() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_without_the_name_of_a_temporary_file() {
+fn a_directory_that_is_not_there_is_reported_without_the_name_of_a_temporary_file() {
     let error = "ovseal: error: cannot write none/id.txt: No such file or directory (os error 2)";
     Bench::new().fails("keygen -o none/id.txt", 1, &[error, "ovseal: hint: create the directory first"]);
 }

@@ -95,7 +95,7 @@ fn a_converted_model_computes_what_its_file_computes() {
 }
 
 #[test]
-fn a_saved_model_is_converted_from_its_folder() {
+fn a_saved_model_is_converted_from_its_directory() {
     let bench = bench();
     seal(&bench, "models/tensorflow/saved --optimize --keep-precision");
     let sealed = report(&bench, "run m.ovseal --keyfile key");
@@ -104,7 +104,7 @@ fn a_saved_model_is_converted_from_its_folder() {
 }
 
 #[test]
-fn floating_point_weights_are_halved_unless_told_otherwise() {
+fn floating_point_weights_are_halved_by_default() {
     let bench = bench();
     let length = |bench: &Bench| {
         let shown = report(bench, "inspect m.ovseal --keyfile key");
@@ -164,7 +164,7 @@ fn is_file_to_write(line: &str) -> bool {
 }
 
 #[test]
-fn without_python_or_its_package_the_line_that_installs_it_is_told() {
+fn without_python_or_its_package_the_line_that_installs_it_is_reported() {
     let bench = bench();
     std::fs::create_dir(bench.path("empty")).unwrap();
     std::fs::create_dir(bench.path("bare")).unwrap();
@@ -241,7 +241,7 @@ fn seal_after(bench: &Bench, first: &str) -> Outcome {
 }
 
 #[test]
-fn what_fails_while_converting_and_is_not_the_models_fault_is_told_as_such() {
+fn what_fails_while_converting_and_is_not_the_models_fault_is_reported_as_such() {
     for (first, told) in [
         ("ulimit -v 60000", ""),
         ("ulimit -f 1", "RuntimeError: "),

@@ -96,7 +96,7 @@ fn options_of_the_tpm_are_refused_for_a_state_that_is_not_tied_to_it() {
 }
 
 #[test]
-fn a_state_in_a_folder_that_is_missing_takes_no_room_in_the_tpm() {
+fn a_state_in_a_directory_that_is_missing_takes_no_room_in_the_tpm() {
     let (bench, device) = device();
     let counters = || device.swtpm.tool("tpm2_getcap", &["handles-nv-index"]);
     let before = counters();
@@ -141,7 +141,7 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
 }
 
 #[test]
-fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_made_anew_alone() {
+fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_replaced_alone() {
     let (bench, device) = device();
     let text = String::from_utf8(bench.read("state")).unwrap();
     let anchor = text.lines().find(|line| line.starts_with("anchor ")).unwrap().to_owned();

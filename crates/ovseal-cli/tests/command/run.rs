@@ -163,7 +163,7 @@ fn every_name_of_an_input_is_accepted_and_the_directory_for_outputs_is_made() {
 }
 
 #[test]
-fn a_folder_needs_the_part_and_a_container_without_network_cannot_be_run() {
+fn a_directory_needs_the_part_and_a_container_without_network_cannot_be_run() {
     let bench = sealed("folder");
     let outcome = bench.run(RUN);
     assert_eq!((outcome.code, outcome.stderr.contains("--part PATH")), (Some(2), true), "{outcome:?}");
@@ -228,7 +228,7 @@ fn a_newer_version_shuts_out_the_older_one() {
 }
 
 #[test]
-fn a_missing_runtime_and_a_missing_device_are_told() {
+fn a_missing_runtime_and_a_missing_device_are_reported() {
     let bench = sealed("mask/model.xml");
     let outcome = bench.run(&format!("{RUN} --openvino /none"));
     assert_eq!(outcome.code, Some(1));

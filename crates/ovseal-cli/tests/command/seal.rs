@@ -87,7 +87,7 @@ fn a_file_of_the_model_is_never_the_output() {
 }
 
 #[test]
-fn a_symbolic_link_in_a_folder_is_followed_only_when_told() {
+fn a_symbolic_link_in_a_directory_is_followed_only_when_allowed() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("model")).unwrap();
     symlink(bench.path("net.bin"), bench.path("model/link")).unwrap();

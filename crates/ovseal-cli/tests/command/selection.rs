@@ -15,7 +15,7 @@ fn cluttered() -> Bench {
 }
 
 #[test]
-fn a_folder_is_listed_and_what_was_left_out_is_told_in_one_line() {
+fn a_directory_is_listed_and_what_was_left_out_is_reported_in_one_line() {
     let bench = cluttered();
     let sealed = bench.done("seal model -o net.ovseal --keyfile key");
     let lines: Vec<&str> = sealed.stderr.lines().collect();
@@ -53,7 +53,7 @@ fn a_dry_run_lists_what_would_be_sealed_and_writes_nothing() {
 }
 
 #[test]
-fn everything_is_sealed_when_told_and_an_exclusion_still_applies() {
+fn everything_is_sealed_on_request_and_an_exclusion_still_applies() {
     let bench = cluttered();
     bench.write("model/.ovsealignore", b"config.json\n");
     let run = bench.done("seal model --dry-run --include-everything --exclude .git");
@@ -88,7 +88,7 @@ fn whatever_is_given_as_a_key_or_a_list_is_not_sealed() {
 }
 
 #[test]
-fn private_keys_in_a_folder_are_refused_and_not_shown() {
+fn private_keys_in_a_directory_are_refused_and_not_shown() {
     let bench = cluttered();
     bench.done("keygen --publisher -o acme");
     let hint = "ovseal: hint: move it out of the model's directory, or leave it out with --exclude; --dry-run lists what \

@@ -71,7 +71,7 @@ fn a_new_passphrase_is_asked_for_twice_and_then_opens_without_being_shown() {
     let bench = Bench::new();
     let mut seal = Dialogue::start(&bench, "seal net.xml -o net.ovseal -p");
     seal.answer("New passphrase", "correct horse");
-    seal.answer("again: ", "correct horse");
+    seal.answer("Repeat the ", "correct horse");
     let (code, screen) = seal.finish();
     assert_eq!(code, Some(0), "{screen}");
     assert!(!screen.contains("correct horse"), "{screen}");
@@ -89,7 +89,7 @@ fn two_passphrases_that_differ_seal_nothing() {
     let bench = Bench::new();
     let mut seal = Dialogue::start(&bench, "seal net.xml -o net.ovseal -p");
     seal.answer("New passphrase", "correct horse");
-    seal.answer("again: ", "battery staple");
+    seal.answer("Repeat the ", "battery staple");
     let (code, screen) = seal.finish();
     assert_eq!(code, Some(2));
     assert!(screen.contains("ovseal: error: the passphrases do not match"), "{screen}");
@@ -142,7 +142,7 @@ fn binding_asks_for_the_new_passphrase_also_when_stdin_is_no_terminal() {
         format!("bind net.ovseal --keyfile key --require tpm2+passphrase {} </dev/null", device.options());
     let mut bind = Dialogue::start(&bench, &line);
     bind.answer("New passphrase", "correct horse");
-    bind.answer("again: ", "correct horse");
+    bind.answer("Repeat the ", "correct horse");
     let (code, screen) = bind.finish();
     assert_eq!(code, Some(0), "{screen}");
     bench.write("words", b"correct horse");
@@ -158,7 +158,7 @@ fn the_devices_own_key_is_tried_without_an_option_and_its_passphrase_asked_for()
         &format!("seal net.xml -o net.ovseal -r {recipient} --require tpm2+passphrase -p"),
     );
     seal.answer("New passphrase", "correct horse");
-    seal.answer("again: ", "correct horse");
+    seal.answer("Repeat the ", "correct horse");
     assert_eq!(seal.finish().0, Some(0));
     let extract =
         format!("extract net.ovseal --any-sender --danger-write-plaintext out {}", device.options());
@@ -170,7 +170,7 @@ fn the_devices_own_key_is_tried_without_an_option_and_its_passphrase_asked_for()
 }
 
 #[test]
-fn without_a_terminal_nobody_is_asked() {
+fn without_a_terminal_nothing_is_asked() {
     let bench = Bench::new();
     bench.write("words", b"correct horse");
     bench.done("seal net.xml -o net.ovseal --passphrase-file words");

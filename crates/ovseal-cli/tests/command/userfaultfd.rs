@@ -61,7 +61,7 @@ fn the_cache_of_compiled_models_works_there_too() {
 }
 
 #[test]
-fn the_device_stands_in_for_the_system_call_where_it_may_be_opened() {
+fn the_device_replaces_the_system_call_where_it_may_be_opened() {
     let bench = sealed();
     let device = std::fs::File::options().read(true).write(true).open("/dev/userfaultfd");
     let expected = if device.is_ok() { "overlapped" } else { "eager" };

@@ -17,7 +17,7 @@ fn verify() -> String {
 }
 
 #[test]
-fn a_locked_pin_is_told_before_and_after_it_is_tried() {
+fn a_locked_pin_is_reported_before_and_after_it_is_tried() {
     for fault in ["locked", "locks"] {
         sealed(fault).fails(
             &verify(),
@@ -44,7 +44,7 @@ fn the_last_try_is_left_to_a_person() {
 }
 
 #[test]
-fn a_token_that_goes_away_is_told_and_nothing_is_lost() {
+fn a_token_that_goes_away_is_reported_and_nothing_is_lost() {
     for fault in ["removed", "goes-away"] {
         let hsm = sealed(fault);
         hsm.fails(

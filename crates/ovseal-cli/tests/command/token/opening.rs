@@ -61,7 +61,7 @@ fn a_token_is_added_and_the_key_file_is_removed() {
 }
 
 #[test]
-fn a_token_is_classical_and_not_mixed_with_post_quantum_keys_unless_told() {
+fn a_token_is_classical_and_not_mixed_with_post_quantum_keys_unless_allowed() {
     let hsm = sealed();
     let token = hsm.done(&format!("token recipient {A}"));
     let identity = hsm.done("keygen -o id.txt");

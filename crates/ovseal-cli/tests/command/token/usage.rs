@@ -49,7 +49,7 @@ fn a_pin_in_the_uri_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_wrong_pin_is_told_and_the_right_one_works_after_it() {
+fn a_wrong_pin_is_reported_and_the_right_one_works_after_it() {
     let hsm = sealed();
     hsm.bench.write("wrong", b"000000");
     let wrong = hsm.run(&format!("verify net.ovseal --pin-file wrong --pkcs11 {KEY}"));
@@ -82,7 +82,7 @@ fn a_module_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_token_that_is_not_there_or_not_the_only_one_is_told() {
+fn a_token_that_is_not_there_or_not_the_only_one_is_reported() {
     let hsm = sealed();
     hsm.fails(
         &verify("pkcs11:token=absent;object=model"),
@@ -112,7 +112,7 @@ fn a_token_that_was_deleted_is_missed() {
 }
 
 #[test]
-fn a_key_that_is_not_there_or_not_the_only_one_is_told() {
+fn a_key_that_is_not_there_or_not_the_only_one_is_reported() {
     let hsm = sealed();
     hsm.fails(
         &verify("pkcs11:token=a;object=absent"),
@@ -139,7 +139,7 @@ fn a_key_that_is_not_there_or_not_the_only_one_is_told() {
 }
 
 #[test]
-fn a_key_of_another_kind_is_told() {
+fn a_key_of_another_kind_is_reported() {
     let hsm = sealed();
     hsm.done("token keygen pkcs11:token=a;object=signs --publisher --pin-file pin");
     let error =
