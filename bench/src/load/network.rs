@@ -90,7 +90,7 @@ impl Digest {
 
     /// In hexadecimal digits.
     pub(crate) fn finish(self) -> String {
-        ovseal::hex::encode(self.0.finish().as_ref())
+        base16ct::lower::encode_string(self.0.finish().as_ref())
     }
 }
 

@@ -85,7 +85,7 @@ fn digest(files: &[&Path]) -> Result<String> {
         context.update(&[name, b"\0", &contents.metadata()?.len().to_be_bytes()[..]].concat());
         std::io::copy(&mut &contents, &mut Updated(&mut context))?;
     }
-    Ok(ovseal::hex::encode(context.finish().as_ref()))
+    Ok(base16ct::lower::encode_string(context.finish().as_ref()))
 }
 
 /// Takes what is written into a digest.

@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 
-use ovseal::{Inspection, StanzaSummary, hex};
+use ovseal::{Inspection, StanzaSummary};
 
 use crate::error::{ovseal_error, run};
 use crate::text::{Required, c_string, give, path, pointer};
@@ -24,7 +24,7 @@ impl From<Inspection> for ovseal_inspection {
             stanzas.iter().map(|stanza| c_string(stanza.stanza_type.as_str())).collect()
         };
         Self {
-            container_id: c_string(&hex::encode(inspection.container_id.as_bytes())),
+            container_id: c_string(&inspection.container_id.to_string()),
             model_id: c_string(&inspection.model_id.to_string()),
             publishers: inspection.publishers.iter().map(|id| c_string(&id.to_string())).collect(),
             stanzas: types(&inspection.stanzas),

@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
 
-use ovseal::{Opened, hex};
+use ovseal::Opened;
 use ovseal_openvino::find_compiled;
 
 use crate::error::{ovseal_error, run, run_or};
@@ -29,7 +29,7 @@ impl ovseal_opened {
         Self {
             name: c_string(manifest.name.as_str()),
             hints: manifest.hints.iter().map(hint).collect(),
-            container_id: c_string(&hex::encode(opened.container_id().as_bytes())),
+            container_id: c_string(&opened.container_id().to_string()),
             publisher: opened.publisher().map(|id| c_string(&id.to_string())),
             claimed: opened.claimed_publishers().iter().map(|id| c_string(&id.to_string())).collect(),
             opened,

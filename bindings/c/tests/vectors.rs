@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{C, CXX, Language};
-use ovseal::{ModelName, OpenOptions, Publisher, Trust, hex};
+use ovseal::{ModelName, OpenOptions, Publisher, Trust};
 use ovseal_frontend::{Code, Failure, Key};
 use ovseal_testkit::{Expected, Vector, VectorKey, vectors};
 
@@ -51,10 +51,10 @@ fn check(vector: &Vector, program: &Path) -> Result<(), String> {
 fn command(vector: &Vector, program: &Path) -> Command {
     let (kind, value) = match &vector.key {
         None => ("none", String::new()),
-        Some(VectorKey::Passphrase(text)) => ("passphrase", hex::encode(text.as_bytes())),
+        Some(VectorKey::Passphrase(text)) => ("passphrase", base16ct::lower::encode_string(text.as_bytes())),
         Some(VectorKey::PassphraseHex(digits)) => ("passphrase", digits.clone()),
         Some(VectorKey::Keyfile(digits)) => ("keyfile", digits.clone()),
-        Some(VectorKey::Identity(text)) => ("identity", hex::encode(text.as_bytes())),
+        Some(VectorKey::Identity(text)) => ("identity", base16ct::lower::encode_string(text.as_bytes())),
     };
     let publisher = vector.publisher.as_ref();
     let publisher = publisher.map(|name| ovseal_testkit::vectors_folder().join(name));
@@ -70,8 +70,10 @@ fn rust(vector: &Vector) -> Result<(), Failure> {
     let key = match &vector.key {
         None => Key::default(),
         Some(VectorKey::Passphrase(text)) => Key::passphrase(text.as_bytes())?,
-        Some(VectorKey::PassphraseHex(digits)) => Key::passphrase(&hex::decode(digits).unwrap())?,
-        Some(VectorKey::Keyfile(digits)) => Key::keyfile(&hex::decode(digits).unwrap())?,
+        Some(VectorKey::PassphraseHex(digits)) => {
+            Key::passphrase(&base16ct::mixed::decode_vec(digits).unwrap())?
+        }
+        Some(VectorKey::Keyfile(digits)) => Key::keyfile(&base16ct::mixed::decode_vec(digits).unwrap())?,
         Some(VectorKey::Identity(text)) => Key::identities_in(text.as_bytes())?,
     };
     let trust = match vector.publisher_pem() {
@@ -98,7 +100,13 @@ fn expected(vector: &Vector, folder: &Path) -> String {
     for (number, part) in vector.parts.iter().enumerate() {
         let content = std::fs::read(folder.join(number.to_string())).unwrap_or_default();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content);
-        assert_eq!(hex::encode(digest.as_ref()), part.sha256, "{}: {}", vector.name, part.path);
+        assert_eq!(
+            base16ct::lower::encode_string(digest.as_ref()),
+            part.sha256,
+            "{}: {}",
+            vector.name,
+            part.path
+        );
         let known = ["ir", "onnx", "paddle", "compiled", "weights", "file"].contains(&part.kind.as_str());
         let kind = if known { part.kind.as_str() } else { "other" };
         let companions: String = part.companions.iter().map(|number| format!("\t{number}")).collect();

@@ -4,7 +4,7 @@ use std::panic;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ovseal::{RollbackState, StanzaSummary, hex};
+use ovseal::{RollbackState, StanzaSummary};
 use pyo3::prelude::*;
 
 use crate::demands::Demands;
@@ -104,7 +104,7 @@ pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
     Ok(Inspection {
         suite: seen.suite.number(),
         chunk_size: seen.chunk_size.bytes(),
-        container_id: hex::encode(seen.container_id.as_bytes()),
+        container_id: seen.container_id.to_string(),
         length: seen.length,
         is_region_damaged: seen.is_region_damaged,
         generation: seen.generation,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ovseal::{KeyId, Opened, hex};
+use ovseal::{KeyId, Opened};
 use ovseal_frontend::{Code, Failure};
 use ovseal_openvino::find_compiled;
 use pyo3::exceptions::PyKeyError;
@@ -119,7 +119,7 @@ impl Container {
     /// The container's random name, in hexadecimal digits.
     #[getter]
     fn container_id(&self) -> PyResult<String> {
-        Ok(hex::encode(self.shared.opened()?.container_id().as_bytes()))
+        Ok(self.shared.opened()?.container_id().to_string())
     }
 
     /// The key id of the trusted publisher who signed; `None` when no publisher was named.

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use ovseal::{AtomicFile, KeyFile, PublicKeyIdentity, PublisherKey};
+use ovseal::{KeyFile, PublicKeyIdentity, PublisherKey};
+use ovseal_files::AtomicFile;
 use ovseal_frontend::{Code, Failure};
 use pyo3::prelude::*;
 

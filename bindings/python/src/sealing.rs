@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ovseal::{
     Model, ModelName, ModelOptions, OnWaiting, PartEntry, PublisherKey, RekeyOptions, SealError, SealOptions,
-    StanzaSummary, Suite, hex,
+    StanzaSummary, Suite,
 };
 use ovseal_frontend::{Code, Failure, Origin};
 use pyo3::prelude::*;
@@ -145,7 +145,7 @@ pub(crate) fn seal(
         let causes = [vec![path], failure.causes.clone()].concat();
         keys.failed(py, if names_it { failure } else { Failure { causes, ..failure } })
     })?;
-    Ok(Sealed { container_id: hex::encode(sealed.container_id.as_bytes()), length: sealed.length })
+    Ok(Sealed { container_id: sealed.container_id.to_string(), length: sealed.length })
 }
 
 /// Finds out what `seal` would seal, and writes nothing.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ovseal::{OpenError, ReadAt, open_regular};
+use ovseal::{OpenError, ReadAt};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -63,7 +63,7 @@ fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<Option<i32>> {
 /// Opens the file behind a descriptor anew: what the caller does to his descriptor afterwards changes nothing here.
 fn file(descriptor: i32) -> PyResult<Arc<dyn ReadAt>> {
     let path = format!("/proc/self/fd/{descriptor}");
-    let file = open_regular(Path::new(&path));
+    let file = ovseal_files::open(Path::new(&path));
     let file =
         file.map_err(|source| failed(OpenError::Read { what: "the file object".to_owned(), source }))?;
     Ok(Arc::new(file))

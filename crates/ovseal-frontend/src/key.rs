@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use ovseal::{
     FileIdentity, Identity, KeyFile, KeyService, Passphrase, PublicKeyIdentity, PublicKeyRecipient,
-    Recipient, SecretText, ServiceKey, exposed_mode,
+    Recipient, SecretText, ServiceKey,
 };
+use ovseal_files::exposed_mode;
 use ovseal_hardware::tpm2::{Device, DeviceIdentity, DeviceRecipient, Tpm};
 use ovseal_memory::SecretBytes;
 

@@ -30,7 +30,7 @@ fn vector(name: &str) -> Opened {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/vectors"));
     let record = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
     let digits = record.split("\"keyfile\": \"").nth(1).unwrap().split('"').next().unwrap();
-    let key = KeyFile::from_bytes(&ovseal::hex::decode(digits).unwrap()).unwrap();
+    let key = KeyFile::from_bytes(&base16ct::mixed::decode_vec(digits).unwrap()).unwrap();
     OpenOptions::new(Trust::AnySender).open(&folder.join(format!("{name}.ovseal")), &[&key]).unwrap()
 }
 

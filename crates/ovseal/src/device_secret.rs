@@ -5,13 +5,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
+use ovseal_files::AtomicFile;
+use ovseal_format::crypto::data_key::RandomnessError;
+use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::recipient::KeyFile;
 use ovseal_memory::{Exposed, Secret};
-
-use crate::atomic::AtomicFile;
-use crate::error::ErrorKind;
-use crate::key::RandomnessError;
-use crate::recipient::KeyFile;
-use crate::regular;
 
 const LENGTH: u64 = 32;
 
@@ -112,7 +110,7 @@ impl DeviceSecret {
 
     fn read(path: &Path) -> Result<Self, DeviceSecretError> {
         let failed = |source| DeviceSecretError::Read { path: path.into(), source };
-        let file = regular::open(path).map_err(failed)?;
+        let file = ovseal_files::open(path).map_err(failed)?;
         check(path, &file)?;
         let secret = KeyFile::read_from(&mut file.take(LENGTH + 1));
         secret.map(Self).map_err(|error| match error.kind() {
@@ -123,11 +121,6 @@ impl DeviceSecret {
 
     pub(crate) fn expose(&self) -> Exposed<'_, Secret<32>> {
         self.0.expose()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, crate::KeyError> {
-        KeyFile::from_bytes(bytes).map(Self)
     }
 }
 

@@ -3,32 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::part_path::PartPath;
+use ovseal_format::recipient::UnwrapError;
+use ovseal_format::statement::KeyId;
 use ovseal_memory::{FillCause, FillFailure};
 
 use crate::model::ir::IrError;
 use crate::model::onnx::OnnxError;
 use crate::model::paddle::PaddleError;
-use crate::path::PartPath;
-use crate::recipient::UnwrapError;
 use crate::rollback::RollbackError;
-use crate::statement::KeyId;
-
-/// Whose fault a failure is. The command's exit codes follow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The environment: a disk, memory, a device.
-    Environment,
-    /// The caller asked for something that makes no sense.
-    Usage,
-    /// The container is damaged, truncated, or not what its publisher made.
-    NotAuthentic,
-    /// None of the caller's keys opens the container.
-    NoKeyFits,
-    /// The container is authentic as far as is known, but the caller's demands refuse it.
-    Denied,
-    /// The file is no container, or of a version that is not known.
-    Unsupported,
-}
 
 /// A container could not be opened or verified. Nothing of its content was handed out.
 #[derive(Debug, thiserror::Error)]

@@ -2,13 +2,14 @@
 //!
 //! This module exists only in builds for fuzzing, in which every MAC passes.
 
-use crate::layout::ChunkSize;
-use crate::manifest::{Manifest, PartKind};
-use crate::prologue::{ContainerId, Prologue};
-use crate::publisher::Signatures;
-use crate::statement::Statement;
-use crate::suite::Suite;
-use crate::{region, rekey_file, rollback, side_file};
+use ovseal_format::layout::ChunkSize;
+use ovseal_format::manifest::{Manifest, PartKind};
+use ovseal_format::prologue::{ContainerId, Prologue};
+use ovseal_format::publisher::Signatures;
+use ovseal_format::statement::Statement;
+use ovseal_format::suite::Suite;
+
+use crate::{rekey_file, rollback, side_file};
 
 /// Parses a statement, and checks that it encodes to the same bytes.
 pub fn statement(bytes: &[u8]) {
@@ -36,20 +37,20 @@ pub fn signatures(bytes: &[u8]) {
 
 /// Parses a stanza region, and checks that it encodes to the same bytes, up to the checksum.
 pub fn stanzas(bytes: &[u8]) {
-    if let Some(block) = region::parse_region(bytes) {
-        let encoded = region::encode_region(&block, bytes.len() as u64).unwrap_or_default();
-        let length = block.encode(&[]).len() - 32;
+    if let Some(region) = stanza_region::parse_region(bytes) {
+        let encoded = stanza_region::encode_region(&region, bytes.len() as u64).unwrap_or_default();
+        let length = region.encode(&[]).len() - 32;
         assert_eq!(encoded.get(..length), bytes.get(..length));
     }
 }
 
 /// Parses the file of a rekeying and a side file, for a container with the smallest region.
-pub fn files_beside(bytes: &[u8]) {
+pub fn files_next_to(bytes: &[u8]) {
     let prologue = Prologue {
         suite: Suite::Blake3,
         chunk_size: ChunkSize::SMALL,
         region_length: 4096,
-        container_id: ContainerId([1; 32]),
+        container_id: ContainerId::from_bytes([1; 32]),
         commitment: [0; 32],
     };
     let _ = rekey_file::parse(bytes, &prologue);

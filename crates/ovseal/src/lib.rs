@@ -42,84 +42,53 @@
 
 #![forbid(unsafe_code)]
 
-mod aead;
-mod atomic;
-mod cbor;
-mod chunk;
 mod container;
-mod context;
-mod derivation;
 mod device_secret;
 mod error;
-mod file_identity;
-mod footer;
 #[cfg(all(fuzzing, feature = "hazmat-fuzzing"))]
 pub mod fuzzing;
-pub mod hex;
-mod inspect;
-mod key;
-mod layout;
-mod line;
-mod manifest;
 mod model;
 mod open;
-mod path;
-mod prologue;
-mod publisher;
-mod recipient;
-mod region;
-mod regular;
+mod options;
+mod progress;
 mod rekey;
-mod rekey_file;
 mod rollback;
 mod seal;
 mod secret_text;
-mod side_file;
-mod source;
-mod stanza;
-mod statement;
-mod suite;
 mod threads;
+mod unlock;
 mod verify;
 
-/// Builds of this project's own fuzz targets let every MAC, digest and commitment pass, so that the parsers behind them are
-/// reached. It takes both the compiler's flag and the feature: fuzzing another project must not switch anything off here.
-const WITHOUT_AUTHENTICATION: bool = cfg!(all(fuzzing, feature = "hazmat-fuzzing"));
-
-pub use aead::AeadProvider;
-pub use atomic::AtomicFile;
-pub use container::Trust;
-pub use context::Context;
-pub use derivation::Derivation;
-pub use device_secret::{DeviceSecret, DeviceSecretError};
-pub use error::{ErrorKind, OpenError, Section};
-pub use file_identity::FileIdentity;
-pub use inspect::{Inspection, StanzaSummary};
-pub use key::{DataKey, RandomnessError};
-pub use layout::ChunkSize;
-pub use line::without_line_ending;
-pub use manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
-pub use model::{CompiledBlob, Model, ModelError, ModelOptions, PathOnlyFormat, ir, onnx, paddle};
-pub use open::{OpenOptions, Opened, Part, PartMapping, Populated, UnverifiedMapping};
+pub use ovseal_files::FileIdentity;
+pub use ovseal_format::crypto::aead::AeadProvider;
+pub use ovseal_format::crypto::data_key::{DataKey, RandomnessError};
+pub use ovseal_format::error_kind::ErrorKind;
+pub use ovseal_format::layout::ChunkSize;
+pub use ovseal_format::line::without_line_ending;
+pub use ovseal_format::manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
+pub use ovseal_format::part_path::{PartPath, PathError};
+pub use ovseal_format::prologue::{ContainerId, is_container};
+pub use ovseal_format::publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
+pub use ovseal_format::recipient::{
+    Argon2Cost, Argon2MemoryError, CacheKey, Context, Derivation, Identity, KeyError, KeyFile, KeyService,
+    Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient, ServiceContext, ServiceError, ServiceKey,
+    UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
+};
+pub use ovseal_format::stanza::{Stanza, StanzaError, StanzaType};
+pub use ovseal_format::stanza_kind::{RecipientClass, StanzaKind};
+pub use ovseal_format::statement::{KeyId, ModelId};
+pub use ovseal_format::suite::Suite;
 pub use ovseal_memory::Secret;
-pub use path::{PartPath, PathError};
-pub use prologue::{ContainerId, is_container};
-pub use publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
-pub use recipient::{
-    Argon2Cost, Argon2MemoryError, CacheKey, Identity, KeyError, KeyFile, KeyService, Passphrase,
-    PublicKeyIdentity, PublicKeyRecipient, Recipient, RecipientClass, ServiceContext, ServiceError,
-    ServiceKey, UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
-};
-pub use regular::{
-    irregular as irregular_file, is_container_file, open as open_regular,
-    open_no_link as open_regular_no_link,
-};
+
+pub use container::inspect::{Inspection, StanzaSummary};
+pub use container::read_at::ReadAt;
+pub use container::{Trust, Verification, is_container_file};
+pub use device_secret::{DeviceSecret, DeviceSecretError};
+pub use error::{OpenError, Section};
+pub use model::{CompiledBlob, Model, ModelError, ModelOptions, PathOnlyFormat, ir, onnx, paddle};
+pub use open::{Opened, Part, PartMapping, Populated, UnverifiedMapping};
+pub use options::OpenOptions;
 pub use rekey::{OnWaiting, RekeyError, RekeyOptions, Rekeyed, WaitingStanzas};
 pub use rollback::{AnchorError, Attested, RollbackAnchor, RollbackError, RollbackState};
 pub use seal::{Progress, SealError, SealOptions, Sealed};
-pub use secret_text::{SecretText, exposed_mode, identity_at};
-pub use source::ReadAt;
-pub use stanza::{Stanza, StanzaError, StanzaType};
-pub use statement::{KeyId, ModelId};
-pub use suite::Suite;
-pub use verify::Verification;
+pub use secret_text::{SecretText, identity_at};

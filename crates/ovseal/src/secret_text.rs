@@ -1,9 +1,6 @@
 //! Secrets that were given where the path of a file is wanted.
 
 use std::fmt;
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// A secret itself, given in the place of the path of the file that holds it.
@@ -49,16 +46,6 @@ pub fn identity_at(text: &str) -> Option<usize> {
     text.as_bytes().windows(IDENTITY.len()).position(|window| window.eq_ignore_ascii_case(IDENTITY))
 }
 
-/// Returns the permissions of a regular file that holds a secret, if its group or other users have any.
-///
-/// # Errors
-/// The operating system's.
-pub fn exposed_mode(file: &File) -> io::Result<Option<u32>> {
-    let metadata = file.metadata()?;
-    let mode = metadata.mode() & 0o777;
-    Ok((metadata.is_file() && mode & 0o077 != 0).then_some(mode))
-}
-
 /// Whether `text` is 32 bytes in hexadecimal digits or in Base64 with its padding, which hardly any file is called.
 fn is_key_file(text: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
@@ -72,8 +59,6 @@ const IDENTITY: &[u8] = b"AGE-SECRET-KEY-";
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn of(text: &str) -> Option<SecretText> {
@@ -101,14 +86,5 @@ mod tests {
         let path = folder.path().join("0aF9".repeat(16));
         // A path with a folder is no key in any case.
         assert_eq!(SecretText::of(&path), None);
-    }
-
-    #[test]
-    fn a_file_is_exposed_if_its_group_or_others_have_rights() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        for (mode, exposed) in [(0o600, None), (0o400, None), (0o640, Some(0o640)), (0o604, Some(0o604))] {
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(exposed_mode(file.as_file()).unwrap(), exposed);
-        }
     }
 }

@@ -4,7 +4,7 @@
 
 use ovseal::{
     ErrorKind, Identity, KeyFile, ModelName, OpenError, OpenOptions, Opened, Passphrase, PublicKeyIdentity,
-    Publisher, Trust, hex,
+    Publisher, Trust,
 };
 use ovseal_testkit::{Expected, Vector, VectorKey, VectorPart, vectors};
 
@@ -81,10 +81,12 @@ fn identity(key: Option<&VectorKey>) -> Result<Option<Box<dyn Identity>>, Option
     Ok(match key {
         None => None,
         Some(VectorKey::Passphrase(text)) => Some(passphrase(text.as_bytes())?),
-        Some(VectorKey::PassphraseHex(digits)) => Some(passphrase(&hex::decode(digits).unwrap())?),
-        Some(VectorKey::Keyfile(digits)) => {
-            Some(Box::new(KeyFile::from_bytes(&hex::decode(digits).unwrap()).map_err(|_| None)?))
+        Some(VectorKey::PassphraseHex(digits)) => {
+            Some(passphrase(&base16ct::mixed::decode_vec(digits).unwrap())?)
         }
+        Some(VectorKey::Keyfile(digits)) => Some(Box::new(
+            KeyFile::from_bytes(&base16ct::mixed::decode_vec(digits).unwrap()).map_err(|_| None)?,
+        )),
         Some(VectorKey::Identity(text)) => Some(Box::new(PublicKeyIdentity::parse(text).map_err(|_| None)?)),
     })
 }
@@ -100,7 +102,9 @@ fn read(part: &ovseal::Part) -> Result<VectorPart, OpenError> {
         path: entry.path.to_string(),
         kind: entry.kind.word().to_owned(),
         length: entry.length,
-        sha256: hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content).as_ref()),
+        sha256: base16ct::lower::encode_string(
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content).as_ref(),
+        ),
         companions: entry.companions.clone(),
     })
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use ovseal::hex;
 use ovseal_hardware::tpm2::{
     ApprovalError, Approver, ApproverKey, Device, DevicePolicy, EnrollOptions, PcrDemand, PcrValues, Tpm,
 };
@@ -157,7 +156,7 @@ fn status(args: &StatusArgs, output: &mut Output) -> Result<(), CommandError> {
     if args.json {
         return output.json(&facts(&device, epoch, clock, values.as_ref()));
     }
-    output.line(&format!("device:     {}", hex::encode(&device.id())))?;
+    output.line(&format!("device:     {}", base16ct::lower::encode_string(&device.id())))?;
     output.line(&format!("recipient:  {}", device.recipient()))?;
     output.line(&format!("needs:      {}", requirements(&device)))?;
     output.line(&format!("epoch:      {epoch}"))?;
@@ -167,7 +166,7 @@ fn status(args: &StatusArgs, output: &mut Output) -> Result<(), CommandError> {
 
 fn facts(device: &Device, epoch: u64, clock: u64, values: Option<&PcrValues>) -> Value {
     json!({
-        "device": hex::encode(&device.id()),
+        "device": base16ct::lower::encode_string(&device.id()),
         "recipient": device.recipient().to_string(),
         "pcr": device.pcr_list().map(|list| list.numbers().to_vec()),
         "has_approver": device.has_approver(),
@@ -192,8 +191,10 @@ fn requirements(device: &Device) -> String {
 
 /// Returns PCRs with their values, in the form for `device approve --pcr`.
 fn state(values: &PcrValues) -> String {
-    let words: Vec<String> =
-        values.iter().map(|(number, value)| format!("{number}={}", hex::encode(value))).collect();
+    let words: Vec<String> = values
+        .iter()
+        .map(|(number, value)| format!("{number}={}", base16ct::lower::encode_string(value)))
+        .collect();
     words.join(",")
 }
 

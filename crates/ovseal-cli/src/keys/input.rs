@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::sync::Once;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use ovseal::{FileIdentity, SecretText, exposed_mode};
+use ovseal::{FileIdentity, SecretText};
+use ovseal_files::exposed_mode;
 use ovseal_memory::{MemoryError, Missing, SecretBytes, inherited_descriptor, protections};
 
 use crate::errors::{CommandError, Kind};

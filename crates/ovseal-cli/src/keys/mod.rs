@@ -13,7 +13,8 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use ovseal::{
-    Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity, StanzaSummary,
+    Identity, Inspection, KeyError, KeyFile, OpenError, Passphrase, PublicKeyIdentity, StanzaKind,
+    StanzaSummary,
 };
 use ovseal_frontend::{FrontEnd, keys_hint};
 use ovseal_hardware::sgx::EnclaveIdentity;
@@ -63,7 +64,7 @@ impl Keys {
             return Ok(keys);
         }
         let kinds = types(&stanzas);
-        if kinds.iter().any(|kind| kind == "passphrase") && io::stdin().is_terminal() {
+        if kinds.iter().any(|kind| kind == StanzaKind::Passphrase.word()) && io::stdin().is_terminal() {
             return Ok(Self::passphrase(options, prompt::passphrase()?));
         }
         let error = CommandError::message(Kind::NoKeyFits, "no key was given");
@@ -138,9 +139,9 @@ impl Keys {
     ///
     /// `None` if the caller gave neither, or the container has no such stanza.
     fn missing(&self, container: &Path) -> Option<(&'static str, &'static str)> {
-        let (here, missing) = match self.identities.first()?.stanza_type() {
-            TPM2 => (self.device.as_ref()?.device().id(), (PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
-            "passphrase" => (tpm::enrolled_id(&self.options)?, (TPM_MISSING, GIVE_TPM)),
+        let (here, missing) = match StanzaKind::parse(self.identities.first()?.stanza_type())? {
+            StanzaKind::Tpm2 => (self.device.as_ref()?.device().id(), (PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
+            StanzaKind::Passphrase => (tpm::enrolled_id(&self.options)?, (TPM_MISSING, GIVE_TPM)),
             _ => return None,
         };
         let needs_both = |summary: Tpm2Summary| summary.needs_passphrase && summary.device == here;

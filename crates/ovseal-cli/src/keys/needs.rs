@@ -1,6 +1,6 @@
 //! The key that a stanza needs, in words.
 
-use ovseal::StanzaSummary;
+use ovseal::{StanzaKind, StanzaSummary};
 use ovseal_hardware::sgx::SealingPolicy;
 use ovseal_hardware::tpm2::Tpm2Summary;
 
@@ -8,16 +8,17 @@ use super::tpm::short_id;
 
 /// Returns what a stanza needs, or `None` for a type unknown to this version.
 pub(crate) fn of_stanza(stanza: &StanzaSummary) -> Option<String> {
-    match stanza.stanza_type.as_str() {
-        "passphrase" => Some("the passphrase".to_owned()),
-        "keyfile" => Some("the key file".to_owned()),
-        "x-wing" | "x25519" => Some("the identity".to_owned()),
-        "pkcs11" => Some("the token".to_owned()),
-        "kms" => Some("the key service".to_owned()),
-        "sgx" => SealingPolicy::of_stanza(&stanza.parameters)
-            .map(|policy| format!("the enclave, by {}", policy.word())),
-        kind => Tpm2Summary::of(kind, &stanza.parameters).map(|summary| device_needs(&summary)),
-    }
+    Some(match stanza.stanza_type.kind()? {
+        StanzaKind::Passphrase => "the passphrase".to_owned(),
+        StanzaKind::KeyFile => "the key file".to_owned(),
+        StanzaKind::XWing | StanzaKind::X25519 => "the identity".to_owned(),
+        StanzaKind::Pkcs11 => "the token".to_owned(),
+        StanzaKind::KeyService => "the key service".to_owned(),
+        StanzaKind::Sgx => {
+            format!("the enclave, by {}", SealingPolicy::of_stanza(&stanza.parameters)?.word())
+        }
+        kind => device_needs(&Tpm2Summary::of(kind.word(), &stanza.parameters)?),
+    })
 }
 
 fn device_needs(summary: &Tpm2Summary) -> String {

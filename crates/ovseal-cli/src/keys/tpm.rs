@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ovseal::{hex, without_line_ending};
+use ovseal::without_line_ending;
 use ovseal_frontend::state_directory;
 use ovseal_hardware::tpm2::{Bounds, Device, DeviceIdentity, PcrDemand, PcrList, PcrListError, Tpm};
 use ovseal_memory::SecretBytes;
@@ -207,7 +207,7 @@ pub(crate) fn bounds(options: &BoundOptions, tpm: Option<&Tpm>) -> Result<Bounds
 
 /// Returns the first digits of a device's id, enough to tell devices apart.
 pub(crate) fn short_id(id: &[u8; 32]) -> String {
-    hex::encode(&id[..8])
+    base16ct::lower::encode_string(&id[..8])
 }
 
 #[cfg(test)]

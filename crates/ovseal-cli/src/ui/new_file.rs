@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use ovseal::AtomicFile;
+use ovseal_files::AtomicFile;
 
 use crate::errors::{CommandError, cannot_write, exists};
 

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ovseal::hex;
 use ovseal_testkit::{Expected, Vector, VectorKey, vectors, vectors_folder};
 
 use crate::support::OVSEAL;
@@ -76,8 +75,10 @@ fn command(vector: &Vector, folder: &Path) -> Command {
 fn key(key: &VectorKey) -> (&'static str, Vec<u8>) {
     match key {
         VectorKey::Passphrase(text) => ("--passphrase-file", text.as_bytes().to_vec()),
-        VectorKey::PassphraseHex(digits) => ("--passphrase-file", hex::decode(digits).unwrap()),
-        VectorKey::Keyfile(digits) => ("--keyfile", hex::decode(digits).unwrap()),
+        VectorKey::PassphraseHex(digits) => {
+            ("--passphrase-file", base16ct::mixed::decode_vec(digits).unwrap())
+        }
+        VectorKey::Keyfile(digits) => ("--keyfile", base16ct::mixed::decode_vec(digits).unwrap()),
         VectorKey::Identity(text) => ("-i", text.as_bytes().to_vec()),
     }
 }

@@ -1,6 +1,6 @@
 //! Containers that cannot be opened, and rollback states that cannot be used.
 
-use ovseal::{AnchorError, ErrorKind, OpenError, RollbackError, UnwrapError};
+use ovseal::{AnchorError, ErrorKind, OpenError, RollbackError, StanzaKind, UnwrapError};
 use ovseal_hardware::tpm2::TpmError;
 
 use super::{Explain, FrontEnd, GET_AGAIN, MORE_MEMORY, key_holder_hint, write_hint};
@@ -160,29 +160,33 @@ pub fn keys_hint<'t>(types: impl Iterator<Item = &'t str>, to: FrontEnd) -> Stri
     }
 }
 
-/// Returns the command's option for a kind of stanza, and the key's name in a sentence.
-fn key_for(kind: &str) -> (&'static str, &'static str) {
+/// Returns the command's option for a type of stanza, and the key's name in a sentence.
+fn key_for(word: &str) -> (&'static str, &'static str) {
+    let Some(kind) = StanzaKind::parse(word) else { return UNKNOWN };
     match kind {
-        "passphrase" => ("-p or --passphrase-file F", "a passphrase"),
-        "keyfile" => ("--keyfile F", "a key file"),
-        "x-wing" | "x25519" => ("-i IDENTITY_FILE", "an identity"),
-        "compile-cache" => {
+        StanzaKind::Passphrase => ("-p or --passphrase-file F", "a passphrase"),
+        StanzaKind::KeyFile => ("--keyfile F", "a key file"),
+        StanzaKind::XWing | StanzaKind::X25519 => ("-i IDENTITY_FILE", "an identity"),
+        StanzaKind::CompileCache => {
             ("an entry of ovseal run --cache-dir, opened by that command only", "no key: it is a cache entry")
         }
-        "pkcs11" => ("--pkcs11 URI", "a key on a PKCS#11 token"),
-        "sgx" => ("--sgx", "a key of an SGX enclave"),
-        "kms" => (
+        StanzaKind::Pkcs11 => ("--pkcs11 URI", "a key on a PKCS#11 token"),
+        StanzaKind::Sgx => ("--sgx", "a key of an SGX enclave"),
+        StanzaKind::KeyService => (
             "a program with access to its key service; this command has none",
             "the key service it was sealed to",
         ),
-        "tpm2" => ("--tpm, on the device", "the TPM of the device it is bound to"),
-        "tpm2-passphrase" => (
+        StanzaKind::Tpm2 => ("--tpm, on the device", "the TPM of the device it is bound to"),
+        StanzaKind::Tpm2Passphrase => (
             "--tpm with -p or --passphrase-file F, on the device",
             "a passphrase together with the TPM of the device it is bound to",
         ),
-        _ => ("unknown to this version", "a kind of key unknown to this version"),
+        // The enum may grow; the test below finds a kind without words.
+        _ => UNKNOWN,
     }
 }
+
+const UNKNOWN: (&str, &str) = ("unknown to this version", "a kind of key unknown to this version");
 
 #[cfg(test)]
 mod tests {
@@ -202,6 +206,13 @@ mod tests {
             "the container accepts a kind of key unknown to this version, or a key file, or the TPM of the device \
              it is bound to, or an identity"
         );
+    }
+
+    #[test]
+    fn every_kind_of_key_has_its_words() {
+        for kind in StanzaKind::ALL {
+            assert_ne!(key_for(kind.word()), UNKNOWN, "{kind:?}");
+        }
     }
 
     #[test]

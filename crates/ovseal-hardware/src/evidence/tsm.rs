@@ -41,7 +41,7 @@ impl Entry {
     fn make(root: &Path) -> Result<Self, EvidenceError> {
         let mut name = [0; 8];
         rand::fill(&mut name).map_err(|_| EvidenceError::file(root)(io::Error::other("no randomness")))?;
-        let path = root.join(format!("ovseal-{}", ovseal::hex::encode(&name)));
+        let path = root.join(format!("ovseal-{}", base16ct::lower::encode_string(&name)));
         match fs::create_dir(&path) {
             Ok(()) => Ok(Self(path)),
             Err(error) if error.raw_os_error() == Some(ENXIO) => Err(no_provider(root)),

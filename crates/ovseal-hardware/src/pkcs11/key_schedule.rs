@@ -125,7 +125,7 @@ mod tests {
     /// RFC 9180 §A.3.1, whose suite differs from ours in AES-128 only: in the suite's id, and in the length of the key.
     #[test]
     fn shared_secret_key_and_nonce_are_those_of_the_rfc() {
-        let bytes = |digits: &str| ovseal::hex::decode(digits).unwrap();
+        let bytes = |digits: &str| base16ct::mixed::decode_vec(digits).unwrap();
         let [encapsulated, public] =
             [ENCAPSULATED, PUBLIC].map(|digits| <[u8; 65]>::try_from(bytes(digits)).unwrap());
         let private =

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use ovseal::{RandomnessError, hex};
+use ovseal::RandomnessError;
 use ovseal_memory::SecretBytes;
 use pem_rfc7468::LineEnding;
 use zeroize::Zeroizing;
@@ -165,9 +165,9 @@ impl Approval {
         let mut text = format!("{FIRST_LINE}\n");
         for (number, value) in self.values.iter() {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "pcr {number}={}", hex::encode(value));
+            let _ = writeln!(text, "pcr {number}={}", base16ct::lower::encode_string(value));
         }
-        let _ = writeln!(text, "signature {}", hex::encode(&self.signature));
+        let _ = writeln!(text, "signature {}", base16ct::lower::encode_string(&self.signature));
         text
     }
 
@@ -194,7 +194,7 @@ fn parse(text: &str) -> Option<Approval> {
     let mut lines = text.lines();
     lines.next().filter(|&line| line == FIRST_LINE)?;
     let signature = lines.next_back()?.strip_prefix("signature ")?;
-    let signature = hex::decode(signature)?.try_into().ok()?;
+    let signature = base16ct::mixed::decode_vec(signature).ok()?.try_into().ok()?;
     let words = lines.map(|line| line.strip_prefix("pcr ")).collect::<Option<Vec<_>>>()?;
     let values = PcrDemand::parse(&words.join(",")).ok()?.complete(None)?;
     Some(Approval { values, signature })

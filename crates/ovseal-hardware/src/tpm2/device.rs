@@ -1,11 +1,11 @@
 //! The device's own key as it stands on its disk: wrapped by the TPM, useless anywhere else.
 
+use ovseal_files::AtomicFile;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
-use ovseal::{AtomicFile, open_regular};
 
 use super::approval::{Approval, Approver};
 use super::pcr::{PcrList, PcrValues};
@@ -281,7 +281,7 @@ impl StatePolicy {
 /// Reads a regular file of at most `limit` bytes.
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_regular(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    ovseal_files::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ovseal::hex;
-
 use super::wire::{Bytes32, Reader, SHA256};
 
 /// Registers of the SHA-256 bank with their values; at least one.
@@ -69,7 +67,7 @@ impl PcrDemand {
 
 fn parse_word(word: &str) -> Option<(u8, Option<Bytes32>)> {
     let (number, value) = match word.split_once('=') {
-        Some((number, value)) => (number, Some(hex::decode(value)?.try_into().ok()?)),
+        Some((number, value)) => (number, Some(base16ct::mixed::decode_vec(value).ok()?.try_into().ok()?)),
         None => (word, None),
     };
     let digits = !number.is_empty() && number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit());

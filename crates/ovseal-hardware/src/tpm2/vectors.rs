@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ovseal::{
-    Context, DataKey, Identity, OpenError, OpenOptions, Passphrase, Stanza, Trust, UnwrapError, hex,
-    symmetric,
+    Context, DataKey, Identity, OpenError, OpenOptions, Passphrase, Stanza, Trust, UnwrapError, symmetric,
 };
 use ovseal_memory::Secret;
 use serde_json::Value;
@@ -18,7 +17,8 @@ struct Share(Secret<32>, Option<Passphrase>);
 
 impl Share {
     fn of(key: &Value) -> Self {
-        let share: [u8; 32] = hex::decode(key["share"].as_str().unwrap()).unwrap().try_into().unwrap();
+        let share: [u8; 32] =
+            base16ct::mixed::decode_vec(key["share"].as_str().unwrap()).unwrap().try_into().unwrap();
         let passphrase =
             key["passphrase"].as_str().map(|text| Passphrase::from_bytes(text.as_bytes()).unwrap());
         Self(Secret::from_fn(|bytes| *bytes = share), passphrase)
@@ -61,7 +61,11 @@ fn every_vector_for_a_tpm_has_its_outcome() {
                 assert!(!parts.is_empty() && opened.parts().len() == parts.len(), "{path:?}");
                 for (part, expected) in opened.parts().zip(parts) {
                     let digest = sha256(&[&part.read().unwrap()]);
-                    assert_eq!(Some(&*hex::encode(&digest)), expected["sha256"].as_str(), "{path:?}");
+                    assert_eq!(
+                        Some(&*base16ct::lower::encode_string(&digest)),
+                        expected["sha256"].as_str(),
+                        "{path:?}"
+                    );
                 }
             }
             ("no-key-fits", Err(OpenError::NoKeyFits { .. })) => {}

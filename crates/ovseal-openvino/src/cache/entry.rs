@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ovseal::ir::{IrError, Topology};
 use ovseal::{
     CacheKey, ErrorKind, Model, ModelName, OpenError, OpenOptions, PartPath, SealError, SealOptions, Trust,
-    UnverifiedMapping, irregular_file, is_container_file, open_regular_no_link,
+    UnverifiedMapping, is_container_file,
 };
 
 use super::blob;
@@ -23,7 +23,7 @@ pub(super) fn is_final(error: &OpenError) -> bool {
 
 /// Opens the file of an entry, if there is one. No link is followed, and no pipe is waited for.
 pub(super) fn open(path: &Path) -> Option<Arc<File>> {
-    match open_regular_no_link(path) {
+    match ovseal_files::open_no_link(path) {
         Ok(file) => Some(Arc::new(file)),
         Err(error) => {
             if error.kind() != io::ErrorKind::NotFound {
@@ -103,7 +103,7 @@ pub(super) fn write(path: &Path, key: &CacheKey, exported: ExportedModel) -> Res
 /// Removes what stands in the place of an entry and is no container, since only a container is replaced. The folder is the
 /// cache's own. A directory stays, and is an error when the entry is written.
 fn clear(path: &Path) {
-    let is_other = match irregular_file(path) {
+    let is_other = match ovseal_files::irregular(path) {
         Ok(Some(_)) => true,
         Ok(None) => matches!(is_container_file(path), Ok(false)),
         Err(_) => false,

@@ -133,7 +133,7 @@ pub(super) fn remove(path: &Path) {
 
 /// The name of the entry with this id.
 pub(super) fn name(id: &[u8; 32]) -> String {
-    format!("{}{EXTENSION}", ovseal::hex::encode(id))
+    format!("{}{EXTENSION}", base16ct::lower::encode_string(id))
 }
 
 fn describe(file: &DirEntry) -> Option<CacheEntry> {

@@ -1,8 +1,9 @@
 //! Models that a device has compiled and exported.
 
+use ovseal_format::manifest::{PartEntry, PartKind};
+use ovseal_format::part_path::PartPath;
+
 use super::Source;
-use crate::manifest::{PartEntry, PartKind};
-use crate::path::PartPath;
 
 /// A compiled model's account of itself: which device exported it, and from which OpenVINO.
 ///

@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use ovseal_format::layout::PART_LIMIT;
+use ovseal_format::manifest::{PartEntry, PartKind};
+use ovseal_format::part_path::PartPath;
+
 use super::compiled::is_compiled;
 use super::ir::IrFault;
 use super::selection::{IGNORE_FILE, Selection};
@@ -10,9 +14,6 @@ use super::{
     Model, ModelError, ModelOptions, Source, check_weights, kind_of, onnx, onnx_error, part, read_error,
     refuse_git_lfs, weights_extension,
 };
-use crate::layout::PART_LIMIT;
-use crate::manifest::{PartEntry, PartKind};
-use crate::path::PartPath;
 
 type Parts = Vec<(PartEntry, Source)>;
 

@@ -16,11 +16,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::error::ErrorKind;
-use crate::file_identity::FileIdentity;
-use crate::layout::PART_LIMIT;
-use crate::manifest::{ModelName, PartEntry, PartKind};
-use crate::path::{self, PartPath, PathError};
+use ovseal_files::FileIdentity;
+use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::layout::PART_LIMIT;
+use ovseal_format::manifest::{ModelName, PartEntry, PartKind};
+use ovseal_format::part_path::{self, PartPath, PathError};
+
 pub use compiled::CompiledBlob;
 pub(crate) use compiled::{time_hint, time_hints};
 use ir::{IrError, Topology};
@@ -312,7 +313,7 @@ impl Model {
         if parts.len() > PART_LIMIT {
             return Err(ModelError::TooMany { path: path.into() });
         }
-        debug_assert!(path::are_distinct(parts.iter().map(|(entry, _)| &entry.path)));
+        debug_assert!(part_path::are_distinct(parts.iter().map(|(entry, _)| &entry.path)));
         let stem = stem.and_then(OsStr::to_str).unwrap_or_default().to_owned();
         Ok(Self { parts, stem, left_out: Vec::new() })
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::path::PartPath;
+use ovseal_format::part_path::PartPath;
 
 /// A format that OpenVINO reads from a path only, so that a sealed model of it could not be opened in memory.
 ///

@@ -3,9 +3,9 @@
 use std::io;
 
 use memchr::memmem;
+use ovseal_format::manifest::{PartEntry, PartKind};
 
 use super::{ModelError, Source, read_error};
-use crate::manifest::{PartEntry, PartKind};
 
 /// Fails if a part is a private key.
 ///

@@ -7,7 +7,6 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::{ModelError, ModelOptions, read_error};
-use crate::regular;
 
 /// The patterns that apply in one folder of a model and below it.
 ///
@@ -84,7 +83,7 @@ impl Selection {
 
 /// Reads an ignore file; none is as good as an empty one.
 fn read(path: &Path) -> Result<Gitignore, ModelError> {
-    let bytes = match regular::read(path, LENGTH_LIMIT) {
+    let bytes = match ovseal_files::read(path, LENGTH_LIMIT) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Gitignore::empty()),
         Err(error) => return Err(read_error(path, error)),

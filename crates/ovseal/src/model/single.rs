@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
+use ovseal_format::manifest::{PartEntry, PartKind};
+use ovseal_format::part_path::PartPath;
+
 use super::compiled::is_compiled;
 use super::selection::Selection;
 use super::{
     Model, ModelError, ModelOptions, PathOnlyFormat, Source, check_weights, kind_of, onnx, onnx_error, part,
     read_error, refuse_git_lfs, weights_extension,
 };
-use crate::manifest::{PartEntry, PartKind};
-use crate::path::PartPath;
 
 /// The model in the file at `path`, with its companions unless told otherwise.
 pub(super) fn find(path: &Path, options: &ModelOptions) -> Result<Model, ModelError> {

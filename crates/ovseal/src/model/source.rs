@@ -7,10 +7,10 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ovseal_files::FileIdentity;
+use ovseal_format::manifest::PartKind;
+
 use super::{ModelError, ModelOptions, read_error};
-use crate::file_identity::FileIdentity;
-use crate::manifest::PartKind;
-use crate::regular;
 
 /// Where the plaintext of a part is.
 pub(crate) enum Source {
@@ -113,7 +113,7 @@ impl Source {
             Self::File { path, stamp } => (path, stamp),
             Self::Memory(bytes) => return Ok(SourceReader::Memory(bytes.clone())),
         };
-        let file = regular::open(path)?;
+        let file = ovseal_files::open(path)?;
         if Stamp::of(&file.metadata()?) == *stamp { Ok(SourceReader::File(file)) } else { Err(changed()) }
     }
 }

@@ -1,4 +1,4 @@
-//! A whole part in memory that is decrypted while it is read.
+//! A whole part in memory, decrypted while it is being read.
 
 use std::error::Error;
 use std::ops::Deref;
@@ -11,49 +11,51 @@ use ovseal_memory::{
 use super::Part;
 use crate::error::OpenError;
 
-/// A whole part in read-only memory, every chunk of which was found authentic.
+/// A whole part in read-only memory. Every chunk was found authentic.
 ///
-/// Clones share the memory, which is zeroized when the last of them is dropped. Where the host gives `userfaultfd(2)`
-/// the pages can be given back ([`release`](Self::release)) and are decrypted again when they are touched. A chunk that
-/// is not authentic *then*, or not the same as before, because the file was changed under the running process, ends
-/// the process with one line on standard error and exit code 3: nothing is computed from wrong bytes.
+/// Clones share the memory, which is zeroized when the last of them is dropped. Where `userfaultfd(2)`
+/// is available, [`release`](Self::release) returns the pages to the kernel, and a later access decrypts
+/// them again. The file may have been changed under the running process. If a chunk is not authentic
+/// *then*, or differs from before, the process ends with one line on standard error and exit code 3, so
+/// nothing is computed from wrong bytes.
 #[derive(Clone, Debug)]
 pub struct PartMapping(Arc<Memory>);
 
-/// A whole part that is being decrypted, in order and as it is touched.
+/// A whole part that is being decrypted, in order and on access.
 ///
-/// Whoever touches a chunk waits until it is there. A chunk that is not authentic reads as zeros, and so does from then on
-/// whatever had not been decrypted before; never does anyone see bytes that are not authentic. So what is computed from
-/// [`hazmat_unverified`](Self::hazmat_unverified) must not be used before [`verify`](Self::verify) has given `Ok`.
+/// Accessing a chunk blocks until it is decrypted. A chunk that is not authentic reads as zeros, and so
+/// does every chunk that was not decrypted before it; unauthentic bytes never become visible. Do not use
+/// what was computed from [`hazmat_unverified`](Self::hazmat_unverified) before [`verify`](Self::verify)
+/// has returned `Ok`.
 ///
-/// Dropping it stops the work.
+/// Dropping it stops the decryption.
 #[derive(Debug)]
 pub struct UnverifiedMapping(PartMapping);
 
-/// Keeps all bytes of a [`PartMapping`] in memory, for system calls too, which cannot wait for a page.
+/// A guard that keeps all bytes of a [`PartMapping`] in memory, also for system calls, which cannot wait for a page.
 #[derive(Debug)]
-#[must_use = "the bytes may be given back as soon as this is dropped"]
+#[must_use = "the pages may be released as soon as this is dropped"]
 pub struct Populated<'m> {
     _memory: Option<PopulatedMemory<'m, PartFiller>>,
 }
 
-/// Where the bytes are.
+/// The memory with the bytes.
 #[derive(Debug)]
 enum Memory {
     OnDemand(DemandMemory<PartFiller>),
     Whole(ModelMemory),
 }
 
-/// Decrypts the chunks of one part.
+/// The source of a mapping: decrypts the chunks of one part.
 struct PartFiller(Part);
 
 impl Part {
-    /// Maps the whole part and starts to decrypt it with threads of its own, at least one.
+    /// Maps the whole part and starts decrypting it in `threads` threads of its own, at least one.
     ///
-    /// Where the host gives no `userfaultfd(2)`, and for an empty part, everything is decrypted before this returns.
+    /// If `userfaultfd(2)` is unavailable or the part is empty, everything is decrypted before this returns.
     ///
     /// # Errors
-    /// [`OpenError::Memory`] without memory or threads; where everything is decrypted at once, those of [`Part::read`].
+    /// [`OpenError::Memory`] without memory or threads. If everything is decrypted at once, those of [`Part::read`].
     pub fn start_mapping(&self, threads: usize) -> Result<UnverifiedMapping, OpenError> {
         let memory = match self.on_demand(threads) {
             None | Some(Err(MemoryError::Unavailable { .. })) => return Ok(self.read_mapping()?.into()),
@@ -62,15 +64,15 @@ impl Part {
         Ok(UnverifiedMapping(PartMapping(Arc::new(memory))))
     }
 
-    /// Maps the whole part; all of it was found authentic when this returns.
+    /// Maps the whole part and returns once all of it was found authentic.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] when a chunk is not authentic, [`OpenError::Memory`] without memory or threads.
+    /// [`OpenError::Chunk`] if a chunk is not authentic, [`OpenError::Memory`] without memory or threads.
     pub fn map(&self) -> Result<PartMapping, OpenError> {
         self.start_mapping(self.thread_count())?.verify()
     }
 
-    /// Decrypts the whole part into memory that stays until the mapping is dropped, with several threads.
+    /// Decrypts the whole part with several threads, into memory that stays until the mapping is dropped.
     ///
     /// # Errors
     /// Those of [`Part::read`].
@@ -84,31 +86,32 @@ impl Part {
 }
 
 impl UnverifiedMapping {
-    /// The bytes, which must not decide anything before [`verify`](Self::verify) has given `Ok`; see the type.
+    /// Returns the bytes. Nothing may depend on them before [`verify`](Self::verify) has returned `Ok`.
     pub fn hazmat_unverified(&self) -> &[u8] {
         &self.0
     }
 
-    /// Another hold on the memory, which must not decide anything before [`verify`](Self::verify) has given `Ok`: for a
-    /// runtime that keeps its weights.
+    /// Returns another owner of the memory, for a runtime that keeps its weights.
+    ///
+    /// Nothing may depend on the bytes before [`verify`](Self::verify) has returned `Ok`.
     pub fn hazmat_owner(&self) -> PartMapping {
         self.0.clone()
     }
 
-    /// Whether decryption goes on in the background; otherwise all of it was found authentic already.
+    /// Returns true if decryption continues in the background, false if everything was found authentic already.
     pub fn is_on_demand(&self) -> bool {
         self.0.is_on_demand()
     }
 
-    /// Whether the memory can never be swapped to a disk.
+    /// Returns true if the memory can never be swapped to a disk.
     pub fn is_locked(&self) -> bool {
         self.0.is_locked()
     }
 
-    /// Makes sure that whatever was read of the bytes until now is authentic; never waits.
+    /// Checks that all bytes read so far are authentic. Never blocks.
     ///
     /// # Errors
-    /// Those of [`verify`](Self::verify), when a chunk has failed until now, read or not.
+    /// Those of [`verify`](Self::verify), if any chunk has failed so far, read or not.
     pub fn check(&self) -> Result<(), OpenError> {
         self.0.check()
     }
@@ -116,8 +119,8 @@ impl UnverifiedMapping {
     /// Waits until every chunk was found authentic.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] for the first chunk that is not authentic, [`OpenError::Fill`] for one that cannot be read or
-    /// placed.
+    /// [`OpenError::Chunk`] for the first chunk that is not authentic, [`OpenError::Fill`] for one that
+    /// cannot be read or mapped.
     pub fn verify(self) -> Result<PartMapping, OpenError> {
         self.0.wait()?;
         Ok(self.0)
@@ -125,12 +128,12 @@ impl UnverifiedMapping {
 }
 
 impl PartMapping {
-    /// Whether pages can be given back and come again.
+    /// Returns true if pages can be released and decrypted again.
     pub fn is_on_demand(&self) -> bool {
         matches!(*self.0, Memory::OnDemand(_))
     }
 
-    /// Whether the memory can never be swapped to a disk.
+    /// Returns true if the memory can never be swapped to a disk.
     pub fn is_locked(&self) -> bool {
         match &*self.0 {
             Memory::OnDemand(memory) => memory.is_locked(),
@@ -138,22 +141,22 @@ impl PartMapping {
         }
     }
 
-    /// Gives the pages back to the kernel; a later touch decrypts them again. Says whether it was done.
+    /// Returns the pages to the kernel; a later access decrypts them again. Returns true if this was done.
     ///
-    /// It is not done where the part is not [on demand](Self::is_on_demand). While the pages are
-    /// [populated](Self::populate) it is done afterwards.
+    /// Does nothing unless the part is [on demand](Self::is_on_demand). While a [`Populated`] guard exists,
+    /// the pages are released when it is dropped.
     pub fn release(&self) -> bool {
         matches!(&*self.0, Memory::OnDemand(memory) if memory.release())
     }
 
-    /// Does what [`release`](Self::release) does without letting the caller wait.
+    /// Releases the pages as [`release`](Self::release) does, without blocking the caller.
     pub fn release_in_background(&self) {
         if let Memory::OnDemand(memory) = &*self.0 {
             memory.release_in_background();
         }
     }
 
-    /// Brings in what was released and keeps it until the guard is dropped.
+    /// Decrypts everything that was released, and keeps it in memory until the guard is dropped.
     ///
     /// # Errors
     /// Those of [`UnverifiedMapping::verify`].
@@ -163,7 +166,7 @@ impl PartMapping {
         Ok(Populated { _memory: Some(populated) })
     }
 
-    /// Bytes of the pages that are in memory now.
+    /// Returns the number of bytes that are in memory now.
     pub fn resident_bytes(&self) -> usize {
         match &*self.0 {
             Memory::OnDemand(memory) => memory.resident_bytes(),
@@ -215,17 +218,17 @@ impl ChunkFiller for PartFiller {
     }
 
     fn length(&self) -> usize {
-        // A part that is longer than the address space is refused by the memory as too long.
+        // The memory rejects a part that is longer than the address space.
         usize::try_from(self.0.length()).unwrap_or(usize::MAX)
     }
 
     fn fill(&self, index: usize, chunk: &mut [u8]) -> Result<(), OpenError> {
-        self.0.open_chunk_by_index(index as u64, chunk)
+        self.0.decrypt_chunk_by_index(index as u64, chunk)
     }
 
-    /// The memory compares the bytes with what passed before, so their digest need not be compared again.
+    /// Skips the digest: the memory compares the bytes with those that passed before.
     fn refill(&self, index: usize, chunk: &mut [u8]) -> Result<(), OpenError> {
-        self.0.reopen_chunk_by_index(index as u64, chunk)
+        self.0.decrypt_again_by_index(index as u64, chunk)
     }
 
     fn late_failure_line(&self, failure: &FillFailure<OpenError>) -> String {
@@ -236,7 +239,7 @@ impl ChunkFiller for PartFiller {
 fn late_line(part: &Part, failure: &FillFailure<OpenError>) -> String {
     let error = match &failure.cause {
         FillCause::Filler(error) => error.to_string(),
-        // Its tag is right, and it is another chunk all the same.
+        // The tag is right, yet the chunk is not the same as before.
         FillCause::Changed => part.bad_chunk_at(failure.index as u64).to_string(),
         other => {
             let why = other.source().map_or_else(|| other.to_string(), ToString::to_string);
@@ -248,7 +251,7 @@ fn late_line(part: &Part, failure: &FillFailure<OpenError>) -> String {
     format!("ovseal: error: {error} while the model runs: the file was changed or is damaged")
 }
 
-/// A failure, in the words of an opening that has not begun to compute.
+/// Converts a failure into the error of an opening in which nothing was computed yet.
 fn open_error(filler: &PartFiller, failure: Arc<FillFailure<OpenError>>) -> OpenError {
     let part = filler.0.entry().path.to_string();
     match &failure.cause {

@@ -1,34 +1,36 @@
 //! An opened container: its manifest is authentic, and its parts can be read.
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::progress::Progress;
+use ovseal_format::crypto::aead::{AeadProvider, Tag};
+use ovseal_format::crypto::chunk::manifest_key;
+use ovseal_format::crypto::data_key::{FittingKey, Label};
+use ovseal_format::footer::MAC_LENGTH;
+use ovseal_format::layout::{ChunkSize, Layout, TAG_LENGTH};
+use ovseal_format::manifest::Manifest;
+use ovseal_format::prologue::{ContainerId, Prologue};
+use ovseal_format::recipient::{CacheKey, Origin};
+use ovseal_format::statement::{self, KeyId};
+use ovseal_format::suite::{Digest, sha256};
+
+use super::Part;
 use super::scratch::Scratch;
-use super::unlock::Unlocked;
-use super::{OpenOptions, Part};
-use crate::aead::{AeadProvider, Tag};
-use crate::container::{CheckedStatement, Container};
+use crate::container::inspect::Inspection;
+use crate::container::read_at::{ReadAt, read_vec};
+use crate::container::tables::{Tables, check_padding};
+use crate::container::{CheckedStatement, Container, Verification};
 use crate::device_secret::DeviceSecret;
 use crate::error::{OpenError, Section};
-use crate::footer::MAC_LENGTH;
-use crate::inspect::{Inspection, StanzaSummary};
-use crate::key::{FittingKey, Label};
-use crate::layout::{ChunkSize, Layout, TAG_LENGTH, all_zero};
-use crate::manifest::Manifest;
-use crate::prologue::{ContainerId, Prologue};
-use crate::recipient::{CacheKey, Origin};
+use crate::options::OpenOptions;
+use crate::progress::Progress;
 use crate::rollback::RollbackState;
-use crate::seal::manifest_key;
-use crate::source::{ReadAt, read_arrays, read_vec};
-use crate::statement::{self, KeyId, ModelId};
-use crate::suite::{Digest, sha256};
+use crate::unlock::Unlocked;
 
 /// An opened container.
 ///
-/// It can be shared between threads, and costs 48 bytes of memory for each chunk. Its keys are zeroized when the last
-/// clone is dropped.
+/// It can be shared between threads and takes 48 bytes of memory for each chunk. Its keys are zeroized
+/// when the last clone is dropped.
 #[derive(Clone)]
 pub struct Opened(Arc<Inner>);
 
@@ -40,38 +42,18 @@ pub(super) struct Inner {
     pub(super) tables: Tables,
     pub(super) key: FittingKey,
     pub(super) publisher: Option<KeyId>,
-    claimed_publishers: Vec<KeyId>,
     /// SHA-256 of the statement, without its signatures.
     statement_digest: Digest,
-    length: u64,
-    generation: u64,
-    stanzas: Vec<StanzaSummary>,
-    side_stanzas: Option<Vec<StanzaSummary>>,
+    inspection: Inspection,
     stanza: Option<usize>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
-    /// With the publishers that the caller named for this model.
+    /// The state, and the publishers that the caller named for this model.
     rollback: Option<(RollbackState, Vec<KeyId>)>,
-    /// Whether digests are compared even if no publisher was named.
+    /// True if digests are compared even though no publisher was named.
     pub(super) checks_digests: bool,
     pub(super) progress: Progress,
     pub(super) scratch: Scratch,
-}
-
-/// Tags and digests of all chunks, which are kept: in memory they are checked against MAC and root.
-pub(crate) struct Tables {
-    pub(crate) tags: Vec<Tag>,
-    pub(crate) digests: Vec<Digest>,
-}
-
-impl Tables {
-    /// Reads the tables straight into their place; the caller checks them.
-    pub(crate) fn read(container: &Container) -> io::Result<Self> {
-        let (source, footer) = (container.source.as_ref(), &container.footer);
-        let tags = read_arrays(source, footer.trailer, footer.tags)?;
-        let digests = read_arrays(source, footer.trailer + footer.tags, footer.digests)?;
-        Ok(Self { tags, digests })
-    }
 }
 
 impl std::fmt::Debug for Opened {
@@ -87,13 +69,16 @@ impl Opened {
         verified: CheckedStatement,
         unlocked: Unlocked,
     ) -> Result<Self, OpenError> {
-        let (key, model) = (unlocked.key, ModelId(verified.statement.model_id));
+        let requirements = &options.requirements;
+        let (key, model) = (unlocked.key, verified.statement.model());
         let (tables, encrypted) = read_trailer(container, &verified, &key)?;
         let manifest = decrypt_manifest(&key, encrypted)
             .and_then(|bytes| Manifest::parse(&bytes, &verified.statement))
             .ok_or(OpenError::NotAuthentic(Section::Manifest))?;
         check_padding(container.source.as_ref(), &verified.layout)?;
         let statement_digest = sha256(&[&verified.raw[..container.footer.statement as usize]]);
+        let inspection =
+            Inspection::new(container, &verified.statement, &unlocked.region, unlocked.side.as_ref());
         Ok(Self(Arc::new(Inner {
             source: container.source.clone(),
             prologue: container.prologue.clone(),
@@ -102,88 +87,83 @@ impl Opened {
             tables,
             key,
             publisher: verified.publisher,
-            claimed_publishers: verified.statement.publishers,
             statement_digest,
-            length: container.length,
-            generation: unlocked.block.generation,
-            stanzas: unlocked.block.stanzas.iter().map(StanzaSummary::of).collect(),
-            side_stanzas: unlocked
-                .side_stanzas
-                .map(|stanzas| stanzas.iter().map(StanzaSummary::of).collect()),
+            inspection,
             stanza: unlocked.stanza,
             threads: options.threads,
             provider: options.provider,
-            rollback: options.rollback.clone().map(|state| (state, options.trust.publishers_of(model))),
+            rollback: requirements
+                .rollback
+                .clone()
+                .map(|state| (state, requirements.trust.publishers_of(model))),
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
             scratch: Scratch::default(),
         })))
     }
 
-    /// The authentic description of the model.
+    /// Returns the authentic description of the model.
     pub fn manifest(&self) -> &Manifest {
         &self.0.manifest
     }
 
-    /// The number, from 0, of the container's stanza that gave the key; nothing when one of the side file did.
+    /// Returns the number, from 0, of the stanza that held the key, or `None` if it was in the side file.
     pub fn stanza(&self) -> Option<usize> {
         self.0.stanza
     }
 
-    /// The trusted publisher who signed, if any was named.
+    /// Returns the trusted publisher who signed, if any was named.
     pub fn publisher(&self) -> Option<KeyId> {
         self.0.publisher
     }
 
-    /// All publishers who claim to have signed; only [`publisher`](Self::publisher) was checked.
+    /// Returns all publishers who claim to have signed. Only [`publisher`](Self::publisher) was checked.
     pub fn claimed_publishers(&self) -> &[KeyId] {
-        &self.0.claimed_publishers
+        &self.0.inspection.publishers
     }
 
-    /// What [`Inspection::of`] shows, from this opening: here the key has authenticated all of it but the publishers.
-    pub fn inspection(&self) -> Inspection {
-        let inner = &self.0;
-        Inspection {
-            suite: inner.prologue.suite,
-            chunk_size: inner.layout.chunk_size,
-            container_id: inner.prologue.container_id,
-            length: inner.length,
-            is_region_damaged: false,
-            generation: inner.generation,
-            stanzas: inner.stanzas.clone(),
-            side_file: inner.side_stanzas.clone(),
-            part_lengths: inner.manifest.lengths(),
-            model_id: inner.manifest.name.id(),
-            security_version: inner.manifest.security_version,
-            publishers: inner.claimed_publishers.clone(),
+    /// Returns the result of a verification with a key. The caller has verified every part.
+    pub(super) fn verification(&self) -> Verification {
+        Verification {
+            publisher: self.0.publisher,
+            claimed_publishers: self.0.inspection.publishers.clone(),
+            security_version: self.0.manifest.security_version,
+            content_verified: true,
         }
     }
 
-    /// The container's random name.
+    /// Returns what [`Inspection::of`] shows. Here the key has authenticated all of it but the publishers.
+    pub fn inspection(&self) -> Inspection {
+        self.0.inspection.clone()
+    }
+
+    /// Returns the container's random name.
     pub fn container_id(&self) -> ContainerId {
         self.0.prologue.container_id
     }
 
-    /// The part with this path.
+    /// Returns the part with this path.
+    ///
+    /// # Errors
+    /// [`OpenError::NoSuchPart`].
     pub fn part(&self, path: &str) -> Result<Part, OpenError> {
         let number = self.0.manifest.parts.iter().position(|part| part.path.as_str() == path);
         number.map(|number| self.part_at(number)).ok_or_else(|| OpenError::NoSuchPart(path.to_owned()))
     }
 
-    /// All parts, in the order of the container.
+    /// Returns all parts, in the order of the container.
     pub fn parts(&self) -> impl ExactSizeIterator<Item = Part> + '_ {
         (0..self.0.manifest.parts.len()).map(|number| self.part_at(number))
     }
 
-    /// Raises the rollback state, if there is one, to this container's security version, for all
-    /// publishers that were named for its model.
+    /// Raises the rollback state, if there is one, to this container's security version.
     ///
-    /// Call it when the model has been loaded completely: a version whose payload is damaged must not lock out the one
-    /// that still works.
+    /// The state is raised for all publishers that were named for this model. Call this once the model
+    /// has loaded completely: a version with a damaged payload must not lock out one that works.
     ///
     /// # Errors
-    /// [`OpenError::Rollback`] when the state cannot be written, [`OpenError::SecurityVersion`] when another process
-    /// accepted a newer version meanwhile.
+    /// [`OpenError::Rollback`] if the state cannot be written, [`OpenError::SecurityVersion`] if another
+    /// process has accepted a newer version in the meantime.
     pub fn accept(&self) -> Result<(), OpenError> {
         let Some((state, named)) = &self.0.rollback else { return Ok(()) };
         let found = self.0.manifest.security_version;
@@ -191,12 +171,11 @@ impl Opened {
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }
     }
 
-    /// The key for something that was computed from this container on this device, such as a compiled model.
+    /// Returns a key for something computed from this container on this device, such as a compiled model.
     ///
-    /// It takes this container's data key and the device's secret to make it, and it fits only for the same statement and
-    /// the same `fields`, which are names and values of all else that decides whether the result fits. What was computed
-    /// where digests are not compared has another key than what was computed where a publisher was named: another
-    /// recipient can forge the former (`docs/format.md` §4.4).
+    /// The key is derived from the data key, the device's secret, the statement, and `fields`: the names
+    /// and values of everything else that the result depends on. It also depends on whether digests are
+    /// compared, because without a publisher another recipient can forge chunks (`docs/format.md` §4.4).
     pub fn cache_key(&self, device: &DeviceSecret, fields: &[(&str, &[u8])]) -> CacheKey {
         let inner = &self.0;
         let origin = Origin {
@@ -204,10 +183,10 @@ impl Opened {
             statement_digest: inner.statement_digest,
             checks_digests: inner.publisher.is_some() || inner.checks_digests,
         };
-        CacheKey::derive(inner.key.data_key(), device, &origin, fields)
+        CacheKey::derive(inner.key.data_key(), &device.expose(), &origin, fields)
     }
 
-    /// The size of a chunk: reading whole chunks costs least.
+    /// Returns the size of a chunk. Reading whole chunks is cheapest.
     pub fn chunk_size(&self) -> ChunkSize {
         self.0.layout.chunk_size
     }
@@ -236,24 +215,24 @@ fn read_trailer(
     let (tags, digests) = (tables.tags.as_flattened(), tables.digests.as_flattened());
     let sections = [tags, digests, &encrypted, &verified.raw, &mac];
     let unsound = !key.mac_is(Label::TrailerMac, &sections[..4], &mac)
-        || (sha256(&sections) != footer.checksum && !crate::WITHOUT_AUTHENTICATION);
+        || (sha256(&sections) != footer.checksum && !ovseal_format::WITHOUT_AUTHENTICATION);
     let suite = container.prologue.suite;
     let root = statement::root(suite, &verified.layout, &tables.digests);
-    if unsound || (root != verified.statement.root && !crate::WITHOUT_AUTHENTICATION) {
+    if unsound || (root != verified.statement.root && !ovseal_format::WITHOUT_AUTHENTICATION) {
         return Err(OpenError::NotAuthentic(Section::Trailer));
     }
-    if suite.digest(&[&encrypted]) != verified.statement.manifest && !crate::WITHOUT_AUTHENTICATION {
+    if suite.digest(&[&encrypted]) != verified.statement.manifest && !ovseal_format::WITHOUT_AUTHENTICATION {
         return Err(OpenError::NotAuthentic(Section::Manifest));
     }
     Ok((tables, encrypted))
 }
 
-/// Tables up to this length are read at once; longer ones are read before in pieces of it.
+/// Longest tables that are read at once. Longer ones are first read in pieces of this length.
 const PIECE: u64 = 1 << 20;
 
-/// Checks the trailer's MAC with little memory, before the tables get any.
+/// Checks the MAC of the trailer with little memory, before memory is allocated for the tables.
 ///
-/// They may take 768 MiB, which a sparse file of a few KiB could demand otherwise.
+/// Without this, a sparse file of a few KiB could make a reader allocate 768 MiB.
 fn check_mac_in_pieces(
     container: &Container,
     verified: &CheckedStatement,
@@ -278,22 +257,9 @@ fn check_mac_in_pieces(
 fn decrypt_manifest(key: &FittingKey, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let tag: Tag = *bytes.last_chunk::<TAG_LENGTH>()?;
     bytes.truncate(bytes.len() - TAG_LENGTH);
-    if crate::WITHOUT_AUTHENTICATION {
+    if ovseal_format::WITHOUT_AUTHENTICATION {
         return Some(bytes);
     }
-    let key = manifest_key(key);
-    let (aead, nonce) = key.whole();
-    aead.open(nonce, &[], &tag, &mut bytes).ok()?;
+    manifest_key(key).decrypt_whole(&tag, &mut bytes).ok()?;
     Some(bytes)
-}
-
-/// Checks that the bytes between the parts are zero.
-pub(crate) fn check_padding(source: &dyn ReadAt, layout: &Layout) -> Result<(), OpenError> {
-    for range in layout.padding().filter(|range| !range.is_empty()) {
-        let bytes = read_vec(source, range.start, range.end - range.start);
-        if !all_zero(&bytes.map_err(OpenError::read(Section::Padding))?) {
-            return Err(OpenError::Damaged(Section::Padding));
-        }
-    }
-    Ok(())
 }

@@ -1,28 +1,25 @@
-//! Reading a part: whole and in parallel, or any range of it.
+//! Reads a part: whole and in parallel, or any range of it.
 
-use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use ovseal_format::crypto::chunk::{self, PartKey};
+use ovseal_format::layout::Chunk;
+use ovseal_format::manifest::PartEntry;
 use ovseal_memory::{ModelMemory, populate};
 use zeroize::Zeroize;
 
 use super::opened::Inner;
-use crate::chunk::PartKey;
 use crate::error::OpenError;
-use crate::layout::Chunk;
-use crate::manifest::PartEntry;
-use crate::seal::chunk_digest;
-use crate::threads;
+use crate::threads::{self, lock};
 
 /// One part of an opened container.
 ///
-/// Nothing is handed out before its tag is checked, and its digest too when a publisher was named.
+/// No byte leaves it before its tag was checked, and also its digest if a publisher was named.
 #[derive(Clone)]
 pub struct Part {
     pub(super) inner: Arc<Inner>,
     pub(super) number: usize,
-    /// Derived when the first chunk is opened: listing parts costs nothing.
+    /// Derived when the first chunk is decrypted, so that listing parts costs nothing.
     key: Arc<OnceLock<PartKey>>,
 }
 
@@ -32,33 +29,30 @@ impl std::fmt::Debug for Part {
     }
 }
 
-/// Chunks of a part that still have to be decrypted, each with its place in the destination.
-type Queue<'b> = Mutex<std::iter::Zip<Range<u64>, std::slice::ChunksMut<'b, u8>>>;
-
 impl Part {
     pub(super) fn new(inner: Arc<Inner>, number: usize) -> Self {
         Self { inner, number, key: Arc::default() }
     }
 
-    /// What the manifest says of it.
+    /// Returns its entry in the manifest.
     pub fn entry(&self) -> &PartEntry {
         &self.inner.manifest.parts[self.number]
     }
 
-    /// Its length in bytes.
+    /// Returns its length in bytes.
     pub fn length(&self) -> u64 {
         self.entry().length
     }
 
-    /// The parts that this topology needs.
+    /// Returns the parts that this topology needs.
     pub fn companions(&self) -> impl ExactSizeIterator<Item = Self> + '_ {
         self.entry().companions.iter().map(|&number| Self::new(self.inner.clone(), number))
     }
 
-    /// Decrypts the whole part into memory of its own, with several threads.
+    /// Decrypts the whole part into new memory, with several threads.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] when a chunk is not authentic; no byte is handed out then.
+    /// [`OpenError::Chunk`] if a chunk is not authentic. No byte is returned then.
     pub fn read(&self) -> Result<ModelMemory, OpenError> {
         let length = usize::try_from(self.length()).map_err(|_| self.out_of_range(0, self.length()))?;
         let mut memory = ModelMemory::zeroed(length)?;
@@ -69,7 +63,7 @@ impl Part {
     /// Decrypts the whole part into `buffer`, which must have its length, with several threads.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] when a chunk is not authentic; `buffer` is zeroized then, as after any other error.
+    /// [`OpenError::Chunk`] if a chunk is not authentic. `buffer` is zeroized after any error.
     pub fn read_into(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
         if buffer.len() as u64 != self.length() {
             return Err(self.out_of_range(0, buffer.len() as u64));
@@ -80,15 +74,15 @@ impl Part {
         Ok(())
     }
 
-    /// Decrypts the bytes from `offset` on into `buffer`; only the chunks that it touches are read.
+    /// Decrypts the bytes starting at `offset` into `buffer`. Reads only the chunks that contain them.
     ///
-    /// Each call reads the file and checks what it reads; nothing is remembered from one call to the next. Unless a
-    /// publisher was named, a file that changes in between can show two contents that both pass. Use
-    /// [`read`](Self::read) or [`map`](Self::map) where one must stay.
+    /// Each call reads and checks the file again; nothing is remembered between calls. Unless a publisher
+    /// was named, a file that changes in between can show two contents that both pass. Use
+    /// [`read`](Self::read) or [`map`](Self::map) if the content must not change.
     ///
     /// # Errors
-    /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] when a touched chunk is not authentic;
-    /// `buffer` is zeroized then.
+    /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] if a chunk is not authentic.
+    /// `buffer` is zeroized after any error.
     pub fn read_range(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OpenError> {
         let length = buffer.len() as u64;
         if offset.checked_add(length).is_none_or(|end| end > self.length()) {
@@ -100,72 +94,53 @@ impl Part {
         Ok(())
     }
 
-    /// Decrypts one chunk into `data`, which has its length; `data` is unspecified after an error.
-    pub(super) fn open_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
-        self.open_chunk(&self.chunk(index), data)
+    /// Decrypts one chunk into `data`, which has its length. After an error, `data` is unspecified.
+    pub(super) fn decrypt_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
+        self.decrypt_chunk(&self.chunk(index), data)
     }
 
-    /// Decrypts a chunk again, for a caller who compares it with what it was before.
-    pub(super) fn reopen_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
-        self.open_checked(&self.chunk(index), data, false)
+    /// Decrypts a chunk again, without its digest, for a caller that compares the bytes with the earlier ones.
+    pub(super) fn decrypt_again_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
+        self.decrypt_checked(&self.chunk(index), data, false)
     }
 
-    /// Says that the chunk with this number is not authentic.
+    /// Returns the error for a chunk that is not authentic.
     pub(super) fn bad_chunk_at(&self, index: u64) -> OpenError {
         self.bad_chunk(&self.chunk(index))
     }
 
-    /// Bytes in each chunk but the last.
+    /// Returns the size of each chunk but the last, in bytes.
     pub(super) fn chunk_size(&self) -> usize {
         self.inner.layout.chunk_size.bytes()
     }
 
-    /// How many threads decrypt the whole part.
+    /// Returns the number of threads that decrypt a whole part.
     pub(super) fn thread_count(&self) -> usize {
         self.inner.threads.get()
     }
 
-    /// Opens every chunk with several threads, and keeps nothing.
+    /// Decrypts every chunk with several threads, and keeps nothing.
     pub(crate) fn verify(&self) -> Result<(), OpenError> {
-        let chunks = self.inner.layout.parts[self.number].chunks;
-        let next = AtomicU64::new(0);
-        threads::run((self.inner.threads.get() as u64).min(chunks), || {
-            let mut buffer = ModelMemory::zeroed(self.chunk(0).length)?;
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= chunks {
-                    return Ok(());
-                }
-                let chunk = self.chunk(index);
-                // After an error the other workers find no chunk left.
-                self.open_chunk(&chunk, &mut buffer[..chunk.length])
-                    .inspect_err(|_| next.store(chunks, Ordering::Relaxed))?;
-            }
+        let buffer = || Ok(ModelMemory::zeroed(self.chunk(0).length)?);
+        threads::each(self.inner.threads, self.chunks(), buffer, |buffer, index| {
+            let chunk = self.chunk(index);
+            self.decrypt_chunk(&chunk, &mut buffer[..chunk.length])
         })
     }
 
     fn fill(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
-        let chunks = self.inner.layout.parts[self.number].chunks;
-        let threads = (self.inner.threads.get() as u64).min(chunks);
         if buffer.is_empty() {
-            return self.open_chunk(&self.chunk(0), buffer);
+            return self.decrypt_chunk(&self.chunk(0), buffer);
         }
-        let queue = Mutex::new((0..chunks).zip(buffer.chunks_mut(self.inner.layout.chunk_size.bytes())));
-        threads::run(threads, || self.drain(&queue))
-    }
-
-    fn drain(&self, queue: &Queue<'_>) -> Result<(), OpenError> {
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let destinations = Mutex::new(buffer.chunks_mut(self.chunk_size()).enumerate());
+        let start = || Ok(());
+        threads::each(self.inner.threads, self.chunks(), start, |(), _| {
+            let next = lock(&destinations).next();
             let Some((index, data)) = next else { return Ok(()) };
-            // Mostly it is fresh memory.
+            // Usually this memory was never touched: faulting it in at once is cheaper.
             populate(data);
-            if let Err(error) = self.open_chunk(&self.chunk(index), data) {
-                // The other workers need not go on.
-                queue.lock().unwrap_or_else(PoisonError::into_inner).by_ref().for_each(drop);
-                return Err(error);
-            }
-        }
+            self.decrypt_chunk(&self.chunk(index as u64), data)
+        })
     }
 
     fn fill_range(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OpenError> {
@@ -177,7 +152,7 @@ impl Part {
             let to = end.min(chunk.start + chunk.length as u64);
             let (wanted, after) = rest.split_at_mut((to - from) as usize);
             if wanted.len() == chunk.length {
-                self.open_chunk(&chunk, wanted)?;
+                self.decrypt_chunk(&chunk, wanted)?;
             } else {
                 self.copy_from_chunk(&chunk, (from - chunk.start) as usize, wanted)?;
             }
@@ -188,30 +163,30 @@ impl Part {
 
     fn copy_from_chunk(&self, chunk: &Chunk, start: usize, wanted: &mut [u8]) -> Result<(), OpenError> {
         self.inner.scratch.lend(self.inner.layout.chunk_size.bytes(), |buffer| {
-            self.open_chunk(chunk, &mut buffer[..chunk.length])?;
+            self.decrypt_chunk(chunk, &mut buffer[..chunk.length])?;
             wanted.copy_from_slice(&buffer[start..start + wanted.len()]);
             Ok(())
         })
     }
 
-    /// Decrypts a chunk whose digest is compared where a publisher was named.
-    fn open_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
-        self.open_checked(chunk, data, self.inner.publisher.is_some() || self.inner.checks_digests)
+    /// Decrypts a chunk, and compares its digest if a publisher was named.
+    fn decrypt_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
+        self.decrypt_checked(chunk, data, self.inner.publisher.is_some() || self.inner.checks_digests)
     }
 
-    /// Reads a chunk's ciphertext into its place, checks the digest over it, and decrypts it there.
-    fn open_checked(&self, chunk: &Chunk, data: &mut [u8], checks_digest: bool) -> Result<(), OpenError> {
+    /// Reads the ciphertext of a chunk into `data`, checks the digest over it, and decrypts it in place.
+    fn decrypt_checked(&self, chunk: &Chunk, data: &mut [u8], checks_digest: bool) -> Result<(), OpenError> {
         let inner = &self.inner;
         let position = inner.layout.position(chunk);
         inner.source.read_exact_at(data, position).map_err(OpenError::read(&self.entry().path))?;
         let tag = &inner.tables.tags[chunk.number as usize];
         if checks_digest {
-            let digest = chunk_digest(inner.prologue.suite, data, tag);
+            let digest = chunk::digest(inner.prologue.suite, data, tag);
             if digest != inner.tables.digests[chunk.number as usize] {
                 return Err(self.bad_chunk(chunk));
             }
         }
-        self.key().open(chunk, tag, data).map_err(|_| self.bad_chunk(chunk))?;
+        self.key().decrypt(chunk, tag, data).map_err(|_| self.bad_chunk(chunk))?;
         inner.progress.advance(chunk.length);
         Ok(())
     }
@@ -224,6 +199,10 @@ impl Part {
         self.inner.layout.chunk(self.number, index)
     }
 
+    fn chunks(&self) -> u64 {
+        self.inner.layout.parts[self.number].chunks
+    }
+
     fn bad_chunk(&self, chunk: &Chunk) -> OpenError {
         OpenError::Chunk { part: self.entry().path.to_string(), index: chunk.index }
     }
@@ -233,7 +212,7 @@ impl Part {
     }
 }
 
-/// Zeroizes a buffer that is filled only in part: after an error, and also when a source of the caller's panics.
+/// Zeroizes a partly filled buffer: after an error, and if the caller's source panics.
 struct WipeUnlessKept<'b> {
     buffer: &'b mut [u8],
     is_kept: bool,

@@ -1,41 +1,39 @@
-//! Memory for chunks of which a caller wants only a piece.
+//! Buffers for chunks of which a caller wants only some bytes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use ovseal_memory::{MemoryError, ModelMemory};
 use zeroize::Zeroize;
 
-/// Buffers of one chunk each that are used again: mapping fresh memory costs more than decrypting a chunk.
+use crate::threads::lock;
+
+/// Buffers of one chunk each, kept for reuse: mapping new memory costs more than decrypting a chunk.
 #[derive(Default)]
 pub(super) struct Scratch(Mutex<Vec<ModelMemory>>);
 
 impl Scratch {
     /// Lends a buffer of `length` bytes to `work`, and zeroizes it afterwards.
     ///
-    /// All buffers of one container have the length of its chunks, so that each serves every chunk.
+    /// All buffers of a container have the length of its chunks, so any of them serves any chunk.
     pub(super) fn lend<T, E: From<MemoryError>>(
         &self,
         length: usize,
         work: impl FnOnce(&mut [u8]) -> Result<T, E>,
     ) -> Result<T, E> {
-        let kept = self.buffers().pop();
+        let kept = lock(&self.0).pop();
         let mut buffer = match kept {
             Some(buffer) => buffer,
             None => ModelMemory::zeroed(length)?,
         };
         let result = work(&mut buffer);
         buffer.zeroize();
-        let mut buffers = self.buffers();
+        let mut buffers = lock(&self.0);
         if buffers.len() < KEPT {
             buffers.push(buffer);
         }
         result
     }
-
-    fn buffers(&self) -> std::sync::MutexGuard<'_, Vec<ModelMemory>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// As many buffers are kept at most.
+/// The largest number of buffers that are kept.
 const KEPT: usize = 4;

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::recipient::WrapError;
+
 use super::WaitingStanzas;
-use crate::error::{ErrorKind, OpenError};
-use crate::recipient::WrapError;
+use crate::error::OpenError;
 
 /// A container could not be rekeyed. It opens as before, or as intended.
 #[derive(Debug, thiserror::Error)]

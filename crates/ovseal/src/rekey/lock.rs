@@ -9,13 +9,12 @@ use rustix::io::Errno;
 
 use super::RekeyError;
 use crate::container::Container;
-use crate::regular;
 
 /// Locks the container at `path` for whoever writes beside it, and reads it from the same descriptor.
 pub(super) fn shared(path: &Path) -> Result<(Container, File), RekeyError> {
     let write = |source| RekeyError::Write { path: path.into(), source };
     let canonical = path.canonicalize().map_err(write)?;
-    let file = regular::open(&canonical).map_err(write)?;
+    let file = ovseal_files::open(&canonical).map_err(write)?;
     exclusively(&file, &canonical)?;
     let container = Container::from_file(file.try_clone().map_err(write)?, canonical)?;
     Ok((container, file))

@@ -9,24 +9,21 @@ mod writer;
 
 use std::path::Path;
 
+use ovseal_format::crypto::data_key::{FittingKey, Label};
+use ovseal_format::recipient::Context;
+use ovseal_format::recipient::{Identity, Recipient};
+use ovseal_format::stanza::{self, Stanza};
+use ovseal_format::stanza_kind::{RecipientClass, are_mixed};
+use ovseal_format::stanza_region::{self, GENERATION_LIMIT, StanzaRegion};
+
+use crate::container::Trust;
+use crate::container::inspect::StanzaSummary;
+use crate::container::side_file::{self, SideFile};
+use crate::unlock::{KdfLimit, Requirements, Unlocked};
 pub use error::RekeyError;
 use waiting::Settled;
 pub use waiting::{OnWaiting, WaitingStanzas};
 use writer::{NoFaults, RegionWriter};
-
-use crate::container::{Container, Trust};
-use crate::context::Context;
-use crate::derivation::KdfLimit;
-use crate::error::OpenError;
-use crate::inspect::StanzaSummary;
-use crate::key::{FittingKey, Label};
-use crate::open::{OpenOptions, Unlocked};
-use crate::recipient::{Identity, Recipient, RecipientClass};
-use crate::region::{self, GENERATION_LIMIT, StanzaBlock};
-use crate::regular;
-use crate::seal::check_mixing;
-use crate::side_file::{self, SideFile};
-use crate::stanza::{self, Stanza};
 
 /// Which stanzas a container gets and which it loses.
 ///
@@ -36,14 +33,13 @@ use crate::stanza::{self, Stanza};
 /// [`trust`](Self::trust); without it, only containers for passphrases and key files are rekeyed.
 #[must_use = "settings do nothing until they are used to rekey"]
 pub struct RekeyOptions<'a> {
-    trust: Trust,
+    requirements: Requirements,
     add: Vec<&'a dyn Recipient>,
     remove: Vec<usize>,
     generation: Option<u64>,
     allow_mixed: bool,
     allow_only_enclave: bool,
     on_waiting: OnWaiting,
-    kdf_limit: KdfLimit,
 }
 
 /// What a rekeying made.
@@ -82,20 +78,20 @@ impl<'a> RekeyOptions<'a> {
     /// Makes settings that change nothing yet.
     pub fn new() -> Self {
         Self {
-            trust: Trust::SharedSecret,
+            requirements: Requirements::new(Trust::SharedSecret),
             add: Vec::new(),
             remove: Vec::new(),
             generation: None,
             allow_mixed: false,
             allow_only_enclave: false,
             on_waiting: OnWaiting::default(),
-            kdf_limit: KdfLimit::default(),
         }
     }
 
     /// Sets who must have made the container; [`Trust::SharedSecret`] without it.
-    pub fn trust(self, trust: Trust) -> Self {
-        Self { trust, ..self }
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.requirements.trust = trust;
+        self
     }
 
     /// Adds someone who can open the container.
@@ -127,8 +123,9 @@ impl<'a> RekeyOptions<'a> {
     }
 
     /// Limits key derivation as [`OpenOptions::kdf_limit`](crate::OpenOptions::kdf_limit) does.
-    pub fn kdf_limit(self, mib: u32) -> Self {
-        Self { kdf_limit: KdfLimit { mib }, ..self }
+    pub fn kdf_limit(mut self, mib: u32) -> Self {
+        self.requirements.kdf_limit = KdfLimit { mib };
+        self
     }
 
     /// Allows post-quantum beside classical public keys.
@@ -163,22 +160,22 @@ impl<'a> RekeyOptions<'a> {
         refuse_irregular(path)?;
         let writer = RegionWriter::lock(path, faults)?;
         let container = writer.container()?;
-        let (Unlocked { key, .. }, context) = self.unlock(&container, identities)?;
-        let Settled { before, block } =
-            waiting::settle(&writer, &container, &key, self.on_waiting, &self.opening())?;
-        if let Some(expected) = self.generation.filter(|&expected| expected != block.generation) {
-            return Err(RekeyError::GenerationChanged { expected, found: block.generation });
+        let (Unlocked { key, .. }, context) = self.requirements.unlock(&container, identities)?;
+        let Settled { before, region } =
+            waiting::settle(&writer, &container, &key, self.on_waiting, &self.requirements)?;
+        if let Some(expected) = self.generation.filter(|&expected| expected != region.generation) {
+            return Err(RekeyError::GenerationChanged { expected, found: region.generation });
         }
         if self.changes_nothing() {
-            return Ok(Rekeyed::new(block.generation, &before, &block.stanzas));
+            return Ok(Rekeyed::new(region.generation, &before, &region.stanzas));
         }
-        let stanzas = self.stanzas(&key, &context, &block)?;
-        let generation = next_generation(block.generation)?;
+        let stanzas = self.stanzas(&key, &context, &region)?;
+        let generation = next_generation(region.generation)?;
         let rekeyed = Rekeyed::new(generation, &before, &stanzas);
-        let new = StanzaBlock::new(&key, Label::StanzaMac, &[], generation, stanzas);
+        let new = StanzaRegion::new(&key, Label::StanzaMac, &[], generation, stanzas);
         let room = container.prologue.region_length;
-        let region = region::encode_region(&new, room).ok_or(RekeyError::NoRoom { room })?;
-        writer.write(&key, &container.prologue, block.mac(), &region)?;
+        let bytes = stanza_region::encode_region(&new, room).ok_or(RekeyError::NoRoom { room })?;
+        writer.write(&key, &container.prologue, region.mac(), &bytes)?;
         Ok(rekeyed)
     }
 
@@ -201,44 +198,31 @@ impl<'a> RekeyOptions<'a> {
         }
         refuse_irregular(path)?;
         let (container, _lock) = lock::shared(path)?;
-        let (Unlocked { key, block, .. }, context) = self.unlock(&container, identities)?;
-        self.check_mixing(&block.stanzas)?;
-        let previous = SideFile::read(&container)?.map(|side| side.block);
-        let generation = previous.as_ref().map_or(Ok(1), |block| next_generation(block.generation))?;
+        let (Unlocked { key, region, .. }, context) = self.requirements.unlock(&container, identities)?;
+        self.check_mixing(&region.stanzas)?;
+        let previous = SideFile::read(&container)?.map(|side| side.region);
+        let generation = previous.as_ref().map_or(Ok(1), |region| next_generation(region.generation))?;
         let stanzas = self.added(&key, &context)?;
         if !stanza::are_allowed(&stanzas) {
             return Err(RekeyError::TooManyStanzas);
         }
-        let before = previous.map(|block| block.stanzas).unwrap_or_default();
+        let before = previous.map(|region| region.stanzas).unwrap_or_default();
         let rekeyed = Rekeyed::new(generation, &before, &stanzas);
         side_file::write(&container, &key, generation, stanzas)
             .map_err(|source| RekeyError::Write { path: path.into(), source })?;
         Ok(rekeyed)
     }
 
-    /// Checks who made the container, and finds its data key.
-    fn unlock(
-        &self,
-        container: &Container,
-        identities: &[&dyn Identity],
-    ) -> Result<(Unlocked, Context), OpenError> {
-        self.opening().unlock(container, identities)
-    }
-
-    fn opening(&self) -> OpenOptions {
-        OpenOptions::new(self.trust.clone()).kdf_limit(self.kdf_limit.mib)
-    }
-
     fn stanzas(
         &self,
         key: &FittingKey,
         context: &Context,
-        block: &StanzaBlock,
+        region: &StanzaRegion,
     ) -> Result<Vec<Stanza>, RekeyError> {
-        if let Some(&number) = self.remove.iter().find(|&&number| number >= block.stanzas.len()) {
+        if let Some(&number) = self.remove.iter().find(|&&number| number >= region.stanzas.len()) {
             return Err(RekeyError::NoSuchStanza(number));
         }
-        let kept = block.stanzas.iter().enumerate().filter(|(number, _)| !self.remove.contains(number));
+        let kept = region.stanzas.iter().enumerate().filter(|(number, _)| !self.remove.contains(number));
         let mut stanzas: Vec<Stanza> = kept.map(|(_, stanza)| stanza.clone()).collect();
         self.check_mixing(&stanzas)?;
         stanzas.extend(self.added(key, context)?);
@@ -264,7 +248,7 @@ impl<'a> RekeyOptions<'a> {
         };
         let kept = stanzas.iter().map(|stanza| class(stanza).unwrap_or_else(|| unknown(stanza)));
         let classes = kept.chain(self.add.iter().map(|recipient| recipient.class()));
-        check_mixing(classes, self.allow_mixed).map_err(|_| RekeyError::MixedRecipients)
+        if !self.allow_mixed && are_mixed(classes) { Err(RekeyError::MixedRecipients) } else { Ok(()) }
     }
 
     fn added(&self, key: &FittingKey, context: &Context) -> Result<Vec<Stanza>, RekeyError> {
@@ -275,7 +259,7 @@ impl<'a> RekeyOptions<'a> {
 
 /// Fails if `path` names a link, a pipe, a device or a directory. That nothing is there is told when it is opened.
 fn refuse_irregular(path: &Path) -> Result<(), RekeyError> {
-    match regular::irregular(path) {
+    match ovseal_files::irregular(path) {
         Ok(Some(what)) => Err(RekeyError::NotRegular { path: path.into(), what }),
         _ => Ok(()),
     }

@@ -109,7 +109,7 @@ fn the_next_writer_goes_on_from_where_the_interrupted_one_was() {
         let key = if sealed.opens(&sealed.new) { &sealed.new } else { &sealed.old };
         RekeyOptions::new().add_recipient(&third).rekey(&sealed.container(), &[key]).unwrap();
         assert!(sealed.opens(key) && sealed.opens(&third), "{step:?}");
-        assert!(!crate::rekey_file::path(&sealed.container()).exists(), "{step:?}");
+        assert!(!crate::container::rekey_file::path(&sealed.container()).exists(), "{step:?}");
         // What stands in the container itself is now complete.
         let moved = sealed.folder.path().join("moved.ovseal");
         std::fs::rename(sealed.container(), &moved).unwrap();
@@ -137,7 +137,7 @@ fn stanzas_that_a_look_does_not_show_are_brought_in_place_before_a_caller_choose
             }
             outcome => drop(outcome.unwrap()),
         }
-        assert!(!crate::rekey_file::path(&sealed.container()).exists(), "{step:?}");
+        assert!(!crate::container::rekey_file::path(&sealed.container()).exists(), "{step:?}");
     }
 }
 

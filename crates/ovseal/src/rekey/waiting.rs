@@ -8,16 +8,17 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use ovseal_format::crypto::data_key::{FittingKey, Label};
+use ovseal_format::stanza::Stanza;
+use ovseal_format::stanza_region::{self, StanzaRegion};
+
 use super::RekeyError;
 use super::writer::{Found, RegionWriter};
 use crate::container::Container;
+use crate::container::inspect::StanzaSummary;
+use crate::container::rekey_file::RekeyFile;
 use crate::error::{OpenError, Section};
-use crate::inspect::StanzaSummary;
-use crate::key::{FittingKey, Label};
-use crate::open::OpenOptions;
-use crate::region::{self, StanzaBlock};
-use crate::rekey_file::RekeyFile;
-use crate::stanza::Stanza;
+use crate::unlock::Requirements;
 
 /// What a rekeying does with stanzas that wait next to the container and that it may not take over
 /// by itself.
@@ -67,7 +68,7 @@ fn types(stanzas: &[StanzaSummary]) -> String {
 pub(super) struct Settled {
     /// Those that were in it before, or the same ones if these were damaged.
     pub(super) before: Vec<Stanza>,
-    pub(super) block: StanzaBlock,
+    pub(super) region: StanzaRegion,
 }
 
 /// Decides what becomes of the rekeying file, if there is one, and does it.
@@ -76,7 +77,7 @@ pub(super) fn settle(
     container: &Container,
     key: &FittingKey,
     on_waiting: OnWaiting,
-    opening: &OpenOptions,
+    requirements: &Requirements,
 ) -> Result<Settled, RekeyError> {
     let own = Own::read(container, key)?;
     let file = match writer.find(&container.prologue) {
@@ -85,23 +86,23 @@ pub(super) fn settle(
         Found::Incomplete => return Err(RekeyError::ForeignRekeyFile { path: writer.rekey_file() }),
         Found::Complete(file) => file,
     };
-    if file.region == own.region {
+    if file.region_bytes == own.bytes {
         return own.alone(writer);
     }
     if is_interrupted(&file, &own, key, writer)? {
-        opening.check_block(container, &file.block)?;
-        writer.finish(&file.region)?;
-        return Ok(own.replaced_by(file.block));
+        requirements.check_region(container, &file.region)?;
+        writer.finish(&file.region_bytes)?;
+        return Ok(own.replaced_by(file.region));
     }
     match on_waiting {
-        OnWaiting::Discard if own.block.is_some() => own.alone(writer),
-        _ if !is_authentic(&file.block, key) => {
+        OnWaiting::Discard if own.region.is_some() => own.alone(writer),
+        _ if !is_authentic(&file.region, key) => {
             Err(RekeyError::ForeignRekeyFile { path: writer.rekey_file() })
         }
         OnWaiting::Finish => {
-            opening.check_block(container, &file.block)?;
-            writer.write(key, &container.prologue, &own.mac(), &file.region)?;
-            Ok(own.replaced_by(file.block))
+            requirements.check_region(container, &file.region)?;
+            writer.write(key, &container.prologue, &own.mac(), &file.region_bytes)?;
+            Ok(own.replaced_by(file.region))
         }
         _ => Err(RekeyError::Waiting(Box::new(own.waiting(writer, &file)))),
     }
@@ -114,36 +115,36 @@ fn is_interrupted(
     key: &FittingKey,
     writer: &RegionWriter<'_>,
 ) -> Result<bool, RekeyError> {
-    let replaces_own = own.block.as_ref().is_none_or(|block| file.replaces(block));
-    Ok(replaces_own && is_authentic(&file.block, key) && file.is_of(key, &writer.place()?))
+    let replaces_own = own.region.as_ref().is_none_or(|region| file.replaces(region));
+    Ok(replaces_own && is_authentic(&file.region, key) && file.is_of(key, &writer.place()?))
 }
 
-fn is_authentic(block: &StanzaBlock, key: &FittingKey) -> bool {
-    block.is_authentic(key, Label::StanzaMac, &[])
+fn is_authentic(region: &StanzaRegion, key: &FittingKey) -> bool {
+    region.is_authentic(key, Label::StanzaMac, &[])
 }
 
 /// The container's own region.
 struct Own {
-    region: Vec<u8>,
+    bytes: Vec<u8>,
     /// Its stanzas, unless they are damaged or not authentic.
-    block: Option<StanzaBlock>,
+    region: Option<StanzaRegion>,
 }
 
 impl Own {
     fn read(container: &Container, key: &FittingKey) -> Result<Self, OpenError> {
-        let region = container.read_region()?;
-        let block = region::parse_region(&region).filter(|block| is_authentic(block, key));
-        Ok(Self { region, block })
+        let bytes = container.read_region()?;
+        let region = stanza_region::parse_region(&bytes).filter(|region| is_authentic(region, key));
+        Ok(Self { bytes, region })
     }
 
     /// Returns the MAC by which a rekeying file names this region: zeros if it is damaged.
     fn mac(&self) -> [u8; 32] {
-        self.block.as_ref().map_or([0; 32], |block| *block.mac())
+        self.region.as_ref().map_or([0; 32], |region| *region.mac())
     }
 
     fn settled(self) -> Result<Settled, RekeyError> {
-        let block = self.block.ok_or(OpenError::NotAuthentic(Section::Stanzas))?;
-        Ok(Settled { before: block.stanzas.clone(), block })
+        let region = self.region.ok_or(OpenError::NotAuthentic(Section::Stanzas))?;
+        Ok(Settled { before: region.stanzas.clone(), region })
     }
 
     /// Removes the rekeying file; these stanzas stay, and are on the disk before it goes.
@@ -154,19 +155,19 @@ impl Own {
         Ok(settled)
     }
 
-    fn replaced_by(self, block: StanzaBlock) -> Settled {
-        let before = self.block.map_or_else(|| block.stanzas.clone(), |own| own.stanzas);
-        Settled { before, block }
+    fn replaced_by(self, region: StanzaRegion) -> Settled {
+        let before = self.region.map_or_else(|| region.stanzas.clone(), |own| own.stanzas);
+        Settled { before, region }
     }
 
     fn waiting(self, writer: &RegionWriter<'_>, file: &RekeyFile) -> WaitingStanzas {
-        let summaries = |block: &StanzaBlock| block.stanzas.iter().map(StanzaSummary::of).collect();
+        let summaries = |region: &StanzaRegion| region.stanzas.iter().map(StanzaSummary::of).collect();
         WaitingStanzas {
             path: writer.rekey_file(),
-            generation: file.block.generation,
-            stanzas: summaries(&file.block),
-            own_generation: self.block.as_ref().map(|block| block.generation),
-            own_stanzas: self.block.as_ref().map(summaries).unwrap_or_default(),
+            generation: file.region.generation,
+            stanzas: summaries(&file.region),
+            own_generation: self.region.as_ref().map(|region| region.generation),
+            own_stanzas: self.region.as_ref().map(summaries).unwrap_or_default(),
         }
     }
 }

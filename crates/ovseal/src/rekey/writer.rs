@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use ovseal_files::{AtomicFile, sync_directory};
+use ovseal_format::crypto::data_key::FittingKey;
+use ovseal_format::prologue::{PROLOGUE_LENGTH, Prologue};
 use rustix::fs::OFlags;
 
 use super::{RekeyError, lock};
-use crate::atomic::{AtomicFile, sync_folder};
 use crate::container::Container;
-use crate::key::FittingKey;
-use crate::prologue::{PROLOGUE_LENGTH, Prologue};
-use crate::rekey_file::{self, Place, RekeyFile};
+use crate::container::rekey_file::{self, Place, RekeyFile};
 
 /// The moments between the writes of a rekeying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl<'w> RegionWriter<'w> {
     /// Writes the region of a rekeying file that was found, after making sure that the file is on the disk.
     pub(super) fn finish(&self, region: &[u8]) -> Result<(), RekeyError> {
         let path = self.rekey_file();
-        let synchronize = || File::open(&path)?.sync_all().and_then(|()| sync_folder(&path));
+        let synchronize = || File::open(&path)?.sync_all().and_then(|()| sync_directory(&path));
         synchronize().map_err(|source| RekeyError::Write { path: path.clone(), source })?;
         self.write_out(region)
     }
@@ -138,7 +138,7 @@ impl<'w> RegionWriter<'w> {
         let path = self.rekey_file();
         let remove = || {
             std::fs::remove_file(&path)?;
-            sync_folder(&self.path)?;
+            sync_directory(&self.path)?;
             self.faults.after(Step::RekeyFileRemoved)
         };
         remove().map_err(|source| RekeyError::Write { path: path.clone(), source })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::ErrorKind;
+use ovseal_format::error_kind::ErrorKind;
 
 /// A counter that only grows, and a key that makes MACs, both kept where no copy of the disk holds them: in a TPM.
 ///

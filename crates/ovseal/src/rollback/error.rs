@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use ovseal_format::error_kind::ErrorKind;
+
 use super::anchor::AnchorError;
-use crate::error::ErrorKind;
 
 /// The rollback state cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,21 +9,21 @@ mod text;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-pub use anchor::{AnchorError, Attested, RollbackAnchor};
 use aws_lc_rs::constant_time;
-pub use error::RollbackError;
+use ovseal_files::{AtomicFile, next_to};
+use ovseal_format::statement::{KeyId, ModelId};
+use ovseal_format::suite::Digest;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+
+use crate::threads::lock;
+pub use anchor::{AnchorError, Attested, RollbackAnchor};
+pub use error::RollbackError;
 pub(crate) use text::Text;
 use text::{Binding, Floors, LENGTH_LIMIT};
-
-use crate::atomic::{AtomicFile, beside};
-use crate::regular;
-use crate::statement::{KeyId, ModelId};
-use crate::suite::Digest;
 
 /// How long the lock is waited for: whoever writes a file holds it for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -135,7 +135,7 @@ impl RollbackState {
     /// Only the owner can open it, so nobody else can keep it.
     fn lock(&self) -> Result<File, RollbackError> {
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let path = beside(&self.path, ".lock");
+        let path = next_to(&self.path, ".lock");
         let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
         let file = File::from(file.map_err(|error| self.write_error(error.into()))?);
         let begin = Instant::now();
@@ -160,7 +160,7 @@ impl RollbackState {
     }
 
     fn parse(&self) -> Result<Text, RollbackError> {
-        let bytes = regular::read(&self.path, LENGTH_LIMIT).map_err(|source| self.read_error(source))?;
+        let bytes = ovseal_files::read(&self.path, LENGTH_LIMIT).map_err(|source| self.read_error(source))?;
         Text::parse(&bytes).ok_or_else(|| RollbackError::Damaged { path: self.path.clone() })
     }
 
@@ -181,7 +181,7 @@ impl RollbackState {
     }
 
     fn last_checked(&self) -> MutexGuard<'_, Option<Digest>> {
-        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.checked)
     }
 
     /// Compares MAC and generation with what the anchor says.

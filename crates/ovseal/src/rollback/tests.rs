@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::*;
-use crate::error::ErrorKind;
-use crate::suite::sha256;
+use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::suite::sha256;
 
-const PUBLISHER: KeyId = KeyId([1; 32]);
+use super::*;
+
+const PUBLISHER: KeyId = KeyId::from_bytes([1; 32]);
 
 #[test]
 fn a_floor_is_raised_and_never_lowered() {

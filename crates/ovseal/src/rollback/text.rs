@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::hex;
-use crate::statement::{KeyId, ModelId};
-use crate::suite::{Digest, sha256};
+use base16ct::{lower, mixed};
+use ovseal_format::statement::{KeyId, ModelId};
+use ovseal_format::suite::{Digest, sha256};
 
 /// The least version that is accepted of each publisher's models.
 pub(crate) type Floors = BTreeMap<(KeyId, ModelId), u64>;
@@ -30,8 +30,8 @@ impl Text {
     pub(crate) fn encode(&self) -> String {
         let covered = self.covered();
         let last = match &self.binding {
-            None => format!("sha256 {}", hex::encode(&sha256(&[covered.as_bytes()]))),
-            Some(binding) => format!("mac {}", hex::encode(&binding.mac)),
+            None => format!("sha256 {}", lower::encode_string(&sha256(&[covered.as_bytes()]))),
+            Some(binding) => format!("mac {}", lower::encode_string(&binding.mac)),
         };
         format!("{covered}{last}\n")
     }
@@ -52,7 +52,7 @@ impl Text {
         let head = match &self.binding {
             None => format!("{PLAIN}\n"),
             Some(Binding { place, generation, .. }) => {
-                format!("{ANCHORED}\nanchor {}\ngeneration {generation}\n", hex::encode(place))
+                format!("{ANCHORED}\nanchor {}\ngeneration {generation}\n", lower::encode_string(place))
             }
         };
         let line =
@@ -73,9 +73,9 @@ fn parse(text: &str) -> Option<Text> {
     let binding = match first {
         PLAIN => None,
         ANCHORED => {
-            let place = hex::decode(lines.next()?.strip_prefix("anchor ")?)?;
+            let place = mixed::decode_vec(lines.next()?.strip_prefix("anchor ")?).ok()?;
             let generation = lines.next()?.strip_prefix("generation ")?.parse().ok()?;
-            let mac = hex::decode32(last.strip_prefix("mac ")?)?;
+            let mac = digits(last.strip_prefix("mac ")?)?;
             if place.len() > PLACE_LIMIT || generation == u64::MAX {
                 return None;
             }
@@ -89,9 +89,14 @@ fn parse(text: &str) -> Option<Text> {
 
 fn parse_line(line: &str) -> Option<((KeyId, ModelId), u64)> {
     let mut words = line.split(' ');
-    let publisher = KeyId(hex::decode32(words.next()?)?);
-    let model = ModelId(hex::decode32(words.next()?)?);
+    let publisher = KeyId::from_bytes(digits(words.next()?)?);
+    let model = ModelId::from_bytes(digits(words.next()?)?);
     Some(((publisher, model), words.next()?.parse().ok()?))
+}
+
+/// Decodes the 64 hexadecimal digits of an id or a MAC.
+fn digits(text: &str) -> Option<[u8; 32]> {
+    mixed::decode_vec(text).ok()?.try_into().ok()
 }
 
 pub(crate) const LENGTH_LIMIT: u64 = 1 << 20;
@@ -105,7 +110,7 @@ mod tests {
     use super::*;
 
     fn floors() -> Floors {
-        Floors::from([((KeyId([1; 32]), ModelId::of("m")), 7)])
+        Floors::from([((KeyId::from_bytes([1; 32]), ModelId::of("m")), 7)])
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Why a model was not sealed.
 
-use crate::error::ErrorKind;
-use crate::key::RandomnessError;
-use crate::publisher::SignError;
-use crate::recipient::WrapError;
-use crate::statement::PUBLISHER_LIMIT;
+use ovseal_format::crypto::data_key::RandomnessError;
+use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::publisher::SignError;
+use ovseal_format::recipient::WrapError;
+use ovseal_format::statement::PUBLISHER_LIMIT;
 
 /// A model could not be sealed. Nothing stands under the container's name.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,13 @@
 //! What stands before the payload: prologue and stanza region, and the key that they are made with.
 
+use ovseal_format::crypto::data_key::{DataKey, FittingKey, Label, random_array};
+use ovseal_format::layout::ChunkSize;
+use ovseal_format::prologue::{ContainerId, Prologue};
+use ovseal_format::recipient::Context;
+use ovseal_format::stanza::{self, Stanza};
+use ovseal_format::stanza_region::{self, StanzaRegion};
+
 use super::{SealError, SealOptions};
-use crate::context::Context;
-use crate::key::{DataKey, FittingKey, Label, random_array};
-use crate::layout::ChunkSize;
-use crate::prologue::{ContainerId, Prologue};
-use crate::region::{self, StanzaBlock};
-use crate::stanza::{self, Stanza};
 
 /// What stands before the payload, and the key that it is made with.
 pub(super) struct Header {
@@ -22,19 +23,19 @@ impl Header {
         let mut prologue = Prologue {
             suite: options.suite,
             chunk_size,
-            region_length: region::region_length_for(&[]),
-            container_id: ContainerId(random_array()?),
+            region_length: stanza_region::region_length_for(&[]),
+            container_id: ContainerId::from_bytes(random_array()?),
             commitment: [0; 32],
         };
         let (mut key, mut stanzas) = options.wrap(&mut prologue)?;
-        let needed = region::region_length_for(&stanzas);
+        let needed = stanza_region::region_length_for(&stanzas);
         if needed != prologue.region_length {
             prologue.region_length = needed;
             (key, stanzas) = options.wrap(&mut prologue)?;
         }
-        let block = StanzaBlock::new(&key, Label::StanzaMac, &[], 1, stanzas);
-        let region =
-            region::encode_region(&block, prologue.region_length).ok_or(SealError::TooManyRecipients)?;
+        let block = StanzaRegion::new(&key, Label::StanzaMac, &[], 1, stanzas);
+        let region = stanza_region::encode_region(&block, prologue.region_length)
+            .ok_or(SealError::TooManyRecipients)?;
         Ok(Self { prologue, key, region })
     }
 }

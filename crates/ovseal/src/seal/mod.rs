@@ -6,28 +6,27 @@ mod output;
 mod payload;
 mod trailer;
 
-pub use error::SealError;
-use header::Header;
-pub(crate) use payload::digest as chunk_digest;
-pub(crate) use trailer::manifest_key;
-
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::aead::AeadProvider;
-use crate::atomic::AtomicFile;
-use crate::file_identity::FileIdentity;
-use crate::layout::{ChunkSize, Layout};
-use crate::manifest::{MANIFEST_LIMIT, Manifest, ModelName};
+use ovseal_files::AtomicFile;
+use ovseal_files::FileIdentity;
+use ovseal_format::crypto::aead::AeadProvider;
+use ovseal_format::layout::{ChunkSize, Layout};
+use ovseal_format::manifest::{MANIFEST_LIMIT, Manifest, ModelName};
+use ovseal_format::prologue::{ContainerId, PROLOGUE_LENGTH};
+use ovseal_format::publisher::PublisherKey;
+use ovseal_format::recipient::Recipient;
+use ovseal_format::stanza_kind::are_mixed;
+use ovseal_format::statement::PUBLISHER_LIMIT;
+use ovseal_format::suite::Suite;
+
 use crate::model::{Model, time_hints};
-use crate::prologue::{ContainerId, PROLOGUE_LENGTH};
-use crate::publisher::PublisherKey;
-use crate::recipient::{Recipient, RecipientClass};
-use crate::statement::PUBLISHER_LIMIT;
-use crate::suite::Suite;
 use crate::threads;
+pub use error::SealError;
+use header::Header;
 
 /// Called from worker threads with the number of bytes just sealed; [`ControlFlow::Break`] cancels.
 pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
@@ -160,7 +159,9 @@ impl<'a> SealOptions<'a> {
         if self.publishers.len() > PUBLISHER_LIMIT {
             return Err(SealError::TooManyPublishers);
         }
-        check_mixing(self.recipients.iter().map(|recipient| recipient.class()), self.allow_mixed)?;
+        if !self.allow_mixed && are_mixed(self.recipients.iter().map(|recipient| recipient.class())) {
+            return Err(SealError::MixedRecipients);
+        }
         self.check_files(model, output)?;
         let chunk_size = self.chunk_size.unwrap_or(ChunkSize::for_model(model.total_length()));
         let header = Header::new(self, chunk_size)?;
@@ -202,7 +203,7 @@ impl<'a> SealOptions<'a> {
         let payload = PROLOGUE_LENGTH as u64 + header.prologue.region_length;
         let layout = Layout::new(header.prologue.chunk_size, payload, &manifest.lengths());
         let layout = layout.ok_or(SealError::TooLarge)?;
-        let tables = payload::seal(self, model, header, &layout, file)?;
+        let tables = payload::encrypt(self, model, header, &layout, file)?;
         let trailer = trailer::encode(header, &layout, &manifest, &tables, &self.publishers)?;
         let mut front = header.prologue.encode().to_vec();
         front.extend_from_slice(&header.region);
@@ -225,15 +226,4 @@ impl<'a> SealOptions<'a> {
             hints: producer.chain(time_hints(&model.parts)).collect(),
         }
     }
-}
-
-/// Refuses classical beside post-quantum public keys.
-pub(crate) fn check_mixing(
-    classes: impl Iterator<Item = RecipientClass>,
-    allowed: bool,
-) -> Result<(), SealError> {
-    let classes: Vec<RecipientClass> = classes.collect();
-    let mixed = classes.contains(&RecipientClass::PostQuantumPublicKey)
-        && classes.contains(&RecipientClass::ClassicalPublicKey);
-    if mixed && !allowed { Err(SealError::MixedRecipients) } else { Ok(()) }
 }

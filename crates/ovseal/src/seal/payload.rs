@@ -1,31 +1,25 @@
-//! Encrypting all chunks with several threads and bounded memory.
+//! Encrypts all chunks with several threads and bounded memory.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use ovseal_format::crypto::aead::Tag;
+use ovseal_format::crypto::chunk::{self, PartKey};
+use ovseal_format::layout::{Chunk, Layout};
+use ovseal_format::suite::Digest;
 use ovseal_memory::ModelMemory;
 use rustix::fs::FallocateFlags;
 
 use super::{Header, SealError, SealOptions};
-use crate::aead::Tag;
-use crate::chunk::PartKey;
-use crate::layout::{Chunk, Layout};
+use crate::container::tables::Tables;
 use crate::model::{Model, Source, SourceReader};
-use crate::suite::{Digest, Suite};
-use crate::threads;
+use crate::threads::{self, lock};
 
-/// Tags and digests of all chunks, in the order of the payload.
-pub(super) struct Tables {
-    pub(super) tags: Vec<Tag>,
-    pub(super) digests: Vec<Digest>,
-}
-
-/// Encrypts every chunk of `model` into its place in `file`.
+/// Encrypts every chunk of `model` into its place in `file`, and returns the tags and digests.
 ///
-/// Memory is bounded by one chunk for each thread and 48 bytes for each chunk of the model.
-pub(super) fn seal(
+/// Uses memory for one chunk in each thread, and 48 bytes for each chunk of the model.
+pub(super) fn encrypt(
     options: &SealOptions<'_>,
     model: &Model,
     header: &Header,
@@ -33,27 +27,20 @@ pub(super) fn seal(
     file: &File,
 ) -> Result<Tables, SealError> {
     reserve(file, layout)?;
-    let chunks = layout.chunks as usize;
-    let job = Job {
-        options,
-        model,
-        header,
-        layout,
-        file,
-        next: AtomicU64::new(0),
-        tables: Mutex::new(Tables {
-            tags: vec![Tag::default(); chunks],
-            digests: vec![Digest::default(); chunks],
-        }),
-    };
-    job.run()?;
-    for (_, source) in &model.parts {
-        source.open().map_err(|error| read_error(source, error))?;
-    }
-    Ok(job.tables.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    let count = layout.chunks as usize;
+    let tables = Tables { tags: vec![Tag::default(); count], digests: vec![Digest::default(); count] };
+    let job = Job { options, model, header, layout, file, tables: Mutex::new(tables) };
+    threads::each(
+        options.threads,
+        layout.chunks,
+        || job.worker(),
+        |worker, number| job.encrypt_chunk(worker, &layout.chunk_by_number(number)),
+    )?;
+    ensure_unchanged(model)?;
+    Ok(std::mem::take(&mut *lock(&job.tables)))
 }
 
-/// Takes the room on the disk at once, so that a full disk is noticed before the work is done.
+/// Reserves disk space for the payload, so that a full disk is noticed before the work is done.
 fn reserve(file: &File, layout: &Layout) -> Result<(), SealError> {
     match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, layout.trailer) {
         Ok(()) => Ok(()),
@@ -64,78 +51,38 @@ fn reserve(file: &File, layout: &Layout) -> Result<(), SealError> {
     }
 }
 
-/// What all worker threads share.
+/// Fails if a file of the model was written, replaced or truncated since the model was found.
+///
+/// Each thread checks a file when it opens it. A write that came later is found only now.
+fn ensure_unchanged(model: &Model) -> Result<(), SealError> {
+    model.parts.iter().try_for_each(|(_, source)| open(source).map(drop))
+}
+
+fn open(source: &Source) -> Result<SourceReader, SealError> {
+    source.open().map_err(|error| read_error(source, error))
+}
+
+fn read_error(source: &Source, error: std::io::Error) -> SealError {
+    SealError::Read { path: source.path().into(), source: error }
+}
+
+/// What all threads share.
 struct Job<'j> {
     options: &'j SealOptions<'j>,
     model: &'j Model,
     header: &'j Header,
     layout: &'j Layout,
     file: &'j File,
-    next: AtomicU64,
     tables: Mutex<Tables>,
 }
 
-impl Job<'_> {
-    fn run(&self) -> Result<(), SealError> {
-        threads::run((self.options.threads.get() as u64).min(self.layout.chunks), || self.work())
-    }
-
-    /// Seals chunks until none is left; after an error the other workers find none either.
-    fn work(&self) -> Result<(), SealError> {
-        let result = self.seal_chunks();
-        if result.is_err() {
-            self.next.store(self.layout.chunks, Ordering::Relaxed);
-        }
-        result
-    }
-
-    fn seal_chunks(&self) -> Result<(), SealError> {
-        let largest = self.layout.parts.iter().map(|part| part.length).max().unwrap_or(0);
-        let mut buffer = ModelMemory::zeroed(largest.min(self.layout.chunk_size.bytes() as u64) as usize)?;
-        let mut current: Option<Part<'_>> = None;
-        while let Some(chunk) = self.next_chunk() {
-            let part = match current.take().filter(|part| part.number == chunk.part) {
-                Some(part) => part,
-                None => self.part(chunk.part)?,
-            };
-            self.seal_chunk(&part, &chunk, &mut buffer[..chunk.length])?;
-            current = Some(part);
-            if (self.options.progress)(chunk.length as u64).is_break() {
-                return Err(SealError::Cancelled);
-            }
-        }
-        Ok(())
-    }
-
-    fn next_chunk(&self) -> Option<Chunk> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        (number < self.layout.chunks).then(|| self.layout.chunk_by_number(number))
-    }
-
-    fn part(&self, number: u32) -> Result<Part<'_>, SealError> {
-        let source = &self.model.parts[number as usize].1;
-        let reader = source.open().map_err(|error| read_error(source, error))?;
-        Ok(Part {
-            number,
-            source,
-            reader,
-            key: PartKey::new(&self.header.key, number, self.options.provider),
-        })
-    }
-
-    fn seal_chunk(&self, part: &Part<'_>, chunk: &Chunk, data: &mut [u8]) -> Result<(), SealError> {
-        part.reader.read_exact_at(data, chunk.start).map_err(|error| read_error(part.source, error))?;
-        let tag = part.key.seal(chunk, data);
-        let digest = digest(self.header.prologue.suite, data, &tag);
-        self.file.write_all_at(data, self.layout.position(chunk)).map_err(SealError::Write)?;
-        let mut tables = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        tables.tags[chunk.number as usize] = tag;
-        tables.digests[chunk.number as usize] = digest;
-        Ok(())
-    }
+/// The buffer of one thread, and the part whose chunks it encrypts.
+struct Worker<'j> {
+    buffer: ModelMemory,
+    part: Option<Part<'j>>,
 }
 
-/// The part on which a worker is.
+/// An open part.
 struct Part<'j> {
     number: u32,
     source: &'j Source,
@@ -143,11 +90,39 @@ struct Part<'j> {
     key: PartKey,
 }
 
-/// The digest of a chunk: over its ciphertext and tag.
-pub(crate) fn digest(suite: Suite, ciphertext: &[u8], tag: &Tag) -> Digest {
-    suite.digest(&[ciphertext, tag])
-}
+impl<'j> Job<'j> {
+    fn worker(&self) -> Result<Worker<'j>, SealError> {
+        let longest = self.layout.parts.iter().map(|part| part.length).max().unwrap_or(0);
+        let length = longest.min(self.layout.chunk_size.bytes() as u64) as usize;
+        Ok(Worker { buffer: ModelMemory::zeroed(length)?, part: None })
+    }
 
-fn read_error(source: &Source, error: std::io::Error) -> SealError {
-    SealError::Read { path: source.path().into(), source: error }
+    fn encrypt_chunk(&self, worker: &mut Worker<'j>, chunk: &Chunk) -> Result<(), SealError> {
+        let part = match worker.part.take().filter(|part| part.number == chunk.part) {
+            Some(part) => part,
+            None => self.open_part(chunk.part)?,
+        };
+        let part = worker.part.insert(part);
+        let data = &mut worker.buffer[..chunk.length];
+        part.reader.read_exact_at(data, chunk.start).map_err(|error| read_error(part.source, error))?;
+        let tag = part.key.encrypt(chunk, data);
+        self.file.write_all_at(data, self.layout.position(chunk)).map_err(SealError::Write)?;
+        self.record(chunk, tag, chunk::digest(self.header.prologue.suite, data, &tag));
+        match (self.options.progress)(chunk.length as u64).is_break() {
+            true => Err(SealError::Cancelled),
+            false => Ok(()),
+        }
+    }
+
+    fn open_part(&self, number: u32) -> Result<Part<'j>, SealError> {
+        let source = &self.model.parts[number as usize].1;
+        let key = PartKey::new(&self.header.key, number, self.options.provider);
+        Ok(Part { number, source, reader: open(source)?, key })
+    }
+
+    fn record(&self, chunk: &Chunk, tag: Tag, digest: Digest) {
+        let mut tables = lock(&self.tables);
+        tables.tags[chunk.number as usize] = tag;
+        tables.digests[chunk.number as usize] = digest;
+    }
 }

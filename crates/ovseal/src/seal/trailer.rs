@@ -1,16 +1,16 @@
 //! Everything after the payload: tables, manifest, statement, signatures, MAC and footer.
 
+use ovseal_format::crypto::chunk::manifest_key;
+use ovseal_format::crypto::data_key::{FittingKey, Label};
+use ovseal_format::footer::Footer;
+use ovseal_format::layout::Layout;
+use ovseal_format::manifest::Manifest;
+use ovseal_format::publisher::{PublisherKey, SignError, Signatures};
+use ovseal_format::statement::{self, KeyId, Statement};
+use ovseal_format::suite::sha256;
+
 use super::Header;
-use super::payload::Tables;
-use crate::aead::AeadProvider;
-use crate::chunk::PartKey;
-use crate::footer::Footer;
-use crate::key::{FittingKey, Label};
-use crate::layout::Layout;
-use crate::manifest::Manifest;
-use crate::publisher::{PublisherKey, SignError, Signatures};
-use crate::statement::{self, KeyId, Statement};
-use crate::suite::sha256;
+use crate::container::tables::Tables;
 
 /// The bytes that follow the two tables, to the end of the footer.
 ///
@@ -62,7 +62,7 @@ fn statement(
         lengths: manifest.lengths(),
         root: statement::root(suite, layout, &tables.digests),
         manifest: suite.digest(&[encrypted]),
-        model_id: manifest.name.id().0,
+        model_id: *manifest.name.id().as_bytes(),
         security_version: manifest.security_version,
         publishers: ids,
     }
@@ -70,15 +70,7 @@ fn statement(
 
 fn encrypt_manifest(key: &FittingKey, manifest: &Manifest) -> Vec<u8> {
     let mut bytes = manifest.encode();
-    let manifest_key = manifest_key(key);
-    let (aead, nonce) = manifest_key.whole();
-    let tag = aead.seal(nonce, &[], &mut bytes);
+    let tag = manifest_key(key).encrypt_whole(&mut bytes);
     bytes.extend_from_slice(&tag);
     bytes
-}
-
-/// The key of the manifest.
-pub(crate) fn manifest_key(key: &FittingKey) -> PartKey {
-    let secret = ovseal_memory::Secret::<44>::from_fn(|bytes| key.derive(Label::Manifest, bytes));
-    PartKey::from_secret(secret.expose(), AeadProvider::AwsLc)
 }

@@ -1,8 +1,6 @@
 //! The facts about a container, as text and as JSON.
 
-use ovseal::{Inspection, OpenError, Part, StanzaSummary, hex};
-use ovseal_hardware::sgx;
-use ovseal_hardware::tpm2::{TPM2, TPM2_PASSPHRASE};
+use ovseal::{Inspection, OpenError, Part, StanzaKind, StanzaSummary};
 use serde::Serialize;
 
 use super::compiled::CompiledFacts;
@@ -60,7 +58,7 @@ impl Facts {
     /// Returns what anyone can see.
     pub(super) fn public(inspection: &Inspection) -> Self {
         Self {
-            container_id: hex::encode(inspection.container_id.as_bytes()),
+            container_id: inspection.container_id.to_string(),
             suite: inspection.suite.number(),
             chunk_size: inspection.chunk_size.bytes(),
             length: inspection.length,
@@ -192,8 +190,7 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
             Some(false) => "not post-quantum",
             None => "post-quantum unknown",
         };
-        let hardware = [TPM2, TPM2_PASSPHRASE, "pkcs11", sgx::STANZA_TYPE];
-        let is_hardware = hardware.contains(&stanza.stanza_type.as_str());
+        let is_hardware = StanzaKind::parse(&stanza.stanza_type).is_some_and(|kind| HARDWARE.contains(&kind));
         let needs = stanza.needs.iter().filter(|_| is_hardware).map(String::as_str);
         let marks: Vec<&str> = std::iter::once(mark).chain(needs).filter(|mark| !mark.is_empty()).collect();
         let marks = marks.join("; ");
@@ -201,3 +198,7 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
     };
     std::iter::once(format!("{heading}:")).chain(stanzas.iter().map(line)).collect()
 }
+
+/// Kinds of key in hardware, for which a stanza's line shows what it needs.
+const HARDWARE: [StanzaKind; 4] =
+    [StanzaKind::Tpm2, StanzaKind::Tpm2Passphrase, StanzaKind::Pkcs11, StanzaKind::Sgx];

@@ -25,5 +25,5 @@ impl Described {
 pub(super) fn sha256<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>) -> String {
     let mut context = Context::new(&SHA256);
     pieces.into_iter().for_each(|piece| context.update(piece.as_ref()));
-    ovseal::hex::encode(context.finish().as_ref())
+    base16ct::lower::encode_string(context.finish().as_ref())
 }

@@ -20,9 +20,9 @@ mod tests;
 
 use std::ops::Range;
 
-use constant::Constant;
+use ovseal_format::error_kind::ErrorKind;
 
-use crate::error::ErrorKind;
+use constant::Constant;
 
 /// A topology that passed the checks which need no weights.
 #[derive(Clone, Debug)]

@@ -15,15 +15,15 @@ pub(super) mod wire;
 
 use std::collections::{HashMap, HashSet};
 
+use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::manifest::PartEntry;
+use ovseal_format::part_path::PartPath;
+
+use super::source::SourceReader;
 use input::FileInput;
 pub use skeleton::{Pointer, Skeleton};
 use tensor::Entry;
 use walk::walk;
-
-use super::source::SourceReader;
-use crate::error::ErrorKind;
-use crate::manifest::PartEntry;
-use crate::path::PartPath;
 
 /// What stands in a location that means an address in memory.
 const MEMORY_ADDRESS: &str = "_ORT_MEM_ADDR_";
@@ -178,7 +178,7 @@ mod tests {
     use super::testing::{model, tensor};
     use super::wire::{field, varint};
     use super::*;
-    use crate::manifest::PartKind;
+    use ovseal_format::manifest::PartKind;
 
     #[test]
     fn a_memory_address_is_refused_wherever_it_stands() {

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
+use ovseal_format::part_path::PartPath;
 use ovseal_memory::ModelMemory;
 
 use self::pieces::{Data, Entered, Pieces};
@@ -14,7 +15,6 @@ use super::walk::{REFERENCE_LIMIT, Visitor, walk};
 use super::wire::Field;
 use super::{OnnxError, Reference};
 use crate::error::OpenError;
-use crate::path::PartPath;
 
 /// An ONNX model whose weights stand elsewhere in memory: its own bytes without the raw data of large tensors.
 ///

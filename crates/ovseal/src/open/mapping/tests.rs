@@ -4,11 +4,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::layout::{Chunk, ChunkSize};
-use crate::manifest::ModelName;
+use ovseal_format::layout::{Chunk, ChunkSize};
+use ovseal_format::manifest::ModelName;
+
+use crate::container::read_at::ReadAt;
 use crate::model::{Model, ModelOptions};
 use crate::open::{OpenOptions, Part};
-use crate::source::ReadAt;
 use crate::{KeyFile, PublisherKey, SealOptions, Trust};
 
 /// One chunk of zeros that was sealed, and the same container with another ciphertext under the same tag.
@@ -47,7 +48,7 @@ fn part(key: &KeyFile, trust: Trust, source: Arc<dyn ReadAt>) -> Part {
 /// 6.4). So a change of the latter by 1 is made up for by one of the former by H², which two tags with one nonce show.
 fn collide(part: &Part, ciphertext: &mut [u8]) {
     let block = Chunk { length: BLOCK, ..part.chunk(0) };
-    let [zero, one] = [[0; BLOCK], ONE].map(|mut plaintext| part.key().seal(&block, &mut plaintext));
+    let [zero, one] = [[0; BLOCK], ONE].map(|mut plaintext| part.key().encrypt(&block, &mut plaintext));
     let [.., third, _, last] = ciphertext.as_chunks_mut::<BLOCK>().0 else { panic!("three blocks") };
     third.iter_mut().zip(ONE).for_each(|(byte, change)| *byte ^= change);
     last.iter_mut().zip(zero.iter().zip(one)).for_each(|(byte, (zero, one))| *byte ^= zero ^ one);

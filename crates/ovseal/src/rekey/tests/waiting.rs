@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use ovseal_format::suite::sha256;
+
 use super::super::waiting::{OnWaiting, WaitingStanzas};
 use super::*;
-use crate::suite::sha256;
 use crate::{ErrorKind, PublicKeyIdentity};
 
 /// Runs `test` on a disk and in memory: file systems differ in inode numbers and birth times.
@@ -19,7 +20,7 @@ fn on_every_file_system(test: impl Fn(&Sealed)) {
 
 impl Sealed {
     fn rekey_file(&self) -> PathBuf {
-        crate::rekey_file::path(&self.container())
+        crate::container::rekey_file::path(&self.container())
     }
 
     fn region(&self) -> Vec<u8> {

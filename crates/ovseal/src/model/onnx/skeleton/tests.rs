@@ -1,5 +1,6 @@
+use ovseal_format::error_kind::ErrorKind;
+
 use super::*;
-use crate::error::ErrorKind;
 use crate::model::onnx::references;
 use crate::model::onnx::testing::{model, number, tensor};
 use crate::model::onnx::wire::{field, varint};

@@ -1,0 +1,22 @@
+//! Files on disk: written whole or not at all, and opened with care where others may have put something in place.
+//!
+//! Everything here knows nothing of containers. It is the only door from this project's libraries to file modes,
+//! links and identities, which differ between operating systems.
+//!
+//! | need | item |
+//! |---|---|
+//! | write a file that appears whole or not at all | [`AtomicFile`] |
+//! | open a file without following a link or blocking on a pipe | [`open`], [`open_no_link`], [`read`] |
+//! | find out why a path is not a regular file | [`irregular`] |
+//! | recognize a file whatever its name | [`FileIdentity`] |
+//! | find out whether others may read a secret | [`exposed_mode`] |
+
+#![forbid(unsafe_code)]
+
+mod atomic;
+mod identity;
+mod regular;
+
+pub use atomic::{AtomicFile, next_to, sync_directory};
+pub use identity::FileIdentity;
+pub use regular::{exposed_mode, irregular, open, open_no_link, read};

@@ -1,0 +1,47 @@
+//! AES-256-GCM by `ring`.
+
+use ovseal_memory::Protected;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, Tag as RingTag, UnboundKey};
+
+use super::{AeadKey, KEY_LENGTH, NONCE_LENGTH, Tag, Unauthentic};
+
+/// A key of `ring`, which does not wipe its keys itself: hence the protected memory.
+pub(super) struct RingKey(Protected<LessSafeKey>);
+
+impl RingKey {
+    pub(super) fn new(key: &[u8; KEY_LENGTH]) -> Self {
+        let key = UnboundKey::new(&AES_256_GCM, key).expect("the key has the length of the algorithm");
+        Self(Protected::new(LessSafeKey::new(key)))
+    }
+}
+
+impl AeadKey for RingKey {
+    fn encrypt(&self, nonce: &[u8; NONCE_LENGTH], associated_data: &[u8], data: &mut [u8]) -> Tag {
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(associated_data), data)
+            .expect("chunks are far below the limit of AES-GCM");
+        let mut bytes = Tag::default();
+        bytes.copy_from_slice(tag.as_ref());
+        bytes
+    }
+
+    fn decrypt(
+        &self,
+        nonce: &[u8; NONCE_LENGTH],
+        associated_data: &[u8],
+        tag: &Tag,
+        data: &mut [u8],
+    ) -> Result<(), Unauthentic> {
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self.0.open_in_place_separate_tag(
+            nonce,
+            Aad::from(associated_data),
+            RingTag::from(*tag),
+            data,
+            0..,
+        );
+        opened.map(drop).map_err(|_| Unauthentic)
+    }
+}

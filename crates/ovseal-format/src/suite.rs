@@ -1,0 +1,143 @@
+//! Cryptographic suites: one number names every algorithm of a container.
+
+use std::fmt;
+
+use aws_lc_rs::digest;
+
+/// What a container's payload is encrypted and digested with (`docs/format.md` §1.1).
+///
+/// Both suites use AES-256-GCM and HKDF-SHA-512; they differ in the digest of the chunks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Suite {
+    /// Suite 1: BLAKE3 digests. Fastest on every processor.
+    #[default]
+    Blake3,
+    /// Suite 2: SHA-256 digests, so that the payload path uses approved algorithms only.
+    Sha256,
+}
+
+impl Suite {
+    /// The number that stands in the prologue.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Blake3 => 1,
+            Self::Sha256 => 2,
+        }
+    }
+
+    /// The suite of a number, or nothing when this version does not know it.
+    pub const fn from_number(number: u16) -> Option<Self> {
+        match number {
+            1 => Some(Self::Blake3),
+            2 => Some(Self::Sha256),
+            _ => None,
+        }
+    }
+
+    /// The digest `H` over the concatenation of `pieces`.
+    pub fn digest(self, pieces: &[&[u8]]) -> Digest {
+        let mut hasher = self.hasher();
+        pieces.iter().for_each(|piece| hasher.update(piece));
+        hasher.finish()
+    }
+
+    /// Starts a digest whose input comes in pieces.
+    pub fn hasher(self) -> Hasher {
+        match self {
+            Self::Blake3 => Hasher::Blake3(Box::new(blake3::Hasher::new())),
+            Self::Sha256 => Hasher::Sha256(digest::Context::new(&digest::SHA256)),
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blake3 => "1 (AES-256-GCM, HKDF-SHA-512, BLAKE3)",
+            Self::Sha256 => "2 (AES-256-GCM, HKDF-SHA-512, SHA-256)",
+        })
+    }
+}
+
+/// A digest of 32 bytes. It is public: comparing it needs no constant time.
+pub type Digest = [u8; DIGEST_LENGTH];
+
+/// Bytes in a digest of either suite.
+pub const DIGEST_LENGTH: usize = 32;
+
+/// A digest in the making.
+pub enum Hasher {
+    /// BLAKE3.
+    Blake3(Box<blake3::Hasher>),
+    /// SHA-256.
+    Sha256(digest::Context),
+}
+
+impl Hasher {
+    /// Appends `bytes` to the input.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Blake3(hasher) => {
+                hasher.update(bytes);
+            }
+            Self::Sha256(context) => context.update(bytes),
+        }
+    }
+
+    /// Ends the input.
+    pub fn finish(self) -> Digest {
+        match self {
+            Self::Blake3(hasher) => *hasher.finalize().as_bytes(),
+            Self::Sha256(context) => digest_bytes(&context.finish()),
+        }
+    }
+}
+
+/// SHA-256 over the concatenation of `pieces`, whatever the suite.
+pub fn sha256(pieces: &[&[u8]]) -> Digest {
+    Suite::Sha256.digest(pieces)
+}
+
+/// The first 32 bytes of a digest that has at least as many.
+fn digest_bytes(digest: &digest::Digest) -> Digest {
+    let mut bytes = [0; DIGEST_LENGTH];
+    bytes.copy_from_slice(&digest.as_ref()[..DIGEST_LENGTH]);
+    bytes
+}
+
+/// SHA-512/256 of one byte string (FIPS 180-4 §5.3.6.2).
+pub fn sha512_256(bytes: &[u8]) -> Digest {
+    digest_bytes(&digest::digest(&digest::SHA512_256, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_digest_the_empty_input_as_published() {
+        assert_eq!(
+            hex(&Suite::Sha256.digest(&[])),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+        assert_eq!(
+            hex(&Suite::Blake3.digest(&[])),
+            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        );
+    }
+
+    #[test]
+    fn sha512_256_gives_the_published_value_for_abc() {
+        let published = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23";
+        assert_eq!(hex(&sha512_256(b"abc")), published);
+    }
+
+    #[test]
+    fn unknown_numbers_name_no_suite() {
+        assert_eq!([0, 3, 0xffff].map(Suite::from_number), [None; 3]);
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,247 @@
+//! The file that makes rekeying survive a crash (`docs/format.md` §8).
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use ovseal_files::next_to;
+use ovseal_format::crypto::data_key::{FittingKey, Label};
+use ovseal_format::layout::{all_zero, read_be16};
+use ovseal_format::prologue::Prologue;
+use ovseal_format::stanza_region::{self, StanzaRegion};
+use ovseal_format::suite::sha256;
+use rustix::fs::{AtFlags, StatxFlags};
+
+const MAGIC: [u8; 8] = *b"\x89OVREKY\n";
+/// The version without a MAC of its own, which is read and not written.
+const UNBOUND: u16 = 1;
+const VERSION: u16 = 2;
+const HEAD: usize = 48;
+const CHECKSUM: usize = 32;
+const MAC: usize = 32;
+/// Bytes between region and checksum in version 2.
+const BOND: usize = MAC + PLACE + MAC;
+const PLACE: usize = 24;
+
+/// A complete file: a whole stanza region that waits next to its container.
+pub(crate) struct RekeyFile {
+    pub(crate) region: StanzaRegion,
+    /// The region, byte for byte.
+    pub(crate) region_bytes: Vec<u8>,
+    bond: Option<Bond>,
+}
+
+/// What ties a file of version 2 to one container's file and to the region that it replaces.
+struct Bond {
+    replaced: [u8; MAC],
+    place: Place,
+    covered: Vec<u8>,
+    mac: [u8; MAC],
+}
+
+/// Inode number and birth time of a container's file, as they are written.
+///
+/// A copy of the container has another one, and so has a container that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place([u8; PLACE]);
+
+/// Returns the path of the rekeying file of the container at `path`.
+pub(crate) fn path(path: &Path) -> PathBuf {
+    next_to(path, ".rekey")
+}
+
+/// Reads the rekeying file of the container at `path`, if it is complete.
+pub(crate) fn read(path: &Path, prologue: &Prologue) -> Option<RekeyFile> {
+    let longest = HEAD + prologue.region_length as usize + BOND + CHECKSUM;
+    let bytes = ovseal_files::read(&self::path(path), longest as u64).ok()?;
+    parse(&bytes, prologue)
+}
+
+/// Parses a complete file for the container with this prologue.
+pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<RekeyFile> {
+    let (covered, checksum) = bytes.split_last_chunk::<CHECKSUM>()?;
+    let (head, rest) = covered.split_at_checked(HEAD)?;
+    let (region, tail) = rest.split_at_checked(prologue.region_length as usize)?;
+    let bond = match read_be16(head, 8) {
+        UNBOUND if tail.is_empty() => None,
+        VERSION => Some(Bond::parse(covered, tail)?),
+        _ => return None,
+    };
+    let good = head.starts_with(&MAGIC)
+        && all_zero(&head[10..16])
+        && head[16..] == *prologue.container_id.as_bytes()
+        && (sha256(&[covered]) == *checksum || ovseal_format::WITHOUT_AUTHENTICATION);
+    let parsed = if good { stanza_region::parse_region(region)? } else { return None };
+    Some(RekeyFile { region: parsed, region_bytes: region.to_vec(), bond })
+}
+
+/// Encodes the file of version 2 for a region that replaces the one with the MAC `replaced` at
+/// `place`.
+pub(crate) fn encode(
+    key: &FittingKey,
+    prologue: &Prologue,
+    region: &[u8],
+    replaced: &[u8; MAC],
+    place: &Place,
+) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEAD + region.len() + BOND + CHECKSUM);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_be_bytes());
+    bytes.extend_from_slice(&[0; 6]);
+    bytes.extend_from_slice(prologue.container_id.as_bytes());
+    bytes.extend_from_slice(region);
+    bytes.extend_from_slice(replaced);
+    bytes.extend_from_slice(&place.0);
+    let mac = key.mac(Label::RekeyMac, &[&bytes]);
+    bytes.extend_from_slice(&mac);
+    let checksum = sha256(&[&bytes]);
+    bytes.extend_from_slice(&checksum);
+    bytes
+}
+
+impl RekeyFile {
+    /// Returns true if a holder of the key wrote the file for the container's file at `place`.
+    pub(crate) fn is_of(&self, key: &FittingKey, place: &Place) -> bool {
+        self.bond.as_ref().is_some_and(|bond| {
+            bond.place == *place && key.mac_is(Label::RekeyMac, &[&bond.covered], &bond.mac)
+        })
+    }
+
+    /// Returns true if the file names `region` as the one that it replaces.
+    pub(crate) fn replaces(&self, region: &StanzaRegion) -> bool {
+        self.bond.as_ref().is_some_and(|bond| bond.replaced == *region.mac())
+    }
+}
+
+impl Bond {
+    fn parse(covered: &[u8], tail: &[u8]) -> Option<Self> {
+        let tail: &[u8; BOND] = tail.try_into().ok()?;
+        let (replaced, rest) = tail.split_first_chunk()?;
+        let (place, mac) = rest.split_first_chunk()?;
+        let covered = covered.strip_suffix(mac)?.to_vec();
+        // The last four bytes of the place are zero.
+        all_zero(&place[PLACE - 4..]).then_some(Self {
+            replaced: *replaced,
+            place: Place(*place),
+            covered,
+            mac: mac.try_into().ok()?,
+        })
+    }
+}
+
+impl Place {
+    /// Reads where `file` stands.
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
+        let inode = file.metadata()?.ino();
+        let (seconds, nanoseconds) = birth_time(file).unwrap_or_default();
+        Ok(Self::new(inode, seconds, nanoseconds))
+    }
+
+    fn new(inode: u64, seconds: i64, nanoseconds: u32) -> Self {
+        let mut bytes = [0; PLACE];
+        bytes[..8].copy_from_slice(&inode.to_be_bytes());
+        bytes[8..16].copy_from_slice(&seconds.to_be_bytes());
+        bytes[16..20].copy_from_slice(&nanoseconds.to_be_bytes());
+        Self(bytes)
+    }
+}
+
+/// Reads the birth time, where the system and the file system report one.
+fn birth_time(file: &File) -> Option<(i64, u32)> {
+    let flags = StatxFlags::BTIME;
+    let found = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, flags).ok()?;
+    let reported = StatxFlags::from_bits_retain(found.stx_mask).contains(flags);
+    reported.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::Container;
+    use crate::unlock::Requirements;
+    use crate::{KeyFile, Trust};
+    use ovseal_format::crypto::data_key::DataKey;
+    use ovseal_format::layout::ChunkSize;
+    use ovseal_format::prologue::ContainerId;
+    use ovseal_format::stanza::Stanza;
+    use ovseal_format::suite::Suite;
+
+    const PLACE_1: Place = Place([1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 0, 0, 0, 0]);
+
+    fn made() -> (FittingKey, Prologue, StanzaRegion, Vec<u8>) {
+        let key = DataKey::from_fn(|bytes| bytes.fill(4));
+        let mut prologue = Prologue {
+            suite: Suite::Blake3,
+            chunk_size: ChunkSize::SMALL,
+            region_length: 4096,
+            container_id: ContainerId::from_bytes([1; 32]),
+            commitment: [0; 32],
+        };
+        prologue.commitment = key.commitment(&prologue.binding());
+        let key = key.fit(&prologue).unwrap();
+        let stanzas = vec![Stanza::new("keyfile", vec![1; 32], |_| vec![2; 80]).unwrap()];
+        let region = StanzaRegion::new(&key, Label::StanzaMac, &[], 5, stanzas);
+        let region_bytes = stanza_region::encode_region(&region, 4096).unwrap();
+        let bytes = encode(&key, &prologue, &region_bytes, region.mac(), &PLACE_1);
+        (key, prologue, region, bytes)
+    }
+
+    #[test]
+    fn a_file_has_the_length_that_the_format_gives_and_belongs_to_one_place_and_one_region() {
+        let (key, prologue, region, bytes) = made();
+        assert_eq!(bytes.len(), 168 + 4096);
+        let file = parse(&bytes, &prologue).unwrap();
+        assert_eq!(file.region, region);
+        assert!(file.is_of(&key, &PLACE_1) && file.replaces(&region));
+        for position in 0..20 {
+            let mut other = PLACE_1;
+            other.0[position] ^= 1;
+            assert!(!file.is_of(&key, &other), "byte {position}");
+        }
+        let other = StanzaRegion::new(&key, Label::StanzaMac, &[], 6, region.stanzas);
+        assert!(!file.replaces(&other));
+    }
+
+    #[test]
+    fn no_byte_of_a_file_changes_unnoticed_even_with_a_right_checksum() {
+        let (key, prologue, region, good) = made();
+        for position in 0..good.len() - CHECKSUM {
+            let mut bytes = good.clone();
+            bytes[position] ^= 0x80;
+            assert!(parse(&bytes, &prologue).is_none(), "byte {position}");
+            let checksum = sha256(&[&bytes[..good.len() - CHECKSUM]]);
+            bytes[good.len() - CHECKSUM..].copy_from_slice(&checksum);
+            let is_taken = |file: RekeyFile| file.is_of(&key, &PLACE_1) && file.replaces(&region);
+            assert!(!parse(&bytes, &prologue).is_some_and(is_taken), "byte {position}");
+        }
+    }
+
+    /// The place in the vectors: born in the last nanosecond before 1970.
+    #[test]
+    fn the_file_that_another_implementation_wrote_is_of_its_place() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
+        let container = Container::open(&folder.join("rekey-2-newer.ovseal")).unwrap();
+        let record = std::fs::read_to_string(folder.join("rekey-2-newer.json")).unwrap();
+        let digits = record.split('"').find(|text| text.len() == 64).unwrap();
+        let identity = KeyFile::from_bytes(&base16ct::mixed::decode_vec(digits).unwrap()).unwrap();
+        let (unlocked, _) = Requirements::new(Trust::AnySender).unlock(&container, &[&identity]).unwrap();
+        let key = unlocked.key;
+        let file = read(container.path.as_deref().unwrap(), &container.prologue).unwrap();
+        assert!(file.replaces(&container.own_region().unwrap().unwrap()));
+        let place = Place::new(0x0123_4567_89ab_cdef, -1, 999_999_999);
+        assert!(file.is_of(&key, &place) && !file.is_of(&key, &PLACE_1));
+    }
+
+    #[test]
+    fn a_length_of_another_version_is_not_complete() {
+        let (_, prologue, _, good) = made();
+        for (version, length) in [(1, 168), (2, 80), (3, 168), (0, 80)] {
+            let mut bytes = good[..length - CHECKSUM + 4096].to_vec();
+            bytes[9] = version;
+            let checksum = sha256(&[&bytes]);
+            bytes.extend_from_slice(&checksum);
+            assert!(parse(&bytes, &prologue).is_none(), "version {version}, length {length}");
+        }
+    }
+}

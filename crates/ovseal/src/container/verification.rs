@@ -1,0 +1,35 @@
+//! The result of verifying a container.
+
+use ovseal_format::statement::KeyId;
+
+use super::CheckedStatement;
+
+/// What a successful verification established.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The trusted publisher who signed, if any was named.
+    pub publisher: Option<KeyId>,
+    /// All publishers who claim to have signed.
+    pub claimed_publishers: Vec<KeyId>,
+    /// The security version. Believe it only if a publisher was named or a key was given.
+    pub security_version: u64,
+    /// True if a key showed that the content is what its holder sealed: every MAC, the manifest
+    /// and every tag.
+    ///
+    /// Without a key, only digests are compared. Anyone can put their own ciphertext under their
+    /// own signature.
+    pub content_verified: bool,
+}
+
+impl Verification {
+    /// Returns the result of checking this statement and all that it covers, without a key.
+    pub(crate) fn of(checked: &CheckedStatement) -> Self {
+        Self {
+            publisher: checked.publisher,
+            claimed_publishers: checked.statement.publishers.clone(),
+            security_version: checked.statement.security_version,
+            content_verified: false,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The settings with which a container is opened or verified.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use ovseal_format::crypto::aead::AeadProvider;
+use ovseal_format::manifest::ModelName;
+
+use crate::container::Trust;
+use crate::error::OpenError;
+use crate::progress::Progress;
+use crate::rollback::RollbackState;
+use crate::threads;
+use crate::unlock::{KdfLimit, Requirements};
+
+/// The requirements that a container must meet, and how it is read.
+///
+/// [`Trust`] is mandatory. A required name, security version or rollback state means nothing without
+/// a publisher's signature, so each of them needs [`Trust::Publishers`].
+#[derive(Clone, Debug)]
+#[must_use = "settings do nothing until they are used to open or verify"]
+pub struct OpenOptions {
+    pub(crate) requirements: Requirements,
+    pub(crate) threads: NonZeroUsize,
+    pub(crate) provider: AeadProvider,
+    pub(crate) progress: Progress,
+    pub(crate) checks_digests: bool,
+}
+
+impl OpenOptions {
+    /// Creates settings with this trust and no further requirements.
+    pub fn new(trust: Trust) -> Self {
+        Self {
+            requirements: Requirements::new(trust),
+            threads: threads::default_count(),
+            provider: AeadProvider::detect(),
+            progress: Progress::default(),
+            checks_digests: false,
+        }
+    }
+
+    /// Requires the model with this name.
+    pub fn name(mut self, name: ModelName) -> Self {
+        self.requirements.name = Some(name);
+        self
+    }
+
+    /// Requires at least this security version.
+    pub fn min_security_version(mut self, version: u64) -> Self {
+        self.requirements.min_security_version = Some(version);
+        self
+    }
+
+    /// Requires at least the security version that this device accepted before.
+    pub fn rollback_state(mut self, state: RollbackState) -> Self {
+        self.requirements.rollback = Some(state);
+        self
+    }
+
+    /// Sets the number of threads that decrypt a whole part or verify a container.
+    pub fn threads(self, threads: NonZeroUsize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Sets the library for AES-GCM, instead of the one that [`AeadProvider::detect`] returns.
+    pub fn provider(self, provider: AeadProvider) -> Self {
+        Self { provider, ..self }
+    }
+
+    /// Limits key derivation from passphrases in one call: MiB of memory times passes, 1024 by default.
+    ///
+    /// The limit covers the sum over all stanzas that the call could try: in the container, in the
+    /// file of an unfinished rekeying and in the side file. The sum is counted before the first one
+    /// is tried. A single derivation may use a quarter of the limit as memory. Stanzas beyond it are
+    /// skipped. The format itself allows up to 4096 MiB for each stanza.
+    pub fn kdf_limit(mut self, mib: u32) -> Self {
+        self.requirements.kdf_limit = KdfLimit { mib };
+        self
+    }
+
+    /// Sets a callback that worker threads call with the number of bytes just opened or verified.
+    pub fn progress(self, callback: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        Self { progress: Progress::new(callback), ..self }
+    }
+
+    /// Fails if opening the container at `path` would fail because no sender is named. Takes no key.
+    ///
+    /// # Errors
+    /// [`OpenError::SenderNotNamed`]; with [`Trust::SharedSecret`] also the errors of reading the container.
+    pub fn check_sender(&self, path: &Path) -> Result<(), OpenError> {
+        self.requirements.check_sender(path)
+    }
+}
