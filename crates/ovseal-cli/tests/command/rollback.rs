@@ -130,7 +130,7 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
         told[0]
             .ends_with("this TPM is not the one in which the device was enrolled, or it was cleared since")
     );
-    assert!(told[1].contains("move DIR away, keep it, and enroll anew"), "{told:?}");
+    assert!(told[1].contains("back up DIR, move it away, and enroll again"), "{told:?}");
     // Following the hint helps.
     for moved in ["d", "state"] {
         std::fs::rename(bench.path(moved), bench.path(&format!("{moved}.old"))).unwrap();
@@ -159,7 +159,7 @@ fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_replaced_alone() {
     let (code, told) = run(&bench, &device, 4, TPM);
     assert_eq!(code, Some(5), "{told:?}");
     assert!(told[0].contains("is damaged, or of another enrolment of this device"), "{told:?}");
-    assert!(told[1].contains("move F away and make it anew") && !told[1].contains("enroll"), "{told:?}");
+    assert!(told[1].contains("move F away, create a new one") && !told[1].contains("enroll"), "{told:?}");
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Recipient for Foreign {
 
 #[test]
 fn stanzas_of_the_side_file_and_of_unknown_types_make_the_sender_unknown() {
-    let warning = "ovseal: warning: the sender is not known";
+    let warning = "ovseal: warning: the sender is unknown";
     let warns = |bench: &Bench| bench.done("verify net.ovseal --keyfile key").stderr.starts_with(warning);
     let key = KeyFile::from_bytes(&[0x2a; 32]).unwrap();
     let bench = Bench::sealed();

@@ -21,7 +21,7 @@ fn writes_models(variables: &[&str]) -> Finding {
         "models written to disk: no, no variable asks for it".to_owned()
     } else {
         let names = variables.join(", ");
-        format!("models written to disk: OpenVINO would write them because of {names}, so no model is loaded")
+        format!("models written to disk: ovseal run will fail, because of {names}")
     };
     Finding::new("writes_models", variables.to_vec(), text)
 }

@@ -59,7 +59,7 @@ pub(crate) struct SealArgs {
     #[arg(long, value_name = "N")]
     pub(crate) name: Option<String>,
 
-    /// The security version. Devices can require a minimum
+    /// Set the security version. Devices can require a minimum
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) security_version: u64,
 
