@@ -1,13 +1,14 @@
-"""Opens containers whose passphrase stanza demands absurd work of Argon2id: memory, passes, lanes or their product.
+"""Opens containers whose passphrase stanza requests excessive memory, passes or lanes of Argon2id.
 
-Must happen: the outcome of the vector (4, the stanza is unusable) with less than two seconds of processor time and 200 MB of memory.
+Required outcome: that of the vector (4, no key fits), within two seconds of processor time and 200
+MB of memory.
 """
 
-from support import VECTORS, check, folder, refuse_cheaply
+from support import VECTORS, check, refuse_cheaply, temporary_directory
 
 NAMES = ("kdf-memory", "kdf-passes", "kdf-lanes", "kdf-product")
 
-with folder():
+with temporary_directory():
     for name in NAMES:
         path = VECTORS / f"{name}.json"
         check(path.exists(), f"the vector {name} is missing")

@@ -1,4 +1,4 @@
-"""A model that nobody else has, and looking for its pieces in files."""
+"""A model with unique contents, and a search for its pieces in files."""
 
 import contextlib
 import os
@@ -14,14 +14,14 @@ FLOATS = re.compile(r'element_type="f32"[^>]*? offset="(\d+)" size="(\d+)"')
 
 
 def fresh_copy(xml):
-    """Writes plain/model.xml and .bin with random weights and another name; returns what is to be looked for."""
+    """Writes plain/model.xml and .bin with random weights and name; returns their needles."""
     weights = bytearray(xml.with_suffix(".bin").read_bytes())
     name = f"network-{os.urandom(16).hex()}"
     topology = re.sub(r'<net name="[^"]*"', f'<net name="{name}"', xml.read_text("utf-8"), count=1)
     check(name in topology, "the topology has no name")
     starts = []
     for start, length in (map(int, place) for place in FLOATS.findall(topology)):
-        # Half of each number is random; sign and exponent stay, so that every result is finite.
+        # Randomizes half of each number; sign and exponent stay, so that all results are finite.
         for offset in range(start, start + length, 4):
             weights[offset : offset + 2] = os.urandom(2)
         starts += range(start, start + length - NEEDLE, NEEDLE)
@@ -33,12 +33,12 @@ def fresh_copy(xml):
 
 
 def find(files, needles):
-    """The files in which one of the needles stands."""
+    """Returns the files that contain a needle."""
     return [path for path in files if holds(path, needles)]
 
 
 def holds(path, needles):
-    """Whether one of the needles stands in a file. A file that others remove meanwhile holds nothing."""
+    """Returns whether a file contains a needle; false if the file has been removed."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb", buffering=0):
@@ -47,12 +47,12 @@ def holds(path, needles):
 
 
 def blocks(descriptor):
-    """The bytes of a file, in blocks that overlap by less than a needle; its holes are left out."""
+    """Yields the data of a file without its holes, in blocks that overlap by less than a needle."""
     position = 0
     while True:
         try:
             position = os.lseek(descriptor, position, os.SEEK_DATA)
-        except OSError:  # No data from here on.
+        except OSError:  # Only a hole follows.
             return
         yield os.pread(descriptor, BLOCK + NEEDLE - 1, position)
         position += BLOCK

@@ -1,37 +1,37 @@
-"""Seals ONNX models whose weights "stand" at an address in memory, or in a file outside the model's folder.
+"""Seals ONNX models with weights at a memory address, or in a file outside the model's directory.
 
-With the first kind OpenVINO reads whatever address the model names. Must happen: exit code 2 and no container, for the file
-and for its folder, whether the location stands in the graph or in a node's attribute.
+OpenVINO would read any address in the model. Required outcome: exit code 2 and no container, for
+the file and for its directory, with the location in the graph or in a node's attribute.
 """
 
 from pathlib import Path
 
-from support import USAGE, check, folder, must
+from support import USAGE, check, must, temporary_directory
 
 LOCATIONS = ("*/_ORT_MEM_ADDR_/*", "../secret", "/etc/passwd")
 
 
 def field(number, content):
-    """A protobuf field with a length."""
+    """Encodes a protobuf field with a length."""
     assert len(content) < 1 << 14
     length = bytes([len(content) & 0x7F | 0x80, len(content) >> 7])
     return bytes([number << 3 | 2]) + length + content
 
 
 def tensor(location):
-    """A TensorProto whose data is external."""
+    """Encodes a TensorProto with external data."""
     entries = {"location": location, "offset": "4096", "length": "16"}
     pairs = (field(1, key.encode()) + field(2, value.encode()) for key, value in entries.items())
     return b"".join(field(13, pair) for pair in pairs)
 
 
 def models(location):
-    """ModelProtos with the tensor as an initializer, and as the attribute of a node."""
+    """Yields a ModelProto with the tensor as initializer, and one with it as a node's attribute."""
     yield field(7, field(5, tensor(location)))
     yield field(7, field(1, field(5, field(5, tensor(location)))))
 
 
-with folder():
+with temporary_directory():
     Path("secret").write_bytes(bytes(8192))
     Path("model").mkdir()
     for location in LOCATIONS:

@@ -1,10 +1,14 @@
-"""Looks for the model in every file that is written while a compiled model is cached: openvino-cache.py [MODEL.xml]
+"""Searches for the model in all files written with a cache of compiled models.
 
-The weights are random and the network has a name of its own, so that whatever is found comes from this run. Both programs are
-traced (strace), and every file that they open to write is searched. Must happen: in what `ovseal run --cache-dir` writes there
-are no 64 bytes of the weights and nothing of the topology, neither when the compiled model is stored nor when it is used. OpenVINO's
-own cache with its encryption call-backs (CACHE_DIR, CACHE_ENCRYPTION_CALLBACKS) is written by the same network: there the weights
-are found, since the call-backs are given the topology only.
+    openvino-cache.py [MODEL.xml]
+
+The weights and the network's name are random, so that any match comes from this run. strace records
+every file that the programs open for writing. Required outcome: no file written by `ovseal run
+--cache-dir` contains 64 bytes of the weights or the network's name, whether it stores or loads the
+compiled model.
+
+OpenVINO's own cache of the same network does contain weights, despite its encryption call-backs
+(CACHE_ENCRYPTION_CALLBACKS): they receive only the topology.
 """
 
 import json
@@ -15,9 +19,9 @@ import sys
 from pathlib import Path
 
 from needles import find, fresh_copy
-from support import DONE, check, folder, must, network
+from support import DONE, check, must, network, temporary_directory
 
-# A call that opened a file to write, or made one; strace shows what the new descriptor is.
+# A call that opens a file for writing, or creates it; strace prints the path of the new descriptor.
 OPENED = re.compile(r"\b(?:open|openat|openat2|creat)\(.*(?:O_WRONLY|O_RDWR|O_CREAT|creat\().* = \d+<(?P<path>[^>]*)>")
 RENAMED = re.compile(r'\brename(?:at2?)?\(.*?"(?P<old>[^"]*)".*?"(?P<new>[^"]*)".* = 0')
 
@@ -46,9 +50,9 @@ core.compile_model(model, "CPU", config)
 
 
 def traced(*command):
-    """Runs a command and returns what it wrote to stdout, and every file that it opened to write."""
+    """Runs a command and returns its standard output and the files that it opened for writing."""
     trace = Path("trace")
-    # Without being root this tracer sees nothing of a process that keeps debuggers out, but in a name space of its own.
+    # `ovseal` keeps debuggers out, but root in a new user namespace may still trace it.
     unshare = [] if os.getuid() == 0 else ["unshare", "--map-root-user"]
     calls = "open,openat,openat2,creat,rename,renameat,renameat2"
     strace = [*unshare, "strace", "-f", "-y", "-s", "4096", "-e", f"trace={calls}", "-o", trace, *command]
@@ -60,31 +64,31 @@ def traced(*command):
 
 
 def written(lines):
-    """The files that were opened to write, under the names that they have now."""
+    """Returns the files that were opened for writing, with their current names."""
     opened = {match["path"] for match in map(OPENED.search, lines) if match}
     renamed = {Path(match["old"]).resolve(): Path(match["new"]).resolve() for match in map(RENAMED.search, lines) if match}
-    # What stands in memory only, and devices, are no files on a disk.
+    # Memory, devices and pipes are not files on a disk.
     paths = {Path(path) for path in opened if not path.startswith(("/memfd:", "/dev/", "/proc/", "pipe:", "socket:"))}
     paths = {renamed.get(path, path) for path in paths}
     gone = [path for path in paths if not path.exists()]
-    check(not gone, f"these were written, and cannot be searched: {gone}")
+    check(not gone, f"cannot search files that no longer exist: {gone}")
     return paths
 
 
 def run_ovseal(place, expected):
-    """Runs from the container with a cache, and returns what was written."""
+    """Runs the container with a cache, and returns the written files."""
     command = ["ovseal", "run", "model.ovseal", "--keyfile", "device.key", "--publisher", "acme.pub", "--cache-dir", "cache", "--json"]
-    told, files = traced(*command)
-    told = json.loads(told)
-    check(told["cache"] == expected, f"the cache says {told['cache']}")
+    output, files = traced(*command)
+    cache = json.loads(output)["cache"]
+    check(cache == expected, f"the cache reports {cache}")
     print(f"ovseal run: {expected}, wrote {len(files)} files")
     return files
 
 
-with folder() as place:
+with temporary_directory() as place:
     os.environ["XDG_STATE_HOME"] = str(place / "state")
     needles = fresh_copy(network())
-    check(len(needles) > 50, "the model has too few weights to look for")
+    check(len(needles) > 50, "the model has too few weights to search for")
     must(DONE, "keygen", "--keyfile", "-o", "device.key")
     must(DONE, "keygen", "--publisher", "-o", "acme")
     seal = ["seal", "plain/model.xml", "-o", "model.ovseal", "--keyfile", "device.key"]
@@ -95,12 +99,12 @@ with folder() as place:
     check(theirs, "OpenVINO wrote no cache")
     found = find(theirs, needles[:-1])
     print(f"OpenVINO's encrypted cache: weights in {len(found)} of {len(theirs)} files")
-    check(found, "OpenVINO's cache holds no weights in plaintext any more: say so in the documentation")
+    check(found, "OpenVINO's cache no longer holds weights in plaintext: update the documentation")
 
     ours = run_ovseal(place, "stored")
     check(any(place / "cache" in path.parents for path in ours), "the trace does not show the entry")
     check(place / "state" / "ovseal" / "device.secret" in ours, "the trace does not show the device's secret")
     ours |= run_ovseal(place, "hit")
     found = find(ours, needles)
-    print(f"ovseal's cache: looked for {len(needles)} needles in {len(ours)} files")
-    check(not found, f"plaintext stands in {found}")
+    print(f"ovseal's cache: searched {len(ours)} files for {len(needles)} needles")
+    check(not found, f"plaintext in {found}")

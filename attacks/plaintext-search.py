@@ -1,9 +1,9 @@
-"""Looks for the model on the disk after it was sealed and run: plaintext-search.py [MODEL.xml]
+"""Searches the disk for the model after sealing and running it: plaintext-search.py [MODEL.xml]
 
-The weights are replaced by random ones and the network is renamed, so that whatever is found comes from this run. Must happen: no
-64 bytes of the weights and nothing of the topology stand in the container, the working folder, the home, cache and temporary
-folders of the run, or in what appeared meanwhile in /tmp, /var/tmp and /dev/shm and belongs to the same user. A runtime that is told to
-write its models is refused (1).
+The weights and the network's name are random, so that any match comes from this run. Required
+outcome: no file contains 64 bytes of the weights or the network's name. The search covers the
+container, and the run's working, home, cache and temporary directories. It also covers the user's
+new files in /tmp, /var/tmp and /dev/shm. If OpenVINO is set to write its models, the run fails (1).
 """
 
 import contextlib
@@ -13,20 +13,20 @@ import time
 from pathlib import Path
 
 from needles import find, fresh_copy
-from support import DONE, check, folder, must, network
+from support import DONE, check, must, network, temporary_directory
 
 ENVIRONMENT = 1
 
 
-def files_below(folder):
-    """All files below a folder."""
-    return {Path(parent, name) for parent, _, names in os.walk(folder) for name in names}
+def files_below(directory):
+    """Returns all files below a directory."""
+    return {Path(parent, name) for parent, _, names in os.walk(directory) for name in names}
 
 
 def new_files(moment, shared):
-    """The files that appeared or changed since then in a folder that others use too.
+    """Yields the files in a shared directory that are new or changed since `moment`.
 
-    A folder in it counts only if it is new or something was put into it: builds and other tests go on below the old ones.
+    Skips unchanged subdirectories, in which builds and other tests may write.
     """
     for entry in Path(shared).iterdir():
         if is_new(moment, entry):
@@ -35,19 +35,19 @@ def new_files(moment, shared):
 
 
 def is_new(moment, path, kind=lambda mode: True):
-    """Whether something is of this user and kind, and appeared or changed since then. What is gone again is not."""
+    """Returns whether a path has this user and kind, and is new or changed; false if it is gone."""
     with contextlib.suppress(OSError):
         status = path.lstat()
         return status.st_uid == os.getuid() and status.st_ctime >= moment and kind(status.st_mode)
     return False
 
 
-with folder() as place:
+with temporary_directory() as place:
     began = time.time() - 1
     needles = fresh_copy(network())
-    check(len(needles) > 50, "the model has too few weights to look for")
+    check(len(needles) > 50, "the model has too few weights to search for")
     plain = [Path("plain/model.xml"), Path("plain/model.bin")]
-    check(find(plain, needles) == plain, "the search does not find what is there")
+    check(find(plain, needles) == plain, "the search does not find the plaintext")
     for name in ("home", "cache", "temporary", "outputs"):
         Path(name).mkdir()
     environment = os.environ | {
@@ -68,6 +68,6 @@ with folder() as place:
     for shared in filter(os.path.isdir, ("/tmp", "/var/tmp", "/dev/shm")):
         searched.update(new_files(began, shared))
     found = find(searched, needles)
-    print(f"looked for {len(needles)} needles in {len(searched)} files")
+    print(f"searched {len(searched)} files for {len(needles)} needles")
     check(place / "model.ovseal" in searched, "the container was not searched")
-    check(not found, f"plaintext stands in {found}")
+    check(not found, f"plaintext in {found}")

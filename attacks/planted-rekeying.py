@@ -1,18 +1,19 @@
-"""Plants the stanzas of another copy next to a container, as an unfinished rekeying, without any key.
+"""Plants another copy's stanzas next to a container, as an unfinished rekeying, without a key.
 
-The copy was rekeyed: it lost the device's key and got back that of a removed recipient. Its region is authentic, and its
-generation is the next one. The owner then rekeys the container.
+In the copy, a rekeying has removed the device's key and added that of a removed recipient. Its
+region is authentic, with the next generation. The owner then rekeys the container.
 
-Must happen: nothing of the plant is taken over (3), also when one bit of the container's own region is flipped; the device's
-key still opens; the removed recipient's does not open the container alone.
+Required outcome: the rekeying fails (3) and adopts nothing, even if a bit of the container's own
+region is flipped. The device's key still opens the container, and the removed recipient's key does
+not.
 """
 
 import hashlib
 from pathlib import Path
 
-from support import DONE, NO_KEY_FITS, NOT_AUTHENTIC, check, folder, must, sealed_weights
+from support import DONE, NOT_AUTHENTIC, NO_KEY_FITS, check, must, sealed_weights, temporary_directory
 
-with folder():
+with temporary_directory():
     container = sealed_weights(200_000)
     for name in ("removed.key", "new.key"):
         must(DONE, "keygen", "--keyfile", "-o", name)
@@ -32,7 +33,7 @@ with folder():
     container[4096 + 40] ^= 1
     with open("weights.ovseal", "r+b") as file:
         file.write(container)
-    # With its own region damaged, only the plant's keys open; the owner has one of them here.
+    # With its own region damaged, only the planted keys open; here, the owner has one of them.
     must(NOT_AUTHENTIC, "rekey", "weights.ovseal", "--keyfile", "removed.key", "--add-keyfile", "new.key")
     check(Path("weights.ovseal").read_bytes() == container, "the damaged container was changed")
 

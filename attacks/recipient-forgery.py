@@ -1,13 +1,14 @@
-"""A legitimate recipient, who can open the container, makes changed ones that others are to accept.
+"""Forges containers as a legitimate recipient, who can open the original.
 
-Must happen: where the publisher is named, a container of the recipient's own making is denied (5), signed by the recipient
-or not at all; one made with the publisher's data key, with right tags and MACs under it, is not authentic (3) or denied (5).
-Seen too, because it is so: whoever names no publisher accepts the first kind.
+Required outcome with a required publisher: the recipient's own container is denied (5), unsigned or
+signed by the recipient. A container with the publisher's data key, and valid tags and MACs, is
+denied (5) or not authentic (3). Without a required publisher, the recipient's own container is
+accepted.
 """
 
 from pathlib import Path
 
-from support import DENIED, DONE, NOT_AUTHENTIC, VECTORS, check, folder, must, sealed_weights, vector
+from support import DENIED, DONE, NOT_AUTHENTIC, VECTORS, check, must, sealed_weights, temporary_directory, vector
 
 VICTIM = ["verify", "forged.ovseal", "--keyfile", "device.key"]
 NAMED = [*VICTIM, "--publisher", "acme.pub"]
@@ -15,7 +16,7 @@ FORGE = ["seal", "plain/weights.dat", "-o", "forged.ovseal", "--keyfile", "devic
 
 
 def own_containers():
-    """The recipient opens the model, changes it and seals it to the same key under the same name."""
+    """Opens the model, changes it, and seals it to the same key under the same name."""
     must(DONE, "keygen", "--publisher", "-o", "acme")
     must(DONE, "keygen", "--publisher", "-o", "mallory")
     sealed_weights(100_000, "--publisher-key", "acme.key")
@@ -28,15 +29,15 @@ def own_containers():
 
 
 def under_the_same_data_key():
-    """Test vectors made by a writer who knows the data key, and keeps the publisher's statement or signatures."""
+    """Verifies vectors with a known data key, and the publisher's statement or signatures."""
     insiders = sorted(VECTORS.glob("insider-*.json"))
     check(len(insiders) >= 3, "the vectors are missing")
     for path in insiders:
         arguments, code = vector(path)
-        check(code in (NOT_AUTHENTIC, DENIED), f"{path.name} expects to be accepted")
+        check(code in (NOT_AUTHENTIC, DENIED), f"{path.name} does not expect rejection")
         must(code, *arguments)
 
 
-with folder():
+with temporary_directory():
     own_containers()
     under_the_same_data_key()

@@ -1,24 +1,25 @@
-"""Puts an older container, signed and genuine, in the place of the current one: rollback.py [MODEL.xml]
+"""Replaces a container with an older one, signed and genuine: rollback.py [MODEL.xml]
 
-Must happen: a device that keeps a rollback state, or demands a least version, denies it (5) after it ran the newer one; a damaged
-or missing state is denied too. Seen too, because it is so: without either, or with the state itself put back, the old one runs.
+Required outcome: after the newer container, the older one is denied (5) with a rollback state or a
+minimum version. A damaged or missing state is denied, too. Without either, or with an older copy of
+the state, the older container runs.
 """
 
 import shutil
 from pathlib import Path
 
-from support import DENIED, DONE, folder, must, network
+from support import DENIED, DONE, must, network, temporary_directory
 
 KEYS = ["--keyfile", "device.key", "--publisher", "acme.pub", "--name", "detector"]
 STATE = ["--rollback-state", "state"]
 
 
-def run(code, container, *demands):
-    """Runs a container for its device."""
-    must(code, "run", container, *KEYS, *demands)
+def run(code, container, *requirements):
+    """Runs a container with the device's key."""
+    must(code, "run", container, *KEYS, *requirements)
 
 
-with folder():
+with temporary_directory():
     model = network()
     must(DONE, "keygen", "--keyfile", "-o", "device.key")
     must(DONE, "keygen", "--publisher", "-o", "acme")

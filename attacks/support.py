@@ -1,4 +1,4 @@
-"""What the attacks share: starting `ovseal`, and saying which outcome was seen."""
+"""Shared code of the attacks: runs `ovseal` and checks its outcome."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 DONE, USAGE, NOT_AUTHENTIC, NO_KEY_FITS, DENIED, UNSUPPORTED = 0, 2, 3, 4, 5, 6
 
-# The exit code for each word with which a test vector says what must come of it.
+# The exit code for each expected outcome of a test vector.
 OUTCOMES = {
     "opened": DONE,
     "usage": USAGE,
@@ -26,7 +26,7 @@ VECTORS = Path(__file__).resolve().parent.parent / "testkit" / "vectors"
 
 
 def ovseal(*arguments, environment=None):
-    """Runs `ovseal` from PATH and returns the finished process, with what it wrote."""
+    """Runs `ovseal` from PATH and returns the finished process."""
     command = ["ovseal", *map(str, arguments)]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
@@ -34,30 +34,30 @@ def ovseal(*arguments, environment=None):
 
 
 def must(code, *arguments, environment=None):
-    """Runs `ovseal`, and ends the attack as failed when the exit code is another one."""
+    """Runs `ovseal`; the attack fails if the exit code is not `code`."""
     process = ovseal(*arguments, environment=environment)
-    told = process.stderr.strip().splitlines()
-    print(f"ovseal {arguments[0]}: exit code {process.returncode}" + (f", {told[0]}" if told else ""))
+    errors = process.stderr.strip().splitlines()
+    print(f"ovseal {arguments[0]}: exit code {process.returncode}" + (f", {errors[0]}" if errors else ""))
     if process.returncode != code:
         fail(f"expected exit code {code}\n{process.stdout}{process.stderr}")
     return process
 
 
 def check(condition, failure):
-    """Ends the attack as failed unless the condition holds."""
+    """Fails the attack unless the condition is true."""
     if not condition:
         fail(failure)
 
 
 def fail(message):
-    """Ends the attack: the outcome is not the one that it must have."""
+    """Ends the attack with an outcome other than the required one."""
     print(f"FAILED: {message}", file=sys.stderr)
     sys.exit(1)
 
 
 @contextlib.contextmanager
-def folder():
-    """Works in a temporary folder."""
+def temporary_directory():
+    """Changes to a temporary directory."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="ovseal-attack-") as path:
         os.chdir(path)
@@ -68,16 +68,16 @@ def folder():
 
 
 def network():
-    """The .xml of a network that OpenVINO can run: the first argument, or one of the test set-up."""
+    """Returns the .xml file of a network: the first argument, or a model of the test setup."""
     if len(sys.argv) > 1:
         return Path(sys.argv[1]).resolve()
     models = os.environ.get("OVSEAL_TEST_MODELS")
-    check(models, "give the .xml of a network as an argument, or run `cargo xtask test`")
+    check(models, "pass the .xml file of a network, or run `cargo xtask test`")
     return Path(models) / "conv" / "model.xml"
 
 
 def sealed_weights(length, *options):
-    """Makes a key, `weights.dat` with random bytes and `weights.ovseal` of it; returns the container's bytes."""
+    """Makes a key and seals random bytes to `weights.ovseal`; returns the container's bytes."""
     Path("weights.dat").write_bytes(os.urandom(length))
     must(DONE, "keygen", "--keyfile", "-o", "device.key")
     must(DONE, "seal", "weights.dat", "-o", "weights.ovseal", "--keyfile", "device.key", *options)
@@ -85,15 +85,15 @@ def sealed_weights(length, *options):
 
 
 def payload(container):
-    """Where the first part begins, and the size of a chunk (docs/format.md, section 2.1)."""
+    """Returns the offset of the first part, and the size of a chunk (docs/format.md, 2.1)."""
     region = struct.unpack_from(">Q", container, 24)[0]
     return 4096 + region, 1 << container[16]
 
 
 def vector(path):
-    """The arguments with which a test vector is verified, and the exit code that it must give.
+    """Returns the arguments to verify a test vector, and the expected exit code.
 
-    The vector's key is written to the current folder.
+    Writes the vector's key to the current directory.
     """
     record = json.loads(path.read_text("utf-8"))
     arguments = ["verify", path.with_suffix(".ovseal")]
@@ -105,7 +105,7 @@ def vector(path):
 
 
 def key(kind, value):
-    """Writes a vector's key to a file, and returns the option that names it."""
+    """Writes a vector's key to a file and returns the option for it."""
     if kind == "keyfile":
         Path("vector.key").write_bytes(bytes.fromhex(value))
         return ["--keyfile", "vector.key"]
@@ -114,12 +114,12 @@ def key(kind, value):
 
 
 def refuse_cheaply(path, seconds=2, megabytes=200):
-    """Verifies a test vector. The outcome must be the vector's, and neither processor time nor memory may be spent on it."""
+    """Verifies a test vector, which must fail as expected and use little time and memory."""
     arguments, code = vector(path)
     command = ["ovseal", *map(str, arguments)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    # Time on the clock depends on what else the machine does.
+    # Elapsed time would depend on the load of the machine.
     took, used = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
     process.returncode = os.waitstatus_to_exitcode(status)
     print(f"{path.stem}: exit code {process.returncode}, {took:.2f} s, {used:.0f} MB")

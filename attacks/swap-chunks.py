@@ -1,20 +1,20 @@
 """Swaps two chunks of a part on the disk, with and without their tags and digests.
 
-Must happen: every swap is exit code 3, with a key, with a publisher and without either key or trust; nothing is extracted.
+Required outcome: exit code 3 with a key, with a publisher, and with neither; nothing is extracted.
 """
 
 import hashlib
 import struct
 from pathlib import Path
 
-from support import DONE, NOT_AUTHENTIC, check, folder, must, payload, sealed_weights
+from support import DONE, NOT_AUTHENTIC, check, must, payload, sealed_weights, temporary_directory
 
 CHUNKS = 4
 FOOTER = 256
 
 
 def swap(data, first, second, length):
-    """Swaps two pieces of the same length."""
+    """Swaps two pieces of equal length."""
     data[first : first + length], data[second : second + length] = (
         data[second : second + length],
         data[first : first + length],
@@ -22,7 +22,7 @@ def swap(data, first, second, length):
 
 
 def with_tables(container):
-    """Swaps the chunks' tags and digests too, and makes the checksum right again: what an attacker without a key can do."""
+    """Swaps the tags and digests, too, and corrects the checksum, which requires no key."""
     footer = len(container) - FOOTER
     trailer, tags = struct.unpack_from(">QQ", container, footer + 24)
     swap(container, trailer, trailer + 16, 16)
@@ -31,8 +31,8 @@ def with_tables(container):
     return container
 
 
-def refused():
-    """The container opens for nobody."""
+def must_be_rejected():
+    """Checks that the container opens with neither a key nor a publisher."""
     must(NOT_AUTHENTIC, "verify", "weights.ovseal")
     must(NOT_AUTHENTIC, "verify", "weights.ovseal", "--publisher", "acme.pub")
     must(NOT_AUTHENTIC, "verify", "weights.ovseal", "--keyfile", "device.key")
@@ -43,14 +43,14 @@ def refused():
     check(not left, f"something was extracted: {left}")
 
 
-with folder():
+with temporary_directory():
     must(DONE, "keygen", "--publisher", "-o", "acme")
     container = sealed_weights(CHUNKS * (256 << 10), "--publisher-key", "acme.key")
     must(DONE, "verify", "weights.ovseal", "--publisher", "acme.pub", "--keyfile", "device.key")
     start, chunk = payload(container)
-    check(chunk * CHUNKS == 1 << 20, f"chunks of {chunk} bytes were not expected")
+    check(chunk * CHUNKS == 1 << 20, f"unexpected chunk size {chunk}")
     swap(container, start, start + chunk, chunk)
     Path("weights.ovseal").write_bytes(container)
-    refused()
+    must_be_rejected()
     Path("weights.ovseal").write_bytes(with_tables(container))
-    refused()
+    must_be_rejected()

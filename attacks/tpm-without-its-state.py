@@ -1,7 +1,8 @@
-"""Has a bound container, everything on the device's disk, and the device's TPM in another state: tpm-without-its-state.py
+"""Attacks a container bound to a TPM, with the device's disk and its TPM in another state.
 
-Must happen: neither `ovseal` nor tpm2-tools, which talk to the TPM by themselves, get the share out of the TPM: the policy is not
-fulfilled. With the right state tpm2-tools get it, and with it the second implementation opens the container: the attack is a real one.
+Required outcome: neither `ovseal` nor tpm2-tools, which use the TPM directly, can unseal the share:
+the policy fails. In the right state, tpm2-tools do unseal it, and the second implementation then
+opens the container. This proves that the attack is real.
 """
 
 import os
@@ -12,13 +13,13 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from support import DONE, NO_KEY_FITS, check, folder, must
+from support import DONE, NO_KEY_FITS, check, fail, must, temporary_directory
 
 TEMPLATE = os.environ.get("OVSEAL_TEST_TPM")
 
 
 def start():
-    """Starts a TPM in the current folder; gives its process id."""
+    """Starts a TPM in the current directory."""
     for name in ("s", "s.ctrl", "pid"):
         Path(name).unlink(missing_ok=True)
     here = Path.cwd()
@@ -29,13 +30,13 @@ def start():
     )
     for _ in range(12_000):
         if Path("pid").exists():
-            break
+            return
         time.sleep(0.01)
-    return int(Path("pid").read_text())
+    fail("swtpm did not start")
 
 
 def tool(name, *arguments):
-    """Runs a program of tpm2-tools: whether it succeeded, and what it wrote."""
+    """Runs a program of tpm2-tools; returns its success and standard output."""
     environment = os.environ | {"TPM2TOOLS_TCTI": f"swtpm:path={Path.cwd()}/s", "TSS2_LOG": "all+none"}
     done = subprocess.run(["timeout", "120", name, *arguments], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment)
     print(f"{name}: exit code {done.returncode}")
@@ -43,20 +44,20 @@ def tool(name, *arguments):
 
 
 def flush():
-    """Empties the TPM's few slots."""
+    """Frees the TPM's few slots."""
     tool("tpm2_flushcontext", "-t")
     tool("tpm2_flushcontext", "-l")
 
 
 def read_head(data):
-    """Major type and value of a CBOR head of at most 64 bits, and what follows."""
+    """Returns major type and value of a CBOR head, and the bytes after it."""
     major, short = data[0] >> 5, data[0] & 31
     size = {24: 1, 25: 2, 26: 4, 27: 8}.get(short, 0)
     return major, int.from_bytes(data[1 : 1 + size], "big") if size else short, data[1 + size :]
 
 
 def read_device():
-    """The wrapped key on the device's disk: private and public area."""
+    """Returns private and public area of the wrapped key on the device's disk."""
     fields, rest = [], Path("state/tpm2-device").read_bytes()
     _, count, rest = read_head(rest)
     for _ in range(count):
@@ -68,12 +69,12 @@ def read_device():
 
 
 def sized(data):
-    """Bytes with their length before them."""
+    """Returns the bytes after their length."""
     return len(data).to_bytes(2, "big") + data
 
 
 def read_stanza():
-    """The wrapped share in the container: public area, private area and seed, as the TPM takes them."""
+    """Returns public area, private area and seed of the wrapped share in the container."""
     container = Path("weights.ovseal").read_bytes()
     at = container.index(b"\x04tpm2", 4096) + 5
     length = int.from_bytes(container[at : at + 2], "big")
@@ -86,7 +87,7 @@ def read_stanza():
 
 
 def unseal(with_policy):
-    """Asks the TPM for the share with tpm2-tools: loads the device's key, imports, loads and unseals."""
+    """Imports, loads and unseals the share with tpm2-tools, under the device's key."""
     flush()
     authorization = ["-P", "session:key.session"] if with_policy else []
 
@@ -116,8 +117,8 @@ def unseal(with_policy):
 READER = Path(__file__).resolve().parents[1] / "testkit/reader.py"
 ATTRIBUTES = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt"
 
-with folder(), ExitStack() as stack:
-    check(TEMPLATE, "run `cargo xtask test`, or name the folder of a manufactured swtpm in OVSEAL_TEST_TPM")
+with temporary_directory(), ExitStack() as stack:
+    check(TEMPLATE, "run `cargo xtask test`, or set OVSEAL_TEST_TPM to the directory of a manufactured swtpm")
     shutil.copytree(Path(TEMPLATE) / "state", "tpm")
     stack.callback(lambda: os.kill(int(Path("pid").read_text()), 9))
     start()
@@ -136,12 +137,12 @@ with folder(), ExitStack() as stack:
     Path("share.seed").write_bytes(sized(seed))
 
     share = unseal(with_policy=True)
-    check(share is not None and len(share) == 32, "tpm2-tools get nothing in the right state either: no attack")
+    check(share is not None and len(share) == 32, "not an attack: tpm2-tools fail even in the right state")
     Path("share").write_bytes(share)
     opened = subprocess.run([sys.executable, READER, "weights.ovseal", "share", "share"], capture_output=True, check=False)
-    check(opened.returncode == 0, "the share does not open the container: no attack")
-    check(unseal(with_policy=False) is None, "the share came without the policy")
+    check(opened.returncode == 0, "not an attack: the share does not open the container")
+    check(unseal(with_policy=False) is None, "the TPM unsealed the share without the policy")
     tool("tpm2_pcrextend", f"16:sha256={'ab' * 32}")
-    check(unseal(with_policy=True) is None, "the share came in another state")
-    check(unseal(with_policy=False) is None, "the share came in another state without the policy")
+    check(unseal(with_policy=True) is None, "the TPM unsealed the share in another state")
+    check(unseal(with_policy=False) is None, "the TPM unsealed the share in another state, without the policy")
     must(NO_KEY_FITS, "verify", "weights.ovseal", "--tpm", *device)

@@ -1,21 +1,22 @@
-"""Cuts a container where a download may break off, and lengthens it.
+"""Truncates a container at typical places of an aborted download, and extends it.
 
-Must happen: exit code 3 with a key and with a publisher; a file too short to be recognized is no container (6).
+Required outcome: exit code 3 with a key and with a publisher. A file too short to recognize is not
+a container (6).
 """
 
 from pathlib import Path
 
-from support import DONE, NOT_AUTHENTIC, UNSUPPORTED, folder, must, payload, sealed_weights
+from support import DONE, NOT_AUTHENTIC, UNSUPPORTED, must, payload, sealed_weights, temporary_directory
 
 
 def must_all(code):
-    """What a key and what a publisher's name show."""
+    """Checks the exit code with a key, with a publisher, and of `inspect`."""
     must(code, "verify", "weights.ovseal", "--keyfile", "device.key")
     must(code, "verify", "weights.ovseal", "--publisher", "acme.pub")
     must(code, "inspect", "weights.ovseal")
 
 
-with folder():
+with temporary_directory():
     must(DONE, "keygen", "--publisher", "-o", "acme")
     container = bytes(sealed_weights(1 << 20, "--publisher-key", "acme.key"))
     start, chunk = payload(container)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes every test vector into testkit/vectors and testkit/vectors-tpm: the same bytes at each run.
+"""Writes all test vectors to testkit/vectors and testkit/vectors-tpm, reproducibly.
 
-Run it after a change to docs/format.md or to a vector; `git diff --stat` then shows what became different.
+Run it after a change to docs/format.md or to a vector; `git diff --stat` shows the changed files.
 """
 
 import sys
@@ -17,7 +17,7 @@ FOLDERS = {HERE / "vectors": MODULES, HERE / "vectors-tpm": TPM_MODULES}
 
 
 def make_all(folder, modules=MODULES):
-    """Writes the vectors into an empty folder; gives their number and the number of bytes."""
+    """Writes the vectors to an empty directory; returns the numbers of vectors and bytes."""
     for publisher in publishers.ALL if modules is MODULES else ():
         (folder / f"{publisher.name}.pub").write_text(publisher.pem())
     names, total = set(), 0

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Opens ovseal containers: a second implementation, written from docs/format.md alone and read best beside that page.
+"""Opens ovseal containers: a second implementation, written from docs/format.md alone.
 
-It judges test vectors. It holds whole parts in memory and protects neither keys nor plaintext: it is no tool for real models.
+Read it next to that page. It exists to check test vectors: it holds whole parts in memory, and
+protects neither keys nor plaintext. Do not use it for real models.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 EXIT_CODES = {"usage": 2, "not-authentic": 3, "no-key-fits": 4, "denied": 5, "not-a-container": 6, "unsupported": 6}
 
 class Failure(Exception):
-    """Why a container was not opened: Failure(a key of EXIT_CODES, which rule)."""
+    """The container was rejected: Failure(key of EXIT_CODES, violated rule)."""
     kind = property(lambda self: self.args[0])
 
 def check(condition, detail, kind="not-authentic"):
@@ -44,7 +45,7 @@ def read(stream, length, offset=None):
     if offset is not None:
         stream.seek(offset)
     data = stream.read(length)
-    check(len(data) == length, "something is longer than its place")
+    check(len(data) == length, "unexpected end of data")
     return data
 
 be = lambda value, length: value.to_bytes(length, "big")
@@ -57,8 +58,8 @@ def decode(data, has_shape, what):
     try:
         value = cbor2.loads(data)
         again = cbor2.dumps(value, canonical=True)
-    except Exception as error:  # Whatever it is, the library does not take these bytes for CBOR.
-        raise Failure("not-authentic", f"{what} is no CBOR") from error
+    except Exception as error:  # The library raises many types for invalid CBOR.
+        raise Failure("not-authentic", f"{what} is not CBOR") from error
     check(again == data and has_shape(value), f"encoding or shape of {what}")
     return value
 
@@ -109,10 +110,10 @@ def read_footer(file, prologue):
     return SimpleNamespace(start=start, end=end, sha256=sha, tags=tags, digests=digests, manifest=manifest, statement=statement,
                            signatures=signatures)
 
-# Sections 2.2, 4 and 8: stanzas and where they stand.
+# Sections 2.2, 4 and 8: stanzas, and the regions and files that hold them.
 
 def parse_stanzas(raw, start=0, label="stanza-mac"):
-    """Gives generation, stanzas, MAC and what it covers, of a stanza region or of a side file, where they start at 48."""
+    """Parses a stanza region, or a side file, in which the stanzas start at 48."""
     length, count, generation = struct.unpack_from(">IIQ", raw, start)
     end = start + 16 + length
     check(end + 64 <= len(raw) and sha256(raw[: end + 32]) == raw[end + 32 : end + 64], "the stanzas are damaged")
@@ -141,14 +142,17 @@ def read_rekey_file(path, prologue):
     return parse_stanzas(raw[48:end])
 
 def is_of(path, prologue, secret, replaced, place):
-    """Says what no reader needs, and a writer must know: whether a holder of the key left a complete file of version 2 for the region with
-    the MAC `replaced` and for `place`, the inode number and birth time in 20 bytes."""
+    """Returns whether a key holder wrote a version 2 file for this region and place.
+
+    `replaced` is the MAC of the region, and `place` the inode number and birth time in 20 bytes.
+    Only writers need this check.
+    """
     region, raw, end = read_rekey_file(path, prologue), Path(path).read_bytes(), 48 + prologue.region
     named = len(raw) == end + 120 and raw[end : end + 52] == replaced + place
     return named and is_mac(secret("rekey-mac"), raw[:-64], raw[-64:-32]) and is_mac(secret(region.label), region.data, region.mac)
 
 def read_regions(file, prologue, path):
-    """Gives the candidates of section 8, none to two, the one to take first in front."""
+    """Returns the candidates of section 8, at most two, in the order to try them."""
     regions, own = [], lambda: parse_stanzas(read(file, prologue.region, 4096))
     for source in own, lambda: read_rekey_file(path + ".rekey", prologue):
         try:
@@ -168,7 +172,7 @@ def read_side_file(path, prologue):
 # Sections 3 and 4: keys.
 
 def read_key(kind, data):
-    """Gives (type of stanza, secret bytes) for each key in the bytes of a passphrase, a key file or a file of identities."""
+    """Returns (stanza type, secret) for each key in the bytes of a key file of this kind."""
     if kind == "keyfile":
         check(len(data) == 32, "length of the key file", "usage")
         return [(kind, data)]
@@ -193,7 +197,7 @@ def read_identity(line):
     prefix, values = bech32.bech32_decode(line)
     kind = {"age-secret-key-": "x25519", "age-secret-key-pq-": "x-wing"}.get(prefix)
     secret = bytes(kind and bech32.convertbits(values, 5, 8, False) or b"")
-    check(len(secret) == 32 and line == line.upper(), "no identity", "usage")
+    check(len(secret) == 32 and line == line.upper(), "not an identity", "usage")
     return kind, secret
 
 def derive_from_passphrase(passphrase, salt, numbers):
@@ -215,7 +219,7 @@ def unwrap_symmetric(stanza, secret, context):
     return AESGCM(okm[:32]).decrypt(okm[32:44], stanza.body[32:], stanza.header) if fits else None
 
 def is_for_tpm(data):
-    """Says whether these are the parameters of `tpm2` after the salt; what is wrapped in them only the TPM knows."""
+    """Returns whether these are valid parameters of `tpm2`, without the salt."""
     version, counter, flags = data[:1], int.from_bytes(data[33:37], "big"), int.from_bytes(data[37:38], "big")
     registers = flags & 1 and int.from_bytes(data[38:41], "big").bit_count()
     end = 38 + (flags & 1) * 3 + 32 * registers + 8 * (flags >> 1 & 1) + 8 * (flags >> 2 & 1) + 32 + 64
@@ -255,7 +259,7 @@ def derive(data_key, context, label, index=0, length=32):
     return HKDFExpand(hashes.SHA512(), length, b"ovseal/v1/" + label.encode() + b"\0" + context + be(index, 4)).derive(data_key)
 
 def unwrap(stanza, key, prologue):
-    """Gives the function `secret` of section 3 when the stanza gives a key that fits."""
+    """Returns the function `secret` of section 3 if the stanza's key fits."""
     if not has_right_lengths(stanza):
         return None
     try:
@@ -266,8 +270,8 @@ def unwrap(stanza, key, prologue):
     return secret if data_key and hmac.compare_digest(secret("commit"), prologue.commitment) else None
 
 def find_secret(regions, side_file, keys, prologue):
-    """Gives `secret` from the first candidate in which a key fits and all MACs are right, the side file's among them."""
-    failures = [Failure("no-key-fits", "no stanza gives a key that fits")]
+    """Returns `secret` from the first candidate with a fitting key and valid MACs."""
+    failures = [Failure("no-key-fits", "no stanza has a key that fits")]
     check(regions, "the stanza region is damaged")
     for sources in ([*side_file, region] for region in regions):
         tries = ((stanza, key) for source in sources for stanza in source.stanzas for kind, key in keys if kind == stanza.kind)
@@ -277,16 +281,16 @@ def find_secret(regions, side_file, keys, prologue):
         failures += [Failure("not-authentic", "a key fits, but a MAC is wrong")] if secret else []
     raise failures[-1]
 
-# Section 6: what was signed, and the trailer.
+# Section 6: statement, signatures and trailer.
 
 def read_publisher(pem):
-    """Gives the key id and the public keys, by number of algorithm, of a publisher's PEM text."""
+    """Returns the key id of a publisher's PEM text, and its public keys by algorithm number."""
     blocks, keys = re.findall("-----BEGIN[^-]+-----[^-]+-----END PUBLIC KEY-----", pem), {}
-    check(blocks and not re.sub("-----BEGIN[^-]+-----[^-]+-----END PUBLIC KEY-----", "", pem).strip(), "no public key in the publisher's file", "usage")
+    check(blocks and not re.sub("-----BEGIN[^-]+-----[^-]+-----END PUBLIC KEY-----", "", pem).strip(), "not a publisher's file", "usage")
     for block in blocks:
         key = serialization.load_pem_public_key(block.encode())
         number = isinstance(key, ed25519.Ed25519PublicKey) + 2 * isinstance(key, mldsa.MLDSA65PublicKey)
-        check(number and number not in keys, "an algorithm twice in the publisher's key, or an unknown one", "usage")
+        check(number and number not in keys, "a repeated or unknown algorithm in the publisher's key", "usage")
         keys[number] = key
     form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     return sha256(b"ovseal/v1/publisher\0" + b"".join(keys[number].public_bytes(*form) for number in sorted(keys))), keys
@@ -299,11 +303,11 @@ def read_statement(file, prologue, footer, publishers):
     check(all(len(signature) == {1: 64, 2: 3309}.get(number) for _, number, signature in entries), "a signature's algorithm")
     outcomes = [is_signed(raw, signatures, *publisher) for publisher in publishers]
     check("right" in outcomes or "wrong" not in outcomes, "a signature is wrong")
-    check("right" in outcomes or not publishers, "signed by no publisher that was named", "denied")
+    check("right" in outcomes or not publishers, "not signed by a trusted publisher", "denied")
     return parse_statement(raw, prologue, footer, signatures)
 
 def is_signed(statement, signatures, key_id, keys):
-    """Says whether the signatures of a publisher are all there and "right", or one is "missing" or "wrong"."""
+    """Returns "right" if a publisher's signatures are all valid, else "missing" or "wrong"."""
     present = [number for number in keys if (key_id, number) in signatures]
     try:
         for number in present:
@@ -341,7 +345,7 @@ def parse_manifest(raw, statement):
     check((model_id(value[0]), value[1]) == (statement.model, statement.version), "manifest and statement differ")
     check([part[2] for part in parts] == statement.lengths, "the parts' lengths differ from the statement's")
     folders = {path[: slash.start()] for path in paths for slash in re.finditer("/", path)}
-    check(len(paths) == len(parts) and not paths & folders, "a path twice, or one that is a folder of another")
+    check(len(paths) == len(parts) and not paths & folders, "a repeated path, or one that is a directory of another")
     for _, kind, _, companions in (part.values() for part in parts):
         check(companions == sorted(set(companions)) and max(companions, default=0) < len(parts), "companions")
         most = {"ir": 1, "paddle": 1, "onnx": 4096, "compiled": 0, "weights": 0, "file": 0}.get(kind)
@@ -349,10 +353,10 @@ def parse_manifest(raw, statement):
         check(most is None or (weights and len(companions) <= most), "kind or number of companions")
     return value
 
-# Sections 5 and 7: parts, and the order of all.
+# Sections 5 and 7: parts, and the order of all steps.
 
 def read_part(file, prologue, statement, secret, index, tags, digests):
-    """Gives the plaintext of a part; `digests` is None when no publisher was named."""
+    """Returns the plaintext of a part; `digests` is None without a publisher."""
     keys, length, count, plaintext = secret("part", index, 44), statement.lengths[index], statement.counts[index], b""
     file.seek(statement.offsets[index])
     for number in range(count):
@@ -365,23 +369,24 @@ def read_part(file, prologue, statement, secret, index, tags, digests):
     return plaintext
 
 def open_container(path, key, publishers=(), name=None, min_security_version=None):
-    """Opens a container and gives its manifest with the SHA-256 of each part, or raises Failure.
+    """Opens a container and returns its manifest with the SHA-256 of each part, or raises Failure.
 
-    `key` is ("passphrase" or "keyfile" or "identity", the bytes of that file), or what in earnest never leaves its hardware: ("token",
-    a P-256 key in PEM), ("enclave", 16 bytes) or ("share", the 32 bytes that a TPM unsealed, followed by the passphrase where
-    both are needed). `publishers` are PEM texts.
+    `key` is a pair of kind and bytes: "passphrase", "keyfile" or "identity" with the bytes of the
+    file. The other kinds are secrets that hardware would not reveal: "token" with a P-256 key in
+    PEM, "enclave" with 16 bytes, or "share" with the 32 bytes that a TPM unseals. The share is
+    followed by the passphrase if the stanza requires both. `publishers` are PEM texts.
     """
     try:
         keys, publishers = read_key(*key), [read_publisher(pem) for pem in publishers]
-        check(keys, "a file of identities without one", "usage")
+        check(keys, "the file contains no identities", "usage")
     except (UnsupportedAlgorithm, ValueError) as error:
         raise Failure("usage", "a malformed passphrase, key or publisher file") from error
-    check(publishers or (name is None and min_security_version is None), "a demand needs a publisher", "usage")
+    check(publishers or (name is None and min_security_version is None), "a name or version requires a publisher", "usage")
     try:
         with open(path, "rb") as file:
             return open_file(file, os.path.realpath(path), keys, publishers, name, min_security_version or 0)
     except (InvalidTag, InvalidSignature) as error:
-        raise Failure("not-authentic", "a chunk, the manifest or a signature") from error
+        raise Failure("not-authentic", "a chunk, the manifest or a signature is not authentic") from error
 
 def open_file(file, path, keys, publishers, name, min_security_version):
     prologue = read_prologue(file)
@@ -407,7 +412,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file")
     parser.add_argument("kind", choices=("passphrase", "keyfile", "identity", "token", "enclave", "share"))
-    parser.add_argument("key", type=Path, help="the file of that kind")
+    parser.add_argument("key", type=Path, help="file with the key")
     parser.add_argument("--publisher", action="append", default=[], type=Path)
     parser.add_argument("--name")
     parser.add_argument("--min-security-version", type=int)

@@ -1,9 +1,10 @@
-"""Runs a command as in a container where `userfaultfd` is forbidden, as by the default profile of Docker.
+"""Runs a command with `userfaultfd` forbidden, as by Docker's default profile.
 
     without_userfaultfd.py [--with-device] COMMAND [ARGUMENT...]
 
-The system call fails with EPERM, and so does the device's. With `--with-device` only the system call is forbidden: a container that was
-given `/dev/userfaultfd`. A filter of system calls does it (seccomp(2)), which needs no privilege and holds for the command and its children.
+The system call and the ioctl of `/dev/userfaultfd` fail with EPERM. With `--with-device`, only the
+system call fails, as in a container that may use the device. The seccomp(2) filter needs no
+privilege and also applies to child processes.
 """
 
 import ctypes
@@ -13,7 +14,7 @@ import platform
 import struct
 import sys
 
-# Architecture in the kernel's words, numbers of userfaultfd and ioctl (asm/unistd.h).
+# AUDIT_ARCH_* and the numbers of userfaultfd and ioctl (linux/audit.h, asm/unistd.h).
 SYSTEMS = {"x86_64": (0xC000003E, 323, 16), "aarch64": (0xC00000B7, 282, 29)}
 
 # USERFAULTFD_IOC_NEW, linux/userfaultfd.h
@@ -21,7 +22,7 @@ NEW = 0xAA00
 
 # linux/filter.h
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-# linux/seccomp.h: places in struct seccomp_data, actions
+# linux/seccomp.h: offsets in struct seccomp_data, actions
 NUMBER, ARCHITECTURE, SECOND_ARGUMENT = 0, 4, 24
 ALLOW, FAIL = 0x7FFF0000, 0x00050000 | errno.EPERM
 # linux/prctl.h
@@ -29,8 +30,9 @@ SET_SECCOMP, FILTER, SET_NO_NEW_PRIVILEGES = 22, 2, 38
 
 
 def program(with_device):
-    """The filter: instruction, what to pass over if equal and if not, operand."""
+    """Returns the filter's length and code."""
     architecture, userfaultfd, ioctl = SYSTEMS[platform.machine()]
+    # Instruction, instructions to skip if equal and if not, operand.
     lines = [
         (LOAD, 0, 0, ARCHITECTURE),
         (JUMP_IF_EQUAL, 0, 5, architecture),
@@ -52,7 +54,7 @@ def forbid(with_device):
     libc = ctypes.CDLL(None, use_errno=True)
     for call in [(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0), (SET_SECCOMP, FILTER, ctypes.addressof(description), 0, 0)]:
         if libc.prctl(call[0], *map(ctypes.c_ulong, call[1:])) != 0:
-            sys.exit(f"the kernel takes no filter: {os.strerror(ctypes.get_errno())}")
+            sys.exit(f"cannot install the filter: {os.strerror(ctypes.get_errno())}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! A whole container: frame, statement, stanzas, trailer, manifest and parts, with every MAC passing.
+//! Opens a whole container and reads its parts, with all MACs accepted.
 #![no_main]
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use ovseal::{KeyFile, OpenOptions, Trust};
 
-/// Parts above this are not read: the fuzzer would only find that large buffers take time.
+/// Largest part that is read: large buffers would only slow down the fuzzer.
 const LIMIT: u64 = 1 << 20;
 
 fuzz_target!(|bytes: &[u8]| {

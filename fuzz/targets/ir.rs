@@ -1,4 +1,4 @@
-//! An IR from a stranger: whatever passes names bytes inside its weights only.
+//! Parses an untrusted IR, which must not refer to bytes outside its weights.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Keys as text: what parses must be written as it was read, and never otherwise.
+//! Parses keys; valid text must round-trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! References of an ONNX model.
+//! Finds and checks the external references of an ONNX model.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

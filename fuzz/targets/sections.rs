@@ -1,4 +1,4 @@
-//! Sections by themselves; the first byte chooses which.
+//! Parses single sections and files; the first byte selects which.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Skeletons of an ONNX model: whatever it says, they point at nothing but its own bytes and those of its companion.
+//! Makes skeletons of ONNX models, which must point only into the model or its companion.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

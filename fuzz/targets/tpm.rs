@@ -1,4 +1,4 @@
-//! What a device with a TPM reads from outside; the first byte chooses which.
+//! Parses untrusted input of devices with a TPM; the first byte selects the parser.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,8 +1,9 @@
-"""The ONNX project's backend tests as files that the runner reads: python cases.py OUTDIR
+"""Writes the ONNX project's backend tests as files for the runner: python cases.py OUTDIR
 
-One folder a case, with `model.onnx` and `case.json`: for each data set the tensors that are fed (name, type, shape, and where their bytes stand in
-`data.raw`), little-endian and in C order. Recorded outputs stay in pickled form for `judge.py`. What is no tensor, or has a type that is never in a
-tensor of the runtime, is left out and counted in `left_out.json`.
+Each case is a directory. `model.onnx` is the model. `case.json` lists the input tensors of each
+data set: name, type, shape, and the place of their bytes in `data.raw`, little-endian and in C
+order. `recorded.pickle` holds the recorded outputs for `judge.py`. Cases with values that are not
+tensors, or have types unknown to the runtime, are omitted and listed in `left_out.json`.
 """
 
 import json
@@ -18,7 +19,7 @@ from onnx.backend.test.case.node import collect_testcases
 from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import Runner
 
-# Names of numpy and ml_dtypes, and of the runtime.
+# Names in numpy or ml_dtypes, and in the runtime.
 TYPES = {
     "bool": "boolean",
     "float16": "f16",
@@ -35,18 +36,18 @@ TYPES = {
     "uint2": "u2",
     "float4_e2m1fn": "f4e2m1",
 }
-# Several of these stand in one byte, the first in the lowest bits; in numpy each has a byte.
+# The runtime packs several of these into a byte, lowest bits first; numpy uses a byte for each.
 BITS = {"int4": 4, "uint4": 4, "uint2": 2, "float4_e2m1fn": 4}
 FILES = ("simple", "pytorch-converted", "pytorch-operator")
 LIGHT = "onnx/backend/test/data/light/"
 
 
 class LeftOut(Exception):
-    """A case that feeds or gives what is no tensor of the runtime."""
+    """A case has an input or output that the runtime cannot represent as a tensor."""
 
 
 def cases():
-    """Yields the name of each case, its kind, its model's bytes, its data sets and tolerances."""
+    """Yields each case with its kind, the bytes of its model, and its data sets."""
     for case in collect_testcases(None):
         sets = [([array(value) for value in fed], [array(value) for value in given]) for fed, given in case.data_sets]
         yield case, "node", case.model.SerializeToString(), sets
@@ -64,7 +65,7 @@ def data_folders(folder):
 
 
 def data_set(folder):
-    """Reads the tensors of a data set; what is none is not an array."""
+    """Reads the inputs and outputs of a data set; values that are not tensors become None."""
     counts = [len(list(folder.glob(f"{direction}_*.pb"))) for direction in ("input", "output")]
     files = [[folder / f"{name}_{i}.pb" for i in range(n)] for name, n in zip(("input", "output"), counts)]
     return tuple([read(path) for path in paths] for paths in files)
@@ -75,7 +76,7 @@ def read(path):
     try:
         tensor.ParseFromString(path.read_bytes())
         return array(tensor)
-    except Exception:  # A sequence or an optional value, which is another message.
+    except Exception:  # A sequence or optional value, encoded as another message.
         return None
 
 
@@ -84,7 +85,7 @@ def array(value):
 
 
 def light(case):
-    """A known network without its weights, which is fed the numbers that the suite makes for it."""
+    """Reads a well-known network without its weights, with the suite's generated inputs."""
     path = Path(onnx.__file__).parent.parent / case.url
     model = onnx.load(path)
     fed = [Runner.generate_dummy_data(i, seed=0, name=case.model_name, random=False) for i in inputs(model)]
@@ -93,7 +94,7 @@ def light(case):
 
 
 def inputs(model):
-    """Lists the inputs that have to be fed."""
+    """Lists the inputs without a default value."""
     given = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in given]
 
@@ -101,7 +102,7 @@ def inputs(model):
 def described(value, data, name=""):
     """Describes a tensor and appends its bytes."""
     if not isinstance(value, (np.ndarray, np.generic)) or str(value.dtype) not in TYPES:
-        raise LeftOut("a value that is no tensor of numbers")
+        raise LeftOut("a value that is not a numeric tensor")
     raw = packed(value)
     place = {"offset": len(data), "length": len(raw)}
     data.extend(raw)
@@ -109,7 +110,7 @@ def described(value, data, name=""):
 
 
 def packed(value):
-    """Returns the bytes of a tensor as the runtime has them."""
+    """Returns the bytes of a tensor in the runtime's layout."""
     raw, bits = np.ascontiguousarray(value).tobytes(), BITS.get(str(value.dtype), 8)
     if bits == 8:
         return raw
@@ -119,7 +120,7 @@ def packed(value):
 
 
 def unpacked(raw, dtype, count):
-    """Returns what `packed` made of `count` numbers, one after the other, and the bytes behind them."""
+    """Returns `count` numbers that `packed` has encoded, and the bytes after them."""
     bits = BITS.get(str(dtype), 8)
     if bits == 8:
         return np.frombuffer(raw, dtype, count), raw[count * dtype.itemsize :]

@@ -1,8 +1,9 @@
-"""Compares what the runner saw with the recorded outputs: python judge.py CASES RESULTS
+"""Compares the runner's results with the recorded outputs: python judge.py CASES RESULTS
 
-`CASES` is what cases.py wrote, and the runner's outputs in it; `RESULTS` is what the runner printed. A case counts when the plaintext passes its recorded
-outputs, by the suite's own measure, and two runs of it agree bit for bit. All of these must give the same bits sealed. The exit code is 1
-when one does not, or when fewer count than `LEAST`.
+`CASES` is the directory that cases.py wrote, with the runner's outputs; `RESULTS` is what the
+runner printed. A case counts if the plaintext model passes by the suite's own tolerances, and two
+runs agree bit for bit. Its sealed form must then return the same bits. The exit code is 1 if one
+does not, or if fewer than `LEAST` cases count.
 """
 
 import collections
@@ -17,14 +18,14 @@ from onnx.backend.test.runner import Runner
 
 from cases import TYPES, unpacked
 
-# So that nothing is lost unnoticed. What a processor rounds otherwise is less than this allows.
+# Fails if cases are lost unnoticed, with a margin for processors that round differently.
 LEAST = 1500
 
 DTYPES = {ours: np.dtype(getattr(ml_dtypes, name, name)) for name, ours in TYPES.items()}
 
 
 def outputs(folder):
-    """Reads what the plaintext gave."""
+    """Reads the outputs of the plaintext model."""
     data, arrays = (folder / "outputs.raw").read_bytes(), []
     for described in json.loads((folder / "outputs.json").read_bytes()):
         dtype, shape = DTYPES[described["type"]], described["shape"]
@@ -34,7 +35,7 @@ def outputs(folder):
 
 
 def passes(folder, recorded):
-    """Whether the plaintext's outputs are the recorded ones."""
+    """Returns whether the plaintext model's outputs match the recorded ones."""
     expected = [value for values in recorded["outputs"] for value in values]
     try:
         given = outputs(folder)
@@ -63,7 +64,7 @@ def main(cases, results):
     print("".join(f"\n{failure}" for failure in failures))
     total = sum(passed[kind, "plaintext"] for kind in counts)
     if failures or total < LEAST:
-        sys.exit(f"onnx suite: {len(failures)} models differ or fail when they are sealed; {total} count, at least {LEAST} must")
+        sys.exit(f"onnx suite: {len(failures)} models differ or fail when sealed; {total} count, {LEAST} required")
 
 
 def report(counts, passed, left_out):

@@ -1,8 +1,9 @@
 """Writes a BERT-base encoder with seeded weights in fp16: python make_bert.py OUTDIR
 
-The encoder of J. Devlin, M. Chang, K. Lee, K. Toutanova, "BERT: Pre-training of Deep Bidirectional Transformers for Language
-Understanding" (2018) in its size "base": three embeddings, 12 layers, the pooler. The weights mean nothing; shapes, operations and
-sizes are the paper's. It is stored as OpenVINO's converters store it: fp16 constants that are converted to fp32 when the model is read.
+The encoder of J. Devlin, M. Chang, K. Lee, K. Toutanova, "BERT: Pre-training of Deep Bidirectional
+Transformers for Language Understanding" (2018), in its size "base": three embeddings, 12 layers and
+the pooler. Shapes, operations and sizes are the paper's; the weights are random. They are stored as
+OpenVINO's converters do: fp16 constants, converted to fp32 when the model is read.
 """
 
 import sys
@@ -71,7 +72,7 @@ class Encoder:
 
 
 def additive(mask):
-    """Turns ones and zeros for tokens and padding into what is added to the scores, in the shape [1, 1, 1, tokens]."""
+    """Turns a mask of ones for tokens into terms for the scores, in the shape [1, 1, 1, tokens]."""
     absent = ops.subtract(np.float32(1), ops.convert(mask, ov.Type.f32))
     return ops.unsqueeze(ops.multiply(absent, np.float32(-10_000)), ops.constant(np.array([1, 2])))
 

@@ -1,10 +1,12 @@
-"""Writes a decoder of 1.1 billion parameters with compressed weights: python make_decoder.py OUTDIR int8|int4
+"""Writes a decoder with 1.1 billion compressed weights: python make_decoder.py OUTDIR int8|int4
 
-The architecture of Llama in the sizes of TinyLlama (P. Zhang et al., "TinyLlama: An Open-Source Small Language Model", 2024). It is
-stateless: there is no cache of keys and values, it takes 16 tokens and gives the logits after the last. The weights mean nothing and are
-written in their compressed form at once, as NNCF's weight compression leaves them: `int8` is asymmetric with a zero point and a
-scale for each row; `int4` is symmetric with a scale for each 128 weights of a row, but as int8 for the embeddings and the last layer,
-which is NNCF's default.
+The architecture is Llama's, in the sizes of TinyLlama (P. Zhang et al., "TinyLlama: An Open-Source
+Small Language Model", 2024). It is stateless, without a cache of keys and values: it takes 16
+tokens and returns the logits after the last.
+
+The weights are random, and generated in the compressed form of NNCF's weight compression. `int8` is
+asymmetric, with a zero point and a scale for each row. `int4` is symmetric, with a scale for each
+128 weights of a row. The embeddings and the last layer are always int8, which is NNCF's default.
 """
 
 import sys
@@ -24,7 +26,7 @@ SEED = 1100
 
 
 class Compressed:
-    """Makes compressed weights from random bits and counts the parameters that they stand for."""
+    """Makes compressed weights from random bits and counts the parameters."""
 
     def __init__(self, bits, seed):
         self.bits = bits
@@ -78,13 +80,13 @@ class Decoder:
         return ops.matmul(x, self.compressed.weights(outputs, inputs, **options), False, True)
 
     def norm(self, x):
-        """Root mean square normalization."""
+        """Adds root mean square normalization."""
         mean = ops.reduce_mean(ops.power(x, np.float32(2)), ops.constant(np.array([-1])), True)
         inverse = ops.divide(np.float32(1), ops.sqrt(ops.add(mean, np.float32(1e-5))))
         return ops.multiply(ops.multiply(x, inverse), self.compressed.gain())
 
     def rotate(self, x):
-        """Rotary position embedding."""
+        """Adds rotary position embedding."""
         low, high = ops.split(x, ops.constant(np.array(-1)), 2).outputs()
         turned = ops.concat([ops.multiply(high, np.float32(-1)), low], -1)
         return ops.add(ops.multiply(x, self.cosine), ops.multiply(turned, self.sine))
@@ -120,12 +122,12 @@ def half(x):
 
 
 def deviation(bits):
-    """Standard deviation of uniformly distributed integers of so many bits."""
+    """Returns the standard deviation of uniformly distributed integers of `bits` bits."""
     return (1 << bits) / np.sqrt(12)
 
 
 def repeated(x):
-    """Gives each group of query heads its key or value head."""
+    """Repeats each key or value head for its group of query heads."""
     copies = HEADS // KEY_HEADS
     wide = ops.broadcast(
         ops.unsqueeze(x, ops.constant(np.array([2]))),

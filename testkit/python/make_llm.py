@@ -1,6 +1,8 @@
-"""Writes a tiny language model as OpenVINO GenAI loads it: Llama's architecture with seeded weights, and a tokenizer trained on a text here.
+"""Writes a tiny language model for OpenVINO GenAI: python make_llm.py OUTDIR
 
-Its result is kept in testkit/llm, because what makes it needs PyTorch. See testkit/llm/README.md for the packages.
+It has Llama's architecture with seeded weights, and a tokenizer trained on the text below. The
+result is committed in testkit/llm because making it requires PyTorch; testkit/llm/README.md lists
+the packages.
 """
 
 import shutil
@@ -31,7 +33,7 @@ RANK = 4
 
 
 def tokenizer():
-    """Trains byte-level byte pairs, so that every text has tokens."""
+    """Trains a byte-level tokenizer, which can encode every text."""
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trained.decoder = decoders.ByteLevel()
@@ -47,7 +49,7 @@ def tokenizer():
 
 
 def network(tokens):
-    """Makes the network; its weights are large enough that the most likely token is never a close decision."""
+    """Makes the network, with weights large enough to make the most likely token unambiguous."""
     torch.manual_seed(20)
     config = LlamaConfig(
         vocab_size=len(tokens),
@@ -75,7 +77,7 @@ def network(tokens):
 
 
 def adapter(path):
-    """Writes a LoRA adapter for the query and value projections of all layers, with the names that PEFT gives them."""
+    """Writes a LoRA adapter for all query and value projections, with the names that PEFT uses."""
     rng, matrices = np.random.default_rng(21), {}
     for layer in range(LAYERS):
         for name, width in (("q_proj", WIDTH), ("v_proj", WIDTH // 2)):
@@ -86,7 +88,7 @@ def adapter(path):
 
 
 def export(source, folder):
-    """Converts with optimum-intel, which brings tokenizer and detokenizer along."""
+    """Converts the network, tokenizer and detokenizer with optimum-intel."""
     command = ["export", "openvino", "--model", source, "--task", "text-generation-with-past", "--weight-format", "fp16"]
     program = Path(sys.executable).with_name("optimum-cli")
     subprocess.run([program, *command, folder], check=True)

@@ -1,20 +1,20 @@
-"""Writes the small models that the tests seal, open and run: python make_models.py OUTDIR
+"""Writes the small models of the tests: python make_models.py OUTDIR
 
-    conv           IR: convolution, bias, ReLU, matrix product      x f32 [1,3,32,32] -> y f32 [1,10]
-    mlp            IR: embedding, matrix product, bias              ids i64 [1,?]     -> y f32 [1,?,16]
-    mask           IR: a boolean and a float input                  mask, x [1,8]     -> y f32 [1,8]
-    onnx           ONNX, weights inside the file                    x f32 [1,64]      -> y f32 [1,32]
-    onnx-external  the same network, weights in weights.bin         x f32 [1,64]      -> y f32 [1,32]
-    onnx-conv      ONNX: residual blocks as in ResNet               x f32 [1,3,16,16] -> y f32 [1,10]
-    onnx-branches  ONNX: weights in subgraphs and attributes        x f32 [1,64]      -> y f32 [1,64]
-    onnx-types     ONNX: a tensor of each type                      x f32 [2049]      -> y f32 [2049]
+    conv           IR: convolution, bias, ReLU, matrix product  x f32 [1,3,32,32] -> y f32 [1,10]
+    mlp            IR: embedding, matrix product, bias          ids i64 [1,?]     -> y f32 [1,?,16]
+    mask           IR: a boolean and a float input              mask, x [1,8]     -> y f32 [1,8]
+    onnx           ONNX, weights inside the file                x f32 [1,64]      -> y f32 [1,32]
+    onnx-external  the same network, weights in weights.bin     x f32 [1,64]      -> y f32 [1,32]
+    onnx-conv      ONNX: residual blocks as in ResNet           x f32 [1,3,16,16] -> y f32 [1,10]
+    onnx-branches  ONNX: weights in subgraphs and attributes    x f32 [1,64]      -> y f32 [1,64]
+    onnx-types     ONNX: a tensor of each type                  x f32 [2049]      -> y f32 [2049]
     onnx-*-files   the same three with other weights, in three files
-    paddle         the same network for PaddlePaddle                x f32 [1,64]      -> y f32 [1,32]
-    tflite         the same network for TensorFlow Lite             x f32 [1,64]      -> y f32 [1,32]
-    tensorflow     the same as a frozen graph and as a SavedModel   x f32 [1,64]      -> y f32 [1,32]
-    folder         the shape of a language model's folder: networks, configuration, vocabulary, an empty file
+    paddle         the same network for PaddlePaddle            x f32 [1,64]      -> y f32 [1,32]
+    tflite         the same network for TensorFlow Lite         x f32 [1,64]      -> y f32 [1,32]
+    tensorflow     the same as frozen graph and SavedModel      x f32 [1,64]      -> y f32 [1,32]
+    folder         the files of a language model: networks, configuration, vocabulary, an empty file
 
-The numbers are seeded, so that two runs with the same packages write the same bytes.
+With the same packages, every run writes the same bytes.
 """
 
 import json
@@ -47,7 +47,7 @@ def conv(folder, rng):
 
 
 def embedding_network(path, rng, name, inputs="ids", output="y", width=64, outputs=16):
-    """Writes a network whose table is read by a gather: OpenVINO reads such a constant in place for ever."""
+    """Writes a network with a gather, whose table OpenVINO reads in place, never copying it."""
     ids = parameter(inputs, [1, -1], ov.Type.i64)
     table = ops.constant(normal(rng, (VOCABULARY, width), 1))
     y = ops.gather(table, ids, ops.constant(np.int64(0)))
@@ -89,7 +89,7 @@ def onnx_inline(folder, rng):
 
 
 def onnx_external(folder, rng):
-    """Writes both initializers to one file, the second one at the next multiple of 4096."""
+    """Writes both initializers to one file, the second at the next multiple of 4096."""
     data, initializers = bytearray(), []
     for name, values in linear_weights(rng).items():
         data.extend(bytes(-len(data) % 4096))
@@ -105,7 +105,7 @@ def onnx_external(folder, rng):
 
 
 def onnx_network(network, files):
-    """Returns what writes a network with its weights inside, or in three files."""
+    """Returns a function that writes a network with its weights inside, or in three files."""
 
     def write(folder, rng):
         model = network(rng)

@@ -1,8 +1,9 @@
 """Writes ResNet-50 with seeded weights: python make_resnet50.py OUTDIR
 
-The network of K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition" (2015), table 1: bottleneck blocks whose
-first 1x1 convolution carries the stride, projection shortcuts where the shape changes, batch normalization after each convolution.
-The weights have the initialization of the same authors and mean nothing; shapes, operations and sizes are the paper's.
+The network of K. He, X. Zhang, S. Ren, J. Sun, "Deep Residual Learning for Image Recognition"
+(2015), table 1: bottleneck blocks with the stride in the first 1x1 convolution, projection
+shortcuts where the shape changes, and batch normalization after each convolution. Shapes,
+operations and sizes are the paper's; the weights are random, with the same authors' initialization.
 """
 
 import sys
@@ -22,9 +23,9 @@ SEED = 50
 
 
 class Builder:
-    """Adds layers with seeded weights and counts the parameters that training would change.
+    """Adds layers with seeded weights and counts the trainable parameters.
 
-    What makes nodes has a method of its own, so that the same network can be written in another format.
+    Every method that makes a node can be overridden to write the network in another format.
     """
 
     def __init__(self, seed):
@@ -60,7 +61,7 @@ class Builder:
         return self.constant(normal(self.rng, shape, scale))
 
     def convolution(self, x, inputs, outputs, size, stride):
-        """A convolution without bias, then batch normalization; He initialization, so that the variance is kept."""
+        """Adds a convolution without bias, with He initialization, and batch normalization."""
         kernel = self.weights((outputs, inputs, size, size), np.sqrt(2 / (inputs * size * size)))
         return self.batch_norm(self.convolve(x, kernel, stride, size // 2), outputs)
 
@@ -99,7 +100,7 @@ def resnet50(builder, image):
 
 
 def save_image(folder):
-    """Writes what the network is fed when it is measured."""
+    """Writes the network's input for benchmarks."""
     save_input(folder, [np.random.default_rng(SEED).random((3, 224, 224))], np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Writes ResNet-50 as ONNX, with its seeded weights inside the file: python make_resnet50_onnx.py OUTDIR"""
+"""Writes ResNet-50 as ONNX with seeded weights inside: python make_resnet50_onnx.py OUTDIR"""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from make_resnet50 import CLASSES, SEED, Builder, resnet50, save_image
 
 
 class OnnxBuilder(Builder):
-    """Adds the layers as nodes of an ONNX graph. A value is its name."""
+    """Adds the layers as nodes of an ONNX graph, with names as values."""
 
     def __init__(self, seed):
         super().__init__(seed)

@@ -1,4 +1,4 @@
-"""Small building blocks for OpenVINO networks, and the one way in which they are written to disk."""
+"""Building blocks of OpenVINO networks."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from openvino import opset13 as ops
 
 
 def parameter(name, shape, dtype):
-    """Returns an input whose tensor, too, is called `name`; -1 stands for a dynamic dimension."""
+    """Returns an input; its tensor has the same name, and -1 is a dynamic dimension."""
     node = ops.parameter(shape, dtype, name=name)
     node.output(0).set_names({name})
     return node
 
 
 def result(node, name):
-    """Makes `node` an output whose tensor is called `name`."""
+    """Makes `node` an output with a tensor called `name`."""
     node.output(0).set_names({name})
     return ops.result(node, name=f"{name}/result")
 
@@ -26,7 +26,7 @@ def normal(rng, shape, scale):
 
 
 def save(inputs, results, path, name, half=False):
-    """Writes `path` (.xml) and the weights beside it (.bin), in full precision or with fp16 constants, and returns the network."""
+    """Writes `path` (.xml) and its weights (.bin), in fp16 if `half`, and returns the network."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     model = ov.Model(results, inputs, name)
@@ -35,5 +35,5 @@ def save(inputs, results, path, name, half=False):
 
 
 def save_input(folder, arrays, dtype=np.int64):
-    """Writes what the network is fed when it is measured: the elements of all inputs, one after the other."""
+    """Writes the network's input for benchmarks: the concatenated elements of all inputs."""
     (Path(folder) / "input.raw").write_bytes(b"".join(np.asarray(array, dtype).tobytes() for array in arrays))

@@ -1,4 +1,4 @@
-"""ONNX networks whose weights stand in all the places where ONNX allows them. Each takes x f32 and gives y f32."""
+"""ONNX networks with weights in every place that ONNX allows; each computes y f32 from x f32."""
 
 import numpy as np
 from onnx import SparseTensorProto, TensorProto, helper, numpy_helper
@@ -17,7 +17,7 @@ def model(nodes, initializers, x, y, opset=17):
 
 
 def convolutional(rng):
-    """Three residual blocks of convolutions and batch normalizations, as in ResNet, and a classifier."""
+    """Makes a small ResNet: three residual blocks with batch normalization, and a classifier."""
     nodes, weights, value, channels = [], {}, "x", 3
     for block, width in enumerate((16, 16, 32)):
         for name, inputs, kernel in (("main", value, 3), ("side", value, 1)):
@@ -41,7 +41,7 @@ def convolutional(rng):
 
 
 def branches(rng):
-    """Weights in the branches of an If, in the body of a Loop, and in attributes, dense and sparse."""
+    """Makes a network with weights in branches, in the body of a loop, and in attributes."""
 
     def matrix(name):
         return numpy_helper.from_array(normal(rng, (64, 64), 0.1), name)
@@ -82,7 +82,7 @@ def branches(rng):
 
 
 def types(rng):
-    """One tensor of each type, of an odd number of elements; all are added up, and none is lost in the sum."""
+    """Makes a network that adds up one tensor of each type, with an odd number of elements."""
     nodes, initializers, total = [], [], "x"
     for name in FLOATS + INTEGERS + PACKED:
         kind = getattr(TensorProto, name)
@@ -96,7 +96,7 @@ def types(rng):
 
 
 def raw_data(rng, name, count):
-    """Returns numbers between -2 and 100 as ONNX packs them; in the packed types no bits mean infinity or no number."""
+    """Returns packed numbers between -2 and 100, without infinities and NaNs."""
     if name == "BFLOAT16":
         return (normal(rng, (count,), 0.5).view(np.uint32) >> 16).astype(np.uint16).tobytes()
     if name in FLOATS:
@@ -119,7 +119,7 @@ def tensors(message):
 
 
 def move_outside(network, folder):
-    """Moves the data of every tensor, also of small ones, into three files by turns, at unequal distances."""
+    """Moves the data of all tensors, even small ones, to three files in turn, at uneven offsets."""
     files = {"a.bin": bytearray(), "data/b.bin": bytearray(3), "data/c.bin": bytearray(4096)}
     for number, tensor in enumerate(tensors(network)):
         location = list(files)[number % len(files)]

@@ -1,7 +1,8 @@
 """Writes PaddlePaddle's two files without PaddlePaddle.
 
-The topology (.pdmodel) is a protobuf `ProgramDesc` of paddle/fluid/framework/framework.proto; field and type numbers are that file's.
-The parameters (.pdiparams) stand in the order of their names, each with the header of paddle/fluid/framework/lod_tensor.cc.
+The topology (.pdmodel) is a protobuf `ProgramDesc`, with the field and type numbers of
+paddle/fluid/framework/framework.proto. The parameters (.pdiparams) are sorted by name, each with
+the header of paddle/fluid/framework/lod_tensor.cc.
 """
 
 import struct
@@ -15,7 +16,7 @@ VERSION = 2_006_000
 
 
 def varint(value):
-    """Encodes an integer as protobuf does: 7 bits a byte, negative numbers in 64-bit two's complement."""
+    """Encodes an integer as a protobuf varint; negative numbers are in 64-bit two's complement."""
     value &= (1 << 64) - 1
     encoded = bytearray()
     while value > 0x7F:
@@ -25,7 +26,7 @@ def varint(value):
 
 
 def field(number, value):
-    """Encodes one field: integers as varints, text and bytes with their length, lists as repetitions."""
+    """Encodes a field: integers as varints, text and bytes with their length, lists repeated."""
     if isinstance(value, (list, tuple)):
         return b"".join(field(number, item) for item in value)
     if isinstance(value, int):
@@ -64,7 +65,7 @@ def operation(kind, inputs, outputs, **attributes):
 
 
 def program(variables, operations):
-    """Encodes the topology: one block, which has no parent."""
+    """Encodes the topology as one block without a parent."""
     block = field(1, 0) + field(2, -1) + field(3, variables) + field(4, operations)
     return field(1, block) + field(4, field(1, VERSION))
 

@@ -1,7 +1,8 @@
-"""Writes a frozen graph of TensorFlow, and a SavedModel of it, without TensorFlow.
+"""Writes a frozen TensorFlow graph, and its SavedModel, without TensorFlow.
 
-A graph (.pb) is a protobuf `GraphDef` of tensorflow/core/framework/graph.proto, a SavedModel one of tensorflow/core/protobuf/saved_model.proto; field and type
-numbers are those files' and their neighbours'.
+A graph (.pb) is a protobuf `GraphDef`, with the field and type numbers of
+tensorflow/core/framework/graph.proto and the files next to it. A SavedModel is the message of
+tensorflow/core/protobuf/saved_model.proto.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ def shape(extents):
 
 
 def boolean(value):
-    # False is written too: an attribute must have one of its fields.
+    # False is encoded, too: an attribute must have a value.
     return varint(5 << 3) + varint(int(value))
 
 
@@ -56,7 +57,7 @@ def linear(weight, bias):
 
 
 def saved_model(graph, inputs, outputs):
-    """Encodes a SavedModel without variables; `inputs` and `outputs` map names of nodes to shapes."""
+    """Encodes a SavedModel without variables; `inputs` and `outputs` map node names to shapes."""
 
     def tensors(number, shapes):
         entries = []

@@ -1,4 +1,4 @@
-"""Writes a model of TensorFlow Lite with the classes that its schema generates (package `tflite`)."""
+"""Writes a TensorFlow Lite model with classes generated from its schema (package `tflite`)."""
 
 import flatbuffers
 import numpy as np
@@ -58,7 +58,7 @@ def tensor(builder, name, extents, number):
 
 
 def fully_connected(builder):
-    """Encodes the operator that takes tensors 0 to 2 and gives tensor 3."""
+    """Encodes the operator that computes tensor 3 from tensors 0 to 2."""
     tflite.FullyConnectedOptionsStart(builder)
     tflite.FullyConnectedOptionsAddFusedActivationFunction(builder, tflite.ActivationFunctionType.RELU)
     options = tflite.FullyConnectedOptionsEnd(builder)

@@ -1,4 +1,4 @@
-"""Puts the reader's folder on the path."""
+"""Adds the reader's directory to the module path."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every vector through the reader, and the properties that hold for every container."""
+"""Tests every vector with the reader, and properties of all containers."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def outcome(path, key=OWN_KEY, *publishers):
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_vector_gives_what_it_expects(name):
+def test_vector_has_the_expected_outcome(name):
     record = RECORDS[name]
     if record["expect"] == "opened":
         opened = open_vector(name)
@@ -58,7 +58,7 @@ def test_vector_gives_what_it_expects(name):
 
 
 @pytest.mark.parametrize("name", TPM_RECORDS)
-def test_vector_for_a_tpm_gives_what_it_expects(name, monkeypatch):
+def test_vector_for_a_tpm_has_the_expected_outcome(name, monkeypatch):
     record, ran, argon2 = TPM_RECORDS[name], [], reader.hash_secret_raw
     monkeypatch.setattr(reader, "hash_secret_raw", lambda *arguments: (ran.append(1), argon2(*arguments))[1])
     try:
@@ -75,7 +75,7 @@ COMMANDS = ["passphrase-final-crlf", "passphrase-not-utf-8", "x-wing", "ir-folde
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_command_gives_the_exit_code_and_one_word(name, tmp_path):
+def test_command_reports_exit_code_and_one_word(name, tmp_path):
     record = RECORDS[name]
     kind, secret = key_of(record)
     (tmp_path / "secret").write_bytes(secret)
@@ -114,7 +114,7 @@ def test_no_flipped_byte_opens(name, publisher, tmp_path):
 
 
 def flips(path):
-    """Changes one bit of one byte after the other, in place because thousands of whole files would take a disk minutes."""
+    """Flips a bit in each byte in turn, in place: writing thousands of files would take minutes."""
     with open(path, "r+b", buffering=0) as file:
         for position, byte in enumerate(path.read_bytes()):
             for value in byte ^ 1 << position % 8, byte:
@@ -137,7 +137,7 @@ def test_no_truncation_opens(tmp_path):
 
 @pytest.mark.parametrize("name, suffix, expected", [("side-file", ".keys", {"not-authentic"}), ("rekey-newer", ".rekey", {"no-key-fits"}), ("rekey-2-newer", ".rekey", {"no-key-fits"}),
                                                     ("rekey-region-damaged", ".rekey", {"not-authentic"})])
-def test_no_flipped_byte_beside_a_container_opens(name, suffix, expected, tmp_path):
+def test_no_flipped_byte_next_to_a_container_opens(name, suffix, expected, tmp_path):
     path, beside = tmp_path / f"{name}.ovseal", tmp_path / f"{name}.ovseal{suffix}"
     path.write_bytes((VECTORS / path.name).read_bytes())
     key = key_of(RECORDS[name])
@@ -147,7 +147,7 @@ def test_no_flipped_byte_beside_a_container_opens(name, suffix, expected, tmp_pa
 
 
 @pytest.mark.parametrize("name, expected", [("rekey-2-newer", True), ("rekey-2-mac-wrong", False), ("rekey-newer", False)])
-def test_a_rekeying_file_is_a_writers_for_one_region_and_one_place_only(name, expected):
+def test_a_rekeying_file_belongs_to_one_region_and_one_place(name, expected):
     path, key = VECTORS / f"{name}.ovseal", reader.read_key(*key_of(RECORDS[name]))
     with open(path, "rb") as file:
         prologue = reader.read_prologue(file)
@@ -158,14 +158,14 @@ def test_a_rekeying_file_is_a_writers_for_one_region_and_one_place_only(name, ex
     assert not any(is_of(own.mac, flipped(PLACE, at)) for at in range(20)) and not is_of(bytes(32), PLACE)
 
 
-def test_files_beside_the_target_of_a_link_are_used_and_those_beside_the_link_are_not(tmp_path):
+def test_files_next_to_the_target_of_a_link_are_used_not_those_next_to_the_link(tmp_path):
     link = tmp_path / "link.ovseal"
     link.symlink_to(VECTORS / "rekey-newer.ovseal")
     (tmp_path / "link.ovseal.keys").write_bytes(b"")
     assert outcome(link, key_of(RECORDS["rekey-newer"])) == "opened"
 
 
-def test_regions_are_read_once_more_when_none_can_be_parsed(monkeypatch):
+def test_regions_are_read_again_if_none_can_be_parsed(monkeypatch):
     parse_stanzas, failures = reader.parse_stanzas, ["damaged at the first reading"]
 
     def parse_later(raw):
@@ -176,7 +176,7 @@ def test_regions_are_read_once_more_when_none_can_be_parsed(monkeypatch):
     assert outcome(VECTORS / f"{SMALLEST}.ovseal") == "opened"
 
 
-def test_a_side_file_of_more_than_1_mib_is_refused(tmp_path):
+def test_a_side_file_of_more_than_1_mib_is_rejected(tmp_path):
     container, path = Container("side file limit"), tmp_path / "m.ovseal"
     path.write_bytes(container.build())
     for stanzas, expected in (32, "opened"), (65, "not-authentic"):
@@ -196,7 +196,7 @@ def test_a_chunk_in_the_place_of_another_is_not_authentic(tmp_path):
     ("half", [ACME], "denied"), ("half", [ACME, CLASSICAL], "opened"), ("wrong", [CLASSICAL], "opened"),
     ("wrong", [ACME], "not-authentic"), ("wrong", [CLASSICAL, ACME], "opened")])
 def test_of_several_publishers_one_complete_set_is_enough(case, trusted, expected, tmp_path):
-    """The container is signed by ACME and CLASSICAL; of ACME's signatures one is missing (half) or wrong."""
+    """ACME and CLASSICAL sign the container; of ACME's signatures, one is missing or wrong."""
     change = {"both": lambda own: own, "half": lambda own: own[:1], "wrong": lambda own: [[*own[0][:2], flipped(own[0][2])], own[1]]}[case]
 
     def entries(right):
@@ -227,7 +227,7 @@ def test_a_damaged_publisher_file_is_usage():
         assert outcome(VECTORS / "signed.ovseal", OWN_KEY, text) == "usage"
 
 
-def test_vectors_are_made_anew_with_the_same_bytes(tmp_path):
+def test_vectors_are_reproducible(tmp_path):
     for name, folder, *modules in (("all", VECTORS), ("tpm", TPM_VECTORS, TPM_MODULES)):
         made = tmp_path / name
         made.mkdir()

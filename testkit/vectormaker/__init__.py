@@ -1,1 +1,1 @@
-"""An independent writer of ovseal containers, good and hostile, made from docs/format.md alone."""
+"""An independent writer of valid and hostile containers, written from docs/format.md alone."""

@@ -1,7 +1,7 @@
-"""Sections 2, 3, 5 and 6: builds one container, with a hook at every step where a hostile writer might differ.
+"""Sections 2, 3, 5 and 6: builds one container, with hooks to change each step.
 
-A hook is a function from the right value to the one that is used; all later steps are made from what it gives. So the
-result is authentic apart from exactly that change.
+A hook takes the correct value and returns the value to use. All later steps are computed from that
+value, so the result is authentic except for the one change.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ class Part:
 
 
 class Container:
-    """What is sealed, and how. `build()` gives the file's bytes and leaves what was made in the attributes."""
+    """Contents and settings of a container; `build()` returns its bytes and sets attributes."""
 
     def __init__(self, name, parts=None, stanzas=None, publishers=(), suite=1, region_size=4096, model_name="tiny network",
                  security_version=7, seed_name=None, generation=1, **hooks):
@@ -110,7 +110,7 @@ class Container:
         return b"\x89OVSEND\n" + be(1, 2) + bytes(6) + be(total, 8) + be(start, 8) + lengths + sha256(trailer) + bytes(152)
 
     def expected(self):
-        """Gives what a reader must report when it opens this container."""
+        """Returns the report that a reader must print for this container."""
         parts = [{"path": part.path, "kind": part.kind, "length": len(part.data),
                   "sha256": hashlib.sha256(part.data).hexdigest(), "companions": part.companions} for part in self.parts]
         return {"model_name": self.model_name, "security_version": self.security_version, "parts": parts}
@@ -121,17 +121,17 @@ def pad(data):
 
 
 def rekey_file(container, region, container_id=None):
-    """Gives the bytes of NAME.rekey of section 8, version 1."""
+    """Returns the bytes of NAME.rekey of section 8, version 1."""
     body = b"\x89OVREKY\n" + be(1, 2) + bytes(6) + (container_id or container.id) + region
     return body + sha256(body)
 
 
-# Born in the last nanosecond before 1970, so that the seconds are rounded down and wrap.
+# A birth time in the last nanosecond before 1970: the seconds are rounded down and wrap.
 PLACE = be(0x0123456789ABCDEF, 8) + be(2**64 - 1, 8) + be(999_999_999, 4)
 
 
 def rekey_file_2(container, region, tail=bytes(4), mac_label="rekey-mac"):
-    """Gives the bytes of NAME.rekey of section 8, version 2, in the place of the container's own region."""
+    """Returns the bytes of NAME.rekey of section 8, version 2, for the container's region."""
     own = container.make_region(container.generation, container.stanzas)
     end = 16 + int.from_bytes(own[:4], "big")
     body = b"\x89OVREKY\n" + be(2, 2) + bytes(6) + container.id + region + own[end : end + 32] + PLACE + tail
@@ -140,7 +140,7 @@ def rekey_file_2(container, region, tail=bytes(4), mac_label="rekey-mac"):
 
 
 def side_file(container, stanzas, generation=1, container_id=None, mac_label="sidefile-mac"):
-    """Gives the bytes of NAME.keys of section 8 for a container that was built."""
+    """Returns the bytes of NAME.keys of section 8 for a built container."""
     blob = b"".join(make(container) for make in stanzas)
     body = b"\x89OVKEYS\n" + be(1, 2) + bytes(6) + (container_id or container.id)
     body += be(len(blob), 4) + be(len(stanzas), 4) + be(generation, 8) + blob

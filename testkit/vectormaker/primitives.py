@@ -1,6 +1,7 @@
-"""What the writer needs below the container: fixed bytes, derivation, CBOR, Bech32 and one-shot HPKE.
+"""Primitives of the writer: fixed bytes, key derivation, CBOR, Bech32 and one-shot HPKE.
 
-Everything is deterministic, and apart from the block cipher and the curves it shares no code with the reader.
+All of them are deterministic. Only the block cipher, the curves and the hashes come from libraries
+that the reader also uses.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ DIGESTS = {1: lambda data: blake3.blake3(data).digest(), 2: lambda data: hashlib
 
 
 def fixed_bytes(name, label, length):
-    """Gives bytes that look random and depend on a vector's name and a label only."""
+    """Returns bytes that look random but depend only on a vector's name and a label."""
     return hashlib.shake_256(f"ovseal test vector\0{name}\0{label}".encode()).digest(length)
 
 
@@ -50,7 +51,7 @@ def aes_gcm(key, nonce, plaintext, associated_data):
 
 
 class Raw:
-    """CBOR that is already encoded, to put a wrong encoding into a value."""
+    """Encoded CBOR, which puts an invalid encoding into a value."""
 
     def __init__(self, data):
         self.data = data
@@ -64,7 +65,7 @@ def cbor_head(major, value):
 
 
 def cbor(value):
-    """Encodes as section 4.2.1 of RFC 8949 asks, apart from what stands in `Raw`."""
+    """Encodes deterministically (RFC 8949, section 4.2.1), except for `Raw` values."""
     if isinstance(value, Raw):
         return value.data
     if isinstance(value, int):
@@ -80,7 +81,7 @@ def cbor(value):
 
 
 def bech32_bytes(text):
-    """Gives the bytes of an identity without checking it: the writer knows its own keys."""
+    """Returns the bytes of an identity without checks: all identities here are constants."""
     values = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(letter) for letter in text.lower().rpartition("1")[2][:-6]]
     number = 0
     for value in values:
@@ -106,7 +107,10 @@ def hpke_expand(suite, pseudorandom, label, info, length):
 
 
 def hpke_seal(kem_id, shared, info, plaintext):
-    """Encrypts in mode Base with HKDF-SHA256, AES-256-GCM and empty associated data from a KEM's shared secret."""
+    """Encrypts in mode Base with HKDF-SHA256, AES-256-GCM and empty associated data.
+
+    `shared` is the shared secret of the KEM.
+    """
     suite = b"HPKE" + be(kem_id, 2) + be(1, 2) + be(2, 2)
     context = b"\0" + hpke_extract(suite, b"", b"psk_id_hash", b"") + hpke_extract(suite, b"", b"info_hash", info)
     secret = hpke_extract(suite, shared, b"secret", b"")
@@ -115,7 +119,7 @@ def hpke_seal(kem_id, shared, info, plaintext):
 
 
 def encapsulate_x25519(public, ephemeral, zero=False):
-    """Gives the encapsulated key and the shared secret; with `zero` a point of low order and what follows from it."""
+    """Returns the encapsulated key and the shared secret; `zero` selects a point of low order."""
     encapsulated = bytes(32) if zero else x25519_public(ephemeral)
     exchanged = bytes(32) if zero else x25519_shared(ephemeral, public)
     suite = b"KEM" + be(0x20, 2)
@@ -129,7 +133,7 @@ def xwing_public(seed):
 
 
 def encapsulate_xwing(public, randomness, zero=False):
-    """Gives the encapsulated key and the shared secret; with `zero` a point of low order in the X25519 half."""
+    """Returns the encapsulated key and the shared secret; `zero` affects only the X25519 half."""
     lattice_shared, lattice = ML_KEM_768._encaps_internal(public[:1184], randomness[:32])
     curve = bytes(32) if zero else x25519_public(randomness[32:])
     curve_shared = bytes(32) if zero else x25519_shared(randomness[32:], public[1184:])

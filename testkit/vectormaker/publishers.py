@@ -14,7 +14,7 @@ DER_PREFIXES = {ED25519: bytes.fromhex("302a300506032b6570032100"),
 
 
 class Publisher:
-    """A publisher whose key has the given algorithms; the seeds depend on `seed_name`, by default the name."""
+    """A publisher with keys for some algorithms, derived from `seed_name` or the name."""
 
     def __init__(self, name, algorithms=(ED25519, ML_DSA), seed_name=None):
         self.name, self.algorithms = name, algorithms
@@ -28,7 +28,7 @@ class Publisher:
         return DER_PREFIXES[algorithm] + public
 
     def pem(self):
-        """Gives the PEM blocks in the order of `algorithms`."""
+        """Returns the PEM blocks in the order of `algorithms`."""
         blocks = []
         for algorithm in self.algorithms:
             text = base64.b64encode(self.der(algorithm)).decode()
@@ -37,7 +37,7 @@ class Publisher:
         return "\n".join(blocks) + "\n"
 
     def sign(self, statement, algorithms=None):
-        """Gives the entries of the signature array, ascending by algorithm."""
+        """Returns the entries of the signature array in ascending order of algorithms."""
         message = b"ovseal/v1/statement\0" + statement
         return [[self.key_id, number, self.sign_one(message, number)] for number in sorted(algorithms or self.algorithms)]
 

@@ -1,4 +1,4 @@
-"""Section 4: the stanzas that the vectors hold. Each maker gives a function from a container to the stanza's bytes."""
+"""Section 4: stanzas. Each maker returns a function from a container to the stanza's bytes."""
 
 import hashlib
 import unicodedata
@@ -29,7 +29,11 @@ def symmetric(container, kind, parameters, secret, data_key, body=None):
 
 
 def keyfile(secret, label="keyfile", data_key=None, body=None, extra=b""):
-    """Makes a stanza for a key file; `data_key` wraps another key, `body` changes the body, `extra` lengthens parameters."""
+    """Makes a stanza for a key file.
+
+    `data_key` wraps another key, `body` changes the body, and `extra` is appended to the
+    parameters.
+    """
 
     def make(container):
         parameters = fixed_bytes(container.name, label, 32) + extra
@@ -39,7 +43,7 @@ def keyfile(secret, label="keyfile", data_key=None, body=None, extra=b""):
 
 
 def passphrase(text, memory=64, passes=1, lanes=1, computed=None):
-    """Makes a stanza for a passphrase; `computed` are the numbers that Argon2 is really run with, where others are stated."""
+    """Makes a stanza for a passphrase; Argon2 uses the costs `computed`, if given."""
     secret = text if isinstance(text, bytes) else unicodedata.normalize("NFC", text).encode()
 
     def make(container):
@@ -53,7 +57,7 @@ def passphrase(text, memory=64, passes=1, lanes=1, computed=None):
 
 
 def tpm_parameters(name, bounds=b"\0", version=1, counter=0x01806F76, device=None, private=None, extra=b""):
-    """What follows the salt. What a TPM would take is made of fixed bytes: only the caller knows the share."""
+    """Returns the parameters after the salt; fixed bytes replace what only a TPM could read."""
     device = device or fixed_bytes("shared", "device", 32)
     wrapped = fixed_bytes(name, "private area", 108) if private is None else private
     return (bytes([version]) + device + be(counter, 4) + bounds + fixed_bytes(name, "unique", 32) + fixed_bytes(name, "point", 64)
@@ -61,7 +65,7 @@ def tpm_parameters(name, bounds=b"\0", version=1, counter=0x01806F76, device=Non
 
 
 def tpm2(share, bounds=b"\0", stated=None, **options):
-    """Makes a stanza for a TPM; `stated` are the bounds that it shows, where it was wrapped for others."""
+    """Makes a stanza for a TPM; it shows the bounds `stated`, if given, instead of `bounds`."""
 
     def make(container):
         salt = fixed_bytes(container.name, "tpm2", 32)
@@ -74,7 +78,7 @@ def tpm2(share, bounds=b"\0", stated=None, **options):
 
 def tpm2_passphrase(share, text, memory=64, passes=1, lanes=1, computed=None, join=lambda share, derived: share + derived, body=None,
                     label="tpm2-passphrase", **options):
-    """Makes a stanza for a TPM and a passphrase; `join` makes the secret of the two shares."""
+    """Makes a stanza for a TPM and a passphrase; `join` combines the two shares into the secret."""
 
     def make(container):
         salt = fixed_bytes(container.name, label, 32)
@@ -111,7 +115,7 @@ def xwing(identity, zero=False, label="x-wing", data_key=None, body=None):
 
 
 def flipped(data, position=-1):
-    """Gives the bytes with one bit changed."""
+    """Returns the bytes with one bit flipped."""
     changed = bytearray(data)
     changed[position] ^= 1
     return bytes(changed)

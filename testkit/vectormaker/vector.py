@@ -1,4 +1,4 @@
-"""One test vector: a container, how it is to be opened and what must come of it."""
+"""A test vector: a container, the way to open it, and the expected outcome."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,7 +8,11 @@ from vectormaker.container import KEYFILE, Container
 
 @dataclass
 class Vector:
-    """`why` names the rule of docs/format.md that decides; `source` is a Container or the file's bytes."""
+    """One test vector.
+
+    `why` names the deciding rule of docs/format.md; `source` is a Container or the bytes of the
+    file.
+    """
 
     name: str
     expect: str
@@ -23,12 +27,12 @@ class Vector:
     keys: object = None
 
     def write(self, folder):
-        """Writes NAME.ovseal, NAME.json and the files beside the container; gives the number of bytes."""
+        """Writes NAME.ovseal, NAME.json and accompanying files; returns the number of bytes."""
         data = self.source.build() if isinstance(self.source, Container) else self.source
         files = {".ovseal": data, ".json": self.to_json().encode()}
-        for suffix, beside in ((".ovseal.rekey", self.rekey), (".ovseal.keys", self.keys)):
-            if beside is not None:
-                files[suffix] = beside(self.source) if callable(beside) else beside
+        for suffix, content in ((".ovseal.rekey", self.rekey), (".ovseal.keys", self.keys)):
+            if content is not None:
+                files[suffix] = content(self.source) if callable(content) else content
         for suffix, content in files.items():
             (folder / (self.name + suffix)).write_bytes(content)
         return sum(map(len, files.values()))
@@ -44,7 +48,7 @@ class Vector:
 
 
 def patched(position, new):
-    """Gives a function that writes `new` over the bytes at `position`, counted from the end when it is negative."""
+    """Returns a function that overwrites the bytes at `position`, which may be negative."""
 
     def patch(data):
         start = position % len(data)

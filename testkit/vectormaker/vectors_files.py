@@ -1,4 +1,4 @@
-"""Section 8: rekeying files and side files beside a container."""
+"""Section 8: rekeying files and side files."""
 
 from vectormaker.container import Container, KEYFILE, rekey_file, rekey_file_2, side_file
 from vectormaker.primitives import fixed_bytes, sha256
@@ -16,7 +16,7 @@ def vectors():
 
 
 def rekeyed(generation=2, secret=NEW, change=lambda data: data, container_id=None, change_region=lambda region: region):
-    """Gives a function that makes the rekeying file in which `secret` alone opens the container."""
+    """Returns a function that makes a rekeying file with one stanza, for `secret`."""
 
     def make(container):
         region = change_region(container.make_region(generation, [keyfile(secret, "new")]))
@@ -26,7 +26,7 @@ def rekeyed(generation=2, secret=NEW, change=lambda data: data, container_id=Non
 
 
 def rekeyed_2(generation=2, secret=NEW, change=lambda data: data, **options):
-    """Does the same with a file of version 2."""
+    """Returns the same for a file of version 2."""
     return lambda container: change(rekey_file_2(container, container.make_region(generation, [keyfile(secret, "new")]), **options))
 
 
@@ -41,7 +41,7 @@ def rekey_case(name, expect, text, rekey, key=None, **options):
 
 
 def candidates():
-    """Which of the two regions is taken first, and when the other one is."""
+    """Containers and rekeying files that differ in which region is tried first, and which opens."""
     case, bad, forged = rekey_case, "not-authentic", {"change_region": forged_mac}
     yield case("rekey-newer", "opened", "a complete file of a newer generation is taken first", rekeyed(), NEW_KEY)
     yield case("rekey-newer-old-key", "opened", "in the newer file no key fits, in the container's region one does", rekeyed())
@@ -60,7 +60,7 @@ def candidates():
 
 
 def incomplete():
-    """Files that are not complete are ignored: the key fits in the container's region, whose generation is older."""
+    """Incomplete files, which are ignored in favour of the container's older region."""
     def case(name, text, **options):
         return rekey_case(name, "opened", text + ", so it is not used", rekeyed(**options))
 
@@ -75,7 +75,7 @@ def incomplete():
 
 
 def bound():
-    """Files of version 2: readers take them as they take those of version 1."""
+    """Files of version 2, which readers treat like those of version 1."""
     case, longer, shorter = rekey_case, lambda data: resum(data + bytes(88)), lambda data: resum(data[:-88])
     yield case("rekey-2-newer", "opened", "a complete file of version 2 and a newer generation is taken first", rekeyed_2(), NEW_KEY)
     yield case("rekey-2-older", "opened", "a file of version 2 and an older generation comes second, and only there the key fits", rekeyed_2(), NEW_KEY,
@@ -98,7 +98,7 @@ def damaged(region):
 
 
 def only_first(change):
-    """Gives a hook that changes the container's own region and leaves that of its rekeying file alone."""
+    """Returns a hook that changes the container's region but not that of its rekeying file."""
     calls = []
 
     def hook(value):

@@ -1,4 +1,4 @@
-"""Sections 1 and 2: containers that open, and prologues, regions and footers that must not."""
+"""Sections 1 and 2: containers that open, and invalid prologues, regions and footers."""
 
 from vectormaker.container import Container, Part
 from vectormaker.primitives import be, fixed_bytes
@@ -49,7 +49,7 @@ def prologues():
 
 
 def footer_lengths(manifest=None, statement=None, signatures=None):
-    """Gives a hook that changes lengths in the footer by a function of the right ones."""
+    """Returns a hook that adds to lengths in the footer, modulo 2^64."""
 
     def change(footer):
         for position, value in ((48, manifest), (56, statement), (64, signatures)):
@@ -116,7 +116,7 @@ def zero_bytes():
 
 
 def insert_gap(data):
-    """Moves the trailer back by a page and makes the footer say so."""
+    """Moves the trailer back by a page and adapts the footer."""
     footer = footer_add(24, 4096)(footer_add(16, 4096)(data[-256:]))
     return data[:12288] + bytes(4096) + data[12288:-256] + footer
 

@@ -1,4 +1,4 @@
-"""Sections 1, 6.1 and 6.2: manifests and statements of a writer who knows the key and breaks one rule."""
+"""Sections 1, 6.1 and 6.2: manifests and statements that break one rule, with valid MACs."""
 
 from vectormaker.container import Container, Part
 from vectormaker.primitives import DIGESTS, Raw, be, cbor, sha256
@@ -27,13 +27,12 @@ def names():
     for name, text, value, expect in (
         ("name-256", "a model name of 256 bytes", "n" * 254 + "\u00e9", "opened"), ("name-257", "a model name of 257 bytes", "n" * 257, "not-authentic"),
         ("name-empty", "an empty model name", "", "not-authentic"), ("name-line-feed", "a line feed in the model name", "a\nb", "not-authentic"),
-       
     ):
         yield case(name, "1.2", text, expect, model_name=value)
 
 
 def networks():
-    """Containers that open; whoever runs the network in them must refuse what it refers to."""
+    """Containers that open, although the network in them refers to forbidden data."""
     for name, text, location in (("onnx-memory-address", "an address in memory", "*/_ORT_MEM_ADDR_/*"), ("onnx-parent", "a file outside", "../w.bin"),
                                  ("onnx-no-companion", "a part that is not its companion", "w.bin")):
         model = Part("model.onnx", "onnx", onnx_with_external_data(location))
@@ -82,13 +81,13 @@ def constant(shape, offset, size, element_type="f32"):
 
 
 def onnx_with_external_data(location):
-    """ModelProto.graph.initializer.external_data: one entry `location`, and nothing else."""
+    """Returns a ModelProto with only graph.initializer.external_data, one entry `location`."""
     field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content
     return field(7, field(5, field(13, field(1, b"location") + field(2, location.encode()))))
 
 
 def onnx_with_cut_key(location):
-    """The same with the key of field 13, wire type 2, plus 2^32."""
+    """Returns the same, but with 2^32 added to the key of field 13."""
     field = lambda number, content: bytes([number << 3 | 2, len(content)]) + content
     entry = field(1, b"location") + field(2, location.encode())
     return field(7, field(5, bytes([0xEA, 0x80, 0x80, 0x80, 0x10, len(entry)]) + entry))
@@ -152,7 +151,7 @@ def kinds():
 
 
 def exported_by_the_cpu():
-    """The frame that OpenVINO's plugin for the CPU writes, around a text that is not a model."""
+    """Returns text in the frame of a model that OpenVINO's CPU plugin exports."""
     text = b"meta=1.0;ov=2026.4.1;isa=AVX2"
     return b"RR_UPCVO" + (1).to_bytes(4, "little") + len(text).to_bytes(8, "little") + text + b"not a model"
 
@@ -175,7 +174,7 @@ def companions():
 
 
 def encodings():
-    """Faults of encoding, all of them in the manifest and the most likely ones in the statement."""
+    """Encoding errors: all of them in the manifest, the most likely ones in the statement."""
     in_statement = {"long-integer", "unknown-key", "trailing-byte"}
     for what, hook, key in (("manifest", "manifest_bytes", 1), ("statement", "statement_bytes", 5)):
         entry = bytes([key, 7])
@@ -204,7 +203,7 @@ def once(data, old, new):
 
 
 def unsorted(data):
-    """Moves the first pair of the map, whose key is 0, behind all others."""
+    """Moves the first pair of the map, with key 0, to the end."""
     first = cbor("tiny network") if data[1:3] == b"\x00\x6c" else data[2:36]
     return data[:1] + data[2 + len(first) :] + b"\x00" + first
 

@@ -1,4 +1,4 @@
-"""Section 5: chunks, and what an attacker may do with them."""
+"""Section 5: chunks, and attacks on them."""
 
 from vectormaker.container import Container, Part
 from vectormaker.primitives import fixed_bytes

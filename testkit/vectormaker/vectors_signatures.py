@@ -1,4 +1,4 @@
-"""Sections 6.3 and 7 steps 2 and 3: publishers, and what another legitimate recipient might try."""
+"""Section 6.3, and steps 2 and 3 of section 7: publishers, and forgeries by recipients."""
 
 from vectormaker.container import KEYFILE, Container, Part
 from vectormaker.primitives import Raw, fixed_bytes
@@ -127,7 +127,7 @@ def forms():
 
 
 def insiders():
-    """Another recipient knows the data key: tags and MACs are no obstacle, only signature and digests are."""
+    """Forgeries with valid tags and MACs, by a recipient who knows the data key."""
     name = "insider-payload"
     honest = built(name, PART)
     same = dict(manifest_ciphertext=lambda data: honest.manifest, statement_bytes=lambda data: honest.statement, entries=lambda entries: honest.entries)
@@ -140,7 +140,7 @@ def insiders():
 
 
 def wrong_digests():
-    """Digests that are not those of the chunks, under a root, a statement and signatures that agree with them."""
+    """Digests that differ from the chunks, with a matching root, statement and signatures."""
     spoiled = dict(parts=PART, seed_name="digests-of-other-chunks", digests=lambda digests: [[flipped(digests[0][0])]], publishers=[CLASSICAL])
     text = "the digest of a chunk is another one, and signed"
     yield case("digests-of-other-chunks-not-asked", "opened", "7 step 8", text + "; no publisher was named, so it is not compared", None, **spoiled)
@@ -148,7 +148,7 @@ def wrong_digests():
 
 
 def order():
-    """Two faults at once: the earlier step of section 7 decides."""
+    """Containers with two faults: the earlier step of section 7 decides."""
     wrong = {"passphrase": "nobody's"}
     why, signed = "7 order", {"publisher": "classical", "publishers": [CLASSICAL]}
     yield case("order-denied-before-key", "denied", why, "signed by another, and no key fits", publishers=[CLASSICAL], key=wrong)

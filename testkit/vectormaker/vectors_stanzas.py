@@ -1,11 +1,11 @@
-"""Sections 3 and 4: stanzas of every type, keys that fit and keys that do not, hostile stanza regions."""
+"""Sections 3 and 4: stanzas of every type, keys that fit or do not, and hostile stanza regions."""
 
 from vectormaker.container import KEYFILE, Container
 from vectormaker.primitives import be, bech32_bytes, encapsulate_x25519, fixed_bytes, hpke_seal, sha256, x25519_public
 from vectormaker.stanzas import flipped, keyfile, passphrase, stanza, tpm2_passphrase, unknown, x25519, xwing
 from vectormaker.vector import Vector, patched
 
-# Identities of the public age test suite (C2SP CCTV), so that keys made by age are known to work.
+# Identities from age's public test suite (C2SP CCTV): keys made by age must work.
 AGE = "AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0"
 AGE_PQ = "AGE-SECRET-KEY-PQ-1HZLGZUPT4ETPKDEV8HSGFDCYZ4E522W0A7PU2LHT8EH9W6YLNC3SW78XKG"
 OTHER_KEYFILE = fixed_bytes("shared", "another key file", 32)
@@ -121,7 +121,7 @@ def stanza_length(region):
 
 
 def resum(region, change=lambda value: value):
-    """Makes the SHA-256 of a changed region anew."""
+    """Recomputes the SHA-256 of a changed region."""
     end = 48 + stanza_length(region)
     return region[:end] + change(sha256(region[:end])) + region[end + 32 :]
 

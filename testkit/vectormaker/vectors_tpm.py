@@ -1,6 +1,7 @@
-"""Section 4.3: stanzas for a TPM, opened with the share that it would unseal. What the TPM itself takes is tested with one.
+"""Section 4.3: stanzas for a TPM, opened with the share that it would unseal.
 
-These vectors stand in a folder of their own: a caller of the crates cannot give a share.
+They have a directory of their own because callers of the crates cannot pass a share. Other tests
+cover the data that only a TPM reads.
 """
 
 from vectormaker.container import Container

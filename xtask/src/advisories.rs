@@ -1,4 +1,4 @@
-//! Known vulnerabilities of dependencies, by the advisory database that this machine has.
+//! Known vulnerabilities of dependencies, from a local copy of the advisory database.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,14 +10,13 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{process, tools};
 
-/// Runs `cargo deny check advisories` over all workspaces if a database is at hand, and says what
-/// is missing otherwise.
+/// Runs `cargo deny check advisories` in all workspaces, or prints which of its tools are missing.
 ///
-/// The database is not fetched here: tests work without a network, and give the same result twice.
+/// The database is not fetched here: tests must work offline and be reproducible.
 ///
 /// # Errors
 ///
-/// When a dependency has an advisory.
+/// If a dependency has an advisory.
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("advisories", || {
         let path = tools::search_path(workspace)?;
@@ -31,15 +30,15 @@ pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failur
     })
 }
 
-/// Says why advisories are not checked, if they are not.
+/// Returns a message if advisories cannot be checked.
 fn missing(has_database: bool, has_tool: bool) -> Option<&'static str> {
     match (has_database, has_tool) {
         (true, true) => None,
         (false, true) => {
-            Some("not checked: no advisory database is at hand. Fetch one with: cargo deny fetch db")
+            Some("not checked: there is no advisory database. Fetch one with: cargo deny fetch db")
         }
         (_, false) => Some(
-            "not checked: cargo-deny or an advisory database is not at hand. Get both with: \
+            "not checked: cargo-deny is not installed. Install it and fetch the database with: \
              cargo install --locked cargo-deny && cargo deny fetch db",
         ),
     }
@@ -65,14 +64,14 @@ fn cargo_home() -> Option<PathBuf> {
     home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")))
 }
 
-/// Returns the folder in which `cargo-deny` keeps databases, if there is one in it.
+/// Returns the directory of `cargo-deny`'s databases, if it holds one.
 fn database(cargo_home: &Path) -> Option<PathBuf> {
     let folder = cargo_home.join("advisory-dbs");
     let mut entries = folder.read_dir().ok()?.flatten();
     entries.any(|entry| entry.path().is_dir()).then_some(folder)
 }
 
-/// The workspace, and those whose dependencies stay out of its lock file.
+/// Manifests of the workspace, and of those with lock files of their own.
 const MANIFESTS: [&str; 3] = ["Cargo.toml", "bench/Cargo.toml", "fuzz/Cargo.toml"];
 
 #[cfg(test)]
@@ -80,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_is_at_hand_when_its_folder_holds_one() {
+    fn a_database_is_found_when_the_directory_holds_one() {
         let home = env::temp_dir().join(format!("ovseal-advisories-{}", std::process::id()));
         assert_eq!(database(&home), None);
         std::fs::create_dir_all(home.join("advisory-dbs")).unwrap();
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_checked_is_said_with_a_command_that_helps() {
+    fn the_message_ends_with_a_command_that_helps() {
         assert_eq!(missing(true, true), None);
         for (has_database, has_tool) in [(false, true), (true, false), (false, false)] {
             let message = missing(has_database, has_tool).unwrap();

@@ -1,4 +1,4 @@
-//! `cargo xtask bench bindings`: what reading a sealed model costs from C++ and from Python, beside Rust, all optimized.
+//! `cargo xtask bench bindings`: reading a sealed model from C++ and Python compared with Rust.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use crate::python::{self, Environment};
 use crate::workspace::Workspace;
 use crate::{install, process, stamp, wheel};
 
-/// How reading from other languages is measured.
+/// Options of the benchmark.
 #[derive(clap::Args)]
 pub(crate) struct Bindings {
-    /// How often everything is measured
-    #[arg(long, default_value_t = 21)]
+    /// Repeat every measurement N times
+    #[arg(long, value_name = "N", default_value_t = 21)]
     rounds: u32,
-    /// Where the results go as JSON; target/bench/bindings.json unless given
+    /// Write the results as JSON to FILE instead of target/bench/bindings.json
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
 impl Bindings {
-    /// Builds the library, the program and the wheel with the release profile, and starts the measurement.
+    /// Builds the library, program and wheel with the release profile, and starts the benchmark.
     pub(crate) fn run(&self, workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
         packages::require(&[CXX_COMPILER])?;
         let requirements = requirements(workspace)?;
@@ -43,7 +43,7 @@ impl Bindings {
     }
 }
 
-/// Of the tests' packages those that build the wheel and read the model.
+/// Selects the packages that build the wheel and read the model.
 fn requirements(workspace: &Workspace) -> Result<String, Failure> {
     let all = python::requirements(&workspace.requirements())?;
     let is_needed = |line: &&str| {
@@ -52,7 +52,7 @@ fn requirements(workspace: &Workspace) -> Result<String, Failure> {
     Ok(all.lines().filter(is_needed).collect::<Vec<_>>().join("\n"))
 }
 
-/// Installs the C library below the folder, and builds the program in C++ against it.
+/// Installs the C library in `folder` and builds the C++ program against it.
 fn compile(workspace: &Workspace, folder: &Path, openvino: &Path) -> Result<PathBuf, Failure> {
     let (prefix, program) = (folder.join("prefix"), folder.join("read_model"));
     stamp::clear(&prefix)?;
@@ -71,10 +71,10 @@ fn compile(workspace: &Workspace, folder: &Path, openvino: &Path) -> Result<Path
     Ok(program)
 }
 
-/// The runtime's library; its name in the wheel ends with its version.
+/// Finds the runtime's library, whose name in the wheel ends with a version.
 fn runtime(libraries: &Path) -> Result<PathBuf, Failure> {
     let entries = fs::read_dir(libraries).map_err(|error| Failure::file("read", libraries, &error))?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let absent = || Failure::new(format!("there is no libopenvino.so in {}", libraries.display()));
+    let absent = || Failure::new(format!("{} does not contain libopenvino.so", libraries.display()));
     paths.find(|path| path.to_string_lossy().contains("/libopenvino.so.")).ok_or_else(absent)
 }

@@ -13,13 +13,13 @@ use crate::report::{Run, quoted, size};
 use crate::workspace::Workspace;
 use crate::{process, stamp};
 
-/// Shows the whole way of a model, and ends with the two lines for the reader's own.
+/// Seals and runs a model, then prints the commands for the reader's own.
 ///
-/// Keys from an earlier run are used again, so that what was sealed with them still opens.
+/// Keys from an earlier run are reused, so that containers sealed with them still open.
 ///
 /// # Errors
 ///
-/// When something is missing, a command fails, or the outputs differ.
+/// If a package is missing, a command fails, or the outputs differ.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     announce(workspace);
     let demo = Demo::prepare(workspace)?;
@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says how long the first build takes; once the command is there, the rest is a matter of seconds.
+/// Prints the duration of the first build, unless the command is already built.
 fn announce(workspace: &Workspace) {
     let cores = available_parallelism().map_or(1, usize::from);
     let minutes = BUILD_CORE_MINUTES.div_ceil(cores);
@@ -62,7 +62,7 @@ struct Demo<'a> {
 }
 
 impl<'a> Demo<'a> {
-    /// Installs OpenVINO into an environment of its own and builds the command.
+    /// Installs OpenVINO in a separate environment and builds the command.
     fn prepare(workspace: &'a Workspace) -> Result<Self, Failure> {
         packages::require(&[C_COMPILER, PYTHON, PYTHON_VENV])?;
         let folder = workspace.target.join("demo");
@@ -138,13 +138,13 @@ impl<'a> Demo<'a> {
         command
     }
 
-    /// Prints the lines for the reader's own model: only the first is to be changed.
+    /// Prints commands for the reader's own model; only their first line must be edited.
     fn print_own_model(&self) {
         let [recipient, key] = ["device.recipient", "device.key"].map(|name| quoted(&self.file(name)));
         let [publisher, public] = ["acme.key", "acme.pub"].map(|name| quoted(&self.file(name)));
         let (ovseal, openvino) = (quoted(&self.ovseal), quoted(&self.openvino));
         println!(
-            "\nYour own model (an .xml with its .bin, an .onnx, a .pdmodel, or a folder), with these keys for trying:\n"
+            "\nTry your own model (an .xml with its .bin, an .onnx, a .pdmodel, or a directory) with these keys:\n"
         );
         println!("MODEL=path/to/model.xml");
         println!(
@@ -161,5 +161,5 @@ fn length(file: &Path) -> Result<u64, Failure> {
     Ok(metadata.len())
 }
 
-/// What one core needs to build the command, with thin link-time optimization.
+/// Minutes that one core takes to build the command with thin link-time optimization.
 const BUILD_CORE_MINUTES: usize = 6;

@@ -1,9 +1,9 @@
-//! Why a task ended early.
+//! The error of every task.
 
 use std::fmt;
 use std::path::Path;
 
-/// One sentence that says what went wrong, and the remedy where there is one.
+/// An error message, with a remedy if there is one.
 #[derive(Debug)]
 pub(crate) struct Failure {
     sentence: String,
@@ -11,23 +11,23 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Makes a failure from a sentence: lower case, no full stop.
+    /// Creates a failure from a sentence in lower case without a full stop.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into(), remedy: None }
     }
 
-    /// Makes a failure from a file operation that the system refused.
+    /// Creates a failure from a failed file operation.
     pub(crate) fn file(action: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::new(format!("cannot {action} {}: {error}", path.display()))
     }
 
-    /// Adds what the reader can do about it.
+    /// Adds a hint for the reader.
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }
 
-    /// Puts the name of the step that failed in front.
+    /// Prefixes the name of the failed step.
     pub(crate) fn in_step(mut self, name: &str) -> Self {
         self.sentence = format!("step \"{name}\" failed: {}", self.sentence);
         self

@@ -1,4 +1,4 @@
-//! Every fuzz target, for a few seconds each.
+//! Short runs of every fuzz target.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use crate::steps::Steps;
 use crate::workspace::{Metadata, Workspace};
 use crate::{process, sanitize};
 
-/// Builds the targets of the `fuzz` folder, if there is one, and runs each.
+/// Builds the targets in the `fuzz` directory, if it exists, and runs each.
 ///
 /// # Errors
 ///
-/// When one does not build, crashes, hangs or takes too much memory. The input that did it is kept below `fuzz/artifacts`.
+/// If one does not build, crashes, hangs or uses too much memory. `fuzz/artifacts` keeps its input.
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failure> {
     let manifest = workspace.root.join("fuzz/Cargo.toml");
     if !manifest.exists() {
@@ -33,7 +33,7 @@ fn build(workspace: &Workspace, manifest: &Path) -> Command {
     cargo
 }
 
-/// Starts one target on a corpus that grows from run to run, and on its seeds.
+/// Returns a command that runs one target on its seeds and on a corpus that grows with each run.
 fn fuzz(workspace: &Workspace, name: &str) -> Result<Command, Failure> {
     let binary = sanitize::folder(workspace).join(&workspace.host).join("release").join(name);
     let artifacts = folder(workspace, "artifacts", name)?;
@@ -46,7 +46,7 @@ fn fuzz(workspace: &Workspace, name: &str) -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// The folders with inputs from which a target sets out, as far as they are there: the test vectors are containers.
+/// Returns the existing directories of a target's first inputs. Test vectors are containers.
 fn seeds(root: &Path, name: &str) -> Vec<PathBuf> {
     let own = root.join("fuzz/seeds").join(name);
     let vectors = (name == CONTAINER).then(|| root.join("testkit/vectors"));
@@ -59,13 +59,13 @@ fn folder(workspace: &Workspace, kind: &str, name: &str) -> Result<PathBuf, Fail
     Ok(folder)
 }
 
-/// The target that reads whole containers.
+/// Name of the target that reads whole containers.
 const CONTAINER: &str = "container";
 const SECONDS: u32 = 5;
 const HANG_SECONDS: u32 = 20;
 const MEMORY_MIB: u32 = 2048;
 
-/// What libFuzzer is told by, and `cfg(fuzzing)`; the same flags as `cargo fuzz`, which this project can therefore do without.
+/// Coverage for libFuzzer, and `cfg(fuzzing)`: the flags of `cargo fuzz`, which is not needed then.
 const INSTRUMENTATION: &str = "--cfg fuzzing --check-cfg cfg(fuzzing) -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
                                -Cllvm-args=-sanitizer-coverage-level=4 \
                                -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -83,7 +83,7 @@ mod tests {
         let metadata = Metadata::read(&root.join("fuzz/Cargo.toml")).unwrap();
         for (_, name) in metadata.targets("bin") {
             let seeds = seeds(&root, name);
-            assert!(!seeds.is_empty(), "there are no seeds for {name}");
+            assert!(!seeds.is_empty(), "{name} has no seeds");
             assert_eq!(seeds.contains(&root.join("testkit/vectors")), name == CONTAINER, "{name}");
         }
     }

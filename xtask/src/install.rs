@@ -1,4 +1,4 @@
-//! `cargo xtask install`: library, headers, CMake package and pkg-config file below a prefix.
+//! `cargo xtask install`: installs the C library, headers, CMake package and pkg-config file.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,19 +12,19 @@ use crate::packages::{self, C_COMPILER};
 use crate::process;
 use crate::workspace::{Metadata, Workspace};
 
-/// Builds the C library optimized, and installs it with its headers.
+/// Options of the installation.
 #[derive(Args)]
 pub(crate) struct Install {
-    /// The folder below which everything stands, such as /usr/local
+    /// Install below DIR, such as /usr/local
     #[arg(long, value_name = "DIR")]
     prefix: PathBuf,
 }
 
-/// Builds and installs.
+/// Builds and installs the library and reports its location.
 ///
 /// # Errors
 ///
-/// When the library cannot be built, or the prefix cannot be written.
+/// If the library cannot be built, or the prefix cannot be written.
 pub(crate) fn run(workspace: &Workspace, install: &Install) -> Result<(), Failure> {
     packages::require(&[C_COMPILER])?;
     build(workspace, &install.prefix)?;
@@ -32,11 +32,11 @@ pub(crate) fn run(workspace: &Workspace, install: &Install) -> Result<(), Failur
     Ok(())
 }
 
-/// Builds the library optimized, and installs it.
+/// Builds the library with the release profile and installs it.
 ///
 /// # Errors
 ///
-/// When it cannot be built, or the prefix cannot be written.
+/// If the library cannot be built, or the prefix cannot be written.
 pub(crate) fn build(workspace: &Workspace, prefix: &Path) -> Result<(), Failure> {
     let mut cargo = workspace.cargo();
     cargo.args([
@@ -53,7 +53,7 @@ pub(crate) fn build(workspace: &Workspace, prefix: &Path) -> Result<(), Failure>
     place(workspace, &workspace.target.join("release/libovseal_c.a"), prefix)
 }
 
-/// Installs a static library that was built, and the shared one that is linked of it.
+/// Installs a static library, and a shared library linked from it.
 ///
 /// # Errors
 ///
@@ -87,7 +87,9 @@ pub(crate) fn place(workspace: &Workspace, archive: &Path, prefix: &Path) -> Res
     Ok(())
 }
 
-/// Links the shared library. rustc would pass a version script of its own, and linkers take one.
+/// Returns the command that links the shared library.
+///
+/// rustc cannot link it: it passes its own version script, and linkers accept only one.
 fn linker(archive: &Path, map: &Path, library: &Path) -> Command {
     let mut linker = Command::new("cc");
     linker.args([
@@ -102,7 +104,7 @@ fn linker(archive: &Path, map: &Path, library: &Path) -> Command {
     linker
 }
 
-/// Writes a template `NAME.in` as `NAME` with the version.
+/// Fills the version into a template `NAME.in` and writes it as `NAME`.
 fn fill(template: &Path, folder: &Path, version: &str) -> Result<(), Failure> {
     let text = fs::read_to_string(template).map_err(|error| Failure::file("read", template, &error))?;
     let path = folder.join(template.file_stem().unwrap_or_default());

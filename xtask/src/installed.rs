@@ -1,4 +1,4 @@
-//! The C library as it is installed: the examples are built against it with CMake and pkg-config, and run.
+//! Tests of the installed C library: examples built with CMake and pkg-config.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use crate::steps::Steps;
 use crate::test::Setting;
 use crate::{install, process, stamp};
 
-/// Installs what the tests were built with, builds the examples against it, and runs them.
+/// Installs the library of the tests, builds the examples against it, and runs them.
 ///
 /// # Errors
 ///
-/// When something cannot be installed or built, or an example fails.
+/// If the library cannot be installed, or an example cannot be built or fails.
 pub(crate) fn run(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     let folder = setting.workspace.target.join("test/installed");
     stamp::clear(&folder)?;
@@ -37,15 +37,15 @@ pub(crate) fn run(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failur
             Ok(output)
         };
         programs.iter().try_for_each(|program| run(program).map(drop))?;
-        // The second time the compiled model comes out of the cache.
+        // The second run must load the compiled model from the cache.
         if run(&programs[1])?.contains("from the cache") {
             return Ok(());
         }
-        Err(Failure::new("the example in C++ did not use its cache"))
+        Err(Failure::new("the C++ example did not use its cache"))
     })
 }
 
-/// Builds the example in C with what pkg-config says.
+/// Builds the C example with the flags of pkg-config.
 fn c(setting: &Setting<'_>, folder: &Path, prefix: &Path) -> Result<PathBuf, Failure> {
     let program = folder.join("hello_in_c");
     let mut pkg_config = Command::new("pkg-config");
@@ -58,7 +58,7 @@ fn c(setting: &Setting<'_>, folder: &Path, prefix: &Path) -> Result<PathBuf, Fai
     Ok(program)
 }
 
-/// Splits what pkg-config prints. It puts a backslash before a blank in a path, as for a shell.
+/// Splits the output of pkg-config, which escapes a space in a path with a backslash.
 fn words(flags: &str) -> Vec<String> {
     let (mut words, mut word, mut letters) = (Vec::new(), String::new(), flags.chars());
     while let Some(letter) = letters.next() {
@@ -73,7 +73,7 @@ fn words(flags: &str) -> Vec<String> {
     words
 }
 
-/// Builds the example in C++ with CMake.
+/// Builds the C++ example with CMake.
 fn cxx(setting: &Setting<'_>, folder: &Path, prefix: &Path) -> Result<PathBuf, Failure> {
     let build = folder.join("hello_in_cxx");
     let mut configure = Command::new("cmake");
@@ -86,7 +86,7 @@ fn cxx(setting: &Setting<'_>, folder: &Path, prefix: &Path) -> Result<PathBuf, F
     Ok(build.join("hello_sealed"))
 }
 
-/// The static library that cargo has built for the tests, of all builds the last.
+/// Finds the newest static library that cargo built for the tests.
 fn archive(target: &Path) -> Result<PathBuf, Failure> {
     let folder = target.join("debug/deps");
     let entries = fs::read_dir(&folder).map_err(|error| Failure::file("read", &folder, &error))?;
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_with_a_blank_stays_one_word() {
+    fn a_path_with_a_space_stays_one_word() {
         assert_eq!(words("-I/a\\ b/include  -lovseal\n"), ["-I/a b/include", "-lovseal"]);
         assert_eq!(words("\n"), [""; 0]);
     }

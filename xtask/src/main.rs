@@ -1,15 +1,7 @@
-//! The project's own tasks, started with `cargo xtask`.
+//! The project's own tasks; `cargo xtask --help` lists them.
 //!
-//! - `cargo xtask demo` seals a network, runs it from the sealed file and compares.
-//! - `cargo xtask test` sets up what the tests need and runs all of them.
-//! - `cargo xtask install --prefix DIR` builds and installs the C library.
-//! - `cargo xtask soak` opens and closes again and again, and looks at the memory.
-//! - `cargo xtask onnx-suite` runs the ONNX project's backend tests in plaintext and sealed; `test` does, too.
-//! - `cargo xtask bench container` measures sealing and opening, `cargo xtask bench load` loading of whole models, `cargo xtask bench tpm`
-//!   what a TPM adds; the three write `docs/performance.md`. `cargo xtask bench bindings` measures reading from C++ and Python.
-//!
-//! Whatever they download or make stays under the target folder. System packages alone are installed elsewhere, and only
-//! when the task runs as root on Debian or Ubuntu.
+//! Downloads and results stay in the target directory, except for system packages. These are
+//! installed only by root, and only on Debian or Ubuntu.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the terminal")]
 
 mod advisories;
@@ -33,9 +25,11 @@ mod test;
 mod tools;
 mod tpm;
 mod wheel;
+mod words;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -47,21 +41,26 @@ use crate::workspace::Workspace;
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Seals a network, runs it from the sealed file and compares the output with the plaintext model's
+    /// Seal a network, run it from the sealed file, and compare the outputs
     Demo,
-    /// Sets up what the tests need and runs all of them, Rust and Python
+    /// Set up the test environment and run all tests
     Test {
-        /// Arguments for `cargo nextest run`; with any, nothing but these tests runs
+        /// Run only the tests that these arguments of `cargo nextest run` select
         #[arg(last = true)]
         nextest: Vec<OsString>,
     },
-    /// Builds the C library optimized, and installs it with its headers, CMake package and pkg-config file
+    /// Build and install the C library with headers, CMake package and pkg-config file
     Install(install::Install),
-    /// Opens and closes with OpenVINO again and again; memory must stay flat
+    /// Open and close a model in OpenVINO thousands of times; fail if memory use grows
     Soak(soak::Soak),
-    /// Runs the ONNX project's backend tests in plaintext and sealed, and counts what passes
+    /// Run the ONNX project's backend tests in plaintext and sealed
     OnnxSuite,
-    /// Measures, and writes most of the results into the documentation
+    /// Check comments for unidiomatic words, width and openings
+    Words {
+        /// Check only these files and directories
+        paths: Vec<PathBuf>,
+    },
+    /// Run a benchmark
     #[command(subcommand)]
     Bench(bench::Benchmark),
 }
@@ -84,6 +83,7 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Install(install) => install::run(&workspace, &install),
         Task::Soak(soak) => soak::run(&workspace, &soak),
         Task::OnnxSuite => onnx_suite::run(&workspace),
+        Task::Words { paths } => words::run(&workspace, &paths),
         Task::Bench(benchmark) => bench::run(&workspace, &benchmark),
     }
 }

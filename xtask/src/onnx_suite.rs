@@ -1,4 +1,4 @@
-//! `cargo xtask onnx-suite`: the ONNX project's own backend tests, in plaintext and sealed.
+//! `cargo xtask onnx-suite`: runs the ONNX project's backend tests in plaintext and sealed.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,11 +10,11 @@ use crate::test::Setting;
 use crate::workspace::Workspace;
 use crate::{process, stamp};
 
-/// Runs the suite and prints what passed.
+/// Runs the suite and prints how many cases pass.
 ///
 /// # Errors
 ///
-/// When a model that passes in plaintext gives other bits, or none, when it is sealed.
+/// If a model passes in plaintext but its sealed form fails or returns other bits.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let mut steps = Steps::default();
     let outcome = Setting::prepare(workspace, &mut steps).and_then(|setting| suite(&setting, &mut steps));
@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     outcome
 }
 
-/// The suite as a step of the tests.
+/// Runs the suite as a step of the tests.
 ///
 /// # Errors
 ///
@@ -38,7 +38,7 @@ pub(crate) fn suite(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Fail
     })
 }
 
-/// Writes the cases once for the same script and packages.
+/// Writes the cases, unless the script and packages are unchanged.
 fn write_cases(setting: &Setting<'_>, script: &Path, folder: &Path) -> Result<(), Failure> {
     let read =
         |file: &Path| std::fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error));
@@ -46,7 +46,7 @@ fn write_cases(setting: &Setting<'_>, script: &Path, folder: &Path) -> Result<()
     stamp::once(folder, &inputs, || process::run(setting.python.script(script).arg(folder)))
 }
 
-/// Lets the runner examine all cases, and keeps the lines that it prints.
+/// Runs all cases and writes the runner's output to a file.
 fn examine(setting: &Setting<'_>, folder: &Path, results: &Path) -> Result<(), Failure> {
     let file = File::create(results).map_err(|error| Failure::file("write", results, &error))?;
     let mut cargo = setting.workspace.cargo();

@@ -1,4 +1,4 @@
-//! System packages: found, installed when that is allowed, otherwise named in one line.
+//! System packages: installed if this is root on Debian or Ubuntu, otherwise listed in an error.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -7,72 +7,72 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::process;
 
-/// Something that a task needs from the system.
+/// A package that a task needs.
 pub(crate) struct SystemPackage {
-    /// Its name on Debian and Ubuntu.
+    /// Names on Debian and Ubuntu, separated by spaces.
     debian: &'static str,
-    /// A command that succeeds where it is installed.
+    /// Command that succeeds if the package is installed.
     probe: &'static [&'static str],
 }
 
-/// Compiles the C in the cryptographic libraries.
+/// Compiler for the C code in the cryptographic libraries.
 pub(crate) const C_COMPILER: SystemPackage =
     SystemPackage { debian: "gcc libc6-dev", probe: &["cc", "--version"] };
 
-/// Compiles the fuzzing engine.
+/// Compiler for the fuzzing engine and the C++ examples.
 pub(crate) const CXX_COMPILER: SystemPackage = SystemPackage { debian: "g++", probe: &["c++", "--version"] };
 
-/// Builds the examples in C++ as their users do.
+/// Build system of the C++ examples.
 pub(crate) const CMAKE: SystemPackage = SystemPackage { debian: "cmake", probe: &["cmake", "--version"] };
 
-/// Tells the flags of installed libraries.
+/// Source of compiler flags for installed libraries.
 pub(crate) const PKG_CONFIG: SystemPackage =
     SystemPackage { debian: "pkg-config", probe: &["pkg-config", "--version"] };
 
-/// Runs OpenVINO's own tools and the Python tests.
+/// Interpreter for OpenVINO's tools and the Python tests.
 pub(crate) const PYTHON: SystemPackage =
     SystemPackage { debian: "python3", probe: &["python3", "--version"] };
 
-/// Makes private Python environments. Debian packs the two modules apart from Python.
+/// Modules that create Python environments. Debian packages them separately.
 pub(crate) const PYTHON_VENV: SystemPackage =
     SystemPackage { debian: "python3-venv", probe: &["python3", "-c", "import venv, ensurepip"] };
 
-/// Shows which files a command writes.
+/// Tracer of system calls, which shows the files that a command writes.
 pub(crate) const STRACE: SystemPackage = SystemPackage { debian: "strace", probe: &["strace", "-V"] };
 
-/// An encrypted file system, for comparison. It mounts with `fusermount3`, if it does not run as root.
+/// Encrypted file system for comparison. Mounts with `fusermount3` unless it runs as root.
 pub(crate) const GOCRYPTFS: SystemPackage =
     SystemPackage { debian: "gocryptfs fuse3", probe: &["gocryptfs", "--version"] };
 
-/// TPMs for tests, each a process.
+/// Software TPM for tests.
 pub(crate) const SWTPM: SystemPackage = SystemPackage {
     debian: "swtpm swtpm-tools",
     probe: &["sh", "-c", "command -v swtpm && command -v swtpm_setup"],
 };
 
-/// Looks at TPMs without this project's code. Brings the libraries that `ovseal` loads.
+/// Independent TPM tools, with the libraries that `ovseal` loads.
 pub(crate) const TPM2_TOOLS: SystemPackage =
     SystemPackage { debian: "tpm2-tools libtss2-tcti-swtpm0", probe: &["tpm2_clear", "--version"] };
 
-/// The headers with which a test compares the layout of structures.
+/// Headers that a test compares with the layout of our structures.
 pub(crate) const TSS_HEADERS: SystemPackage =
     SystemPackage { debian: "libtss2-dev", probe: &["test", "-e", "/usr/include/tss2/tss2_esys.h"] };
 
-/// A PKCS#11 token in software.
+/// Software PKCS#11 token.
 pub(crate) const SOFTHSM: SystemPackage =
     SystemPackage { debian: "softhsm2", probe: &["softhsm2-util", "--version"] };
 
-/// Mounts the files of kernel doubles. Root mounts without it.
+/// Mount tool for files that stand in for the kernel's. Root does not need it.
 pub(crate) const FUSE: SystemPackage = SystemPackage {
     debian: "fuse3",
     probe: &["sh", "-c", "test \"$(id -u)\" -eq 0 || command -v fusermount3"],
 };
 
-/// Sees to it that all the packages are installed.
+/// Installs missing packages if this is root on Debian or Ubuntu.
 ///
 /// # Errors
 ///
-/// When some are missing and this is not root on Debian or Ubuntu, or when their installation fails.
+/// If packages are missing and cannot be installed.
 pub(crate) fn require(packages: &[SystemPackage]) -> Result<(), Failure> {
     let missing = missing(packages);
     if missing.is_empty() {
@@ -85,20 +85,20 @@ pub(crate) fn require(packages: &[SystemPackage]) -> Result<(), Failure> {
     if self::missing(packages).is_empty() { Ok(()) } else { Err(shadowed(&missing)) }
 }
 
-/// Checks that tests may make user name spaces, in which `strace` sees what root would see.
+/// Checks that tests may create user namespaces, in which `strace` sees the same as for root.
 ///
 /// # Errors
 ///
-/// If this is not root and the system forbids them.
+/// If this is not root and the system forbids user namespaces.
 pub(crate) fn require_name_spaces() -> Result<(), Failure> {
     if is_root() || process::succeeds(Command::new("unshare").args(["--map-root-user", "true"])) {
         return Ok(());
     }
-    Err(Failure::new("only root may make user name spaces here, and tests with strace need one")
+    Err(Failure::new("tests with strace need user namespaces, which only root may create here")
         .remedy(format!("sudo sysctl --ignore {ALLOW_NAME_SPACES}")))
 }
 
-/// The settings that forbid them on Ubuntu, on Debian, and elsewhere.
+/// Settings that allow user namespaces on Ubuntu, Debian and other systems.
 const ALLOW_NAME_SPACES: &str = "kernel.apparmor_restrict_unprivileged_userns=0 kernel.unprivileged_userns_clone=1 \
                                  user.max_user_namespaces=10000";
 
@@ -114,7 +114,7 @@ impl SystemPackage {
     }
 }
 
-/// Says whether this is root on a system with `apt-get`.
+/// Returns whether this is root on a system with `apt-get`.
 fn may_install() -> bool {
     is_root() && Path::new("/usr/bin/apt-get").exists()
 }
@@ -138,10 +138,10 @@ fn apt_get() -> Command {
 }
 
 fn without_network(failure: Failure, missing: &[&str]) -> Failure {
-    failure.remedy(format!("check the network, or install by other means: {}", missing.join(" ")))
+    failure.remedy(format!("check the network, or install these packages yourself: {}", missing.join(" ")))
 }
 
-/// What was just installed is not what the search path finds first.
+/// Explains why a package that was just installed is still not found.
 fn shadowed(missing: &[&str]) -> Failure {
     let names = missing.join(" ");
     Failure::new(format!("{names} was installed, but another installation comes first in PATH and lacks it"))
@@ -150,7 +150,7 @@ fn shadowed(missing: &[&str]) -> Failure {
 
 fn not_installed(missing: &[&str]) -> Failure {
     let names = missing.join(" ");
-    Failure::new(format!("these system packages are missing: {names}"))
+    Failure::new(format!("missing system packages: {names}"))
         .remedy(format!("sudo apt-get update && sudo apt-get install --no-install-recommends {names}"))
 }
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_missing_is_named() {
+    fn only_missing_packages_are_named() {
         let here = SystemPackage { debian: "coreutils", probe: &["true"] };
         let absent = SystemPackage { debian: "one two", probe: &["no-such-command"] };
         assert_eq!(missing(&[here, absent]), ["one", "two"]);

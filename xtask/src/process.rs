@@ -1,25 +1,25 @@
-//! Other programs: started without a standard input, and with an error that names the command.
+//! Child processes, started without standard input; errors name the command.
 
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::failure::Failure;
 
-/// Runs a command whose output goes to the terminal.
+/// Runs a command that writes to the terminal.
 ///
 /// # Errors
 ///
-/// When it cannot be started, or ends with anything but success.
+/// If the command cannot be started or fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command.stdin(Stdio::null()).status();
     success(command, status)
 }
 
-/// Runs a command and returns what it wrote to the standard output; its errors go to the terminal.
+/// Runs a command and returns its standard output; its standard error goes to the terminal.
 ///
 /// # Errors
 ///
-/// When it cannot be started, ends with anything but success, or writes something that is not UTF-8.
+/// If the command cannot be started, fails, or writes anything but UTF-8.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let (status, bytes) = match output {
@@ -30,7 +30,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::new(format!("{} did not write UTF-8", line(command))))
 }
 
-/// Says whether a command can be started and succeeds; what it writes is discarded.
+/// Returns whether a command can be started and succeeds; discards its output.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
@@ -44,7 +44,7 @@ fn success(command: &Command, status: io::Result<ExitStatus>) -> Result<(), Fail
     }
 }
 
-/// The command as one line, for a reader.
+/// Formats the command as one line.
 fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! Private Python environments with pinned packages.
+//! Virtual Python environments with pinned packages.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,17 +8,19 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::{process, stamp};
 
-/// A virtual environment of our own.
+/// A virtual environment.
 pub(crate) struct Environment {
     folder: PathBuf,
 }
 
 impl Environment {
-    /// Makes the environment with the packages in it, one requirement a line, unless it is there already.
+    /// Creates the environment and installs packages, unless that was done before.
+    ///
+    /// `requirements` has one requirement per line.
     ///
     /// # Errors
     ///
-    /// When `python3` cannot make it, or the packages cannot be installed.
+    /// If `python3` cannot create it, or the packages cannot be installed.
     pub(crate) fn create(folder: &Path, requirements: &str) -> Result<Self, Failure> {
         let environment = Self { folder: folder.to_path_buf() };
         let inputs = format!("{}{requirements}", process::output(Command::new("python3").arg("--version"))?);
@@ -26,34 +28,34 @@ impl Environment {
         Ok(environment)
     }
 
-    /// The environment's interpreter.
+    /// Returns the path of the environment's interpreter.
     pub(crate) fn python(&self) -> PathBuf {
         self.folder.join("bin/python")
     }
 
-    /// Starts the interpreter with a script; it leaves no compiled files behind.
+    /// Returns a command that runs a script without writing compiled files.
     pub(crate) fn script(&self, script: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(self.python());
         command.arg(script).env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 
-    /// The folder with the runtime's libraries in the installed wheel.
+    /// Returns the directory of the runtime's libraries in the installed wheel.
     ///
     /// # Errors
     ///
-    /// When the package cannot be imported.
+    /// If the package cannot be imported.
     pub(crate) fn openvino_libraries(&self) -> Result<PathBuf, Failure> {
         let place = "import openvino; print(openvino.__path__[0])";
         let package = process::output(self.script("-c").arg(place))?;
         Ok(Path::new(package.trim_end()).join("libs"))
     }
 
-    /// Installs one package without what it asks for, unless its module is there.
+    /// Installs one package without its dependencies, unless its module can be imported.
     ///
     /// # Errors
     ///
-    /// When pip cannot install it.
+    /// If pip cannot install it.
     pub(crate) fn add_alone(&self, requirement: &str, module: &str) -> Result<(), Failure> {
         if process::succeeds(self.script("-c").arg(format!("import {module}"))) {
             return Ok(());
@@ -61,11 +63,11 @@ impl Environment {
         process::run(self.pip().args(["--no-deps", requirement])).map_err(|_| not_installed(requirement))
     }
 
-    /// Installs a wheel of our own in place of an older one.
+    /// Installs a wheel over an older one.
     ///
     /// # Errors
     ///
-    /// When pip cannot install it.
+    /// If pip cannot install it.
     pub(crate) fn replace_wheel(&self, wheel: &Path) -> Result<(), Failure> {
         process::run(self.pip().args(["--no-deps", "--no-index", "--force-reinstall"]).arg(wheel))
     }
@@ -75,7 +77,9 @@ impl Environment {
         process::run(self.pip().args(requirements.lines())).map_err(|_| not_installed(requirements))
     }
 
-    /// The installer. It takes only ready-made wheels: nothing of this is to need a compiler, and no package's script runs.
+    /// Returns a `pip install` command that accepts only wheels.
+    ///
+    /// Installation then needs no compiler and runs no scripts of packages.
     fn pip(&self) -> Command {
         let mut pip = self.script("-m");
         pip.args(["pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary", ":all:"]);
@@ -87,17 +91,17 @@ impl Environment {
 ///
 /// # Errors
 ///
-/// When the file cannot be read.
+/// If the file cannot be read.
 pub(crate) fn requirements(file: &Path) -> Result<String, Failure> {
     let text = fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))?;
     Ok(without_comments(&text).collect::<Vec<_>>().join("\n"))
 }
 
-/// Reads the one requirement that pins `package`.
+/// Reads the requirement that pins `package`.
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or does not pin the package.
+/// If the file cannot be read, or does not pin the package.
 pub(crate) fn requirement(file: &Path, package: &str) -> Result<String, Failure> {
     let all = requirements(file)?;
     let pinned = |line: &&str| line.split("==").next() == Some(package);
@@ -112,8 +116,7 @@ fn without_comments(text: &str) -> impl Iterator<Item = &str> {
 fn not_installed(requirements: &str) -> Failure {
     let names = requirements.lines().collect::<Vec<_>>().join(", ");
     Failure::new(format!("pip could not install {names}")).remedy(
-        "its own message stands above; without a connection to the Python package registry, set PIP_INDEX_URL to a mirror that \
-         can be reached and run this again",
+        "see pip's message above; if the Python package index is not reachable, set PIP_INDEX_URL to a mirror and try again",
     )
 }
 
@@ -122,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_and_empty_lines_are_no_requirements() {
+    fn comments_and_empty_lines_are_skipped() {
         let lines: Vec<_> = without_comments("# why\n\nnumpy==2.4.6\n  openvino==2026.4.1\n").collect();
         assert_eq!(lines, ["numpy==2.4.6", "openvino==2026.4.1"]);
     }

@@ -1,57 +1,58 @@
-//! What `ovseal run --json` says, and how the demonstration tells it.
+//! Output of `ovseal run --json`, and its presentation in the demo.
 
 use serde::Deserialize;
 
 use crate::failure::Failure;
 
-/// One run of a model, sealed or not.
+/// Results of one run of a model.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Run {
-    /// Seconds from before the model is opened until the first output is there.
+    /// Seconds from before the opening to the first output.
     pub(crate) time_to_first_inference_s: f64,
-    /// The largest resident memory in bytes.
+    /// Peak resident memory in bytes.
     pub(crate) rss_peak_bytes: u64,
-    /// What the model gave.
+    /// Outputs of the model.
     pub(crate) outputs: Vec<Output>,
 }
 
-/// One output of a model.
+/// Description of one output.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 pub(crate) struct Output {
     name: String,
     shape: Vec<u64>,
     #[serde(rename = "type")]
     kind: String,
-    /// SHA-256 of the raw bytes in C order, in hexadecimal digits.
+    /// Hexadecimal SHA-256 of the raw bytes in C order.
     sha256: String,
 }
 
 impl Run {
-    /// Reads what `ovseal run --json` printed.
+    /// Parses the output of `ovseal run --json`.
     ///
     /// # Errors
     ///
-    /// When a field is missing, or there are no outputs to compare.
+    /// If a field is missing, or there are no outputs to compare.
     pub(crate) fn parse(json: &str) -> Result<Self, Failure> {
-        let run: Self = serde_json::from_str(json)
-            .map_err(|error| Failure::new(format!("`ovseal run --json` printed something else: {error}")))?;
+        let run: Self = serde_json::from_str(json).map_err(|error| {
+            Failure::new(format!("cannot parse the output of `ovseal run --json`: {error}"))
+        })?;
         if run.outputs.is_empty() {
-            return Err(Failure::new("`ovseal run --json` names no outputs"));
+            return Err(Failure::new("`ovseal run --json` reported no outputs"));
         }
         Ok(run)
     }
 
-    /// Time and memory in words.
+    /// Describes time and memory.
     pub(crate) fn cost(&self) -> String {
         let peak = size(self.rss_peak_bytes);
         format!("first output after {:.2} s, at most {peak} of memory", self.time_to_first_inference_s)
     }
 
-    /// The outputs in words, once it is certain that `other` gave the same.
+    /// Describes the outputs after comparing them with those of `other`.
     ///
     /// # Errors
     ///
-    /// When the outputs differ.
+    /// If the outputs differ.
     pub(crate) fn same_outputs(&self, other: &Self) -> Result<String, Failure> {
         if self.outputs != other.outputs {
             let (ours, theirs) = (self.describe(), other.describe());
@@ -69,14 +70,14 @@ impl Run {
     }
 }
 
-/// A size in megabytes of 10^6 bytes.
+/// Formats a size in megabytes of 10^6 bytes.
 pub(crate) fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "a size for the eye")]
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
     let megabytes = bytes as f64 / 1e6;
     format!("{megabytes:.1} MB")
 }
 
-/// Makes a path one word for a shell.
+/// Quotes a path for a shell, if necessary.
 pub(crate) fn quoted(path: &std::path::Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
@@ -98,21 +99,21 @@ mod tests {
     }
 
     #[test]
-    fn other_outputs_are_an_error() {
+    fn different_outputs_are_an_error() {
         let other = Run::parse(&RUN.replace("8899", "8898")).unwrap();
         let failure = Run::parse(RUN).unwrap().same_outputs(&other).unwrap_err();
         assert!(failure.to_string().starts_with("xtask: error: the outputs differ: "));
     }
 
     #[test]
-    fn a_run_without_outputs_proves_nothing() {
+    fn a_run_without_outputs_is_an_error() {
         let none = r#"{"time_to_first_inference_s":0.5,"rss_peak_bytes":1,"outputs":[]}"#;
         let failure = Run::parse(none).unwrap_err();
-        assert_eq!(failure.to_string(), "xtask: error: `ovseal run --json` names no outputs\n");
+        assert_eq!(failure.to_string(), "xtask: error: `ovseal run --json` reported no outputs\n");
     }
 
     #[test]
-    fn a_path_with_a_blank_stays_one_word() {
+    fn a_path_with_a_space_stays_one_word() {
         assert_eq!(quoted("/a/b c/it's".as_ref()), r"'/a/b c/it'\''s'");
         assert_eq!(quoted("/a/b-1.0".as_ref()), "/a/b-1.0");
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the programs that open and close again and again, longer than in the tests.
+//! `cargo xtask soak`: the memory test of C++ openings, with more cycles.
 
 use clap::Args;
 
@@ -8,19 +8,19 @@ use crate::steps::Steps;
 use crate::test::Setting;
 use crate::workspace::Workspace;
 
-/// Opens, compiles, infers and closes with OpenVINO, in C++; memory must stay flat.
+/// Options of the soak test.
 #[derive(Args)]
 pub(crate) struct Soak {
-    /// How often
+    /// Open and close the model N times
     #[arg(long, value_name = "N", default_value = "10000")]
     cycles: u32,
 }
 
-/// Runs the test that opens with OpenVINO, with more cycles.
+/// Opens, compiles, infers and closes a model in C++, again and again.
 ///
 /// # Errors
 ///
-/// When memory grows, or the tests cannot be set up.
+/// If memory use grows, or the tests cannot be set up.
 pub(crate) fn run(workspace: &Workspace, soak: &Soak) -> Result<(), Failure> {
     let mut steps = Steps::default();
     let setting = Setting::prepare(workspace, &mut steps)?;

@@ -1,14 +1,14 @@
-//! Work that is done once for the same inputs.
+//! Work that is not repeated while its inputs are unchanged.
 
 use std::fs;
 use std::path::Path;
 
 use crate::failure::Failure;
 
-/// Makes `folder` with `work` unless it was made from the same `inputs` before.
+/// Creates `folder` by calling `work`, unless it was created from the same `inputs` before.
 ///
-/// The inputs themselves are the stamp, beside the folder as `NAME.stamp`, written last: work that was interrupted is done
-/// anew, in an empty place.
+/// The inputs are written last, to `NAME.stamp` next to the directory. Interrupted work is repeated
+/// from the start.
 ///
 /// # Errors
 ///
@@ -22,14 +22,14 @@ pub(crate) fn once(
     if folder.is_dir() && fs::read_to_string(&stamp).is_ok_and(|made| made == inputs) {
         return Ok(());
     }
-    // Before the folder: what an interruption leaves must not look finished.
+    // Removed first, so that interrupted work never looks finished.
     absent(fs::remove_file(&stamp), &stamp)?;
     clear(folder)?;
     work()?;
     fs::write(&stamp, inputs).map_err(|error| Failure::file("write", &stamp, &error))
 }
 
-/// Removes a folder with all that is in it, if it exists, and makes the folder that it stands in.
+/// Removes a directory and its contents, if it exists, and creates its parent.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub(crate) fn clear(folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(parent).map_err(|error| Failure::file("create", parent, &error))
 }
 
-/// What could not be removed because it was not there is as good as removed.
+/// Accepts that the file to remove did not exist.
 fn absent(removed: std::io::Result<()>, path: &Path) -> Result<(), Failure> {
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -71,7 +71,7 @@ mod tests {
         let half = || work().and(Err(Failure::new("interrupted")));
         once(&folder, "c", half).unwrap_err();
         once(&folder, "b", work).unwrap();
-        assert_eq!(times.get(), 4, "what was made of \"b\" is gone");
+        assert_eq!(times.get(), 4, "the result for \"b\" must be gone");
         fs::remove_dir_all(folder.parent().unwrap()).unwrap();
     }
 }

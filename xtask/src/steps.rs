@@ -1,10 +1,10 @@
-//! The steps of a task and the time that each took.
+//! Steps of a task, with their durations.
 
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
-/// Runs steps one after the other and remembers how long each took.
+/// Runs steps in sequence and records their durations.
 #[derive(Default)]
 pub(crate) struct Steps {
     done: Vec<(String, Duration, bool)>,
@@ -15,7 +15,7 @@ impl Steps {
     ///
     /// # Errors
     ///
-    /// The step's own, with its name in front.
+    /// The step's own error, prefixed with the step's name.
     pub(crate) fn run<T>(
         &mut self,
         name: &str,
@@ -28,7 +28,7 @@ impl Steps {
         outcome
     }
 
-    /// Prints a line for each step, the last one of which may have failed, and the sum.
+    /// Prints a line for each step, and the total.
     pub(crate) fn print(&self) {
         println!("\n{self}");
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: sets up what the tests need and runs all of them.
+//! `cargo xtask test`: sets up the test environment and runs all tests.
 
 use std::ffi::OsString;
 use std::fs;
@@ -15,11 +15,13 @@ use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{advisories, fuzz, installed, onnx_suite, process, sanitize, stamp, tools, tpm, wheel};
 
-/// Runs the tests and prints how long each step took. With arguments for nextest, only the tests that they choose.
+/// Runs the tests and prints the duration of each step.
+///
+/// With arguments for nextest, runs only the tests that they select.
 ///
 /// # Errors
 ///
-/// The first step's that fails; later ones are not started.
+/// The error of the first step that fails; later steps are not started.
 pub(crate) fn run(workspace: &Workspace, nextest: &[OsString]) -> Result<(), Failure> {
     let mut steps = Steps::default();
     let outcome = all(workspace, nextest, &mut steps);
@@ -43,11 +45,11 @@ fn all(workspace: &Workspace, nextest: &[OsString], steps: &mut Steps) -> Result
     fuzz::run(workspace, steps)
 }
 
-/// What tests find in their environment.
+/// Environment of the tests.
 pub(crate) struct Setting<'a> {
-    /// The project's folders.
+    /// Directories of the project.
     pub(crate) workspace: &'a Workspace,
-    /// The interpreter, with all packages.
+    /// Python environment with all packages.
     pub(crate) python: Environment,
     openvino: PathBuf,
     models: PathBuf,
@@ -88,7 +90,7 @@ impl<'a> Setting<'a> {
         Ok(Self { workspace, openvino, python, models, tpm, softhsm })
     }
 
-    /// Tells a command where tests find the runtime, the models and the interpreter.
+    /// Sets the environment variables through which tests find the runtime, models and interpreter.
     pub(crate) fn tell<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command
             .env("OVSEAL_OPENVINO", &self.openvino)
@@ -98,12 +100,12 @@ impl<'a> Setting<'a> {
             .env("OVSEAL_TEST_PYTHON", self.python.python())
     }
 
-    /// A file among the models.
+    /// Returns the path of a file among the models.
     pub(crate) fn model(&self, path: &str) -> PathBuf {
         self.models.join(path)
     }
 
-    /// The folder of OpenVINO's package, with its headers and CMake files.
+    /// Returns the directory of OpenVINO's package, with its headers and CMake files.
     pub(crate) fn openvino_package(&self) -> &Path {
         self.openvino.parent().unwrap_or(&self.openvino)
     }
@@ -129,26 +131,25 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// The module of SoftHSM, where distributions put it.
+/// Finds the PKCS#11 module of SoftHSM.
 fn softhsm() -> Result<PathBuf, Failure> {
     let folders =
         ["/usr/lib/softhsm", "/usr/lib/x86_64-linux-gnu/softhsm", "/usr/lib64/pkcs11", "/usr/lib/pkcs11"];
     let mut modules = folders.iter().map(|folder| Path::new(folder).join("libsofthsm2.so"));
     modules.find(|module| module.exists()).ok_or_else(|| {
-        Failure::new("libsofthsm2.so is not where distributions put it")
-            .remedy(format!("looked in {}", folders.join(", ")))
+        Failure::new(format!("libsofthsm2.so is in none of these directories: {}", folders.join(", ")))
     })
 }
 
-/// Writes the models once for the same scripts and packages.
+/// Writes the models, unless the scripts and packages are unchanged.
 fn make_models(workspace: &Workspace, python: &Environment, models: &Path) -> Result<(), Failure> {
     let inputs = scripts(&workspace.scripts())?;
     let script = workspace.scripts().join("make_models.py");
-    // OpenVINO does not find its own names where the small letter of I is another one than i.
+    // In a Turkish locale, OpenVINO lowercases I to a dotless ı and fails to find its own names.
     stamp::once(models, &inputs, || process::run(python.script(script).arg(models).env("LC_ALL", "C")))
 }
 
-/// All that decides the models' bytes: the scripts and the pinned packages, one after the other.
+/// Concatenates the scripts and the pinned packages, which together determine the models' bytes.
 fn scripts(folder: &Path) -> Result<String, Failure> {
     let refused = |error| Failure::file("read", folder, &error);
     let entries = fs::read_dir(folder).map_err(refused)?;

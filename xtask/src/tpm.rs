@@ -1,4 +1,4 @@
-//! The TPM from which the tests start theirs: manufactured once, with a certificate authority of its own.
+//! State of a software TPM, manufactured once, which the tests copy.
 
 use std::fs;
 use std::path::Path;
@@ -7,11 +7,11 @@ use std::process::Command;
 use crate::failure::Failure;
 use crate::{process, stamp};
 
-/// Manufactures a TPM in `folder`, unless that was done before. Its state is below `state`.
+/// Manufactures a TPM with its state in `folder/state`, unless that was done before.
 ///
 /// # Errors
 ///
-/// When a file cannot be written, or `swtpm_setup` fails.
+/// If a file cannot be written, or `swtpm_setup` fails.
 pub(crate) fn make(folder: &Path) -> Result<(), Failure> {
     stamp::once(folder, OPTIONS, || {
         create(&folder.join("authority"))?;
@@ -44,6 +44,6 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
     fs::write(file, text).map_err(|error| Failure::file("write", file, &error))
 }
 
-/// What the certificate says about the TPM.
+/// Description of the TPM in its certificate.
 const OPTIONS: &str = "--tpm-manufacturer IBM\n--tpm-model swtpm-libtpms\n--tpm-version 2\n\
                        --platform-manufacturer Test\n--platform-version 1\n--platform-model Test\n";

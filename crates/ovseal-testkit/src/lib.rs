@@ -1,6 +1,6 @@
-//! What the tests of several crates need: test vectors, small models, software TPMs, and doubles for faults.
+//! Shared test code: vectors, small models, software TPMs, and doubles for faults.
 //!
-//! This crate is a dependency of tests only, so it panics where a test would.
+//! Only tests depend on this crate, so it panics like a test.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,9 +1,13 @@
-//! Waiting for what must happen, however busy the machine is.
+//! Waiting for conditions, even on a busy machine.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` holds. Fails if it never does.
+/// Waits until `condition` is true.
+///
+/// # Panics
+///
+/// If it is not true after ten minutes.
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
@@ -12,15 +16,15 @@ pub fn eventually(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// Counts the threads of this process that have a name of this project.
+/// Counts the threads of this process whose name begins with `ovseal-`.
 ///
-/// The runtime's own threads are not among them: it starts them when it first needs them, as many
-/// as there are processors. A thread that was joined may be counted for a while.
+/// This excludes the runtime's threads, which it starts on first use, one per processor. A joined
+/// thread may be counted for a short time.
 pub fn threads_of_this_project() -> usize {
     let threads = std::fs::read_dir("/proc/self/task").unwrap();
     let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
     names.filter(|name| name.starts_with("ovseal-")).count()
 }
 
-/// Busy and slow machines need a fraction of it.
+/// Even busy and slow machines need only a fraction of it.
 const PATIENCE: Duration = Duration::from_secs(600);

@@ -1,4 +1,4 @@
-//! A TPM for each test: swtpm, started from a template and stopped at the end of the test.
+//! Software TPMs: swtpm, started from a template for each test and stopped at its end.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,43 +7,43 @@ use tempfile::TempDir;
 
 use crate::eventually;
 
-/// A software TPM 2.0 on a socket of its own, as its manufacturer delivered it: nobody owns it yet.
+/// A software TPM 2.0 on its own socket, in the manufacturer's state, without an owner.
 ///
-/// It serves one client at a time; a second one waits until the first is gone.
+/// It serves one client at a time; a second client waits until the first disconnects.
 pub struct Swtpm {
     folder: TempDir,
 }
 
 impl Swtpm {
-    /// Starts a TPM that has its own seeds.
+    /// Starts a TPM with new seeds.
     pub fn start() -> Self {
         let tpm = Self { folder: tempfile::Builder::new().prefix("swtpm-").tempdir().unwrap() };
         std::fs::create_dir(tpm.state()).unwrap();
         copy(&template(), &tpm.state());
         tpm.power_on();
-        // Every TPM of one template has the same seeds: clearing makes new ones.
+        // All copies of the template have the same seeds; clearing creates new ones.
         tpm.tool("tpm2_clear", &["-c", "p"]);
         tpm
     }
 
-    /// Its name for the TPM software stack.
+    /// Returns its name for the TPM software stack.
     pub fn tcti(&self) -> String {
         format!("swtpm:path={}", self.socket().display())
     }
 
-    /// Its process.
+    /// Returns its process id.
     pub fn process(&self) -> u32 {
         std::fs::read_to_string(self.pid_file()).unwrap().trim().parse().unwrap()
     }
 
-    /// Takes its power away, in the middle of whatever it does.
+    /// Cuts its power, even during a command.
     pub fn cut_power(&self) {
         let process = self.process();
         signal(process, "KILL");
         eventually("the TPM is gone", || !is_running(process));
     }
 
-    /// Starts it with the state that it has.
+    /// Starts it with its current state.
     pub fn power_on(&self) {
         for file in [self.socket(), self.control(), self.pid_file()] {
             let _ = std::fs::remove_file(file);
@@ -59,30 +59,30 @@ impl Swtpm {
         eventually("the TPM is there", || self.socket().exists() && self.pid_file().exists());
     }
 
-    /// Cuts the power and starts the TPM again.
+    /// Cuts its power and starts it again.
     pub fn power_cycle(&self) {
         self.cut_power();
         self.power_on();
     }
 
-    /// The folder with its state: whoever copies it has a copy of the TPM.
+    /// Returns the directory of its state. A copy of the directory is a copy of the TPM.
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 
-    /// The socket on which it takes commands.
+    /// Returns the socket for its commands.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("s")
     }
 
-    /// Runs a program of tpm2-tools and gives what it wrote to the standard output.
+    /// Runs a program of tpm2-tools and returns its standard output.
     pub fn tool(&self, program: &str, arguments: &[&str]) -> String {
         let (succeeded, output, errors) = self.try_tool(program, arguments);
         assert!(succeeded, "{program} {arguments:?}: {output}{errors}");
         output
     }
 
-    /// The same for a program that may fail: whether it succeeded, standard output, standard error.
+    /// Runs a program of tpm2-tools that may fail; returns its success, standard output and error.
     pub fn try_tool(&self, program: &str, arguments: &[&str]) -> (bool, String, String) {
         let mut command = Command::new("timeout");
         command
@@ -96,12 +96,12 @@ impl Swtpm {
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
 
-    /// Extends a register, as a changed program at boot would.
+    /// Extends a register, like a modified program at boot.
     pub fn extend(&self, pcr: u8) {
         self.tool("tpm2_pcrextend", &[&format!("{pcr}:sha256={}", "ab".repeat(32))]);
     }
 
-    /// Sets its clock forward to a time in milliseconds, so that no test waits for it.
+    /// Advances its clock to a time in milliseconds, so that tests need not wait.
     pub fn set_clock(&self, milliseconds: u64) {
         self.tool("tpm2_setclock", &["-c", "p", &milliseconds.to_string()]);
     }
@@ -128,7 +128,7 @@ fn option(name: &str, path: &Path) -> String {
     format!("{name}{}", path.display())
 }
 
-/// Sends a signal with the shell's own `kill`: the program of this name is missing where `procps` is.
+/// Sends a signal with the shell's `kill`; the program `kill` is missing without `procps`.
 fn signal(process: u32, name: &str) {
     let kill = format!("kill -{name} {process}");
     let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
@@ -139,7 +139,7 @@ fn is_running(process: u32) -> bool {
     stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// The state of a TPM that the test set-up made.
+/// Returns the TPM state that the test setup made.
 fn template() -> PathBuf {
     let folder = std::env::var_os("OVSEAL_TEST_TPM").expect("run the tests with `cargo xtask test`");
     PathBuf::from(folder).join("state")
@@ -152,5 +152,5 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Seconds in which a program is done, also on a machine that is busy with other things.
+/// Seconds that a program may take, even on a busy machine.
 const DEADLINE: &str = "120";

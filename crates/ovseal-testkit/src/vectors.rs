@@ -1,33 +1,33 @@
-//! The test vectors of the format: one behaviour a file.
+//! Test vectors of the format, one behaviour per file.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// One vector: how a container is to be opened, and what must come of it.
+/// A test vector: how to open a container, and the expected outcome.
 #[derive(Debug, Deserialize)]
 pub struct Vector {
-    /// Its name: that of its files without extension.
+    /// Name of its files, without extension.
     #[serde(skip)]
     pub name: String,
-    /// What it shows, in words.
+    /// Description of the behaviour.
     pub description: String,
-    /// The key with which it is opened.
+    /// Key to open it with.
     pub key: Option<VectorKey>,
-    /// File name of the trusted publisher's public key; none stands for any sender.
+    /// File name of the trusted publisher's public key, or none for any sender.
     pub publisher: Option<String>,
-    /// The demanded model name.
+    /// Required model name.
     #[serde(rename = "name")]
     pub demanded_name: Option<String>,
-    /// The least security version.
+    /// Minimum security version.
     pub min_security_version: Option<u64>,
-    /// What must come of it.
+    /// Expected outcome.
     pub expect: Expected,
-    /// The model's name, when it opens.
+    /// Model name, if it opens.
     pub model_name: Option<String>,
-    /// The model's security version, when it opens.
+    /// Security version, if it opens.
     pub security_version: Option<u64>,
-    /// The parts, when it opens.
+    /// Parts, if it opens.
     #[serde(default)]
     pub parts: Vec<VectorPart>,
 }
@@ -38,18 +38,18 @@ pub struct Vector {
 pub enum VectorKey {
     /// A passphrase as text.
     Passphrase(String),
-    /// A passphrase as hexadecimal bytes.
+    /// The bytes of a passphrase in hexadecimal.
     PassphraseHex(String),
-    /// A key file as hexadecimal bytes.
+    /// The bytes of a key file in hexadecimal.
     Keyfile(String),
-    /// An identity as age writes it.
+    /// An identity in age's format.
     Identity(String),
 }
 
-/// What must come of opening a vector.
+/// Expected outcome of opening a vector.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names are those of the specification's table")]
+#[allow(missing_docs, reason = "the specification's table defines the names")]
 pub enum Expected {
     Opened,
     NotAContainer,
@@ -65,23 +65,23 @@ pub enum Expected {
 pub struct VectorPart {
     /// Its path.
     pub path: String,
-    /// Its kind as the manifest names it.
+    /// Its kind in the manifest.
     pub kind: String,
     /// Its length in bytes.
     pub length: u64,
-    /// SHA-256 of its content in hexadecimal digits.
+    /// Hexadecimal SHA-256 of its content.
     pub sha256: String,
-    /// Numbers of its companions.
+    /// Indexes of its companions.
     pub companions: Vec<usize>,
 }
 
 impl Vector {
-    /// The container.
+    /// Returns the path of the container.
     pub fn container(&self) -> PathBuf {
         vectors_folder().join(format!("{}.ovseal", self.name))
     }
 
-    /// The text of the trusted publisher's key.
+    /// Returns the text of the trusted publisher's key.
     pub fn publisher_pem(&self) -> Option<String> {
         self.publisher.as_ref().map(|file| std::fs::read_to_string(vectors_folder().join(file)).unwrap())
     }
@@ -95,12 +95,12 @@ impl Vector {
     }
 }
 
-/// Where the vectors stand.
+/// Returns the directory of the vectors.
 pub fn vectors_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors")
 }
 
-/// All vectors, by name.
+/// Returns all vectors, sorted by name.
 pub fn vectors() -> Vec<Vector> {
     let files = vectors_folder().read_dir().unwrap().map(|entry| entry.unwrap().path());
     let json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));

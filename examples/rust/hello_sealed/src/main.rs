@@ -1,11 +1,11 @@
-//! Seals a model at the publisher, and runs it on the device from the sealed file.
+//! Seals a model as its publisher, then opens and runs it as the device.
 //!
 //! ```sh
 //! pip install openvino
 //! cargo run --release -p hello_sealed -- model.xml model.ovseal
 //! ```
 
-#![expect(clippy::print_stdout, reason = "an example shows what it has done")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::env;
 use std::error::Error;
@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     let [model, container] = &arguments[..] else { return Err("usage: hello_sealed MODEL CONTAINER".into()) };
 
-    // Both halves are in one program here. The secret one of each pair never leaves its owner.
+    // In practice, these are two programs, and neither owner shares the secret half of a pair.
     let device = PublicKeyIdentity::generate()?;
     let publisher = PublisherKey::generate()?;
 
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     run(container, &device, publisher.publisher().clone())
 }
 
-/// What the publisher does, once for each version of the model.
+/// Seals the model. The publisher does this once for each version.
 fn seal(model: &Path, container: &Path, device: &PublicKeyRecipient, publisher: &PublisherKey) -> Result<()> {
     let model = Model::find(model, ModelOptions::default())?;
     let options = SealOptions::new(ModelName::parse("hello")?).recipient(device).publisher(publisher);
@@ -42,7 +42,9 @@ fn seal(model: &Path, container: &Path, device: &PublicKeyRecipient, publisher: 
     Ok(())
 }
 
-/// What the device does at every start. The model is decrypted in memory only, while OpenVINO compiles it.
+/// Opens and runs the model. The device does this at every start.
+///
+/// The model is decrypted only in memory, while OpenVINO compiles it.
 fn run(container: &Path, device: &PublicKeyIdentity, publisher: Publisher) -> Result<()> {
     let options = OpenOptions::new(Trust::Publishers(vec![publisher])).name(ModelName::parse("hello")?);
     let opened = options.open(container, &[device])?;
@@ -63,7 +65,7 @@ fn run(container: &Path, device: &PublicKeyIdentity, publisher: Publisher) -> Re
     Ok(())
 }
 
-/// The input's shape, with 1 where it may vary.
+/// Returns the input's shape, with 1 for each dynamic dimension.
 fn extents(input: &Port) -> Vec<usize> {
     let PartialShape::Ranked(dimensions) = &input.shape else { return Vec::new() };
     let extent = |dimension: &Dimension| match dimension {

@@ -1,4 +1,4 @@
-//! The example seals and runs a real network.
+//! Runs the example with a real network.
 
 use std::path::PathBuf;
 use std::process::Command;
