@@ -60,7 +60,7 @@ codes! {
     Usage = 200,
     /// Text or bytes are not a key of the expected kind.
     BadKey = 201,
-    /// There is no recipient, so nobody could open the container.
+    /// There is no recipient: no one could open the container.
     NoRecipient = 202,
     /// The container has no such part.
     NoSuchPart = 203,

@@ -1,4 +1,4 @@
-//! What the front ends of ovseal share: the command, and the libraries for C, C++ and Python.
+//! The common base of the front ends: the command, and the libraries for C, C++ and Python.
 //!
 //! | need | item |
 //! |---|---|

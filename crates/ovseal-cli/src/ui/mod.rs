@@ -1,4 +1,4 @@
-//! What people and programs see: output, prompts, progress, new files.
+//! Output, prompts, progress and new files.
 
 mod interrupt;
 mod new_file;

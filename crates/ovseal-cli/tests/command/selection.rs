@@ -1,4 +1,4 @@
-//! What `ovseal seal` selects from a directory, what it lists, and what it never overwrites.
+//! Files that `ovseal seal` selects from a directory, lists, or must never overwrite.
 
 use crate::support::Bench;
 
