@@ -3,9 +3,8 @@
 use std::ffi::{CString, c_char, c_int};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use ovseal::Opened;
 use ovseal_frontend::{Code, Failure, device_secret};
 use ovseal_openvino::{CacheSlot, Compilation, CompileCache, ExportedModel, PluginFacts, RuntimeFacts};
 
@@ -16,32 +15,20 @@ use crate::opened::ovseal_opened;
 use crate::text::{Required, c_string, give, optional_path, optional_text, path, pointer, text};
 
 /// A folder with compiled models, each in a container of its own. Free it with `ovseal_cache_free`.
-pub struct ovseal_cache(Arc<CompileCache>);
+pub struct ovseal_cache(CompileCache);
 
-/// What a runtime says of itself and of the plugins of a device. Free it with `ovseal_runtime_facts_free`.
+/// What a runtime says of itself and of the plugins of a device. Free it with
+/// `ovseal_runtime_facts_free`.
 pub struct ovseal_runtime_facts(RuntimeFacts);
 
 /// The place of one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
-pub struct ovseal_cache_slot {
-    // In the order of dropping: what borrows before what is borrowed.
-    slot: CacheSlot<'static>,
-    _properties: Arc<Vec<(&'static str, &'static str)>>,
-    _owned: Arc<Owned>,
-}
-
-/// What a slot borrows.
-struct Owned {
-    cache: Arc<CompileCache>,
-    part: Option<String>,
-    device: String,
-    properties: Vec<(String, String)>,
-}
+pub struct ovseal_cache_slot(CacheSlot);
 
 /// Uses the folder at `folder`, which is made with mode 0700 if it is not there.
 ///
-/// `secret` is the file with the secret of this device, which is made with mode 0600 if it is not there; NULL for `device.secret`
-/// beside the device's other files. It must not stand in the cache. `limit` is how many bytes all entries together may have; 0 for no
-/// limit.
+/// `secret` is the file with the secret of this device, which is made with mode 0600 if it is not
+/// there; NULL for `device.secret` beside the device's other files. It must not stand in the cache.
+/// `limit` is how many bytes all entries together may have; 0 for no limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_open(
     folder: *const c_char,
@@ -56,7 +43,7 @@ pub unsafe extern "C" fn ovseal_cache_open(
         // SAFETY: the header demands a text or NULL.
         let secret = device_secret(folder, unsafe { optional_path(secret) })?;
         let cache = CompileCache::open(folder, secret)?;
-        give(out, ovseal_cache(Arc::new(if limit > 0 { cache.limit(limit) } else { cache })));
+        give(out, ovseal_cache(if limit > 0 { cache.limit(limit) } else { cache }));
         Ok(())
     })
 }
@@ -82,8 +69,8 @@ pub unsafe extern "C" fn ovseal_runtime_facts_new(
     })
 }
 
-/// Adds a plugin that serves the device: the device of its own, such as `CPU`, the plugin's name, such as `openvino_intel_cpu_plugin`, and
-/// its version and build.
+/// Adds a plugin that serves the device: the device of its own, such as `CPU`, the plugin's name,
+/// such as `openvino_intel_cpu_plugin`, and its version and build.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
     facts: Option<&mut ovseal_runtime_facts>,
@@ -104,15 +91,16 @@ pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
     })
 }
 
-/// The name of the property with this number, from 0, that a plugin is to be asked for; NULL beyond the last.
+/// The name of the property with this number, from 0, that a plugin is to be asked for; NULL beyond
+/// the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_runtime_facts_wanted(number: usize) -> *const c_char {
     static WANTED: LazyLock<Vec<CString>> = LazyLock::new(|| PluginFacts::PROPERTIES.map(c_string).to_vec());
     pointer(WANTED.get(number))
 }
 
-/// Adds what the plugin that was added last says of a property, if it has it: of those that are wanted, and of each that can be set, since
-/// a core may have other settings than another one.
+/// Adds what the plugin that was added last says of a property, if it has it: of those that are
+/// wanted, and of each that can be set, since a core may have other settings than another one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_add_property(
     facts: Option<&mut ovseal_runtime_facts>,
@@ -138,8 +126,8 @@ pub extern "C" fn ovseal_runtime_facts_free(facts: Option<Box<ovseal_runtime_fac
     drop(facts);
 }
 
-/// Finds the place for a network of an opened container, `part` or with NULL its only one, as it is compiled for `device` with
-/// `count` properties. A network that was reshaped has no place here.
+/// Finds the place for a network of an opened container, `part` or with NULL its only one, as it is
+/// compiled for `device` with `count` properties. A network that was reshaped has no place here.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_find(
     cache: Option<&ovseal_cache>,
@@ -157,32 +145,17 @@ pub unsafe extern "C" fn ovseal_cache_find(
         // SAFETY: the header demands a text or NULL.
         let part = unsafe { optional_text(part, "part") }?.map(str::to_owned);
         // SAFETY: the header demands a text.
-        let device = unsafe { text(device, "device") }?.to_owned();
+        let device = unsafe { text(device, "device") }?;
         // SAFETY: the header demands so many properties.
         let properties = unsafe { texts(properties, count) }?;
-        let owned = Owned { cache: cache.0.clone(), part, device, properties };
-        give(out, ovseal_cache_slot::find(owned, &facts.0, &opened.opened)?);
+        let compilation = Compilation { part, properties, ..Compilation::on(device) };
+        give(out, ovseal_cache_slot(cache.0.slot_for(&facts.0, &opened.opened, &compilation)?));
         Ok(())
     })
 }
 
-impl ovseal_cache_slot {
-    fn find(owned: Owned, facts: &RuntimeFacts, opened: &Opened) -> Result<Self, Failure> {
-        let owned = Arc::new(owned);
-        // SAFETY: the `Arc` that is kept beside the slot keeps the value alive and at its place, and is dropped after it.
-        let kept: &'static Owned = unsafe { &*Arc::as_ptr(&owned) };
-        let pairs = kept.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let pairs: Arc<Vec<(&'static str, &'static str)>> = Arc::new(pairs.collect());
-        // SAFETY: likewise.
-        let properties: &'static [(&str, &str)] = unsafe { &*Arc::as_ptr(&pairs) };
-        let compilation =
-            Compilation { part: kept.part.as_deref(), device: &kept.device, properties, shapes: &[] };
-        let slot = kept.cache.slot_for(facts, opened, &compilation)?;
-        Ok(Self { slot, _properties: pairs, _owned: owned })
-    }
-}
-
-/// Decrypts the compiled model, for `ov::Core::import_model`. NULL is written to `mapping` when it is not there, or not authentic.
+/// Decrypts the compiled model, for `ov::Core::import_model`. NULL is written to `mapping` when it
+/// is not there, or not authentic.
 ///
 /// What is imported goes on reading the bytes: the mapping must live as long as anything of it.
 #[unsafe(no_mangle)]
@@ -192,7 +165,7 @@ pub extern "C" fn ovseal_cache_slot_read(
 ) -> *mut ovseal_error {
     run(|| {
         let (slot, out) = (slot.required("slot")?, mapping.required("mapping")?);
-        match slot.slot.read() {
+        match slot.0.read() {
             Some(mapping) => give(out, ovseal_mapping::new(mapping)),
             None => {
                 out.write(NO_MAPPING);
@@ -206,14 +179,16 @@ pub extern "C" fn ovseal_cache_slot_read(
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_discard(slot: Option<&ovseal_cache_slot>) -> *mut ovseal_error {
     run(|| {
-        slot.required("slot")?.slot.discard();
+        slot.required("slot")?.0.discard();
         Ok(())
     })
 }
 
-/// Makes an anonymous file in memory to which a compiled model is exported. The caller closes the descriptor.
+/// Makes an anonymous file in memory to which a compiled model is exported. The caller closes the
+/// descriptor.
 ///
-/// Populate the weights of the model meanwhile (`ovseal_mapping_populate`): the runtime hands their memory to the system.
+/// Populate the weights of the model meanwhile (`ovseal_mapping_populate`): the runtime hands their
+/// memory to the system.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>) -> *mut ovseal_error {
     run(|| {
@@ -223,8 +198,8 @@ pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>
     })
 }
 
-/// Keeps what was written to a file of `ovseal_export_file`. The descriptor stays the caller's; nobody can write to the file any more,
-/// and its bytes are zeroized.
+/// Keeps what was written to a file of `ovseal_export_file`. The descriptor stays the caller's;
+/// nobody can write to the file any more, and its bytes are zeroized.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_write(
     slot: Option<&ovseal_cache_slot>,
@@ -238,7 +213,7 @@ pub extern "C" fn ovseal_cache_slot_write(
         // SAFETY: the header demands an open descriptor, which is given back below.
         let file = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor) });
         let exported = ExportedModel::take(&file)?;
-        slot.slot.write(exported)?;
+        slot.0.write(exported)?;
         Ok(())
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ovseal::{PartMapping, UnverifiedMapping};
 use ovseal_frontend::{Code, Failure};
-use ovseal_openvino::{Decrypted, Environment, ModelError, Opening, writes_model};
+use ovseal_openvino::{Decrypted, Environment, NetworkError, Opening, writes_model};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::key::nothing;
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn ovseal_check_runtime(
         // SAFETY: the header demands so many properties.
         for (name, value) in unsafe { texts(properties, count) }? {
             if writes_model(&name, &value) {
-                return Err(ModelError::WritesModel { name }.into());
+                return Err(NetworkError::WritesModel { name }.into());
             }
         }
         Ok(())

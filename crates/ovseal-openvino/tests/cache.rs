@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{CONV, core, set_up};
-use ovseal_openvino::{Environment, LocateError, ModelError, Runtime};
+use ovseal_openvino::{Environment, LocateError, NetworkError, Runtime};
 
 #[test]
 fn a_property_with_a_cache_folder_is_refused_wherever_it_hides() {
@@ -24,7 +24,7 @@ fn a_property_with_a_cache_folder_is_refused_wherever_it_hides() {
         ("DEVICE_PROPERTIES", &nested),
     ] {
         let refused = core.compile(&model, "CPU", &[(name, value)]).err();
-        assert!(matches!(refused, Some(ModelError::WritesModel { name: refused }) if refused == name));
+        assert!(matches!(refused, Some(NetworkError::WritesModel { name: refused }) if refused == name));
     }
     assert_eq!(files_below(folder.path()), 0);
 }

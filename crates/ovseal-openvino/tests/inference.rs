@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{CONV, MLP, core, runtime};
-use ovseal_openvino::{Dimension, ElementType, ModelError, PartialShape, Tensor, TensorError};
+use ovseal_openvino::{Dimension, ElementType, NetworkError, PartialShape, Tensor, TensorError};
 
 #[test]
 fn a_network_from_memory_gives_the_same_bits_as_from_its_files() {
@@ -150,7 +150,7 @@ fn scalars_and_shapes_without_a_rank_are_described_and_computed() {
     assert_eq!(shapes, [PartialShape::fixed(&[]), PartialShape::Unranked]);
     for shape in [PartialShape::Unranked, PartialShape::fixed(&[])] {
         let refused = model.reshape(&[("u", shape)]).err();
-        assert!(matches!(refused, Some(ModelError::NoAxes { name }) if name == "u"));
+        assert!(matches!(refused, Some(NetworkError::NoAxes { name }) if name == "u"));
     }
     model.reshape(&[("u", PartialShape::fixed(&[2, 3]))]).unwrap();
 

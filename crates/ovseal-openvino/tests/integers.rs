@@ -9,7 +9,8 @@ use common::flipped::{Sealed, every_bad_chunk_is_an_error};
 use common::ir::{ELEMENTS, F32, I32, I64, Ir, Type};
 use ovseal_openvino::Core;
 
-/// Types of integers that a constant can have and the processor's plugin divides by, some after a conversion.
+/// Types of integers that a constant can have and the processor's plugin divides by, some after a
+/// conversion.
 const INTEGERS: [Type; 10] = [
     Type("u8", "U8", &[1]),
     Type("i8", "I8", &[1]),
@@ -72,7 +73,8 @@ const DIVISIONS: [(&str, &str); 3] = [
     ("FloorMod", "auto_broadcast=\"numpy\""),
 ];
 
-/// Seals a network and compiles it with each chunk failing in turn; says whether the runtime takes it at all.
+/// Seals a network and compiles it with each chunk failing in turn; says whether the runtime takes
+/// it at all.
 fn survives(core: &Core, what: &str, (topology, weights): (String, Vec<u8>)) -> bool {
     // Were this the last line of a test that a signal ends, it would say which network it was.
     eprintln!("{what}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{CONV, MLP, Network, core};
-use ovseal_openvino::{CompiledModel, Core, InferRequest, Model};
+use ovseal_openvino::{CompiledModel, Core, InferRequest};
 
 /// Weights that are overwritten when dropped, so that a late reader computes something else.
 struct Owner {
@@ -32,7 +32,7 @@ impl Drop for Owner {
 struct Held {
     core: Option<Core>,
     owner: Option<Arc<Owner>>,
-    model: Option<Model>,
+    model: Option<ovseal_openvino::Network>,
     compiled: Option<CompiledModel>,
     request: Option<InferRequest>,
 }

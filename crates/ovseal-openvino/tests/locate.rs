@@ -1,4 +1,5 @@
-//! Where the runtime is looked for. The libraries here are empty files: the error of loading one names the choice.
+//! Where the runtime is looked for. The libraries here are empty files: the error of loading one
+//! names the choice.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -73,7 +74,7 @@ fn a_choice_is_the_only_place_that_is_searched() {
 
     let chosen = elsewhere.with("OVSEAL_OPENVINO", "/no/such/folder");
     let text = searched(None, &chosen);
-    assert!(text.ends_with("searched:\n  OVSEAL_OPENVINO: /no/such/folder: no such folder"), "{text}");
+    assert!(text.ends_with("searched:\n  OVSEAL_OPENVINO: /no/such/folder: no such directory"), "{text}");
 }
 
 #[test]

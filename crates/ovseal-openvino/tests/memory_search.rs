@@ -16,10 +16,11 @@ use ovseal::{
     Passphrase, PublicKeyIdentity, Recipient, SealOptions, Stanza, Trust, UnwrapError,
 };
 use ovseal_memory::SecretBytes;
-use ovseal_openvino::{Compilation, CompileCache, Opening};
+use ovseal_openvino::{Compilation, CompileCache, Loader, Opening};
 use zeroize::Zeroize;
 
-/// A secret as the test keeps it: never in clear, so that a search does not find the test's own copy.
+/// A secret as the test keeps it: never in clear, so that a search does not find the test's own
+/// copy.
 #[derive(Clone, Debug, PartialEq)]
 struct Hidden(Vec<u8>);
 
@@ -33,7 +34,8 @@ impl Hidden {
     }
 }
 
-/// Reads this process's own memory through the kernel, which also reads what nobody else's process may.
+/// Reads this process's own memory through the kernel, which also reads what nobody else's process
+/// may.
 struct Search {
     reader: PipeReader,
     writer: PipeWriter,
@@ -70,7 +72,8 @@ impl Search {
 
     /// Copies memory at an address, masked; 0 where it cannot be read.
     fn read(&mut self, address: usize, length: usize) -> usize {
-        // SAFETY: the kernel checks the address itself, and answers `EFAULT` where nothing can be read.
+        // SAFETY: the kernel checks the address itself, and answers `EFAULT` where nothing can be
+        // read.
         let written = unsafe { libc::write(self.writer.as_raw_fd(), address as *const _, length) };
         let Ok(length) = usize::try_from(written) else { return 0 };
         self.reader.read_exact(&mut self.chunk[..length]).unwrap();
@@ -171,9 +174,11 @@ fn no_key_of_the_caller_can_be_read_while_a_model_runs() {
     let opened = open(&container, &here);
     let secret = DeviceSecret::obtain(&folder.path().join("secret")).unwrap();
     let cache = CompileCache::open(&folder.path().join("cache"), secret).unwrap();
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
-    let compile = || core.compile_sealed(&opened, &compilation, Opening::Auto);
-    let (compiled, _) = cache.compile(&core, &opened, &compilation, compile).unwrap();
+    let (compilation, opening) = (Compilation::on("CPU"), Opening::Auto);
+    let mut loader = Loader { core: &core, compilation, opening, cache: Some(&cache), observer: () };
+    let loaded = loader.load(&opened).unwrap();
+    loaded.store().unwrap();
+    let compiled = loaded.model;
     CONV.infer(&compiled);
 
     let secrets = [

@@ -1,4 +1,5 @@
-//! An ONNX model whose weights, in two files, are of more than 2 GiB together and stand beyond 2 GiB in one.
+//! An ONNX model whose weights, in two files, are of more than 2 GiB together and stand beyond 2
+//! GiB in one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -25,8 +26,8 @@ const FILES: [(&str, usize); 2] = [("large.bin", 16), ("data/small.bin", 1)];
 const FLOAT: usize = 1;
 const INT64: usize = 7;
 
-/// Writes the model: `y` is the sum of the rows that `row` chooses in all tables. Each table has one number, in its last row, and zeros
-/// which take no room on the disk.
+/// Writes the model: `y` is the sum of the rows that `row` chooses in all tables. Each table has
+/// one number, in its last row, and zeros which take no room on the disk.
 fn write(folder: &Path) {
     let mut graph = Vec::new();
     let mut sum: Vec<u8> = Vec::new();
@@ -88,7 +89,7 @@ fn more_than_2_gib_of_weights_in_several_files_compute_what_they_say() {
     fs::remove_file(container).unwrap();
 
     let core = core();
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+    let compilation = Compilation::on("CPU");
     let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto).unwrap();
     let mut request = compiled.create_request().unwrap();
     let mut row = Tensor::new(&runtime(), ElementType::I64, &[1]).unwrap();

@@ -105,7 +105,8 @@ const STRINGS: &str = r#"<?xml version="1.0"?>
 <edge from-layer="1" from-port="1" to-layer="2" to-port="0" /><edge from-layer="1" from-port="2" to-layer="3" to-port="0" />
 <edge from-layer="1" from-port="3" to-layer="4" to-port="0" /></edges></net>"#;
 
-/// Were the divisor zero in the place of a chunk that is not authentic, the runtime would end the process with a signal.
+/// Were the divisor zero in the place of a chunk that is not authentic, the runtime would end the
+/// process with a signal.
 #[test]
 fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
     let mut weights = vec![0; 3 << 16];
@@ -131,7 +132,8 @@ fn sealed(topology: &str, weights: &[u8], chunks: usize) -> Sealed {
     sealed
 }
 
-/// Where a chunk is bad when it is read for the second time, a second decryption would end the process.
+/// Where a chunk is bad when it is read for the second time, a second decryption would end the
+/// process.
 #[test]
 fn weights_that_are_kept_are_exported_after_an_inference_without_being_decrypted_again() {
     let core = core();

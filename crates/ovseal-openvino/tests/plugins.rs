@@ -1,6 +1,7 @@
 //! A configuration file beside the runtime does not bring the cache back.
 //!
-//! This stands alone, since it loads the runtime from a folder of its own and a process loads one only.
+//! This stands alone, since it loads the runtime from a folder of its own and a process loads one
+//! only.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{CONV, set_up};
-use ovseal_openvino::{Core, Environment, LocateError, ModelError, Runtime};
+use ovseal_openvino::{Core, Environment, LocateError, NetworkError, Runtime};
 
 #[test]
 fn a_cache_folder_in_plugins_xml_stays_empty_and_a_second_runtime_is_refused() {
@@ -42,7 +43,8 @@ fn link_runtime(original: &Path, folder: &Path) {
     }
 }
 
-/// Writes the file in which an installation names its plugins and their properties: a cache folder for one of them.
+/// Writes the file in which an installation names its plugins and their properties: a cache folder
+/// for one of them.
 fn configure_cache(libraries: &Path, cache: &Path, configured: &str) {
     let mut plugins = String::new();
     for (device, library) in [("CPU", "intel_cpu"), ("AUTO", "auto"), ("HETERO", "hetero")] {
@@ -59,16 +61,18 @@ fn plugin(device: &str, location: &Path, cache: Option<&Path>) -> String {
     format!(r#"<plugin name="{device}" location="{}">{properties}</plugin>"#, location.display())
 }
 
-/// The plugins of 2026.4 do not load with a cache folder; that they name it shows that the configuration is in force.
+/// The plugins of 2026.4 do not load with a cache folder; that they name it shows that the
+/// configuration is in force.
 fn refuses_the_cache_folder(core: &Core, device: &str) -> bool {
     let model = core.read_model(&CONV.topology(), Some(Arc::new(CONV.weights()))).unwrap();
     match core.compile(&model, device, &[]) {
-        Err(ModelError::Runtime(error)) => error.detail().unwrap().contains("CACHE_DIR"),
+        Err(NetworkError::Runtime(error)) => error.detail().unwrap().contains("CACHE_DIR"),
         _ => false,
     }
 }
 
-/// Finds the folder of the libraries: the set-up may name a library, their folder, or that of a wheel's package.
+/// Finds the folder of the libraries: the set-up may name a library, their folder, or that of a
+/// wheel's package.
 fn original_folder() -> PathBuf {
     let set_up = set_up("OVSEAL_OPENVINO");
     let folders = [set_up.parent().unwrap().to_path_buf(), set_up.clone(), set_up.join("libs")];

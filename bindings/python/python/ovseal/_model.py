@@ -321,13 +321,17 @@ def _cache(
 ) -> _ovseal.Cache | None:
     if folder is None:
         return None
-    texts = [(name, str(value)) for name, value in sorted(properties.items())]
-    extents = [(name, list(shape)) for name, shape in (shapes or {}).items()]
+    settings: _ovseal._Settings = {
+        "part": part,
+        "device": device,
+        "properties": [(name, str(value)) for name, value in sorted(properties.items())],
+        "shapes": [(name, list(shape)) for name, shape in (shapes or {}).items()],
+    }
     try:
         versions = attempt("load the device", lambda: core.get_versions(device))
         plugins = [_plugin(core, *plugin) for plugin in versions.items()]
-        version = openvino.get_version()
-        return _ovseal.Cache(folder, limit, container, version, plugins, part, device, texts, extents)
+        runtime: _ovseal._Runtime = {"version": openvino.get_version(), "plugins": plugins}
+        return _ovseal.Cache(folder, limit, container, runtime, settings)
     except _errors.HostError as error:
         warnings.warn(_errors.CacheWarning(f"the cache is not used: {error}"), stacklevel=3)
         return None

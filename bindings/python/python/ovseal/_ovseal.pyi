@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, final
+from typing import Any, BinaryIO, Literal, TypedDict, final
 
 import openvino
 from typing_extensions import Buffer
@@ -420,18 +420,24 @@ class Exported:
     def seek(self, offset: int, whence: int) -> int: ...
 
 @final
+class _Runtime(TypedDict):
+    version: str
+    plugins: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]]
+
+class _Settings(TypedDict):
+    part: str | None
+    device: str
+    properties: Sequence[tuple[str, str]]
+    shapes: Sequence[tuple[str, Sequence[int]]]
+
 class Cache:
     def __new__(
         cls,
         folder: _Path,
         limit: int | None,
         container: Container,
-        version: str,
-        plugins: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]],
-        part: str | None,
-        device: str,
-        properties: Sequence[tuple[str, str]],
-        shapes: Sequence[tuple[str, Sequence[int]]],
+        runtime: _Runtime,
+        settings: _Settings,
     ) -> Cache: ...
     @staticmethod
     def properties() -> list[str]: ...

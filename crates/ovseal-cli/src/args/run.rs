@@ -7,13 +7,14 @@ use ovseal_openvino::Opening;
 
 use super::{KeyOptions, TrustOptions, size};
 
-/// Opens a model in memory only and infers with OpenVINO
+/// Open a model in memory only, and run it with OpenVINO
 ///
-/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb), so that both can be compared. Without --input, sealed and plaintext
-/// models are fed the same seeded numbers: floats in [0,1), integers from 0 to 99, booleans in turn.
+/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb), to compare the two.
+/// Inputs without --input get the same generated numbers in every run: floats in [0,1), integers
+/// from 0 to 99, alternating booleans.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The container, or a plaintext model
+    /// Container, or a plaintext model
     #[arg(value_name = "FILE")]
     pub(crate) model: PathBuf,
 
@@ -23,78 +24,81 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) trust: TrustOptions,
 
-    /// Demands at least the security version that was accepted before, and records a newer one; needs --publisher
+    /// Require at least the security version in this file, and record a newer one; needs
+    /// --publisher
     #[arg(long, value_name = "F", help_heading = "Trust options")]
     pub(crate) rollback_state: Option<PathBuf>,
 
-    /// Demands that the rollback state is tied to this device's TPM, as rollback-state --tpm makes it
+    /// Require a rollback state that is anchored in this device's TPM (rollback-state --tpm)
     #[arg(long, requires = "rollback_state", help_heading = "Trust options")]
     pub(crate) rollback_tpm: bool,
 
-    /// Refuses to run where a protection of keys or weights is missing, or the sender is not known
+    /// Fail if this host lacks a protection of keys or weights, or if the sender is unknown
     #[arg(long, help_heading = "Trust options")]
     pub(crate) strict: bool,
 
-    /// The device to run on
+    /// Device to run on
     #[arg(long, value_name = "DEVICE", default_value = "CPU")]
     pub(crate) device: String,
 
-    /// When the weights are decrypted: before the runtime reads them, or while it does
+    /// Decrypt the weights before the runtime reads them, or while it does
     ///
-    /// auto is overlapped for the device CPU and eager for every other one: only a device that reads weights with the processor can wait
-    /// for them. Both check the same, and nothing is computed before every chunk was found authentic.
+    /// auto is overlapped for the device CPU and eager for every other one: only a device that
+    /// reads the weights with the processor can wait for them. The checks are the same: no
+    /// inference starts before every chunk has been verified.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = OpeningChoice::Auto)]
     pub(crate) opening: OpeningChoice,
 
-    /// The OpenVINO runtime: a folder or the library's file. Otherwise OVSEAL_OPENVINO names it, or it is looked for
+    /// OpenVINO runtime: a directory or the library's file [default: $OVSEAL_OPENVINO, or a search]
     #[arg(long, value_name = "PATH")]
     pub(crate) openvino: Option<PathBuf>,
 
-    /// Which network of a container that holds several
+    /// Path of the network, if the container has several
     #[arg(long, value_name = "PATH")]
     pub(crate) part: Option<String>,
 
-    /// Feeds an input from a NumPy file; may be repeated
+    /// Read an input from a NumPy file; may be repeated
     #[arg(long = "input", value_name = "NAME=FILE.npy", value_parser = named_file)]
     pub(crate) inputs: Vec<(String, PathBuf)>,
 
-    /// Sets the shape of an input; dynamic dimensions are 1 otherwise; may be repeated
+    /// Set the shape of an input; may be repeated. Other dynamic dimensions are 1
     #[arg(long = "shape", value_name = "NAME=1,16", value_parser = named_shape)]
     pub(crate) shapes: Vec<(String, Vec<usize>)>,
 
-    /// Writes each output as NAME.npy into this directory, which is created if it is missing
+    /// Write each output as NAME.npy to this directory; created if missing
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Keeps the compiled model in this folder, sealed for this device and container, and uses it the next time
+    /// Cache the compiled model in this directory, sealed for this device and container
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
 
-    /// Bytes that the cache may have: 500M, 2G (powers of 1000). What was not used for the longest time is removed first
+    /// Limit the size of the cache: 500M, 2G (powers of 1000). The least recently used models are
+    /// removed first
     #[arg(long, value_name = "SIZE", requires = "cache_dir", value_parser = size::bytes)]
     pub(crate) cache_limit: Option<u64>,
 
-    /// How often to infer
+    /// Number of inferences
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) iterations: u32,
 
-    /// Shows OpenVINO's own words when it fails; about a sealed model they may quote what is secret
+    /// Show OpenVINO's own message if it fails; it may quote a sealed model
     #[arg(long)]
     pub(crate) show_detail: bool,
 
-    /// Writes one JSON object with times, memory, inputs and outputs
+    /// Print times, memory, inputs and outputs as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// When the weights are decrypted.
+/// The time at which the weights are decrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OpeningChoice {
     /// Overlapped for the device CPU, eager otherwise
     Auto,
     /// Before the runtime reads them
     Eager,
-    /// While the runtime reads them, where the host can do it
+    /// While the runtime reads them, if the host supports it
     Overlapped,
 }
 
@@ -115,11 +119,11 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
 
 fn named_shape(text: &str) -> Result<(String, Vec<usize>), String> {
     let (name, extents) = split(text)?;
-    let extent = |extent: &str| extent.trim().parse().map_err(|_| format!("{extent:?} is no number"));
+    let extent = |extent: &str| extent.trim().parse().map_err(|_| format!("{extent:?} is not a number"));
     Ok((name, extents.split(',').map(extent).collect::<Result<_, _>>()?))
 }
 
-/// Splits at the last equals sign: names of inputs may contain some.
+/// Splits at the last equals sign: names of inputs may contain others.
 fn split(text: &str) -> Result<(String, &str), String> {
     let (name, value) = text.rsplit_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value))

@@ -53,6 +53,11 @@ impl CommandError {
         Self { error: Box::new(error), ..self }
     }
 
+    /// Changes the kind.
+    pub(crate) fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// Adds advice.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

@@ -202,7 +202,7 @@ fn on_a_full_disk_the_model_loads_and_nothing_is_left() {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let told = report(&outcome);
     assert_eq!((told["cache"].as_str(), &told["payload_read"]), (Some("miss"), &Value::Bool(true)));
-    let warning = "ovseal: warning: the cache is not used: the compiled model cannot be kept: ";
+    let warning = "ovseal: warning: the cache is not used: cannot store the compiled model: ";
     assert!(outcome.stderr.starts_with(warning) && outcome.stderr.lines().count() == 1, "{outcome:?}");
     assert!(names(&bench).is_empty());
 }

@@ -175,12 +175,15 @@ fn without_python_or_its_package_the_line_that_installs_it_is_reported() {
     told(bench.path("empty")).is_failure(
         1,
         &[
-            "ovseal: error: models/tflite/model.tflite: python3, whose package openvino converts models, is not in PATH",
+            "ovseal: error: models/tflite/model.tflite: python3 is not in PATH: its package openvino is needed to convert models",
             "ovseal: hint: install Python 3 and OpenVINO's package: python3 -m pip install openvino",
         ],
     );
     let error = "ovseal: error: models/tflite/model.tflite";
-    let error = format!("{error}: {}/python3 has no package openvino, which converts models", bare.display());
+    let error = format!(
+        "{error}: {}/python3 lacks the package openvino, which is needed to convert models",
+        bare.display()
+    );
     told(bare).is_failure(
         1,
         &[
@@ -302,7 +305,7 @@ fn without_a_place_in_memory_nothing_is_converted() {
         }
     };
     let error = "ovseal: error: models/tflite/model.tflite: the converter failed: RuntimeError: none of /dev/shm, XDG_RUNTIME_DIR \
-                 and TMPDIR is a tmpfs that can be written\n";
+                 and TMPDIR is a writable tmpfs\n";
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), error));
     assert!(!bench.exists("m.ovseal"));
     // The converter did not read the model.

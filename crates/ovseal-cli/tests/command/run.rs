@@ -115,7 +115,7 @@ fn inputs_that_do_not_fit_are_refused() {
     let error = "ovseal: error: cannot read none.npy: No such file or directory (os error 2)";
     bench.fails(&format!("{RUN} --input x=none.npy"), 1, &[error]);
     bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
-    let error = "ovseal: error: the input x takes f32[1,3,32,32], its file holds f64[1, 3, 32, 32]";
+    let error = "ovseal: error: the input x takes f32[1,3,32,32]; its file has f64[1, 3, 32, 32]";
     bench.fails(&format!("{RUN} --input x=x.npy"), 2, &[error]);
 }
 
@@ -126,8 +126,8 @@ fn a_shape_that_the_model_cannot_have_is_the_callers_mistake() {
         2,
         &[
             "ovseal: error: OpenVINO could not reshape the model: a shape does not fit",
-            "ovseal: hint: the model cannot have the shapes that --shape gives its inputs",
-            "ovseal: hint: --show-detail shows OpenVINO's own words, which may quote the model",
+            "ovseal: hint: the model does not support the shapes of --shape",
+            "ovseal: hint: use --show-detail to see OpenVINO's own message, which may quote the model",
         ],
     );
 }
@@ -290,7 +290,11 @@ fn a_compiled_model_computes_sealed_what_its_network_computes() {
 fn a_compiled_model_keeps_its_shapes() {
     let bench = exported("mlp/model.xml");
     let line = "run m.ovseal --keyfile key --any-sender --shape ids=1,5";
-    bench.fails(line, 2, &["ovseal: error: --shape does not go with a compiled model: its shapes are fixed"]);
+    bench.fails(
+        line,
+        2,
+        &["ovseal: error: the shapes of a compiled model are fixed", "ovseal: hint: leave out --shape"],
+    );
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! OpenVINO, and models that it cannot load.
 
-use ovseal_openvino::{
-    CacheError, LocateError, ModelError as NetworkError, OpenVinoError, SealedModelError, TensorError,
-};
+use ovseal_openvino::{CacheError, LocateError, NetworkError, OpenVinoError, SealedModelError, TensorError};
 
 use super::{Explain, FrontEnd, codes};
 use crate::Code;
@@ -45,6 +43,7 @@ impl Explain for SealedModelError {
             (Self::Open(error), _) => return error.hint(to),
             (Self::Model(error), _) => return error.hint(to),
             (Self::SeveralModels { .. }, _) => to.say("choose one with --part PATH", "name the model's part"),
+            (Self::FixedShapes, _) => to.say("leave out --shape", "leave out the shapes"),
             (Self::NoModel, FrontEnd::Command) => "ovseal inspect FILE with a key option shows the parts",
             (Self::Compiled { .. }, FrontEnd::Library) => "use import_model",
             (Self::NoCompiledModel | Self::NotCompiled { .. }, FrontEnd::Library) => {
@@ -66,12 +65,14 @@ impl Explain for NetworkError {
         }
     }
 
-    fn hint(&self, to: FrontEnd) -> Option<String> {
-        let hint = to.say(
-            "use --cache-dir: it keeps compiled models sealed",
-            "use this library's own cache: it keeps compiled models sealed",
-        );
-        matches!(self, Self::WritesModel { .. }).then(|| hint.to_owned())
+    fn hint(&self, _: FrontEnd) -> Option<String> {
+        match self {
+            Self::WritesModel { .. } => {
+                Some("use this library's own cache: it keeps compiled models sealed".into())
+            }
+            Self::UnknownInput { inputs, .. } => Some(format!("its inputs: {}", inputs.join(", "))),
+            _ => None,
+        }
     }
 }
 

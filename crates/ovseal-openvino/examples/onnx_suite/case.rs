@@ -131,14 +131,15 @@ impl Case {
         let model = Model::find(&self.folder.join("model.onnx"), ModelOptions::default())?;
         SealOptions::new(ModelName::parse("case")?).recipient(&key).replace(true).seal(&model, &container)?;
         let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key])?;
-        let compilation = Compilation { part: None, device: DEVICE, properties: PROPERTIES, shapes: &[] };
+        let properties = PROPERTIES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let compilation = Compilation { properties: properties.collect(), ..Compilation::on(DEVICE) };
         let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto)?;
         fs::remove_file(container)?;
         self.run(&compiled, runtime, names)
     }
 
-    /// What the runtime calls the inputs. One that is handed through has the name of the output, and one that nothing computes with
-    /// may be missing.
+    /// What the runtime calls the inputs. One that is handed through has the name of the output,
+    /// and one that nothing computes with may be missing.
     fn names(&self, compiled: &CompiledModel) -> Vec<String> {
         let (inputs, fed) = (compiled.inputs(), self.sets.first().map_or(&[][..], Vec::as_slice));
         if inputs.len() == fed.len() {
@@ -180,8 +181,8 @@ impl Case {
 }
 
 impl Fed {
-    /// Feeds the tensor, unless the model has no such input: OpenVINO drops those that nothing computes with from what it reads from
-    /// memory.
+    /// Feeds the tensor, unless the model has no such input: OpenVINO drops those that nothing
+    /// computes with from what it reads from memory.
     fn feed(&self, name: &str, request: &mut InferRequest, runtime: &Runtime) -> Result<()> {
         let mut tensor = Tensor::new(runtime, self.element_type, &self.shape)?;
         if tensor.bytes().len() != self.bytes.len() {

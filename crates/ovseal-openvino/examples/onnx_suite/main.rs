@@ -1,8 +1,9 @@
 //! Runs the ONNX project's backend tests twice in plaintext and once sealed: `onnx_suite FOLDER`.
 //!
-//! `testkit/onnx_suite/cases.py` writes the folder. For each case this prints a line with its name and what became of it, and leaves
-//! the plaintext's outputs beside the case, which `testkit/onnx_suite/judge.py` compares with the recorded ones. A case that ends the
-//! process, which a runtime's parser may do, ends a worker only.
+//! `testkit/onnx_suite/cases.py` writes the folder. For each case this prints a line with its name
+//! and what became of it, and leaves the plaintext's outputs beside the case, which
+//! `testkit/onnx_suite/judge.py` compares with the recorded ones. A case that ends the process,
+//! which a runtime's parser may do, ends a worker only.
 #![expect(clippy::print_stdout, reason = "the lines are what it is for")]
 
 mod case;

@@ -11,8 +11,7 @@ use ovseal_testkit::{eventually, threads_of_this_project};
 use tempfile::TempDir;
 
 use super::*;
-use crate::environment::Environment;
-use crate::exported::ExportedModel;
+use crate::locate::Environment;
 use crate::runtime::Runtime;
 
 /// A sealed network, a cache of it, and what is kept there.
@@ -23,8 +22,6 @@ struct Bench {
     exported: Vec<u8>,
     _folder: TempDir,
 }
-
-const COMPILATION: Compilation<'_> = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
 
 /// Networks of the test set-up: among their constants are shapes, indices, divisors and strings.
 const NETWORKS: [&str; 6] = [
@@ -60,8 +57,8 @@ impl Bench {
         Self { core, opened, cache, exported: exported.as_ref().to_vec(), _folder: folder }
     }
 
-    fn slot(&self) -> CacheSlot<'_> {
-        self.cache.slot(&self.core, &self.opened, &COMPILATION).unwrap()
+    fn slot(&self) -> CacheSlot {
+        self.cache.slot(&self.core, &self.opened, &Compilation::on("CPU")).unwrap()
     }
 
     /// Keeps the exported model in chunks of 64 KiB, the smallest, and gives the entry's bytes.
@@ -75,7 +72,7 @@ impl Bench {
     }
 
     fn constants(&self) -> std::ops::Range<usize> {
-        blob::constants(&self.exported).unwrap()
+        cpu_export::constants(&self.exported).unwrap()
     }
 }
 
@@ -157,7 +154,7 @@ fn an_export_that_is_laid_out_otherwise_is_decrypted_before_it_is_imported() {
 fn the_topology_of_what_the_real_plugin_exports_is_understood() {
     for network in NETWORKS {
         let bench = Bench::new(network);
-        let topology = blob::topology(&bench.exported[bench.constants().end..]).unwrap().unwrap();
+        let topology = cpu_export::topology(&bench.exported[bench.constants().end..]).unwrap().unwrap();
         let checked = ovseal::ir::Topology::parse(&topology).unwrap();
         assert_eq!(checked.check_length(bench.constants().len() as u64), Ok(()), "{network}");
     }
@@ -169,7 +166,7 @@ fn an_entry_whose_topology_names_other_memory_is_never_imported() {
     let mut bench = Bench::new(NETWORKS[0]);
     let (constants, exported) = (bench.constants(), bench.exported.clone());
     let section = &exported[constants.end..];
-    let plain = blob::topology(section).unwrap().unwrap();
+    let plain = cpu_export::topology(section).unwrap().unwrap();
     let mut topology = plain.to_vec();
     let size = memchr::memmem::find(&topology, b"327680").unwrap();
     topology[size..size + 6].fill(b'9');

@@ -89,7 +89,7 @@ pub(crate) fn compile(
     opened: &Opened,
     opening: Opening,
 ) -> Result<CompiledModel, SealedModelError> {
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+    let compilation = Compilation::on("CPU");
     core.compile_sealed(opened, &compilation, opening)
 }
 

@@ -11,7 +11,8 @@ pub(crate) struct Ir {
     count: usize,
 }
 
-/// An element type of a topology, with the precision that ports call it and the bytes of the number 1.
+/// An element type of a topology, with the precision that ports call it and the bytes of the number
+/// 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Type(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static [u8]);
 
@@ -75,7 +76,8 @@ impl Ir {
         number
     }
 
-    /// Adds an `If` whose condition is constant, and both branches of which give a constant of ones.
+    /// Adds an `If` whose condition is constant, and both branches of which give a constant of
+    /// ones.
     pub(crate) fn chosen_ones(&mut self, element_type: Type, elements: usize) -> usize {
         let condition = self.ones(Type("boolean", "BOOL", &[1]), 1);
         let mut inside = Self { weights: std::mem::take(&mut self.weights), ..Self::default() };
