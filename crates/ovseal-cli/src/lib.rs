@@ -22,7 +22,6 @@
 
 #![forbid(unsafe_code)]
 
-mod args;
 mod commands;
 mod errors;
 mod keys;

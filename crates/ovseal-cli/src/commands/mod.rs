@@ -23,7 +23,6 @@ use std::ffi::OsString;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::args::RunArgs;
 use crate::errors::{CommandError, usage};
 use crate::ui::Output;
 
@@ -46,7 +45,7 @@ pub(crate) enum Command {
     Seal(seal::SealArgs),
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
-    Run(RunArgs),
+    Run(run::RunArgs),
     Rekey(rekey::RekeyArgs),
     Bind(bind::BindArgs),
     Device(device::DeviceArgs),

@@ -5,10 +5,12 @@ mod described;
 mod inputs;
 mod memory;
 mod npy;
+mod options;
 mod outputs;
 mod report;
 mod sealed;
 mod seeded;
+mod size;
 mod strict;
 mod subject;
 mod words;
@@ -17,7 +19,6 @@ use std::time::Instant;
 
 use ovseal_openvino::{CompiledModel, Core, Environment, InferRequest, Runtime};
 
-use crate::args::RunArgs;
 use crate::errors::{CommandError, not_located};
 use crate::ui::Output;
 use described::{Described, sha256};
@@ -25,6 +26,8 @@ use inputs::Fed;
 use outputs::Places;
 use report::{Report, Run, Seconds};
 use subject::{Ready, Subject};
+
+pub(crate) use options::RunArgs;
 
 pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandError> {
     let process = Instant::now();

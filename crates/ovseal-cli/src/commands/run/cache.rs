@@ -5,8 +5,8 @@ use std::path::Path;
 use ovseal_frontend::device_secret;
 use ovseal_openvino::{CompileCache, Loaded};
 
+use super::RunArgs;
 use super::strict;
-use crate::args::RunArgs;
 use crate::errors::CommandError;
 use crate::ui::Output;
 

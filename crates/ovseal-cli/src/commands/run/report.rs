@@ -5,10 +5,10 @@ use std::time::Instant;
 use ovseal_openvino::Runtime;
 use serde::Serialize;
 
+use super::RunArgs;
 use super::described::Described;
 use super::memory;
 use super::subject::Origin;
-use crate::args::RunArgs;
 use crate::errors::CommandError;
 use crate::ui::{Output, text};
 

@@ -11,10 +11,10 @@ use ovseal_openvino::{
     SealedModelError, Source, Step,
 };
 
+use super::RunArgs;
 use super::report::Seconds;
 use super::subject::{Origin, Ready};
 use super::{cache, inputs, strict};
-use crate::args::RunArgs;
 use crate::errors::CommandError;
 use crate::keys::{Inputs, Keys, open_failure, tpm, trust};
 use crate::ui::{Output, Progress};

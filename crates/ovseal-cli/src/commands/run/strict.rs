@@ -2,7 +2,7 @@
 
 use ovseal_memory::{ModelMemory, Swap, protections};
 
-use crate::args::RunArgs;
+use super::RunArgs;
 use crate::errors::{CommandError, Kind};
 
 /// Rejects an unknown sender, and a host that lacks a protection of keys or plaintext.

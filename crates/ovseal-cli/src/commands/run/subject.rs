@@ -4,9 +4,9 @@ use ovseal::KeyId;
 use ovseal_openvino::{CompileCache, CompiledModel, Core, Loaded};
 
 use super::inputs;
+use super::options::{OpeningChoice, RunArgs};
 use super::report::Seconds;
 use super::sealed::Sealed;
-use crate::args::{OpeningChoice, RunArgs};
 use crate::errors::{CommandError, Kind};
 use crate::ui::Output;
 

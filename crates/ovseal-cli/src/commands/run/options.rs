@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use ovseal_openvino::Opening;
 
-use super::{KeyOptions, TrustOptions, size};
+use super::size;
+use crate::keys::KeyOptions;
+use crate::keys::trust::TrustOptions;
 
 /// Open a model in memory only, and run it with OpenVINO
 ///
