@@ -17,8 +17,7 @@ use crate::text::{Required, c_string, give, optional_path, optional_text, path, 
 /// A folder with compiled models, each in a container of its own. Free it with `ovseal_cache_free`.
 pub struct ovseal_cache(CompileCache);
 
-/// What a runtime says of itself and of the plugins of a device. Free it with
-/// `ovseal_runtime_facts_free`.
+/// What a runtime says of itself and of the plugins of a device. Free it with `ovseal_runtime_facts_free`.
 pub struct ovseal_runtime_facts(RuntimeFacts);
 
 /// The place of one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
@@ -26,9 +25,9 @@ pub struct ovseal_cache_slot(CacheSlot);
 
 /// Uses the folder at `folder`, which is made with mode 0700 if it is not there.
 ///
-/// `secret` is the file with the secret of this device, which is made with mode 0600 if it is not
-/// there; NULL for `device.secret` beside the device's other files. It must not stand in the cache.
-/// `limit` is how many bytes all entries together may have; 0 for no limit.
+/// `secret` is the file with the secret of this device, which is made with mode 0600 if it is not there; NULL for `device.secret`
+/// beside the device's other files. It must not stand in the cache. `limit` is how many bytes all entries together may have; 0 for no
+/// limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_open(
     folder: *const c_char,
@@ -69,8 +68,8 @@ pub unsafe extern "C" fn ovseal_runtime_facts_new(
     })
 }
 
-/// Adds a plugin that serves the device: the device of its own, such as `CPU`, the plugin's name,
-/// such as `openvino_intel_cpu_plugin`, and its version and build.
+/// Adds a plugin that serves the device: the device of its own, such as `CPU`, the plugin's name, such as `openvino_intel_cpu_plugin`, and
+/// its version and build.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
     facts: Option<&mut ovseal_runtime_facts>,
@@ -91,16 +90,15 @@ pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
     })
 }
 
-/// The name of the property with this number, from 0, that a plugin is to be asked for; NULL beyond
-/// the last.
+/// The name of the property with this number, from 0, that a plugin is to be asked for; NULL beyond the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_runtime_facts_wanted(number: usize) -> *const c_char {
     static WANTED: LazyLock<Vec<CString>> = LazyLock::new(|| PluginFacts::PROPERTIES.map(c_string).to_vec());
     pointer(WANTED.get(number))
 }
 
-/// Adds what the plugin that was added last says of a property, if it has it: of those that are
-/// wanted, and of each that can be set, since a core may have other settings than another one.
+/// Adds what the plugin that was added last says of a property, if it has it: of those that are wanted, and of each that can be set, since
+/// a core may have other settings than another one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_runtime_facts_add_property(
     facts: Option<&mut ovseal_runtime_facts>,
@@ -126,8 +124,8 @@ pub extern "C" fn ovseal_runtime_facts_free(facts: Option<Box<ovseal_runtime_fac
     drop(facts);
 }
 
-/// Finds the place for a network of an opened container, `part` or with NULL its only one, as it is
-/// compiled for `device` with `count` properties. A network that was reshaped has no place here.
+/// Finds the place for a network of an opened container, `part` or with NULL its only one, as it is compiled for `device` with
+/// `count` properties. A network that was reshaped has no place here.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_find(
     cache: Option<&ovseal_cache>,
@@ -154,8 +152,7 @@ pub unsafe extern "C" fn ovseal_cache_find(
     })
 }
 
-/// Decrypts the compiled model, for `ov::Core::import_model`. NULL is written to `mapping` when it
-/// is not there, or not authentic.
+/// Decrypts the compiled model, for `ov::Core::import_model`. NULL is written to `mapping` when it is not there, or not authentic.
 ///
 /// What is imported goes on reading the bytes: the mapping must live as long as anything of it.
 #[unsafe(no_mangle)]
@@ -184,11 +181,9 @@ pub extern "C" fn ovseal_cache_slot_discard(slot: Option<&ovseal_cache_slot>) ->
     })
 }
 
-/// Makes an anonymous file in memory to which a compiled model is exported. The caller closes the
-/// descriptor.
+/// Makes an anonymous file in memory to which a compiled model is exported. The caller closes the descriptor.
 ///
-/// Populate the weights of the model meanwhile (`ovseal_mapping_populate`): the runtime hands their
-/// memory to the system.
+/// Populate the weights of the model meanwhile (`ovseal_mapping_populate`): the runtime hands their memory to the system.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>) -> *mut ovseal_error {
     run(|| {
@@ -198,8 +193,8 @@ pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>
     })
 }
 
-/// Keeps what was written to a file of `ovseal_export_file`. The descriptor stays the caller's;
-/// nobody can write to the file any more, and its bytes are zeroized.
+/// Keeps what was written to a file of `ovseal_export_file`. The descriptor stays the caller's; nobody can write to the file any more,
+/// and its bytes are zeroized.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_write(
     slot: Option<&ovseal_cache_slot>,

@@ -34,7 +34,7 @@ pub struct Loader<'a, O> {
     pub core: &'a Core,
     /// The settings to compile it with.
     pub compilation: Compilation,
-    /// The time at which the weights are decrypted.
+    /// The time at which the weights, or an entry of the cache, are decrypted.
     pub opening: Opening,
     /// The cache to look it up in, if any.
     pub cache: Option<&'a CompileCache>,
@@ -161,8 +161,8 @@ impl<O: Observer> Loader<'_, O> {
         if let Some(length) = slot.length() {
             self.observer.decrypting(Source::Cache, length)?;
         }
-        let core = self.core;
-        let Some(cached) = self.timed(Step::Cache, |_| slot.load(core)) else { return Ok(None) };
+        let load = |loader: &Self| slot.load(loader.core, loader.opening);
+        let Some(cached) = self.timed(Step::Cache, load) else { return Ok(None) };
         let is_locked = cached.is_locked;
         self.observer.decrypted(Plaintext { source: Source::Cache, is_locked, is_overlapped: false })?;
         Ok(Some(cached.model))

@@ -1,4 +1,4 @@
-//! Nothing of a model is written to disk, whatever the surroundings ask for.
+//! No model is written to disk, whatever properties and environment request.
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -38,7 +38,7 @@ fn a_variable_that_makes_the_runtime_write_models_is_refused() {
     }
 }
 
-/// Also the body of the child process of [`variables_do_not_bring_a_cache_back`].
+/// Also the body of the child process in [`variables_do_not_bring_a_cache_back`].
 #[test]
 fn a_network_compiles_and_infers_on_each_device_that_wraps_the_cpu() {
     let core = core();

@@ -19,13 +19,13 @@ use ovseal_openvino::{
 };
 use tempfile::TempDir;
 
-/// A sealed network, a cache and a device's secret, in a folder of their own.
+/// A sealed network, a cache and a device's secret, in a temporary directory.
 struct Bench {
     folder: TempDir,
     key: KeyFile,
     core: Core,
     network: Network,
-    /// What the plaintext computes.
+    /// The output of the plaintext.
     expected: Vec<u8>,
 }
 
@@ -58,8 +58,7 @@ impl Bench {
         CompileCache::open(&self.path("cache"), DeviceSecret::obtain(&self.path("secret")).unwrap()).unwrap()
     }
 
-    /// Compiles the plaintext in the same way: on some processors results and settings depend on
-    /// it.
+    /// Compiles the plaintext with the same settings, which affect results on some processors.
     fn plain(&self, compilation: &Compilation) -> CompiledModel {
         let mut model = self.core.read_model_from_path(&self.network.path()).unwrap();
         for (name, shape) in &compilation.shapes {
@@ -113,7 +112,7 @@ impl Bench {
         entries.iter().map(|entry| self.path("cache").join(&entry.name)).collect()
     }
 
-    /// The only entry.
+    /// Returns the only entry.
     fn entry(&self) -> PathBuf {
         let mut entries = self.entries();
         assert_eq!(entries.len(), 1);
@@ -121,7 +120,7 @@ impl Bench {
     }
 }
 
-/// What a cache did for a load.
+/// The effect of a cache on a load.
 #[derive(Debug)]
 enum Outcome {
     Hit,
@@ -174,23 +173,22 @@ fn a_kept_model_computes_the_same_bit_for_bit() {
 }
 
 #[test]
-fn a_kept_model_is_found_and_computes_the_same_whenever_it_is_decrypted() {
+fn a_kept_model_computes_the_same_with_every_opening() {
     let bench = Bench::new(MLP);
     bench.compile();
     for opening in [Opening::Auto, Opening::Eager, Opening::Overlapped] {
-        let cache = bench.cache().opening(opening);
-        let (model, outcome) = bench.load(&cache, &bench.open(), &plain());
-        assert!(matches!(outcome, Outcome::Hit), "{opening:?}");
-        assert_eq!(MLP.infer(&model), bench.expected, "{opening:?}");
+        let (core, cache, opened) = (&bench.core, &bench.cache(), &bench.open());
+        let slot = cache.slot(core, opened, &plain()).unwrap();
+        assert_eq!(MLP.infer(&slot.load(core, opening).unwrap().model), bench.expected, "{opening:?}");
     }
 }
 
 #[test]
-fn a_model_of_the_cache_needs_neither_payload_nor_cache_any_more() {
+fn a_model_from_the_cache_needs_neither_payload_nor_cache() {
     let bench = Bench::new(CONV);
     bench.compile();
     let opened = bench.open();
-    // Every byte of the payload is gone, and nobody notices: it is not read.
+    // The payload is overwritten, without consequences: it is not read.
     let container = File::options().write(true).open(bench.path("m.ovseal")).unwrap();
     let (payload, length) = (4096 + 65_536, 8192);
     std::os::unix::fs::FileExt::write_all_at(&container, &vec![0; length], payload).unwrap();
@@ -234,13 +232,13 @@ fn flipped_bytes_all_over_an_entry_are_found_and_the_entry_goes() {
         let mut bytes = good.clone();
         bytes[at] ^= 0x80;
         std::fs::write(&path, bytes).unwrap();
-        assert!(slot.load(&bench.core).is_none(), "byte {at}");
+        assert!(slot.load(&bench.core, Opening::Auto).is_none(), "byte {at}");
         assert!(!path.exists(), "byte {at}: the entry stays");
     }
 }
 
 #[test]
-fn what_is_no_file_is_not_read_and_not_waited_for() {
+fn links_pipes_and_directories_are_not_read() {
     let bench = Bench::new(CONV);
     bench.compile();
     let path = bench.entry();
@@ -278,13 +276,13 @@ fn another_secret_of_the_device_finds_nothing() {
     std::fs::remove_file(bench.path("secret")).unwrap();
     assert!(!bench.is_hit());
     let second = bench.entries().into_iter().find(|path| *path != first).unwrap();
-    // The name is no protection: under the name that is looked for, the old entry opens as little.
+    // The name is not what protects: renamed, the old entry does not open either.
     std::fs::copy(&first, &second).unwrap();
     assert!(!bench.is_hit());
 }
 
 #[test]
-fn a_rekeyed_container_still_finds_its_model_and_a_new_sealing_does_not() {
+fn a_rekeyed_container_hits_and_a_new_sealing_misses() {
     let bench = Bench::new(CONV);
     bench.compile();
     let second = KeyFile::generate().unwrap();
@@ -313,7 +311,7 @@ fn whoever_names_the_publisher_does_not_get_what_was_kept_without() {
 }
 
 #[test]
-fn another_way_of_compiling_is_another_entry() {
+fn other_settings_are_another_entry() {
     let bench = Bench::new(MLP);
     let (cache, opened) = (bench.cache(), bench.open());
     let shapes = vec![("ids".to_owned(), PartialShape::fixed(&[1, 7]))];
@@ -330,7 +328,7 @@ fn another_way_of_compiling_is_another_entry() {
             let plain = bench.plain(way);
             assert_eq!(MLP.infer(&model), MLP.infer(&plain), "{number}, round {round}");
             for (name, _) in &way.properties {
-                // Of two streams a machine with one processor makes one.
+                // A machine with one processor reduces two streams to one.
                 let [found, expected] = [&model, &plain].map(|model| model.property(name).unwrap());
                 assert_eq!(found, expected, "{number}, round {round}");
             }
@@ -338,7 +336,7 @@ fn another_way_of_compiling_is_another_entry() {
         }
     }
     assert_eq!(bench.entries().len(), ways.len());
-    // The named part is the only one: the same model.
+    // The named part is the only one, so the model is the same.
     let named = Compilation { part: Some("model.xml".to_owned()), ..plain() };
     assert!(matches!(bench.load(&cache, &opened, &named).1, Outcome::Hit));
 }
@@ -349,7 +347,7 @@ fn importing_with_properties_leaves_the_callers_core_alone() {
     let (cache, opened) = (bench.cache(), bench.open());
     let model = bench.core.read_sealed(&opened, None).unwrap();
     let streams = || bench.core.compile(&model, "CPU", &[]).unwrap().property("NUM_STREAMS").unwrap();
-    // How many there are by default depends on the machine.
+    // The default depends on the machine.
     let before = streams();
     let way = with("NUM_STREAMS", if before == "2" { "1" } else { "2" });
     bench.load(&cache, &opened, &way);
@@ -358,27 +356,27 @@ fn importing_with_properties_leaves_the_callers_core_alone() {
 }
 
 #[test]
-fn a_property_with_a_cache_folder_is_refused_with_a_cache_too() {
+fn a_cache_does_not_permit_properties_that_set_a_cache_directory() {
     let bench = Bench::new(CONV);
     let rejected = bench.try_load(with("CACHE_DIR", "x")).err();
     assert!(matches!(rejected, Some(SealedModelError::Model(NetworkError::WritesModel { .. }))));
 }
 
 #[test]
-fn the_model_that_was_not_used_for_the_longest_time_makes_room() {
+fn the_least_recently_used_model_makes_room() {
     let bench = Bench::new(CONV);
     let opened = bench.open();
     let way = |number: usize| with("NUM_STREAMS", ["1", "2", "3"][number]);
     bench.load(&bench.cache(), &opened, &way(0));
     let first = bench.entry();
     let length = first.metadata().unwrap().len();
-    // Two have room; what a store counts with is a little more than an entry.
+    // Two entries fit. The estimate for a new entry is a little higher than its size.
     let cache = || bench.cache().limit(length * 2 + (200 << 10));
     bench.load(&cache(), &opened, &way(1));
     let second = bench.entries().into_iter().find(|path| *path != first).unwrap();
     set_used(&first, 100);
     set_used(&second, 50);
-    // Being used counts, not being written.
+    // The time of last use counts, not the time of writing.
     assert!(matches!(bench.load(&cache(), &opened, &way(0)).1, Outcome::Hit));
     assert!(matches!(bench.load(&cache(), &opened, &way(2)).1, Outcome::Stored));
     let left = bench.entries();
@@ -388,7 +386,7 @@ fn the_model_that_was_not_used_for_the_longest_time_makes_room() {
 }
 
 #[test]
-fn a_model_that_alone_is_larger_than_the_cache_is_not_kept_and_costs_no_other() {
+fn a_model_larger_than_the_limit_is_not_stored_and_evicts_nothing() {
     let bench = Bench::new(CONV);
     bench.compile();
     let opened = bench.open();
@@ -400,7 +398,7 @@ fn a_model_that_alone_is_larger_than_the_cache_is_not_kept_and_costs_no_other() 
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_keeps_nothing_and_the_model_loads() {
+fn a_model_loads_without_a_writable_cache() {
     let bench = Bench::new(CONV);
     let cache = bench.cache();
     std::fs::remove_dir(bench.path("cache")).unwrap();
@@ -413,7 +411,7 @@ fn a_folder_that_cannot_be_written_keeps_nothing_and_the_model_loads() {
 }
 
 #[test]
-fn a_device_that_cannot_export_is_told_and_a_part_that_is_missing_is_the_openings_error() {
+fn a_device_that_cannot_export_is_reported_and_a_missing_part_is_an_error() {
     let bench = Bench::new(CONV);
     let opened = bench.open();
     let way = Compilation::on("AUTO:CPU");
@@ -435,7 +433,7 @@ fn an_entry_shows_nothing_of_the_model() {
     let pieces: HashSet<&[u8]> = pieces.filter(|piece| piece.iter().any(|&byte| byte != piece[0])).collect();
     assert!(pieces.len() > 1000);
     assert!(!entry.windows(32).any(|window| pieces.contains(window)));
-    // The search finds what is there: the same bytes, exported in plaintext.
+    // The search works: it finds these bytes in a plaintext export.
     let exported = CONV.compile(&bench.core).export().unwrap();
     assert!(exported.as_ref().windows(32).any(|window| pieces.contains(window)));
     let inspection = ovseal::Inspection::of(&bench.entry()).unwrap();

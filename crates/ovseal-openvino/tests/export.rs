@@ -1,4 +1,4 @@
-//! A compiled model goes to memory and comes back.
+//! Export of a compiled model to memory, and its import.
 
 mod common;
 
@@ -27,7 +27,7 @@ fn an_imported_model_has_the_same_ports() {
 }
 
 #[test]
-fn what_was_not_exported_is_not_imported() {
+fn other_bytes_are_not_imported() {
     let core = core();
     let import = |bytes: Vec<u8>| core.import(Arc::new(bytes), "CPU").err();
     assert!(matches!(import(Vec::new()), Some(NetworkError::Empty { what: "exported model" })));

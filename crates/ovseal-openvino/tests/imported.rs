@@ -11,7 +11,7 @@ use ovseal::{
 };
 use ovseal_openvino::{Core, NetworkError, Operation, SealedModelError, find_compiled};
 
-/// Seals a folder with these files.
+/// Seals a directory with these files.
 fn sealed(files: &[(&str, &[u8])]) -> (KeyFile, Vec<u8>) {
     let (key, folder) = (KeyFile::generate().unwrap(), tempfile::tempdir().unwrap());
     let (model, container) = (folder.path().join("m"), folder.path().join("m.ovseal"));
@@ -42,7 +42,7 @@ fn a_sealed_compiled_model_computes_what_its_network_computes() {
     }
 }
 
-/// What the tests for the kind of part rest on: the real device writes what is recognized.
+/// The real device writes what the tests for the kind of part assume.
 #[test]
 fn what_the_device_exports_says_device_and_version() {
     let core = core();

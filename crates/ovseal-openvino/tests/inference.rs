@@ -1,4 +1,4 @@
-//! Networks from memory compute what the same networks from files compute.
+//! Networks from memory compute the same as from files.
 
 mod common;
 
@@ -8,7 +8,7 @@ use common::{CONV, MLP, core, runtime};
 use ovseal_openvino::{Dimension, ElementType, NetworkError, PartialShape, Tensor, TensorError};
 
 #[test]
-fn a_network_from_memory_gives_the_same_bits_as_from_its_files() {
+fn a_network_from_memory_computes_the_same_bits_as_from_its_files() {
     let core = core();
     for network in [CONV, MLP] {
         assert_eq!(network.infer(&network.compile(&core)), network.expected(&core), "{}", network.folder);
@@ -16,7 +16,7 @@ fn a_network_from_memory_gives_the_same_bits_as_from_its_files() {
 }
 
 #[test]
-fn the_runtime_says_its_version_and_has_a_cpu() {
+fn the_runtime_has_a_version_and_a_cpu() {
     assert!(runtime().version().starts_with("20"), "{}", runtime().version());
     assert!(core().available_devices().unwrap().contains(&"CPU".to_owned()));
 }

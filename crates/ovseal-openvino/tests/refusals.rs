@@ -1,4 +1,4 @@
-//! What the runtime cannot do is an error of its own, and says nothing of the model.
+//! Each failure of the runtime is an error that reveals nothing about the model.
 
 mod common;
 

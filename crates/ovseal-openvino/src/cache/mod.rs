@@ -29,7 +29,6 @@ use crate::runtime::{CompiledModel, Core, ExportedModel, NetworkError, RuntimeFa
 pub struct CompileCache {
     folder: CacheFolder,
     limit: Option<u64>,
-    opening: Opening,
     device: DeviceSecret,
 }
 
@@ -37,7 +36,6 @@ pub struct CompileCache {
 pub struct CacheSlot {
     folder: CacheFolder,
     limit: Option<u64>,
-    opening: Opening,
     compilation: Compilation,
     key: CacheKey,
 }
@@ -58,7 +56,7 @@ impl CompileCache {
     ///
     /// [`CacheError::Folder`].
     pub fn open(path: &Path, device: DeviceSecret) -> Result<Self, CacheError> {
-        Ok(Self { folder: CacheFolder::create(path)?, limit: None, opening: Opening::Auto, device })
+        Ok(Self { folder: CacheFolder::create(path)?, limit: None, device })
     }
 
     /// Limits the size of all entries together, in bytes. The least recently used are removed
@@ -66,13 +64,6 @@ impl CompileCache {
     #[must_use]
     pub fn limit(self, bytes: u64) -> Self {
         Self { limit: Some(bytes), ..self }
-    }
-
-    /// Sets when a compiled model is decrypted: before the runtime imports it, or while it does.
-    /// Default: [`Opening::Auto`].
-    #[must_use]
-    pub fn opening(self, opening: Opening) -> Self {
-        Self { opening, ..self }
     }
 
     /// Returns the place for a network of an opened container with these settings.
@@ -110,7 +101,6 @@ impl CompileCache {
         Ok(CacheSlot {
             folder: self.folder.clone(),
             limit: self.limit,
-            opening: self.opening,
             compilation: compilation.clone(),
             key: opened.cache_key(&self.device, &fields),
         })
@@ -125,8 +115,8 @@ impl CacheSlot {
     /// runtime imports the model. Everything else is verified before the runtime reads a byte. The
     /// model is returned once all of it has been verified.
     #[must_use]
-    pub fn load(&self, core: &Core) -> Option<Cached> {
-        let bytes = self.start(self.opening.is_overlapped(&self.compilation.device))?;
+    pub fn load(&self, core: &Core, opening: Opening) -> Option<Cached> {
+        let bytes = self.start(opening.is_overlapped(&self.compilation.device))?;
         let is_locked = bytes.is_locked();
         let imported = self.compilation.import(core, Arc::new(bytes.hazmat_owner()));
         // Constants that are not authentic explain an error of the runtime, so they come first.

@@ -13,7 +13,7 @@ use crate::ui::Output;
 /// Opens the cache, if `--cache-dir` names one. If that fails, warns and returns `None`.
 pub(super) fn open(args: &RunArgs, output: &mut Output) -> Option<CompileCache> {
     match try_open(args.cache_dir.as_deref()?, args.cache_limit) {
-        Ok(cache) => Some(cache.opening(args.opening.into())),
+        Ok(cache) => Some(cache),
         Err(error) => {
             warn(&error, output);
             None

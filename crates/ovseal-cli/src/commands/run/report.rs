@@ -45,7 +45,7 @@ pub(super) struct Run {
     pub(super) seconds: Seconds,
     /// The resident memory after the first inference.
     pub(super) settled: Option<u64>,
-    /// What the cache did, if `--cache-dir` is given.
+    /// The effect of the cache, if `--cache-dir` is given.
     pub(super) cache: Option<&'static str>,
     /// True if the container's payload was read.
     pub(super) payload_read: Option<bool>,
