@@ -1,6 +1,6 @@
 // Reads a sealed model into OpenVINO from C++: read_model CONTAINER KEYFILE
 //
-// Prints what bench/python/read_model.py prints.
+// Prints a sample as JSON, as bench/python/read_model.py does.
 
 #include <ovseal/openvino.hpp>
 
@@ -15,7 +15,7 @@ long status(const std::string& name) {
     std::ifstream lines("/proc/self/status");
     for (std::string line; std::getline(lines, line);)
         if (line.rfind(name, 0) == 0)
-            return std::stol(line.substr(name.size() + 1));
+            return std::stol(line.substr(name.size() + 1)) * 1024;
     return -1;
 }
 
@@ -31,6 +31,7 @@ int main(int count, char** arguments) {
     const auto start = std::chrono::steady_clock::now();
     const auto model = ovseal::read_model(core, arguments[1], key);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    std::cout << seconds.count() << " " << before << " " << status("VmHWM") << "\n";
+    std::cout << "{\"seconds\": " << seconds.count() << ", \"start_bytes\": " << before
+              << ", \"peak_bytes\": " << status("VmHWM") << "}\n";
     return model->inputs().empty();
 }

@@ -1,7 +1,7 @@
-"""Loads a model as people do today: a script decrypts whole files into memory and hands the bytes to OpenVINO.
+"""Loads a model as people do today: decrypts whole files and passes the bytes to OpenVINO.
 
-    load_script.py encrypt FOLDER FILE...     writes each file encrypted into the folder
-    load_script.py load INPUT FILE...         decrypts, compiles and infers once, and prints what it took as JSON
+    load_script.py encrypt DIR FILE...     writes each file encrypted into the directory
+    load_script.py load INPUT FILE...      decrypts, compiles and infers once, and prints a sample as JSON
 
 Importing the packages and loading the device's plugin are not measured.
 """
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-# OpenVINO reports to its makers in a thread and a forked process while a script goes on: it would be measured, too.
+# Otherwise OpenVINO's telemetry, in a thread and a forked process, would be measured too.
 sys.modules["openvino_telemetry"] = None
 
 import numpy as np
@@ -26,11 +26,11 @@ KEY = bytes(range(32))
 SUFFIX = ".enc"
 
 
-def encrypt(folder, files):
-    Path(folder).mkdir(parents=True)
+def encrypt(directory, files):
+    Path(directory).mkdir(parents=True)
     for file in map(Path, files):
         nonce = os.urandom(12)
-        (Path(folder) / (file.name + SUFFIX)).write_bytes(nonce + AESGCM(KEY).encrypt(nonce, file.read_bytes(), None))
+        (Path(directory) / (file.name + SUFFIX)).write_bytes(nonce + AESGCM(KEY).encrypt(nonce, file.read_bytes(), None))
 
 
 def decrypt(file):
@@ -46,7 +46,7 @@ def read_model(core, files):
 
 
 def feed(request, data):
-    """Gives the inputs their elements, one input after the other."""
+    """Sets the inputs' elements, one input after the other."""
     for index, port in enumerate(request.model_inputs):
         elements = np.frombuffer(data, port.element_type.to_dtype(), int(np.prod(port.shape)))
         request.set_input_tensor(index, ov.Tensor(elements.reshape(port.shape).copy()))

@@ -1,6 +1,6 @@
-"""Writes a network of 500 MB, layers of 16-bit weights one after the other: python make_layers.py OUTDIR
+"""Writes a network of 500 MB, layers with 16-bit weights: python make_layers.py OUTDIR
 
-How fast a container is read depends on its length; what it computes is of no account, and the weights mean nothing.
+The time to read a container depends on its length, not on what the network computes.
 """
 
 import sys
@@ -15,15 +15,15 @@ SEED = 500
 
 
 def main():
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+    directory = Path(sys.argv[1])
+    directory.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(SEED)
     entry = ops.parameter([1, WIDTH], ov.Type.f32, name="x")
     node = entry
     for _ in range(LAYERS):
         weights = ops.constant((rng.standard_normal((WIDTH, WIDTH), dtype=np.float32) * 0.02).astype(np.float16))
         node = ops.relu(ops.matmul(node, ops.convert(weights, ov.Type.f32), False, True))
-    ov.save_model(ov.Model([ops.result(node)], [entry], "layers"), folder / "layers.xml", compress_to_fp16=False)
+    ov.save_model(ov.Model([ops.result(node)], [entry], "layers"), directory / "layers.xml", compress_to_fp16=False)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Saves or loads one large tensor with cryptotensors, and prints the seconds that this took.
+"""Saves or loads one large tensor with cryptotensors, and prints the seconds that it took.
 
-The NumPy interface is used: it encrypts and decrypts with the same compiled code as the others. Importing the packages is
-not measured. The tensor is mapped from the plaintext file, so that its bytes stand in the page cache only once.
+It uses the NumPy interface, which encrypts and decrypts with the same compiled code as the others.
+Importing the packages is not measured. The tensor is mapped from the plaintext file, so that its bytes
+are in the page cache only once.
 """
 
 import base64
@@ -18,7 +19,8 @@ def encoded(key: bytes) -> str:
     return base64.b64encode(key).decode()
 
 
-# Keys that everyone knows: they protect nothing. The pair for signing is the first test of RFC 8032, section 7.1.
+# Keys that everyone knows: they protect nothing. The signing key is that of the first test in
+# RFC 8032, section 7.1.
 ENCRYPTION_KEY = {"kty": "oct", "alg": "aes256gcm", "kid": "encryption", "k": encoded(bytes(range(32)))}
 SIGNING_KEY = {
     "kty": "okp",

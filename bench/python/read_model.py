@@ -1,13 +1,14 @@
 """Reads a sealed model into OpenVINO from Python: python read_model.py CONTAINER KEYFILE
 
-Prints the seconds that `ovseal.read_model` took, and in KiB the process's memory before it and at the peak: what `ovseal-bench bindings`
-compares with Rust and C++.
+Prints a sample as JSON: the seconds that `ovseal.read_model` took, and the process's memory before it
+and at the peak. `ovseal-bench bindings` compares them with Rust and C++.
 """
 
+import json
 import sys
 import time
 
-# OpenVINO reports to its makers in a thread and a forked process while a script goes on: it would be measured, too.
+# Otherwise OpenVINO's telemetry, in a thread and a forked process, would be measured too.
 sys.modules["openvino_telemetry"] = None
 
 import openvino as ov
@@ -16,20 +17,20 @@ import ovseal
 
 def status(name: str) -> int:
     with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) for line in lines if line.startswith(name))
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
 
 def main() -> None:
     container, keyfile = sys.argv[1:]
     core, key = ov.Core(), ovseal.keyfile(keyfile)
-    # Loads the device's plugin, which `read_model` asks whether it has a cache; the others load it, too.
+    # Loads the device's plugin, as the other languages do: `read_model` asks it about its cache.
     core.get_versions("CPU")
-    read_model = ovseal.read_model  # imports what needs OpenVINO
+    read_model = ovseal.read_model  # imports the modules that need OpenVINO
     before = status("VmRSS")
     start = time.perf_counter()
     model = read_model(core, container, key=key)
     seconds = time.perf_counter() - start
-    print(seconds, before, status("VmHWM"))
+    print(json.dumps({"seconds": seconds, "start_bytes": before, "peak_bytes": status("VmHWM")}))
     del model
 
 

@@ -1,20 +1,20 @@
-//! What the numbers were measured on.
+//! The machine that measures.
 
 use std::fs;
 use std::thread::available_parallelism;
 
 use serde::{Deserialize, Serialize};
 
-/// The processor and what of it matters here.
+/// The processor and those of its features that matter here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {
-    /// The processor's name, as the kernel gives it.
+    /// The processor's name, as the kernel reports it.
     pub(crate) cpu: String,
     /// Processors that this process may use.
     pub(crate) cores: usize,
-    /// Whether AES-GCM can take two or four blocks in one instruction.
+    /// True if AES-GCM can process two or four blocks in one instruction.
     pub(crate) vaes: bool,
-    /// Whether there are registers of 512 bits.
+    /// True if there are registers of 512 bits.
     pub(crate) avx512: bool,
     /// Main memory in bytes.
     pub(crate) memory_bytes: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Asks the kernel. What it does not say stays empty.
+    /// Asks the kernel. What it does not report stays empty.
     pub(crate) fn detect() -> Self {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let flags = field(&cpu, "flags").unwrap_or_default();
@@ -38,23 +38,15 @@ impl Machine {
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         }
     }
-
-    /// In one line.
-    pub(crate) fn describe(&self) -> String {
-        let has = |present, name| format!("{} {name}", if present { "with" } else { "without" });
-        let (vaes, avx512) = (has(self.vaes, "VAES"), has(self.avx512, "AVX-512"));
-        let gigabytes = self.memory_bytes / 1_000_000_000;
-        format!("{}, {} cores, {vaes}, {avx512}, {gigabytes} GB of memory", self.cpu, self.cores)
-    }
 }
 
-/// The value of the first line `name : value`.
+/// Returns the value of the first line `name : value`.
 pub(crate) fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let pairs = text.lines().filter_map(|line| line.split_once(':'));
     pairs.filter(|(key, _)| key.trim() == name).map(|(_, value)| value.trim()).next()
 }
 
-/// A number of bytes, written like `12 kB` with 1024 bytes each.
+/// Parses a number of bytes, written like `12 kB` with 1024 bytes each.
 pub(crate) fn kilobytes(text: &str) -> Option<u64> {
     text.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -1,106 +1,76 @@
-//! Measures sealing, opening and loading beside what the machine can do at best, and beside other tools.
+//! Measures sealing, opening and loading, next to the machine at its best and to other tools.
 //!
-//! `cargo xtask bench container`, `load`, `tpm` and `bindings` build and start it; `docs/performance.md` says what the numbers
-//! mean, and `bench/README.md` describes the JSON.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the terminal")]
+//! `cargo xtask bench` builds and starts it. It writes samples as JSON, and `bench/report` draws
+//! tables and plots from them. `bench/README.md` describes the JSON, `docs/performance.md` what the
+//! numbers mean.
 
-mod aead;
 mod bindings;
-mod container_plot;
-mod document;
-mod fixture;
-mod job;
-mod jobs;
+mod container;
+mod environment;
 mod load;
 mod machine;
-mod outcome;
-mod plot;
-mod ratios;
-mod sealing_memory;
-mod size;
-mod statistics;
-mod table;
-mod targets;
+mod options;
+mod process;
+mod runner;
 mod tpm;
+mod turns;
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::bindings::{BindingsTask, ReadOnce};
-use crate::fixture::{Buffers, Fixture};
-use crate::job::Rounds;
-use crate::load::{LoadOnce, LoadTask};
-use crate::outcome::Outcome;
-use crate::sealing_memory::SealOnce;
-use crate::size::Size;
-use crate::tpm::TpmTask;
+use crate::environment::Environment;
+use crate::options::Benchmark;
+use crate::runner::Run;
 
-/// What any step of a measurement gives: there is nothing to do about a failure but to tell it.
+/// The result of any step: every failure is only reported.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Measures sealing, opening and loading beside what the machine can do at best, and beside other tools.
+/// Measures sealing, opening and loading.
 #[derive(Parser)]
-enum Task {
-    /// Measures a container with one large part
-    Container(ContainerTask),
-    /// Seals one file and prints the peak memory of this process in bytes; started by `container`
-    #[command(hide = true)]
-    SealOnce(SealOnce),
-    /// Measures from the file of a model to its first inference, in every way
-    Load(LoadTask),
-    /// Loads a model once and prints what it took as JSON; started by `load`
-    #[command(hide = true)]
-    LoadOnce(LoadOnce),
-    /// Measures what a TPM adds to an opening
-    Tpm(TpmTask),
-    /// Measures reading of a sealed model from C++ and Python beside Rust
-    Bindings(BindingsTask),
-    /// Reads a model once and prints what it took; started by `bindings`
-    #[command(hide = true)]
-    ReadOnce(ReadOnce),
+struct Program {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    task: Task,
 }
 
-/// How a container is measured.
+/// The directory and the interpreter of a benchmark.
 #[derive(clap::Args)]
-struct ContainerTask {
-    /// Length of the part in bytes; K, M and G stand for 10^3, 10^6 and 10^9
-    #[arg(long, default_value = "2G")]
-    size: Size,
-    /// Length of the largest file whose sealing is watched for memory; four times SIZE unless given
-    #[arg(long)]
-    largest: Option<Size>,
-    /// How often everything is measured; what writes to the disk takes its turn in every third round
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Where the results go as JSON
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// The document between whose markers the table goes
-    #[arg(long)]
-    document: Option<PathBuf>,
-    /// Where the plot goes as SVG
-    #[arg(long)]
-    plot: Option<PathBuf>,
-    /// A Python interpreter that has the package `cryptotensors`
-    #[arg(long)]
+struct Places {
+    /// An existing directory on the disk that is measured, with what `cargo xtask bench` prepared
+    #[arg(long, default_value = "target/bench")]
+    dir: PathBuf,
+    /// A Python interpreter with the packages that the benchmark needs
+    #[arg(long, default_value = "python3")]
     python: PathBuf,
-    /// An existing folder on the disk that is measured; the folders `files` and `memory` in it are emptied and removed
-    #[arg(long)]
-    folder: PathBuf,
 }
 
+#[derive(clap::Subcommand)]
+enum Task {
+    #[command(flatten)]
+    Benchmark(Benchmark),
+    #[command(hide = true)]
+    SealChild(container::SealChild),
+    #[command(hide = true)]
+    LoadChild(load::LoadChild),
+    #[command(hide = true)]
+    ReadChild(bindings::ReadChild),
+}
+
+#[expect(clippy::print_stderr, reason = "an error goes to the terminal")]
 fn main() -> ExitCode {
-    let outcome = match Task::parse() {
-        Task::Container(task) => container(&task),
-        Task::SealOnce(task) => task.run(),
-        Task::Load(task) => task.run(),
-        Task::LoadOnce(task) => task.run(),
-        Task::Tpm(task) => task.run(),
-        Task::Bindings(task) => task.run(),
-        Task::ReadOnce(task) => task.run(),
+    let Program { places, task } = Program::parse();
+    let outcome = match task {
+        Task::Benchmark(benchmark) => measure(&benchmark, &places),
+        Task::SealChild(child) => child.run(),
+        Task::LoadChild(child) => child.run(),
+        Task::ReadChild(child) => child.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -111,28 +81,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn container(task: &ContainerTask) -> Result<()> {
-    let series = measure(task)?;
-    let sizes = [task.size.0 / 8, task.size.0, task.largest.map_or(task.size.0 * 4, |size| size.0)];
-    let memory = sealing_memory::measure(&task.folder, &sizes)?;
-    let outcome = Outcome::new(task.size, task.rounds, series, memory);
-    println!("\n{}", table::markdown(&outcome));
-    if let Some(file) = &task.json {
-        std::fs::write(file, serde_json::to_string_pretty(&outcome)? + "\n")?;
+fn measure(benchmark: &Benchmark, places: &Places) -> Result<()> {
+    let environment = Environment::detect(benchmark.rounds())?;
+    match benchmark {
+        Benchmark::Container(options) => container::run(benchmark, options, environment, places),
+        Benchmark::Load(options) => load::run(benchmark, options, environment, places),
+        Benchmark::Tpm(_) => tpm::run(benchmark, environment, places),
+        Benchmark::Bindings(_) => bindings::run(benchmark, environment, places),
     }
-    if let Some(file) = &task.document {
-        document::insert(file, "container", &table::markdown(&outcome))?;
-    }
-    if let Some(file) = &task.plot {
-        std::fs::write(file, container_plot::chart(&outcome).svg())?;
-    }
-    Ok(())
 }
 
-/// Runs all jobs in rounds. The files and buffers are gone when this returns, so that the memory of sealing can be watched.
-fn measure(task: &ContainerTask) -> Result<Vec<job::Series>> {
-    eprintln!("preparing files of {}", task.size);
-    let fixture = Fixture::create(&task.folder, task.size.0, &task.python)?;
-    let mut buffers = Buffers::new(task.size.0)?;
-    Rounds::new(jobs::all(&fixture)?).run(task.rounds, &mut buffers)
+impl Places {
+    /// Begins a run of a benchmark, or continues it.
+    fn begin<S: Serialize + DeserializeOwned>(
+        &self,
+        benchmark: &Benchmark,
+        environment: Environment,
+    ) -> Result<Run<S>> {
+        let (name, common) = (benchmark.name(), benchmark.common());
+        let file = common.json.clone().unwrap_or_else(|| self.dir.join(name).with_extension("json"));
+        Run::begin(name, environment, file, common.resume)
+    }
+}
+
+/// Measures how long `work` takes.
+fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
 }

@@ -1,49 +1,31 @@
-//! `cargo xtask bench bindings`: reading a sealed model from C++ and Python compared with Rust.
+//! The preparation of `cargo xtask bench bindings`: C library, C++ program and wheel, optimized.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bench::{build, make_network};
+use crate::bench::{Prepared, make_network};
 use crate::failure::Failure;
 use crate::packages::{self, CXX_COMPILER};
 use crate::python::{self, Environment};
 use crate::workspace::Workspace;
 use crate::{install, process, stamp, wheel};
 
-/// Options of the benchmark.
-#[derive(clap::Args)]
-pub(crate) struct Bindings {
-    /// Repeat every measurement N times
-    #[arg(long, value_name = "N", default_value_t = 21)]
-    rounds: u32,
-    /// Write the results as JSON to FILE instead of target/bench/bindings.json
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+/// Builds the library, the program and the wheel with the release profile, and writes the network.
+pub(crate) fn prepare(workspace: &Workspace, dir: &Path) -> Result<Prepared, Failure> {
+    packages::require(&[CXX_COMPILER])?;
+    let requirements = requirements(workspace)?;
+    let python = Environment::create(&dir.join("bindings"), &requirements)?;
+    let openvino = python.openvino_libraries()?;
+    let script = workspace.root.join("bench/python/make_layers.py");
+    make_network(&python, &requirements, &dir.join("networks/layers"), &[script], &[])?;
+    python.replace_wheel(&wheel::build(workspace, &python, "release", &dir.join("wheel"))?)?;
+    compile(workspace, dir, &openvino)?;
+    let variables = vec![("OVSEAL_OPENVINO", openvino.into_os_string())];
+    Ok(Prepared { python: Some(python.python()), variables })
 }
 
-impl Bindings {
-    /// Builds the library, program and wheel with the release profile, and starts the benchmark.
-    pub(crate) fn run(&self, workspace: &Workspace, folder: &Path) -> Result<(), Failure> {
-        packages::require(&[CXX_COMPILER])?;
-        let requirements = requirements(workspace)?;
-        let python = Environment::create(&folder.join("bindings"), &requirements)?;
-        let openvino = python.openvino_libraries()?;
-        let script = workspace.root.join("bench/python/make_layers.py");
-        let network = make_network(&python, &requirements, &folder.join("networks/layers"), &[script], &[])?;
-        python.replace_wheel(&wheel::build(workspace, &python, "release", &folder.join("wheel"))?)?;
-        let cpp = compile(workspace, folder, &openvino)?;
-        let mut command = Command::new(build(workspace, folder)?);
-        let usual = folder.join("bindings.json");
-        command.env("OVSEAL_OPENVINO", openvino).arg("bindings");
-        command.arg("--model").arg(network.join("layers.xml")).arg("--folder").arg(folder);
-        command.arg("--python").arg(python.python()).arg("--cpp").arg(cpp);
-        command.arg("--json").arg(self.json.as_ref().unwrap_or(&usual));
-        process::run(command.args(["--rounds", &self.rounds.to_string()]))
-    }
-}
-
-/// Selects the packages that build the wheel and read the model.
+/// Returns those of the tests' packages that build the wheel and read the model.
 fn requirements(workspace: &Workspace) -> Result<String, Failure> {
     let all = python::requirements(&workspace.requirements())?;
     let is_needed = |line: &&str| {
@@ -52,9 +34,9 @@ fn requirements(workspace: &Workspace) -> Result<String, Failure> {
     Ok(all.lines().filter(is_needed).collect::<Vec<_>>().join("\n"))
 }
 
-/// Installs the C library in `folder` and builds the C++ program against it.
-fn compile(workspace: &Workspace, folder: &Path, openvino: &Path) -> Result<PathBuf, Failure> {
-    let (prefix, program) = (folder.join("prefix"), folder.join("read_model"));
+/// Installs the C library in the directory, and builds the program in C++ against it.
+fn compile(workspace: &Workspace, dir: &Path, openvino: &Path) -> Result<(), Failure> {
+    let (prefix, program) = (dir.join("prefix"), dir.join("read_model"));
     stamp::clear(&prefix)?;
     install::build(workspace, &prefix)?;
     let mut compiler = Command::new("c++");
@@ -64,17 +46,16 @@ fn compile(workspace: &Workspace, folder: &Path, openvino: &Path) -> Result<Path
     compiler.arg("-isystem").arg(openvino.join("../include"));
     let library = prefix.join("lib");
     compiler.arg(library.join("libovseal.so")).arg(runtime(openvino)?);
-    for folder in [&library, openvino] {
-        compiler.arg(format!("-Wl,-rpath,{}", folder.display()));
+    for directory in [&library, openvino] {
+        compiler.arg(format!("-Wl,-rpath,{}", directory.display()));
     }
-    process::run(&mut compiler)?;
-    Ok(program)
+    process::run(&mut compiler)
 }
 
-/// Finds the runtime's library, whose name in the wheel ends with a version.
+/// Returns the runtime's library. In the wheel, its name ends with its version.
 fn runtime(libraries: &Path) -> Result<PathBuf, Failure> {
     let entries = fs::read_dir(libraries).map_err(|error| Failure::file("read", libraries, &error))?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let absent = || Failure::new(format!("{} does not contain libopenvino.so", libraries.display()));
+    let absent = || Failure::new(format!("there is no libopenvino.so in {}", libraries.display()));
     paths.find(|path| path.to_string_lossy().contains("/libopenvino.so.")).ok_or_else(absent)
 }

@@ -1,4 +1,4 @@
-//! A folder of `gocryptfs`: its files are encrypted on the disk, and decrypted by a process of its own when they are read.
+//! A directory of `gocryptfs`: a process decrypts its files when they are read.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,28 +9,28 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 
-/// A mounted folder. Dropping it unmounts.
-pub(crate) struct Mount {
+/// A mounted directory. Dropping it unmounts.
+pub(super) struct Mount {
     encrypted: PathBuf,
     plain: PathBuf,
     server: Child,
 }
 
 impl Mount {
-    /// Makes an encrypted folder below `folder` and mounts it.
-    pub(crate) fn create(folder: &Path) -> Result<Self> {
-        let [encrypted, plain] = ["encrypted", "plain"].map(|name| folder.join(name));
+    /// Creates an encrypted directory in `directory` and mounts it.
+    pub(super) fn create(directory: &Path) -> Result<Self> {
+        let [encrypted, plain] = ["encrypted", "plain"].map(|name| directory.join(name));
         fs::create_dir_all(&encrypted)?;
         fs::create_dir_all(&plain)?;
-        let passphrase = folder.join("passphrase");
+        let passphrase = directory.join("passphrase");
         fs::write(&passphrase, "It protects nothing.\n")?;
-        // The cost of the passphrase is not measured.
+        // A cheap passphrase: its cost is not measured.
         let init = command(&passphrase).args(["-init", "-scryptn", "10"]).arg(&encrypted).output();
         let init = init.map_err(|error| format!("gocryptfs cannot be started: {error}"))?;
         if !init.status.success() {
             return Err(format!("gocryptfs: {}", String::from_utf8_lossy(&init.stderr).trim()).into());
         }
-        // Where it does not mount, its status says enough; when it does, it complains about newer kernels.
+        // Its status is enough if it fails. If it succeeds, it only complains about newer kernels.
         let mut server = command(&passphrase);
         let server = server.arg("-fg").arg(&encrypted).arg(&plain).stderr(Stdio::null()).spawn()?;
         let mut mount = Self { encrypted, plain, server };
@@ -38,25 +38,25 @@ impl Mount {
         Ok(mount)
     }
 
-    /// Where the files are in plaintext.
-    pub(crate) fn plain(&self) -> &Path {
+    /// Returns the directory of the plaintext.
+    pub(super) fn plain(&self) -> &Path {
         &self.plain
     }
 
-    /// Where the same files are encrypted.
-    pub(crate) fn encrypted(&self) -> &Path {
+    /// Returns the directory of the encrypted files.
+    pub(super) fn encrypted(&self) -> &Path {
         &self.encrypted
     }
 
-    /// Seconds that the process has computed, outside the kernel and inside.
-    pub(crate) fn cpu(&self) -> Result<[f64; 2]> {
+    /// Returns the processor time of the process in seconds, outside the kernel and inside.
+    pub(super) fn cpu(&self) -> Result<[f64; 2]> {
         let text = fs::read_to_string(format!("/proc/{}/stat", self.server.id()))?;
-        let [user, system] = ticks(&text).ok_or("the kernel does not tell what gocryptfs computed")?;
+        let [user, system] = ticks(&text).ok_or("the kernel does not report gocryptfs's processor time")?;
         let second = rustix::param::clock_ticks_per_second() as f64;
         Ok([user as f64 / second, system as f64 / second])
     }
 
-    /// Until it is mounted, or the process has ended.
+    /// Waits until it is mounted, or the process has ended.
     fn wait(&mut self) -> Result<()> {
         let start = Instant::now();
         while fs::metadata(&self.plain)?.dev() == fs::metadata(&self.encrypted)?.dev() {
@@ -75,7 +75,7 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         unmount(&self.plain);
-        // Unmounted, it ends by itself; otherwise the kernel unmounts when it ends. Nothing is left to do about errors.
+        // Once unmounted it ends by itself; otherwise the kernel unmounts when it is killed.
         let start = Instant::now();
         while matches!(self.server.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
             sleep(Duration::from_millis(10));
@@ -85,12 +85,12 @@ impl Drop for Mount {
     }
 }
 
-/// Unmounts what an interrupted run left mounted in the folder that [`Mount::create`] was given.
-pub(crate) fn release(folder: &Path) {
-    let plain = folder.join("plain");
+/// Unmounts what an interrupted run left mounted in a directory of [`Mount::create`].
+pub(super) fn release(directory: &Path) {
+    let plain = directory.join("plain");
     let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
-    // A mount whose process is gone cannot even be looked at.
-    if folder.exists() && device(&plain) != device(folder) {
+    // Not even the metadata of a mount without its process can be read.
+    if directory.exists() && device(&plain) != device(directory) {
         unmount(&plain);
     }
 }
@@ -112,7 +112,9 @@ fn command(passphrase: &Path) -> Command {
     command
 }
 
-/// The fields 14 and 15 of a process's `stat`, proc_pid_stat(5). The second may contain spaces and brackets.
+/// Returns the fields 14 and 15 of a process's `stat`, proc_pid_stat(5).
+///
+/// The second field may contain spaces and brackets.
 fn ticks(stat: &str) -> Option<[u64; 2]> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);

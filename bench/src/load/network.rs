@@ -1,34 +1,34 @@
-//! A network that is ready to compute, whoever compiled it.
+//! A compiled network, of either interface to the runtime.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use ovseal_openvino::{Dimension, InferRequest, PartialShape, Port, Runtime, Tensor};
 
 use crate::Result;
 
-/// What every way ends with.
-pub(crate) trait Ready {
-    /// Gives the inputs their elements, one input after the other.
+/// A network that is ready to compute.
+pub(super) trait Ready {
+    /// Sets the inputs' elements, one input after the other.
     fn feed(&mut self, input: &[u8]) -> Result<()>;
 
-    /// Computes.
+    /// Runs one inference.
     fn infer(&mut self) -> Result<()>;
 
-    /// Gives back what is no longer needed after the first inference, and waits for that.
+    /// Releases what is not needed after the first inference, and waits for that.
     fn settle(&mut self) {}
 
-    /// SHA-256 of all outputs.
+    /// Returns the SHA-256 of all outputs.
     fn output(&self) -> Result<String>;
 }
 
 /// A network that `ovseal-openvino` compiled.
-pub(crate) struct Safe {
+pub(super) struct Safe {
     runtime: Runtime,
     request: InferRequest,
 }
 
 impl Safe {
-    /// Takes a request that was not fed yet.
-    pub(crate) fn new(runtime: &Runtime, request: InferRequest) -> Self {
+    /// Wraps a request without inputs.
+    pub(super) fn new(runtime: &Runtime, request: InferRequest) -> Self {
         Self { runtime: runtime.clone(), request }
     }
 }
@@ -74,7 +74,7 @@ fn extents(port: &Port) -> Result<Vec<usize>> {
 }
 
 /// The digest of outputs, one after the other.
-pub(crate) struct Digest(Context);
+pub(super) struct Digest(Context);
 
 impl Default for Digest {
     fn default() -> Self {
@@ -84,17 +84,17 @@ impl Default for Digest {
 
 impl Digest {
     /// Adds an output.
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// In hexadecimal digits.
-    pub(crate) fn finish(self) -> String {
+    /// Returns it in hexadecimal digits.
+    pub(super) fn finish(self) -> String {
         base16ct::lower::encode_string(self.0.finish().as_ref())
     }
 }
 
-/// The file of inputs does not belong to the network.
-pub(crate) const TOO_SHORT: &str = "the file of inputs is too short for the network";
+/// The error if the file of inputs does not belong to the network.
+pub(super) const TOO_SHORT: &str = "the file of inputs is too short for the network";
 
 const NOT_FIXED: &str = "an input of the network has no fixed shape";

@@ -1,4 +1,4 @@
-//! The page cache: which part of a file is in it, and getting it in or out.
+//! The page cache: loading files into it, and dropping them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,8 +10,8 @@ use rustix::fs::Advice;
 
 use crate::Result;
 
-/// Brings all of a file into memory.
-pub(crate) fn warm(path: &Path) -> Result<()> {
+/// Loads all of a file into the page cache.
+pub(super) fn warm(path: &Path) -> Result<()> {
     let mut file = File::open(path)?;
     if residency(&file)? < 1.0 {
         let mut buffer = vec![0; 1 << 20];
@@ -20,21 +20,21 @@ pub(crate) fn warm(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Gets all of a file out of memory.
-pub(crate) fn chill(path: &Path) -> Result<()> {
+/// Drops all of a file from the page cache.
+pub(super) fn chill(path: &Path) -> Result<()> {
     let file = File::open(path)?;
-    // Pages that are not written yet would stay.
+    // Dirty pages would stay.
     file.sync_all()?;
     rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?;
     let left = residency(&file)?;
     if left > MOST_LEFT {
         let (path, percent) = (path.display(), left * 100.0);
-        return Err(format!("{percent:.0} % of {path} cannot be got out of the page cache").into());
+        return Err(format!("{percent:.0} % of {path} cannot be dropped from the page cache").into());
     }
     Ok(())
 }
 
-/// How much of a file is in memory, from 0 to 1.
+/// Returns the share of a file that is in the page cache, from 0 to 1.
 fn residency(file: &File) -> Result<f64> {
     let length = usize::try_from(file.metadata()?.len())?;
     if length == 0 {
@@ -50,7 +50,7 @@ fn residency(file: &File) -> Result<f64> {
     Ok(resident as f64 / pages.len() as f64)
 }
 
-/// A file in the address space, which is never read there.
+/// A mapping of a file that is never read.
 struct Mapping {
     start: *mut libc::c_void,
     length: usize,
@@ -75,16 +75,16 @@ impl Drop for Mapping {
     }
 }
 
-/// Whoever looks at a file's first bytes meanwhile may bring some pages back.
+/// The share that may stay: another process that looks at the file brings pages back.
 const MOST_LEFT: f64 = 0.01;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Beside the program, since the folder for temporary files may be in memory for good.
+    /// Writes next to the program, since the directory for temporary files may be in memory.
     #[test]
-    fn a_file_is_got_out_of_memory_and_in_again() {
+    fn a_file_is_dropped_and_loaded_again() {
         let path = std::env::current_exe().unwrap().with_extension("page-cache");
         std::fs::write(&path, vec![7; 1 << 20]).unwrap();
         chill(&path).unwrap();
