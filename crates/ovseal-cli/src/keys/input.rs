@@ -6,15 +6,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::Once;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use ovseal::{FileIdentity, SecretText};
 use ovseal_files::exposed_mode;
-use ovseal_memory::{MemoryError, Missing, SecretBytes, inherited_descriptor, protections};
+use ovseal_memory::{MemoryError, SecretBytes, inherited_descriptor};
 
 use crate::errors::{CommandError, Kind};
-use crate::ui::Output;
+use crate::ui::{Output, warn_unlocked_keys};
 
 /// A source from which a key is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +113,9 @@ impl Inputs {
         warn_unlocked_keys();
         self.read(source, |file| {
             if let (Source::File(_), Some(mode)) = (source, exposed_mode(file)?) {
-                warn(&format!("{source} can be accessed by other users (mode {mode:o}): chmod 600 {source}"));
+                Output::standard().warning(&format!(
+                    "{source} can be accessed by other users (mode {mode:o}): chmod 600 {source}"
+                ));
             }
             read(file)
         })
@@ -156,21 +157,6 @@ impl Inputs {
 fn read_error(source: &Source, error: io::Error) -> CommandError {
     let kind = if error.kind() == io::ErrorKind::InvalidData { Kind::Usage } else { Kind::Environment };
     CommandError::new(kind, error).context(format!("cannot read {source}"))
-}
-
-/// Warns once that keys may be swapped to disk, if neither secret nor locked memory is available.
-pub(crate) fn warn_unlocked_keys() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        if protections().missing().contains(&Missing::KeyMemory) {
-            warn("keys are not locked in memory and may be swapped to disk: raise the limit, ulimit -l");
-        }
-    });
-}
-
-/// Secrets are read where no command's own output is at hand.
-fn warn(message: &str) {
-    Output::standard().warning(message);
 }
 
 #[cfg(test)]

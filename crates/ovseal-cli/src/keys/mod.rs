@@ -24,7 +24,7 @@ use crate::errors::{CommandError, Kind};
 use crate::ui::prompt;
 use tpm::DeviceOptions;
 
-pub(crate) use input::{Inputs, Source, warn_unlocked_keys};
+pub(crate) use input::{Inputs, Source};
 pub(crate) use options::KeyOptions;
 
 /// A passphrase has at most 1024 bytes in normalization form C, but may be longer in another form.

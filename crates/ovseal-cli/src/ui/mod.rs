@@ -9,5 +9,5 @@ pub(crate) mod text;
 
 pub(crate) use interrupt::Interrupt;
 pub(crate) use new_file::{NewFile, PRIVATE, PUBLIC, refuse_existing};
-pub(crate) use output::Output;
+pub(crate) use output::{Output, warn_unlocked_keys};
 pub(crate) use progress::Progress;

@@ -1,7 +1,9 @@
 //! Writes to stdout and stderr; nothing else does.
 
 use std::io::{self, ErrorKind, Write};
+use std::sync::Once;
 
+use ovseal_memory::{Missing, protections};
 use serde::Serialize;
 
 use super::text::printable;
@@ -72,6 +74,18 @@ impl Output {
     fn message(&mut self, line: &str) {
         let _ = writeln!(self.messages, "{line}");
     }
+}
+
+/// Warns once that keys may be swapped to disk, if neither secret nor locked memory is available.
+pub(crate) fn warn_unlocked_keys() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if protections().missing().contains(&Missing::KeyMemory) {
+            Output::standard().warning(
+                "keys are not locked in memory and may be swapped to disk: raise the limit, ulimit -l",
+            );
+        }
+    });
 }
 
 #[cfg(test)]

@@ -8,11 +8,10 @@ use ovseal::{KeyFile, Passphrase};
 use ovseal_hardware::pkcs11::Pin;
 use zeroize::Zeroizing;
 
-use super::Output;
+use super::output::{Output, warn_unlocked_keys};
 #[cfg(feature = "pkcs11")]
 use super::text::printable;
 use crate::errors::{CommandError, Kind};
-use crate::keys::warn_unlocked_keys;
 
 /// Characters of a generated passphrase: digits and letters, without look-alikes.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
