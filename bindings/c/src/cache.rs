@@ -5,7 +5,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::LazyLock;
 
-use ovseal_bindings::{Failure, device_secret};
+use ovseal_frontend::{Failure, device_secret};
 use ovseal_openvino::{CacheSlot, Compilation, CompileCache, ExportedModel, PluginFacts, RuntimeFacts};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};

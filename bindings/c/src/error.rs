@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::ptr;
 use std::sync::{Mutex, Once, PoisonError};
 
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 
 use crate::text::{c_string, pointer};
 

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use ovseal::PublicKeyIdentity;
-use ovseal_bindings::{Failure, Key};
+use ovseal_frontend::{Failure, Key};
 
 use crate::error::{ovseal_error, run};
 use crate::secret::ovseal_secret;

@@ -2,7 +2,7 @@
 //!
 //! `include/ovseal/ovseal.h` is generated from these declarations; `include/ovseal/*.hpp` build on
 //! it. A function here only translates. The work is done, and described, in `ovseal`,
-//! `ovseal-openvino` and `ovseal-bindings`.
+//! `ovseal-openvino` and `ovseal-frontend`.
 //!
 //! Every pointer may be NULL: the function then returns an error or a neutral value. Any other
 //! pointer must be valid as the header requires. Results are written only on success, and no panic

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use ovseal::{PartMapping, UnverifiedMapping};
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 use ovseal_openvino::{Decrypted, Environment, NetworkError, Opening, writes_model};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use ovseal::{ModelName, OpenOptions, RollbackState};
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 
 use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;

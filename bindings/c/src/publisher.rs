@@ -51,7 +51,7 @@ pub unsafe extern "C" fn ovseal_publisher_parse_at(
     run(|| {
         let out = publisher.required("publisher")?;
         // SAFETY: the header requires a text.
-        let (bytes, _) = ovseal_bindings::read(unsafe { path(file, "file") }?, LIMIT)?;
+        let (bytes, _) = ovseal_frontend::read(unsafe { path(file, "file") }?, LIMIT)?;
         let pem = std::str::from_utf8(bytes.expose()).map_err(|_| KeyError::PublisherPublic)?;
         give(out, Publisher::parse(pem)?.into());
         Ok(())

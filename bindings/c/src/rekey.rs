@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 use ovseal::{OnWaiting, RekeyOptions};
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 
 use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use ovseal::{Model, ModelName, ModelOptions, SealOptions};
-use ovseal_bindings::{Code, Failure, Origin};
+use ovseal_frontend::{Code, Failure, Origin};
 
 use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;

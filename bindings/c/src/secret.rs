@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 use ovseal_memory::SecretBytes;
 
 use crate::error::run_or;

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use ovseal::{KeyService, Secret, ServiceContext, ServiceError, WRAPPED_LIMIT};
-use ovseal_bindings::Key;
+use ovseal_frontend::Key;
 
 use crate::error::{bad_argument, ovseal_error};
 use crate::key::{make, ovseal_key};

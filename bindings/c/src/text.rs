@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{ptr, slice};
 
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 
 use crate::error::bad_argument;
 

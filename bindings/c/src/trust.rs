@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use ovseal::{ModelName, Trust};
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 
 use crate::error::bad_argument;
 use crate::publisher::ovseal_publisher;

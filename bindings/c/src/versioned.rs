@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
 
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 
 use crate::error::bad_argument;
 use crate::text::Required;

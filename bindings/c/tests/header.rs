@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::functions;
-use ovseal_bindings::{Code, Kind};
+use ovseal_frontend::{Code, Kind};
 
 const FIRST: &str = include_str!("header/first.h");
 const INITIALIZERS: &str = include_str!("header/initializers.h");

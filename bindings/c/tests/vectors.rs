@@ -8,7 +8,7 @@ use std::process::Command;
 
 use common::{C, CXX, Language};
 use ovseal::{ModelName, OpenOptions, Publisher, Trust};
-use ovseal_bindings::{Code, Failure, Key};
+use ovseal_frontend::{Code, Failure, Key};
 use ovseal_testkit::{Expected, Vector, VectorKey, vectors};
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 use pyo3::prelude::*;
 
 use crate::failure::raise;

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use ovseal_bindings::{Code, Failure, device_secret};
+use ovseal_frontend::{Code, Failure, device_secret};
 use ovseal_openvino::{
     CacheSlot, Compilation, CompileCache, Dimension, ExportedModel, PartialShape, PluginFacts, RuntimeFacts,
 };

@@ -1,6 +1,6 @@
 //! Failures as Python exceptions.
 
-use ovseal_bindings::{Code, Failure, Kind};
+use ovseal_frontend::{Code, Failure, Kind};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ovseal::{KeyFile, PublicKeyIdentity, PublisherKey};
-use ovseal_bindings::{Code, Failure};
 use ovseal_files::AtomicFile;
+use ovseal_frontend::{Code, Failure};
 use pyo3::prelude::*;
 
 use crate::failure::{failed, raise};

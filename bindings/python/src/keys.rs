@@ -4,7 +4,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -19,7 +19,7 @@ use crate::warnings;
 /// A key that opens containers, or that a model can be sealed to, or both.
 #[pyclass(frozen, module = "ovseal")]
 pub(crate) struct Key {
-    key: ovseal_bindings::Key,
+    key: ovseal_frontend::Key,
     kind: &'static str,
     service: Option<Arc<Service>>,
     process: OwnerProcess,
@@ -33,12 +33,12 @@ impl Key {
 }
 
 impl Key {
-    fn new(key: ovseal_bindings::Key, kind: &'static str) -> Self {
+    fn new(key: ovseal_frontend::Key, kind: &'static str) -> Self {
         Self { key, kind, service: None, process: OwnerProcess::current() }
     }
 
     pub(crate) fn of_service(service: Arc<Service>) -> Self {
-        let key = ovseal_bindings::Key::service(service.clone());
+        let key = ovseal_frontend::Key::service(service.clone());
         Self { service: Some(service), ..Self::new(key, "callback") }
     }
 }
@@ -51,8 +51,8 @@ impl Key {
 pub(crate) fn passphrase(text: &Bound<'_, PyAny>) -> PyResult<Key> {
     warnings::unlocked_keys(text.py())?;
     let key = match text.extract::<&str>() {
-        Ok(text) => ovseal_bindings::Key::passphrase(text.as_bytes()),
-        Err(_) => ovseal_bindings::Key::passphrase(&text.extract::<PyBackedBytes>()?),
+        Ok(text) => ovseal_frontend::Key::passphrase(text.as_bytes()),
+        Err(_) => ovseal_frontend::Key::passphrase(&text.extract::<PyBackedBytes>()?),
     };
     key.map(|key| Key::new(key, "passphrase")).map_err(failed)
 }
@@ -63,7 +63,7 @@ pub(crate) fn passphrase(text: &Bound<'_, PyAny>) -> PyResult<Key> {
 ///     path_or_bytes: The path of the file, or its 32 bytes.
 #[pyfunction]
 pub(crate) fn keyfile(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
-    use ovseal_bindings::Key;
+    use ovseal_frontend::Key;
 
     secret_file(path_or_bytes, "key file", Key::keyfile, Key::keyfile_at)
 }
@@ -74,7 +74,7 @@ pub(crate) fn keyfile(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
 ///     path_or_bytes: The path of the file, or its content.
 #[pyfunction]
 pub(crate) fn identity(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
-    use ovseal_bindings::Key;
+    use ovseal_frontend::Key;
 
     secret_file(path_or_bytes, "identity", Key::identities_in, Key::identities_at)
 }
@@ -84,8 +84,8 @@ pub(crate) fn identity(path_or_bytes: &Bound<'_, PyAny>) -> PyResult<Key> {
 fn secret_file(
     path_or_bytes: &Bound<'_, PyAny>,
     kind: &'static str,
-    parse: fn(&[u8]) -> Result<ovseal_bindings::Key, Failure>,
-    read: fn(&Path) -> Result<ovseal_bindings::Key, Failure>,
+    parse: fn(&[u8]) -> Result<ovseal_frontend::Key, Failure>,
+    read: fn(&Path) -> Result<ovseal_frontend::Key, Failure>,
 ) -> PyResult<Key> {
     let key = match path_or_bytes.extract::<PyBackedBytes>() {
         Ok(bytes) => parse(&bytes),
@@ -103,7 +103,7 @@ fn secret_file(
 ///     text: ``age1…``, ``age1pq1…``, or ``ovdev1…`` for a device's TPM.
 #[pyfunction]
 pub(crate) fn recipient(text: &str) -> PyResult<Key> {
-    ovseal_bindings::Key::recipient(text).map(|key| Key::new(key, "recipient")).map_err(failed)
+    ovseal_frontend::Key::recipient(text).map(|key| Key::new(key, "recipient")).map_err(failed)
 }
 
 /// Return this device's own key, which its TPM holds, to open.
@@ -128,13 +128,13 @@ pub(crate) fn device(
     });
     let pin = pin.transpose()?.map(Zeroizing::new);
     let pin = pin.as_ref().map(|pin| &pin[..]);
-    let key = py.detach(|| ovseal_bindings::Key::device(folder.as_deref(), tcti, pin));
+    let key = py.detach(|| ovseal_frontend::Key::device(folder.as_deref(), tcti, pin));
     key.map(|key| Key::new(key, "device")).map_err(failed)
 }
 
 /// The keys that a caller passes to one call.
 pub(crate) struct Keys {
-    key: ovseal_bindings::Key,
+    key: ovseal_frontend::Key,
     services: Vec<Arc<Service>>,
 }
 
@@ -157,7 +157,7 @@ impl Keys {
     }
 
     fn collect(keys: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<Self> {
-        let mut collected = Self { key: ovseal_bindings::Key::default(), services: Vec::new() };
+        let mut collected = Self { key: ovseal_frontend::Key::default(), services: Vec::new() };
         if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
             keys.try_iter()?.try_for_each(|key| collected.add(&key?, is_sealing))?;
         } else {
@@ -168,7 +168,7 @@ impl Keys {
 
     fn add(&mut self, key: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<()> {
         if let (true, Ok(text)) = (is_sealing, key.extract::<&str>()) {
-            self.key = mem::take(&mut self.key).and(&ovseal_bindings::Key::recipient(text).map_err(failed)?);
+            self.key = mem::take(&mut self.key).and(&ovseal_frontend::Key::recipient(text).map_err(failed)?);
             return Ok(());
         }
         let Ok(key) = key.cast::<Key>() else {
@@ -188,7 +188,7 @@ impl Keys {
     }
 
     /// Returns the keys in the crates' own type.
-    pub(crate) fn key(&self) -> &ovseal_bindings::Key {
+    pub(crate) fn key(&self) -> &ovseal_frontend::Key {
         &self.key
     }
 

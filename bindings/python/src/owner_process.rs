@@ -2,7 +2,7 @@
 
 use std::process;
 
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 use pyo3::prelude::*;
 
 use crate::failure::raise;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ovseal::{ModelName, OpenOptions, Publisher, RollbackState, Trust};
-use ovseal_bindings::{Code, Failure, Origin};
+use ovseal_frontend::{Code, Failure, Origin};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -115,7 +115,7 @@ pub(crate) fn pem(object: &Bound<'_, PyAny>) -> PyResult<(Zeroizing<String>, Opt
         Ok(bytes) => (Zeroizing::new(bytes.to_vec()), None),
         Err(_) => {
             let (read, origin) =
-                ovseal_bindings::read(&object.extract::<PathBuf>()?, LIMIT).map_err(failed)?;
+                ovseal_frontend::read(&object.extract::<PathBuf>()?, LIMIT).map_err(failed)?;
             (Zeroizing::new(read.expose().to_vec()), Some(origin))
         }
     };

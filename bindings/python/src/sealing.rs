@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ovseal::{Model, ModelName, ModelOptions, PartEntry, PublisherKey, SealError, SealOptions, Suite};
-use ovseal_bindings::{Code, Failure, Origin};
+use ovseal_frontend::{Code, Failure, Origin};
 use pyo3::prelude::*;
 
 use crate::background::{self, Meter};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ovseal_bindings::Origin;
+use ovseal_frontend::Origin;
 use ovseal_memory::{Missing, protections};
 use pyo3::prelude::*;
 

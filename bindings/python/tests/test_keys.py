@@ -40,7 +40,7 @@ def test_each_kind_of_key_opens_only_what_was_sealed_to_it(tmp_path, pair):
         with pytest.raises(ovseal.NoMatchingKeyError) as raised:
             ovseal.open(path, key=ovseal.passphrase("another"), publisher=ovseal.ANY_SENDER)
         assert (raised.value.code, raised.value.kind) == (400, "no-key-fits")
-        assert raised.value.hint.startswith("the container takes")
+        assert raised.value.hint.startswith("the container accepts")
 
 
 def calls(core):

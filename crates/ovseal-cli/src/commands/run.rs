@@ -2,14 +2,15 @@
 
 mod cache;
 mod described;
-mod errors;
 mod inputs;
 mod memory;
 mod npy;
+mod options;
 mod outputs;
 mod report;
 mod sealed;
 mod seeded;
+mod size;
 mod strict;
 mod subject;
 mod words;
@@ -18,14 +19,15 @@ use std::time::Instant;
 
 use ovseal_openvino::{CompiledModel, Core, Environment, InferRequest, Runtime};
 
-use crate::args::RunArgs;
-use crate::error::CommandError;
-use crate::output::Output;
+use crate::errors::{CommandError, not_located};
+use crate::ui::Output;
 use described::{Described, sha256};
 use inputs::Fed;
 use outputs::Places;
 use report::{Report, Run, Seconds};
 use subject::{Ready, Subject};
+
+pub(crate) use options::RunArgs;
 
 pub(super) fn run(args: &RunArgs, output: &mut Output) -> Result<(), CommandError> {
     let process = Instant::now();
@@ -40,7 +42,8 @@ fn infer(
     process: Instant,
     output: &mut Output,
 ) -> Result<(), CommandError> {
-    let runtime = Runtime::locate(args.openvino.as_deref(), &Environment::from_process())?;
+    let runtime = Runtime::locate(args.openvino.as_deref(), &Environment::from_process());
+    let runtime = runtime.map_err(not_located)?;
     let core = Core::new(&runtime)?;
     core.load_device(&args.device).map_err(|error| words::no_device(&core, error))?;
     let files = inputs::read_files(&args.inputs)?;

@@ -1,13 +1,13 @@
-//! Containers and keys that are not what they should be.
+//! Damaged containers, wrong keys and wrong command lines.
 
 use crate::support::Bench;
 
 const AGAIN: &str = "ovseal: hint: get the container again from its publisher";
 
 #[test]
-fn a_file_that_is_no_container_is_told_as_such() {
+fn a_file_that_is_no_container_is_reported_as_such() {
     let bench = Bench::new();
-    let hint = "ovseal: hint: make a container of a model with: ovseal seal MODEL -o OUT.ovseal";
+    let hint = "ovseal: hint: seal a model first: ovseal seal MODEL -o OUT.ovseal";
     for line in
         ["inspect net.bin", "verify net.bin", "verify net.bin --keyfile key", "rekey net.bin --remove 1"]
     {
@@ -21,11 +21,11 @@ fn a_later_version_asks_for_a_newer_program() {
     bench.flip("net.ovseal", 8);
     let error =
         "ovseal: error: net.ovseal: the container has version 257, but this program reads only version 1";
-    bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer ovseal may read it"]);
+    bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer version of ovseal may read it"]);
 }
 
 #[test]
-fn a_truncated_download_is_told_as_such() {
+fn a_truncated_download_is_reported_as_such() {
     let bench = Bench::sealed();
     let whole = bench.read("net.ovseal");
     for length in [whole.len() - 1, whole.len() / 2, 5000, 100] {
@@ -48,33 +48,34 @@ fn a_container_that_is_not_there_cannot_be_read() {
 }
 
 #[test]
-fn a_damaged_prologue_is_told_as_such() {
+fn a_damaged_prologue_is_reported_as_such() {
     let bench = Bench::sealed();
     bench.flip("net.ovseal", 1000);
     bench.fails("inspect net.ovseal", 3, &["ovseal: error: net.ovseal: the prologue is damaged", AGAIN]);
 }
 
 #[test]
-fn a_wrong_passphrase_is_told_as_such() {
+fn a_wrong_passphrase_is_reported_as_such() {
     let bench = Bench::new();
     bench.write("right", b"correct horse\n");
     bench.write("wrong", b"battery staple\n");
     bench.done("seal net.xml -o net.ovseal --passphrase-file right");
-    let hint = "ovseal: hint: the container holds these kinds of key: passphrase (-p or --passphrase-file F)";
+    let hint =
+        "ovseal: hint: the container accepts these kinds of key: passphrase (-p or --passphrase-file F)";
     let line = "verify net.ovseal --passphrase-file wrong";
     bench.fails(line, 4, &["ovseal: error: net.ovseal: wrong passphrase", hint]);
     bench.done("verify net.ovseal --passphrase-file right");
 }
 
 #[test]
-fn a_wrong_key_of_each_kind_is_told_as_such() {
+fn a_wrong_key_of_each_kind_is_reported_as_such() {
     let bench = Bench::sealed();
     bench.write("other", &[1; 32]);
     bench.done("keygen -o id.txt");
-    let hint = "ovseal: hint: the container holds these kinds of key: keyfile (--keyfile F)";
+    let hint = "ovseal: hint: the container accepts these kinds of key: keyfile (--keyfile F)";
     let error = "ovseal: error: net.ovseal: the key file does not open the container";
     bench.fails("inspect net.ovseal --keyfile other", 4, &[error, hint]);
-    let error = "ovseal: error: net.ovseal: the container takes no key of this kind";
+    let error = "ovseal: error: net.ovseal: the container does not accept this kind of key";
     bench.fails("inspect net.ovseal -i id.txt", 4, &[error, hint]);
 }
 
@@ -84,12 +85,12 @@ fn without_a_key_the_kinds_of_key_are_listed() {
     let recipient = bench.done("keygen -o id.txt").stdout;
     bench.done(&format!("seal net.xml -o net.ovseal --keyfile key -r {recipient}"));
     let kinds = "keyfile (--keyfile F), x-wing (-i IDENTITY_FILE)";
-    let hint = format!("ovseal: hint: the container holds these kinds of key: {kinds}");
+    let hint = format!("ovseal: hint: the container accepts these kinds of key: {kinds}");
     for line in [
         "extract net.ovseal --any-sender --danger-write-plaintext out",
         "rekey net.ovseal --any-sender --remove 1",
     ] {
-        bench.fails(line, 4, &["ovseal: error: no key is given", &hint]);
+        bench.fails(line, 4, &["ovseal: error: no key was given", &hint]);
     }
 }
 
@@ -118,7 +119,7 @@ fn only_one_kind_of_key_is_taken() {
 }
 
 #[test]
-fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
+fn mistakes_in_the_command_line_are_reported_in_one_line_with_hints() {
     let bench = Bench::new();
     let error = "ovseal: error: unrecognized subcommand 'sael'";
     let tip = "ovseal: hint: a similar subcommand exists: 'seal'";
@@ -126,9 +127,9 @@ fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
     bench.fails(
         "",
         2,
-        &["ovseal: error: no command is given", "ovseal: hint: ovseal --help lists the commands"],
+        &["ovseal: error: no command was given", "ovseal: hint: ovseal --help lists the commands"],
     );
-    let error = "ovseal: error: no command is given to device";
+    let error = "ovseal: error: no command was given to device";
     bench.fails("device", 2, &[error, "ovseal: hint: ovseal device --help lists the commands"]);
 }
 

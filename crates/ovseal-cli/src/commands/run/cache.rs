@@ -1,14 +1,14 @@
 //! The sealed cache of compiled models.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use ovseal::DeviceSecret;
+use ovseal_frontend::device_secret;
 use ovseal_openvino::{CompileCache, Loaded};
 
+use super::RunArgs;
 use super::strict;
-use crate::args::RunArgs;
-use crate::error::{CommandError, Kind};
-use crate::output::Output;
+use crate::errors::CommandError;
+use crate::ui::Output;
 
 /// Opens the cache, if `--cache-dir` names one. If that fails, warns and returns `None`.
 pub(super) fn open(args: &RunArgs, output: &mut Output) -> Option<CompileCache> {
@@ -47,19 +47,10 @@ pub(super) fn warn(error: &CommandError, output: &mut Output) {
 }
 
 fn try_open(directory: &Path, limit: Option<u64>) -> Result<CompileCache, CommandError> {
-    let secret = DeviceSecret::obtain_outside(directory, &secret_path()?)?;
+    let secret = device_secret(directory, None)?;
     let cache = CompileCache::open(directory, secret)?;
     Ok(match limit {
         Some(bytes) => cache.limit(bytes),
         None => cache,
-    })
-}
-
-/// Returns the path of this device's secret, next to the device's other files.
-fn secret_path() -> Result<PathBuf, CommandError> {
-    let directory = ovseal_hardware::tpm2::default_folder();
-    directory.map(|directory| directory.join("device.secret")).ok_or_else(|| {
-        let message = "no directory for the device's secret: neither XDG_STATE_HOME nor HOME is set";
-        CommandError::message(Kind::Environment, message)
     })
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ovseal_openvino::{Dimension, ElementType, InferRequest, PartialShape, Port, Runtime, Tensor};
 
+use super::RunArgs;
 use super::described::{Described, sha256};
 use super::npy::{self, Array};
 use super::seeded::Seeded;
-use crate::args::RunArgs;
-use crate::error::{CommandError, Kind};
+use crate::errors::{CommandError, Kind};
 
 /// An array from a file, for the input with this name.
 pub(super) struct FileInput {

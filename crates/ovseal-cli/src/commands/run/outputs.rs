@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use ovseal_openvino::{ElementType, InferRequest, Port};
 
 use super::npy;
-use crate::conversions::cannot_write;
-use crate::error::CommandError;
-use crate::new_file::{self, NewFile, PUBLIC};
+use crate::errors::{CommandError, cannot_write};
+use crate::ui::{NewFile, PUBLIC, refuse_existing};
 
 /// A free path for every output, found before anything is computed.
 pub(super) struct Places(Vec<PathBuf>);
@@ -31,7 +30,7 @@ impl Places {
             created => created,
         };
         created.map_err(|error| cannot_write(&folder.display(), error))?;
-        places.iter().try_for_each(|place| new_file::refuse_existing(place))?;
+        places.iter().try_for_each(|place| refuse_existing(place))?;
         Ok(Self(places))
     }
 

@@ -5,13 +5,12 @@ use std::time::Instant;
 use ovseal_openvino::Runtime;
 use serde::Serialize;
 
+use super::RunArgs;
 use super::described::Described;
 use super::memory;
 use super::subject::Origin;
-use crate::args::RunArgs;
-use crate::error::CommandError;
-use crate::output::Output;
-use crate::{json, text};
+use crate::errors::CommandError;
+use crate::ui::{Output, text};
 
 /// The seconds that each step took.
 #[derive(Debug, Default)]
@@ -111,7 +110,7 @@ impl Report {
     /// Writes the report as text or as JSON.
     pub(super) fn write(&self, as_json: bool, output: &mut Output) -> Result<(), CommandError> {
         if as_json {
-            return json::write(self, output);
+            return output.json(self);
         }
         self.lines().iter().try_for_each(|line| output.line(line))
     }

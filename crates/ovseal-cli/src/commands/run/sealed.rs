@@ -11,16 +11,13 @@ use ovseal_openvino::{
     SealedModelError, Source, Step,
 };
 
+use super::RunArgs;
 use super::report::Seconds;
 use super::subject::{Origin, Ready};
 use super::{cache, inputs, strict};
-use crate::args::RunArgs;
-use crate::error::CommandError;
-use crate::input::Inputs;
-use crate::keys::{Keys, open_failure};
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::{tpm, trust};
+use crate::errors::CommandError;
+use crate::keys::{Inputs, Keys, open_failure, tpm, trust};
+use crate::ui::{Output, Progress};
 
 /// A container, with the caller's keys and requirements.
 pub(super) struct Sealed<'a> {

@@ -2,8 +2,8 @@
 
 use ovseal_memory::{ModelMemory, Swap, protections};
 
-use crate::args::RunArgs;
-use crate::error::{CommandError, Kind};
+use super::RunArgs;
+use crate::errors::{CommandError, Kind};
 
 /// Rejects an unknown sender, and a host that lacks a protection of keys or plaintext.
 pub(super) fn check_host(args: &RunArgs) -> Result<(), CommandError> {

@@ -4,11 +4,11 @@ use ovseal::KeyId;
 use ovseal_openvino::{CompileCache, CompiledModel, Core, Loaded};
 
 use super::inputs;
+use super::options::{OpeningChoice, RunArgs};
 use super::report::Seconds;
 use super::sealed::Sealed;
-use crate::args::{OpeningChoice, RunArgs};
-use crate::error::{CommandError, Kind};
-use crate::output::Output;
+use crate::errors::{CommandError, Kind};
+use crate::ui::Output;
 
 /// A model before it is opened.
 pub(super) enum Subject<'a> {

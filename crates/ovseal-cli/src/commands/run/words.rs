@@ -2,16 +2,17 @@
 
 use std::error::Error;
 
-use ovseal_openvino::{Cause, Core, NetworkError, OpenVinoError, Operation, TensorError};
+use ovseal_openvino::{Cause, Core, NetworkError, OpenVinoError, Operation, SealedModelError, TensorError};
 
-use crate::error::CommandError;
+use crate::errors::{CommandError, Kind};
 
 /// Adds advice, and OpenVINO's message if it may be shown: it may quote a sealed model.
 pub(super) fn explained(error: CommandError, shows_words: bool) -> CommandError {
     let Some(refusal) = error.causes().find_map(refusal) else { return error };
-    let hint = hint(refusal);
+    let (hint, operation) = (hint(refusal), refusal.operation());
     let words = refusal.detail().map(str::to_owned);
     let error = error.hints(hint.map(str::to_owned));
+    let error = if operation == Operation::Reshape { error.of_kind(Kind::Usage) } else { error };
     match words {
         Some(words) if shows_words => error.details(&words),
         Some(_) => error.hint("use --show-detail to see OpenVINO's own message, which may quote the model"),
@@ -31,16 +32,24 @@ fn refusal<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e OpenVinoError> {
     if let Some(TensorError::Runtime(refusal)) = error.downcast_ref() {
         return Some(refusal);
     }
-    match error.downcast_ref() {
+    let network = match error.downcast_ref() {
+        Some(SealedModelError::Model(error)) => Some(error),
+        _ => error.downcast_ref(),
+    };
+    match network {
         Some(NetworkError::Runtime(refusal)) => Some(refusal),
         _ => error.downcast_ref(),
     }
 }
 
 fn hint(refusal: &OpenVinoError) -> Option<&'static str> {
+    match refusal.operation() {
+        Operation::Reshape => return Some("the model does not support the shapes of --shape"),
+        // The available devices are its hint.
+        Operation::LoadDevice => return None,
+        _ => {}
+    }
     Some(match refusal.cause()? {
-        // These operations have hints of their own.
-        _ if [Operation::Reshape, Operation::LoadDevice].contains(&refusal.operation()) => return None,
         Cause::Operation => "use a newer OpenVINO, another device, or an extension that adds the operation",
         Cause::Shape => "set the shapes of inputs with --shape NAME=1,16",
         Cause::Memory => "free some memory, raise this process's limit, or use a smaller model",

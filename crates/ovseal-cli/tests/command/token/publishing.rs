@@ -1,10 +1,10 @@
-//! A publisher's key with a half on a token.
+//! A publisher's key with one half on a token.
 
 use super::softhsm::Hsm;
 
 const KEY: &str = "pkcs11:token=a;object=acme";
 
-/// A token with an Ed25519 key, and the files of a publisher's key around it.
+/// Creates a token with an Ed25519 key, and the files of a publisher's key that uses it.
 fn publisher() -> Hsm {
     let hsm = Hsm::with(&["a"]);
     assert_eq!(hsm.done(&format!("token keygen {KEY} --publisher --pin-file pin")), "");
@@ -43,8 +43,8 @@ fn both_halves_are_needed() {
         &format!("seal net.xml -o net.ovseal --keyfile key --publisher-key {KEY} --pin-file pin"),
         2,
         &[
-            "ovseal: error: a token's key makes only one half of a publisher's signature",
-            "ovseal: hint: give the file with the other half, as ovseal token publisher wrote it, with --ml-dsa-key F",
+            "ovseal: error: a token's key makes only half of a publisher's signature",
+            "ovseal: hint: give the other half, from ovseal token publisher, with --ml-dsa-key F",
         ],
     );
     hsm.fails(
@@ -63,8 +63,8 @@ fn both_halves_are_needed() {
         "seal net.xml -o net.ovseal --keyfile key --publisher-key whole.key --ml-dsa-key acme.key",
         2,
         &[
-            "ovseal: error: --ml-dsa-key goes with a token's key in --publisher-key",
-            "ovseal: hint: a publisher's key in one file holds both halves",
+            "ovseal: error: --ml-dsa-key requires a token's key in --publisher-key",
+            "ovseal: hint: a publisher's key in a file contains both halves",
         ],
     );
     assert!(!hsm.bench.exists("net.ovseal"));
