@@ -1,4 +1,4 @@
-"""Every example runs, and says what it should."""
+"""Every example runs, and prints what it should."""
 
 import json
 import os
@@ -11,15 +11,15 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MODELS = Path(os.environ.get("OVSEAL_TEST_MODELS", ROOT / "target/test/models"))
-# Seconds after which something hangs. Busy and slow machines need a fraction of it.
+# Seconds until something counts as hung. Slow, busy machines need a fraction of this.
 PATIENCE = 1800
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory, monkeypatch):
-    """The device's files are not the user's, and neither is the locale.
+def environment(tmp_path_factory, monkeypatch):
+    """Replace the user's device files and locale.
 
-    OpenVINO does not find its own names, such as inside_sqrt, where the small letter of I is another one than i.
+    OpenVINO fails to find its own names, such as inside_sqrt, where the lower case of I is not i.
     """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("LC_ALL", "C")
@@ -37,8 +37,8 @@ def ovseal(*arguments):
 
 
 def test_hello_sealed(tmp_path):
-    said = example("hello_sealed", MODELS / "conv/model.xml", tmp_path).splitlines()
-    assert said[0].startswith("sealed model.xml into ") and said[1].startswith("y: (1, 10), first value ")
+    lines = example("hello_sealed", MODELS / "conv/model.xml", tmp_path).splitlines()
+    assert lines[0].startswith("sealed model.xml into ") and lines[1].startswith("y: (1, 10), first value ")
     assert {path.name for path in tmp_path.iterdir()} == {"device.key", "acme.key", "acme.pub", "model.ovseal"}
 
 

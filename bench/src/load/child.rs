@@ -1,12 +1,11 @@
 //! The process that loads once.
 
-use std::error::Error;
 use std::fs::{self, File};
 use std::path::PathBuf;
 
 use ovseal::{DeviceSecret, KeyFile, OpenOptions, Opened, Publisher, Trust};
 use ovseal_openvino::{
-    CacheOutcome, Compilation, CompileCache, CompiledModel, Core, Decrypted, Environment, Opening, Runtime,
+    Compilation, CompileCache, CompiledModel, Core, Decrypted, Environment, Loader, Opening, Runtime,
 };
 
 use super::network::{Ready, Safe};
@@ -155,17 +154,14 @@ impl LoadChild {
 
     /// Loads from the sealed cache, or stores in it.
     fn import(&self, core: &Core, opened: &Opened, cache: &CompileCache) -> Result<CompiledModel> {
-        let compilation = Compilation { part: None, device: CPU, properties: &[], shapes: &[] };
-        let on_miss = || Ok(compile(core, opened, Opening::Auto)?.0);
-        let (compiled, outcome) = cache.compile::<Box<dyn Error>>(core, opened, &compilation, on_miss)?;
-        match outcome {
-            CacheOutcome::Hit if !self.prime => Ok(compiled),
-            CacheOutcome::Stored if self.prime => Ok(compiled),
-            CacheOutcome::NotStored(error) => Err(error.into()),
-            CacheOutcome::Hit | CacheOutcome::Stored => {
-                Err("the sealed cache missed, or held the model too early".into())
-            }
+        let (compilation, opening) = (Compilation::on(CPU), Opening::Auto);
+        let loaded = Loader { core, compilation, opening, cache: Some(cache), observer: () }.load(opened)?;
+        let is_expected = if self.prime { loaded.empty_slot.is_some() } else { loaded.is_cached };
+        if !is_expected {
+            return Err("the sealed cache missed, or held the model too early".into());
         }
+        loaded.store()?;
+        Ok(loaded.model)
     }
 }
 

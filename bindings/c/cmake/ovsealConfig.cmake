@@ -1,5 +1,5 @@
-# find_package(ovseal) gives the targets ovseal::ovseal, the shared library, and ovseal::static, each with the headers.
-# find_package(ovseal COMPONENTS openvino) gives ovseal::openvino too: ovseal/openvino.hpp with the OpenVINO that find_package(OpenVINO) finds.
+# find_package(ovseal) defines the targets ovseal::ovseal, the shared library, and ovseal::static, the static one.
+# The component openvino adds ovseal::openvino, for ovseal/openvino.hpp. It uses the OpenVINO that find_package(OpenVINO) finds.
 
 get_filename_component(_ovseal_prefix "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
 

@@ -1,190 +1,165 @@
-//! Compiled models that are kept, sealed, from one start to the next.
+//! The sealed cache of compiled models.
 
 use std::ffi::{CString, c_char, c_int};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use ovseal::Opened;
-use ovseal_bindings::{Code, Failure, device_secret};
+use ovseal_frontend::{Failure, device_secret};
 use ovseal_openvino::{CacheSlot, Compilation, CompileCache, ExportedModel, PluginFacts, RuntimeFacts};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::mapping::ovseal_mapping;
 use crate::network::{NO_MAPPING, ovseal_property, texts};
 use crate::opened::ovseal_opened;
-use crate::text::{Required, c_string, give, optional_path, optional_text, path, pointer, text};
+use crate::text::{Required, c_string, give, list, optional_path, optional_text, path, pointer, text};
+use crate::versioned::{self, Versioned};
 
-/// A folder with compiled models, each in a container of its own. Free it with `ovseal_cache_free`.
-pub struct ovseal_cache(Arc<CompileCache>);
+/// A directory of compiled models, each in its own container. Free it with `ovseal_cache_free`.
+pub struct ovseal_cache(CompileCache);
 
-/// What a runtime says of itself and of the plugins of a device. Free it with `ovseal_runtime_facts_free`.
-pub struct ovseal_runtime_facts(RuntimeFacts);
+/// The entry for one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
+pub struct ovseal_cache_slot(CacheSlot);
 
-/// The place of one compiled model in a cache. Free it with `ovseal_cache_slot_free`.
-pub struct ovseal_cache_slot {
-    // In the order of dropping: what borrows before what is borrowed.
-    slot: CacheSlot<'static>,
-    _properties: Arc<Vec<(&'static str, &'static str)>>,
-    _owned: Arc<Owned>,
-}
-
-/// What a slot borrows.
-struct Owned {
-    cache: Arc<CompileCache>,
-    part: Option<String>,
-    device: String,
-    properties: Vec<(String, String)>,
-}
-
-/// Uses the folder at `folder`, which is made with mode 0700 if it is not there.
+/// Opens the cache in the directory `directory`, and creates it with mode 0700 if it does not
+/// exist.
 ///
-/// `secret` is the file with the secret of this device, which is made with mode 0600 if it is not there; NULL for `device.secret`
-/// beside the device's other files. It must not stand in the cache. `limit` is how many bytes all entries together may have; 0 for no
-/// limit.
+/// `secret` is the file with this device's secret, created with mode 0600 if it does not exist;
+/// NULL for `device.secret` among the device's other files. It must not be inside the cache.
+/// `limit` is how many bytes all entries together may use; 0 for no limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_open(
-    folder: *const c_char,
+    directory: *const c_char,
     secret: *const c_char,
     limit: u64,
     cache: Option<&mut MaybeUninit<*mut ovseal_cache>>,
 ) -> *mut ovseal_error {
     run(|| {
         let out = cache.required("cache")?;
-        // SAFETY: the header demands a text.
-        let folder = unsafe { path(folder, "folder") }?;
-        // SAFETY: the header demands a text or NULL.
-        let secret = device_secret(folder, unsafe { optional_path(secret) })?;
-        let cache = CompileCache::open(folder, secret)?;
-        give(out, ovseal_cache(Arc::new(if limit > 0 { cache.limit(limit) } else { cache })));
+        // SAFETY: the header requires a text.
+        let directory = unsafe { path(directory, "directory") }?;
+        // SAFETY: the header requires a text or NULL.
+        let secret = device_secret(directory, unsafe { optional_path(secret) })?;
+        let cache = CompileCache::open(directory, secret)?;
+        give(out, ovseal_cache(if limit > 0 { cache.limit(limit) } else { cache }));
         Ok(())
     })
 }
 
-/// Frees a cache; NULL is allowed. Slots live on.
+/// Frees a cache. Slots stay valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_free(cache: Option<Box<ovseal_cache>>) {
     drop(cache);
 }
 
-/// Takes the runtime's version and build, such as `ov::get_openvino_version().buildNumber`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_runtime_facts_new(
-    version: *const c_char,
-    facts: Option<&mut MaybeUninit<*mut ovseal_runtime_facts>>,
-) -> *mut ovseal_error {
-    run(|| {
-        let out = facts.required("facts")?;
-        // SAFETY: the header demands a text.
-        let version = unsafe { text(version, "version") }?.to_owned();
-        give(out, ovseal_runtime_facts(RuntimeFacts { version, plugins: Vec::new() }));
-        Ok(())
-    })
+/// A plugin of the runtime. This struct never changes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_plugin {
+    /// The plugin's own device, such as `CPU`.
+    pub device: *const c_char,
+    /// The plugin's name, such as `openvino_intel_cpu_plugin`.
+    pub name: *const c_char,
+    /// The plugin's version and build.
+    pub build: *const c_char,
+    /// The plugin's properties: each that `ovseal_plugin_wanted_property` names and the plugin has,
+    /// and each that can be set, since cores can differ in their settings.
+    pub properties: *const ovseal_property,
+    /// The number of properties.
+    pub property_count: usize,
 }
 
-/// Adds a plugin that serves the device: the device of its own, such as `CPU`, the plugin's name, such as `openvino_intel_cpu_plugin`, and
-/// its version and build.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_runtime_facts_add_plugin(
-    facts: Option<&mut ovseal_runtime_facts>,
-    device: *const c_char,
-    name: *const c_char,
-    build: *const c_char,
-) -> *mut ovseal_error {
-    run(|| {
-        let facts = facts.required("facts")?;
-        // SAFETY: the header demands texts.
-        let device = unsafe { text(device, "device") }?.to_owned();
-        // SAFETY: likewise.
-        let name = unsafe { text(name, "name") }?.to_owned();
-        // SAFETY: likewise.
-        let build = unsafe { text(build, "build") }?.to_owned();
-        facts.0.plugins.push(PluginFacts { device, name, build, properties: Vec::new() });
-        Ok(())
-    })
+/// A compilation, which a cache has a slot for. Start from `OVSEAL_COMPILATION_INIT`.
+///
+/// It compiles a network of a container as it is. A reshaped network has no slot.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_compilation {
+    /// `sizeof(ovseal_compilation)`.
+    pub size: usize,
+    /// The path of the network in the container; NULL for the only one.
+    pub part: *const c_char,
+    /// The device to compile for. Required.
+    pub device: *const c_char,
+    /// The properties to compile with.
+    pub properties: *const ovseal_property,
+    /// The number of properties.
+    pub property_count: usize,
+    /// The runtime's version, such as `ov::get_openvino_version().buildNumber`. Required.
+    pub runtime: *const c_char,
+    /// The plugins that serve the device.
+    pub plugins: *const ovseal_plugin,
+    /// The number of plugins.
+    pub plugin_count: usize,
 }
 
-/// The name of the property with this number, from 0, that a plugin is to be asked for; NULL beyond the last.
+// SAFETY: `repr(C)`, the size comes first, every member is one word, and zeros are NULL or 0.
+unsafe impl Versioned for ovseal_compilation {}
+
+/// Returns the name of property `number`, counted from 0, to ask a plugin for; NULL past the last.
 #[unsafe(no_mangle)]
-pub extern "C" fn ovseal_runtime_facts_wanted(number: usize) -> *const c_char {
+pub extern "C" fn ovseal_plugin_wanted_property(number: usize) -> *const c_char {
     static WANTED: LazyLock<Vec<CString>> = LazyLock::new(|| PluginFacts::PROPERTIES.map(c_string).to_vec());
     pointer(WANTED.get(number))
 }
 
-/// Adds what the plugin that was added last says of a property, if it has it: of those that are wanted, and of each that can be set, since
-/// a core may have other settings than another one.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_runtime_facts_add_property(
-    facts: Option<&mut ovseal_runtime_facts>,
-    name: *const c_char,
-    value: *const c_char,
-) -> *mut ovseal_error {
-    run(|| {
-        let facts = facts.required("facts")?;
-        // SAFETY: the header demands texts.
-        let name = unsafe { text(name, "name") }?.to_owned();
-        // SAFETY: likewise.
-        let value = unsafe { text(value, "value") }?.to_owned();
-        let plugin = facts.0.plugins.last_mut();
-        let none = || Failure::new(Code::Usage, "no plugin was added before");
-        plugin.ok_or_else(none)?.properties.push((name, value));
-        Ok(())
-    })
-}
-
-/// Frees facts; NULL is allowed.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_runtime_facts_free(facts: Option<Box<ovseal_runtime_facts>>) {
-    drop(facts);
-}
-
-/// Finds the place for a network of an opened container, `part` or with NULL its only one, as it is compiled for `device` with
-/// `count` properties. A network that was reshaped has no place here.
+/// Finds the slot for a network of an opened container.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_find(
     cache: Option<&ovseal_cache>,
-    facts: Option<&ovseal_runtime_facts>,
     opened: Option<&ovseal_opened>,
-    part: *const c_char,
-    device: *const c_char,
-    properties: *const ovseal_property,
-    count: usize,
+    compilation: *const ovseal_compilation,
     slot: Option<&mut MaybeUninit<*mut ovseal_cache_slot>>,
 ) -> *mut ovseal_error {
     run(|| {
-        let (cache, facts) = (cache.required("cache")?, facts.required("facts")?);
+        let cache = cache.required("cache")?;
         let (opened, out) = (opened.required("opened")?, slot.required("slot")?);
-        // SAFETY: the header demands a text or NULL.
-        let part = unsafe { optional_text(part, "part") }?.map(str::to_owned);
-        // SAFETY: the header demands a text.
-        let device = unsafe { text(device, "device") }?.to_owned();
-        // SAFETY: the header demands so many properties.
-        let properties = unsafe { texts(properties, count) }?;
-        let owned = Owned { cache: cache.0.clone(), part, device, properties };
-        give(out, ovseal_cache_slot::find(owned, &facts.0, &opened.opened)?);
+        // SAFETY: the header requires as many bytes as the size says.
+        let compilation = unsafe { versioned::read(compilation, "compilation") }?;
+        // SAFETY: the header requires that its pointers are NULL or valid.
+        let facts = unsafe { facts(&compilation) }?;
+        // SAFETY: as above.
+        let part = unsafe { optional_text(compilation.part, "compilation->part") }?.map(str::to_owned);
+        // SAFETY: as above.
+        let device = unsafe { text(compilation.device, "compilation->device") }?;
+        // SAFETY: as above.
+        let properties = unsafe { texts(compilation.properties, compilation.property_count) }?;
+        let compilation = Compilation { part, properties, ..Compilation::on(device) };
+        give(out, ovseal_cache_slot(cache.0.slot_for(&facts, &opened.opened, &compilation)?));
         Ok(())
     })
 }
 
-impl ovseal_cache_slot {
-    fn find(owned: Owned, facts: &RuntimeFacts, opened: &Opened) -> Result<Self, Failure> {
-        let owned = Arc::new(owned);
-        // SAFETY: the `Arc` that is kept beside the slot keeps the value alive and at its place, and is dropped after it.
-        let kept: &'static Owned = unsafe { &*Arc::as_ptr(&owned) };
-        let pairs = kept.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let pairs: Arc<Vec<(&'static str, &'static str)>> = Arc::new(pairs.collect());
-        // SAFETY: likewise.
-        let properties: &'static [(&str, &str)] = unsafe { &*Arc::as_ptr(&pairs) };
-        let compilation =
-            Compilation { part: kept.part.as_deref(), device: &kept.device, properties, shapes: &[] };
-        let slot = kept.cache.slot_for(facts, opened, &compilation)?;
-        Ok(Self { slot, _properties: pairs, _owned: owned })
-    }
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn facts(compilation: &ovseal_compilation) -> Result<RuntimeFacts, Failure> {
+    // SAFETY: the caller vouches for the text.
+    let version = unsafe { text(compilation.runtime, "compilation->runtime") }?.to_owned();
+    // SAFETY: the caller vouches for so many plugins.
+    let plugins = unsafe { list(compilation.plugins, compilation.plugin_count, "compilation->plugins") }?;
+    // SAFETY: the caller vouches for what each of them points at.
+    let plugins = plugins.iter().map(|plugin| unsafe { plugin_facts(plugin) });
+    Ok(RuntimeFacts { version, plugins: plugins.collect::<Result<_, _>>()? })
 }
 
-/// Decrypts the compiled model, for `ov::Core::import_model`. NULL is written to `mapping` when it is not there, or not authentic.
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn plugin_facts(plugin: &ovseal_plugin) -> Result<PluginFacts, Failure> {
+    // SAFETY: the caller vouches for the texts.
+    let device = unsafe { text(plugin.device, "a plugin's device") }?.to_owned();
+    // SAFETY: as above.
+    let name = unsafe { text(plugin.name, "a plugin's name") }?.to_owned();
+    // SAFETY: as above.
+    let build = unsafe { text(plugin.build, "a plugin's build") }?.to_owned();
+    // SAFETY: the caller vouches for the properties.
+    let properties = unsafe { texts(plugin.properties, plugin.property_count) }?;
+    Ok(PluginFacts { device, name, build, properties })
+}
+
+/// Decrypts the compiled model, for `ov::Core::import_model`. Writes NULL to `mapping` if it is
+/// missing or not authentic.
 ///
-/// What is imported goes on reading the bytes: the mapping must live as long as anything of it.
+/// Keep the mapping as long as any object of the imported model, which reads the bytes in place.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_read(
     slot: Option<&ovseal_cache_slot>,
@@ -192,7 +167,7 @@ pub extern "C" fn ovseal_cache_slot_read(
 ) -> *mut ovseal_error {
     run(|| {
         let (slot, out) = (slot.required("slot")?, mapping.required("mapping")?);
-        match slot.slot.read() {
+        match slot.0.read() {
             Some(mapping) => give(out, ovseal_mapping::new(mapping)),
             None => {
                 out.write(NO_MAPPING);
@@ -202,18 +177,20 @@ pub extern "C" fn ovseal_cache_slot_read(
     })
 }
 
-/// Removes the compiled model, because the runtime refused it.
+/// Removes the compiled model, for example because the runtime rejected it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_discard(slot: Option<&ovseal_cache_slot>) -> *mut ovseal_error {
     run(|| {
-        slot.required("slot")?.slot.discard();
+        slot.required("slot")?.0.discard();
         Ok(())
     })
 }
 
-/// Makes an anonymous file in memory to which a compiled model is exported. The caller closes the descriptor.
+/// Creates an anonymous file in memory, to export a compiled model to. Close the descriptor
+/// yourself.
 ///
-/// Populate the weights of the model meanwhile (`ovseal_mapping_populate`): the runtime hands their memory to the system.
+/// Keep the model's weights in memory during the export, with `ovseal_mapping_populate`: the
+/// runtime passes them to system calls.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>) -> *mut ovseal_error {
     run(|| {
@@ -223,8 +200,9 @@ pub extern "C" fn ovseal_export_file(descriptor: Option<&mut MaybeUninit<c_int>>
     })
 }
 
-/// Keeps what was written to a file of `ovseal_export_file`. The descriptor stays the caller's; nobody can write to the file any more,
-/// and its bytes are zeroized.
+/// Stores the contents of a file from `ovseal_export_file`, and zeroizes them there.
+///
+/// The descriptor stays yours, but the file can no longer be written.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_write(
     slot: Option<&ovseal_cache_slot>,
@@ -235,15 +213,15 @@ pub extern "C" fn ovseal_cache_slot_write(
         if descriptor < 0 {
             return Err(bad_argument("the descriptor is negative"));
         }
-        // SAFETY: the header demands an open descriptor, which is given back below.
+        // SAFETY: the header requires an open descriptor, and it is not closed here.
         let file = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor) });
         let exported = ExportedModel::take(&file)?;
-        slot.slot.write(exported)?;
+        slot.0.write(exported)?;
         Ok(())
     })
 }
 
-/// Frees a slot; NULL is allowed.
+/// Frees a slot.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_free(slot: Option<Box<ovseal_cache_slot>>) {
     run_or((), || drop(slot));

@@ -1,17 +1,17 @@
-//! The error object, and how every function of the interface runs.
+//! The error object, and the boundary that no panic crosses.
 
 use std::ffi::{CString, c_char};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::ptr;
 use std::sync::{Mutex, Once, PoisonError};
 
-use ovseal_bindings::{Code, Failure};
+use ovseal_frontend::{Code, Failure};
 
 use crate::text::{c_string, pointer};
 
 /// Why a call failed. Free it with `ovseal_error_free`.
 ///
-/// Its texts live as long as it does. None of them quotes a key, a passphrase or plaintext.
+/// Its texts never quote a key, a passphrase or plaintext.
 pub struct ovseal_error {
     code: Code,
     message: CString,
@@ -30,49 +30,52 @@ impl From<Failure> for ovseal_error {
     }
 }
 
-/// Whose fault it is: one of `OVSEAL_KIND_*`, the numbers that are also the command's exit codes; 0 for NULL.
+/// Returns whose fault it is: one of `OVSEAL_KIND_*`, which are also the command's exit codes; 0
+/// for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_kind(error: Option<&ovseal_error>) -> u32 {
     error.map_or(0, |error| error.code.kind() as u32)
 }
 
-/// What went wrong: one of `OVSEAL_CODE_*`; 0 for NULL. A later version may add numbers of a known kind.
+/// Returns what went wrong: one of `OVSEAL_CODE_*`; 0 for NULL. A later version may add codes of a
+/// known kind.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_code(error: Option<&ovseal_error>) -> u32 {
     error.map_or(0, |error| error.code.number())
 }
 
-/// The same in a sentence, in lower case and without its causes; NULL for NULL.
+/// Returns the failure as a phrase in lower case, without its causes; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_message(error: Option<&ovseal_error>) -> *const c_char {
     pointer(error.map(|error| &error.message))
 }
 
-/// What helps; NULL where nothing is known to.
+/// Returns advice; NULL if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_hint(error: Option<&ovseal_error>) -> *const c_char {
     pointer(error.and_then(|error| error.hint.as_ref()))
 }
 
-/// How many causes are known.
+/// Returns the number of causes; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_cause_count(error: Option<&ovseal_error>) -> usize {
     error.map_or(0, |error| error.causes.len())
 }
 
-/// The cause with this number, from 0: the nearest first; NULL beyond the last.
+/// Returns cause `number`, counted from 0, the most direct one first; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_cause(error: Option<&ovseal_error>, number: usize) -> *const c_char {
     pointer(error.and_then(|error| error.causes.get(number)))
 }
 
-/// Frees an error; NULL is allowed.
+/// Frees an error.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_free(error: Option<Box<ovseal_error>>) {
     drop(error);
 }
 
-/// Runs what a function of the interface does. A panic ends here: it must not unwind into C.
+/// Runs the body of a function of the interface. Turns a panic, which must not unwind into C, into
+/// an error.
 pub(crate) fn run(work: impl FnOnce() -> Result<(), Failure>) -> *mut ovseal_error {
     let failure = match caught(work) {
         Ok(Ok(())) => return ptr::null_mut(),
@@ -84,14 +87,16 @@ pub(crate) fn run(work: impl FnOnce() -> Result<(), Failure>) -> *mut ovseal_err
     Box::into_raw(Box::new(failure.into()))
 }
 
-/// Runs what a function does that has no error to return; `otherwise` when it panics.
+/// Runs the body of a function that cannot return an error. Returns `otherwise` if it panics.
 pub(crate) fn run_or<T>(otherwise: T, work: impl FnOnce() -> T) -> T {
     caught(work).unwrap_or(otherwise)
 }
 
-/// Catches a panic, and gives its place. Nothing is printed: messages may hold secrets.
+/// Runs `work`, and returns the place of a panic. Prints nothing, since a message could contain
+/// secrets.
 ///
-/// The hook is that of the library's own copy of Rust's runtime; a program's other Rust code has its own.
+/// The hook belongs to the library's own copy of Rust's runtime. Other Rust code in the process has
+/// its own.
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| panic::set_hook(Box::new(remember)));
@@ -104,10 +109,10 @@ fn remember(info: &PanicHookInfo<'_>) {
     *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = place;
 }
 
-/// Where the last panic was.
+/// The place of the last panic.
 static PLACE: Mutex<String> = Mutex::new(String::new());
 
-/// The caller's mistake.
+/// Returns a failure that is the caller's mistake.
 pub(crate) fn bad_argument(message: impl Into<String>) -> Failure {
     Failure::new(Code::BadArgument, message)
 }
@@ -117,9 +122,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_an_error_object_that_tells_the_place_and_not_the_message() {
+    fn a_panic_becomes_an_error_with_its_place_but_not_its_message() {
         let error = run(|| panic!("hunter2"));
-        // SAFETY: `run` made it just now.
+        // SAFETY: `run` has just allocated it.
         let error = unsafe { Box::from_raw(error) };
         assert_eq!((ovseal_error_code(Some(&error)), ovseal_error_kind(Some(&error))), (25_500, 255));
         let message = error.message.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! What the host gives to protect keys and plaintext.
+//! Protections of keys and plaintext on this host.
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
@@ -8,43 +8,48 @@ use ovseal_memory::{Swap, harden_process, protections};
 use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::text::Required;
 
-/// What this host, and this process on it, gives to protect keys and weights: what `ovseal doctor` shows of memory.
+/// The protections of keys and weights on this host and in this process, as `ovseal doctor` shows
+/// them.
+///
+/// Start from `OVSEAL_PROTECTIONS_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_protections {
-    /// `sizeof(ovseal_protections)`, set by the caller: a later version may add members.
+    /// `sizeof(ovseal_protections)`.
     pub size: usize,
-    /// `memfd_secret` works: keys stand in memory that the kernel itself does not map.
+    /// True if `memfd_secret` works: keys are in memory that not even the kernel maps.
     pub secret_memory: bool,
-    /// Ordinary memory can be locked: keys cannot be swapped.
+    /// True if memory can be locked: keys are never swapped out.
     pub locked_memory: bool,
-    /// The process can be dumped and, by the same user, read; see `ovseal_harden_process`.
+    /// True if the process can be dumped, and read by others of the same user. See
+    /// `ovseal_harden_process`.
     pub dumpable: bool,
-    /// Weights are decrypted while the runtime reads them: the host gives `userfaultfd` for this process's own faults.
+    /// True if weights can be decrypted while the runtime reads them: `userfaultfd` works in this
+    /// process.
     pub userfaultfd: bool,
-    /// Whether there is swap space: 1 yes, 0 no, -1 not known.
+    /// 1 if there is swap space, 0 if there is none, -1 if that is unknown.
     pub swap: i32,
-    /// Bytes that the process may lock; `UINT64_MAX` without a limit.
+    /// The number of bytes the process may lock; `UINT64_MAX` for no limit.
     pub locked_memory_limit: u64,
-    /// Bytes of a core file; `UINT64_MAX` without a limit.
+    /// The maximum size of a core file in bytes; `UINT64_MAX` for no limit.
     pub core_limit: u64,
-    /// Keys have neither secret nor locked memory, and may be swapped to a disk.
+    /// True if keys are neither in secret nor in locked memory, and may be swapped to disk.
     pub keys_may_be_swapped: bool,
 }
 
-/// Finds out what this host gives by trying it; nothing stays behind. `protections->size` must be set.
+/// Finds out how this host protects keys, by trying it. `protections->size` must be set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_protections_read(
     protections: Option<&mut MaybeUninit<ovseal_protections>>,
 ) -> *mut ovseal_error {
     run(|| {
         let place = protections.required("protections")?;
-        // SAFETY: the place has room for all members.
+        // SAFETY: the pointer is to all members.
         let size = unsafe { &raw const (*place.as_ptr()).size };
-        // SAFETY: the header demands that this member is set; no other is read.
+        // SAFETY: the header requires this member to be set; no other is read.
         let size = unsafe { size.read() };
         if size < size_of::<ovseal_protections>() {
-            return Err(bad_argument("the size of the protections is not sizeof(ovseal_protections)"));
+            return Err(bad_argument("protections->size is not sizeof(ovseal_protections)"));
         }
         let found = self::protections();
         place.write(ovseal_protections {
@@ -66,8 +71,9 @@ pub unsafe extern "C" fn ovseal_protections_read(
     })
 }
 
-/// Turns core dumps off and keeps debuggers of the same user out. Must be the first thing that `main` does: whoever is attached before
-/// stays attached. Says whether both worked.
+/// Turns off core dumps and keeps out debuggers of the same user. Returns whether both worked.
+///
+/// Call it first in `main`: a debugger that is already attached stays attached.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_harden_process() -> bool {
     run_or(false, || {
@@ -76,7 +82,7 @@ pub extern "C" fn ovseal_harden_process() -> bool {
     })
 }
 
-/// The version of the library, such as `1.2.3`.
+/// Returns the version of the library, such as `1.2.3`.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_version() -> *const c_char {
     const VERSION: &[u8] = concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes();

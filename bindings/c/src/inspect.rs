@@ -1,4 +1,4 @@
-//! What can be known of a container without a key.
+//! The facts that a container shows without a key.
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
@@ -8,7 +8,8 @@ use ovseal::{Inspection, StanzaSummary};
 use crate::error::{ovseal_error, run};
 use crate::text::{Required, c_string, give, path, pointer};
 
-/// The public face of a container; none of it is authenticated. Free it with `ovseal_inspection_free`.
+/// The facts that a container shows without a key; none of them is authenticated. Free it with
+/// `ovseal_inspection_free`.
 pub struct ovseal_inspection {
     inspection: Inspection,
     container_id: CString,
@@ -34,7 +35,7 @@ impl From<Inspection> for ovseal_inspection {
     }
 }
 
-/// Looks at the container at `file`.
+/// Inspects the container at `file`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_inspect(
     file: *const c_char,
@@ -42,44 +43,45 @@ pub unsafe extern "C" fn ovseal_inspect(
 ) -> *mut ovseal_error {
     run(|| {
         let out = inspection.required("inspection")?;
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a path.
         let inspection = Inspection::of(unsafe { path(file, "file") }?)?;
         give(out, ovseal_inspection::from(inspection));
         Ok(())
     })
 }
 
-/// The container's random name, 64 hexadecimal digits; NULL for NULL.
+/// Returns the container's random id, 64 hexadecimal digits; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_container_id(inspection: Option<&ovseal_inspection>) -> *const c_char {
     pointer(inspection.map(|inspection| &inspection.container_id))
 }
 
-/// SHA-256 of the model's name, 64 hexadecimal digits; NULL for NULL.
+/// Returns the SHA-256 of the model's name, 64 hexadecimal digits; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_model_id(inspection: Option<&ovseal_inspection>) -> *const c_char {
     pointer(inspection.map(|inspection| &inspection.model_id))
 }
 
-/// Length of the file in bytes; 0 for NULL.
+/// Returns the length of the file in bytes; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_length(inspection: Option<&ovseal_inspection>) -> u64 {
     inspection.map_or(0, |inspection| inspection.inspection.length)
 }
 
-/// The security version; 0 for NULL.
+/// Returns the security version; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_security_version(inspection: Option<&ovseal_inspection>) -> u64 {
     inspection.map_or(0, |inspection| inspection.inspection.security_version)
 }
 
-/// How often the stanzas were written: 1 after sealing; 0 for NULL.
+/// Returns the generation: how often the stanzas have been written. 1 after sealing, 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_generation(inspection: Option<&ovseal_inspection>) -> u64 {
     inspection.map_or(0, |inspection| inspection.inspection.generation)
 }
 
-/// The type of the container's stanza with this number, from 0, such as `passphrase` or `x-wing`; NULL beyond the last.
+/// Returns the type of stanza `number`, counted from 0, such as `passphrase` or `x-wing`; NULL past
+/// the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_stanza(
     inspection: Option<&ovseal_inspection>,
@@ -88,7 +90,8 @@ pub extern "C" fn ovseal_inspection_stanza(
     pointer(inspection.and_then(|inspection| inspection.stanzas.get(number)))
 }
 
-/// Whether that stanza withstands a quantum computer: 1 yes, 0 no, -1 not known to this version, or beyond the last.
+/// Returns 1 if stanza `number` resists quantum computers, 0 if not, and -1 if unknown or past the
+/// last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_stanza_is_post_quantum(
     inspection: Option<&ovseal_inspection>,
@@ -98,7 +101,7 @@ pub extern "C" fn ovseal_inspection_stanza_is_post_quantum(
     stanza.and_then(|stanza| stanza.post_quantum).map_or(-1, i32::from)
 }
 
-/// The type of the side file's stanza with this number, from 0; NULL beyond the last.
+/// Returns the type of stanza `number` of the side file, counted from 0; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_side_stanza(
     inspection: Option<&ovseal_inspection>,
@@ -107,7 +110,7 @@ pub extern "C" fn ovseal_inspection_side_stanza(
     pointer(inspection.and_then(|inspection| inspection.side_stanzas.get(number)))
 }
 
-/// The publisher with this number, from 0, of those that *claim* to have signed; NULL beyond the last.
+/// Returns the id of publisher `number` of those that *claim* to have signed; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_publisher(
     inspection: Option<&ovseal_inspection>,
@@ -116,13 +119,13 @@ pub extern "C" fn ovseal_inspection_publisher(
     pointer(inspection.and_then(|inspection| inspection.publishers.get(number)))
 }
 
-/// How many parts the container has; 0 for NULL.
+/// Returns the number of parts; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_part_count(inspection: Option<&ovseal_inspection>) -> usize {
     inspection.map_or(0, |inspection| inspection.inspection.part_lengths.len())
 }
 
-/// Length in bytes of the part with this number, from 0; 0 beyond the last.
+/// Returns the length of part `number` in bytes; 0 past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_part_length(
     inspection: Option<&ovseal_inspection>,
@@ -132,7 +135,7 @@ pub extern "C" fn ovseal_inspection_part_length(
     lengths.and_then(|lengths| lengths.get(number).copied()).unwrap_or(0)
 }
 
-/// Frees an inspection; NULL is allowed.
+/// Frees an inspection.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_free(inspection: Option<Box<ovseal_inspection>>) {
     drop(inspection);

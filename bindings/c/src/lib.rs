@@ -1,14 +1,17 @@
 //! The C interface of ovseal.
 //!
-//! `include/ovseal/ovseal.h` is made from these declarations, `include/ovseal/*.hpp` stand on it. A function translates and
-//! decides nothing: what it does is done in `ovseal`, `ovseal-openvino` and `ovseal-bindings`, and is described there.
+//! `include/ovseal/ovseal.h` is generated from these declarations; `include/ovseal/*.hpp` build on
+//! it. A function here only translates. The work is done, and described, in `ovseal`,
+//! `ovseal-openvino` and `ovseal-frontend`.
 //!
-//! Pointers are NULL or what the header demands. NULL is an error object or a neutral answer, never a crash. Results
-//! are written on success only, and no panic leaves a function.
+//! Every pointer may be NULL: the function then returns an error or a neutral value. Any other
+//! pointer must be valid as the header requires. Results are written only on success, and no panic
+//! leaves a function.
 #![allow(non_camel_case_types, reason = "the types are named as C names them")]
-#![allow(clippy::missing_safety_doc, reason = "the header states once what holds for every pointer")]
+#![allow(clippy::missing_safety_doc, reason = "the header says once what every pointer must be")]
 
 mod text;
+mod versioned;
 
 // The header has them in this order.
 mod error;
@@ -24,6 +27,8 @@ mod service;
 mod seal;
 
 mod plan;
+
+mod trust;
 
 mod open;
 mod opened;
@@ -58,9 +63,10 @@ pub use seal::*;
 pub use secret::*;
 pub use service::*;
 pub use source::*;
+pub use trust::*;
 pub use verify::*;
 
-/// What the header promises: objects may be passed between threads, and looked at by several at once.
+/// The header promises that objects may be passed between threads, and read by several at once.
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<ovseal_cache>();
@@ -70,16 +76,12 @@ const _: () = {
     shared::<ovseal_key>();
     shared::<ovseal_mapping>();
     shared::<ovseal_network>();
-    shared::<ovseal_open_options>();
     shared::<ovseal_opened>();
     shared::<ovseal_part>();
     shared::<ovseal_plan>();
     shared::<ovseal_populated>();
     shared::<ovseal_publisher>();
     shared::<ovseal_publisher_key>();
-    shared::<ovseal_rekey_options>();
-    shared::<ovseal_runtime_facts>();
-    shared::<ovseal_seal_options>();
     shared::<ovseal_secret>();
     shared::<ovseal_verification>();
 };

@@ -1,4 +1,4 @@
-//! Decrypted bytes that the library owns.
+//! Decrypted bytes in memory that the library owns.
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -9,14 +9,16 @@ use ovseal::{PartMapping, Populated};
 use crate::error::{ovseal_error, run, run_or};
 use crate::text::{Required, give};
 
-/// Decrypted bytes in read-only memory. Free it with `ovseal_mapping_free`; the memory is zeroized when the last hold on it is freed.
+/// A handle to decrypted bytes in read-only memory. Free it with `ovseal_mapping_free`.
 ///
-/// In a forked child the memory does not exist: a touch ends the child. Freeing there does nothing.
+/// The memory is zeroized when its last handle is freed. It does not exist in a forked child, which
+/// crashes if it touches the bytes. Freeing the handle there does nothing.
 pub struct ovseal_mapping(pub(crate) Arc<PartMapping>);
 
-/// Keeps all bytes of a mapping in memory, for system calls too. Free it with `ovseal_populated_free`.
+/// Keeps all bytes of a mapping in memory, so that system calls can use them. Free it with
+/// `ovseal_populated_free`.
 pub struct ovseal_populated {
-    // Dropped first: what borrows before what is borrowed.
+    // The borrower is dropped before its owner.
     _populated: Populated<'static>,
     _mapping: Arc<PartMapping>,
 }
@@ -27,7 +29,7 @@ impl ovseal_mapping {
     }
 }
 
-/// The bytes; NULL for NULL. They must not be written.
+/// Returns the bytes; NULL for NULL. Writing to them crashes the process.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_data(mapping: Option<&ovseal_mapping>) -> *const u8 {
     mapping.map_or(ptr::null(), |mapping| {
@@ -36,32 +38,35 @@ pub extern "C" fn ovseal_mapping_data(mapping: Option<&ovseal_mapping>) -> *cons
     })
 }
 
-/// How many bytes there are; 0 for NULL.
+/// Returns the number of bytes; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_length(mapping: Option<&ovseal_mapping>) -> usize {
     mapping.map_or(0, |mapping| mapping.0.len())
 }
 
-/// Whether the memory can never be swapped to a disk.
+/// Returns whether the memory is locked, and so never swapped to disk.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_is_locked(mapping: Option<&ovseal_mapping>) -> bool {
     mapping.is_some_and(|mapping| mapping.0.is_locked())
 }
 
-/// Bytes of the pages that are in memory now; 0 for NULL.
+/// Returns how many bytes of the pages are in memory now; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_resident_bytes(mapping: Option<&ovseal_mapping>) -> usize {
     run_or(0, || mapping.map_or(0, |mapping| mapping.0.resident_bytes()))
 }
 
-/// Gives the pages back to the kernel. Who touches one again waits until it is decrypted anew; if the file was changed meanwhile,
-/// that ends the process with one line and exit code 3. Says whether it was done: not where the host gives no `userfaultfd`.
+/// Returns the pages to the kernel. Returns false where the host has no `userfaultfd`, which this
+/// needs.
+///
+/// A page that is touched later is decrypted again. If the file has changed by then, the process
+/// ends with one line on stderr and exit code 3.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_release(mapping: Option<&ovseal_mapping>) -> bool {
     run_or(false, || mapping.is_some_and(|mapping| mapping.0.release()))
 }
 
-/// Does what `ovseal_mapping_release` does without letting the caller wait.
+/// Does the same as `ovseal_mapping_release`, on another thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_release_in_background(mapping: Option<&ovseal_mapping>) {
     run_or((), || {
@@ -71,7 +76,9 @@ pub extern "C" fn ovseal_mapping_release_in_background(mapping: Option<&ovseal_m
     });
 }
 
-/// Brings in what was released and keeps it until the result is freed: a system call on bytes that are not there fails with EFAULT.
+/// Decrypts all released pages and keeps them in memory until the result is freed.
+///
+/// A system call on bytes of a released page fails with EFAULT.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_populate(
     mapping: Option<&ovseal_mapping>,
@@ -80,20 +87,21 @@ pub extern "C" fn ovseal_mapping_populate(
     run(|| {
         let (mapping, out) = (mapping.required("mapping")?, populated.required("populated")?);
         let owner = mapping.0.clone();
-        // SAFETY: the `Arc` that is kept beside it keeps the value alive and at its place, and is dropped after it.
+        // SAFETY: the `Arc` kept in the same object keeps the value alive and in place, and is
+        // dropped later.
         let borrowed: &'static PartMapping = unsafe { &*Arc::as_ptr(&owner) };
         give(out, ovseal_populated { _populated: borrowed.populate()?, _mapping: owner });
         Ok(())
     })
 }
 
-/// Lets the pages go again; NULL is allowed.
+/// Stops keeping the pages in memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_populated_free(populated: Option<Box<ovseal_populated>>) {
     run_or((), || drop(populated));
 }
 
-/// Makes another hold on the same memory.
+/// Creates another handle to the same memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_share(
     mapping: Option<&ovseal_mapping>,
@@ -106,7 +114,7 @@ pub extern "C" fn ovseal_mapping_share(
     })
 }
 
-/// Frees a hold on the memory; NULL is allowed.
+/// Frees a handle to the memory.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_free(mapping: Option<Box<ovseal_mapping>>) {
     run_or((), || drop(mapping));

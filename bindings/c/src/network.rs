@@ -1,56 +1,59 @@
-//! A network of a container, for an OpenVINO that the caller drives.
+//! Networks of a container, for an OpenVINO that the caller drives.
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use ovseal::{PartMapping, UnverifiedMapping};
-use ovseal_bindings::{Code, Failure};
-use ovseal_openvino::{Decrypted, Environment, ModelError, Opening, writes_model};
+use ovseal_frontend::{Code, Failure};
+use ovseal_openvino::{Decrypted, Environment, NetworkError, Opening, writes_model};
 
 use crate::error::{bad_argument, ovseal_error, run, run_or};
 use crate::key::nothing;
 use crate::mapping::ovseal_mapping;
 use crate::opened::ovseal_opened;
-use crate::text::{Required, give, items, optional_text, text};
+use crate::text::{Required, give, list, optional_text, text};
 
-/// A network of an opened container in memory: the topology decrypted, the weights decrypted or on the way. Free it with
-/// `ovseal_network_free`.
+/// A network of an opened container, in memory. Free it with `ovseal_network_free`.
 ///
-/// The order is: read the topology into the runtime, with the weights; reshape and compile; `ovseal_network_verify`; and only then
-/// hand the result out. `ovseal/openvino.hpp` does that.
+/// The topology is decrypted; the weights are, or are still being decrypted. Read both into the
+/// runtime, reshape and compile. Then call `ovseal_network_verify`, and use the result only if that
+/// succeeds. `ovseal/openvino.hpp` does this for you.
 pub struct ovseal_network {
-    /// Until the topology is forgotten.
+    /// Some until the topology is forgotten.
     decrypted: Option<Decrypted>,
     unverified: Vec<UnverifiedMapping>,
-    /// Another hold on the weights, for the runtime.
+    /// More handles to the weights, for the runtime.
     owners: Vec<Arc<PartMapping>>,
     is_copied: bool,
     is_overlapped: bool,
     is_locked: bool,
-    /// Why the weights are not authentic, once that is known.
+    /// Set once the weights are known not to be authentic.
     failure: Option<Failure>,
 }
 
-/// Overlapped for the device `CPU`, eager for every other one.
+/// Overlapped for the device `CPU`, eager for any other.
 pub const OVSEAL_OPENING_AUTO: u32 = 0;
-/// Everything is decrypted before the runtime gets it.
+/// Decrypts everything before the runtime reads it.
 pub const OVSEAL_OPENING_EAGER: u32 = 1;
-/// The runtime begins at once, and waits for a chunk when it touches one that is not decrypted yet.
+/// Lets the runtime start at once. It waits when it touches a chunk that is not decrypted yet.
 pub const OVSEAL_OPENING_OVERLAPPED: u32 = 2;
 
-/// A property for the runtime, in two texts.
+/// A property for the runtime. This struct never changes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_property {
-    /// Its name.
+    /// The name.
     pub name: *const c_char,
-    /// Its value.
+    /// The value, as a text.
     pub value: *const c_char,
 }
 
-/// Refuses to go on where OpenVINO would write the decrypted model to a disk: because of a property that names a folder of its own cache,
-/// or of an environment variable. Pass `CACHE_DIR` as "" to every compilation besides, since another call may have set it for all.
+/// Fails if OpenVINO would write the decrypted model to disk, because of a property or an
+/// environment variable.
+///
+/// Such a property names a directory for OpenVINO's own cache. Also pass `CACHE_DIR` as "" to every
+/// compilation, since another call may have set it for all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_check_runtime(
     properties: *const ovseal_property,
@@ -61,20 +64,21 @@ pub unsafe extern "C" fn ovseal_check_runtime(
             let message = format!("OpenVINO would write the model to disk, because {name} is set");
             return Err(Failure::new(Code::WritesModel, message));
         }
-        // SAFETY: the header demands so many properties.
+        // SAFETY: the header requires so many properties.
         for (name, value) in unsafe { texts(properties, count) }? {
             if writes_model(&name, &value) {
-                return Err(ModelError::WritesModel { name }.into());
+                return Err(NetworkError::WritesModel { name }.into());
             }
         }
         Ok(())
     })
 }
 
-/// Decrypts the network at `part`, or with NULL the only network of the container, for `device`.
+/// Decrypts the network at `part`, or the container's only one if `part` is NULL, for `device`.
 ///
-/// `opening` is one of `OVSEAL_OPENING_*`. An overlapped one returns when the topology is decrypted, and the weights go on by
-/// themselves. Where the host gives no `userfaultfd`, every opening is eager.
+/// `opening` is one of `OVSEAL_OPENING_*`. An overlapped opening returns once the topology is
+/// decrypted; threads of the library go on with the weights. Without `userfaultfd`, every opening
+/// is eager.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_network_decrypt(
     opened: Option<&ovseal_opened>,
@@ -85,9 +89,9 @@ pub unsafe extern "C" fn ovseal_network_decrypt(
 ) -> *mut ovseal_error {
     run(|| {
         let (opened, out) = (opened.required("opened")?, network.required("network")?);
-        // SAFETY: the header demands a text or NULL.
+        // SAFETY: the header requires a text or NULL.
         let part = unsafe { optional_text(part, "part") }?;
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a text.
         let device = unsafe { text(device, "device") }?;
         let opening = match opening {
             OVSEAL_OPENING_AUTO => Opening::Auto,
@@ -130,28 +134,30 @@ impl ovseal_network {
     }
 }
 
-/// What the runtime's parser reads: bytes without a zero byte at the end. NULL when it was forgotten, and for NULL.
+/// Returns the topology, for the runtime's parser. It does not end with a zero byte. NULL once
+/// forgotten.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_topology(network: Option<&ovseal_network>) -> *const u8 {
     topology(network).map_or(std::ptr::null(), <[u8]>::as_ptr)
 }
 
-/// How many bytes the topology has; 0 when it was forgotten, and for NULL.
+/// Returns the length of the topology in bytes; 0 once forgotten.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_topology_length(network: Option<&ovseal_network>) -> usize {
     topology(network).map_or(0, <[u8]>::len)
 }
 
-/// How many pieces of memory hold the weights. Unless they are copied it is one at most.
+/// Returns how many mappings hold the weights: at most one, unless the runtime copies them.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_weights_count(network: Option<&ovseal_network>) -> usize {
     network.map_or(0, |network| network.owners.len())
 }
 
-/// A hold on a piece of the weights, with a number from 0. The bytes must decide nothing before `ovseal_network_verify` has succeeded:
-/// what is not authentic reads as zeros.
+/// Returns mapping `number` of the weights, counted from 0.
 ///
-/// The runtime reads small constants in place for as long as anything of the model lives: so long must the mapping.
+/// Let nothing depend on the bytes before `ovseal_network_verify` has succeeded: bytes that are not
+/// authentic read as zeros. Keep the mapping as long as any object of the model, since the runtime
+/// reads small constants in place.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_hazmat_weights(
     network: Option<&ovseal_network>,
@@ -167,26 +173,28 @@ pub extern "C" fn ovseal_network_hazmat_weights(
     })
 }
 
-/// Whether the runtime copies the weights while it reads the topology, which then has addresses of the weights in it (ONNX). It gets
-/// no weights beside it, and may be compiled only when `ovseal_network_verify` has succeeded.
+/// Returns whether the runtime copies the weights while it reads the topology, as for ONNX.
+///
+/// Such a topology contains the addresses of the weights: pass no weights with it. Compile the
+/// model only after `ovseal_network_verify` has succeeded.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_is_copied(network: Option<&ovseal_network>) -> bool {
     network.is_some_and(|network| network.is_copied)
 }
 
-/// Whether weights are decrypted while the runtime reads them.
+/// Returns whether the weights are decrypted while the runtime reads them.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_is_overlapped(network: Option<&ovseal_network>) -> bool {
     network.is_some_and(|network| network.is_overlapped)
 }
 
-/// Whether all of it is locked into memory, so that it cannot be swapped to a disk.
+/// Returns whether all of the network is in locked memory, and so never swapped to disk.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_is_locked(network: Option<&ovseal_network>) -> bool {
     network.is_some_and(|network| network.is_locked)
 }
 
-/// Zeroizes the topology. Call it when the runtime has read it; whatever was read lives on.
+/// Zeroizes the topology. Call it once the runtime has read it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_forget_topology(network: Option<&mut ovseal_network>) {
     run_or((), || {
@@ -196,14 +204,15 @@ pub extern "C" fn ovseal_network_forget_topology(network: Option<&mut ovseal_net
     });
 }
 
-/// Waits until every chunk of the weights was found authentic, and forgets the topology. What was made of the network must be thrown
-/// away when this fails. Another call tells the same.
+/// Waits until every chunk of the weights has been authenticated, and forgets the topology.
+///
+/// If this fails, discard everything made from the network. Further calls return the same result.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_verify(network: Option<&mut ovseal_network>) -> *mut ovseal_error {
     run(|| network.required("network")?.verify())
 }
 
-/// Frees a network; NULL is allowed. Mappings of its weights live on.
+/// Frees a network. Mappings of its weights stay valid.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_free(network: Option<Box<ovseal_network>>) {
     run_or((), || drop(network));
@@ -213,7 +222,7 @@ fn topology(network: Option<&ovseal_network>) -> Option<&[u8]> {
     network.and_then(|network| network.decrypted.as_ref()).map(Decrypted::topology)
 }
 
-/// Names and values of properties.
+/// Copies the names and values of properties.
 ///
 /// # Safety
 /// `properties` is NULL, or points at `count` properties with texts.
@@ -222,16 +231,16 @@ pub(crate) unsafe fn texts(
     count: usize,
 ) -> Result<Vec<(String, String)>, Failure> {
     // SAFETY: the caller vouches for it.
-    let properties = unsafe { items(properties, count, "properties") }?;
+    let properties = unsafe { list(properties, count, "properties") }?;
     let pair = |property: &ovseal_property| {
         // SAFETY: the caller vouches for it.
         let name = unsafe { text(property.name, "a property's name") }?;
-        // SAFETY: likewise.
+        // SAFETY: as above.
         let value = unsafe { text(property.value, "a property's value") }?;
         Ok((name.to_owned(), value.to_owned()))
     };
     properties.iter().map(pair).collect()
 }
 
-/// NULL, which is what there is instead of a mapping.
+/// NULL, in place of a mapping.
 pub(crate) const NO_MAPPING: *mut ovseal_mapping = nothing();

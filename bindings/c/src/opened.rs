@@ -1,4 +1,4 @@
-//! An opened container.
+//! Opened containers.
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
@@ -10,9 +10,7 @@ use crate::error::{ovseal_error, run, run_or};
 use crate::part::ovseal_part;
 use crate::text::{Required, c_string, give, optional_text, pointer, text};
 
-/// An opened container. Free it with `ovseal_opened_free`; what was made of it lives on.
-///
-/// It may be used by several threads at once.
+/// An opened container. Free it with `ovseal_opened_free`; objects created from it stay valid.
 pub struct ovseal_opened {
     pub(crate) opened: Opened,
     name: CString,
@@ -37,31 +35,31 @@ impl ovseal_opened {
     }
 }
 
-/// The model's name; NULL for NULL.
+/// Returns the model's name; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_name(opened: Option<&ovseal_opened>) -> *const c_char {
     pointer(opened.map(|opened| &opened.name))
 }
 
-/// The model's security version; 0 for NULL.
+/// Returns the model's security version; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_security_version(opened: Option<&ovseal_opened>) -> u64 {
     opened.map_or(0, |opened| opened.opened.manifest().security_version)
 }
 
-/// The container's random name, 64 hexadecimal digits; NULL for NULL.
+/// Returns the container's random id, 64 hexadecimal digits; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_container_id(opened: Option<&ovseal_opened>) -> *const c_char {
     pointer(opened.map(|opened| &opened.container_id))
 }
 
-/// The trusted publisher who signed, as `ovseal_publisher_id` names it; NULL when none was named.
+/// Returns the id of the trusted publisher who signed; NULL if no publisher was named.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_publisher(opened: Option<&ovseal_opened>) -> *const c_char {
     pointer(opened.and_then(|opened| opened.publisher.as_ref()))
 }
 
-/// The publisher with this number, from 0, of those that *claim* to have signed; NULL beyond the last.
+/// Returns the id of publisher `number` of those that *claim* to have signed; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_claimed_publisher(
     opened: Option<&ovseal_opened>,
@@ -70,32 +68,33 @@ pub extern "C" fn ovseal_opened_claimed_publisher(
     pointer(opened.and_then(|opened| opened.claimed.get(number)))
 }
 
-/// The number, from 0, of the container's stanza that gave the key; -1 when one of the side file did.
+/// Returns the number, from 0, of the stanza that was unlocked; -1 if it is in the side file.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_stanza(opened: Option<&ovseal_opened>) -> i64 {
     let stanza = opened.and_then(|opened| opened.opened.stanza());
     stanza.and_then(|stanza| i64::try_from(stanza).ok()).unwrap_or(-1)
 }
 
-/// The name of the writer's remark with this number, from 0; NULL beyond the last.
+/// Returns the name of the writer's remark `number`, counted from 0; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_hint_name(opened: Option<&ovseal_opened>, number: usize) -> *const c_char {
     pointer(opened.and_then(|opened| opened.hints.get(number)).map(|(name, _)| name))
 }
 
-/// The writer's remark with this number, from 0; NULL beyond the last. Nothing depends on remarks.
+/// Returns the writer's remark `number`, counted from 0; NULL past the last. Remarks have no
+/// effect.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_hint_value(opened: Option<&ovseal_opened>, number: usize) -> *const c_char {
     pointer(opened.and_then(|opened| opened.hints.get(number)).map(|(_, value)| value))
 }
 
-/// How many parts the container has; 0 for NULL.
+/// Returns the number of parts; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_part_count(opened: Option<&ovseal_opened>) -> usize {
     opened.map_or(0, |opened| opened.opened.manifest().parts.len())
 }
 
-/// The part with this number, from 0, in the order of the container.
+/// Returns part `number`, counted from 0 in the order of the container.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_part_by_number(
     opened: Option<&ovseal_opened>,
@@ -111,7 +110,7 @@ pub extern "C" fn ovseal_opened_part_by_number(
     })
 }
 
-/// The part with this path.
+/// Returns the part with this path.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_opened_part(
     opened: Option<&ovseal_opened>,
@@ -120,18 +119,19 @@ pub unsafe extern "C" fn ovseal_opened_part(
 ) -> *mut ovseal_error {
     run(|| {
         let (opened, out) = (opened.required("opened")?, part.required("part")?);
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a text.
         let path = unsafe { text(path, "path") }?;
         give(out, ovseal_part::new(opened.opened.part(path)?));
         Ok(())
     })
 }
 
-/// The compiled model at `path`, or with NULL the only one of the container: what a device has exported, to be imported by the same
-/// device, machine and runtime.
+/// Returns the compiled model at `path`, or the container's only one if `path` is NULL.
 ///
-/// Map it with `ovseal_part_map`. The runtime reads the bytes in place for as long as anything of the imported model lives: so long must
-/// the mapping. `ovseal/openvino.hpp` does that.
+/// A compiled model has been exported by a device, and can be imported by the same device, machine
+/// and runtime. Map it with `ovseal_part_map`. Keep the mapping as long as any object of the
+/// imported model, since the runtime reads the bytes in place. `ovseal/openvino.hpp` does this for
+/// you.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_opened_compiled_part(
     opened: Option<&ovseal_opened>,
@@ -140,21 +140,23 @@ pub unsafe extern "C" fn ovseal_opened_compiled_part(
 ) -> *mut ovseal_error {
     run(|| {
         let (opened, out) = (opened.required("opened")?, part.required("part")?);
-        // SAFETY: the header demands a text or NULL.
+        // SAFETY: the header requires a text or NULL.
         let path = unsafe { optional_text(path, "path") }?;
         give(out, ovseal_part::new(find_compiled(&opened.opened, path)?));
         Ok(())
     })
 }
 
-/// Raises the rollback state, if there is one, to this container's security version. Call it when the model has been loaded: a
-/// version whose payload is damaged must not lock out the one that still works.
+/// Raises the rollback state, if there is one, to this container's security version.
+///
+/// Call it once the model has been loaded. A version that turns out to be damaged must not lock out
+/// the one that still works.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_accept(opened: Option<&ovseal_opened>) -> *mut ovseal_error {
     run(|| Ok(opened.required("opened")?.opened.accept()?))
 }
 
-/// Frees an opened container; NULL is allowed.
+/// Frees an opened container.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_free(opened: Option<Box<ovseal_opened>>) {
     run_or((), || drop(opened));

@@ -9,9 +9,9 @@ use crate::error::{ovseal_error, run};
 use crate::mapping::ovseal_mapping;
 use crate::text::{Required, buffer, c_string, give, pointer};
 
-/// A part of an opened container. Free it with `ovseal_part_free`. It may outlive the opened container.
+/// A part of an opened container: one file of the model. Free it with `ovseal_part_free`.
 ///
-/// Nothing is handed out before it was found authentic.
+/// It can outlive the opened container. No plaintext is returned before it has been authenticated.
 pub struct ovseal_part {
     part: Part,
     path: CString,
@@ -26,40 +26,41 @@ impl ovseal_part {
     }
 }
 
-/// Its path in the container; NULL for NULL.
+/// Returns the part's path in the container; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_path(part: Option<&ovseal_part>) -> *const c_char {
     pointer(part.map(|part| &part.path))
 }
 
-/// What it is to the model: `ir`, `onnx`, `paddle`, `compiled`, `weights`, `file`, or the word of a later version's kind; NULL for NULL.
+/// Returns the part's kind; NULL for NULL.
 ///
-/// Kinds that this version does not know are `other`.
+/// It is `ir`, `onnx`, `paddle`, `compiled`, `weights`, `file`, or `other` for a kind that this
+/// version does not know.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_kind(part: Option<&ovseal_part>) -> *const c_char {
     pointer(part.map(|part| &part.kind))
 }
 
-/// Its length in bytes; 0 for NULL.
+/// Returns the part's length in bytes; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_length(part: Option<&ovseal_part>) -> u64 {
     part.map_or(0, |part| part.part.length())
 }
 
-/// How many parts this topology needs beside itself; 0 for NULL.
+/// Returns the number of companions: parts that this topology needs; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_companion_count(part: Option<&ovseal_part>) -> usize {
     part.map_or(0, |part| part.part.entry().companions.len())
 }
 
-/// The number in the container of the companion with this number, from 0; `SIZE_MAX` beyond the last.
+/// Returns the part number of companion `number`, both counted from 0; `SIZE_MAX` past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_companion(part: Option<&ovseal_part>, number: usize) -> usize {
     let companion = part.and_then(|part| part.part.entry().companions.get(number).copied());
     companion.unwrap_or(usize::MAX)
 }
 
-/// Decrypts the whole part into a buffer of the caller, which must have its length. It is zeroed after a failure.
+/// Decrypts the whole part into a buffer of exactly its length. On failure, the buffer is zeroed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_part_read(
     part: Option<&ovseal_part>,
@@ -68,14 +69,15 @@ pub unsafe extern "C" fn ovseal_part_read(
 ) -> *mut ovseal_error {
     run(|| {
         let part = part.required("part")?;
-        // SAFETY: the header demands so many bytes.
+        // SAFETY: the header requires so many bytes.
         part.part.read_into(unsafe { buffer(bytes, length, "bytes") }?)?;
         Ok(())
     })
 }
 
-/// Decrypts the bytes from `offset` on into a buffer of the caller; only the chunks that it touches are read. The buffer is zeroed
-/// after a failure.
+/// Decrypts `length` bytes at `offset` into a buffer, reading only the chunks that contain them.
+///
+/// On failure, the buffer is zeroed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_part_read_range(
     part: Option<&ovseal_part>,
@@ -85,14 +87,16 @@ pub unsafe extern "C" fn ovseal_part_read_range(
 ) -> *mut ovseal_error {
     run(|| {
         let part = part.required("part")?;
-        // SAFETY: the header demands so many bytes.
+        // SAFETY: the header requires so many bytes.
         part.part.read_range(offset, unsafe { buffer(bytes, length, "bytes") }?)?;
         Ok(())
     })
 }
 
-/// Decrypts the whole part into read-only memory that the library owns: left out of core dumps and of forked children, locked where
-/// the limits allow it, zeroized when it is freed. All of it was found authentic when this returns.
+/// Decrypts and authenticates the whole part, into read-only memory that the library owns.
+///
+/// The memory is excluded from core dumps and forked children, locked as far as the limits allow,
+/// and zeroized when it is freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_map(
     part: Option<&ovseal_part>,
@@ -105,7 +109,7 @@ pub extern "C" fn ovseal_part_map(
     })
 }
 
-/// Frees a part; NULL is allowed.
+/// Frees a part.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_free(part: Option<Box<ovseal_part>>) {
     drop(part);

@@ -1,22 +1,24 @@
-//! Call-backs that follow the work.
+//! Call-backs that report progress.
 
 use std::ffi::c_void;
 
-/// Called from worker threads, several at once, with the number of bytes just done. `false` cancels a sealing; an opening goes on.
+/// Called from worker threads, several at once, with the number of bytes processed since the last
+/// call.
 ///
-/// It must return: no exception and no `longjmp` may leave it.
+/// Returning `false` cancels sealing; when opening, the result is ignored. It must return normally:
+/// no exception and no `longjmp` may leave it.
 pub type ovseal_progress = Option<unsafe extern "C" fn(context: *mut c_void, bytes: u64) -> bool>;
 
-/// A call-back with its context.
+/// A call-back and its context.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
     call: unsafe extern "C" fn(*mut c_void, u64) -> bool,
     context: *mut c_void,
 }
 
-// SAFETY: the header says that the call-back is called from other threads, several at once.
+// SAFETY: the header says that the call-back is called from several threads at once.
 unsafe impl Send for Progress {}
-// SAFETY: likewise.
+// SAFETY: as above.
 unsafe impl Sync for Progress {}
 
 impl Progress {
@@ -24,9 +26,9 @@ impl Progress {
         call.map(|call| Self { call, context })
     }
 
-    /// Tells the caller; says whether to go on.
-    pub(crate) fn tell(self, bytes: u64) -> bool {
-        // SAFETY: the caller gave both, and keeps the context as the header demands.
+    /// Reports bytes to the caller. Returns whether to go on.
+    pub(crate) fn report(self, bytes: u64) -> bool {
+        // SAFETY: the caller passed both, and keeps the context valid as the header requires.
         unsafe { (self.call)(self.context, bytes) }
     }
 }

@@ -1,4 +1,4 @@
-//! Publishers: who signs, and whom a device trusts.
+//! Publishers, who sign containers.
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
@@ -10,14 +10,14 @@ use crate::error::{ovseal_error, run};
 use crate::secret::ovseal_secret;
 use crate::text::{Required, c_string, give, path, pointer, text};
 
-/// The public key of a publisher. Free it with `ovseal_publisher_free`.
+/// A publisher's public key. Free it with `ovseal_publisher_free`.
 pub struct ovseal_publisher {
     pub(crate) publisher: Publisher,
     id: CString,
     pem: CString,
 }
 
-/// The private key of a publisher. Free it with `ovseal_publisher_key_free`.
+/// A publisher's private key. Free it with `ovseal_publisher_key_free`.
 pub struct ovseal_publisher_key(pub(crate) Arc<PublisherKey>);
 
 impl From<Publisher> for ovseal_publisher {
@@ -27,7 +27,7 @@ impl From<Publisher> for ovseal_publisher {
     }
 }
 
-/// Takes the PEM text of a public key.
+/// Parses a public key in PEM.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_publisher_parse(
     pem: *const c_char,
@@ -35,14 +35,14 @@ pub unsafe extern "C" fn ovseal_publisher_parse(
 ) -> *mut ovseal_error {
     run(|| {
         let out = publisher.required("publisher")?;
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a text.
         let pem = unsafe { text(pem, "pem") }?;
         give(out, ovseal_publisher::from(Publisher::parse(pem)?));
         Ok(())
     })
 }
 
-/// Reads the file of a publisher's public key.
+/// Reads the public key, in PEM, in the file at `file`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_publisher_parse_at(
     file: *const c_char,
@@ -50,33 +50,33 @@ pub unsafe extern "C" fn ovseal_publisher_parse_at(
 ) -> *mut ovseal_error {
     run(|| {
         let out = publisher.required("publisher")?;
-        // SAFETY: the header demands a text.
-        let (bytes, _) = ovseal_bindings::read(unsafe { path(file, "file") }?, LIMIT)?;
+        // SAFETY: the header requires a text.
+        let (bytes, _) = ovseal_frontend::read(unsafe { path(file, "file") }?, LIMIT)?;
         let pem = std::str::from_utf8(bytes.expose()).map_err(|_| KeyError::PublisherPublic)?;
         give(out, Publisher::parse(pem)?.into());
         Ok(())
     })
 }
 
-/// The name of the key, 64 hexadecimal digits, as `ovseal inspect` shows it; NULL for NULL.
+/// Returns the key's id, 64 hexadecimal digits, as `ovseal inspect` shows it; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_id(publisher: Option<&ovseal_publisher>) -> *const c_char {
     pointer(publisher.map(|publisher| &publisher.id))
 }
 
-/// The PEM text of the key; NULL for NULL.
+/// Returns the public key in PEM; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_pem(publisher: Option<&ovseal_publisher>) -> *const c_char {
     pointer(publisher.map(|publisher| &publisher.pem))
 }
 
-/// Frees a public key; NULL is allowed.
+/// Frees a public key.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_free(publisher: Option<Box<ovseal_publisher>>) {
     drop(publisher);
 }
 
-/// Makes a fresh private key.
+/// Generates a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_key_generate(
     key: Option<&mut MaybeUninit<*mut ovseal_publisher_key>>,
@@ -88,7 +88,7 @@ pub extern "C" fn ovseal_publisher_key_generate(
     })
 }
 
-/// Takes the PEM text of a private key.
+/// Parses a private key in PEM.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_publisher_key_parse(
     pem: *const c_char,
@@ -96,14 +96,14 @@ pub unsafe extern "C" fn ovseal_publisher_key_parse(
 ) -> *mut ovseal_error {
     run(|| {
         let out = key.required("key")?;
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires a text.
         let pem = unsafe { text(pem, "pem") }?;
         give(out, ovseal_publisher_key(Arc::new(PublisherKey::parse(pem)?)));
         Ok(())
     })
 }
 
-/// The PEM text of a private key, to be stored.
+/// Encodes a private key in PEM, for you to store.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_key_encode(
     key: Option<&ovseal_publisher_key>,
@@ -116,7 +116,7 @@ pub extern "C" fn ovseal_publisher_key_encode(
     })
 }
 
-/// The public key that belongs to a private key.
+/// Creates the public key that belongs to a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_key_public(
     key: Option<&ovseal_publisher_key>,
@@ -129,11 +129,11 @@ pub extern "C" fn ovseal_publisher_key_public(
     })
 }
 
-/// Frees a private key; NULL is allowed.
+/// Frees a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_key_free(key: Option<Box<ovseal_publisher_key>>) {
     drop(key);
 }
 
-/// More than the keys of a publisher take.
+/// More than the file of a public key needs, in bytes.
 const LIMIT: usize = 64 << 10;

@@ -1,246 +1,179 @@
-//! Other keys for the same container.
+//! Changing the keys of containers.
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use ovseal::{OnWaiting, Publisher, RekeyOptions, Trust};
-use ovseal_bindings::Key;
+use ovseal::{OnWaiting, RekeyOptions};
+use ovseal_frontend::Failure;
 
 use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;
-use crate::publisher::ovseal_publisher;
-use crate::text::{Required, change, give, path};
+use crate::text::{Required, list, objects, path};
+use crate::trust::{self, ovseal_trusted_publisher};
+use crate::versioned::{self, Versioned};
 
-/// Which keys a container gets and which it loses. Free it with `ovseal_rekey_options_free`.
+/// Allows post-quantum and classical public keys in one container.
+pub const OVSEAL_REKEY_ALLOW_MIXED: u32 = 1;
+/// Removes stanzas that wait next to the container.
+pub const OVSEAL_REKEY_DISCARD_WAITING: u32 = 2;
+/// Takes over stanzas that wait next to the container. Check first where they come from.
+pub const OVSEAL_REKEY_FINISH_WAITING: u32 = 4;
+
+/// Which keys a container gains and loses. Start from `OVSEAL_REKEY_OPTIONS_INIT`.
 ///
-/// Removing a stanza revokes nothing: whoever had the data key or kept an old copy still opens this payload. Revoking means sealing
-/// anew with a higher security version.
+/// Zero is the default of every member but `size`.
 ///
-/// Rekeying vouches for the container: name its publisher, or accept any sender. Without either, only a container for passphrases and
-/// key files alone is rekeyed.
-#[derive(Default)]
+/// Removing a stanza does not revoke access. Anyone who knew the data key, or kept a copy of the old
+/// container, can still open this payload. To revoke access, seal again with a higher security
+/// version.
+///
+/// Rekeying vouches for the container. With the default trust, name its publisher.
+///
+/// An interrupted rekeying leaves stanzas in `NAME.ovseal.rekey`, next to the container. The next
+/// call finishes it. If other stanzas wait there, the call fails with `OVSEAL_CODE_WAITING`, unless
+/// you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With either flag, you
+/// need not add or remove anything.
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct ovseal_rekey_options {
-    publishers: Vec<Publisher>,
-    accepts_any_sender: bool,
-    add: Key,
-    remove: Vec<usize>,
-    generation: Option<u64>,
-    allow_mixed: bool,
-    on_waiting: OnWaiting,
-    kdf_limit: Option<u32>,
+    /// `sizeof(ovseal_rekey_options)`.
+    pub size: usize,
+    /// Any of `OVSEAL_REKEY_*`, combined with `|`.
+    pub flags: u32,
+    /// Who must have made the container: one of `OVSEAL_TRUST_*`.
+    pub trust: u32,
+    /// The trusted publishers. Naming any requires `OVSEAL_TRUST_PUBLISHERS`.
+    pub publishers: *const ovseal_trusted_publisher,
+    /// The number of trusted publishers.
+    pub publisher_count: usize,
+    /// The keys to add. Each must be one that can be sealed to.
+    pub add_recipients: *const *const ovseal_key,
+    /// The number of keys to add.
+    pub add_recipient_count: usize,
+    /// The numbers of the stanzas to remove, from 0.
+    pub remove_stanzas: *const usize,
+    /// The number of stanzas to remove.
+    pub remove_stanza_count: usize,
+    /// The generation the stanzas must have, see `ovseal_inspection_generation`; NULL for any.
+    pub expected_generation: *const u64,
+    /// The limit for key derivation, as in `ovseal_open_options`; NULL for 1024.
+    pub kdf_limit: *const u32,
 }
 
-impl ovseal_rekey_options {
-    fn trust(&self) -> Trust {
-        match (&self.publishers[..], self.accepts_any_sender) {
-            ([], true) => Trust::AnySender,
-            ([], false) => Trust::SharedSecret,
-            (publishers, _) => Trust::Publishers(publishers.to_vec()),
-        }
-    }
-}
+// SAFETY: `repr(C)`, the size comes first, two `u32` fill one word, and zeros are NULL or 0.
+unsafe impl Versioned for ovseal_rekey_options {}
 
-/// Stanzas that wait next to the container are an error, `OVSEAL_CODE_WAITING`, which names them.
-pub const OVSEAL_WAITING_REFUSE: u32 = 0;
-/// Stanzas that wait next to the container are removed.
-pub const OVSEAL_WAITING_DISCARD: u32 = 1;
-/// Stanzas that wait next to the container are taken over.
-pub const OVSEAL_WAITING_FINISH: u32 = 2;
-
-/// What a rekeying made.
+/// The result of rekeying. This struct never changes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_rekeyed {
-    /// How often the stanzas were written: 1 after sealing.
+    /// The new generation: how often the stanzas have been written. Sealing makes it 1.
     pub generation: u64,
-    /// How many stanzas there are.
+    /// The number of stanzas.
     pub stanzas: usize,
-}
-
-/// Makes settings that add and remove nothing.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_new(
-    options: Option<&mut MaybeUninit<*mut ovseal_rekey_options>>,
-) -> *mut ovseal_error {
-    run(|| {
-        give(options.required("options")?, ovseal_rekey_options::default());
-        Ok(())
-    })
-}
-
-/// Demands that the container is signed by this publisher, or by another one that is named.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_add_publisher(
-    options: Option<&mut ovseal_rekey_options>,
-    publisher: Option<&ovseal_publisher>,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.publishers.push(publisher.required("publisher")?.publisher.clone());
-        Ok(())
-    })
-}
-
-/// Sets whether a container from anyone is rekeyed. It has no effect if a publisher is named.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_set_any_sender(
-    options: Option<&mut ovseal_rekey_options>,
-    accept: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.accepts_any_sender = accept;
-        Ok(())
-    })
-}
-
-/// Adds a key.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_add_recipient(
-    options: Option<&mut ovseal_rekey_options>,
-    key: Option<&ovseal_key>,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        let key = key.required("key")?.0.to_be_sealed_to()?;
-        options.add = std::mem::take(&mut options.add).and(key);
-        Ok(())
-    })
-}
-
-/// Removes the stanza with this number, from 0.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_remove_stanza(
-    options: Option<&mut ovseal_rekey_options>,
-    number: usize,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.remove.push(number);
-        Ok(())
-    })
-}
-
-/// Refuses to rekey when the stanzas were written more often than the caller has seen.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_expect_generation(
-    options: Option<&mut ovseal_rekey_options>,
-    generation: u64,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.generation = Some(generation);
-        Ok(())
-    })
-}
-
-/// Sets whether post-quantum and classical public keys may stand beside each other.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_set_allow_mixed(
-    options: Option<&mut ovseal_rekey_options>,
-    allow: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.allow_mixed = allow;
-        Ok(())
-    })
-}
-
-/// Decides about stanzas that wait next to the container, in `NAME.ovseal.rekey`, and that a
-/// rekeying may not take over by itself: one of `OVSEAL_WAITING_*`.
-///
-/// An interrupted rekeying of this very file is finished in any case. With a decision, a rekeying
-/// may add and remove nothing else.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_set_on_waiting(
-    options: Option<&mut ovseal_rekey_options>,
-    on_waiting: u32,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.on_waiting = match on_waiting {
-            OVSEAL_WAITING_REFUSE => OnWaiting::Refuse,
-            OVSEAL_WAITING_DISCARD => OnWaiting::Discard,
-            OVSEAL_WAITING_FINISH => OnWaiting::Finish,
-            _ => return Err(bad_argument("the decision is none of OVSEAL_WAITING_*")),
-        };
-        Ok(())
-    })
-}
-
-/// Sets how much key derivation from passphrases is allowed, as `ovseal_open_options_set_kdf_limit`
-/// does.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_set_kdf_limit(
-    options: Option<&mut ovseal_rekey_options>,
-    mib: u32,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.kdf_limit = Some(mib);
-        Ok(())
-    })
-}
-
-/// Frees settings; NULL is allowed.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_rekey_options_free(options: Option<Box<ovseal_rekey_options>>) {
-    drop(options);
 }
 
 /// Changes the keys of the container at `file`, which `key` opens. The payload is not touched.
 ///
-/// What came of it is written to `rekeyed`, unless that is NULL.
+/// The result is written to `rekeyed`, unless that is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_rekey(
     file: *const c_char,
     key: Option<&ovseal_key>,
-    options: Option<&ovseal_rekey_options>,
+    options: *const ovseal_rekey_options,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
-    // SAFETY: this function's caller vouches for what that one demands.
-    unsafe { perform(file, key, options, rekeyed, false) }
+    // SAFETY: the caller of this function vouches for what the other one requires.
+    unsafe { perform(file, key, options, rekeyed, Target::Container) }
 }
 
-/// Adds keys to a container that cannot be written: in the file `NAME.ovseal.keys` beside it, in place of what is there.
+/// Adds keys without writing to the container, in the file `NAME.ovseal.keys` next to it.
 ///
-/// What came of it is written to `rekeyed`, unless that is NULL.
+/// An existing file of that name is replaced. The result is written to `rekeyed`, unless that is
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_write_side_file(
     file: *const c_char,
     key: Option<&ovseal_key>,
-    options: Option<&ovseal_rekey_options>,
+    options: *const ovseal_rekey_options,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
-    // SAFETY: this function's caller vouches for what that one demands.
-    unsafe { perform(file, key, options, rekeyed, true) }
+    // SAFETY: the caller of this function vouches for what the other one requires.
+    unsafe { perform(file, key, options, rekeyed, Target::SideFile) }
+}
+
+enum Target {
+    Container,
+    SideFile,
 }
 
 unsafe fn perform(
     file: *const c_char,
     key: Option<&ovseal_key>,
-    options: Option<&ovseal_rekey_options>,
+    options: *const ovseal_rekey_options,
     out: Option<&mut MaybeUninit<ovseal_rekeyed>>,
-    beside: bool,
+    target: Target,
 ) -> *mut ovseal_error {
     run(|| {
-        let settings = options.required("options")?;
-        // SAFETY: the header demands a text.
+        // SAFETY: the header requires as many bytes as the size says.
+        let options = unsafe { versioned::read(options, "options") }?;
+        // SAFETY: the header requires that the pointers in the options are NULL or valid.
+        let options = unsafe { options.build() }?;
+        // SAFETY: the header requires a path.
         let file = unsafe { path(file, "file") }?;
-        let key = &key.required("key")?.0;
-        let mut options = RekeyOptions::new()
-            .trust(settings.trust())
-            .allow_mixed(settings.allow_mixed)
-            .on_waiting(settings.on_waiting);
-        if let Some(mib) = settings.kdf_limit {
-            options = options.kdf_limit(mib);
-        }
-        if let Some(generation) = settings.generation {
-            options = options.expect_generation(generation);
-        }
-        options = settings.add.recipients().into_iter().fold(options, RekeyOptions::add_recipient);
-        options = settings.remove.iter().fold(options, |options, number| options.remove_stanza(*number));
-        let identities = key.identities();
-        let made = match beside {
-            true => options.write_side_file(file, &identities)?,
-            false => options.rekey(file, &identities)?,
+        let identities = key.required("key")?.0.identities();
+        let made = match target {
+            Target::Container => options.rekey(file, &identities)?,
+            Target::SideFile => options.write_side_file(file, &identities)?,
         };
         if let Some(out) = out {
             out.write(ovseal_rekeyed { generation: made.generation, stanzas: made.stanzas });
         }
         Ok(())
     })
+}
+
+impl ovseal_rekey_options {
+    /// # Safety
+    /// The pointers are NULL or valid, and stay so for `'a`.
+    unsafe fn build<'a>(self) -> Result<RekeyOptions<'a>, Failure> {
+        // SAFETY: the caller vouches for the publishers.
+        let trust = unsafe { trust::read(self.trust, self.publishers, self.publisher_count) }?;
+        // SAFETY: the caller vouches for the keys.
+        let add: Vec<&'a ovseal_key> =
+            unsafe { objects(self.add_recipients, self.add_recipient_count, "options->add_recipients") }?;
+        // SAFETY: the caller vouches for the numbers.
+        let remove =
+            unsafe { list(self.remove_stanzas, self.remove_stanza_count, "options->remove_stanzas") }?;
+        let mut options = RekeyOptions::new()
+            .trust(trust)
+            .allow_mixed(self.flags & OVSEAL_REKEY_ALLOW_MIXED != 0)
+            .on_waiting(self.on_waiting()?);
+        for key in add {
+            let recipients = key.0.to_be_sealed_to()?.recipients();
+            options = recipients.into_iter().fold(options, RekeyOptions::add_recipient);
+        }
+        options = remove.iter().fold(options, |options, number| options.remove_stanza(*number));
+        // SAFETY: the caller vouches for the number.
+        if let Some(generation) = unsafe { self.expected_generation.as_ref() } {
+            options = options.expect_generation(*generation);
+        }
+        // SAFETY: as above.
+        if let Some(mib) = unsafe { self.kdf_limit.as_ref() } {
+            options = options.kdf_limit(*mib);
+        }
+        Ok(options)
+    }
+
+    fn on_waiting(&self) -> Result<OnWaiting, Failure> {
+        match self.flags & !OVSEAL_REKEY_ALLOW_MIXED {
+            0 => Ok(OnWaiting::Refuse),
+            OVSEAL_REKEY_DISCARD_WAITING => Ok(OnWaiting::Discard),
+            OVSEAL_REKEY_FINISH_WAITING => Ok(OnWaiting::Finish),
+            flags if flags == OVSEAL_REKEY_DISCARD_WAITING | OVSEAL_REKEY_FINISH_WAITING => {
+                Err(bad_argument("waiting stanzas cannot be both discarded and taken over"))
+            }
+            _ => Err(bad_argument("options->flags has bits other than OVSEAL_REKEY_*")),
+        }
+    }
 }

@@ -1,232 +1,92 @@
-//! Sealing a model.
+//! Sealing models.
 
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use ovseal::{Model, ModelName, ModelOptions, PublisherKey, SealOptions};
-use ovseal_bindings::{Code, Failure, Key, Origin};
+use ovseal::{Model, ModelName, ModelOptions, SealOptions};
+use ovseal_frontend::{Code, Failure, Origin};
 
-use crate::error::{ovseal_error, run};
+use crate::error::{bad_argument, ovseal_error, run};
 use crate::key::ovseal_key;
 use crate::progress::{Progress, ovseal_progress};
 use crate::publisher::ovseal_publisher_key;
-use crate::text::{Required, change, give, path, text};
+use crate::text::{list, objects, optional_text, path, text};
+use crate::versioned::{self, Versioned};
 
-/// How a model is sealed. Free it with `ovseal_seal_options_free`.
-#[derive(Default)]
-pub struct ovseal_seal_options {
-    key: Key,
-    publishers: Vec<Arc<PublisherKey>>,
-    name: Option<ModelName>,
-    security_version: u64,
-    pub(crate) model: ModelOptions,
-    allow_mixed: bool,
-    replace: bool,
-    private: bool,
-    threads: Option<NonZeroUsize>,
-    progress: Option<Progress>,
-}
-
-/// Makes settings without recipients, under the name of the model's file, security version 0, unsigned.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_new(
-    options: Option<&mut MaybeUninit<*mut ovseal_seal_options>>,
-) -> *mut ovseal_error {
-    run(|| {
-        give(options.required("options")?, ovseal_seal_options::default());
-        Ok(())
-    })
-}
-
-/// Adds keys to which the container is sealed: each that can be sealed to.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_add_recipient(
-    options: Option<&mut ovseal_seal_options>,
-    key: Option<&ovseal_key>,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        let key = key.required("key")?.0.to_be_sealed_to()?;
-        options.key = std::mem::take(&mut options.key).and(key);
-        Ok(())
-    })
-}
-
-/// Signs the container with this key; several may sign.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_add_publisher_key(
-    options: Option<&mut ovseal_seal_options>,
-    key: Option<&ovseal_publisher_key>,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.publishers.push(Arc::clone(&key.required("key")?.0));
-        Ok(())
-    })
-}
-
-/// Sets the model's name, of 1 to 256 bytes without control characters.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_seal_options_set_name(
-    options: Option<&mut ovseal_seal_options>,
-    name: *const c_char,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        // SAFETY: the header demands a text.
-        options.name = Some(ModelName::parse(unsafe { text(name, "name") }?)?);
-        Ok(())
-    })
-}
-
-/// Sets the security version, of which devices can demand a least.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_security_version(
-    options: Option<&mut ovseal_seal_options>,
-    version: u64,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.security_version = version;
-        Ok(())
-    })
-}
-
-/// Sets whether exactly the one file that is named is sealed, without companions.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_only(
-    options: Option<&mut ovseal_seal_options>,
-    only: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.model.only = only;
-        Ok(())
-    })
-}
-
-/// Sets whether symbolic links inside the model are followed instead of refused.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_follow_symlinks(
-    options: Option<&mut ovseal_seal_options>,
-    follow: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.model.follow_symlinks = follow;
-        Ok(())
-    })
-}
-
-/// Leaves out the files of a folder that match a pattern, in the syntax of gitignore, in addition to earlier patterns.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ovseal_seal_options_add_exclude(
-    options: Option<&mut ovseal_seal_options>,
-    pattern: *const c_char,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        // SAFETY: the header demands a text.
-        options.model.exclude.push(unsafe { text(pattern, "pattern") }?.to_owned());
-        Ok(())
-    })
-}
-
-/// Sets whether every file of a folder is sealed, also `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`, `.DS_Store`, `.env`,
-/// `*.ovseal*`, and what a file `.ovsealignore` matches. Excluded patterns still apply, and private keys are refused all the same,
-/// apart from a file that only looks like a key file.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_include_everything(
-    options: Option<&mut ovseal_seal_options>,
-    include: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.model.include_everything = include;
-        Ok(())
-    })
-}
-
-/// Sets whether post-quantum and classical public keys may stand beside each other.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_allow_mixed(
-    options: Option<&mut ovseal_seal_options>,
-    allow: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.allow_mixed = allow;
-        Ok(())
-    })
-}
-
-/// Sets whether an existing container may be replaced. Anything else in its place never is.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_replace(
-    options: Option<&mut ovseal_seal_options>,
-    replace: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.replace = replace;
-        Ok(())
-    })
-}
-
-/// Sets whether the container is readable for its owner alone. Otherwise the umask decides.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_private(
-    options: Option<&mut ovseal_seal_options>,
-    private: bool,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.private = private;
-        Ok(())
-    })
-}
-
-/// Sets how many threads encrypt; 0 is as many as there are processors.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_threads(
-    options: Option<&mut ovseal_seal_options>,
-    threads: usize,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.threads = NonZeroUsize::new(threads);
-        Ok(())
-    })
-}
-
-/// Sets a call-back that follows the sealing and can cancel it; NULL for none.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_set_progress(
-    options: Option<&mut ovseal_seal_options>,
-    progress: ovseal_progress,
-    context: *mut c_void,
-) -> *mut ovseal_error {
-    change(options, |options| {
-        options.progress = Progress::new(progress, context);
-        Ok(())
-    })
-}
-
-/// Frees settings; NULL is allowed.
-#[unsafe(no_mangle)]
-pub extern "C" fn ovseal_seal_options_free(options: Option<Box<ovseal_seal_options>>) {
-    drop(options);
-}
-
-/// Seals the model at `model`, a file with its companions or a folder, into a container at `output`, which appears whole or not at all.
+/// Seals just the named file: no companion files, and no check that OpenVINO can load it.
+pub const OVSEAL_SEAL_ONLY: u32 = 1;
+/// Follows symbolic links inside the model, instead of rejecting them.
+pub const OVSEAL_SEAL_FOLLOW_SYMLINKS: u32 = 2;
+/// Seals every file of a directory, including those that are left out by default.
 ///
-/// The container's length in bytes is written to `length`, unless that is NULL.
+/// By default these are left out: `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`,
+/// `.DS_Store`, `.env`, `*.ovseal*`, and what `.ovsealignore` matches. Patterns in `exclude` still
+/// apply. Private keys are still rejected, except for a file that merely looks like a key file.
+pub const OVSEAL_SEAL_INCLUDE_EVERYTHING: u32 = 4;
+/// Allows post-quantum and classical public keys in one container.
+pub const OVSEAL_SEAL_ALLOW_MIXED: u32 = 8;
+/// Replaces an existing container. Any other existing file is an error.
+pub const OVSEAL_SEAL_REPLACE: u32 = 16;
+/// Makes the container readable by its owner only. Otherwise the umask applies.
+pub const OVSEAL_SEAL_PRIVATE: u32 = 32;
+
+/// Options for sealing. Start from `OVSEAL_SEAL_OPTIONS_INIT`.
+///
+/// Zero is the default of every member but `size`. Sealing requires at least one recipient.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_seal_options {
+    /// `sizeof(ovseal_seal_options)`.
+    pub size: usize,
+    /// Any of `OVSEAL_SEAL_*`, combined with `|`.
+    pub flags: u32,
+    /// The number of threads that encrypt; 0 for one per processor.
+    pub threads: u32,
+    /// The keys to seal to. Each must be one that can be sealed to.
+    pub recipients: *const *const ovseal_key,
+    /// The number of recipients.
+    pub recipient_count: usize,
+    /// The keys that sign the container.
+    pub publisher_keys: *const *const ovseal_publisher_key,
+    /// The number of signing keys; 0 leaves the container unsigned.
+    pub publisher_key_count: usize,
+    /// The model's name, 1 to 256 bytes without control characters; NULL for the name of its file.
+    pub name: *const c_char,
+    /// The model's security version. Devices can require a minimum.
+    pub security_version: u64,
+    /// Files of a directory to leave out: patterns in the syntax of gitignore.
+    pub exclude: *const *const c_char,
+    /// The number of patterns.
+    pub exclude_count: usize,
+    /// Called as bytes are sealed, and can cancel; NULL for none.
+    pub progress: ovseal_progress,
+    /// Passed to `progress`.
+    pub progress_context: *mut c_void,
+}
+
+// SAFETY: `repr(C)`, the size comes first, two `u32` fill one word, and zeros are NULL or 0.
+unsafe impl Versioned for ovseal_seal_options {}
+
+/// Seals the model at `model` into a container at `output`, which appears whole or not at all.
+///
+/// The model is a file, whose companion files are sealed too, or a directory. The container's
+/// length in bytes is written to `length`, unless that is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_seal(
     model: *const c_char,
     output: *const c_char,
-    options: Option<&ovseal_seal_options>,
+    options: *const ovseal_seal_options,
     length: Option<&mut MaybeUninit<u64>>,
 ) -> *mut ovseal_error {
     run(|| {
-        let options = options.required("options")?;
-        // SAFETY: the header demands a text.
-        let model = unsafe { path(model, "model") }?;
-        // SAFETY: likewise.
+        // SAFETY: the header requires a path.
         let output = unsafe { path(output, "output") }?;
-        let model = Model::find(model, options.model.clone())?;
-        let sealed = options.seal(&model, output)?;
+        // SAFETY: the header requires options and a path.
+        let (options, model) = unsafe { find(options, model) }?;
+        // SAFETY: the header requires that the pointers in the options are NULL or valid.
+        let sealed = unsafe { options.seal(&model, output) }?;
         if let Some(length) = length {
             length.write(sealed.length);
         }
@@ -234,26 +94,87 @@ pub unsafe extern "C" fn ovseal_seal(
     })
 }
 
+/// Reads options and finds the files of the model that they choose.
+///
+/// # Safety
+/// `options` is NULL, or points at options whose pointers are NULL or valid; `model` is NULL or a
+/// path.
+pub(crate) unsafe fn find(
+    options: *const ovseal_seal_options,
+    model: *const c_char,
+) -> Result<(ovseal_seal_options, Model), Failure> {
+    // SAFETY: the caller vouches for as many bytes as the size says.
+    let options = unsafe { versioned::read(options, "options") }?;
+    // SAFETY: the caller vouches for the path.
+    let model = unsafe { path(model, "model") }?;
+    // SAFETY: the caller vouches for the patterns.
+    let model = Model::find(model, unsafe { options.model() }?)?;
+    Ok((options, model))
+}
+
 impl ovseal_seal_options {
-    fn seal(&self, model: &Model, output: &std::path::Path) -> Result<ovseal::Sealed, Failure> {
-        let nameless = || Failure::new(Code::Usage, "the model's file gives it no name");
-        let name = self.name.clone().or_else(|| model.default_name()).ok_or_else(nameless)?;
-        let follow = |bytes| match self.progress {
-            Some(progress) if !progress.tell(bytes) => ControlFlow::Break(()),
+    fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// # Safety
+    /// The patterns are valid texts.
+    unsafe fn model(&self) -> Result<ModelOptions, Failure> {
+        if self.flags & !KNOWN_FLAGS != 0 {
+            return Err(bad_argument("options->flags has bits other than OVSEAL_SEAL_*"));
+        }
+        // SAFETY: the caller vouches for so many patterns.
+        let patterns = unsafe { list(self.exclude, self.exclude_count, "options->exclude") }?;
+        // SAFETY: the caller vouches for each text.
+        let patterns = patterns.iter().map(|pattern| unsafe { text(*pattern, "a pattern") });
+        Ok(ModelOptions {
+            only: self.has(OVSEAL_SEAL_ONLY),
+            follow_symlinks: self.has(OVSEAL_SEAL_FOLLOW_SYMLINKS),
+            exclude: patterns.map(|pattern| pattern.map(str::to_owned)).collect::<Result<_, _>>()?,
+            include_everything: self.has(OVSEAL_SEAL_INCLUDE_EVERYTHING),
+        })
+    }
+
+    /// # Safety
+    /// The pointers are NULL or valid.
+    unsafe fn seal(&self, model: &Model, output: &std::path::Path) -> Result<ovseal::Sealed, Failure> {
+        // SAFETY: the caller vouches for the keys.
+        let keys = unsafe { objects(self.recipients, self.recipient_count, "options->recipients") }?;
+        // SAFETY: as above.
+        let signers =
+            unsafe { objects(self.publisher_keys, self.publisher_key_count, "options->publisher_keys") }?;
+        // SAFETY: the caller vouches for the text.
+        let name = unsafe { optional_text(self.name, "options->name") }?.map(ModelName::parse).transpose()?;
+        let nameless =
+            || Failure::new(Code::Usage, "no name is given, and the file's own name cannot be one");
+        let name = name.or_else(|| model.default_name()).ok_or_else(nameless)?;
+        let progress = Progress::new(self.progress, self.progress_context);
+        let follow = |bytes| match progress {
+            Some(progress) if !progress.report(bytes) => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         };
         let mut options = SealOptions::new(name)
             .security_version(self.security_version)
-            .allow_mixed(self.allow_mixed)
-            .replace(self.replace)
-            .private(self.private)
+            .allow_mixed(self.has(OVSEAL_SEAL_ALLOW_MIXED))
+            .replace(self.has(OVSEAL_SEAL_REPLACE))
+            .private(self.has(OVSEAL_SEAL_PRIVATE))
             .progress(&follow);
-        if let Some(threads) = self.threads {
+        if let Some(threads) = NonZeroUsize::new(self.threads as usize) {
             options = options.threads(threads);
         }
-        options = self.key.origins().iter().map(Origin::file).fold(options, SealOptions::read_file);
-        options = self.key.recipients().into_iter().fold(options, SealOptions::recipient);
-        options = self.publishers.iter().fold(options, |options, key| options.publisher(key));
+        for key in keys {
+            let key = key.0.to_be_sealed_to()?;
+            options = key.origins().iter().map(Origin::file).fold(options, SealOptions::read_file);
+            options = key.recipients().into_iter().fold(options, SealOptions::recipient);
+        }
+        options = signers.into_iter().fold(options, |options, key| options.publisher(&key.0));
         Ok(options.seal(model, output)?)
     }
 }
+
+const KNOWN_FLAGS: u32 = OVSEAL_SEAL_ONLY
+    | OVSEAL_SEAL_FOLLOW_SYMLINKS
+    | OVSEAL_SEAL_INCLUDE_EVERYTHING
+    | OVSEAL_SEAL_ALLOW_MIXED
+    | OVSEAL_SEAL_REPLACE
+    | OVSEAL_SEAL_PRIVATE;

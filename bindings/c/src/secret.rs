@@ -1,13 +1,13 @@
-//! Bytes that the library hands out: keys to be stored.
+//! Private keys that the library creates, for the caller to store.
 
 use std::ptr;
 
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 use ovseal_memory::SecretBytes;
 
 use crate::error::run_or;
 
-/// Bytes that are locked into memory, and zeroized by `ovseal_secret_free`.
+/// Secret bytes in locked memory. `ovseal_secret_free` zeroizes them.
 pub struct ovseal_secret(SecretBytes);
 
 impl ovseal_secret {
@@ -16,19 +16,19 @@ impl ovseal_secret {
     }
 }
 
-/// The bytes, without a zero byte at the end; NULL for NULL.
+/// Returns the bytes, which do not end with a zero byte; NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_secret_data(secret: Option<&ovseal_secret>) -> *const u8 {
     run_or(ptr::null(), || secret.map_or(ptr::null(), |secret| secret.0.expose().as_ptr()))
 }
 
-/// How many bytes there are.
+/// Returns the number of bytes; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_secret_length(secret: Option<&ovseal_secret>) -> usize {
     run_or(0, || secret.map_or(0, |secret| secret.0.expose().len()))
 }
 
-/// Zeroizes and frees the bytes; NULL is allowed.
+/// Zeroizes and frees the bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_secret_free(secret: Option<Box<ovseal_secret>>) {
     drop(secret);

@@ -1,37 +1,38 @@
-//! The caller's own key service.
+//! Key services of the caller.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use ovseal::{KeyService, Secret, ServiceContext, ServiceError, WRAPPED_LIMIT};
-use ovseal_bindings::{Failure, Key};
+use ovseal_frontend::Key;
 
 use crate::error::{bad_argument, ovseal_error};
 use crate::key::{make, ovseal_key};
+use crate::versioned::{self, Versioned};
 
-/// The most bytes that a key service may make of a secret.
+/// The maximum length of a wrapped secret, in bytes.
 pub const OVSEAL_WRAPPED_LIMIT: usize = 8192;
-/// The most bytes of a key service's message, with the zero byte at its end.
+/// The maximum length of a key service's message in bytes, including the zero byte at its end.
 pub const OVSEAL_MESSAGE_LIMIT: usize = 256;
-/// A key service has done what was asked.
+/// The key service succeeded.
 pub const OVSEAL_SERVICE_DONE: c_int = 0;
-/// A key service was asked to unwrap what another one has wrapped.
+/// The key service was asked to unwrap a secret that another service has wrapped.
 pub const OVSEAL_SERVICE_NOT_MINE: c_int = 1;
 
 /// The container for which a key service wraps or unwraps, so that it can limit and log.
 ///
 /// When a container is opened, both ids come from the container. The model id is authentic if a
-/// publisher was named. Bind the 64 bytes of the two ids as associated data: then a wrapped secret
-/// that was put into another container is refused.
+/// publisher was named. Bind the two ids, 64 bytes, as associated data: then a wrapped secret that
+/// was moved to another container is rejected.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_service_context {
-    /// `sizeof(ovseal_service_context)`: a later version may add members.
+    /// `sizeof(ovseal_service_context)`. A later version may add members.
     pub size: usize,
-    /// The container's random name: another one for each sealing.
+    /// The random id of the container, different for each sealing.
     pub container_id: [u8; 32],
-    /// The id of the model: the same for all versions of a model.
+    /// The id of the model, the same for all its versions.
     pub model_id: [u8; 32],
 }
 
@@ -42,24 +43,26 @@ impl From<&ServiceContext> for ovseal_service_context {
     }
 }
 
-/// A key service of the caller's: a key management system, a vault, a card.
+/// A key service of yours: a key management system, a vault, a card. Start from
+/// `OVSEAL_KEY_SERVICE_INIT`.
 ///
-/// It sees a random secret of 32 bytes for each container, never the data key, and nothing of the
-/// container but the two ids of `ovseal_service_context`. The functions are called from the thread
-/// that opens, seals or rekeys. They must return: no exception and no `longjmp` may leave them.
+/// It handles a random 32-byte secret for each container, never the data key. All it learns of the
+/// container are the two ids in `ovseal_service_context`. Set `wrap_for` and `unwrap_for`, or
+/// `wrap` and `unwrap`, which are not told the container.
 ///
-/// Each answers `OVSEAL_SERVICE_DONE`, or another number when it failed, and may write a text with a zero byte at its end to
-/// `message`, which has `OVSEAL_MESSAGE_LIMIT` bytes and becomes a cause of the error.
+/// The functions are called from the thread that opens, seals or rekeys. They must return normally:
+/// no exception and no `longjmp` may leave them. Each returns `OVSEAL_SERVICE_DONE`, or another
+/// number if it failed. It may then write a text that ends with a zero byte to `message`, which has
+/// room for `OVSEAL_MESSAGE_LIMIT` bytes. The text becomes a cause of the error.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_key_service {
-    /// `sizeof(ovseal_key_service)`: a later version may add members. Programs that were compiled
-    /// before `wrap_for` was added pass the size up to it.
+    /// `sizeof(ovseal_key_service)`.
     pub size: usize,
-    /// What is passed to the functions.
+    /// Passed to the functions.
     pub context: *mut c_void,
-    /// Wraps the 32 bytes of `secret`. The result has 1 to `OVSEAL_WRAPPED_LIMIT` bytes, is written to `wrapped`, which has room for so
-    /// many, and its length to `length`. It will be stored in clear.
+    /// Wraps the 32 bytes of `secret`. Writes 1 to `OVSEAL_WRAPPED_LIMIT` bytes to `wrapped` and
+    /// their number to `length`. They are stored unencrypted in the container.
     pub wrap: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -69,8 +72,10 @@ pub struct ovseal_key_service {
             message: *mut c_char,
         ) -> c_int,
     >,
-    /// Unwraps, and writes 32 bytes to `secret`. What is to be unwrapped comes from the container, and may be anything:
-    /// `OVSEAL_SERVICE_NOT_MINE` when another service has wrapped it.
+    /// Unwraps, and writes 32 bytes to `secret`.
+    ///
+    /// `wrapped` comes from the container and can be anything. Return `OVSEAL_SERVICE_NOT_MINE` if
+    /// another service has wrapped it.
     pub unwrap: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -80,9 +85,9 @@ pub struct ovseal_key_service {
             message: *mut c_char,
         ) -> c_int,
     >,
-    /// Called once, when nothing uses the service any more; may be NULL.
+    /// Called once, when the service is no longer used; may be NULL.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// Called in place of `wrap`, unless it is NULL, and told for which container.
+    /// Like `wrap`, and is told the container. Called instead of it unless NULL.
     pub wrap_for: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -93,7 +98,7 @@ pub struct ovseal_key_service {
             message: *mut c_char,
         ) -> c_int,
     >,
-    /// Called in place of `unwrap`, unless it is NULL, and told for which container.
+    /// Like `unwrap`, and is told the container. Called instead of it unless NULL.
     pub unwrap_for: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -106,38 +111,20 @@ pub struct ovseal_key_service {
     >,
 }
 
-/// The members up to the first one that was added.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct FirstMembers {
-    size: usize,
-    context: *mut c_void,
-    wrap: Wrap,
-    unwrap: Unwrap,
-    release: Option<unsafe extern "C" fn(*mut c_void)>,
-}
+// SAFETY: `repr(C)`, the size comes first, every member is one word, and zeros are NULL.
+unsafe impl Versioned for ovseal_key_service {}
 
-type Wrap = Option<unsafe extern "C" fn(*mut c_void, *const u8, *mut u8, *mut usize, *mut c_char) -> c_int>;
-type Unwrap = Option<unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut u8, *mut c_char) -> c_int>;
-
-impl From<FirstMembers> for ovseal_key_service {
-    fn from(first: FirstMembers) -> Self {
-        let FirstMembers { size, context, wrap, unwrap, release } = first;
-        Self { size, context, wrap, unwrap, release, wrap_for: None, unwrap_for: None }
-    }
-}
-
-/// Takes a key that a service of the caller's holds.
+/// Creates a key that a service of yours holds.
 ///
-/// On success the library owns `service->context`, until it calls `service->release`.
+/// On success, the library takes over `service->context` until it calls `service->release`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_key_from_service(
     service: *const ovseal_key_service,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
     make(key, || {
-        // SAFETY: the header demands as many bytes as `size` says.
-        let service = unsafe { read(service) }?;
+        // SAFETY: the header requires as many bytes as the size says.
+        let service = unsafe { versioned::read(service, "service") }?;
         let wraps = service.wrap.is_some() || service.wrap_for.is_some();
         if !wraps || (service.unwrap.is_none() && service.unwrap_for.is_none()) {
             return Err(bad_argument("a function of the key service is NULL"));
@@ -146,32 +133,12 @@ pub unsafe extern "C" fn ovseal_key_from_service(
     })
 }
 
-/// Reads the members of a service that its size says are there.
-///
-/// # Safety
-/// `service` is NULL, or points to a size and to as many bytes.
-unsafe fn read(service: *const ovseal_key_service) -> Result<ovseal_key_service, Failure> {
-    if service.is_null() {
-        return Err(bad_argument("service is NULL"));
-    }
-    // SAFETY: the size is the first member, and there in any case.
-    let size = unsafe { service.cast::<usize>().read() };
-    if size >= size_of::<ovseal_key_service>() {
-        // SAFETY: there are at least so many bytes.
-        Ok(unsafe { service.read() })
-    } else if size == size_of::<FirstMembers>() {
-        // SAFETY: there are so many bytes, and these members come first.
-        Ok(unsafe { service.cast::<FirstMembers>().read() }.into())
-    } else {
-        Err(bad_argument("the size of the key service is not sizeof(ovseal_key_service)"))
-    }
-}
-
 struct Service(ovseal_key_service);
 
-// SAFETY: the header says that the functions are called from the thread that opens, seals or rekeys, which may be any.
+// SAFETY: the header says that the functions are called from the thread that opens, seals or
+// rekeys, which can be any.
 unsafe impl Send for Service {}
-// SAFETY: likewise; they may be called at the same time if the caller opens from several threads.
+// SAFETY: as above; several threads of the caller may open at the same time.
 unsafe impl Sync for Service {}
 
 impl KeyService for Service {
@@ -181,8 +148,7 @@ impl KeyService for Service {
         let answer = match (self.0.wrap_for, self.0.wrap) {
             (Some(wrap), _) => {
                 let container = ovseal_service_context::from(context);
-                // SAFETY: the pointers are valid for what the header says that the function reads
-                // and writes.
+                // SAFETY: each pointer has room for what the function may read and write.
                 unsafe {
                     wrap(
                         self.0.context,
@@ -203,7 +169,7 @@ impl KeyService for Service {
         if answer != OVSEAL_SERVICE_DONE {
             return Err(message.error(answer));
         }
-        // The library refuses what is empty or too long, and says so.
+        // `ovseal` rejects a wrapped secret that is empty or too long.
         wrapped.resize(length.min(WRAPPED_LIMIT + 1), 0);
         Ok(wrapped)
     }
@@ -215,8 +181,7 @@ impl KeyService for Service {
         let answer = match (self.0.unwrap_for, self.0.unwrap) {
             (Some(unwrap), _) => {
                 let container = ovseal_service_context::from(context);
-                // SAFETY: the pointers are valid for what the header says that the function reads
-                // and writes.
+                // SAFETY: each pointer has room for what the function may read and write.
                 unsafe { unwrap(self.0.context, &raw const container, bytes, length, place, message.place()) }
             }
             // SAFETY: as above.
@@ -240,7 +205,7 @@ impl Drop for Service {
     }
 }
 
-/// Where a service writes why it failed.
+/// The buffer for a service's message.
 struct Message([c_char; OVSEAL_MESSAGE_LIMIT]);
 
 impl Default for Message {
@@ -259,11 +224,10 @@ impl Message {
         // SAFETY: the array ends with a zero byte.
         let text = unsafe { CStr::from_ptr(self.0.as_ptr()) }.to_string_lossy();
         if text.is_empty() {
-            return format!("the key service answered {answer}").into();
+            return format!("the key service returned {answer}").into();
         }
         text.into_owned().into()
     }
 }
 
 const _: () = assert!(OVSEAL_WRAPPED_LIMIT == WRAPPED_LIMIT);
-const _: () = assert!(size_of::<FirstMembers>() == std::mem::offset_of!(ovseal_key_service, wrap_for));

@@ -1,35 +1,43 @@
-//! Containers that are no files.
+//! Containers that are not files.
 
 use std::ffi::{c_int, c_void};
 use std::io;
 
 use ovseal::ReadAt;
 
-/// Where a container is read from: bytes that can be read at any offset.
+use crate::versioned::Versioned;
+
+/// A container that is read through a call-back. Start from `OVSEAL_SOURCE_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_source {
-    /// `sizeof(ovseal_source)`: a later version may add members.
+    /// `sizeof(ovseal_source)`.
     pub size: usize,
-    /// What is passed to the functions.
+    /// Passed to the functions.
     pub context: *mut c_void,
-    /// How many bytes there are.
+    /// The length of the container in bytes.
     pub length: u64,
-    /// Fills `buffer` with the `length` bytes from `offset` on, all of them, and answers 0; any other number is a failure. Called from
-    /// several threads at once. It must return: no exception and no `longjmp` may leave it.
+    /// Fills `buffer` with the `length` bytes at `offset` and returns 0. Any other result is a
+    /// failure.
+    ///
+    /// Called from several threads at once. It must return normally: no exception and no `longjmp`
+    /// may leave it.
     pub read: Option<
         unsafe extern "C" fn(context: *mut c_void, offset: u64, buffer: *mut u8, length: usize) -> c_int,
     >,
-    /// Called once, when nothing reads any more; may be NULL.
+    /// Called once, when the container is no longer read; may be NULL.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 
-/// A source of the caller, which the library owns.
+// SAFETY: `repr(C)`, the size comes first, every member is one word, and zeros are NULL or 0.
+unsafe impl Versioned for ovseal_source {}
+
+/// A source of the caller, owned by the library.
 pub(crate) struct Source(pub(crate) ovseal_source);
 
 // SAFETY: the header says that the function is called from several threads at once.
 unsafe impl Send for Source {}
-// SAFETY: likewise.
+// SAFETY: as above.
 unsafe impl Sync for Source {}
 
 impl ReadAt for Source {
@@ -43,10 +51,10 @@ impl ReadAt for Source {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let read = self.0.read.ok_or_else(|| io::Error::other("the function is NULL"))?;
-        // SAFETY: the buffer is valid for so many bytes, and the caller gave function and context.
+        // SAFETY: the buffer has so many bytes, and the caller passed both function and context.
         match unsafe { read(self.0.context, offset, buffer.as_mut_ptr(), buffer.len()) } {
             0 => Ok(()),
-            answer => Err(io::Error::other(format!("the source answered {answer}"))),
+            answer => Err(io::Error::other(format!("the source returned {answer}"))),
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Texts, bytes and places of results, between C and Rust.
+//! Texts, bytes, arrays and results, between C and Rust.
 
 use std::ffi::{CStr, CString, OsStr, c_char};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::ptr;
+use std::{ptr, slice};
 
-use ovseal_bindings::Failure;
+use ovseal_frontend::Failure;
 
-use crate::error::{bad_argument, ovseal_error, run};
+use crate::error::bad_argument;
 
-/// What a pointer stands for, or the error that it is NULL.
+/// A pointer that must not be NULL.
 pub(crate) trait Required<T> {
-    /// The value behind the argument `name`.
+    /// Returns the value of the argument `name`, or the error that it is NULL.
     fn required(self, name: &str) -> Result<T, Failure>;
 }
 
@@ -22,30 +22,22 @@ impl<T> Required<T> for Option<T> {
     }
 }
 
-/// Changes settings of the caller.
-pub(crate) fn change<T>(
-    options: Option<&mut T>,
-    change: impl FnOnce(&mut T) -> Result<(), Failure>,
-) -> *mut ovseal_error {
-    run(|| change(options.required("options")?))
-}
-
 /// Hands an object to the caller, who frees it.
 pub(crate) fn give<T>(out: &mut MaybeUninit<*mut T>, object: T) {
     out.write(Box::into_raw(Box::new(object)));
 }
 
-/// A text of the caller.
+/// Returns a text of the caller.
 ///
 /// # Safety
-/// `text` is NULL, or ends with a zero byte and stays as it is for `'a`.
+/// `text` is NULL, or ends with a zero byte and stays unchanged for `'a`.
 pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Failure> {
     // SAFETY: the caller vouches for it.
     let text = unsafe { c_text(text) }.required(name)?;
-    text.to_str().map_err(|_| bad_argument(format!("{name} is no UTF-8")))
+    text.to_str().map_err(|_| bad_argument(format!("{name} is not UTF-8")))
 }
 
-/// A text of the caller, if there is one.
+/// Returns a text of the caller, or `None` for NULL.
 ///
 /// # Safety
 /// As for [`text`].
@@ -57,17 +49,16 @@ pub(crate) unsafe fn optional_text<'a>(
     if pointer.is_null() { Ok(None) } else { unsafe { text(pointer, name) }.map(Some) }
 }
 
-/// A path of the caller, which need not be UTF-8.
+/// Returns a path of the caller, which need not be UTF-8.
 ///
 /// # Safety
 /// As for [`text`].
 pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Path, Failure> {
     // SAFETY: the caller vouches for it.
-    let path = unsafe { c_text(path) }.required(name)?;
-    Ok(Path::new(OsStr::from_bytes(path.to_bytes())))
+    unsafe { optional_path(path) }.required(name)
 }
 
-/// A path of the caller, if there is one.
+/// Returns a path of the caller, or `None` for NULL.
 ///
 /// # Safety
 /// As for [`text`].
@@ -78,14 +69,14 @@ pub(crate) unsafe fn optional_path<'a>(pointer: *const c_char) -> Option<&'a Pat
 }
 
 unsafe fn c_text<'a>(text: *const c_char) -> Option<&'a CStr> {
-    // SAFETY: the caller vouches for what is not NULL.
+    // SAFETY: it is not NULL, and the caller vouches for the rest.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
 }
 
-/// Items of the caller, one after the other; NULL only if there is none.
+/// Returns consecutive items of the caller; NULL is allowed if there are none.
 ///
 /// # Safety
-/// `items` is NULL, or points at `count` items that stay as they are for `'a`.
+/// `items` is NULL, or points at `count` items that stay unchanged for `'a`.
 pub(crate) unsafe fn items<'a, T>(items: *const T, count: usize, name: &str) -> Result<&'a [T], Failure> {
     match items.is_null() {
         true if count == 0 => Ok(&[]),
@@ -95,30 +86,63 @@ pub(crate) unsafe fn items<'a, T>(items: *const T, count: usize, name: &str) -> 
             Err(bad_argument(format!("{name} is too long")))
         }
         // SAFETY: it is not NULL, not too long, and the caller vouches for the items.
-        false => Ok(unsafe { std::slice::from_raw_parts(items, count) }),
+        false => Ok(unsafe { slice::from_raw_parts(items, count) }),
     }
 }
 
-/// A buffer of the caller, whatever is in it; NULL only if it is empty.
+/// Returns the items of an array in the caller's options, of which there are at most
+/// [`LIST_LIMIT`].
 ///
 /// # Safety
-/// `bytes` is NULL, or points at `length` bytes that nobody else uses for `'a`. They are only written.
+/// As for [`items`].
+pub(crate) unsafe fn list<'a, T>(list: *const T, count: usize, name: &str) -> Result<&'a [T], Failure> {
+    if count > LIST_LIMIT {
+        return Err(bad_argument(format!("{name} has more than {LIST_LIMIT} items")));
+    }
+    // SAFETY: the caller vouches for it.
+    unsafe { items(list, count, name) }
+}
+
+/// Returns the objects in an array of pointers, none of which may be NULL.
+///
+/// # Safety
+/// As for [`items`], and each pointer is NULL or valid for `'a`.
+pub(crate) unsafe fn objects<'a, T>(
+    pointers: *const *const T,
+    count: usize,
+    name: &str,
+) -> Result<Vec<&'a T>, Failure> {
+    // SAFETY: the caller vouches for the array.
+    let pointers = unsafe { list(pointers, count, name) }?;
+    // SAFETY: the caller vouches for each pointer.
+    let objects = pointers.iter().map(|pointer| unsafe { pointer.as_ref() });
+    objects.enumerate().map(|(number, object)| object.required(&format!("{name}[{number}]"))).collect()
+}
+
+/// Returns a buffer of the caller; NULL is allowed if it is empty. It may be uninitialized: only
+/// write to it.
+///
+/// # Safety
+/// `bytes` is NULL, or points at `length` bytes that nothing else uses for `'a`.
 pub(crate) unsafe fn buffer<'a>(bytes: *mut u8, length: usize, name: &str) -> Result<&'a mut [u8], Failure> {
     match bytes.is_null() {
         true if length == 0 => Ok(&mut []),
         true => Err(bad_argument(format!("{name} is NULL"))),
         false if length > isize::MAX.unsigned_abs() => Err(bad_argument(format!("{name} is too long"))),
         // SAFETY: it is not NULL, not too long, and the caller vouches for the bytes.
-        false => Ok(unsafe { std::slice::from_raw_parts_mut(bytes, length) }),
+        false => Ok(unsafe { slice::from_raw_parts_mut(bytes, length) }),
     }
 }
 
-/// A text for C. What C would take for its end is replaced.
+/// Returns a text for C. A zero byte, which would end it, is replaced.
 pub(crate) fn c_string(text: &str) -> CString {
     CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
-/// The pointer to a text, or NULL.
+/// Returns the pointer to a text, or NULL.
 pub(crate) fn pointer(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
 }
+
+/// More items than any option needs: a container holds at most 32 stanzas and 8 publishers.
+const LIST_LIMIT: usize = 65_536;

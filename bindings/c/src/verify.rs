@@ -1,4 +1,4 @@
-//! Verifying a container.
+//! Verifying containers.
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
@@ -7,10 +7,10 @@ use ovseal::Verification;
 
 use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
-use crate::open::ovseal_open_options;
+use crate::open::{self, ovseal_open_options};
 use crate::text::{Required, c_string, give, path, pointer};
 
-/// What a successful verification showed. Free it with `ovseal_verification_free`.
+/// The result of a successful verification. Free it with `ovseal_verification_free`.
 pub struct ovseal_verification {
     publisher: Option<CString>,
     claimed: Vec<CString>,
@@ -30,22 +30,26 @@ impl From<Verification> for ovseal_verification {
     }
 }
 
-/// Verifies the container at `file`.
+/// Verifies the container at `file`, with a key or without (NULL).
 ///
-/// Without a key (NULL): signature, demands, and the digest of every chunk. With one also MACs, manifest, and the tag of
-/// every chunk. Without a key this shows who signed, and not that the content is what a holder of the key sealed; see
-/// `ovseal_verification_content_verified`. With `OVSEAL_TRUST_ANY_SENDER` and no key it shows only that the container is
-/// consistent in itself.
+/// Without a key, this checks the signature, the requirements in the options, and the digest of
+/// every chunk. It shows who signed, not that the content is what a holder of the key sealed. With
+/// `OVSEAL_TRUST_ANY_SENDER` it only shows that the container is consistent in itself.
+///
+/// With a key, it also checks the MACs, the manifest, and the tag of every chunk. See
+/// `ovseal_verification_content_verified`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_verify(
     file: *const c_char,
     key: Option<&ovseal_key>,
-    options: Option<&ovseal_open_options>,
+    options: *const ovseal_open_options,
     verification: Option<&mut MaybeUninit<*mut ovseal_verification>>,
 ) -> *mut ovseal_error {
     run(|| {
-        let (options, out) = (options.required("options")?.build(), verification.required("verification")?);
-        // SAFETY: the header demands a text.
+        let out = verification.required("verification")?;
+        // SAFETY: the header requires options.
+        let options = unsafe { open::read(options) }?;
+        // SAFETY: the header requires a path.
         let file = unsafe { path(file, "file") }?;
         let verification = match key {
             None => options.verify(file)?,
@@ -56,13 +60,13 @@ pub unsafe extern "C" fn ovseal_verify(
     })
 }
 
-/// The trusted publisher who signed, as `ovseal_publisher_id` names it; NULL when none was named.
+/// Returns the id of the trusted publisher who signed; NULL if no publisher was named.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_publisher(verification: Option<&ovseal_verification>) -> *const c_char {
     pointer(verification.and_then(|verification| verification.publisher.as_ref()))
 }
 
-/// The publisher with this number, from 0, of those that *claim* to have signed; NULL beyond the last.
+/// Returns the id of publisher `number` of those that *claim* to have signed; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_claimed_publisher(
     verification: Option<&ovseal_verification>,
@@ -71,20 +75,19 @@ pub extern "C" fn ovseal_verification_claimed_publisher(
     pointer(verification.and_then(|verification| verification.claimed.get(number)))
 }
 
-/// The security version, which is believable only with a publisher or a key; 0 for NULL.
+/// Returns the security version; 0 for NULL. It is authentic only with a publisher or a key.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_security_version(verification: Option<&ovseal_verification>) -> u64 {
     verification.map_or(0, |verification| verification.security_version)
 }
 
-/// Returns true if a key showed that the content is what a holder of the key sealed; false without
-/// a key, and for NULL.
+/// Returns true if the content was verified with a key: it is what a holder of the key sealed.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_content_verified(verification: Option<&ovseal_verification>) -> bool {
     verification.is_some_and(|verification| verification.content_verified)
 }
 
-/// Frees a verification; NULL is allowed.
+/// Frees a verification.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_free(verification: Option<Box<ovseal_verification>>) {
     drop(verification);

@@ -1,4 +1,4 @@
-//! What the C interface does, from programs in C.
+//! The C interface, as programs in C use it.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -12,28 +12,36 @@ use ovseal_hardware::tpm2::{EnrollOptions, Tpm};
 use ovseal_testkit::Swtpm;
 
 #[test]
-fn the_tour_of_the_c_interface_finds_nothing_amiss() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = C.sanitized("c/tour.c", folder.path());
+fn the_tour_of_the_c_interface_succeeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = C.sanitized("c/tour.c", directory.path());
     let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
-    succeed(Command::new(program).arg(model).arg(folder.path()));
+    succeed(Command::new(program).arg(model).arg(directory.path()));
+}
+
+#[test]
+fn options_of_other_versions_are_understood_or_rejected() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = C.sanitized("c/options.c", directory.path());
+    let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
+    succeed(Command::new(program).arg(model).arg(conv(directory.path())));
 }
 
 #[test]
 fn a_device_opens_with_the_key_in_its_tpm() {
-    let (swtpm, folder) = (Swtpm::start(), tempfile::tempdir().unwrap());
+    let (swtpm, directory) = (Swtpm::start(), tempfile::tempdir().unwrap());
     let tpm = Tpm::new(&swtpm.tcti(), Duration::from_secs(120)).unwrap();
-    let device = EnrollOptions::default().enroll(&tpm, folder.path()).unwrap();
-    let program = C.sanitized("c/device.c", folder.path());
+    let device = EnrollOptions::default().enroll(&tpm, directory.path()).unwrap();
+    let program = C.sanitized("c/device.c", directory.path());
     let mut command = Command::new(program);
-    command.arg(set_up("OVSEAL_TEST_MODELS").join("conv/model.bin")).arg(folder.path());
+    command.arg(set_up("OVSEAL_TEST_MODELS").join("conv/model.bin")).arg(directory.path());
     succeed(command.arg(swtpm.tcti()).arg(device.recipient().to_string()));
 }
 
 #[test]
-fn a_leak_ends_a_program_under_the_sanitizer() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = C.sanitized("c/leak.c", folder.path());
+fn the_sanitizer_reports_a_leak() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = C.sanitized("c/leak.c", directory.path());
     let output = common::run(&mut Command::new(program));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && stderr.contains("LeakSanitizer: detected memory leaks"), "{stderr}");
@@ -41,12 +49,12 @@ fn a_leak_ends_a_program_under_the_sanitizer() {
 
 #[test]
 fn ten_thousand_openings_leave_memory_flat() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = C.optimized("c/cycles.c", folder.path());
-    succeed(Command::new(program).arg(conv(folder.path())).arg("10000"));
+    let directory = tempfile::tempdir().unwrap();
+    let program = C.optimized("c/cycles.c", directory.path());
+    succeed(Command::new(program).arg(conv(directory.path())).arg("10000"));
 }
 
-/// The model `conv` in a container, sealed to the key file of 32 times 7.
-fn conv(folder: &Path) -> PathBuf {
-    common::seal(&set_up("OVSEAL_TEST_MODELS").join("conv/model.xml"), &folder.join("conv.ovseal"))
+/// Seals the model `conv` to the key file of 32 bytes of 7.
+fn conv(directory: &Path) -> PathBuf {
+    common::seal(&set_up("OVSEAL_TEST_MODELS").join("conv/model.xml"), &directory.join("conv.ovseal"))
 }

@@ -1,4 +1,4 @@
-//! The committed header is what the declarations give, and its functions are what the linker exports.
+//! The committed header matches the declarations, and the library exports exactly its functions.
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -8,12 +8,13 @@ use std::path::Path;
 use std::process::Command;
 
 use common::functions;
-use ovseal_bindings::{Code, Kind};
+use ovseal_frontend::{Code, Kind};
 
 const FIRST: &str = include_str!("header/first.h");
+const INITIALIZERS: &str = include_str!("header/initializers.h");
 
 #[test]
-fn the_header_is_what_the_declarations_give() {
+fn the_header_matches_the_declarations() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let committed = root.join("include/ovseal/ovseal.h");
     let made = header(root);
@@ -21,8 +22,8 @@ fn the_header_is_what_the_declarations_give() {
         std::fs::write(&committed, &made).unwrap();
     }
     let committed = std::fs::read_to_string(committed).unwrap_or_default();
-    let remedy = "make it anew: OVSEAL_UPDATE_HEADER=1 cargo test -p ovseal-c --test header";
-    assert!(committed == made, "ovseal.h is not what the declarations give; {remedy}");
+    let remedy = "regenerate it: OVSEAL_UPDATE_HEADER=1 cargo test -p ovseal-c --test header";
+    assert!(committed == made, "ovseal.h does not match the declarations; {remedy}");
 }
 
 #[test]
@@ -44,7 +45,7 @@ fn the_shared_library_exports_the_functions_of_the_header_with_a_version_and_not
     assert_eq!(exported, versioned);
 }
 
-/// The functions of the header, in the order of the alphabet.
+/// Returns the functions of the header in alphabetical order.
 fn declared() -> Vec<String> {
     let mut declared: Vec<String> = functions().into_iter().map(|function| function.name).collect();
     declared.sort_unstable();
@@ -54,21 +55,21 @@ fn declared() -> Vec<String> {
 fn header(root: &Path) -> String {
     let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
     config.header = Some(FIRST.trim_end().to_owned());
-    config.after_includes = Some(numbers());
+    config.after_includes = Some(numbers() + INITIALIZERS.trim_end());
     let bindings = cbindgen::Builder::new().with_crate(root).with_config(config).generate().unwrap();
     let mut text = Vec::new();
     bindings.write(&mut text);
     String::from_utf8(text).unwrap()
 }
 
-/// The numbers of failures, which are those of every language.
+/// Returns the definitions of the numbers for failures, which every language shares.
 fn numbers() -> String {
-    let mut text = String::from("\n/* Whose fault a failure is. */\n");
+    let mut text = String::from("\n/* Kinds of failure: whose fault it is. */\n");
     for kind in KINDS {
         writeln!(text, "#define OVSEAL_KIND_{} {}u", constant(&format!("{kind:?}")), kind as u32).unwrap();
     }
     text.push_str(
-        "\n/* What went wrong: 100 times the kind, and a number within it that is 0 for the rest. */\n",
+        "\n/* Codes of failures: 100 times the kind, plus a number within it. 0 stands for any other failure. */\n",
     );
     for code in Code::ALL {
         writeln!(text, "#define OVSEAL_CODE_{} {}u", constant(&format!("{code:?}")), code.number()).unwrap();
@@ -86,7 +87,7 @@ const KINDS: [Kind; 7] = [
     Kind::Internal,
 ];
 
-/// `NoKeyFits` as `NO_KEY_FITS`.
+/// Turns `NoKeyFits` into `NO_KEY_FITS`.
 fn constant(name: &str) -> String {
     let mut constant = String::new();
     for letter in name.chars() {

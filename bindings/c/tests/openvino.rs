@@ -1,4 +1,4 @@
-//! What C++ does with OpenVINO, from programs under AddressSanitizer.
+//! The C++ interface with OpenVINO, in programs under AddressSanitizer.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
@@ -9,26 +9,26 @@ use std::process::Command;
 use common::{CXX, OPENVINO, seal, set_up, succeed};
 use ovseal::{Model, ModelName, ModelOptions, Passphrase, SealOptions};
 
-/// A model of the test set-up.
+/// Returns the path of a model of the test set-up.
 fn model(path: &str) -> PathBuf {
     set_up("OVSEAL_TEST_MODELS").join(path)
 }
 
-fn sealed(path: &str, folder: &Path) -> PathBuf {
-    seal(&model(path), &folder.join(path.replace('/', "-")))
+fn sealed(path: &str, directory: &Path) -> PathBuf {
+    seal(&model(path), &directory.join(path.replace('/', "-")))
 }
 
 #[test]
-fn the_tour_of_the_cxx_interface_finds_nothing_amiss() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = CXX.sanitized("cpp/tour.cpp", folder.path());
-    succeed(Command::new(program).arg(model("conv/model.xml")).arg(folder.path()));
+fn the_tour_of_the_cxx_interface_succeeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = CXX.sanitized("cpp/tour.cpp", directory.path());
+    succeed(Command::new(program).arg(model("conv/model.xml")).arg(directory.path()));
 }
 
 #[test]
 fn sealed_models_of_every_format_compute_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.sanitized("cpp/same.cpp", folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/same.cpp", directory.path());
     let formats = [
         "conv/model.xml",
         "mlp/model.xml",
@@ -38,16 +38,16 @@ fn sealed_models_of_every_format_compute_the_same() {
         "paddle/model.pdmodel",
     ];
     for format in formats {
-        succeed(Command::new(&program).arg(model(format)).arg(sealed(format, folder.path())));
+        succeed(Command::new(&program).arg(model(format)).arg(sealed(format, directory.path())));
     }
 }
 
 #[test]
 fn weights_live_as_long_as_what_reads_them_in_every_order_of_letting_go() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.sanitized("cpp/lifetimes.cpp", folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/lifetimes.cpp", directory.path());
     for network in ["conv/model.xml", "mlp/model.xml"] {
-        let container = sealed(network, folder.path());
+        let container = sealed(network, directory.path());
         let cache = container.with_extension("cache");
         succeed(Command::new(&program).arg(model(network)).arg(container).arg(cache));
     }
@@ -55,59 +55,64 @@ fn weights_live_as_long_as_what_reads_them_in_every_order_of_letting_go() {
 
 #[test]
 fn sealed_compiled_models_are_imported_and_live_as_long_as_what_reads_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.sanitized("cpp/imported.cpp", folder.path());
-    let empty = folder.path().join("empty.blob");
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/imported.cpp", directory.path());
+    let empty = directory.path().join("empty.blob");
     std::fs::write(&empty, "").unwrap();
-    let empty = seal(&empty, &folder.path().join("empty.ovseal"));
+    let empty = seal(&empty, &directory.path().join("empty.ovseal"));
     for network in ["conv/model.xml", "mlp/model.xml"] {
-        let blob = folder.path().join(network.replace('/', "-")).with_extension("blob");
+        let blob = directory.path().join(network.replace('/', "-")).with_extension("blob");
         succeed(Command::new(&program).arg(model(network)).arg(&blob));
         let container = seal(&blob, &blob.with_extension("ovseal"));
         let mut import = Command::new(&program);
         import.arg(model(network)).arg(blob).arg(container);
-        succeed(import.arg(sealed(network, folder.path())).arg(&empty));
+        succeed(import.arg(sealed(network, directory.path())).arg(&empty));
     }
 }
 
 #[test]
-fn compiled_models_are_kept_sealed() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.sanitized("cpp/cache.cpp", folder.path());
+fn compiled_models_are_cached_sealed() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/cache.cpp", directory.path());
     let (topology, weights) = (model("conv/model.xml"), model("conv/model.bin"));
-    let (container, cache) = (sealed("conv/model.xml", folder.path()), folder.path().join("compiled"));
+    let (container, cache) = (sealed("conv/model.xml", directory.path()), directory.path().join("compiled"));
     succeed(Command::new(program).arg(topology).arg(weights).arg(container).arg(cache));
 }
 
 #[test]
-fn what_is_refused_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.sanitized("cpp/refusals.cpp", folder.path());
-    let container = sealed("conv/model.xml", folder.path());
-    let damaged = folder.path().join("damaged");
+fn rejected_calls_leave_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/refusals.cpp", directory.path());
+    let container = sealed("conv/model.xml", directory.path());
+    let damaged = directory.path().join("damaged");
     let mut bytes = std::fs::read(&container).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&damaged, bytes).unwrap();
-    let unfit = folder.path().join("unfit.xml");
+    let unfit = directory.path().join("unfit.xml");
     std::fs::write(&unfit, "<net name=\"secret\" version=\"99\"/>").unwrap();
     std::fs::write(unfit.with_extension("bin"), "weights").unwrap();
-    let unfit = seal(&unfit, &folder.path().join("unfit.ovseal"));
+    let unfit = seal(&unfit, &directory.path().join("unfit.ovseal"));
     let mut refusals = Command::new(program);
-    refusals.arg(container).arg(damaged).arg(sealed("folder", folder.path())).arg(unfit).arg(folder.path());
+    refusals
+        .arg(container)
+        .arg(damaged)
+        .arg(sealed("folder", directory.path()))
+        .arg(unfit)
+        .arg(directory.path());
     succeed(&mut refusals);
 }
 
 #[test]
-fn the_sample_of_openvinos_guide_works_as_it_stands() {
+fn the_sample_of_openvinos_guide_works_unchanged() {
     const PASSWORD: &str = "C&_passwd";
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.sanitized("cpp/guide.cpp", folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.sanitized("cpp/guide.cpp", directory.path());
     let only = |file: &str| {
         let found =
             Model::find(&model(file), ModelOptions { only: true, ..ModelOptions::default() }).unwrap();
         let key = Passphrase::from_bytes(PASSWORD.as_bytes()).unwrap();
-        let container = folder.path().join(file.replace('/', "-"));
+        let container = directory.path().join(file.replace('/', "-"));
         let options = SealOptions::new(ModelName::parse("model").unwrap()).recipient(&key);
         options.seal(&found, &container).unwrap();
         container
@@ -119,16 +124,16 @@ fn the_sample_of_openvinos_guide_works_as_it_stands() {
 #[test]
 fn openings_with_openvino_leave_memory_flat() {
     let cycles = std::env::var("OVSEAL_SOAK_CYCLES").unwrap_or("300".into());
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.optimized("cpp/cycles.cpp", folder.path());
-    println!("{}", succeed(Command::new(program).arg(sealed("mlp/model.xml", folder.path())).arg(cycles)));
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.optimized("cpp/cycles.cpp", directory.path());
+    println!("{}", succeed(Command::new(program).arg(sealed("mlp/model.xml", directory.path())).arg(cycles)));
 }
 
 #[test]
-fn a_sealed_folder_is_handed_to_the_double_of_openvino_genai_from_memory() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = OPENVINO.doubled("cpp/genai.cpp", folder.path());
-    let llm = folder.path().join("llm");
+fn the_double_of_openvino_genai_loads_a_sealed_directory_from_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = OPENVINO.doubled("cpp/genai.cpp", directory.path());
+    let llm = directory.path().join("llm");
     std::fs::create_dir(&llm).unwrap();
     for name in ["openvino_model", "openvino_tokenizer", "openvino_detokenizer"] {
         for extension in ["xml", "bin"] {
@@ -138,6 +143,6 @@ fn a_sealed_folder_is_handed_to_the_double_of_openvino_genai_from_memory() {
     }
     std::fs::write(llm.join("generation_config.json"), "{\"max_new_tokens\": 7}").unwrap();
     std::fs::write(llm.join("chat_template.jinja"), "{{ messages }}").unwrap();
-    let container = seal(&llm, &folder.path().join("llm.ovseal"));
+    let container = seal(&llm, &directory.path().join("llm.ovseal"));
     succeed(Command::new(program).arg(container).arg(llm));
 }

@@ -1,4 +1,4 @@
-//! Every vector of the format has the outcome that it states, from C and from C++ too, with the number that Rust gives it.
+//! Every vector of the format has its stated outcome in C and C++ too, with the code of Rust.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use common::{C, CXX, Language};
 use ovseal::{ModelName, OpenOptions, Publisher, Trust};
-use ovseal_bindings::{Code, Failure, Key};
+use ovseal_frontend::{Code, Failure, Key};
 use ovseal_testkit::{Expected, Vector, VectorKey, vectors};
 
 #[test]
@@ -22,22 +22,22 @@ fn every_vector_has_its_outcome_in_cxx() {
 }
 
 fn check_all(language: Language, source: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let program = language.sanitized(source, folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let program = language.sanitized(source, directory.path());
     let vectors = vectors();
     let failures: Vec<String> = vectors.iter().filter_map(|vector| check(vector, &program).err()).collect();
     assert!(failures.is_empty(), "{} vectors differ:\n{}", failures.len(), failures.join("\n"));
 }
 
 fn check(vector: &Vector, program: &Path) -> Result<(), String> {
-    let folder = tempfile::tempdir().unwrap();
-    let output = common::run(command(vector, program).arg(folder.path()));
+    let directory = tempfile::tempdir().unwrap();
+    let output = common::run(command(vector, program).arg(directory.path()));
     let (text, code) = (String::from_utf8_lossy(&output.stdout), output.status.code());
     let stderr = String::from_utf8_lossy(&output.stderr);
     let differs = |what: &str| Err(format!("{}: {what}: {code:?} {text}{stderr}", vector.name));
     match rust(vector) {
         Ok(()) if code != Some(0) => differs("did not open"),
-        Ok(()) if text != expected(vector, folder.path()) => differs("opened to something else"),
+        Ok(()) if text != expected(vector, directory.path()) => differs("opened to something else"),
         Ok(()) => Ok(()),
         Err(failure) => {
             let kind = failure.code.kind() as i32;
@@ -94,11 +94,11 @@ fn rust(vector: &Vector) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a program tells of a vector that opens, when the parts' contents in `folder` are right.
-fn expected(vector: &Vector, folder: &Path) -> String {
+/// Returns the output for a vector that opens. Checks the contents of the parts in `directory`.
+fn expected(vector: &Vector, directory: &Path) -> String {
     let mut text = String::new();
     for (number, part) in vector.parts.iter().enumerate() {
-        let content = std::fs::read(folder.join(number.to_string())).unwrap_or_default();
+        let content = std::fs::read(directory.join(number.to_string())).unwrap_or_default();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &content);
         assert_eq!(
             base16ct::lower::encode_string(digest.as_ref()),

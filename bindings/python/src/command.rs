@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use pyo3::prelude::*;
 
-/// Runs the command `ovseal` and gives its exit code. The first argument is the name of the program.
+/// Run the command ``ovseal``, and return its exit code. The first argument is the program's name.
 ///
-/// The process is hardened against dumps and debuggers first.
+/// The process is first hardened against core dumps and debuggers.
 #[pyfunction]
 pub(crate) fn run(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
     ovseal_memory::harden_process();
     let code = py.detach(|| ovseal_cli::run(arguments));
+    // An exit code can be compared, but not read.
     (0..=u8::MAX).find(|number| ExitCode::from(*number) == code).unwrap_or(u8::MAX)
 }

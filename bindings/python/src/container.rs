@@ -1,54 +1,76 @@
-//! A container that was opened.
+//! An opened container.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ovseal::{KeyId, Opened};
-use ovseal_bindings::{Code, Failure};
 use ovseal_openvino::find_compiled;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTuple};
 
-use crate::demands::Demands;
-use crate::failure::{failed, raise};
-use crate::home::Home;
+use crate::background::{self, Meter};
+use crate::failure::{closed, failed};
 use crate::keys::Keys;
+use crate::lock;
+use crate::owner_process::OwnerProcess;
 use crate::part::Part;
+use crate::requirements::Requirements;
 use crate::source::Source;
-use crate::work::{self, Meter};
 
 /// An opened container: its manifest is authentic, and its parts can be read.
+///
+/// It maps paths to parts, iterates over the parts, and closes itself as a context manager.
 #[pyclass(frozen, module = "ovseal")]
 pub(crate) struct Container {
     shared: Arc<Shared>,
     parts: Py<PyTuple>,
 }
 
-/// What a container and its parts share.
+/// State shared by a container and its parts.
 pub(crate) struct Shared {
     opened: Mutex<Option<Opened>>,
-    /// Bytes that were decrypted.
+    /// The number of bytes decrypted so far.
     pub(crate) done: Arc<AtomicU64>,
-    home: Home,
+    process: OwnerProcess,
 }
 
 impl Shared {
-    /// The open container, in the process that opened it.
+    /// Returns the open container. Fails after `close`, and in a process that did not open it.
     pub(crate) fn opened(&self) -> PyResult<Opened> {
-        self.home.check()?;
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        opened.ok_or_else(|| raise(Failure::new(Code::Closed, "the container is closed")))
+        self.process.check()?;
+        let opened = lock(&self.opened).clone();
+        opened.ok_or_else(|| closed("the container is closed"))
     }
 }
 
-/// Opens a container.
+/// Open a container.
 ///
-/// `source` is a path, a binary file object or bytes; `key` is what `ovseal.passphrase` and others give, or several of them, and
-/// without one this device's own. `publisher` is whose signature is demanded, or `ovseal.ANY_SENDER`. Only a container for
-/// passphrases and key files alone opens without. `publisher` may be a dictionary of model names: then
-/// each publisher is trusted for that name only. `kdf_limit` is the most work for passphrases, in MiB of memory times passes.
+/// Without ``publisher``, only a container whose keys are all passphrases or key files opens.
+/// Anyone for whom it was ever sealed or rekeyed could have made it, so there is an
+/// `UnknownSenderWarning`.
+///
+/// Args:
+///     source: A path, a binary file object, or bytes.
+///     key: A key or several; by default this device's own.
+///     publisher: The publisher who must have signed: the path of a public key, or its bytes, or
+///         several. A dictionary maps model names to the publishers trusted for that name only.
+///         ``ovseal.ANY_SENDER`` accepts a container from anyone.
+///     name: The model name to require. This and the next two require ``publisher``.
+///     min_security_version: The lowest security version to accept.
+///     rollback_state: The path of a state that `create_rollback_state` created. Versions below
+///         those it records are rejected.
+///     threads: The number of threads; by default one per processor, at most 16.
+///     kdf_limit: The most work to spend on passphrases, in MiB of memory times passes; by default
+///         1024.
+///
+/// Returns:
+///     The opened container. Close it, or use it as a context manager.
+///
+/// Raises:
+///     Error: One of its subclasses.
+///     TypeError: If an argument has the wrong type.
 #[pyfunction]
 #[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, kdf_limit = None, _stacklevel = 1))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -65,14 +87,15 @@ pub(crate) fn open(
     _stacklevel: i32,
 ) -> PyResult<Container> {
     let names_no_sender = publisher.is_none();
-    let demands = Demands { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
-    let (source, done) = (Source::take(source)?, Arc::<AtomicU64>::default());
+    let requirements =
+        Requirements { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
+    let (source, done) = (Source::from_object(source)?, Arc::<AtomicU64>::default());
     let counter = Arc::clone(&done);
-    let options = demands.options()?.progress(move |bytes| {
+    let options = requirements.options()?.progress(move |bytes| {
         counter.fetch_add(bytes, Ordering::Relaxed);
     });
     let keys = Keys::opening(py, key)?;
-    let opened = work::run(py, &Meter::new(0, None), || match source {
+    let opened = background::run(py, &Meter::default(), || match source {
         Source::Path(path) => options.open(&path, &keys.key().identities()),
         Source::Open(source) => options.open_source(source, &keys.key().identities()),
     })?;
@@ -86,7 +109,8 @@ pub(crate) fn open(
 impl Container {
     fn new(py: Python<'_>, opened: Opened, done: Arc<AtomicU64>) -> PyResult<Self> {
         let entries = opened.manifest().parts.clone();
-        let shared = Arc::new(Shared { opened: Mutex::new(Some(opened)), done, home: Home::here() });
+        let shared =
+            Arc::new(Shared { opened: Mutex::new(Some(opened)), done, process: OwnerProcess::current() });
         let parts = entries.into_iter().map(|entry| Py::new(py, Part::new(Arc::clone(&shared), entry)));
         let parts = parts.collect::<PyResult<Vec<_>>>()?;
         Ok(Self { shared, parts: PyTuple::new(py, parts)?.unbind() })
@@ -96,9 +120,13 @@ impl Container {
         &self.shared
     }
 
-    fn find(&self, py: Python<'_>, path: &str) -> Option<Py<Part>> {
-        let parts = self.parts.bind(py).iter().filter_map(|part| part.cast_into::<Part>().ok());
-        parts.into_iter().find(|part| part.get().path() == path).map(Bound::unbind)
+    fn find(&self, py: Python<'_>, path: &str) -> PyResult<Py<Part>> {
+        let found = self.each(py).find(|part| part.get().path() == path);
+        found.map(Bound::unbind).ok_or_else(|| PyKeyError::new_err(path.to_owned()))
+    }
+
+    fn each<'py>(&self, py: Python<'py>) -> impl Iterator<Item = Bound<'py, Part>> {
+        self.parts.bind(py).iter().filter_map(|part| part.cast_into().ok())
     }
 }
 
@@ -116,13 +144,13 @@ impl Container {
         Ok(self.shared.opened()?.manifest().security_version)
     }
 
-    /// The container's random name, in hexadecimal digits.
+    /// The container's random id, in hexadecimal.
     #[getter]
     fn container_id(&self) -> PyResult<String> {
         Ok(self.shared.opened()?.container_id().to_string())
     }
 
-    /// The key id of the trusted publisher who signed; `None` when no publisher was named.
+    /// The key id of the trusted publisher who signed; ``None`` if no publisher was named.
     #[getter]
     fn publisher(&self) -> PyResult<Option<String>> {
         Ok(self.shared.opened()?.publisher().map(|id| id.to_string()))
@@ -135,33 +163,31 @@ impl Container {
         Ok(self.parts.clone_ref(py))
     }
 
-    /// Records the security version in the rollback state, if there is one.
+    /// Record the security version in the rollback state, if one was named.
     fn accept(&self, py: Python<'_>) -> PyResult<()> {
         let opened = self.shared.opened()?;
         py.detach(|| opened.accept()).map_err(failed)
     }
 
-    /// Forgets the keys and what was decrypted. Buffers that are in use stay.
+    /// Forget the keys and the decrypted parts. Buffers that are still in use remain valid.
     fn close(&self, py: Python<'_>) {
-        self.shared.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let parts = self.parts.bind(py).iter().filter_map(|part| part.cast_into::<Part>().ok());
-        parts.into_iter().for_each(|part| part.get().forget());
+        lock(&self.shared.opened).take();
+        self.each(py).for_each(|part| part.get().forget());
     }
 
-    /// Whether it was closed.
+    /// True if the container is closed.
     #[getter]
     fn closed(&self) -> bool {
-        self.shared.opened.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        lock(&self.shared.opened).is_none()
     }
 
-    /// The compiled model at `path`, or the only one.
+    /// Return the compiled model at ``path``, or the only one.
     fn _compiled(&self, py: Python<'_>, path: Option<&str>) -> PyResult<Py<Part>> {
         let part = find_compiled(&self.shared.opened()?, path).map_err(failed)?;
-        let path = part.entry().path.as_str();
-        self.find(py, path).ok_or_else(|| PyKeyError::new_err(path.to_owned()))
+        self.find(py, part.entry().path.as_str())
     }
 
-    /// How many bytes were decrypted.
+    /// The number of bytes decrypted so far.
     #[getter]
     fn _done(&self) -> u64 {
         self.shared.done.load(Ordering::Relaxed)
@@ -169,12 +195,12 @@ impl Container {
 
     fn __getitem__(&self, py: Python<'_>, path: &str) -> PyResult<Py<Part>> {
         self.shared.opened()?;
-        self.find(py, path).ok_or_else(|| PyKeyError::new_err(path.to_owned()))
+        self.find(py, path)
     }
 
     fn __contains__(&self, py: Python<'_>, path: &Bound<'_, PyAny>) -> PyResult<bool> {
         self.shared.opened()?;
-        Ok(path.extract::<&str>().is_ok_and(|path| self.find(py, path).is_some()))
+        Ok(path.extract::<&str>().is_ok_and(|path| self.find(py, path).is_ok()))
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<Py<PyIterator>> {
@@ -201,13 +227,13 @@ impl Container {
     }
 }
 
-/// Warns about a container for passphrases and key files that was opened although no sender is named.
+/// Warns about a container that was opened with a passphrase or key file and without a publisher.
 pub(crate) fn warn_if_unsigned(py: Python<'_>, claimed: &[KeyId], stacklevel: i32) -> PyResult<()> {
     let category = py.import("ovseal._errors")?.getattr("UnknownSenderWarning")?;
     let text = match claimed {
-        [] => c"not signed: anyone for whom the container was ever sealed or rekeyed can have made it",
+        [] => c"not signed: anyone for whom the container was ever sealed or rekeyed could have made it",
         _ => {
-            c"signature not checked: anyone for whom the container was ever sealed or rekeyed can have made it; \
+            c"signature not checked: anyone for whom the container was ever sealed or rekeyed could have made it; \
               name the publisher with publisher="
         }
     };

@@ -1,15 +1,25 @@
-//! Failures as Python's exceptions.
+//! Failures as Python exceptions.
 
-use ovseal_bindings::{Code, Failure, Kind};
+use ovseal_frontend::{Code, Failure, Kind};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// The exception for an error of the crates.
+/// Returns the exception for an error of the crates.
 pub(crate) fn failed(error: impl Into<Failure>) -> PyErr {
     raise(error.into())
 }
 
-/// The exception for a failure. Its class is in the package's Python part.
+/// Returns the exception for a call that makes no sense.
+pub(crate) fn usage(message: &str) -> PyErr {
+    raise(Failure::new(Code::Usage, message))
+}
+
+/// Returns the exception for an object that is used after its end.
+pub(crate) fn closed(message: &str) -> PyErr {
+    raise(Failure::new(Code::Closed, message))
+}
+
+/// Returns the exception for a failure. Its class is defined in the package's Python code.
 pub(crate) fn raise(failure: Failure) -> PyErr {
     Python::attach(|py| exception(py, failure).map_or_else(|error| error, PyErr::from_value))
 }

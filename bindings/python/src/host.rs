@@ -1,11 +1,11 @@
-//! What this host gives, and what in its environment would write models to disk.
+//! The host's protections, and settings that would make OpenVINO write models to disk.
 
 use ovseal_memory::Swap;
 use ovseal_openvino::Environment;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// What this host and process give to protect keys and weights: `ovseal.doctor()`.
+/// Return the facts about this host and process that protect keys and weights.
 #[pyfunction]
 pub(crate) fn protections(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let found = ovseal_memory::protections();
@@ -20,22 +20,25 @@ pub(crate) fn protections(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     Ok(facts)
 }
 
-/// Keeps core dumps and debuggers of the same user out of this process, for as long as it lives. Returns whether both was done.
+/// Disable core dumps, and keep other processes of the same user out of this one's memory.
 ///
-/// Call it first, before keys or models are in memory. Profilers and debuggers cannot attach afterwards.
+/// Call it before loading keys or models. Debuggers and profilers cannot attach afterwards.
+///
+/// Returns:
+///     True if both measures succeeded.
 #[pyfunction]
 pub(crate) fn harden_process() -> bool {
     let hardening = ovseal_memory::harden_process();
     hardening.not_dumpable && hardening.no_core_files
 }
 
-/// The variables that are set and with which OpenVINO would write models to disk.
+/// Return the environment variables that are set and make OpenVINO write models to disk.
 #[pyfunction]
 pub(crate) fn variables_that_write_models() -> Vec<&'static str> {
     Environment::from_process().variables_that_write_models()
 }
 
-/// Whether a property would make OpenVINO write models to disk.
+/// Return whether a property would make OpenVINO write models to disk.
 #[pyfunction]
 pub(crate) fn writes_model(name: &str, value: &str) -> bool {
     ovseal_openvino::writes_model(name, value)

@@ -1,16 +1,16 @@
-//! New keys. What is secret goes into a file for its owner alone and is never seen by Python.
+//! New keys. Secrets are written to files that only their owner can read; Python never sees them.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ovseal::{KeyFile, PublicKeyIdentity, PublisherKey};
-use ovseal_bindings::{Code, Failure};
 use ovseal_files::AtomicFile;
+use ovseal_frontend::{Code, Failure};
 use pyo3::prelude::*;
 
 use crate::failure::{failed, raise};
 
-/// Makes a new post-quantum identity in a new file at `path`, and gives the recipient that belongs to it.
+/// Create a post-quantum identity in a new file at ``path``, and return its recipient.
 #[pyfunction]
 pub(crate) fn generate_identity(path: PathBuf) -> PyResult<String> {
     let identity = PublicKeyIdentity::generate().map_err(failed)?;
@@ -20,20 +20,20 @@ pub(crate) fn generate_identity(path: PathBuf) -> PyResult<String> {
     Ok(recipient)
 }
 
-/// Makes a new key file at `path`.
+/// Create a key file of 32 random bytes at ``path``.
 #[pyfunction]
 pub(crate) fn generate_keyfile(path: PathBuf) -> PyResult<()> {
     write(&path, PRIVATE, &[&*KeyFile::generate().map_err(failed)?.expose()])
 }
 
-/// Makes a new publisher's key: the private half in a new file at `private`, the public half at `public`. Gives the key id.
+/// Create a publisher's key in new files at ``private`` and ``public``. Return its key id.
 #[pyfunction]
 pub(crate) fn generate_publisher(private: PathBuf, public: PathBuf) -> PyResult<String> {
     let key = PublisherKey::generate().map_err(failed)?;
-    // The public half first: a private key without it would be of no use.
+    // The public half first, so that a private key never exists without it.
     write(&public, PUBLIC, &[key.publisher().encode().as_bytes()])?;
     write(&private, PRIVATE, &[key.encode().expose()]).inspect_err(|_| {
-        // Best effort: the error that is raised says why there is no key.
+        // Best effort: the error returned says why there is no key.
         let _ = std::fs::remove_file(&public);
     })?;
     Ok(key.publisher().id().to_string())
@@ -45,11 +45,11 @@ fn write(path: &Path, mode: u32, pieces: &[&[u8]]) -> PyResult<()> {
         file.commit(false)
     });
     written.map_err(|error| {
-        let (code, what) = match error.kind() {
-            io::ErrorKind::AlreadyExists => (Code::Exists, "is there already"),
+        let (code, problem) = match error.kind() {
+            io::ErrorKind::AlreadyExists => (Code::Exists, "already exists"),
             _ => (Code::Write, "cannot be written"),
         };
-        let failure = Failure::new(code, format!("{} {what}", path.display()));
+        let failure = Failure::new(code, format!("{} {problem}", path.display()));
         raise(if code == Code::Exists {
             failure
         } else {
@@ -58,7 +58,7 @@ fn write(path: &Path, mode: u32, pieces: &[&[u8]]) -> PyResult<()> {
     })
 }
 
-/// Permissions of a file for its owner alone.
+/// Readable and writable by the owner only.
 const PRIVATE: u32 = 0o600;
-/// Permissions of a file for everyone, less the umask.
+/// Readable and writable by everyone, less the umask.
 const PUBLIC: u32 = 0o666;

@@ -1,4 +1,4 @@
-//! Memory of this library that Python reads, and the runtime too, through the buffer protocol.
+//! Memory of this library that Python, and through it the runtime, reads as buffers.
 
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
@@ -10,110 +10,120 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::home::Home;
+use crate::owner_process::OwnerProcess;
 
-/// The decrypted bytes of a part as a read-only buffer; the last view of them keeps them.
+/// The decrypted bytes of a part as a read-only buffer. They live until its last view is gone.
 #[pyclass(frozen, module = "ovseal._ovseal")]
 pub(crate) struct Memory {
-    pub(crate) bytes: Arc<ModelMemory>,
-    pub(crate) home: Home,
+    bytes: Arc<ModelMemory>,
+    process: OwnerProcess,
 }
 
-/// The decrypted weights of a network, and whatever else it points at. They live as long as this object.
+/// The decrypted weights of a network, and everything else its topology points at. They live as
+/// long as this object.
 ///
-/// As a buffer, which is read-only, it has the bytes of the only weights.
+/// If there is exactly one mapping, the object is also a read-only buffer of it.
 #[pyclass(frozen, weakref, module = "ovseal._ovseal")]
 pub(crate) struct Weights {
-    pub(crate) mappings: Vec<PartMapping>,
-    pub(crate) home: Home,
+    mappings: Vec<PartMapping>,
+    process: OwnerProcess,
 }
 
-/// Weights for the runtime's eyes: a buffer that says that it can be written, since `openvino.Tensor` takes nothing else. The runtime
-/// never writes to weights, and the pages may be read-only.
+/// A buffer of weights that claims to be writable, because ``openvino.Tensor`` accepts no other.
+///
+/// The runtime never writes to weights, and the pages may be read-only.
 #[pyclass(frozen, module = "ovseal._ovseal")]
-pub(crate) struct Lent(pub(crate) Py<Weights>);
+pub(crate) struct WritableView(pub(crate) Py<Weights>);
 
-#[pymethods]
 impl Memory {
-    /// Lends the bytes.
-    ///
-    /// # Safety
-    ///
-    /// `view` is the interpreter's.
-    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-        // SAFETY: the interpreter's view is passed on.
-        unsafe { lend(slf, view, flags) }
+    pub(crate) fn new(bytes: Arc<ModelMemory>) -> Self {
+        Self { bytes, process: OwnerProcess::current() }
     }
 }
 
-/// Fills a view of the bytes, which keeps `memory`.
+#[pymethods]
+impl Memory {
+    /// Exposes the bytes.
+    ///
+    /// # Safety
+    ///
+    /// `view` must be one that the interpreter asks to fill.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        // SAFETY: the interpreter's view is passed on.
+        unsafe { expose(slf, view, flags) }
+    }
+}
+
+/// Fills a view of the bytes, which keeps `memory` alive.
 ///
 /// # Safety
 ///
-/// `view` is one that the interpreter wants to be filled.
-pub(crate) unsafe fn lend(
+/// `view` must be one that the interpreter asks to fill.
+pub(crate) unsafe fn expose(
     memory: Bound<'_, Memory>,
     view: *mut ffi::Py_buffer,
     flags: c_int,
 ) -> PyResult<()> {
     let this = memory.get();
-    this.home.check()?;
+    this.process.check()?;
     let (start, length) = (this.bytes.as_ptr().cast_mut().cast(), this.bytes.len());
-    // SAFETY: the interpreter's view, and memory of that length which lives as long as the object.
+    // SAFETY: the view is the interpreter's. The memory has that length and lives as long as the
+    // object.
     unsafe { fill(view, &memory, start, length, false, flags) }
 }
 
-/// Lets `fill` write all bytes of a buffer of Python's, which it finds zeroed.
+/// Zeroes a Python buffer, and lets `fill` write all of its bytes.
 ///
 /// # Errors
 ///
-/// `BufferError` for a buffer that is not one run of bytes that may be written; that of `fill`.
+/// `BufferError` if the buffer is read-only or not contiguous; any error of `fill`.
 ///
 /// # Safety
 ///
-/// Nobody else may read or write the buffer before this returns.
+/// Nothing else may read or write the buffer before this returns.
 pub(crate) unsafe fn fill_buffer(
     object: &Bound<'_, PyAny>,
     fill: impl FnOnce(&mut [u8]) -> PyResult<()>,
 ) -> PyResult<()> {
     let buffer = PyBuffer::<u8>::get(object)?;
     if buffer.readonly() || !buffer.is_c_contiguous() {
-        return Err(PyBufferError::new_err("the buffer is not one run of bytes that may be written"));
+        return Err(PyBufferError::new_err("the buffer must be writable and contiguous"));
     }
     let (start, length) = (buffer.buf_ptr().cast::<u8>(), buffer.len_bytes());
-    // SAFETY: the buffer has so many bytes that may be written, and is held until this returns.
+    // SAFETY: the buffer has that many writable bytes, and is held until this returns.
     unsafe { start.write_bytes(0, length) };
-    // SAFETY: they are initialized now, and the caller vouches that nobody else uses them.
+    // SAFETY: the bytes are initialized now, and the caller promises that nothing else uses them.
     fill(unsafe { std::slice::from_raw_parts_mut(start, length) })
 }
 
 #[pymethods]
 impl Weights {
-    /// Lends the bytes of the only weights.
+    /// Exposes the bytes of the only mapping.
     ///
     /// # Safety
     ///
-    /// `view` is the interpreter's.
+    /// `view` must be one that the interpreter asks to fill.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
             return Err(PyBufferError::new_err("weights are read-only"));
         }
         let (start, length) = slf.get().only()?;
-        // SAFETY: the interpreter's view, and memory of that length which lives as long as the object.
+        // SAFETY: the view is the interpreter's. The memory has that length and lives as long as
+        // the object.
         unsafe { fill(view, &slf, start, length, false, flags) }
     }
 
-    /// Gives the pages back to the kernel, when they can come again by decryption.
+    /// Return the pages to the kernel if they can be decrypted again on the next access.
     fn release(&self) -> PyResult<()> {
-        self.home.check()?;
+        self.process.check()?;
         self.mappings.iter().for_each(PartMapping::release_in_background);
         Ok(())
     }
 
-    /// How many bytes are in memory.
+    /// The number of bytes in memory.
     #[getter]
     fn resident_bytes(&self) -> PyResult<usize> {
-        self.home.check()?;
+        self.process.check()?;
         Ok(self.mappings.iter().map(PartMapping::resident_bytes).sum())
     }
 
@@ -123,27 +133,32 @@ impl Weights {
 }
 
 impl Weights {
-    /// Address and length of the only weights.
+    pub(crate) fn new(mappings: Vec<PartMapping>) -> Self {
+        Self { mappings, process: OwnerProcess::current() }
+    }
+
+    /// Returns the address and length of the only mapping.
     fn only(&self) -> PyResult<(*mut c_void, usize)> {
-        self.home.check()?;
+        self.process.check()?;
         let [bytes] = &self.mappings[..] else {
-            return Err(PyBufferError::new_err("there are several weights, or none"));
+            return Err(PyBufferError::new_err("the network has several files of weights, or none"));
         };
         Ok((bytes.as_ptr().cast_mut().cast(), bytes.len()))
     }
 }
 
 #[pymethods]
-impl Lent {
-    /// Lends the bytes of the only weights.
+impl WritableView {
+    /// Exposes the bytes of the only mapping.
     ///
     /// # Safety
     ///
-    /// `view` is the interpreter's.
+    /// `view` must be one that the interpreter asks to fill.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let (start, length) = slf.get().0.get().only()?;
-        // SAFETY: the interpreter's view, and memory of that length which lives as long as the weights, and they as long as this object. Only
-        // code of this package gets one, for the runtime, which takes weights as constant.
+        // SAFETY: the view is the interpreter's. The memory has that length and lives as long as
+        // the weights, which this object keeps alive. Only this package creates such objects, for
+        // the runtime, which never writes to weights.
         unsafe { fill(view, &slf, start, length, true, flags) }
     }
 }
@@ -152,8 +167,9 @@ impl Lent {
 ///
 /// # Safety
 ///
-/// `view` is one that the interpreter wants to be filled; at `start` are `length` bytes as long as `owner` lives, which may be written
-/// if `is_writable`.
+/// `view` must be one that the interpreter asks to fill. `start` must point at `length` bytes that
+/// live as long as `owner`. If `is_writable`, the bytes must be writable, or no user of the view
+/// may write to them.
 unsafe fn fill<T>(
     view: *mut ffi::Py_buffer,
     owner: &Bound<'_, T>,
@@ -162,8 +178,9 @@ unsafe fn fill<T>(
     is_writable: bool,
     flags: c_int,
 ) -> PyResult<()> {
-    let length = isize::try_from(length).map_err(|_| PyBufferError::new_err("too long"))?;
-    // SAFETY: the caller vouches for view and memory; the interpreter takes a new reference to the owner.
+    let length = isize::try_from(length).map_err(|_| PyBufferError::new_err("the buffer is too long"))?;
+    // SAFETY: the caller promises both view and memory, and the view takes a new reference to the
+    // owner.
     let status = unsafe {
         ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start, length, c_int::from(!is_writable), flags)
     };

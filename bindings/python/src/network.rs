@@ -1,31 +1,32 @@
-//! A network of an opened container on its way into the runtime.
+//! A network of an opened container, as it is loaded into the runtime.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ovseal::{OpenError, Opened, PartMapping, UnverifiedMapping};
-use ovseal_bindings::{Code, Failure};
 use ovseal_openvino::{Decrypted, Opening};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::background::{self, Meter};
 use crate::container::Container;
-use crate::failure::{failed, raise};
-use crate::home::Home;
-use crate::memory::{Lent, Weights};
-use crate::work::{self, Meter};
+use crate::failure::{closed, failed, usage};
+use crate::lock;
+use crate::memory::{Weights, WritableView};
+use crate::owner_process::OwnerProcess;
 
-/// A network in memory: the topology decrypted, the weights decrypted or on the way.
+/// A network in memory: its topology, and weights that may still be decrypting.
 #[pyclass(frozen, module = "ovseal._ovseal")]
 pub(crate) struct Network {
     opened: Opened,
     decrypted: Mutex<Option<Decrypted>>,
     owner: Py<Weights>,
-    home: Home,
+    process: OwnerProcess,
 }
 
 #[pymethods]
 impl Network {
-    /// Decrypts the network at `part`, or the only one; when the opening is overlapped for the device, its weights go on by themselves.
+    /// Decrypt the network at `part`, or the only one. If the opening is overlapped for the device,
+    /// the weights are decrypted in the background.
     #[new]
     #[pyo3(signature = (container, part, device, opening, progress = None))]
     fn new(
@@ -40,31 +41,32 @@ impl Network {
         let opened = shared.opened()?;
         let total = Decrypted::length(&opened, part).map_err(failed)?;
         let meter = Meter::on(Arc::clone(&shared.done), total, progress);
-        let decrypted = work::run(py, &meter, || Decrypted::read(&opened, part, device, opening))?;
+        let decrypted = background::run(py, &meter, || Decrypted::read(&opened, part, device, opening))?;
         let decrypted = decrypted.map_err(failed)?;
         let mappings = decrypted.hazmat_weights().iter().map(UnverifiedMapping::hazmat_owner).collect();
-        let owner = Py::new(py, Weights { mappings, home: Home::here() })?;
-        Ok(Self { opened, decrypted: Mutex::new(Some(decrypted)), owner, home: Home::here() })
+        let owner = Py::new(py, Weights::new(mappings))?;
+        let process = OwnerProcess::current();
+        Ok(Self { opened, decrypted: Mutex::new(Some(decrypted)), owner, process })
     }
 
-    /// How many bytes `part`, or the only network, has with its weights.
+    /// Return the length in bytes of the network at `part`, or of the only one, with its weights.
     #[staticmethod]
     fn length(container: &Container, part: Option<&str>) -> PyResult<u64> {
         Decrypted::length(&container.shared().opened()?, part).map_err(failed)
     }
 
-    /// What the runtime's parser reads; see `owner`.
+    /// Return the topology, for the runtime's parser.
     fn topology<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.with(|decrypted| PyBytes::new(py, decrypted.topology()))
     }
 
-    /// Whether the topology points at the weights, which the runtime gets no other way.
+    /// True if the topology points at the weights, which the runtime then copies.
     #[getter]
     fn is_copied(&self) -> PyResult<bool> {
         self.with(Decrypted::is_copied)
     }
 
-    /// Whether there are weights beside the topology.
+    /// True if there are weights besides the topology.
     #[getter]
     fn has_weights(&self) -> PyResult<bool> {
         self.with(|decrypted| {
@@ -72,29 +74,28 @@ impl Network {
         })
     }
 
-    /// What must live as long as the runtime's model and all that is made of it.
+    /// The object that must outlive the runtime's model and everything created from it.
     #[getter]
     fn owner(&self, py: Python<'_>) -> PyResult<Py<Weights>> {
-        self.home.check()?;
+        self.process.check()?;
         Ok(self.owner.clone_ref(py))
     }
 
-    /// The weights as the runtime takes them.
-    fn lend(&self, py: Python<'_>) -> PyResult<Lent> {
-        self.home.check()?;
-        Ok(Lent(self.owner.clone_ref(py)))
+    /// Return the weights as a buffer that the runtime accepts.
+    fn writable_view(&self, py: Python<'_>) -> PyResult<WritableView> {
+        self.process.check()?;
+        Ok(WritableView(self.owner.clone_ref(py)))
     }
 
-    /// Zeroizes the topology and waits until every chunk of the weights was found authentic.
+    /// Zeroize the topology, and wait until every chunk of the weights has been verified.
     ///
-    /// Pages of weights that the runtime has copied are given back.
+    /// Then release the pages of weights that the runtime has copied.
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
-        self.home.check()?;
-        let taken = self.decrypted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let decrypted =
-            taken.ok_or_else(|| raise(Failure::new(Code::Closed, "the network was read already")))?;
+        self.process.check()?;
+        let taken = lock(&self.decrypted).take();
+        let decrypted = taken.ok_or_else(already_read)?;
         let is_copied = decrypted.is_copied();
-        let verified = work::run(py, &Meter::new(0, None), || verified(decrypted))?.map_err(failed)?;
+        let verified = background::run(py, &Meter::default(), || verified(decrypted))?.map_err(failed)?;
         if is_copied {
             verified.iter().for_each(|weights| {
                 weights.release();
@@ -103,20 +104,24 @@ impl Network {
         Ok(())
     }
 
-    /// Records the container's security version in the rollback state, if there is one.
+    /// Record the security version in the rollback state, if one was named.
     fn accept(&self, py: Python<'_>) -> PyResult<()> {
-        self.home.check()?;
+        self.process.check()?;
         py.detach(|| self.opened.accept()).map_err(failed)
     }
 }
 
 impl Network {
     fn with<T>(&self, look: impl FnOnce(&Decrypted) -> T) -> PyResult<T> {
-        self.home.check()?;
-        let seen = self.decrypted.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look);
-        // Without the lock: the exception is made by Python's code.
-        seen.ok_or_else(|| raise(Failure::new(Code::Closed, "the network was read already")))
+        self.process.check()?;
+        let seen = lock(&self.decrypted).as_ref().map(look);
+        // The lock is released, because Python code creates the exception.
+        seen.ok_or_else(already_read)
     }
+}
+
+fn already_read() -> PyErr {
+    closed("the network has already been read")
 }
 
 fn verified(decrypted: Decrypted) -> Result<Vec<PartMapping>, OpenError> {
@@ -128,6 +133,6 @@ fn parse(opening: &str) -> PyResult<Opening> {
         "auto" => Ok(Opening::Auto),
         "eager" => Ok(Opening::Eager),
         "overlapped" => Ok(Opening::Overlapped),
-        _ => Err(raise(Failure::new(Code::Usage, "opening is \"auto\", \"eager\" or \"overlapped\""))),
+        _ => Err(usage("opening must be \"auto\", \"eager\" or \"overlapped\"")),
     }
 }

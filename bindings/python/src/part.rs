@@ -1,7 +1,7 @@
 //! A part of an opened container.
 
 use std::ffi::c_int;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ovseal::{OpenError, PartEntry};
 use ovseal_memory::ModelMemory;
@@ -10,15 +10,15 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::background::{self, Meter};
 use crate::container::Shared;
 use crate::failure::failed;
-use crate::home::Home;
+use crate::lock;
 use crate::memory::{self, Memory};
-use crate::work::{self, Meter};
 
-/// One part of an opened container, which is also a read-only buffer of its decrypted bytes.
+/// A part of an opened container, and a read-only buffer of its decrypted bytes.
 ///
-/// The first buffer decrypts all of it; further ones share the memory.
+/// The first buffer decrypts the whole part; later ones share the same memory.
 #[pyclass(frozen, module = "ovseal")]
 pub(crate) struct Part {
     shared: Arc<Shared>,
@@ -32,28 +32,29 @@ impl Part {
     }
 
     pub(crate) fn forget(&self) {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.bytes).take();
     }
 
-    /// The decrypted bytes. No lock is held meanwhile: two threads may decrypt, and one result is kept.
+    /// Returns the decrypted bytes. No lock is held while decrypting: two threads may both decrypt,
+    /// and one result is kept.
     fn memory(&self, py: Python<'_>) -> PyResult<Memory> {
         let opened = self.shared.opened()?;
         if let Some(bytes) = self.kept() {
-            return Ok(Memory { bytes, home: Home::here() });
+            return Ok(Memory::new(bytes));
         }
         let part = opened.part(self.path()).map_err(failed)?;
         let meter = Meter::on(Arc::clone(&self.shared.done), part.length(), None);
-        let memory = work::run(py, &meter, || part.read())?.map_err(failed)?;
-        let made = Arc::new(memory);
-        let bytes = Arc::clone(self.bytes.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(made));
-        // When it was closed meanwhile, nothing is kept. Without the lock: the exception is made by Python's code.
+        let memory = background::run(py, &meter, || part.read())?.map_err(failed)?;
+        let bytes = Arc::clone(lock(&self.bytes).get_or_insert(Arc::new(memory)));
+        // Nothing is kept if the container was closed in the meantime. The lock is released,
+        // because Python code creates the exception.
         self.shared.opened().inspect_err(|_| self.forget())?;
-        Ok(Memory { bytes, home: Home::here() })
+        Ok(Memory::new(bytes))
     }
 
-    /// The bytes, if a buffer was made of them before.
+    /// Returns the bytes if an earlier buffer decrypted them.
     fn kept(&self) -> Option<Arc<ModelMemory>> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.bytes).clone()
     }
 }
 
@@ -65,7 +66,7 @@ impl Part {
         self.entry.path.as_str()
     }
 
-    /// What it is to the model: `ir`, `onnx`, `paddle`, `compiled`, `weights`, `file` or `other`.
+    /// One of ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file``, ``other``.
     #[getter]
     fn kind(&self) -> &'static str {
         self.entry.kind.word()
@@ -77,7 +78,7 @@ impl Part {
         self.entry.length
     }
 
-    /// The paths of the parts that this topology needs.
+    /// The paths of the parts that this topology refers to.
     #[getter]
     fn companions(&self) -> PyResult<Vec<String>> {
         let opened = self.shared.opened()?;
@@ -85,12 +86,17 @@ impl Part {
         Ok(self.entry.companions.iter().map(|&number| parts[number].path.as_str().to_owned()).collect())
     }
 
-    /// Decrypts bytes from `offset` on, by default all; only the chunks that they touch are read.
+    /// Decrypt ``length`` bytes from ``offset`` on; by default all of them.
+    ///
+    /// Only the chunks that contain these bytes are read.
+    ///
+    /// Raises:
+    ///     UsageError: If the range goes beyond the end of the part.
     #[pyo3(signature = (offset = 0, length = None))]
     fn read<'py>(&self, py: Python<'py>, offset: u64, length: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
         let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
         let length = length.unwrap_or(part.length().saturating_sub(offset));
-        // What is not there is refused before memory is asked for.
+        // Rejected before any memory is allocated.
         if offset.checked_add(length).is_none_or(|end| end > part.length()) {
             let (part, end) = (part.entry().path.clone(), offset.saturating_add(length));
             return Err(failed(OpenError::OutOfRange { part, offset, end }));
@@ -100,10 +106,10 @@ impl Part {
         })
     }
 
-    /// The bytes as an `openvino.Tensor` in OpenVINO's own memory, into which they are decrypted.
+    /// Decrypt the part into a new ``openvino.Tensor``, in memory that OpenVINO owns.
     ///
-    /// Whatever OpenVINO makes of the tensor keeps that memory. Each call makes a tensor of its own. OpenVINO neither locks nor zeroizes it:
-    /// for a network use `ovseal.read_model` or `ovseal.compile_model`, for a compiled one `ovseal.import_model`.
+    /// Everything that OpenVINO creates from the tensor keeps that memory alive. OpenVINO neither
+    /// locks nor zeroizes it. For models, use `read_model`, `compile_model` or `import_model`.
     fn tensor<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
         let openvino = py.import("openvino")?;
@@ -115,7 +121,7 @@ impl Part {
         let kept = self.kept();
         let meter = Meter::on(Arc::clone(&self.shared.done), part.length(), None);
         let fill = |bytes: &mut [u8]| {
-            let read = work::run(py, &meter, || match kept {
+            let read = background::run(py, &meter, || match kept {
                 Some(kept) => {
                     bytes.copy_from_slice(&kept);
                     Ok(())
@@ -124,23 +130,23 @@ impl Part {
             });
             read?.map_err(failed)
         };
-        // SAFETY: the tensor was made here, and nobody else has it yet.
+        // SAFETY: the tensor was created here, and nothing else refers to it yet.
         unsafe { memory::fill_buffer(&tensor.getattr("data")?, fill) }?;
         Ok(tensor)
     }
 
-    /// Lends the decrypted bytes.
+    /// Exposes the decrypted bytes.
     ///
     /// # Safety
     ///
-    /// `view` is the interpreter's.
+    /// `view` must be one that the interpreter asks to fill.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
             return Err(PyBufferError::new_err("a part is read-only"));
         }
         let memory = Bound::new(slf.py(), slf.get().memory(slf.py())?)?;
         // SAFETY: the interpreter's view is passed on.
-        unsafe { memory::lend(memory, view, flags) }
+        unsafe { memory::expose(memory, view, flags) }
     }
 
     fn __len__(&self) -> PyResult<usize> {

@@ -1,4 +1,4 @@
-//! Where a container is read from: a path, an open file, or bytes.
+//! The source of a container: a path, an open file, or bytes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use pyo3::prelude::*;
 
 use crate::failure::failed;
 
-/// Where a container is read from.
+/// The source of a container.
 pub(crate) enum Source {
     Path(PathBuf),
-    /// An open file, or bytes: nothing stands beside it.
+    /// An open file, or bytes, which have no side file.
     Open(Arc<dyn ReadAt>),
 }
 
 impl Source {
-    /// Takes a path, a file object, or something with the bytes.
-    pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// Recognizes a path, a bytes-like object, or a binary file object.
+    pub(crate) fn from_object(object: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(path) = object.extract::<PathBuf>() {
             return Ok(Self::Path(path));
         }
@@ -33,12 +33,14 @@ impl Source {
             if object.hasattr(method)? {
                 let content = object.call_method0(method)?;
                 let bytes = bytes_of(&content)?;
-                let bytes = bytes.ok_or_else(|| PyTypeError::new_err("the file object is not binary"))?;
+                let bytes = bytes.ok_or_else(|| PyTypeError::new_err("the file object must be binary"))?;
                 return Ok(Self::Open(Arc::new(bytes)));
             }
         }
         let name = object.get_type().name()?;
-        Err(PyTypeError::new_err(format!("a container is a path, a binary file object or bytes, not {name}")))
+        Err(PyTypeError::new_err(format!(
+            "the source must be a path, a binary file object, or bytes, not {name}"
+        )))
     }
 }
 
@@ -47,7 +49,7 @@ fn bytes_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     buffer.to_vec(object.py()).map(Some)
 }
 
-/// The file object's descriptor, if it has one.
+/// Returns the file object's descriptor, if it has one.
 fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<Option<i32>> {
     if !object.hasattr("fileno")? {
         return Ok(None);
@@ -60,7 +62,7 @@ fn descriptor(object: &Bound<'_, PyAny>) -> PyResult<Option<i32>> {
     }
 }
 
-/// Opens the file behind a descriptor anew: what the caller does to his descriptor afterwards changes nothing here.
+/// Opens the file behind a descriptor again, so that the caller may close or move its own.
 fn file(descriptor: i32) -> PyResult<Arc<dyn ReadAt>> {
     let path = format!("/proc/self/fd/{descriptor}");
     let file = ovseal_files::open(Path::new(&path));

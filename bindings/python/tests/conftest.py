@@ -1,7 +1,8 @@
-"""What the tests share: models, keys, and a container of each."""
+"""Fixtures and helpers that the tests share."""
 
 import os
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = Path(os.environ.get("OVSEAL_TEST_MODELS", ROOT / "target/test/models"))
 KEY_BYTES = bytes(range(32))
-# Seconds after which something hangs. Busy and slow machines need a fraction of it.
+# Seconds until something counts as hung. Slow, busy machines need a fraction of this.
 PATIENCE = 1800
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """The device's files are below the test's own folder."""
+def state_directory(tmp_path, monkeypatch):
+    """Keep the device's files in the test's own directory."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path
 
@@ -35,7 +36,7 @@ def core():
 
 @pytest.fixture
 def sealed(tmp_path, key):
-    """Seals the test model of a name and gives the container's path."""
+    """Return a function that seals a test model and returns the container's path."""
 
     def seal(name, file="model.xml", **options):
         output = tmp_path / f"{name}.ovseal"
@@ -47,7 +48,7 @@ def sealed(tmp_path, key):
 
 @pytest.fixture
 def exported(tmp_path, key, core):
-    """Compiles the test model of a name, seals what the device exports, and gives the container's path."""
+    """Return a function that compiles a test model, seals its export, and returns the path."""
 
     def seal(name, file="model.blob"):
         compiled = core.compile_model(core.read_model(MODELS / name / "model.xml"), "CPU")
@@ -64,14 +65,22 @@ def damaged(sealed):
     """A container with one flipped bit in the payload of its last part."""
     path = sealed("conv")
     content = bytearray(path.read_bytes())
-    # The weights end a little before the trailer, and are longer than all that follows.
+    # The weights are longer than everything that follows, so the middle is among them.
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     return path
 
 
+@contextmanager
+def raises(exception, code, **match):
+    """Expect an exception with a code."""
+    with pytest.raises(exception, **match) as raised:
+        yield raised
+    assert raised.value.code == code
+
+
 def eventually(condition):
-    """Waits until a condition holds, and says whether it ever did."""
+    """Wait until a condition holds, and return whether it ever did."""
     begin = time.monotonic()
     while not (holds := condition()) and time.monotonic() - begin < PATIENCE:
         time.sleep(0.01)
@@ -79,22 +88,22 @@ def eventually(condition):
 
 
 def inputs(model):
-    """The same numbers for the same model: dynamic extents are 4."""
+    """Return the same numbers for the same model. Dynamic extents are 4."""
     rng = np.random.default_rng(7)
     return [fill(rng, port) for port in model.inputs]
 
 
 def fill(rng, port):
     shape = [extent.get_length() if extent.is_static else 4 for extent in port.partial_shape]
-    kind = port.element_type.to_dtype()
-    if kind == np.bool_:
-        return rng.integers(0, 2, shape).astype(kind)
-    if np.issubdtype(kind, np.integer):
-        return rng.integers(0, 100, shape).astype(kind)
-    return rng.standard_normal(shape).astype(kind)
+    dtype = port.element_type.to_dtype()
+    if dtype == np.bool_:
+        return rng.integers(0, 2, shape).astype(dtype)
+    if np.issubdtype(dtype, np.integer):
+        return rng.integers(0, 100, shape).astype(dtype)
+    return rng.standard_normal(shape).astype(dtype)
 
 
 def outputs(compiled):
-    """What a compiled model computes, as bytes."""
+    """Return the outputs of a compiled model, as bytes."""
     results = compiled(inputs(compiled))
     return [results[port].tobytes() for port in compiled.outputs]

@@ -1,4 +1,4 @@
-"""Scripts in processes of their own, which must end well."""
+"""Scripts that run in processes of their own, and must exit cleanly."""
 
 import subprocess
 import sys
@@ -13,13 +13,14 @@ import openvino as ov, ovseal
 from conftest import KEY_BYTES, inputs, outputs
 path, *rest = sys.argv[1:]
 core, key = ov.Core(), ovseal.keyfile(KEY_BYTES)
+access = {{"key": key, "publisher": ovseal.ANY_SENDER}}
 """
 
 
 def run(script, *arguments, prepare=None):
-    """Runs a script and gives what it printed. It must end with exit code 0 and say nothing on stderr.
+    """Run a script and return the words it prints. It must exit with code 0 and an empty stderr.
 
-    `prepare` is called in the new process before the interpreter begins.
+    `prepare` is called in the new process before the interpreter starts.
     """
     prelude = PRELUDE.format(tests=str(Path(__file__).parent))
     command = [sys.executable, "-X", "faulthandler", "-c", prelude + script, *map(str, arguments)]

@@ -1,4 +1,4 @@
-"""`python -m ovseal` is the command."""
+"""The command, run as `python -m ovseal`."""
 
 import signal
 import subprocess
@@ -13,12 +13,12 @@ def command(*arguments, **options):
 
 
 def private(path, content):
-    """Writes a key for its owner alone."""
+    """Write a key that only its owner can access."""
     path.touch(0o600)
     path.write_bytes(content)
 
 
-def test_the_command_runs_and_its_exit_code_comes_out(sealed, tmp_path):
+def test_the_command_runs_and_returns_its_exit_code(sealed, tmp_path):
     path = sealed("mlp")
     private(tmp_path / "key", KEY_BYTES)
     seen = command("inspect", path, "--keyfile", tmp_path / "key")
@@ -32,20 +32,20 @@ def test_the_command_runs_and_its_exit_code_comes_out(sealed, tmp_path):
     assert command("--version").stdout.startswith("ovseal ")
 
 
-def test_a_command_is_ended_by_a_signal(tmp_path):
+def test_a_signal_interrupts_the_command(tmp_path):
     with open(tmp_path / "big", "wb") as big:
         big.truncate(3 << 30)
     (tmp_path / "key").write_bytes(KEY_BYTES)
     arguments = [sys.executable, "-m", "ovseal", "seal", tmp_path / "big", "-o", tmp_path / "b.ovseal", "--keyfile", tmp_path / "key"]
 
-    def heed():
-        # Tests that a script starts in the background have it ignored, which the command respects.
+    def enable_interrupts():
+        # A shell ignores the signal in background jobs, and the command would inherit that.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, preexec_fn=heed)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, preexec_fn=enable_interrupts)
     while process.poll() is None and not any(path.name.endswith(".partial") for path in tmp_path.iterdir()):
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
-    told = process.communicate(timeout=PATIENCE)[1]
-    assert process.returncode == 1 and b"interrupted: nothing was written" in told, told
+    messages = process.communicate(timeout=PATIENCE)[1]
+    assert process.returncode == 1 and b"interrupted: nothing was written" in messages, messages
     assert sorted(path.name for path in tmp_path.iterdir()) == ["big", "key"]

@@ -1,14 +1,16 @@
-"""Forked children: one that leaves the model alone lives and ends well, one that touches it gets an exception."""
+"""Forked children exit cleanly, and get an exception if they use a model."""
+
+from pathlib import Path
 
 import scripts
 
 FORK = """
 import warnings
-warnings.simplefilter("ignore")  # Python 3.12 warns of threads
-model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
-compiled = ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
-imported = [ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER, cache_dir=rest[0]) for _ in "12"][1]
-opened = ovseal.open(path, key=key, publisher=ovseal.ANY_SENDER)
+warnings.simplefilter("ignore")  # Python 3.12 warns about threads
+model = ovseal.read_model(core, path, **access)
+compiled = ovseal.compile_model(core, path, "CPU", **access)
+imported = [ovseal.compile_model(core, path, "CPU", **access, cache_dir=rest[0]) for _ in "12"][1]
+opened = ovseal.open(path, **access)
 part, view, request = opened["model.bin"], memoryview(opened["model.xml"]), compiled.create_infer_request()
 plain = core.compile_model(model, "CPU")
 queue = ov.AsyncInferQueue(plain, 2)
@@ -21,7 +23,7 @@ uses = {
     "buffer again": lambda: memoryview(view.obj),
     "tensor": lambda: part.tensor(),
     "name": lambda: opened.name,
-    "key": lambda: ovseal.open(path, key=key, publisher=ovseal.ANY_SENDER),
+    "key": lambda: ovseal.open(path, **access),
     "seal": lambda: ovseal.rekey(path, key=key, add=key),
     "model of the container": lambda: ovseal.read_model(core, opened),
     "compiled": lambda: compiled(given),
@@ -33,11 +35,11 @@ uses = {
 }
 
 
-def child(work):
+def child(action):
     process = os.fork()
     if process == 0:
-        work()
-        sys.exit(7)  # through Python's whole ending, with destructors
+        action()
+        sys.exit(7)  # a complete exit, with destructors
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
@@ -58,8 +60,8 @@ def delete():
 
 def new():
     other = ovseal.keyfile(KEY_BYTES)
-    with ovseal.open(path, key=other, publisher=ovseal.ANY_SENDER) as anew:
-        assert anew["model.xml"].read().startswith(b"<?xml")
+    with ovseal.open(path, key=other, publisher=ovseal.ANY_SENDER) as reopened:
+        assert reopened["model.xml"].read().startswith(b"<?xml")
 
 
 assert child(lambda: None) == 7
@@ -72,23 +74,23 @@ print("ok")
 """
 
 
-def test_children(sealed, tmp_path):
+def test_forked_children(sealed, tmp_path):
     assert scripts.run(FORK, sealed("mlp"), tmp_path / "cache") == ["ok"]
 
 
 FROZEN = """
 import warnings, weakref
-warnings.simplefilter("ignore")  # Python 3.12 warns of threads
+warnings.simplefilter("ignore")  # Python 3.12 warns about threads
 
 
-class Thing:
+class Object:
     pass
 
 
-thing = Thing()
-stale = weakref.proxy(thing)
-del thing
-compiled = ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
+target = Object()
+stale = weakref.proxy(target)
+del target
+compiled = ovseal.compile_model(core, path, "CPU", **access)
 expected = outputs(compiled)
 gc.freeze()
 process = os.fork()
@@ -102,7 +104,7 @@ print("ok")
 """
 
 
-def test_a_child_of_a_process_that_froze_its_objects(sealed):
+def test_a_child_of_a_process_with_frozen_objects(sealed):
     assert scripts.run(FROZEN, sealed("mlp")) == ["ok"]
 
 
@@ -112,19 +114,17 @@ from forked import first_output
 if __name__ == "__main__":
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         results = pool.map(first_output, [path] * 2)
-    assert results == [outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER))[0]] * 2
+    assert results == [outputs(ovseal.compile_model(core, path, "CPU", **access))[0]] * 2
     print("ok")
 """
 
 
-def test_processes_that_are_spawned_open_for_themselves(sealed, tmp_path, monkeypatch):
+def test_spawned_processes_open_models(sealed, tmp_path, monkeypatch):
     (tmp_path / "forked.py").write_text(
         "import openvino as ov, ovseal\n"
         "from conftest import KEY_BYTES, outputs\n"
         "def first_output(path):\n"
         '    return outputs(ovseal.compile_model(ov.Core(), path, "CPU", key=ovseal.keyfile(KEY_BYTES), publisher=ovseal.ANY_SENDER))[0]\n'
     )
-    from pathlib import Path
-
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parent}")
     assert scripts.run(SPAWN, sealed("mlp")) == ["ok"]

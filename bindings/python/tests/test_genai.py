@@ -1,4 +1,4 @@
-"""Language models from sealed folders: the same tokens as in plaintext, and nothing of them on a disk."""
+"""Language models from sealed directories compute the same tokens as in plaintext."""
 
 import shutil
 
@@ -6,7 +6,7 @@ import openvino_genai
 import ovseal
 import pytest
 import scripts
-from conftest import ROOT
+from conftest import ROOT, raises
 
 LLAMA = ROOT / "testkit/llm/tiny-llama"
 PROMPTS = ["the model is sealed", "a key opens", "x"]
@@ -27,7 +27,7 @@ def plaintext(**keywords):
 
 
 @pytest.mark.parametrize("backend", ["SDPA", "PA"])
-def test_the_same_tokens_as_in_plaintext(llama, key, backend):
+def test_tokens_match_the_plaintext_model(llama, key, backend):
     pipeline = ovseal.genai.LLMPipeline(llama, "CPU", key=key, ATTENTION_BACKEND=backend)
     assert isinstance(pipeline, openvino_genai.LLMPipeline)
     expected = plaintext(ATTENTION_BACKEND=backend)
@@ -48,22 +48,22 @@ def test_a_chat_uses_the_sealed_template(llama, key):
     assert answers[0] == answers[1]
 
 
-def test_a_template_beside_a_tokenizer_that_has_none(tmp_path, key):
-    folder = tmp_path / "folder"
-    shutil.copytree(LLAMA, folder)
-    xml = (folder / "openvino_tokenizer.xml").read_text("utf-8")
+def test_a_chat_template_next_to_a_tokenizer_without_one(tmp_path, key):
+    directory = tmp_path / "directory"
+    shutil.copytree(LLAMA, directory)
+    xml = (directory / "openvino_tokenizer.xml").read_text("utf-8")
     start = xml.index("<chat_template")
-    (folder / "openvino_tokenizer.xml").write_text(xml[:start] + xml[xml.index("/>", start) + 2 :], "utf-8")
-    (folder / "chat_template.jinja").write_text("{{ messages[0]['content'] }}!")
-    ovseal.seal(folder, tmp_path / "f.ovseal", recipients=key)
+    (directory / "openvino_tokenizer.xml").write_text(xml[:start] + xml[xml.index("/>", start) + 2 :], "utf-8")
+    (directory / "chat_template.jinja").write_text("{{ messages[0]['content'] }}!")
+    ovseal.seal(directory, tmp_path / "f.ovseal", recipients=key)
     made = ovseal.genai.tokenizer(tmp_path / "f.ovseal", key=key)
     history = [{"role": "user", "content": "hello"}]
     assert made.apply_chat_template(history, False) == "hello!"
-    (folder / "tokenizer_config.json").write_text("{,")
-    ovseal.seal(folder, tmp_path / "g.ovseal", recipients=key)
-    with pytest.raises(ovseal.UnsupportedError, match="tokenizer_config.json cannot be understood") as raised:
+    (directory / "tokenizer_config.json").write_text("{,")
+    ovseal.seal(directory, tmp_path / "g.ovseal", recipients=key)
+    with pytest.raises(ovseal.UnsupportedError, match="tokenizer_config.json is malformed") as raised:
         ovseal.genai.tokenizer(tmp_path / "g.ovseal", key=key)
-    assert raised.value.__context__ is None, "it would hold the file"
+    assert raised.value.__context__ is None, "the context would hold the file"
 
 
 def test_lora_adapters_come_from_memory(llama, tmp_path, key):
@@ -76,42 +76,42 @@ def test_lora_adapters_come_from_memory(llama, tmp_path, key):
         assert texts(ovseal.genai.LLMPipeline(llama, "CPU", key=key, adapters=config)) == wanted
 
 
-def test_only_the_pipeline_accepts_a_folder_with_a_network(tmp_path, key):
+def test_only_the_pipeline_accepts_a_directory_with_a_network(tmp_path, key):
     ovseal.generate_publisher(tmp_path / "acme.key", tmp_path / "acme.pub")
     ovseal.create_rollback_state(tmp_path / "state")
     sealing = {"recipients": key, "publisher_key": tmp_path / "acme.key", "security_version": 3}
     ovseal.seal(LLAMA, tmp_path / "llama.ovseal", **sealing)
     ovseal.seal(LLAMA / "adapter.safetensors", tmp_path / "adapter.ovseal", only=True, **sealing)
-    demands = {"key": key, "publisher": tmp_path / "acme.pub", "rollback_state": tmp_path / "state"}
+    requirements = {"key": key, "publisher": tmp_path / "acme.pub", "rollback_state": tmp_path / "state"}
     before = (tmp_path / "state").read_text()
-    ovseal.genai.tokenizer(tmp_path / "llama.ovseal", **demands)
-    ovseal.genai.adapter(tmp_path / "llama.ovseal", **demands)
+    ovseal.genai.tokenizer(tmp_path / "llama.ovseal", **requirements)
+    ovseal.genai.adapter(tmp_path / "llama.ovseal", **requirements)
     assert (tmp_path / "state").read_text() == before
-    ovseal.genai.LLMPipeline(tmp_path / "llama.ovseal", "CPU", **demands)
+    ovseal.genai.LLMPipeline(tmp_path / "llama.ovseal", "CPU", **requirements)
     loaded = (tmp_path / "state").read_text()
     assert loaded != before
-    ovseal.genai.adapter(tmp_path / "adapter.ovseal", **demands)
+    ovseal.genai.adapter(tmp_path / "adapter.ovseal", **requirements)
     assert (tmp_path / "state").read_text() != loaded
 
 
 def test_a_tokenizer_outlives_everything(llama, key):
     script = """
 from ovseal import genai
-pipeline = genai.LLMPipeline(path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
-words = pipeline.get_tokenizer()
+pipeline = genai.LLMPipeline(path, "CPU", **access)
+tokenizer = pipeline.get_tokenizer()
 first = pipeline.generate("a key opens")
 del pipeline
 gc.collect()
 junk = [bytes(1 << 20) for _ in range(64)]
-assert words.decode(words.encode("a key opens").input_ids)[0] == "a key opens"
+assert tokenizer.decode(tokenizer.encode("a key opens").input_ids)[0] == "a key opens"
 for _ in range(20):
-    pipeline = genai.LLMPipeline(path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
+    pipeline = genai.LLMPipeline(path, "CPU", **access)
     assert pipeline.generate("a key opens") == first
     del pipeline
     gc.collect()
 from ovseal import _ovseal
 assert not [each for each in gc.get_objects() if isinstance(each, _ovseal.Weights)]
-pipeline = genai.LLMPipeline(path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
+pipeline = genai.LLMPipeline(path, "CPU", **access)
 process = os.fork()
 if process == 0:
     try:
@@ -124,12 +124,12 @@ print("ok")
     assert scripts.run(script, llama) == ["ok"]
 
 
-def test_what_is_missing_or_damaged_is_told(llama, tmp_path, key):
+def test_missing_and_damaged_parts_raise(llama, tmp_path, key):
     ovseal.seal(LLAMA / "openvino_model.xml", tmp_path / "m.ovseal", recipients=key)
     for function in (lambda path: ovseal.genai.LLMPipeline(path, "CPU", key=key), lambda path: ovseal.genai.tokenizer(path, key=key)):
-        with pytest.raises(ovseal.UnsupportedError) as raised:
+        with raises(ovseal.UnsupportedError, 603) as raised:
             function(tmp_path / "m.ovseal")
-        assert raised.value.code == 603 and raised.value.hint
+        assert raised.value.hint
     with pytest.raises(ovseal.UnsupportedError):
         ovseal.genai.adapter(tmp_path / "m.ovseal", key=key)
     with pytest.raises(ovseal.UsageError):
@@ -137,21 +137,20 @@ def test_what_is_missing_or_damaged_is_told(llama, tmp_path, key):
     with pytest.raises(ovseal.HostError):
         ovseal.genai.LLMPipeline(llama, "NONE", key=key)
     damage_weights(llama, key)
-    with pytest.raises(ovseal.NotAuthenticError) as raised:
+    with raises(ovseal.NotAuthenticError, 303):
         ovseal.genai.LLMPipeline(llama, "CPU", key=key)
-    assert raised.value.code == 303
 
 
 def damage_weights(path, key):
-    """Flips one bit of the container, so that the model's weights are damaged and nothing else."""
+    """Flip one bit of the container that damages only the model's weights."""
     content = bytearray(path.read_bytes())
-    for place in range(20_000, len(content), 4096):
-        content[place] ^= 1
+    for offset in range(20_000, len(content), 4096):
+        content[offset] ^= 1
         path.write_bytes(content)
         if damaged_parts(path, key) == ["openvino_model.bin"]:
             return
-        content[place] ^= 1
-    raise AssertionError("the weights are nowhere")
+        content[offset] ^= 1
+    raise AssertionError("no bit damages only the weights")
 
 
 def damaged_parts(path, key):

@@ -1,4 +1,4 @@
-"""The Python on the guide's page works as it stands there, and so does the README's."""
+"""The Python code in the guide and in the README runs as printed."""
 
 import re
 import shutil
@@ -11,11 +11,11 @@ def blocks(page):
     return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-def run(page, folder, monkeypatch):
+def run(page, directory, monkeypatch):
     for name in ("model.xml", "model.bin"):
-        shutil.copy(MODELS / "conv" / name, folder)
-    shutil.copytree(ROOT / "testkit/llm/tiny-llama", folder / "llama-ov")
-    monkeypatch.chdir(folder)
+        shutil.copy(MODELS / "conv" / name, directory)
+    shutil.copytree(ROOT / "testkit/llm/tiny-llama", directory / "llama-ov")
+    monkeypatch.chdir(directory)
     names = {}
     for block in blocks(page):
         exec(compile(block, page, "exec"), names)
@@ -31,7 +31,7 @@ def test_the_guide(tmp_path, monkeypatch, capsys):
 
 
 def test_the_readme(tmp_path, monkeypatch):
-    assert blocks("README.md"), "README.md shows Python"
+    assert blocks("README.md"), "README.md has no Python code"
     recipient = ovseal.generate_identity(tmp_path / "device.key")
     ovseal.generate_publisher(tmp_path / "acme.key", tmp_path / "acme.pub")
     model, key = MODELS / "conv/model.xml", tmp_path / "acme.key"

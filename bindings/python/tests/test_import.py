@@ -1,10 +1,10 @@
-"""Compiled models that were sealed, and memory that is handed to OpenVINO."""
+"""Sealed compiled models, and memory that is passed to OpenVINO."""
 
 import openvino as ov
 import ovseal
 import pytest
 import scripts
-from conftest import MODELS, outputs
+from conftest import MODELS, outputs, raises
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def test_a_sealed_compiled_model_computes_the_same(exported, core, key, expected
     assert outputs(compiled) == expected
 
 
-def test_an_opened_container_properties_a_part_and_progress(exported, core, key, expected):
+def test_importing_takes_a_container_properties_a_part_and_progress(exported, core, key, expected):
     seen = []
     with ovseal.open(exported("mlp"), key=key) as opened:
         assert [(part.path, part.kind) for part in opened] == [("model.blob", "compiled")]
@@ -39,12 +39,12 @@ def opened_length(exported, key):
         return opened["model.blob"].length
 
 
-def test_what_openvino_exported_is_known_without_its_extension(exported, key):
+def test_an_exported_model_is_recognized_without_its_extension(exported, key):
     with ovseal.open(exported("mlp", "exported"), key=key) as opened:
         assert opened["exported"].kind == "compiled"
 
 
-def test_what_cannot_be_imported_is_refused(exported, sealed, core, key, tmp_path):
+def test_other_models_are_not_imported(exported, sealed, core, key, tmp_path):
     with pytest.raises(ovseal.UnsupportedError) as raised:
         ovseal.import_model(core, sealed("mlp"), "CPU", key=key)
     assert (raised.value.code, str(raised.value)) == (603, "the container holds no compiled model")
@@ -52,41 +52,39 @@ def test_what_cannot_be_imported_is_refused(exported, sealed, core, key, tmp_pat
         ovseal.read_model(core, exported("mlp"), key=key)
     assert str(raised.value) == "model.blob is a compiled model, which is imported, not read"
     assert raised.value.hint == "use import_model"
-    with pytest.raises(ovseal.UsageError) as raised:
+    with raises(ovseal.UsageError, 212):
         ovseal.import_model(core, exported("mlp"), "CPU", {"CACHE_DIR": str(tmp_path)}, key=key)
-    assert raised.value.code == 212
-    (tmp_path / "other.blob").write_bytes(b"no compiled model")
+    (tmp_path / "other.blob").write_bytes(b"not a compiled model")
     ovseal.seal(tmp_path / "other.blob", tmp_path / "other.ovseal", recipients=key)
     with pytest.raises(ovseal.HostError) as raised:
         ovseal.import_model(core, tmp_path / "other.ovseal", "CPU", key=key)
     assert str(raised.value) == "OpenVINO could not import the compiled model" and raised.value.detail
 
 
-def test_a_compiled_model_that_is_not_authentic_gives_nothing(exported, core, key):
+def test_a_damaged_compiled_model_is_not_imported(exported, core, key):
     path = exported("conv")
     content = bytearray(path.read_bytes())
-    # What the device exports is longer than all that stands before and after it.
+    # The export is longer than everything before and after it.
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ovseal.NotAuthenticError) as raised:
+    with raises(ovseal.NotAuthenticError, 303):
         ovseal.import_model(core, path, "CPU", key=key)
-    assert raised.value.code == 303
 
 
-# The device reads a table of this model in place. So its bytes must stand where they stood for as long as anything can compute, and not
-# in memory that was unmapped or given to someone else.
+# The device reads a table of this model in place. So the bytes must stay where they are as long as
+# anything can compute: their memory must not be unmapped or reused.
 OWNERSHIP = """
 import ctypes
 
 def is_mapped(address, length):
-    # A range may be divided in two: the plugin gives pages a memory policy.
+    # A range may be split in two, because the plugin sets a memory policy for some pages.
     end = address
     for line in open("/proc/self/maps"):
-        first, last = (int(place, 16) for place in line.split()[0].split("-"))
+        first, last = (int(number, 16) for number in line.split()[0].split("-"))
         end = last if first <= end < last else end
     return address + length <= end
 
-opened = ovseal.open(path, key=key, publisher=ovseal.ANY_SENDER)
+opened = ovseal.open(path, **access)
 plaintext = bytes(opened["model.blob"])
 given = None
 for order in ("compiled", "request"), ("request", "compiled"):
@@ -98,7 +96,7 @@ for order in ("compiled", "request"), ("request", "compiled"):
                 super().__init__(*arguments)
                 tensors.append(self)
         ov.Tensor = Tensor
-        compiled = ovseal.import_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)
+        compiled = ovseal.import_model(core, path, "CPU", **access)
         ov.Tensor = make
         tensor, = tensors
         del tensors, Tensor
@@ -125,6 +123,6 @@ print("ok")
 """
 
 
-@pytest.mark.parametrize("way", ["tensor", "import_model"])
-def test_what_the_device_reads_in_place_lives_as_long_as_what_reads_it(exported, way):
-    assert scripts.run(OWNERSHIP, exported("mlp"), way) == ["ok"]
+@pytest.mark.parametrize("method", ["tensor", "import_model"])
+def test_what_the_device_reads_in_place_lives_as_long_as_what_reads_it(exported, method):
+    assert scripts.run(OWNERSHIP, exported("mlp"), method) == ["ok"]

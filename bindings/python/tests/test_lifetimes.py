@@ -1,11 +1,11 @@
-"""The weights live exactly as long as what needs them, in whatever order a user deletes things."""
+"""Weights live exactly as long as they are needed, in whatever order objects are deleted."""
 
 import itertools
 
 import pytest
 import scripts
 
-# In the memory of weights that are gone nothing can be read: a touch ends the process.
+# The memory of freed weights cannot be read: an access ends the process.
 ORDERS = """
 import itertools, weakref
 from ovseal import _ovseal
@@ -13,11 +13,10 @@ from ovseal import _ovseal
 def held(model):
     return weakref.ref(model.get_rt_info("ovseal").value)
 
-made = {}
 for device in rest:
     reference = None
     for order in itertools.permutations(["model", "compiled", "request", "queue"]):
-        model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
+        model = ovseal.read_model(core, path, **access)
         weights = held(model)
         compiled = core.compile_model(model, device)
         objects = {"model": model, "compiled": compiled, "request": compiled.create_infer_request(), "queue": ov.AsyncInferQueue(compiled, 2)}
@@ -36,7 +35,7 @@ for device in rest:
                     objects["queue"].start_async(given)
                 objects["queue"].wait_all()
                 assert objects["queue"][0].get_output_tensor().data.tobytes() == reference
-        assert weights() is None, ("the weights outlive everything", device, order)
+        assert weights() is None, ("the weights outlive all their users", device, order)
 print("ok")
 """
 
@@ -46,17 +45,17 @@ def test_every_order_of_deletion(sealed, name):
     assert scripts.run(ORDERS, sealed(name), "CPU", "AUTO:CPU") == ["ok"]
 
 
-def test_onnx_whose_weights_the_runtime_copies(sealed):
+def test_every_order_of_deletion_of_an_onnx_model(sealed):
     assert scripts.run(ORDERS, sealed("onnx-conv", "model.onnx"), "CPU") == ["ok"]
 
 
-MADE_OF_A_MODEL = """
+CREATED_FROM_A_MODEL = """
 import copy
 from openvino.preprocess import PrePostProcessor
-expected = outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER))
-model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
+expected = outputs(ovseal.compile_model(core, path, "CPU", **access))
+model = ovseal.read_model(core, path, **access)
 clone, deep = model.clone(), copy.deepcopy(model)
-processed = PrePostProcessor(ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)).build()
+processed = PrePostProcessor(ovseal.read_model(core, path, **access)).build()
 del model
 gc.collect()
 for other in (clone, deep, processed):
@@ -72,18 +71,20 @@ print("ok")
 """
 
 
-def test_what_is_made_of_a_model_keeps_the_weights(sealed):
-    assert scripts.run(MADE_OF_A_MODEL, sealed("mlp")) == ["ok"]
+def test_everything_created_from_a_model_keeps_its_weights(sealed):
+    assert scripts.run(CREATED_FROM_A_MODEL, sealed("mlp")) == ["ok"]
 
 
-# The first compilation is kept, the second imported. HETERO cuts a model into several and forgets its rt_info.
+# The second compilation is cached, and the third one imported. HETERO splits a model and loses its
+# rt_info.
 COMPILED = """
 import warnings
-folder, *devices = rest
-warnings.filterwarnings("ignore", "the compiled model is not kept", ovseal.CacheWarning)  # AUTO exports none
+directory, *devices = rest
+# AUTO cannot export.
+warnings.filterwarnings("ignore", "the compiled model is not cached", ovseal.CacheWarning)
 for device in devices:
-    for cache in (None, folder, folder):
-        compiled = ovseal.compile_model(core, path, device, key=key, publisher=ovseal.ANY_SENDER, cache_dir=cache)
+    for cache in (None, directory, directory):
+        compiled = ovseal.compile_model(core, path, device, **access, cache_dir=cache)
         expected = outputs(compiled)
         request, queue = compiled.create_infer_request(), ov.AsyncInferQueue(compiled, 2)
         given = inputs(compiled)
@@ -101,24 +102,24 @@ print("ok")
 
 
 @pytest.mark.parametrize("name", ["conv", "mlp"])
-def test_compiled_and_imported_models(sealed, tmp_path, name):
+def test_requests_and_queues_outlive_their_compiled_model(sealed, tmp_path, name):
     assert scripts.run(COMPILED, sealed(name), tmp_path / "cache", "CPU", "HETERO:CPU", "AUTO:CPU") == ["ok"]
 
 
 THREADS = """
-expected, failures = outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)), []
+expected, failures = outputs(ovseal.compile_model(core, path, "CPU", **access)), []
 
 def work():
     try:
         for _ in range(5):
-            model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER)
+            model = ovseal.read_model(core, path, **access)
             compiled = core.compile_model(model, "CPU")
             del model
             request = compiled.create_infer_request()
             given = inputs(compiled)
             del compiled
             assert request.infer(given)[0].tobytes() == expected[0]
-            assert outputs(ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)) == expected
+            assert outputs(ovseal.compile_model(core, path, "CPU", **access)) == expected
     except BaseException as error:
         failures.append(error)
 
@@ -134,7 +135,7 @@ print("ok")
 """
 
 
-def test_threads_that_make_and_delete_models(sealed):
+def test_threads_create_and_delete_models(sealed):
     assert scripts.run(THREADS, sealed("mlp")) == ["ok"]
 
 
@@ -151,21 +152,21 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS, ids=ENDS.keys())
 @pytest.mark.parametrize("source", ["read", "compiled", "imported"])
-def test_the_interpreter_ends_well(sealed, tmp_path, end, source):
+def test_the_interpreter_exits_cleanly(sealed, tmp_path, end, source):
     make = {
-        "read": "model = ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER); compiled = core.compile_model(model, 'CPU')",
-        "compiled": "model = None; compiled = ovseal.compile_model(core, path, 'CPU', key=key, publisher=ovseal.ANY_SENDER)",
-        "imported": "model = None; compiled = [ovseal.compile_model(core, path, 'CPU', key=key, publisher=ovseal.ANY_SENDER, cache_dir=rest[0]) for _ in '12'][1]",
+        "read": "model = ovseal.read_model(core, path, **access); compiled = core.compile_model(model, 'CPU')",
+        "compiled": "model = None; compiled = ovseal.compile_model(core, path, 'CPU', **access)",
+        "imported": "model = None; compiled = [ovseal.compile_model(core, path, 'CPU', **access, cache_dir=rest[0]) for _ in '12'][1]",
     }[source]
     script = f"{make}\nrequest = compiled.create_infer_request()\ngiven = inputs(compiled)\nrequest.infer(given)\n{ENDS[end]}\nprint('ok')"
     assert scripts.run(script, sealed("mlp"), tmp_path / "cache") == ["ok"]
 
 
-def test_a_model_that_was_refused_leaves_nothing_behind(damaged):
+def test_a_rejected_model_leaves_nothing_behind(damaged):
     script = """
 import warnings
 for _ in range(20):
-    for function in (lambda: ovseal.read_model(core, path, key=key, publisher=ovseal.ANY_SENDER), lambda: ovseal.compile_model(core, path, "CPU", key=key, publisher=ovseal.ANY_SENDER)):
+    for function in (lambda: ovseal.read_model(core, path, **access), lambda: ovseal.compile_model(core, path, "CPU", **access)):
         try:
             function()
         except ovseal.NotAuthenticError:

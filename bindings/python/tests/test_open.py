@@ -1,4 +1,4 @@
-"""Opened containers: parts as buffers, sources, and what is refused."""
+"""Opened containers: sources, requirements, and parts as buffers."""
 
 import io
 import os
@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 import ovseal
 import pytest
-from conftest import MODELS
+from conftest import MODELS, raises
 
 WEIGHTS = (MODELS / "mlp/model.bin").read_bytes()
 
@@ -22,24 +22,24 @@ def test_a_part_is_a_read_only_buffer_that_numpy_reads_without_a_copy(sealed, ke
         assert view.readonly and view.nbytes == len(WEIGHTS) and bytes(view) == WEIGHTS
         first, second = np.frombuffer(part, np.float32), np.frombuffer(part, np.float32)
         assert not first.flags.writeable and not first.flags.owndata
-        assert first.ctypes.data == second.ctypes.data, "further buffers share the memory"
+        assert first.ctypes.data == second.ctypes.data, "later buffers do not share the memory"
         with pytest.raises((ValueError, TypeError)):
             memoryview(part)[0] = 1
         with pytest.raises((BufferError, TypeError)):
             io.BytesIO(WEIGHTS).readinto(part)
 
 
-def test_a_part_as_a_tensor_is_a_copy_of_openvinos_own(sealed, key):
+def test_a_tensor_of_a_part_is_a_copy(sealed, key):
     with ovseal.open(sealed("mlp"), key=key) as opened:
         part = opened["model.bin"]
         tensors = [part.tensor()]
         view = memoryview(part)
-        tensors.append(part.tensor())  # made of what the buffer shows
+        tensors.append(part.tensor())  # copied from the buffer
         for tensor in tensors:
             assert isinstance(tensor, ov.Tensor) and tensor.byte_size == len(WEIGHTS)
             assert tensor.data.tobytes() == WEIGHTS
             tensor.data[:] = 0
-        assert bytes(view) == bytes(part) == WEIGHTS, "nobody can write to what the buffers show"
+        assert bytes(view) == bytes(part) == WEIGHTS, "a tensor shares memory with a buffer"
     tensor = tensors.pop()
     del opened, part, view, tensors
     assert tensor.byte_size == len(WEIGHTS)
@@ -53,16 +53,15 @@ def test_an_empty_part(tmp_path, key):
         assert opened["empty"].tensor().size == 0
 
 
-def test_ranges_are_read_alone(sealed, key):
+def test_ranges_of_a_part_are_read(sealed, key):
     with ovseal.open(sealed("mlp"), key=key) as opened:
         part = opened["model.bin"]
         assert part.read(100, 50) == WEIGHTS[100:150]
         assert part.read(len(WEIGHTS) - 1) == WEIGHTS[-1:]
         assert part.read(len(WEIGHTS)) == b""
         for offset, length in [(0, len(WEIGHTS) + 1), (len(WEIGHTS), 1), (1 << 63, 0), (5, 1 << 63)]:
-            with pytest.raises(ovseal.UsageError) as raised:
+            with raises(ovseal.UsageError, 204):
                 part.read(offset, length)
-            assert raised.value.code == 204
         with pytest.raises(OverflowError):
             part.read(-1)
 
@@ -90,7 +89,7 @@ def test_paths_file_objects_and_bytes_are_opened(sealed, key, tmp_path):
             with ovseal.open(source, key=key) as opened:
                 assert bytes(opened["model.bin"]) == WEIGHTS
         opened = ovseal.open(file, key=key)
-    # The caller's own file may be closed meanwhile.
+    # The caller's own file is closed by now.
     assert opened["model.xml"].read() == (MODELS / "mlp/model.xml").read_bytes()
 
 
@@ -101,7 +100,7 @@ class NamedAnything:
         self.read = io.BytesIO(content).read
 
 
-def test_what_is_no_source_is_a_type_error(key, tmp_path):
+def test_invalid_sources_are_rejected(key, tmp_path):
     with open(tmp_path / "text", "w+") as text:
         for source in (None, 5, [], object(), io.StringIO("text")):
             with pytest.raises(TypeError):
@@ -125,12 +124,12 @@ def test_wrong_types_are_type_errors(sealed, key, keywords):
 
 
 @pytest.mark.parametrize("keywords", [{"threads": 0}, {"name": ""}, {"name": "m"}, {"publisher": []}])
-def test_demands_that_make_no_sense_are_usage_errors(sealed, key, keywords):
+def test_senseless_requirements_are_usage_errors(sealed, key, keywords):
     with pytest.raises(ovseal.UsageError):
         ovseal.open(sealed("mlp"), key=key, **keywords)
 
 
-def test_what_is_closed_raises(sealed, key):
+def test_everything_of_a_closed_container_raises(sealed, key):
     opened = ovseal.open(sealed("mlp"), key=key)
     part, view = opened["model.bin"], memoryview(opened["model.xml"])
     opened.close()
@@ -156,22 +155,20 @@ def test_what_is_closed_raises(sealed, key):
     assert bytes(view) == (MODELS / "mlp/model.xml").read_bytes()
 
 
-def test_a_chunk_that_is_not_authentic_gives_nothing(damaged, key):
+def test_a_damaged_chunk_is_rejected(damaged, key):
     with ovseal.open(damaged, key=key) as opened:
         for use in (bytes, np.frombuffer, lambda part: part.read(), lambda part: part.tensor()):
-            with pytest.raises(ovseal.NotAuthenticError) as raised:
+            with raises(ovseal.NotAuthenticError, 303) as raised:
                 use(opened["model.bin"])
-            assert raised.value.code == 303
             assert str(raised.value).startswith("chunk ")
 
 
 @pytest.mark.parametrize(("beyond", "length"), [(1, None), (0, 1), (-1, 2), (2**63, 2**63)])
-def test_a_range_that_is_not_there_is_refused(sealed, key, beyond, length):
+def test_a_range_beyond_the_end_is_rejected(sealed, key, beyond, length):
     with ovseal.open(sealed("mlp"), key=key) as opened:
         part = opened["model.bin"]
-        with pytest.raises(ovseal.UsageError) as raised:
+        with raises(ovseal.UsageError, 204):
             part.read(len(part) + beyond, length)
-        assert raised.value.code == 204
         assert part.read(len(part)) == b""
 
 
@@ -186,14 +183,13 @@ def test_the_publisher_is_checked(tmp_path, key):
     for publisher in (acme, str(acme), acme.read_bytes(), [tmp_path / "other.pub", acme]):
         with ovseal.open(path, key=key, publisher=publisher, name="m", min_security_version=3) as opened:
             assert opened.publisher == ovseal.inspect(path).publishers[0]
-    for demands, code in [
+    for requirements, code in [
         ({"publisher": tmp_path / "other.pub"}, 502),
         ({"publisher": acme, "name": "n"}, 504),
         ({"publisher": acme, "min_security_version": 4}, 505),
     ]:
-        with pytest.raises(ovseal.DeniedError) as raised:
-            ovseal.open(path, key=key, **demands)
-        assert raised.value.code == code
+        with raises(ovseal.DeniedError, code):
+            ovseal.open(path, key=key, **requirements)
     with pytest.raises(ovseal.UsageError) as raised:
         ovseal.open(path, key=key, publisher=tmp_path / "acme.key")
     assert raised.value.hint == "this is a private key: give the .pub file"

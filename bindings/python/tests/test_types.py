@@ -1,9 +1,13 @@
-"""The package's types hold, and the extension module is as its stub says."""
+"""The package is typed, and the stub matches the extension module."""
 
+import ast
+import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 from conftest import PATIENCE
+from ovseal import _ovseal
 
 USE = """
 import openvino as ov, ovseal
@@ -20,7 +24,7 @@ pipeline = ovseal.genai.LLMPipeline("llama.ovseal", "CPU", key=key)
 """
 
 
-# OpenVINO's packages have stubs, and no marker that says so.
+# OpenVINO's packages have stubs, but no py.typed marker.
 SETTINGS = """
 [mypy]
 strict = True
@@ -42,7 +46,7 @@ def test_the_package_is_typed(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_who_uses_it_is_checked(tmp_path):
+def test_programs_that_use_the_package_are_checked(tmp_path):
     (tmp_path / "use.py").write_text(USE)
     done = check(tmp_path, "mypy", "use.py")
     assert done.returncode == 0, done.stdout
@@ -51,9 +55,22 @@ def test_who_uses_it_is_checked(tmp_path):
     assert done.stdout.count("error:") == 3, done.stdout
 
 
-def test_the_extension_module_is_as_its_stub_says(tmp_path):
-    # Python shows a buffer as a method from 3.12 on, and PyO3 lists the module's names by itself.
+def test_the_stub_matches_the_extension_module(tmp_path):
+    # Python has buffer methods only from 3.12 on, and PyO3 adds `__all__`.
     (tmp_path / "allowed").write_text("ovseal\\._ovseal\\.(__all__|\\w+\\.__(release_)?buffer__)\n")
     allowed = ["--allowlist", "allowed", "--ignore-unused-allowlist"]
     done = check(tmp_path, "mypy.stubtest", "ovseal._ovseal", "--mypy-config-file", "mypy.ini", *allowed)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_stubs_docstrings_match_the_extension_module():
+    def check_members(node, owner):
+        for member in node.body:
+            if isinstance(member, (ast.ClassDef, ast.FunctionDef)):
+                documented = getattr(owner, member.name, None)
+                if docstring := ast.get_docstring(member):
+                    assert docstring == inspect.getdoc(documented), member.name
+                check_members(member, documented)
+
+    stub = Path(_ovseal.__file__).with_name("_ovseal.pyi")
+    check_members(ast.parse(stub.read_text("utf-8")), _ovseal)

@@ -1,4 +1,4 @@
-"""The vectors of the container: each has the outcome that it states, and the same kind of failure as everywhere."""
+"""Each vector has the outcome that it states, and the kind of failure of every language."""
 
 import hashlib
 import json
@@ -58,7 +58,7 @@ def describe(part):
 
 
 def expected(vector):
-    """What the vector says of its parts, as Python says it."""
+    """Return a vector's expectations in the form of `read`."""
     paths = [part["path"] for part in vector["parts"]]
     for part in vector["parts"]:
         part["companions"] = [paths[number] for number in part["companions"]]
@@ -81,8 +81,8 @@ def test_vector(path):
         assert raised.value.code == 601
 
 
-def test_what_the_command_says_is_what_python_says(tmp_path, sealed, damaged, key, capfd):
-    """The exit code of `python -m ovseal` is the hundreds of the exception's code."""
+def test_the_command_and_python_report_the_same_failure(tmp_path, sealed, damaged, key, capfd):
+    """The exit code of `python -m ovseal` is the exception's code divided by 100."""
     from ovseal import _ovseal
 
     (tmp_path / "key").write_bytes(bytes(range(32)))

@@ -1,4 +1,4 @@
-//! Every attack in `attacks/`, with the outcome that it must have.
+//! Runs every attack in `attacks/`, and asserts its required outcome.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ fn no_file_that_is_written_with_a_cache_holds_the_model() {
 }
 
 #[test]
-fn no_plaintext_stands_on_the_disk_after_a_run() {
+fn no_plaintext_is_on_the_disk_after_a_run() {
     run("plaintext-search");
 }
 
@@ -124,7 +124,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../attacks")
 }
 
-/// Returns a variable that the test set-up passes.
+/// Returns a variable of the test set-up.
 fn set_up(name: &str) -> PathBuf {
     let value = std::env::var_os(name);
     PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))

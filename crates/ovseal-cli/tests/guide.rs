@@ -1,4 +1,4 @@
-//! Every command of the guide and of the session in README.md, as they stand there, and the Rust that pages show.
+//! Runs the commands of the guides and of README.md exactly as written, and the Rust of the pages.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn the_readmes_session_and_its_rust_work_as_they_stand_there() {
         ("conv/model.xml", "resnet50.xml"),
         ("conv/model.bin", "resnet50.bin"),
     ]);
-    // Its Python needs the package of this project, whose own tests run it.
+    // Its Python needs this project's package; the package's own tests run it.
     run(&without_installing(&page.replace("```python", "```text")), folder.path());
     assert_shows(&page, include_str!("guide/in_memory.rs"));
     in_memory::run(folder.path()).unwrap();
@@ -86,7 +86,7 @@ fn blocks_are_found_by_their_language() {
     assert_eq!(blocks, expected);
 }
 
-/// What the guide's Rust does.
+/// Runs the guide's Rust.
 mod open {
     include!("guide/open.rs");
 
@@ -95,7 +95,7 @@ mod open {
     }
 }
 
-/// What the Rust for evidence does, on a machine that may have none.
+/// Runs the Rust for evidence, on a machine that may have none.
 mod evidence {
     include!("guide/evidence.rs");
 
@@ -104,7 +104,7 @@ mod evidence {
     }
 }
 
-/// What README's Rust does.
+/// Runs README's Rust.
 #[expect(clippy::print_stdout, reason = "an example shows what it got")]
 mod in_memory {
     include!("guide/in_memory.rs");
@@ -114,7 +114,7 @@ mod in_memory {
     }
 }
 
-/// What the architecture's Rust does: another key of the same kind does not open.
+/// Runs the architecture's Rust: another key of the same kind does not open.
 mod service_key {
     use std::path::Path;
 
@@ -139,7 +139,7 @@ mod service_key {
 #[derive(Debug, PartialEq, Eq)]
 struct Block<'p> {
     language: &'p str,
-    /// Number of its first line.
+    /// The number of its first line.
     line: usize,
     text: String,
 }
@@ -167,7 +167,7 @@ fn run(page: &str, folder: &Path) {
     run_with(page, folder, &[]);
 }
 
-/// The same with variables in the environment.
+/// Runs the blocks with variables in the environment.
 fn run_with(page: &str, folder: &Path, variables: &[(&str, String)]) {
     let mut count = 0;
     for block in blocks(page) {
@@ -203,7 +203,7 @@ fn in_folder<'c>(command: &'c mut Command, folder: &Path) -> &'c mut Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(program).chain(std::env::split_paths(&path))).unwrap();
     command.current_dir(folder).stdin(Stdio::null()).env("PATH", path).env("PYTHONDONTWRITEBYTECODE", "1");
-    // The device's secret of a test is not the user's.
+    // A test must not use the user's device secret.
     command.env("XDG_STATE_HOME", folder.join("state"));
     command.env("OVSEAL_OPENVINO", set_up("OVSEAL_OPENVINO"))
 }
@@ -216,7 +216,7 @@ fn assert_shows(page: &str, source: &str) {
     );
 }
 
-/// A temporary folder with models of the test set-up under other names.
+/// Creates a temporary directory with models of the test set-up under other names.
 fn folder_with(models: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (from, to) in models {
@@ -234,7 +234,7 @@ fn page(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
 }
 
-/// Returns a variable that the test set-up passes.
+/// Returns a variable of the test set-up.
 fn set_up(name: &str) -> PathBuf {
     let value = std::env::var_os(name);
     PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))

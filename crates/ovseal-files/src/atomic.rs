@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all: write a temporary file, sync it, rename it, sync the directory.
+//! Files that appear whole or not at all: written as a temporary file, synced and renamed.
 
 use std::ffi::OsString;
 use std::fs::{File, Permissions};
@@ -48,7 +48,8 @@ impl AtomicFile {
     /// Syncs the file and renames it to its target. With `replace`, an existing file is replaced.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] if the target exists and `replace` is false, or any error of the system.
+    /// [`io::ErrorKind::AlreadyExists`] if the target exists and `replace` is false, or any error
+    /// of the system.
     pub fn commit(self, replace: bool) -> io::Result<()> {
         self.temporary.as_file().sync_all()?;
         let Self { temporary, target } = self;
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_directory_is_reported_without_the_temporary_name() {
+    fn the_temporary_name_is_not_reported() {
         let directory = tempfile::tempdir().unwrap();
         let error = AtomicFile::create(&directory.path().join("none/a")).err().unwrap();
         assert_eq!(error.to_string(), "No such file or directory (os error 2)");
@@ -117,8 +118,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let target = directory.path().join("a");
         std::fs::write(&target, "old").unwrap();
-        let refused = AtomicFile::create(&target).unwrap().commit(false).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        let error = AtomicFile::create(&target).unwrap().commit(false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&target).unwrap(), b"old");
         AtomicFile::create(&target).unwrap().commit(true).unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"");

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The identity of a file: its device and inode.
 ///
-/// Two paths with the same identity are the same file: hard links, and paths through symbolic links.
+/// Paths with the same identity lead to the same file, as hard and symbolic links do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     device: u64,
@@ -44,8 +44,9 @@ mod tests {
 
     #[test]
     fn links_have_the_identity_of_their_file_and_a_copy_has_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let [file, hard, soft, copy] = ["file", "hard", "soft", "copy"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [file, hard, soft, copy] =
+            ["file", "hard", "soft", "copy"].map(|name| directory.path().join(name));
         std::fs::write(&file, "content").unwrap();
         std::fs::hard_link(&file, &hard).unwrap();
         std::os::unix::fs::symlink(&file, &soft).unwrap();

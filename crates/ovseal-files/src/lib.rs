@@ -1,7 +1,7 @@
-//! Files on disk: written whole or not at all, and opened with care where others may have put something in place.
+//! Files that are written whole or not at all, or opened where others may have placed them.
 //!
-//! Everything here knows nothing of containers. It is the only door from this project's libraries to file modes,
-//! links and identities, which differ between operating systems.
+//! This crate knows nothing of containers. It collects what differs between operating systems: file
+//! modes, links and identities.
 //!
 //! | need | item |
 //! |---|---|

@@ -15,7 +15,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NONBLOCK)
 }
 
-/// Opens a regular file as [`open`] does, but fails if the last component of `path` is a symbolic link.
+/// Opens a regular file as [`open`] does, but does not follow a symbolic link at `path` itself.
 ///
 /// # Errors
 /// Those of [`open`], or `ELOOP` for a symbolic link.
@@ -32,9 +32,10 @@ fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
     if metadata.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
-/// Returns a description of what is at `path`, unless it is a regular file. Does not follow symbolic links.
+/// Describes what is at `path`, unless it is a regular file. Does not follow symbolic links.
 ///
-/// One rule holds for every output: a link, pipe, device or directory is neither replaced nor written through.
+/// The same rule holds for every output: a link, pipe, device or directory is neither replaced nor
+/// written through.
 ///
 /// # Errors
 /// Any error of the system, for example if nothing is there.
@@ -48,7 +49,7 @@ pub fn irregular(path: &Path) -> io::Result<Option<&'static str>> {
     })
 }
 
-/// Reads a regular file up to one byte past `limit`, so that the caller can tell that it is too long.
+/// Reads at most `limit` + 1 bytes of a regular file; more than `limit` means that it is too long.
 ///
 /// # Errors
 /// Those of [`open`], or any error while reading.
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_followed_only_where_the_caller_named_it() {
+    fn open_follows_a_link_and_open_no_link_does_not() {
         let directory = tempfile::tempdir().unwrap();
         let [file, link] = ["file", "link"].map(|name| directory.path().join(name));
         std::fs::write(&file, "content").unwrap();

@@ -1,13 +1,13 @@
-//! Deterministic CBOR (RFC 8949 §4.2.1) by decoding and encoding again.
+//! Deterministic CBOR (RFC 8949 §4.2.1), enforced by encoding what was decoded.
 
 use minicbor::{Decode, Encode};
 
 /// Encodes `value`. The types of this crate encode deterministically.
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
-    minicbor::to_vec(value).expect("a growing buffer takes every write")
+    minicbor::to_vec(value).expect("writing to a growing buffer cannot fail")
 }
 
-/// Decodes bytes that are exactly what [`encode`] gives for their value; anything else is nothing.
+/// Decodes `bytes`, or returns `None` unless [`encode`] returns exactly them for the decoded value.
 pub fn decode<'b, T: Decode<'b, ()> + Encode<()>>(bytes: &'b [u8]) -> Option<T> {
     let value = minicbor::decode(bytes).ok()?;
     (encode(&value) == bytes).then_some(value)

@@ -1,18 +1,18 @@
-//! The kinds of failure that every error of this project falls into.
+//! The kinds of failure into which this project sorts its errors.
 
-/// The kind of a failure: whose fault it is. The exit codes of the command follow it.
+/// The kind of a failure, which says whose fault it is. It decides the command's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The environment failed: a disk, memory, a device.
     Environment,
-    /// The caller asked for something that makes no sense.
+    /// The caller's input is invalid, for example a malformed key.
     Usage,
-    /// The container is damaged, truncated, or not what its publisher made.
+    /// The container is damaged, truncated, or not as its publisher made it.
     NotAuthentic,
     /// None of the caller's keys opens the container.
     NoKeyFits,
-    /// The container is authentic as far as can be told, but does not meet the caller's requirements.
+    /// The container does not meet the caller's requirements: publisher, name or version.
     Denied,
-    /// The file is not a container, or is of an unknown version.
+    /// The file is not a container, or needs something that this version does not support.
     Unsupported,
 }

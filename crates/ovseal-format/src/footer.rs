@@ -1,21 +1,21 @@
-//! The last 256 bytes: where the trailer's sections stand (`docs/format.md` §2.3).
+//! The last 256 bytes, which locate the sections of the trailer (`docs/format.md` §2.3).
 
-use crate::layout::{CHUNK_LIMIT, TAG_LENGTH, all_zero, read_be16, read_be64};
+use crate::layout::{CHUNK_LIMIT, TAG_LENGTH, all_zero, read_array, read_be16, read_be64};
 use crate::manifest::MANIFEST_LIMIT;
 use crate::publisher::SIGNATURES_LIMIT;
 use crate::statement::STATEMENT_LIMIT;
 use crate::suite::{DIGEST_LENGTH, Digest};
 
-/// Bytes in a footer.
+/// Length of a footer, in bytes.
 pub const FOOTER_LENGTH: usize = 256;
 
-/// Bytes in the MAC of the trailer.
+/// Length of the MAC of the trailer, in bytes.
 pub const MAC_LENGTH: usize = 32;
 
 const MAGIC: [u8; 8] = *b"\x89OVSEND\n";
 const VERSION: u16 = 1;
 
-/// Offsets and lengths of the trailer's sections, in bytes.
+/// The offset of the trailer and the lengths of its sections, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footer {
     /// Offset of the trailer in the container.
@@ -35,7 +35,9 @@ pub struct Footer {
 }
 
 impl Footer {
-    /// The footer of a file of `file_length` bytes, if it is one and its numbers add up to that length.
+    /// Parses the footer of a file of `file_length` bytes.
+    ///
+    /// Returns `None` if it is malformed, or if its lengths do not add up to `file_length`.
     pub fn parse(bytes: &[u8; FOOTER_LENGTH], file_length: u64) -> Option<Self> {
         let good = bytes.starts_with(&MAGIC)
             && read_be16(bytes, 8) == VERSION
@@ -49,12 +51,12 @@ impl Footer {
             manifest: read_be64(bytes, 48),
             statement: read_be64(bytes, 56),
             signatures: read_be64(bytes, 64),
-            checksum: array(&bytes[72..104]),
+            checksum: read_array(bytes, 72),
         };
         (good && footer.is_within_limits() && footer.file_length() == Some(file_length)).then_some(footer)
     }
 
-    /// Returns the encoding, which is what [`parse`](Self::parse) takes.
+    /// Returns the bytes that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> [u8; FOOTER_LENGTH] {
         let mut bytes = [0; FOOTER_LENGTH];
         bytes[..8].copy_from_slice(&MAGIC);
@@ -69,22 +71,22 @@ impl Footer {
         bytes
     }
 
-    /// Offset of the manifest.
+    /// Returns the offset of the manifest.
     pub const fn manifest_offset(&self) -> u64 {
         self.trailer + self.tags + self.digests
     }
 
-    /// Offset of the statement.
+    /// Returns the offset of the statement.
     pub const fn statement_offset(&self) -> u64 {
         self.manifest_offset() + self.manifest
     }
 
-    /// Length of all sections together, with the MAC.
+    /// Returns the length of all sections together, including the MAC.
     pub const fn trailer_length(&self) -> u64 {
         self.tags + self.digests + self.manifest + self.statement + self.signatures + MAC_LENGTH as u64
     }
 
-    /// Whether the tables are those of `chunks` chunks.
+    /// Returns true if the tables of tags and digests have the lengths for `chunks` chunks.
     pub const fn has_chunks(&self, chunks: u64) -> bool {
         self.tags == chunks * TAG_LENGTH as u64 && self.digests == chunks * DIGEST_LENGTH as u64
     }
@@ -100,12 +102,6 @@ impl Footer {
     fn file_length(&self) -> Option<u64> {
         self.trailer.checked_add(self.trailer_length())?.checked_add(FOOTER_LENGTH as u64)
     }
-}
-
-fn array(bytes: &[u8]) -> Digest {
-    let mut array = Digest::default();
-    array.copy_from_slice(bytes);
-    array
 }
 
 #[cfg(test)]
@@ -124,19 +120,19 @@ mod tests {
     const LENGTH: u64 = 12_288 + 32 + 64 + 100 + 200 + 1 + 32 + 256;
 
     #[test]
-    fn parsing_gives_back_what_was_encoded() {
+    fn an_encoded_footer_parses_to_itself() {
         assert_eq!(Footer::parse(&FOOTER.encode(), LENGTH), Some(FOOTER));
     }
 
     #[test]
-    fn another_length_of_the_file_is_refused() {
+    fn another_file_length_is_rejected() {
         for length in [0, LENGTH - 1, LENGTH + 1] {
             assert_eq!(Footer::parse(&FOOTER.encode(), length), None);
         }
     }
 
     #[test]
-    fn a_section_that_is_never_empty_has_a_byte_at_least() {
+    fn empty_manifest_statement_and_signatures_are_rejected() {
         let least = Footer { manifest: 1 + TAG_LENGTH as u64, statement: 1, signatures: 1, ..FOOTER };
         let parsed = |footer: Footer| Footer::parse(&footer.encode(), footer.file_length().unwrap());
         assert_eq!(parsed(least), Some(least));
@@ -146,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_near_the_end_of_the_number_range_do_not_wrap() {
+    fn the_greatest_lengths_do_not_wrap() {
         for position in (16..72).step_by(8) {
             let mut bytes = FOOTER.encode();
             bytes[position..position + 8].fill(0xff);
@@ -155,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_byte_but_the_checksum_is_refused() {
+    fn every_changed_byte_outside_the_checksum_is_rejected() {
         for position in (0..72).chain(104..FOOTER_LENGTH) {
             let mut bytes = FOOTER.encode();
             bytes[position] ^= 1;

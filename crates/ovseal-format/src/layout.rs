@@ -1,23 +1,28 @@
-//! Where everything stands in a container: chunks, parts and the arithmetic between them.
+//! Positions of parts, chunks and the trailer in a container (`docs/format.md` §2 and §5).
 
 use std::ops::Range;
 
-/// Parts and the stanza region begin at multiples of this many bytes.
+/// Alignment of the stanza region, the parts and the trailer, in bytes.
 pub const ALIGNMENT: u64 = 4096;
 
-/// Bytes in an AES-GCM tag.
+/// Greatest length of a stanza region, in bytes.
+pub(crate) const REGION_LIMIT: u64 = 1 << 20;
+
+/// Length of an AES-GCM tag, in bytes.
 pub const TAG_LENGTH: usize = 16;
 
-/// The most parts a container has.
+/// Greatest number of parts in a container.
 pub const PART_LIMIT: usize = 4096;
 
-/// The longest part in bytes: 1 TiB.
+/// Greatest length of a part, in bytes: 1 TiB.
 pub const PART_LENGTH_LIMIT: u64 = 1 << 40;
 
-/// The most chunks in all parts together; their tags and digests are kept in memory while a container is open.
+/// Greatest number of chunks in all parts together.
+///
+/// An open container keeps 48 bytes in memory for each: its tag and its digest.
 pub const CHUNK_LIMIT: u64 = 1 << 24;
 
-/// The size of all chunks but the last of each part: a power of two from 64 KiB to 16 MiB.
+/// The size of every chunk except the last of a part: a power of two from 64 KiB to 16 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkSize(u8);
 
@@ -27,28 +32,28 @@ impl ChunkSize {
     /// 1 MiB, for all other models.
     pub const LARGE: Self = Self(20);
 
-    /// The chunk size of 2^`log2` bytes, if `log2` is from 16 to 24.
+    /// Returns the chunk size of 2^`log2` bytes, or `None` unless `log2` is 16 to 24.
     pub const fn from_log2(log2: u8) -> Option<Self> {
         if log2 >= 16 && log2 <= 24 { Some(Self(log2)) } else { None }
     }
 
-    /// The default for a model of `total` bytes.
+    /// Returns the default for a model of `total` bytes.
     pub const fn for_model(total: u64) -> Self {
         if total < 256 << 20 { Self::SMALL } else { Self::LARGE }
     }
 
-    /// The size in bytes.
+    /// Returns the size in bytes.
     pub const fn bytes(self) -> usize {
         1 << self.0
     }
 
-    /// Returns the exponent of two.
+    /// Returns the binary logarithm of the size in bytes.
     pub const fn log2(self) -> u8 {
         self.0
     }
 }
 
-/// One part's place in the container.
+/// The position of a part in the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// Offset of its first byte in the container.
@@ -57,11 +62,11 @@ pub struct Extent {
     pub length: u64,
     /// Number of its first chunk, counted over all parts.
     pub first_chunk: u64,
-    /// How many chunks it has; never zero.
+    /// Number of its chunks, at least 1.
     pub chunks: u64,
 }
 
-/// One chunk: which it is, and the bytes of its part that it holds.
+/// A chunk: its numbers, and the bytes of its part that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// Number of its part.
@@ -78,10 +83,10 @@ pub struct Chunk {
     pub is_final: bool,
 }
 
-/// Places of all parts, and where the trailer begins.
+/// The positions of all parts and of the trailer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Size of all chunks but the last of each part.
+    /// Size of every chunk except the last of a part.
     pub chunk_size: ChunkSize,
     /// Position of each part.
     pub parts: Vec<Extent>,
@@ -92,7 +97,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Places parts of these lengths after `payload`, or nothing if they exceed a limit of the format.
+    /// Lays out parts of these lengths from offset `payload` on, or returns `None` if they exceed a
+    /// limit of the format.
     pub fn new(chunk_size: ChunkSize, payload: u64, lengths: &[u64]) -> Option<Self> {
         if lengths.is_empty() || lengths.len() > PART_LIMIT {
             return None;
@@ -116,7 +122,7 @@ impl Layout {
         Some(())
     }
 
-    /// Chunk `index` of part `part`; both must exist.
+    /// Returns chunk `index` of part `part`. Both must exist.
     pub fn chunk(&self, part: usize, index: u64) -> Chunk {
         let extent = &self.parts[part];
         let size = self.chunk_size.bytes() as u64;
@@ -131,52 +137,57 @@ impl Layout {
         }
     }
 
-    /// The chunk with this number, counted over all parts; it must exist.
+    /// Returns the chunk with this number, counted over all parts. It must exist.
     pub fn chunk_by_number(&self, number: u64) -> Chunk {
         let part = self.parts.partition_point(|extent| extent.first_chunk <= number) - 1;
         self.chunk(part, number - self.parts[part].first_chunk)
     }
 
-    /// Where the bytes of a chunk stand in the container.
+    /// Returns the offset of a chunk's first byte in the container.
     pub fn position(&self, chunk: &Chunk) -> u64 {
         self.parts[chunk.part as usize].offset + chunk.start
     }
 
-    /// The indices of the chunks of `part` that hold `length` bytes from `offset` on.
+    /// Returns the indices of the chunks that hold `length` bytes of a part from `offset` on.
     pub fn chunks_of_range(&self, offset: u64, length: u64) -> Range<u64> {
         let size = self.chunk_size.bytes() as u64;
         if length == 0 { 0..0 } else { offset / size..(offset + length).div_ceil(size) }
     }
 
-    /// The areas between parts, which must be zero.
+    /// Returns the ranges between parts, whose bytes must be zero.
     pub fn padding(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.parts.iter().map(|extent| extent.offset + extent.length..align(extent.offset + extent.length))
     }
 }
 
-/// The smallest multiple of 4096 that is not below `offset`.
+/// Returns the smallest multiple of 4096 that is not below `offset`.
 pub const fn align(offset: u64) -> u64 {
     offset.next_multiple_of(ALIGNMENT)
 }
 
-/// Whether every byte is zero.
+/// Returns true if every byte is zero.
 pub fn all_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0)
 }
 
-/// Reads a big-endian number of two bytes, which must be there.
+/// Reads the big-endian 2-byte integer at offset `at`, which must be within `bytes`.
 pub fn read_be16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+    u16::from_be_bytes(read_array(bytes, at))
 }
 
-/// Reads a big-endian number of four bytes, which must be there.
+/// Reads the big-endian 4-byte integer at offset `at`, which must be within `bytes`.
 pub fn read_be32(bytes: &[u8], at: usize) -> u32 {
-    u32::from(read_be16(bytes, at)) << 16 | u32::from(read_be16(bytes, at + 2))
+    u32::from_be_bytes(read_array(bytes, at))
 }
 
-/// Reads a big-endian number of eight bytes, which must be there.
+/// Reads the big-endian 8-byte integer at offset `at`, which must be within `bytes`.
 pub fn read_be64(bytes: &[u8], at: usize) -> u64 {
-    u64::from(read_be32(bytes, at)) << 32 | u64::from(read_be32(bytes, at + 4))
+    u64::from_be_bytes(read_array(bytes, at))
+}
+
+/// Reads the `N` bytes at offset `at`, which must be within `bytes`.
+pub fn read_array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    *bytes[at..].first_chunk().expect("the caller reads only fields within `bytes`")
 }
 
 #[cfg(test)]
@@ -200,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn one_byte_more_opens_a_second_chunk() {
+    fn one_byte_more_starts_a_second_chunk() {
         let chunks = [0, 1].map(|index| layout(&[65_537]).chunk(0, index));
         assert_eq!(chunks.map(|chunk| (chunk.length, chunk.is_final)), [(65_536, false), (1, true)]);
     }
@@ -213,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_met() {
+    fn lengths_beyond_the_limits_are_rejected() {
         let size = ChunkSize::from_log2(16).unwrap();
         assert_eq!(Layout::new(size, 8192, &[]), None);
         assert_eq!(Layout::new(size, 8192, &[PART_LENGTH_LIMIT + 1]), None);

@@ -1,17 +1,22 @@
-//! The ovseal container as bytes and keys: parsing, encoding, wrapping and signing.
+//! The bytes and keys of an ovseal container: parsing, encoding, wrapping and signing.
 //!
-//! This crate is specified byte by byte in `docs/format.md`. It opens no file, starts no thread and
-//! reads no environment variable, so that all of it can be read, tested and fuzzed by itself. Use the
-//! crate `ovseal` to seal and open models.
+//! `docs/format.md` specifies every byte of it. This crate opens no file, starts no thread and
+//! reads no environment variable, so it can be read, tested and fuzzed on its own. To seal and open
+//! models, use the crate `ovseal`.
 //!
-//! | section of the specification | module |
+//! | section of the specification | modules |
 //! |---|---|
-//! | 1: suites, CBOR, key derivation | [`suite`], [`cbor`], [`crypto`] |
+//! | 1: CBOR, suites | [`cbor`], [`suite`] |
 //! | 2: layout, prologue, stanza region, footer | [`layout`], [`prologue`], [`stanza_region`], [`footer`] |
-//! | 3: data key and derived secrets | [`crypto::data_key`] |
+//! | 3: data key and derived secrets | [`crypto::data_key`], [`crypto::kdf`] |
 //! | 4: stanzas, and the keys behind them | [`stanza`], [`stanza_kind`], [`recipient`] |
 //! | 5: chunks | [`crypto::chunk`] |
 //! | 6: manifest, statement, signatures | [`manifest`], [`part_path`], [`statement`], [`publisher`] |
+//!
+//! # What it does not protect
+//!
+//! A parsed value is well formed, not authentic. The caller checks commitment, MACs, digests and
+//! signatures in the order of section 7, as `ovseal` does.
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +24,7 @@ pub mod cbor;
 pub mod crypto;
 pub mod error_kind;
 pub mod footer;
+mod hex_id;
 pub mod layout;
 pub mod line;
 pub mod manifest;
@@ -31,8 +37,10 @@ pub mod stanza_kind;
 pub mod stanza_region;
 pub mod statement;
 pub mod suite;
+#[cfg(test)]
+mod testing;
 
-/// True in builds for this project's own fuzz targets, which let every MAC, digest and commitment pass.
+/// True in builds for this project's fuzz targets, where every MAC, digest and commitment passes.
 ///
-/// It takes both the compiler flag and the feature: fuzzing another project must not disable anything.
+/// It requires both the compiler flag and the feature, so fuzzing another project disables nothing.
 pub const WITHOUT_AUTHENTICATION: bool = cfg!(all(fuzzing, feature = "hazmat-fuzzing"));

@@ -1,6 +1,6 @@
 //! Secrets that are one line of text.
 
-/// The bytes without one final LF or CRLF, as files and pipes have it behind a passphrase or a PIN.
+/// Returns `bytes` without one final LF or CRLF, which files and pipes often add.
 pub fn without_line_ending(bytes: &[u8]) -> &[u8] {
     let line = bytes.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     line.unwrap_or(bytes)
@@ -11,7 +11,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_ending_is_left_out() {
+    fn one_final_line_ending_is_removed() {
         for bytes in [&b"1234"[..], b"1234\n", b"1234\r\n"] {
             assert_eq!(without_line_ending(bytes), b"1234");
         }

@@ -4,60 +4,64 @@ use std::fmt;
 
 const PATH_LIMIT: usize = 1024;
 
-/// The path of a part inside its container, with `/` between components.
+/// The path of a part inside its container, with `/` between its components.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartPath(String);
 
-/// Text is no path of a part.
+/// The text is not a valid path of a part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path:?} cannot be the path of a part")]
+#[error("{path:?} is not a valid part path")]
 pub struct PathError {
     path: String,
 }
 
 impl PartPath {
-    /// Takes a path if it is relative, has no empty, `.` or `..` component, no backslash and no control character,
-    /// and is at most 1024 bytes long.
+    /// Parses a relative path of 1 to 1024 bytes.
+    ///
+    /// It has no backslash, no control character, and no component that is empty, `.` or `..`.
     ///
     /// # Errors
-    /// Any other text.
+    /// [`PathError`] for any other text.
     pub fn parse(path: &str) -> Result<Self, PathError> {
         let clean = path.split('/').all(|component| !matches!(component, "" | "." | ".."));
         let plain = !path.chars().any(|character| character == '\\' || character.is_control());
         let fits = (1..=PATH_LIMIT).contains(&path.len());
-        (clean && plain && fits)
-            .then(|| Self(path.to_owned()))
-            .ok_or_else(|| PathError { path: path.chars().take(80).collect() })
+        (clean && plain && fits).then(|| Self(path.to_owned())).ok_or_else(|| PathError::new(path))
     }
 
-    /// The path as text.
+    /// Returns the path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The extension of the last component, without the dot, in lower case; empty when there is none.
+    /// Returns the extension of the last component in lower case, without the dot.
+    ///
+    /// It is empty if there is none.
     pub fn extension(&self) -> String {
         let name = self.file_name();
         name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
     }
 
-    /// The last component.
+    /// Returns the last component.
     pub fn file_name(&self) -> &str {
         self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
     }
 
-    /// This path with another extension in the last component.
+    /// Returns this path with another extension in the last component, if that has one.
     pub fn with_extension(&self, extension: &str) -> Option<Self> {
-        let (stem, _) = self.0.rsplit_once('.')?;
+        let (stem, _) = self.0.rsplit_once('.').filter(|(_, old)| !old.contains('/'))?;
         Self::parse(&format!("{stem}.{extension}")).ok()
     }
 
-    /// Returns the path that `relative` names, seen from the directory of this path, which it must not leave.
+    /// Returns the path that `relative` names in the directory of this path.
     ///
-    /// Empty components and `.` are dropped, and `..` takes back the component before it, without a look at
-    /// any file system.
+    /// Empty components and `.` are dropped, and `..` removes the component before it
+    /// (`docs/format.md` §6.1). No file system is consulted.
+    ///
+    /// # Errors
+    /// [`PathError`] if `relative` leaves that directory or is not a valid path.
     pub fn sibling(&self, relative: &str) -> Result<Self, PathError> {
-        let outside = || PathError { path: relative.chars().take(80).collect() };
+        let outside = || PathError::new(relative);
         let mut components = Vec::new();
         if relative.starts_with('/') || relative.ends_with('/') {
             return Err(outside());
@@ -71,9 +75,16 @@ impl PartPath {
         }
         let relative = components.join("/");
         match self.0.rsplit_once('/') {
-            Some((folder, _)) => Self::parse(&format!("{folder}/{relative}")),
+            Some((directory, _)) => Self::parse(&format!("{directory}/{relative}")),
             None => Self::parse(&relative),
         }
+    }
+}
+
+impl PathError {
+    /// Quotes at most 80 characters of the text.
+    fn new(path: &str) -> Self {
+        Self { path: path.chars().take(80).collect() }
     }
 }
 
@@ -83,9 +94,9 @@ impl fmt::Display for PartPath {
     }
 }
 
-/// Whether no two paths are the same and none is a folder of another.
+/// Returns true if no two paths are the same and none is a directory of another.
 pub fn are_distinct<'a>(paths: impl Iterator<Item = &'a PartPath>) -> bool {
-    // With `/` as the least character, a folder stands directly before what lies in it.
+    // Sorted by components, a directory comes directly before its contents.
     let mut components: Vec<Vec<&str>> = paths.map(|path| path.as_str().split('/').collect()).collect();
     components.sort_unstable();
     components.windows(2).all(|pair| !pair[1].starts_with(&pair[0]))
@@ -96,14 +107,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_paths_are_taken() {
+    fn ordinary_paths_are_accepted() {
         for path in ["model.xml", "a/b/c.bin", ".hidden", "a..b", "größe/模型.onnx", "with space"] {
             assert_eq!(PartPath::parse(path).unwrap().as_str(), path);
         }
     }
 
     #[test]
-    fn paths_that_could_leave_the_folder_are_refused() {
+    fn paths_that_could_leave_the_directory_are_rejected() {
         let long = "a".repeat(1025);
         for path in
             ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a\\b", "a\0b", "a\nb", "a\u{85}b", &long]
@@ -113,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_a_folder_of_another_is_found() {
+    fn a_path_that_is_a_directory_of_another_is_found() {
         let paths =
             |texts: &[&str]| texts.iter().map(|text| PartPath::parse(text).unwrap()).collect::<Vec<_>>();
         assert!(are_distinct(paths(&["a/b", "a-b", "a.b", "ab"]).iter()));
@@ -122,7 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sibling_stays_inside_the_container() {
+    fn only_the_extension_of_the_last_component_is_replaced() {
+        let replaced = |path: &str| PartPath::parse(path).unwrap().with_extension("bin");
+        assert_eq!(replaced("v1.0/net.xml").unwrap().as_str(), "v1.0/net.bin");
+        assert_eq!(replaced("v1.0/net"), None);
+    }
+
+    #[test]
+    fn a_sibling_stays_inside_its_directory() {
         let path = PartPath::parse("models/net.onnx").unwrap();
         for same in ["data/w.bin", "data//w.bin", "./data/./w.bin", "././data/w.bin", "a/../data/b/../w.bin"]
         {

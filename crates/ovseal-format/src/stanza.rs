@@ -1,4 +1,4 @@
-//! Stanzas: the data key, wrapped for one recipient each (`docs/format.md` §4).
+//! Stanzas, each of which holds the data key for one recipient (`docs/format.md` §4).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::stanza_kind::{RecipientClass, StanzaKind};
 const STANZA_LIMIT: usize = 16_384;
 const COUNT_LIMIT: usize = 32;
 
-/// The data key wrapped for one recipient.
+/// The data key, wrapped for one recipient.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Stanza {
     stanza_type: StanzaType,
@@ -20,45 +20,45 @@ pub struct Stanza {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StanzaType(String);
 
-/// A stanza cannot be made of these pieces.
+/// A stanza cannot be built from these pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StanzaError {
-    /// The type has another length or other characters than allowed.
-    #[error("a stanza type has 1 to 32 characters a-z, 0-9 or '-'")]
+    /// The type has a length or characters that are not allowed.
+    #[error("a stanza type has 1 to 32 characters from a-z, 0-9 and '-'")]
     Type,
-    /// The stanza is longer than 16 KiB.
+    /// The encoded stanza is longer than 16,384 bytes.
     #[error("a stanza has at most {STANZA_LIMIT} bytes")]
     TooLong,
 }
 
 impl StanzaType {
-    /// Takes text of 1 to 32 characters `a`–`z`, `0`–`9`, `-`.
+    /// Parses a type of 1 to 32 characters `a`–`z`, `0`–`9`, `-`.
     ///
     /// # Errors
     /// [`StanzaError::Type`] for any other text.
     pub fn parse(text: &str) -> Result<Self, StanzaError> {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let taken = (1..=32).contains(&text.len()) && text.bytes().all(good);
-        taken.then(|| Self(text.to_owned())).ok_or(StanzaError::Type)
+        let valid = (1..=32).contains(&text.len()) && text.bytes().all(good);
+        valid.then(|| Self(text.to_owned())).ok_or(StanzaError::Type)
     }
 
-    /// The type as text.
+    /// Returns the type as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns its kind, if this version knows it.
+    /// Returns the kind of this type, if this version knows it.
     pub fn kind(&self) -> Option<StanzaKind> {
         StanzaKind::parse(&self.0)
     }
 
-    /// Returns the class of the key behind such a stanza, as far as its type tells.
+    /// Returns the class of the key behind such a stanza, if the type determines it.
     pub fn class(&self) -> Option<RecipientClass> {
         self.kind().and_then(StanzaKind::class)
     }
 
-    /// Returns whether such a stanza withstands a quantum computer, as far as its type tells.
+    /// Returns whether such a stanza withstands a quantum computer, if the type determines it.
     pub fn is_post_quantum(&self) -> Option<bool> {
         self.kind().and_then(StanzaKind::is_post_quantum)
     }
@@ -77,10 +77,10 @@ impl fmt::Debug for Stanza {
 }
 
 impl Stanza {
-    /// A stanza of this type whose body is made by `wrap` from its header, which the body authenticates.
+    /// Creates a stanza, whose body `wrap` returns for its [`header`](Self::header).
     ///
     /// # Errors
-    /// [`StanzaError`] when type or length are not allowed.
+    /// [`StanzaError`] if the type or the encoded length is not allowed.
     pub fn new(
         stanza_type: &str,
         parameters: Vec<u8>,
@@ -94,22 +94,22 @@ impl Stanza {
         if stanza.encoded_length() > STANZA_LIMIT { Err(StanzaError::TooLong) } else { Ok(stanza) }
     }
 
-    /// Its type.
+    /// Returns its type.
     pub fn stanza_type(&self) -> &StanzaType {
         &self.stanza_type
     }
 
-    /// Its public parameters.
+    /// Returns its public parameters.
     pub fn parameters(&self) -> &[u8] {
         &self.parameters
     }
 
-    /// The wrapped data key.
+    /// Returns its body, the wrapped data key.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Everything before the body: what the body is bound to.
+    /// Returns its header: everything before the length of the body.
     pub fn header(&self) -> Vec<u8> {
         let mut header = Vec::with_capacity(self.encoded_length());
         header.push(self.stanza_type.0.len() as u8);
@@ -119,7 +119,7 @@ impl Stanza {
         header
     }
 
-    /// Bytes that it takes in the container.
+    /// Returns its length in the container, in bytes.
     pub fn encoded_length(&self) -> usize {
         1 + self.stanza_type.0.len() + 2 + self.parameters.len() + 2 + self.body.len()
     }
@@ -130,7 +130,7 @@ impl Stanza {
         bytes.extend_from_slice(&self.body);
     }
 
-    /// Takes the first stanza off `bytes`.
+    /// Splits the first stanza off `bytes`.
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         let before = bytes.len();
         let type_length = bytes.split_off_first()?;
@@ -147,14 +147,14 @@ fn take_field<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
     bytes.split_off(..usize::from(u16::from_be_bytes([length[0], length[1]])))
 }
 
-/// The encodings of `stanzas`, one after another.
+/// Returns the encodings of `stanzas`, one after another.
 pub fn encode_all(stanzas: &[Stanza]) -> Vec<u8> {
     let mut bytes = Vec::new();
     stanzas.iter().for_each(|stanza| stanza.encode_into(&mut bytes));
     bytes
 }
 
-/// Exactly `count` stanzas that fill `bytes`, if their number and kinds are allowed.
+/// Parses `count` stanzas, which must fill `bytes` exactly and be [allowed](are_allowed) together.
 pub fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
     if count > COUNT_LIMIT as u32 {
         return None;
@@ -163,9 +163,10 @@ pub fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
     (bytes.is_empty() && are_allowed(&stanzas)).then_some(stanzas)
 }
 
-/// Returns true if there are 1 to 32 stanzas and opening them takes no passphrase more than one derivation.
+/// Returns true if these stanzas may be in one region or side file (`docs/format.md` §1.2).
 ///
-/// A container may hold one `passphrase` stanza, and one `tpm2-passphrase` stanza for each device.
+/// There are 1 to 32 of them: at most one `passphrase` stanza, and at most one `tpm2-passphrase`
+/// stanza for each device. So a passphrase is derived at most once for each kind.
 pub fn are_allowed(stanzas: &[Stanza]) -> bool {
     let slot = |stanza: &'_ Stanza| {
         let kind = stanza.stanza_type.kind()?;
@@ -176,9 +177,9 @@ pub fn are_allowed(stanzas: &[Stanza]) -> bool {
         && stanzas.iter().filter_map(slot).all(|slot| seen.insert(slot))
 }
 
-/// Returns true if only keys of enclaves could open the container.
+/// Returns true if every stanza is for an SGX enclave.
 ///
-/// Such a key changes with the enclave or the processor's microcode, so it must not be the only one.
+/// Such a key changes with the enclave or the processor's microcode (`docs/format.md` §4.3).
 pub fn are_only_enclaves(stanzas: &[Stanza]) -> bool {
     stanzas.iter().all(|stanza| stanza.stanza_type.kind() == Some(StanzaKind::Sgx))
 }
@@ -192,24 +193,24 @@ mod tests {
     }
 
     #[test]
-    fn parsing_gives_back_what_was_encoded() {
+    fn encoded_stanzas_parse_to_themselves() {
         let stanzas = vec![stanza("x-wing", 48), stanza("future-9", 0)];
         assert_eq!(parse_all(&encode_all(&stanzas), 2), Some(stanzas));
     }
 
     #[test]
-    fn a_wrong_count_and_left_over_bytes_are_refused() {
+    fn a_wrong_count_and_leftover_bytes_are_rejected() {
         let bytes = encode_all(&[stanza("a", 1), stanza("b", 1)]);
         assert_eq!([0, 1, 3, u32::MAX].map(|count| parse_all(&bytes, count)), [None, None, None, None]);
     }
 
     #[test]
-    fn two_passphrase_stanzas_are_refused() {
+    fn two_passphrase_stanzas_are_rejected() {
         assert_eq!(parse_all(&encode_all(&[stanza("passphrase", 1), stanza("passphrase", 2)]), 2), None);
     }
 
     #[test]
-    fn a_device_has_at_most_one_stanza_that_needs_a_passphrase_too() {
+    fn a_device_has_at_most_one_stanza_that_also_needs_a_passphrase() {
         let bound = |device: u8, salt: u8| {
             let parameters = [&[salt; 45][..], &[device; 32], &[7; 9]].concat();
             Stanza::new("tpm2-passphrase", parameters, |_| vec![2; 80]).unwrap()
@@ -217,17 +218,17 @@ mod tests {
         assert!(are_allowed(&[bound(1, 1), bound(2, 1), stanza("passphrase", 1)]));
         assert!(!are_allowed(&[bound(1, 1), bound(2, 1), bound(1, 2)]));
         let short = || stanza("tpm2-passphrase", 1);
-        assert!(are_allowed(&[short(), short()]), "one that is too short is of no use, and does no harm");
+        assert!(are_allowed(&[short(), short()]), "stanzas too short to name a device are not compared");
     }
 
     #[test]
-    fn more_than_thirty_two_are_refused() {
+    fn more_than_thirty_two_stanzas_are_rejected() {
         assert_eq!(parse_all(&encode_all(&vec![stanza("a", 1); 33]), 33), None);
         assert!(parse_all(&encode_all(&vec![stanza("a", 1); 32]), 32).is_some());
     }
 
     #[test]
-    fn the_length_limit_holds_when_making_and_when_parsing() {
+    fn the_length_limit_holds_for_new_and_for_parsed_stanzas() {
         assert_eq!(
             Stanza::new("a", vec![], |_| vec![0; STANZA_LIMIT - 6]).unwrap().encoded_length(),
             STANZA_LIMIT
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn other_characters_are_no_type() {
+    fn other_characters_in_a_type_are_rejected() {
         for text in ["", "A", "x_wing", "ä", &"a".repeat(33)] {
             assert_eq!(StanzaType::parse(text), Err(StanzaError::Type));
         }

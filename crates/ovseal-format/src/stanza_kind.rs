@@ -1,22 +1,22 @@
-//! The kinds of stanza that this version of the format defines (`docs/format.md` §4.3).
+//! The kinds of stanza that this version of the format defines (`docs/format.md` §4).
 
-/// A kind of stanza, which is a kind of key that opens a container.
+/// A kind of stanza, and so of the key that opens a container.
 ///
-/// A stanza of any other type is carried along and ignored.
+/// Stanzas of other types are kept and skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StanzaKind {
-    /// A passphrase, through Argon2id.
+    /// A passphrase, from which Argon2id derives a secret.
     Passphrase,
     /// A file with 32 secret bytes.
     KeyFile,
-    /// A data key and a secret of the device, for what was computed from another container.
+    /// A secret derived from another container's data key and a secret of this device.
     CompileCache,
-    /// A post-quantum hybrid public key, X-Wing.
+    /// An X-Wing public key, a post-quantum hybrid.
     XWing,
-    /// A classical public key, X25519.
+    /// An X25519 public key, which is classical.
     X25519,
-    /// A key service of the caller.
+    /// The caller's key service.
     KeyService,
     /// A TPM 2.0.
     Tpm2,
@@ -28,12 +28,14 @@ pub enum StanzaKind {
     Sgx,
 }
 
-/// The kind of key behind a stanza. Sealing does not mix the two kinds of public keys by default.
+/// The class of the key behind a stanza.
+///
+/// By default, sealing and rekeying do not mix the two classes of public keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecipientClass {
     /// A public key that withstands a quantum computer.
     PostQuantumPublicKey,
-    /// A public key that does not.
+    /// A public key that does not withstand a quantum computer.
     ClassicalPublicKey,
     /// A symmetric secret, or a key that never leaves this device.
     SymmetricOrLocal,
@@ -54,7 +56,7 @@ impl StanzaKind {
         Self::Sgx,
     ];
 
-    /// Returns the type that such a stanza has in a container.
+    /// Returns the type of such a stanza in a container.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Passphrase => "passphrase",
@@ -70,12 +72,12 @@ impl StanzaKind {
         }
     }
 
-    /// Returns the kind with this word, if this version knows it.
+    /// Returns the kind with this [`word`](Self::word), or `None` if this version does not know it.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// Returns the class of the key behind it, unless only its recipient knows.
+    /// Returns the class of the key behind it, or `None` if that depends on the recipient.
     pub const fn class(self) -> Option<RecipientClass> {
         match self {
             Self::Passphrase | Self::KeyFile | Self::CompileCache | Self::Sgx => {
@@ -87,7 +89,8 @@ impl StanzaKind {
         }
     }
 
-    /// Returns whether such a stanza withstands a quantum computer, unless only its recipient knows.
+    /// Returns whether such a stanza withstands a quantum computer, or `None` if that depends on
+    /// the recipient.
     pub const fn is_post_quantum(self) -> Option<bool> {
         match self {
             Self::Tpm2 | Self::Tpm2Passphrase | Self::X25519 | Self::Pkcs11 => Some(false),
@@ -96,15 +99,15 @@ impl StanzaKind {
         }
     }
 
-    /// Returns true if only someone who knows the secret itself can make such a stanza.
+    /// Returns true if only a holder of the secret itself can create such a stanza.
     pub const fn is_shared_secret(self) -> bool {
         matches!(self, Self::Passphrase | Self::KeyFile)
     }
 
-    /// Returns what no two stanzas of this kind may have in common, for kinds that derive a key from a passphrase.
+    /// Returns the bytes that no two stanzas of this kind may share, or `None` if there are none.
     ///
-    /// A container then costs one derivation at most: one `passphrase` stanza, and one `tpm2-passphrase`
-    /// stanza for each device. A stanza too short to name its device is useless and conflicts with none.
+    /// They limit the key derivations from a passphrase. A stanza too short to name its device is
+    /// unusable and conflicts with no other.
     pub(crate) fn derivation_slot(self, parameters: &[u8]) -> Option<&[u8]> {
         match self {
             Self::Passphrase => Some(&[]),
@@ -114,16 +117,17 @@ impl StanzaKind {
     }
 }
 
-/// Returns true if both post-quantum and classical public keys are among `classes`.
+/// Returns true if `classes` has both post-quantum and classical public keys.
 pub fn are_mixed(classes: impl IntoIterator<Item = RecipientClass>) -> bool {
     let classes: Vec<RecipientClass> = classes.into_iter().collect();
     classes.contains(&RecipientClass::PostQuantumPublicKey)
         && classes.contains(&RecipientClass::ClassicalPublicKey)
 }
 
-/// Position of the device's id in the parameters of a `tpm2-passphrase` stanza: after the salt, the
-/// Argon2id cost and one byte of version.
-pub const TPM2_PASSPHRASE_DEVICE: std::ops::Range<usize> = 45..77;
+/// Position of the device's id in the parameters of a `tpm2-passphrase` stanza (§1.2).
+///
+/// It follows the salt, the Argon2id cost and the version.
+const TPM2_PASSPHRASE_DEVICE: std::ops::Range<usize> = 45..77;
 
 #[cfg(test)]
 mod tests {

@@ -1,19 +1,19 @@
-//! What a publisher signs: readable by anyone (`docs/format.md` §6.2).
+//! The statement, which a publisher signs and anyone can read (`docs/format.md` §6.2).
 
-use base16ct::HexDisplay;
 use minicbor::{Decode, Encode};
 
 use crate::cbor;
+use crate::hex_id::hex_id;
 use crate::layout::Layout;
 use crate::suite::{Digest, Suite, sha256};
 
-/// Bytes that a statement may have.
+/// Greatest length of a statement, in bytes.
 pub const STATEMENT_LIMIT: u64 = 65_536;
 
-/// The most publishers that sign a container.
+/// Greatest number of publishers of a container.
 pub const PUBLISHER_LIMIT: usize = 8;
 
-/// The statement of a container: hashes of everything in it, the model's id and its security version.
+/// The statement of a container: hashes of its sections, the model's id and its security version.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Statement {
@@ -26,79 +26,44 @@ pub struct Statement {
     /// Root over the digests of all chunks.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub root: Digest,
-    /// Digest of the encrypted manifest.
+    /// Digest of the encrypted manifest with its tag.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub manifest: Digest,
-    /// SHA-256 of the model's name.
+    /// The model's id, see [`ModelId`].
     #[cbor(n(4), with = "minicbor::bytes")]
     pub model_id: Digest,
     /// Security version.
     #[n(5)]
     pub security_version: u64,
-    /// Key ids of the publishers, in ascending order.
+    /// Key ids of the publishers, strictly ascending; empty if the container is unsigned.
     #[n(6)]
     pub publishers: Vec<KeyId>,
 }
 
-/// The name of a publisher's public key: a SHA-256 over it.
+/// The id of a publisher's public key: a SHA-256 digest of it (`docs/format.md` §6.3).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct KeyId(#[cbor(n(0), with = "minicbor::bytes")] pub(crate) [u8; 32]);
 
-impl KeyId {
-    /// Returns the key id with these bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
+hex_id!(KeyId);
 
-impl std::fmt::Display for KeyId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}", HexDisplay(&self.0))
-    }
-}
-
-impl std::fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "KeyId({self})")
-    }
-}
-
-/// SHA-256 of a model's name: the same for every version of a model, and safe to show.
+/// The id of a model: a SHA-256 digest of its name, the same for every version of the model.
+///
+/// It is in clear in the container. Anyone who guesses the name can confirm it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelId(pub(crate) Digest);
 
-impl ModelId {
-    /// Returns the id with these bytes.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
+hex_id!(ModelId);
 
-    /// The id of the model with this name.
+impl ModelId {
+    /// Returns the id of the model with this name.
     pub fn of(name: &str) -> Self {
         Self(sha256(&[b"ovseal/v1/model\0", name.as_bytes()]))
-    }
-
-    /// Returns the 32 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ModelId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:x}", HexDisplay(&self.0))
-    }
-}
-
-impl std::fmt::Debug for ModelId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ModelId({self})")
     }
 }
 
 impl Statement {
-    /// The statement that `bytes` encode, if they are one.
+    /// Parses a statement. Returns `None` unless it is in the one valid encoding.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let statement: Self = cbor::decode(bytes)?;
         let ids = &statement.publishers;
@@ -111,18 +76,20 @@ impl Statement {
         ModelId(self.model_id)
     }
 
-    /// Returns the encoding, which is what [`parse`](Self::parse) takes.
+    /// Returns the bytes that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self)
     }
 }
 
-/// The bytes that are signed for the statement `statement`.
+/// Returns the message that publishers sign for an encoded statement (`docs/format.md` §6.3).
 pub fn signed_message(statement: &[u8]) -> Vec<u8> {
     [b"ovseal/v1/statement\0", statement].concat()
 }
 
-/// The root over the digests of all chunks, which stand one after another in `digests`.
+/// Returns the root of the digests of all chunks.
+///
+/// `digests` holds one digest for each chunk of `layout`, in order.
 pub fn root(suite: Suite, layout: &Layout, digests: &[Digest]) -> Digest {
     let mut hasher = suite.hasher();
     hasher.update(b"ovseal/v1/root\0");
@@ -152,19 +119,19 @@ mod tests {
     }
 
     #[test]
-    fn parsing_gives_back_what_was_encoded() {
+    fn an_encoded_statement_parses_to_itself() {
         assert_eq!(Statement::parse(&statement().encode()), Some(statement()));
     }
 
     #[test]
-    fn publishers_out_of_order_or_repeated_are_refused() {
+    fn publishers_out_of_order_or_repeated_are_rejected() {
         for publishers in [vec![KeyId([6; 32]), KeyId([5; 32])], vec![KeyId([5; 32]); 2]] {
             assert_eq!(Statement::parse(&Statement { publishers, ..statement() }.encode()), None);
         }
     }
 
     #[test]
-    fn trailing_bytes_and_longer_integers_are_refused() {
+    fn trailing_bytes_and_longer_integers_are_rejected() {
         let good = statement().encode();
         assert_eq!(Statement::parse(&[&good[..], &[0]].concat()), None);
         let seven = good.iter().rposition(|&byte| byte == 7).unwrap();

@@ -4,20 +4,20 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 
-/// What a container's payload is encrypted and digested with (`docs/format.md` §1.1).
+/// The algorithms that encrypt and digest a container's payload (`docs/format.md` §1.1).
 ///
-/// Both suites use AES-256-GCM and HKDF-SHA-512; they differ in the digest of the chunks.
+/// Both suites use AES-256-GCM and HKDF-SHA-512. They differ in the digest `H`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Suite {
-    /// Suite 1: BLAKE3 digests. Fastest on every processor.
+    /// Suite 1: BLAKE3 digests, which are faster than SHA-256.
     #[default]
     Blake3,
-    /// Suite 2: SHA-256 digests, so that the payload path uses approved algorithms only.
+    /// Suite 2: SHA-256 digests, so that the payload path uses only approved algorithms.
     Sha256,
 }
 
 impl Suite {
-    /// The number that stands in the prologue.
+    /// Returns the number of the suite in the prologue.
     pub const fn number(self) -> u16 {
         match self {
             Self::Blake3 => 1,
@@ -25,7 +25,7 @@ impl Suite {
         }
     }
 
-    /// The suite of a number, or nothing when this version does not know it.
+    /// Returns the suite with this number, or `None` if this version does not support it.
     pub const fn from_number(number: u16) -> Option<Self> {
         match number {
             1 => Some(Self::Blake3),
@@ -34,14 +34,14 @@ impl Suite {
         }
     }
 
-    /// The digest `H` over the concatenation of `pieces`.
+    /// Returns the digest `H` of the concatenation of `pieces`.
     pub fn digest(self, pieces: &[&[u8]]) -> Digest {
         let mut hasher = self.hasher();
         pieces.iter().for_each(|piece| hasher.update(piece));
         hasher.finish()
     }
 
-    /// Starts a digest whose input comes in pieces.
+    /// Starts a digest whose input arrives in pieces.
     pub fn hasher(self) -> Hasher {
         match self {
             Self::Blake3 => Hasher::Blake3(Box::new(blake3::Hasher::new())),
@@ -59,13 +59,13 @@ impl fmt::Display for Suite {
     }
 }
 
-/// A digest of 32 bytes. It is public: comparing it needs no constant time.
+/// A digest. It is public, so comparing it does not need constant time.
 pub type Digest = [u8; DIGEST_LENGTH];
 
-/// Bytes in a digest of either suite.
+/// Length of a digest of either suite, in bytes.
 pub const DIGEST_LENGTH: usize = 32;
 
-/// A digest in the making.
+/// A digest whose input arrives in pieces.
 pub enum Hasher {
     /// BLAKE3.
     Blake3(Box<blake3::Hasher>),
@@ -84,7 +84,7 @@ impl Hasher {
         }
     }
 
-    /// Ends the input.
+    /// Returns the digest of the input.
     pub fn finish(self) -> Digest {
         match self {
             Self::Blake3(hasher) => *hasher.finalize().as_bytes(),
@@ -93,29 +93,28 @@ impl Hasher {
     }
 }
 
-/// SHA-256 over the concatenation of `pieces`, whatever the suite.
+/// Returns the SHA-256 digest (FIPS 180-4) of the concatenation of `pieces`, in either suite.
 pub fn sha256(pieces: &[&[u8]]) -> Digest {
     Suite::Sha256.digest(pieces)
 }
 
-/// The first 32 bytes of a digest that has at least as many.
-fn digest_bytes(digest: &digest::Digest) -> Digest {
-    let mut bytes = [0; DIGEST_LENGTH];
-    bytes.copy_from_slice(&digest.as_ref()[..DIGEST_LENGTH]);
-    bytes
-}
-
-/// SHA-512/256 of one byte string (FIPS 180-4 §5.3.6.2).
+/// Returns the SHA-512/256 digest of `bytes` (FIPS 180-4 §6.7).
 pub fn sha512_256(bytes: &[u8]) -> Digest {
     digest_bytes(&digest::digest(&digest::SHA512_256, bytes))
 }
 
+fn digest_bytes(digest: &digest::Digest) -> Digest {
+    *digest.as_ref().first_chunk().expect("both algorithms return 32 bytes")
+}
+
 #[cfg(test)]
 mod tests {
+    use base16ct::lower::encode_string as hex;
+
     use super::*;
 
     #[test]
-    fn suites_digest_the_empty_input_as_published() {
+    fn digests_of_the_empty_input_are_the_published_ones() {
         assert_eq!(
             hex(&Suite::Sha256.digest(&[])),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -127,17 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn sha512_256_gives_the_published_value_for_abc() {
+    fn sha512_256_of_abc_is_the_published_value() {
         let published = "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23";
         assert_eq!(hex(&sha512_256(b"abc")), published);
     }
 
     #[test]
-    fn unknown_numbers_name_no_suite() {
+    fn unknown_suite_numbers_are_rejected() {
         assert_eq!([0, 3, 0xffff].map(Suite::from_number), [None; 3]);
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

@@ -1,14 +1,12 @@
-//! `Debug` for objects of the runtime: their names only, since topology and tensors are not for logs.
+//! `Debug` for objects that hold plaintext: their type's name only. Topologies and tensors must not
+//! appear in logs.
 
 use std::fmt::{Debug, Formatter, Result};
 
 use crate::cache::{CacheSlot, Cached};
-use crate::compiled::CompiledModel;
-use crate::core::Core;
-use crate::model::Model;
-use crate::request::InferRequest;
-use crate::sealed::Decrypted;
-use crate::tensor::{Tensor, TensorView};
+use crate::load::Decrypted;
+use crate::loader::Loaded;
+use crate::runtime::{CompiledModel, Core, InferRequest, Network, Tensor, TensorView};
 
 macro_rules! opaque {
     ($($name:literal $type:ty;)*) => {$(
@@ -21,13 +19,14 @@ macro_rules! opaque {
 }
 
 opaque! {
-    "CacheSlot" CacheSlot<'_>;
+    "CacheSlot" CacheSlot;
     "Cached" Cached;
     "CompiledModel" CompiledModel;
     "Core" Core;
     "Decrypted" Decrypted;
     "InferRequest" InferRequest;
-    "Model" Model;
+    "Loaded" Loaded;
+    "Network" Network;
     "Tensor" Tensor;
     "TensorView" TensorView<'_>;
 }

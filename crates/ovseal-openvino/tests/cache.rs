@@ -1,4 +1,4 @@
-//! Nothing of a model is written to disk, whatever the surroundings ask for.
+//! No model is written to disk, whatever properties and environment request.
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{CONV, core, set_up};
-use ovseal_openvino::{Environment, LocateError, ModelError, Runtime};
+use ovseal_openvino::{Environment, LocateError, NetworkError, Runtime};
 
 #[test]
 fn a_property_with_a_cache_folder_is_refused_wherever_it_hides() {
@@ -24,7 +24,7 @@ fn a_property_with_a_cache_folder_is_refused_wherever_it_hides() {
         ("DEVICE_PROPERTIES", &nested),
     ] {
         let refused = core.compile(&model, "CPU", &[(name, value)]).err();
-        assert!(matches!(refused, Some(ModelError::WritesModel { name: refused }) if refused == name));
+        assert!(matches!(refused, Some(NetworkError::WritesModel { name: refused }) if refused == name));
     }
     assert_eq!(files_below(folder.path()), 0);
 }
@@ -38,7 +38,7 @@ fn a_variable_that_makes_the_runtime_write_models_is_refused() {
     }
 }
 
-/// Also the body of the child process of [`variables_do_not_bring_a_cache_back`].
+/// Also the body of the child process in [`variables_do_not_bring_a_cache_back`].
 #[test]
 fn a_network_compiles_and_infers_on_each_device_that_wraps_the_cpu() {
     let core = core();

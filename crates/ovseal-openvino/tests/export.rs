@@ -1,11 +1,11 @@
-//! A compiled model goes to memory and comes back.
+//! Export of a compiled model to memory, and its import.
 
 mod common;
 
 use std::sync::Arc;
 
 use common::{CONV, MLP, core};
-use ovseal_openvino::{ModelError, Operation};
+use ovseal_openvino::{NetworkError, Operation};
 
 #[test]
 fn an_exported_model_imports_and_computes_the_same() {
@@ -27,18 +27,19 @@ fn an_imported_model_has_the_same_ports() {
 }
 
 #[test]
-fn what_was_not_exported_is_not_imported() {
+fn other_bytes_are_not_imported() {
     let core = core();
     let import = |bytes: Vec<u8>| core.import(Arc::new(bytes), "CPU").err();
-    assert!(matches!(import(Vec::new()), Some(ModelError::Empty { what: "exported model" })));
+    assert!(matches!(import(Vec::new()), Some(NetworkError::Empty { what: "exported model" })));
     let refused = import(b"these bytes are no compiled model, they are a sentence".to_vec());
-    assert!(matches!(refused, Some(ModelError::Runtime(error)) if error.operation() == Operation::Import));
+    assert!(matches!(refused, Some(NetworkError::Runtime(error)) if error.operation() == Operation::Import));
 }
 
 #[test]
 fn a_forked_child_drops_an_exported_model_safely() {
     let exported = CONV.compile(&core()).export().unwrap();
-    // SAFETY: the child only compares process ids and ends, without memory of the heap and without locks.
+    // SAFETY: the child only compares process ids and ends, without memory of the heap and without
+    // locks.
     let child = unsafe { libc::fork() };
     if child == 0 {
         drop(exported);

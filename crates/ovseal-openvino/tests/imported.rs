@@ -9,9 +9,9 @@ use common::{CONV, MLP, Network, core};
 use ovseal::{
     ErrorKind, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, Opened, SealOptions, Trust,
 };
-use ovseal_openvino::{Core, ModelError, Operation, SealedModelError, find_compiled};
+use ovseal_openvino::{Core, NetworkError, Operation, SealedModelError, find_compiled};
 
-/// Seals a folder with these files.
+/// Seals a directory with these files.
 fn sealed(files: &[(&str, &[u8])]) -> (KeyFile, Vec<u8>) {
     let (key, folder) = (KeyFile::generate().unwrap(), tempfile::tempdir().unwrap());
     let (model, container) = (folder.path().join("m"), folder.path().join("m.ovseal"));
@@ -42,7 +42,7 @@ fn a_sealed_compiled_model_computes_what_its_network_computes() {
     }
 }
 
-/// What the tests for the kind of part rest on: the real device writes what is recognized.
+/// The real device writes what the tests for the kind of part assume.
 #[test]
 fn what_the_device_exports_says_device_and_version() {
     let core = core();
@@ -83,7 +83,7 @@ fn a_plain_file_is_imported_when_it_is_named() {
     let error = core.import_sealed(&plain, None, "CPU").err().unwrap();
     assert!(matches!(error, SealedModelError::NoCompiledModel), "{error}");
     let error = core.import_sealed(&plain, Some("m.txt"), "CPU").err().unwrap();
-    let SealedModelError::Model(ModelError::Runtime(error)) = error else { panic!("{error}") };
+    let SealedModelError::Model(NetworkError::Runtime(error)) = error else { panic!("{error}") };
     assert_eq!(error.operation(), Operation::Import);
 }
 

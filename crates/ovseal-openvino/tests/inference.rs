@@ -1,14 +1,14 @@
-//! Networks from memory compute what the same networks from files compute.
+//! Networks from memory compute the same as from files.
 
 mod common;
 
 use std::sync::Arc;
 
 use common::{CONV, MLP, core, runtime};
-use ovseal_openvino::{Dimension, ElementType, ModelError, PartialShape, Tensor, TensorError};
+use ovseal_openvino::{Dimension, ElementType, NetworkError, PartialShape, Tensor, TensorError};
 
 #[test]
-fn a_network_from_memory_gives_the_same_bits_as_from_its_files() {
+fn a_network_from_memory_computes_the_same_bits_as_from_its_files() {
     let core = core();
     for network in [CONV, MLP] {
         assert_eq!(network.infer(&network.compile(&core)), network.expected(&core), "{}", network.folder);
@@ -16,7 +16,7 @@ fn a_network_from_memory_gives_the_same_bits_as_from_its_files() {
 }
 
 #[test]
-fn the_runtime_says_its_version_and_has_a_cpu() {
+fn the_runtime_has_a_version_and_a_cpu() {
     assert!(runtime().version().starts_with("20"), "{}", runtime().version());
     assert!(core().available_devices().unwrap().contains(&"CPU".to_owned()));
 }
@@ -150,7 +150,7 @@ fn scalars_and_shapes_without_a_rank_are_described_and_computed() {
     assert_eq!(shapes, [PartialShape::fixed(&[]), PartialShape::Unranked]);
     for shape in [PartialShape::Unranked, PartialShape::fixed(&[])] {
         let refused = model.reshape(&[("u", shape)]).err();
-        assert!(matches!(refused, Some(ModelError::NoAxes { name }) if name == "u"));
+        assert!(matches!(refused, Some(NetworkError::NoAxes { name }) if name == "u"));
     }
     model.reshape(&[("u", PartialShape::fixed(&[2, 3]))]).unwrap();
 

@@ -1,4 +1,4 @@
-//! Chunks that fail under operations which compute with integers: an error each, never a signal.
+//! Chunks of integers that fail: each is an error, never a signal.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 #![allow(clippy::print_stderr, reason = "a network that ends the process by a signal is named before")]
 
@@ -9,7 +9,7 @@ use common::flipped::{Sealed, every_bad_chunk_is_an_error};
 use common::ir::{ELEMENTS, F32, I32, I64, Ir, Type};
 use ovseal_openvino::Core;
 
-/// Types of integers that a constant can have and the processor's plugin divides by, some after a conversion.
+/// Integer types of constants that the CPU plugin divides by, some after a conversion.
 const INTEGERS: [Type; 10] = [
     Type("u8", "U8", &[1]),
     Type("i8", "I8", &[1]),
@@ -23,10 +23,10 @@ const INTEGERS: [Type; 10] = [
     I64,
 ];
 
-/// Adds a divisor that comes from a constant of a type, and says of which type it is then.
+/// Adds a divisor that is derived from a constant, and returns its type.
 type Route = fn(&mut Ir, Type) -> (usize, Type);
 
-/// The ways from a constant to a divisor.
+/// The paths from a constant to a divisor.
 const ROUTES: [Route; 8] = [
     |net, of| (net.ones(of, ELEMENTS), of),
     |net, of| {
@@ -50,7 +50,7 @@ const ROUTES: [Route; 8] = [
     },
     |net, of| {
         let constant = net.ones(of, ELEMENTS);
-        // The same constant has another reader, from which integers follow.
+        // Another operation computes integers from the same constant.
         let twice = net.layer("Concat", "opset1", "axis=\"0\"", &[constant, constant], of.1);
         let shape = net.ones(I64, 1);
         net.layer("Reshape", "opset1", "special_zero=\"false\"", &[twice, shape], of.1);
@@ -72,9 +72,10 @@ const DIVISIONS: [(&str, &str); 3] = [
     ("FloorMod", "auto_broadcast=\"numpy\""),
 ];
 
-/// Seals a network and compiles it with each chunk failing in turn; says whether the runtime takes it at all.
+/// Seals a network and compiles it with each chunk failing in turn. Returns whether the runtime
+/// supports it at all.
 fn survives(core: &Core, what: &str, (topology, weights): (String, Vec<u8>)) -> bool {
-    // Were this the last line of a test that a signal ends, it would say which network it was.
+    // If a signal ends the test, this line names the network.
     eprintln!("{what}");
     let sealed = Sealed::of(&topology, &weights);
     sealed.compiles(core) && {
@@ -104,7 +105,7 @@ fn no_divisor_that_fails_ends_the_process_whatever_its_type_and_way() {
     assert!(taken > 300, "the runtime takes only {taken} of these networks");
 }
 
-/// Operations whose last inputs say how: shapes, axes, steps, numbers of pieces. The first is data.
+/// Operations with data first, then parameters: shapes, axes, steps, numbers of pieces.
 const SHAPED: [(&str, &str, &str, usize, bool); 17] = [
     ("Reshape", "opset1", "special_zero=\"true\"", 1, false),
     ("Tile", "opset1", "", 1, false),

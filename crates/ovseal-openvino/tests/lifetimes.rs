@@ -1,4 +1,4 @@
-//! The weights outlive everything that reads them, in whatever order things are dropped.
+//! The weights outlive everything that reads them, in every order of dropping.
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{CONV, MLP, Network, core};
-use ovseal_openvino::{CompiledModel, Core, InferRequest, Model};
+use ovseal_openvino::{CompiledModel, Core, InferRequest};
 
-/// Weights that are overwritten when dropped, so that a late reader computes something else.
+/// Weights that are overwritten on drop, so that a late reader computes something else.
 struct Owner {
     bytes: Vec<u8>,
     dropped: Arc<AtomicBool>,
@@ -28,11 +28,11 @@ impl Drop for Owner {
     }
 }
 
-/// Everything that a caller can hold. `None` is dropped.
+/// Everything that a caller can hold; `None` once dropped.
 struct Held {
     core: Option<Core>,
     owner: Option<Arc<Owner>>,
-    model: Option<Model>,
+    model: Option<ovseal_openvino::Network>,
     compiled: Option<CompiledModel>,
     request: Option<InferRequest>,
 }
@@ -67,7 +67,7 @@ impl Held {
         self.owner.is_some() || self.model.is_some() || self.compiled.is_some() || self.request.is_some()
     }
 
-    /// Infers with whatever is left, as far as it can still be made to.
+    /// Infers with what is left, if that is still possible.
     fn infer_with_survivors(&mut self, network: Network, expected: &[u8]) {
         if let Some(request) = &mut self.request {
             assert_eq!(network.infer_with(request), expected);
@@ -151,7 +151,7 @@ fn a_failed_read_releases_the_weights() {
     assert!(dropped.load(Ordering::SeqCst));
 }
 
-/// The weights file, mapped for reading only: a write to it ends the process.
+/// The file of weights, mapped read-only: a write ends the process.
 struct ReadOnly {
     start: *mut std::ffi::c_void,
     length: usize,
@@ -180,7 +180,7 @@ impl AsRef<[u8]> for ReadOnly {
     }
 }
 
-/// All orders of the numbers below `count`.
+/// Returns all permutations of the numbers below `count`.
 fn permutations(count: usize) -> Vec<Vec<usize>> {
     if count == 0 {
         return vec![Vec::new()];

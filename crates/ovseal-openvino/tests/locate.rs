@@ -1,4 +1,4 @@
-//! Where the runtime is looked for. The libraries here are empty files: the error of loading one names the choice.
+//! The search for the runtime. The libraries are empty files: the error of loading one names it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ovseal_openvino::{Environment, LocateError, Runtime};
 
-/// Puts an empty library into a folder and returns its path.
+/// Creates an empty library in a directory and returns its path.
 fn library(folder: impl AsRef<Path>, name: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.as_ref().join(name);
@@ -22,7 +22,7 @@ fn chosen(explicit: Option<&Path>, environment: &Environment) -> PathBuf {
     }
 }
 
-/// Returns the error's text when nothing is found.
+/// Returns the message of the error if nothing is found.
 fn searched(explicit: Option<&Path>, environment: &Environment) -> String {
     let error = Runtime::locate(explicit, environment).err().unwrap();
     assert!(matches!(error, LocateError::NotFound { .. }), "{error:?}");
@@ -73,7 +73,7 @@ fn a_choice_is_the_only_place_that_is_searched() {
 
     let chosen = elsewhere.with("OVSEAL_OPENVINO", "/no/such/folder");
     let text = searched(None, &chosen);
-    assert!(text.ends_with("searched:\n  OVSEAL_OPENVINO: /no/such/folder: no such folder"), "{text}");
+    assert!(text.ends_with("searched:\n  OVSEAL_OPENVINO: /no/such/folder: no such directory"), "{text}");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn places_are_searched_in_the_documented_order() {
     }
 }
 
-/// Makes a `python3` that answers with a package's folder, and puts it on the path.
+/// Creates a `python3` that prints a package's directory, and adds it to `PATH`.
 fn wheel(root: &Path, environment: &mut Environment) -> PathBuf {
     let package = root.join("site-packages/openvino");
     let answer = format!("#!/bin/sh\nprintf %s '{}'\n", package.display());

@@ -1,4 +1,4 @@
-//! What a stray read of the runtime could find in the process: no key of the caller's.
+//! A stray read of the runtime finds no key of the caller in the process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -16,10 +16,10 @@ use ovseal::{
     Passphrase, PublicKeyIdentity, Recipient, SealOptions, Stanza, Trust, UnwrapError,
 };
 use ovseal_memory::SecretBytes;
-use ovseal_openvino::{Compilation, CompileCache, Opening};
+use ovseal_openvino::{Compilation, CompileCache, Loader, Opening};
 use zeroize::Zeroize;
 
-/// A secret as the test keeps it: never in clear, so that a search does not find the test's own copy.
+/// A masked secret, so that a search does not find the test's own copy.
 #[derive(Clone, Debug, PartialEq)]
 struct Hidden(Vec<u8>);
 
@@ -33,7 +33,8 @@ impl Hidden {
     }
 }
 
-/// Reads this process's own memory through the kernel, which also reads what nobody else's process may.
+/// A search of this process's memory through the kernel, which can read more than the process
+/// itself.
 struct Search {
     reader: PipeReader,
     writer: PipeWriter,
@@ -46,7 +47,7 @@ impl Search {
         Self { reader, writer, chunk: vec![0; 64 * 1024] }
     }
 
-    /// Counts the places in readable memory where the secret is.
+    /// Counts the occurrences of the secret in readable memory.
     fn count(&mut self, secret: &Hidden) -> usize {
         let own = self.chunk.as_ptr() as usize..self.chunk.as_ptr() as usize + self.chunk.len();
         let finder = memmem::Finder::new(&secret.0).into_owned();
@@ -58,7 +59,7 @@ impl Search {
                 let is_own = at < own.end && own.start < at + length;
                 let read = if is_own { 0 } else { self.read(at, length) };
                 found += finder.find_iter(&self.chunk[..read]).count();
-                // Chunks share as many bytes as a secret could be cut apart by.
+                // Chunks overlap by the length of a secret.
                 at += length.saturating_sub(secret.0.len()).max(1).min(length);
                 if length < CHUNK {
                     break;
@@ -68,9 +69,10 @@ impl Search {
         found
     }
 
-    /// Copies memory at an address, masked; 0 where it cannot be read.
+    /// Copies and masks memory at an address. Returns 0 if it cannot be read.
     fn read(&mut self, address: usize, length: usize) -> usize {
-        // SAFETY: the kernel checks the address itself, and answers `EFAULT` where nothing can be read.
+        // SAFETY: the kernel checks the address itself, and answers `EFAULT` where nothing can be
+        // read.
         let written = unsafe { libc::write(self.writer.as_raw_fd(), address as *const _, length) };
         let Ok(length) = usize::try_from(written) else { return 0 };
         self.reader.read_exact(&mut self.chunk[..length]).unwrap();
@@ -79,10 +81,10 @@ impl Search {
     }
 }
 
-/// A pipe takes as much at once.
+/// A pipe accepts this many bytes in one write.
 const CHUNK: usize = 32 * 1024;
 
-/// The readable ranges of this process's memory, without devices.
+/// Returns the readable ranges of this process's memory, except devices.
 fn readable() -> Vec<Range<usize>> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let range = |line: &str| {
@@ -95,7 +97,7 @@ fn readable() -> Vec<Range<usize>> {
     maps.lines().filter_map(range).collect()
 }
 
-/// A key file that tells which data key it gave.
+/// A key file that records the data key that it unwrapped.
 struct Telltale {
     key: KeyFile,
     given: Mutex<Option<Hidden>>,
@@ -123,7 +125,7 @@ impl Identity for Telltale {
     }
 }
 
-/// A passphrase and what it is, made without a plain copy that stays.
+/// Returns a passphrase and its masked text, without leaving a plain copy.
 fn passphrase() -> (Passphrase, Hidden) {
     let mut text = SecretBytes::with_capacity(32).unwrap();
     for byte in KeyFile::generate().unwrap().expose().iter() {
@@ -132,7 +134,7 @@ fn passphrase() -> (Passphrase, Hidden) {
     (Passphrase::from_bytes(text.expose()).unwrap(), Hidden::of(text.expose()))
 }
 
-/// An identity with its seed, made without a plain copy that stays.
+/// Returns an identity and its masked seed, without leaving a plain copy.
 fn identity() -> (PublicKeyIdentity, Hidden) {
     let seed = KeyFile::generate().unwrap();
     let prefix = bech32::Hrp::parse_unchecked("age-secret-key-pq-");
@@ -165,15 +167,17 @@ fn no_key_of_the_caller_can_be_read_while_a_model_runs() {
     let open = |path, key: &dyn Identity| -> Opened {
         OpenOptions::new(Trust::AnySender).open(path, &[key]).unwrap()
     };
-    // Another container stays open, and all keys stay as callers of a library keep them.
+    // Another container stays open, and the caller keeps all keys.
     let kept = open(&other, &elsewhere);
     drop((open(&container, &passphrase), open(&container, &identity)));
     let opened = open(&container, &here);
     let secret = DeviceSecret::obtain(&folder.path().join("secret")).unwrap();
     let cache = CompileCache::open(&folder.path().join("cache"), secret).unwrap();
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
-    let compile = || core.compile_sealed(&opened, &compilation, Opening::Auto);
-    let (compiled, _) = cache.compile(&core, &opened, &compilation, compile).unwrap();
+    let (compilation, opening) = (Compilation::on("CPU"), Opening::Auto);
+    let mut loader = Loader { core: &core, compilation, opening, cache: Some(&cache), observer: () };
+    let loaded = loader.load(&opened).unwrap();
+    loaded.store().unwrap();
+    let compiled = loaded.model;
     CONV.infer(&compiled);
 
     let secrets = [
@@ -188,7 +192,7 @@ fn no_key_of_the_caller_can_be_read_while_a_model_runs() {
         assert_eq!(search.count(secret), 0, "{what}");
     }
     drop((compiled, kept));
-    // The search finds what can be read.
+    // The search works: it finds a key that can be read.
     let exposed = here.key.expose();
     assert_eq!(search.count(&secrets[0].1), 1);
     drop(exposed);

@@ -1,4 +1,4 @@
-//! ONNX models are read with pointers into memory, and compute what their files compute.
+//! ONNX models that are read with pointers into memory compute the same as from files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -87,7 +87,7 @@ fn every_weight_of_a_network_is_pointed_at() {
     assert!(skeleton.as_ref().len() < bytes.len() - data + 17 * 100);
 }
 
-/// What a network has besides its initializers: y = x · w.
+/// Returns a network's fields other than its initializers: y = x · w.
 fn product(inputs: usize, outputs: usize) -> Vec<u8> {
     let names = [field(1, b"x"), field(1, b"w"), field(2, b"y"), field(4, b"MatMul")];
     let value = |name: &[u8], width| {
@@ -108,7 +108,7 @@ fn network(graph: &[u8]) -> Vec<u8> {
     [number(1, 9), field(8, &[field(1, b""), number(2, 17)].concat()), field(7, graph)].concat()
 }
 
-/// Writes a network whose weights, at its end or in files beside it, are of several chunks.
+/// Writes a network with weights of several chunks, inside it or in files next to it.
 fn write_large(folder: &Path, files: usize) {
     let weight = |index: usize| ((index * 7919 % 1000) as f32 / 1000.0 - 0.5).to_le_bytes();
     let data: Vec<u8> = (0..1024 * 1024).flat_map(weight).collect();
@@ -150,7 +150,7 @@ fn weights_are_decrypted_while_the_runtime_reads_the_model() {
     }
 }
 
-/// Where the first part of a container begins: after prologue and stanzas.
+/// Returns the offset of a container's first part, after prologue and stanzas.
 const PAYLOAD: usize = 4096 + 65_536;
 
 #[test]
@@ -213,7 +213,7 @@ fn locations_that_name_the_same_file_in_other_words_compute_what_the_files_compu
     }
 }
 
-/// Pages at both ends can be read; a touch of those between ends the process.
+/// Memory whose first and last pages can be read. A read of another page ends the process.
 struct Guarded {
     start: *mut c_void,
     length: usize,
@@ -252,7 +252,7 @@ fn no_byte_of_the_weights_is_read_to_make_a_skeleton() {
     let initializer = [key_and_length(5, tensor.len() + DATA), tensor].concat();
     let graph = [key_and_length(7, initializer.len() + DATA + tail.len()), initializer].concat();
     let opset = [number(1, 9), field(8, &number(2, 17))].concat();
-    // A comment fills the first page. Its key takes a byte, its length two.
+    // A comment fills the first page. Its key takes one byte, its length two.
     let comment = vec![b' '; PAGE - opset.len() - graph.len() - 3];
     let head = [opset, field(6, &comment), graph].concat();
     assert_eq!(head.len(), PAGE);

@@ -1,4 +1,4 @@
-//! An ONNX model whose weights, in two files, are of more than 2 GiB together and stand beyond 2 GiB in one.
+//! An ONNX model with more than 2 GiB of weights in two files, some at offsets beyond 2 GiB.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -16,17 +16,17 @@ const ROWS: usize = 32_768;
 const COLUMNS: usize = 1024;
 const TABLE: usize = 4 * ROWS * COLUMNS; // 128 MiB
 
-/// Before the first table of a file stands something else.
+/// The offset of the first table in a file.
 const OFFSET: usize = 4096;
 
-/// Tables in each file.
+/// The number of tables in each file.
 const FILES: [(&str, usize); 2] = [("large.bin", 16), ("data/small.bin", 1)];
 
 const FLOAT: usize = 1;
 const INT64: usize = 7;
 
-/// Writes the model: `y` is the sum of the rows that `row` chooses in all tables. Each table has one number, in its last row, and zeros
-/// which take no room on the disk.
+/// Writes the model: `y` is the sum of row `row` of all tables. Each table has one number, in its
+/// last row, and zeros, which take no space on disk.
 fn write(folder: &Path) {
     let mut graph = Vec::new();
     let mut sum: Vec<u8> = Vec::new();
@@ -88,7 +88,7 @@ fn more_than_2_gib_of_weights_in_several_files_compute_what_they_say() {
     fs::remove_file(container).unwrap();
 
     let core = core();
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+    let compilation = Compilation::on("CPU");
     let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto).unwrap();
     let mut request = compiled.create_request().unwrap();
     let mut row = Tensor::new(&runtime(), ElementType::I64, &[1]).unwrap();

@@ -13,7 +13,7 @@ use ovseal_openvino::{Decrypted, Opening, SealedModelError};
 use ovseal_testkit::{eventually, threads_of_this_project};
 
 #[test]
-fn both_openings_compute_what_the_files_compute_before_and_after_pages_were_given_back() {
+fn every_opening_computes_the_same_before_and_after_pages_are_released() {
     let core = core();
     for network in [CONV, MLP] {
         let sealed = Sealed::new(&network.path());
@@ -47,7 +47,7 @@ fn a_bad_chunk_gives_no_model_and_is_named_and_zeros_in_its_place_do_not_crash_t
 }
 
 #[test]
-fn a_model_that_is_handed_out_before_compilation_waits_for_the_last_chunk() {
+fn finish_waits_for_the_last_chunk() {
     let core = core();
     let sealed = Sealed::new(&MLP.path());
     let at = *sealed.chunks().last().unwrap();
@@ -58,7 +58,7 @@ fn a_model_that_is_handed_out_before_compilation_waits_for_the_last_chunk() {
 }
 
 #[test]
-fn an_export_brings_pages_in_that_were_given_back() {
+fn an_export_brings_released_pages_in() {
     let core = core();
     for network in [CONV, MLP] {
         let compiled = compile(&core, &Sealed::new(&network.path()).opened(), Opening::Overlapped).unwrap();
@@ -69,7 +69,7 @@ fn an_export_brings_pages_in_that_were_given_back() {
     }
 }
 
-/// A remainder of two constants of 4 numbers each, which the runtime folds, is added to the input.
+/// A network that adds the remainder of two constants, which the runtime folds, to its input.
 const REMAINDER: &str = r#"<?xml version="1.0"?><net name="remainder" version="11"><layers>
 <layer id="0" name="x" type="Parameter" version="opset1"><data shape="4" element_type="i32" />
 <output><port id="0" precision="I32" names="x"><dim>4</dim></port></output></layer>
@@ -89,7 +89,7 @@ const REMAINDER: &str = r#"<?xml version="1.0"?><net name="remainder" version="1
 <edge from-layer="2" from-port="0" to-layer="3" to-port="1" /><edge from-layer="3" from-port="2" to-layer="4" to-port="1" />
 <edge from-layer="4" from-port="2" to-layer="5" to-port="0" /></edges></net>"#;
 
-/// Strings, taken apart by an operation that is folded.
+/// A network that unpacks constant strings in an operation that the runtime folds.
 const STRINGS: &str = r#"<?xml version="1.0"?>
 <net name="strings" version="11"><layers>
 <layer id="0" name="s" type="Const" version="opset1"><data element_type="string" shape="30000" offset="0" size="210008" />
@@ -105,7 +105,8 @@ const STRINGS: &str = r#"<?xml version="1.0"?>
 <edge from-layer="1" from-port="1" to-layer="2" to-port="0" /><edge from-layer="1" from-port="2" to-layer="3" to-port="0" />
 <edge from-layer="1" from-port="3" to-layer="4" to-port="0" /></edges></net>"#;
 
-/// Were the divisor zero in the place of a chunk that is not authentic, the runtime would end the process with a signal.
+/// A chunk that is not authentic reads as zeros. Division by zero would end the process with a
+/// signal.
 #[test]
 fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
     let mut weights = vec![0; 3 << 16];
@@ -115,7 +116,7 @@ fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
     every_bad_chunk_is_an_error(&core(), &sealed(REMAINDER, &weights, 3));
 }
 
-/// Were their number zero, the runtime would read beyond what it has of them.
+/// If their number read as zero, the runtime would read beyond its memory.
 #[test]
 fn strings_are_authentic_before_the_runtime_takes_them_apart() {
     const COUNT: u32 = 30_000;
@@ -131,9 +132,9 @@ fn sealed(topology: &str, weights: &[u8], chunks: usize) -> Sealed {
     sealed
 }
 
-/// Where a chunk is bad when it is read for the second time, a second decryption would end the process.
+/// A chunk is damaged when it is read again, so decrypting it again would end the process.
 #[test]
-fn weights_that_are_kept_are_exported_after_an_inference_without_being_decrypted_again() {
+fn kept_weights_are_exported_without_being_decrypted_again() {
     let core = core();
     let sealed = Sealed::new(&CONV.path());
     let at = *sealed.chunks().last().unwrap();
@@ -146,7 +147,7 @@ fn weights_that_are_kept_are_exported_after_an_inference_without_being_decrypted
 }
 
 #[test]
-fn what_is_dropped_before_it_is_used_leaves_nothing_behind() {
+fn a_dropped_model_leaves_no_files_or_threads_behind() {
     let core = core();
     let sealed = Sealed::new(&CONV.path());
     let files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
@@ -161,7 +162,7 @@ fn what_is_dropped_before_it_is_used_leaves_nothing_behind() {
 }
 
 #[test]
-fn only_the_processor_reads_weights_that_are_still_on_their_way() {
+fn auto_is_overlapped_for_the_cpu_only() {
     assert!(Opening::Auto.is_overlapped("CPU") && Opening::Overlapped.is_overlapped("CPU"));
     assert!(!Opening::Auto.is_overlapped("GPU") && !Opening::Eager.is_overlapped("CPU"));
 }

@@ -1,6 +1,7 @@
-//! A configuration file beside the runtime does not bring the cache back.
+//! A configuration file next to the runtime does not bring the cache back.
 //!
-//! This stands alone, since it loads the runtime from a folder of its own and a process loads one only.
+//! The test has its own binary, since it loads the runtime from another directory, and a process can
+//! load only one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{CONV, set_up};
-use ovseal_openvino::{Core, Environment, LocateError, ModelError, Runtime};
+use ovseal_openvino::{Core, Environment, LocateError, NetworkError, Runtime};
 
 #[test]
 fn a_cache_folder_in_plugins_xml_stays_empty_and_a_second_runtime_is_refused() {
@@ -30,7 +31,7 @@ fn a_cache_folder_in_plugins_xml_stays_empty_and_a_second_runtime_is_refused() {
     assert_eq!(same.version(), runtime.version());
 }
 
-/// Links all libraries, but copies that of the C interface, so that it is another file.
+/// Links all libraries, but copies the one of the C interface, so that it is another file.
 fn link_runtime(original: &Path, folder: &Path) {
     for entry in std::fs::read_dir(original).unwrap().flatten() {
         let place = folder.join(entry.file_name());
@@ -42,7 +43,7 @@ fn link_runtime(original: &Path, folder: &Path) {
     }
 }
 
-/// Writes the file in which an installation names its plugins and their properties: a cache folder for one of them.
+/// Writes an installation's list of plugins, with a cache directory among the properties of one.
 fn configure_cache(libraries: &Path, cache: &Path, configured: &str) {
     let mut plugins = String::new();
     for (device, library) in [("CPU", "intel_cpu"), ("AUTO", "auto"), ("HETERO", "hetero")] {
@@ -59,16 +60,18 @@ fn plugin(device: &str, location: &Path, cache: Option<&Path>) -> String {
     format!(r#"<plugin name="{device}" location="{}">{properties}</plugin>"#, location.display())
 }
 
-/// The plugins of 2026.4 do not load with a cache folder; that they name it shows that the configuration is in force.
+/// Returns whether a plugin rejects its cache directory. Those of 2026.4 do, and the message shows
+/// that the configuration is in effect.
 fn refuses_the_cache_folder(core: &Core, device: &str) -> bool {
     let model = core.read_model(&CONV.topology(), Some(Arc::new(CONV.weights()))).unwrap();
     match core.compile(&model, device, &[]) {
-        Err(ModelError::Runtime(error)) => error.detail().unwrap().contains("CACHE_DIR"),
+        Err(NetworkError::Runtime(error)) => error.detail().unwrap().contains("CACHE_DIR"),
         _ => false,
     }
 }
 
-/// Finds the folder of the libraries: the set-up may name a library, their folder, or that of a wheel's package.
+/// Finds the directory of the libraries. The test set-up may name a library, their directory, or the
+/// directory of a wheel's package.
 fn original_folder() -> PathBuf {
     let set_up = set_up("OVSEAL_OPENVINO");
     let folders = [set_up.parent().unwrap().to_path_buf(), set_up.clone(), set_up.join("libs")];

@@ -1,4 +1,4 @@
-//! What the runtime cannot do is an error of its own, and says nothing of the model.
+//! Each failure of the runtime is an error that reveals nothing about the model.
 
 mod common;
 
@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use common::{CONV, core};
 use ovseal::ErrorKind;
-use ovseal_openvino::{Core, Model, ModelError, Operation, PartialShape};
+use ovseal_openvino::{Core, Network, NetworkError, Operation, PartialShape};
 
-fn read(core: &Core, topology: &[u8], weights: Vec<u8>) -> Result<Model, ModelError> {
+fn read(core: &Core, topology: &[u8], weights: Vec<u8>) -> Result<Network, NetworkError> {
     core.read_model(topology, Some(Arc::new(weights)))
 }
 
-fn refused_operation(result: Result<impl Sized, ModelError>) -> Option<Operation> {
+fn refused_operation(result: Result<impl Sized, NetworkError>) -> Option<Operation> {
     match result.err() {
-        Some(ModelError::Runtime(error)) => Some(error.operation()),
+        Some(NetworkError::Runtime(error)) => Some(error.operation()),
         _ => None,
     }
 }
@@ -26,7 +26,7 @@ fn an_unknown_device_is_refused() {
     let model = core.read_model_from_path(&CONV.path()).unwrap();
     assert_eq!(refused_operation(core.compile(&model, "TOASTER", &[])), Some(Operation::Compile));
     let zero = core.compile(&model, "CPU\0", &[]).err();
-    assert!(matches!(zero, Some(ModelError::ZeroByte { what: "device" })));
+    assert!(matches!(zero, Some(NetworkError::ZeroByte { what: "device" })));
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn an_unknown_property_is_refused() {
 #[test]
 fn garbage_and_nothing_are_no_topology() {
     let core = core();
-    assert!(matches!(read(&core, b"", Vec::new()), Err(ModelError::Empty { what: "topology" })));
+    assert!(matches!(read(&core, b"", Vec::new()), Err(NetworkError::Empty { what: "topology" })));
     for garbage in [&b"<net"[..], b"\0\0\0\0", b"<?xml version=\"1.0\"?><net></net>", &[0xFF; 4096]] {
         assert_eq!(refused_operation(read(&core, garbage, vec![0; 64])), Some(Operation::ReadModel));
     }
@@ -76,7 +76,7 @@ fn offsets_outside_the_weights_are_refused() {
 #[test]
 fn a_topology_that_names_addresses_is_refused() {
     let topology = b"\x08\x07:\x20location*/_ORT_MEM_ADDR_/*offset";
-    assert!(matches!(read(&core(), topology, Vec::new()), Err(ModelError::PointsAtMemory)));
+    assert!(matches!(read(&core(), topology, Vec::new()), Err(NetworkError::PointsAtMemory)));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_missing_file_is_refused() {
     let missing = core.read_model_from_path(Path::new("/no/such/model.xml"));
     assert_eq!(refused_operation(missing), Some(Operation::ReadModel));
     let zero = core.read_model_from_path(Path::new("model\0.xml")).err();
-    assert!(matches!(zero, Some(ModelError::ZeroByte { what: "path" })));
+    assert!(matches!(zero, Some(NetworkError::ZeroByte { what: "path" })));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn an_impossible_shape_or_an_unknown_input_is_not_reshaped() {
     let five = model.reshape(&[("x", PartialShape::fixed(&[1, 5, 32, 32]))]);
     assert_eq!(refused_operation(five), Some(Operation::Reshape));
     let unknown = model.reshape(&[("no", PartialShape::Unranked)]).err();
-    assert!(matches!(&unknown, Some(ModelError::UnknownInput { name }) if name == "no"));
+    assert!(matches!(&unknown, Some(NetworkError::UnknownInput { name, .. }) if name == "no"));
     assert_eq!(unknown.unwrap().kind(), ErrorKind::Usage);
     assert_eq!(model.inputs().unwrap()[0].shape, PartialShape::fixed(&[1, 3, 32, 32]));
 }
@@ -110,6 +110,6 @@ fn an_error_shows_the_topology_only_when_asked_for_detail() {
         "OpenVINO could not read the model: it needs an operation that is not supported"
     );
     assert!(!format!("{error:?}").contains("Geheim"));
-    let ModelError::Runtime(error) = error else { panic!("{error}") };
+    let NetworkError::Runtime(error) = error else { panic!("{error}") };
     assert!(error.detail().unwrap().contains("Geheim"));
 }

@@ -14,7 +14,7 @@ use ovseal::{
 };
 use ovseal_openvino::{Decrypted, Opening, SealedModelError};
 
-/// Seals the file or folder of the test set-up and opens it.
+/// Seals a file or directory of the test set-up, and opens it.
 fn opened(model: &str) -> Opened {
     let key = KeyFile::generate().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -25,7 +25,7 @@ fn opened(model: &str) -> Opened {
     OpenOptions::new(Trust::AnySender).open(&container, &[&key]).unwrap()
 }
 
-/// A vector of the format that opens with its key file.
+/// Opens a vector of the format with its key file.
 fn vector(name: &str) -> Opened {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/vectors"));
     let record = std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap();
@@ -54,7 +54,7 @@ fn inline_onnx_and_paddle_are_read_from_memory() {
     }
 }
 
-/// A runtime that does read them from memory gives a reason to seal them as they are.
+/// If a runtime does read them from memory, they can be sealed as they are.
 #[test]
 fn what_is_refused_at_sealing_is_what_the_runtime_reads_from_a_path_only() {
     let core = core();

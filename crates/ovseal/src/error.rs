@@ -1,4 +1,4 @@
-//! What goes wrong when a container is opened, verified or rekeyed, and whose fault it is.
+//! The error of opening, verifying and rekeying a container.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,99 +14,99 @@ use crate::model::onnx::OnnxError;
 use crate::model::paddle::PaddleError;
 use crate::rollback::RollbackError;
 
-/// A container could not be opened or verified. Nothing of its content was handed out.
+/// A container cannot be opened or verified. None of its content is returned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// A file cannot be read.
     #[error("cannot read {what}")]
     Read {
-        /// Which file or section.
+        /// The file or section.
         what: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file does not begin as a container does.
-    #[error("the file is no ovseal container")]
+    /// The file does not begin like a container.
+    #[error("not an ovseal container")]
     NotAContainer,
-    /// The container is of another version.
-    #[error("the container has version {0}, this program reads version 1")]
+    /// The container has an unsupported version.
+    #[error("the container has version {0}, but this program reads only version 1")]
     Version(u16),
-    /// The container has a suite that this version does not know.
-    #[error("the container has suite {0}, this program reads suites 1 and 2")]
+    /// The container has an unsupported suite.
+    #[error("the container has suite {0}, but this program reads only suites 1 and 2")]
     Suite(u16),
-    /// The container has flags that this version does not know.
-    #[error("the container has flags {0:#x} that this program does not know")]
+    /// The container has unknown flags.
+    #[error("the container has unknown flags {0:#x}")]
     Flags(u32),
-    /// The container has no end: it is truncated, or something was appended.
+    /// The container has no valid end: it is truncated, or has bytes after its end.
     #[error("the container is truncated or its end is damaged")]
     Truncated,
     /// A section is malformed or its checksum is wrong.
     #[error("{0} is damaged")]
     Damaged(Section),
-    /// A section is not what the publisher or a holder of the key made.
+    /// A section is not what the publisher or a key holder wrote.
     #[error("{0} is not authentic")]
     NotAuthentic(Section),
     /// A chunk is not authentic.
     #[error("chunk {index} of {part} is not authentic")]
     Chunk {
-        /// The part, by path if the caller may know it, else by number.
+        /// The part, by path if the caller may know it, otherwise by number.
         part: String,
         /// Number of the chunk in the part, from 0.
         index: u64,
     },
-    /// A chunk could not be decrypted into a mapping, for another reason than that it is not authentic.
+    /// A chunk cannot be decrypted into a mapping, for another reason than its authenticity.
     #[error("chunk {index} of {part} cannot be decrypted")]
     Fill {
         /// The part.
         part: String,
         /// Number of the chunk in the part, from 0.
         index: u64,
-        /// Why.
+        /// The cause.
         source: Arc<FillFailure<OpenError>>,
     },
     /// A signature of a trusted publisher is wrong.
     #[error("the signature of publisher {0} does not verify")]
     Signature(KeyId),
-    /// A signature of a trusted publisher is missing: its key demands more algorithms than signed.
+    /// A signature of a trusted publisher is missing: its key requires more algorithms.
     #[error("publisher {0} has not signed with every algorithm of its key")]
     SignatureMissing(KeyId),
-    /// The container is unsigned although publishers were named.
+    /// The container is not signed, but publishers were named.
     #[error("the container is not signed")]
     Unsigned,
-    /// The container is signed by others than the named publishers.
+    /// None of the named publishers signed the container.
     #[error("the container is not signed by a trusted publisher")]
     Untrusted,
-    /// Publishers signed whom the caller trusts, but for models of other names only.
-    #[error("the container's model is none for which its publisher {} is trusted", list(.0))]
+    /// The caller trusts the publishers that signed, but only for models with other names.
+    #[error("a model with this name is not trusted from publisher {}", join(.0, ", "))]
     NotForPublisher(Vec<KeyId>),
-    /// The container holds another model than demanded.
+    /// The container does not hold the required model.
     #[error("the container does not hold the model {name:?}")]
     WrongName {
-        /// The demanded name.
+        /// The required name.
         name: String,
     },
-    /// The security version is below what is demanded.
+    /// The security version is below the floor.
     #[error("security version {found} is below {floor}")]
     SecurityVersion {
-        /// The container's.
+        /// The container's version.
         found: u64,
-        /// The least that is allowed.
+        /// The lowest version allowed.
         floor: u64,
     },
     /// The rollback state cannot be used.
     #[error(transparent)]
     Rollback(#[from] RollbackError),
-    /// A demand rests on a publisher's signature, but no publisher is named.
-    #[error("a demanded name, security version or rollback state needs a trusted publisher")]
+    /// A requirement depends on a publisher's signature, but no publisher is named.
+    #[error("a required name, security version or rollback state needs a trusted publisher")]
     DemandWithoutPublisher,
-    /// Publishers are to be trusted, but none is named.
+    /// The list of publishers to trust is empty.
     #[error("the list of trusted publishers is empty")]
     NoPublisher,
-    /// The caller names no sender, and the container is not for passphrases and key files alone.
+    /// No sender is named, and the container is not only for passphrases and key files.
     #[error("no publisher is named, and the container {}", claim(claimed))]
     SenderNotNamed {
-        /// The publishers who claim to have signed. Nothing of it was checked.
+        /// The publishers that the container claims as signers. The claim was not checked.
         claimed: Vec<KeyId>,
     },
     /// None of the caller's keys opens the container.
@@ -115,14 +115,13 @@ pub enum OpenError {
         /// The types of the container's stanzas.
         stanzas: Vec<String>,
     },
-    /// No key fits, and a stanza was passed over because its key derivation exceeds the caller's
-    /// limit.
+    /// No key fits, and a stanza was skipped because its key derivation exceeds the limit.
     #[error(
-        "no key fits; a passphrase's stanza was not tried: with it, key derivation takes {needed} MiB \
+        "no key fits; a passphrase stanza was skipped: it requires key derivation of {needed} MiB \
          (memory times passes), and the limit is {limit} MiB"
     )]
     KdfLimit {
-        /// The least limit with which the first such stanza is tried, in MiB.
+        /// The lowest limit in MiB for which the first such stanza is tried.
         needed: u64,
         /// The limit in MiB.
         limit: u32,
@@ -130,16 +129,16 @@ pub enum OpenError {
     /// A key could not be tried.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
-    /// The side file is not one of this container, or not authentic.
+    /// The side file is not authentic, or belongs to another container.
     #[error("{} is damaged or belongs to another container", path.display())]
     SideFile {
         /// The side file.
         path: PathBuf,
     },
-    /// There is no such part.
+    /// The container has no part with this path.
     #[error("the container has no part {0:?}")]
     NoSuchPart(String),
-    /// A range reaches beyond the end of a part, or a buffer does not have a part's length.
+    /// A range ends after its part, or a buffer does not have a part's length.
     #[error("bytes {offset} to {end} are not within {part}")]
     OutOfRange {
         /// The part.
@@ -149,15 +148,15 @@ pub enum OpenError {
         /// Byte after the last.
         end: u64,
     },
-    /// A part refers to what it must not.
+    /// An ONNX model is malformed or has a forbidden reference.
     #[error("{part} cannot be opened")]
     Onnx {
         /// The part.
         part: PartPath,
-        /// Why.
+        /// The reason.
         source: OnnxError,
     },
-    /// An IR would make the runtime read other memory than its weights, or is damaged.
+    /// An IR is damaged, unsupported, or would make the runtime read other memory.
     #[error("{part} cannot be opened")]
     Ir {
         /// The part.
@@ -173,16 +172,12 @@ pub enum OpenError {
         /// The tensor.
         source: PaddleError,
     },
-    /// There is too little memory.
+    /// There is not enough memory.
     #[error(transparent)]
     Memory(#[from] ovseal_memory::MemoryError),
 }
 
-fn list(ids: &[KeyId]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// A section of a container, in messages.
+/// A section of a container, as error messages name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Section {
@@ -192,16 +187,16 @@ pub enum Section {
     /// The stanzas.
     #[error("the stanza region")]
     Stanzas,
-    /// Zero bytes between the parts.
+    /// The zero bytes between the parts.
     #[error("the padding between the parts")]
     Padding,
-    /// Tags, digests and MAC.
+    /// The tags, digests and MAC.
     #[error("the trailer")]
     Trailer,
     /// The encrypted list of parts.
     #[error("the manifest")]
     Manifest,
-    /// What the publisher signs.
+    /// The statement that the publisher signs.
     #[error("the statement")]
     Statement,
     /// The publishers' signatures.
@@ -210,7 +205,7 @@ pub enum Section {
 }
 
 impl OpenError {
-    /// Whose fault it is.
+    /// Returns whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { .. } | Self::Memory(_) => ErrorKind::Environment,
@@ -218,21 +213,27 @@ impl OpenError {
             Self::NotAContainer | Self::Version(_) | Self::Suite(_) | Self::Flags(_) => {
                 ErrorKind::Unsupported
             }
-            Self::Truncated | Self::Damaged(_) | Self::NotAuthentic(_) | Self::Chunk { .. } => {
-                ErrorKind::NotAuthentic
-            }
-            Self::Paddle { .. } | Self::Signature(_) | Self::SideFile { .. } => ErrorKind::NotAuthentic,
+            Self::Truncated
+            | Self::Damaged(_)
+            | Self::NotAuthentic(_)
+            | Self::Chunk { .. }
+            | Self::Paddle { .. }
+            | Self::Signature(_)
+            | Self::SideFile { .. } => ErrorKind::NotAuthentic,
             Self::Onnx { source, .. } => source.kind(),
             Self::Ir { source, .. } => source.kind(),
-            Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) | Self::WrongName { .. } => {
-                ErrorKind::Denied
-            }
-            Self::SecurityVersion { .. } | Self::NotForPublisher(_) => ErrorKind::Denied,
+            Self::Unsigned
+            | Self::Untrusted
+            | Self::SignatureMissing(_)
+            | Self::WrongName { .. }
+            | Self::SecurityVersion { .. }
+            | Self::NotForPublisher(_) => ErrorKind::Denied,
             Self::Rollback(error) => error.kind(),
-            Self::DemandWithoutPublisher | Self::NoPublisher | Self::SenderNotNamed { .. } => {
-                ErrorKind::Usage
-            }
-            Self::NoSuchPart(_) | Self::OutOfRange { .. } => ErrorKind::Usage,
+            Self::DemandWithoutPublisher
+            | Self::NoPublisher
+            | Self::SenderNotNamed { .. }
+            | Self::NoSuchPart(_)
+            | Self::OutOfRange { .. } => ErrorKind::Usage,
             Self::NoKeyFits { .. } | Self::KdfLimit { .. } => ErrorKind::NoKeyFits,
             Self::Fill { source, .. } => match &source.cause {
                 FillCause::Filler(error) => error.kind(),
@@ -241,9 +242,10 @@ impl OpenError {
         }
     }
 
+    /// Returns a function that turns a failure to read `what` into an error.
     pub(crate) fn read(what: impl ToString) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.to_string();
-        // A section whose place was checked against the file's length can only end early if the file shrank.
+        // Places of sections were checked against the file's length, so it must have shrunk.
         move |source| match source.kind() {
             std::io::ErrorKind::UnexpectedEof => Self::Truncated,
             _ => Self::Read { what, source },
@@ -251,14 +253,14 @@ impl OpenError {
     }
 }
 
-/// Says who claims to have signed.
+/// Names the signers that a container claims, in words.
 fn claim(publishers: &[KeyId]) -> String {
     match publishers {
         [] => "is not signed".to_owned(),
-        [one] => format!("claims to be signed by {one}"),
-        several => {
-            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
-            format!("claims to be signed by {}", ids.join(" and "))
-        }
+        signers => format!("claims to be signed by {}", join(signers, " and ")),
     }
+}
+
+fn join(ids: &[KeyId], separator: &str) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
 }

@@ -6,10 +6,12 @@ use ovseal_format::layout::ChunkSize;
 use ovseal_format::manifest::{Manifest, PartKind};
 use ovseal_format::prologue::{ContainerId, Prologue};
 use ovseal_format::publisher::Signatures;
+use ovseal_format::stanza_region::StanzaRegion;
 use ovseal_format::statement::Statement;
 use ovseal_format::suite::Suite;
 
-use crate::{rekey_file, rollback, side_file};
+use crate::container::{rekey_file, side_file};
+use crate::rollback;
 
 /// Parses a statement, and checks that it encodes to the same bytes.
 pub fn statement(bytes: &[u8]) {
@@ -37,8 +39,8 @@ pub fn signatures(bytes: &[u8]) {
 
 /// Parses a stanza region, and checks that it encodes to the same bytes, up to the checksum.
 pub fn stanzas(bytes: &[u8]) {
-    if let Some(region) = stanza_region::parse_region(bytes) {
-        let encoded = stanza_region::encode_region(&region, bytes.len() as u64).unwrap_or_default();
+    if let Some(region) = StanzaRegion::parse_padded(bytes) {
+        let encoded = region.encode_padded(bytes.len() as u64).unwrap_or_default();
         let length = region.encode(&[]).len() - 32;
         assert_eq!(encoded.get(..length), bytes.get(..length));
     }

@@ -1,4 +1,4 @@
-//! What was computed from a container is sealed under a key that container and device make together.
+//! Results computed from a container are sealed under a key of container and device together.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -29,7 +29,7 @@ fn open(key: &CacheKey, path: &Path) -> Result<Opened, OpenError> {
 }
 
 #[test]
-fn a_result_in_memory_is_sealed_for_its_container_and_device_alone() {
+fn a_cached_result_opens_only_for_its_container_and_device() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     fixture.seal(fixture.options());
     let (opened, entry, result) = (fixture.open().unwrap(), fixture.folder().join("entry"), pattern(700_000));
@@ -66,10 +66,11 @@ fn rekeying_does_not_change_the_key() {
     assert_eq!(id(), before);
 }
 
-/// Another recipient can make a chunk that opens where digests are not compared. What was computed of it must not be
-/// found by those who name the publisher.
+/// Another recipient can forge a chunk that opens where digests are not compared.
+///
+/// A caller that names the publisher must not find a result that was computed from it.
 #[test]
-fn who_names_the_publisher_does_not_find_what_another_computed_without() {
+fn results_computed_without_a_named_publisher_have_another_key() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let publisher = PublisherKey::generate().unwrap();
     fixture.seal(fixture.options().publisher(&publisher));

@@ -1,5 +1,4 @@
-//! Work before anything is authentic: key derivation has a limit, and the tables get memory only
-//! after the MAC.
+//! Limits on work before anything is authentic: key derivation, and memory for the tables.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -12,13 +11,13 @@ use ovseal::{
 use ovseal_testkit::Fixture;
 use support::{Grown, grow, peak_memory};
 
-/// A passphrase's stanza that demands work which was never done, and opens with nothing.
-struct Demanding {
+/// A `passphrase` stanza with an expensive cost, which no passphrase opens.
+struct Expensive {
     memory_mib: u32,
     passes: u32,
 }
 
-impl Recipient for Demanding {
+impl Recipient for Expensive {
     fn wrap(&self, _: &DataKey, _: &Context) -> Result<Stanza, WrapError> {
         let cost = Argon2Cost::new(self.memory_mib << 10, self.passes, 1).unwrap();
         let parameters = [&[7; 32][..], &cost.encode()].concat();
@@ -41,16 +40,16 @@ fn open(fixture: &Fixture, limit: Option<u32>) -> Result<ovseal::Opened, OpenErr
 }
 
 #[test]
-fn a_stanza_above_the_limit_is_passed_over_and_the_value_is_named() {
-    let demanding = Demanding { memory_mib: 1024, passes: 4 };
+fn a_stanza_above_the_limit_is_skipped_and_its_cost_reported() {
+    let expensive = Expensive { memory_mib: 1024, passes: 4 };
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
-    fixture.seal(fixture.options().recipient(&demanding));
+    fixture.seal(fixture.options().recipient(&expensive));
     let before = peak_memory();
     let error = open(&fixture, None).unwrap_err();
     assert!(peak_memory() - before < 64 << 20);
     assert!(matches!(error, OpenError::KdfLimit { needed: 4096, limit: 1024 }), "{error}");
     assert_eq!(error.kind(), ErrorKind::NoKeyFits);
-    // Another key opens as before, also together with the passphrase.
+    // Another key still opens the container, even together with the passphrase.
     OpenOptions::new(Trust::AnySender).open(&fixture.container(), &[&passphrase(), &fixture.key]).unwrap();
     let options = RekeyOptions::new().remove_stanza(1);
     let error = options.rekey(&fixture.container(), &[&passphrase()]).unwrap_err();
@@ -58,14 +57,14 @@ fn a_stanza_above_the_limit_is_passed_over_and_the_value_is_named() {
 }
 
 #[test]
-fn the_sum_counts_the_own_region_before_the_side_file() {
+fn the_region_counts_before_the_side_file() {
     let ours = passphrase().with_cost(Argon2Cost::new(1 << 10, 2, 1).unwrap());
-    let theirs = Demanding { memory_mib: 1, passes: 3 };
+    let theirs = Expensive { memory_mib: 1, passes: 3 };
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     fixture.seal(fixture.options().recipient(&ours));
     let options = RekeyOptions::new().add_recipient(&theirs);
     options.write_side_file(&fixture.container(), &[&fixture.key]).unwrap();
-    // 2 MiB in the region, 3 MiB in the side file, which is tried first where it may be.
+    // 2 MiB in the region, 3 MiB in the side file, which is tried first if the limit allows it.
     open(&fixture, Some(4)).unwrap();
     open(&fixture, Some(5)).unwrap();
     let other = Passphrase::from_bytes(b"other").unwrap();
@@ -79,10 +78,10 @@ fn the_sum_counts_the_own_region_before_the_side_file() {
 }
 
 #[test]
-fn a_sparse_file_gets_no_memory_for_its_tables_before_their_mac_is_right() {
+fn tables_get_no_memory_before_their_mac_is_right() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     fixture.seal(fixture.options().chunk_size(ChunkSize::SMALL));
-    // 2^22 chunks: 192 MiB of tags and digests, which are holes.
+    // 2^22 chunks: 192 MiB of tags and digests, all of them holes in the file.
     let Grown { path, .. } = grow(&fixture, 1 << 40);
     let before = peak_memory();
     let error = OpenOptions::new(Trust::AnySender).open(&path, &[&fixture.key]).unwrap_err();
@@ -98,7 +97,7 @@ fn the_tables_are_in_memory_once() {
     let Grown { path, tables } = grow(&fixture, 1 << 39);
     let before = peak_memory();
     let error = OpenOptions::new(Trust::AnySender).verify(&path).unwrap_err();
-    // The checksum is right, and the root is not, which takes the tables to find.
+    // The checksum is right and the root wrong, so the tables were needed.
     assert!(matches!(error, OpenError::NotAuthentic(Section::Trailer)), "{error}");
     let grown = peak_memory() - before;
     assert!(tables == 96 << 20 && grown < tables + tables / 4, "{grown} bytes");

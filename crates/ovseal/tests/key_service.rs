@@ -1,4 +1,4 @@
-//! A caller's key service wraps a secret of each container, and unwraps it.
+//! The caller's key service, which wraps and unwraps a secret for each container.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -6,19 +6,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ovseal::{
-    ErrorKind, Inspection, KeyService, Model, ModelName, ModelOptions, OpenError, OpenOptions, SealError,
-    SealOptions, Secret, ServiceContext, ServiceError, ServiceKey, Trust, UnwrapError,
+    ErrorKind, Inspection, KeyService, ModelName, OpenError, OpenOptions, SealError, SealOptions, Secret,
+    ServiceContext, ServiceError, ServiceKey, Trust, UnwrapError,
 };
 use ovseal_testkit::Fixture;
 
-/// A secret, and what the vault bound to it.
+/// A secret and the associated data that the vault bound to it.
 type Bound = ([u8; 32], [u8; 64]);
 
-/// A vault: it keeps secrets and gives out a handle for each, which it binds to the container.
+/// A key service that keeps secrets, each bound to its container, and returns handles for them.
 #[derive(Default)]
 struct Vault {
     secrets: Mutex<HashMap<Vec<u8>, Bound>>,
-    /// For whom it was asked to unwrap.
+    /// The contexts in which it was asked to unwrap.
     asked: Mutex<Vec<ServiceContext>>,
     handle_length: usize,
     is_down: bool,
@@ -54,12 +54,10 @@ impl KeyService for Vault {
 }
 
 fn seal(fixture: &Fixture, vaults: &[&Arc<Vault>]) -> Result<std::path::PathBuf, SealError> {
-    let output = fixture.folder().join("out.ovseal");
-    let model = Model::find(&fixture.folder().join("model"), ModelOptions::default()).unwrap();
     let keys: Vec<ServiceKey> = vaults.iter().map(|&vault| ServiceKey::new(vault.clone())).collect();
     let options = SealOptions::new(ModelName::parse("m").unwrap()).replace(true);
     let options = keys.iter().fold(options, |options, key| options.recipient(key));
-    options.seal(&model, &output).map(|_| output)
+    options.seal(&fixture.model(), &fixture.container()).map(|_| fixture.container())
 }
 
 fn open(path: &std::path::Path, vault: Arc<Vault>) -> Result<ovseal::Opened, OpenError> {
@@ -67,7 +65,7 @@ fn open(path: &std::path::Path, vault: Arc<Vault>) -> Result<ovseal::Opened, Ope
 }
 
 #[test]
-fn what_a_service_has_wrapped_it_opens_and_another_does_not() {
+fn only_the_service_that_wrapped_a_secret_opens_the_container() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let (ours, theirs) = (Vault::new(16), Vault::new(16));
     let path = seal(&fixture, &[&theirs, &ours]).unwrap();
@@ -77,7 +75,7 @@ fn what_a_service_has_wrapped_it_opens_and_another_does_not() {
 }
 
 #[test]
-fn a_service_is_told_container_and_model_and_can_bind_them() {
+fn a_service_receives_the_ids_of_container_and_model() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let vault = Vault::new(16);
     let path = seal(&fixture, &[&vault]).unwrap();
@@ -88,22 +86,16 @@ fn a_service_is_told_container_and_model_and_can_bind_them() {
     assert_eq!(asked.model_id, ModelName::parse("m").unwrap().id());
     let expected = [seen.container_id.as_bytes(), seen.model_id.as_bytes()].map(|id| &id[..]).concat();
     assert_eq!(&asked.associated_data()[..], expected);
-    // The same handle in a container of its own: that of another sealing is refused by what the
-    // vault bound.
+    // The vault rejects the same handle in another container.
     let handle = vault.secrets.lock().unwrap().keys().next().unwrap().clone();
     let mut other = asked;
-    other.container_id = open_other_id(&fixture);
+    other.container_id = Inspection::of(&fixture.seal(fixture.options())).unwrap().container_id;
     let error = vault.unwrap(&handle, &other).unwrap_err();
     assert_eq!(error.to_string(), "this secret was wrapped for another container");
 }
 
-/// The id of another container.
-fn open_other_id(fixture: &Fixture) -> ovseal::ContainerId {
-    Inspection::of(&fixture.seal(fixture.options())).unwrap().container_id
-}
-
 #[test]
-fn a_service_that_fails_is_the_environments_fault_and_is_quoted() {
+fn a_failing_service_is_an_environment_error_and_is_quoted() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let path = seal(&fixture, &[&Vault::new(16)]).unwrap();
     let error = open(&path, Arc::new(Vault { is_down: true, ..Vault::default() })).unwrap_err();
@@ -113,7 +105,7 @@ fn a_service_that_fails_is_the_environments_fault_and_is_quoted() {
 }
 
 #[test]
-fn what_a_service_makes_of_a_secret_has_limits() {
+fn a_wrapped_secret_has_limits() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let longest = Vault::new(8192);
     open(&seal(&fixture, &[&longest]).unwrap(), longest.clone()).unwrap();

@@ -1,14 +1,13 @@
-//! A part as a mapping that is decrypted while it is read: the same bytes, the same failures, and nothing unauthentic.
+//! Parts as mappings that are decrypted while they are read: the same bytes, the same failures.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ovseal::{ChunkSize, ErrorKind, KeyFile, OpenError, OpenOptions, PublisherKey, ReadAt, Trust};
-use ovseal_testkit::{FailingSource, Fixture, eventually, pattern};
+use ovseal_testkit::{FailingSource, Fixture, VectorKey, eventually, pattern, vectors};
 
 const CHUNK: usize = 65_536;
 
@@ -19,7 +18,7 @@ fn fixture(length: usize) -> (Fixture, Vec<u8>) {
     (fixture, content)
 }
 
-/// A container that is another one from a certain moment on, as when someone writes to the file.
+/// A container that changes while it is open, as if another process wrote to the file.
 struct Changing {
     good: Vec<u8>,
     bad: Vec<u8>,
@@ -37,13 +36,13 @@ impl ReadAt for Changing {
     }
 }
 
-/// Where the first part begins (`docs/format.md` §2.1).
+/// Returns the offset of the first part (`docs/format.md` §2).
 fn payload(container: &[u8]) -> usize {
     4096 + u64::from_be_bytes(container[24..32].try_into().unwrap()) as usize
 }
 
 #[test]
-fn mappings_of_any_length_hold_what_was_sealed() {
+fn mappings_of_any_length_hold_the_sealed_bytes() {
     for length in [0, 1, 4095, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 5 * CHUNK + 3] {
         let (fixture, content) = fixture(length);
         let part = fixture.open().unwrap().part("w.bin").unwrap();
@@ -56,14 +55,14 @@ fn mappings_of_any_length_hold_what_was_sealed() {
 }
 
 #[test]
-fn a_mapping_outlives_the_container_and_its_pages_come_again() {
+fn a_mapping_outlives_the_container_and_its_released_pages_return() {
     let (fixture, content) = fixture(9 * CHUNK + 5);
     let mapping = fixture.open().unwrap().part("w.bin").unwrap().map().unwrap();
     if !mapping.is_on_demand() {
         return assert!(!mapping.release());
     }
     for _ in 0..3 {
-        // A chunk whose filler has not returned yet stays for once.
+        // A chunk stays resident until the thread that filled it has returned.
         eventually("all pages are gone", || mapping.release() && mapping.resident_bytes() == 0);
         assert_eq!(&*mapping, &content[..]);
     }
@@ -102,7 +101,7 @@ fn a_chunk_that_is_not_authentic_reads_as_zeros_and_is_named() {
 }
 
 #[test]
-fn a_disk_that_fails_is_no_forgery_and_leaves_nobody_waiting() {
+fn a_failing_disk_is_an_environment_error_and_unblocks_readers() {
     let (fixture, _) = fixture(40 * CHUNK);
     let bytes = std::fs::read(fixture.container()).unwrap();
     let reads_of_opening = (1..).find(|&reads| read_and_map(&fixture, &bytes, reads).is_some()).unwrap();
@@ -115,7 +114,9 @@ fn a_disk_that_fails_is_no_forgery_and_leaves_nobody_waiting() {
     read_and_map(&fixture, &bytes, reads_of_opening + 40).unwrap().unwrap();
 }
 
-/// Opens and maps from a disk that fails after so many reads; nothing when it failed before the part was reached.
+/// Opens and maps from a disk that fails after this many reads.
+///
+/// Returns `None` if it failed before the part was reached.
 fn read_and_map(fixture: &Fixture, bytes: &[u8], reads: u64) -> Option<Result<(), OpenError>> {
     let source = FailingSource::new(bytes.to_vec(), reads, std::io::ErrorKind::Other);
     let opened = OpenOptions::new(Trust::AnySender).open_source(Arc::new(source), &[&fixture.key]).ok()?;
@@ -124,7 +125,7 @@ fn read_and_map(fixture: &Fixture, bytes: &[u8], reads: u64) -> Option<Result<()
     Some(mapping.verify().map(drop))
 }
 
-/// Runs the test of this name once more, as a child.
+/// Runs the test of this name again in a child process.
 fn child(test: &str) -> std::process::Output {
     let program = std::env::current_exe().unwrap();
     Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap()
@@ -182,16 +183,14 @@ fn the_caller_decides_how_a_late_failure_ends_the_process() {
     }
 }
 
-/// Where no publisher is named, the digests of chunks are not compared, neither the first time nor later.
+/// Without a named publisher, the digests of chunks are never compared.
 #[test]
-fn a_chunk_with_another_digest_comes_again_as_it_was_where_no_publisher_is_named() {
-    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
-    let facts = std::fs::read_to_string(vectors.join("digests-of-other-chunks-not-asked.json")).unwrap();
-    let key = facts.split('"').find(|text| text.len() == 64).unwrap();
-    let key: Vec<u8> = (0..32).map(|byte| u8::from_str_radix(&key[2 * byte..][..2], 16).unwrap()).collect();
-    let key = KeyFile::read_from(&mut &key[..]).unwrap();
-    let container = vectors.join("digests-of-other-chunks-not-asked.ovseal");
-    let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key]).unwrap();
+fn without_a_named_publisher_a_chunk_with_another_digest_is_filled_again() {
+    let all = vectors();
+    let vector = all.iter().find(|vector| vector.name == "digests-of-other-chunks-not-asked").unwrap();
+    let Some(VectorKey::Keyfile(key)) = &vector.key else { panic!("{:?}", vector.key) };
+    let key = KeyFile::from_bytes(&base16ct::mixed::decode_vec(key).unwrap()).unwrap();
+    let opened = OpenOptions::new(Trust::AnySender).open(&vector.container(), &[&key]).unwrap();
     let part = opened.part("model.onnx").unwrap();
     let mapping = part.map().unwrap();
     let is_gone = (0..1000).any(|_| mapping.release() && mapping.resident_bytes() == 0);

@@ -1,4 +1,4 @@
-//! Rekeying: who can open afterwards, and what is refused.
+//! Rekeying: the keys that open a container afterwards, and the requests that are rejected.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -40,7 +40,7 @@ fn an_added_key_opens_and_a_removed_one_does_not() {
 }
 
 #[test]
-fn nonsense_is_refused_and_changes_nothing() {
+fn invalid_requests_change_nothing() {
     let fixture = sealed();
     let before = std::fs::read(fixture.container()).unwrap();
     let stranger = KeyFile::generate().unwrap();
@@ -63,7 +63,7 @@ fn nonsense_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn pipes_in_the_place_of_files_beside_a_container_stop_nobody() {
+fn pipes_next_to_a_container_do_not_block() {
     let fixture = sealed();
     let pipe = |suffix: &str| {
         let path = fixture.folder().join(format!("model.ovseal.{suffix}"));
@@ -79,7 +79,7 @@ fn pipes_in_the_place_of_files_beside_a_container_stop_nobody() {
 }
 
 #[test]
-fn files_beside_a_container_belong_to_it_by_whatever_link_it_is_opened() {
+fn files_next_to_a_container_are_found_through_a_link() {
     let fixture = sealed();
     let link = fixture.folder().join("link.ovseal");
     std::os::unix::fs::symlink(fixture.container(), &link).unwrap();
@@ -94,7 +94,7 @@ fn files_beside_a_container_belong_to_it_by_whatever_link_it_is_opened() {
 }
 
 #[test]
-fn a_container_is_not_changed_through_a_link_nor_anything_but_a_regular_file() {
+fn only_a_regular_file_is_rekeyed() {
     let fixture = sealed();
     let before = std::fs::read(fixture.container()).unwrap();
     let [link, pipe] = ["link", "pipe"].map(|name| fixture.folder().join(name));
@@ -102,12 +102,12 @@ fn a_container_is_not_changed_through_a_link_nor_anything_but_a_regular_file() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let new = KeyFile::generate().unwrap();
     let options = || RekeyOptions::new().add_recipient(&new);
-    for (path, what) in [(&link, "a symbolic link"), (&pipe, "a pipe or a device")] {
+    for (path, found) in [(&link, "a symbolic link"), (&pipe, "a pipe or a device")] {
         for error in [
             options().rekey(path, &[&fixture.key]).unwrap_err(),
             options().write_side_file(path, &[&fixture.key]).unwrap_err(),
         ] {
-            let message = format!("{} is {what}, and is not changed in place", path.display());
+            let message = format!("{} is {found}, and is not changed in place", path.display());
             assert_eq!((error.to_string(), error.kind()), (message, ErrorKind::Usage));
         }
     }
@@ -128,7 +128,7 @@ fn a_side_file_removes_nothing_and_does_not_mix_keys() {
 }
 
 #[test]
-fn a_container_with_two_names_is_not_rekeyed() {
+fn a_container_with_several_hard_links_is_not_rekeyed() {
     let fixture = sealed();
     std::fs::hard_link(fixture.container(), fixture.folder().join("other.ovseal")).unwrap();
     let new = KeyFile::generate().unwrap();
@@ -138,10 +138,11 @@ fn a_container_with_two_names_is_not_rekeyed() {
 }
 
 #[test]
-fn a_planted_rekey_file_neither_shuts_out_nor_is_taken_over() {
+fn a_planted_rekey_file_neither_locks_out_nor_is_adopted() {
     let fixture = sealed();
     let other = sealed();
-    // A file for this container whose stanzas are another's, with a higher generation and a right checksum.
+    // A file for this container with the stanzas of another one, a higher generation and a right
+    // checksum.
     let mut head = b"\x89OVREKY\n\0\x01\0\0\0\0\0\0".to_vec();
     head.extend_from_slice(Inspection::of(&fixture.container()).unwrap().container_id.as_bytes());
     RekeyOptions::new().add_recipient(&other.key).rekey(&other.container(), &[&other.key]).unwrap();
@@ -178,7 +179,7 @@ fn a_side_file_opens_a_read_only_container_for_one_more_key() {
 }
 
 #[test]
-fn rekeying_reads_no_more_of_a_hundred_gigabytes() {
+fn rekeying_a_hundred_gigabytes_reads_less_than_a_mebibyte() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     fixture.seal(fixture.options().chunk_size(ovseal::ChunkSize::LARGE));
     let container = grow(&fixture, 100 << 30).path;
@@ -190,7 +191,7 @@ fn rekeying_reads_no_more_of_a_hundred_gigabytes() {
     assert_eq!(Inspection::of(&container).unwrap().stanzas.len(), 2);
 }
 
-/// How many bytes this process has read so far; each test is a process of its own.
+/// Returns the number of bytes that this process has read; each test runs in its own process.
 fn bytes_read() -> u64 {
     let counters = std::fs::read_to_string("/proc/self/io").unwrap();
     counters.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()

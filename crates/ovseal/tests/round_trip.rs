@@ -1,4 +1,4 @@
-//! What is sealed comes back, whatever its lengths, suite, key and library.
+//! Sealed parts can be opened and read again, for all lengths, suites, keys and libraries.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn parts_of_any_length_come_back(
+    fn parts_of_any_length_round_trip(
         lengths in prop::collection::vec(lengths(), 1..5),
         suite in prop::sample::select(vec![Suite::Blake3, Suite::Sha256]),
         threads in 1usize..4,
@@ -36,7 +36,7 @@ proptest! {
     }
 
     #[test]
-    fn any_range_of_a_part_comes_back(start in 0usize..4 * CHUNK, length in 0usize..4 * CHUNK) {
+    fn any_range_of_a_part_can_be_read(start in 0usize..4 * CHUNK, length in 0usize..4 * CHUNK) {
         let content = pattern(3 * CHUNK + 17);
         let fixture = Fixture::new(&[("w.bin", &content)]);
         fixture.seal(fixture.options().chunk_size(ChunkSize::from_log2(16).unwrap()));
@@ -46,21 +46,21 @@ proptest! {
         match content.get(start..start + length) {
             Some(expected) => { result.unwrap(); prop_assert_eq!(buffer, expected) }
             None => {
-                let refused = matches!(result, Err(OpenError::OutOfRange { .. }));
-                prop_assert!(refused && buffer == vec![0xee; length]);
+                let rejected = matches!(result, Err(OpenError::OutOfRange { .. }));
+                prop_assert!(rejected && buffer == vec![0xee; length]);
             }
         }
     }
 }
 
-/// Lengths around the borders of chunks and pages.
+/// Lengths around the boundaries of chunks and pages, and others.
 fn lengths() -> impl Strategy<Value = usize> {
     let borders = vec![0, 1, 4095, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 5 * CHUNK + 3];
     prop_oneof![prop::sample::select(borders), 0usize..3 * CHUNK]
 }
 
 #[test]
-fn what_one_library_sealed_the_other_opens() {
+fn each_library_opens_what_the_other_sealed() {
     let content = pattern(3 * CHUNK + 5);
     for (sealing, opening) in
         [(AeadProvider::Ring, AeadProvider::AwsLc), (AeadProvider::AwsLc, AeadProvider::Ring)]
@@ -124,7 +124,7 @@ fn a_model_with_its_companions_keeps_their_kinds() {
 }
 
 #[test]
-fn a_container_outlives_its_handle_and_serves_many_threads() {
+fn a_part_outlives_its_container_and_serves_many_threads() {
     let content = pattern(5 * CHUNK);
     let fixture = Fixture::new(&[("w.bin", &content)]);
     fixture.seal(fixture.options().chunk_size(ChunkSize::from_log2(16).unwrap()));

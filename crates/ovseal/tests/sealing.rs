@@ -1,4 +1,4 @@
-//! Sealing: what is refused, and that nothing half is left behind.
+//! Sealing: the inputs that are rejected, and files that appear whole or not at all.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -18,9 +18,12 @@ fn find(path: &Path) -> Result<Model, ModelError> {
     Model::find(path, ModelOptions::default())
 }
 
-fn files_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+fn files_in(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = directory
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -40,7 +43,7 @@ fn missing_weights_are_named() {
 }
 
 #[test]
-fn xml_of_another_kind_in_a_folder_is_a_file_and_a_damaged_network_stops_it() {
+fn other_xml_in_a_directory_is_a_file_and_a_damaged_network_an_error() {
     let files: [(&str, &[u8]); 4] =
         [("net.xml", b"<net/>"), ("net.bin", b""), ("labels.xml", b"<labels/>"), ("labels.bin", b"")];
     let fixture = Fixture::new(&files);
@@ -54,8 +57,8 @@ fn xml_of_another_kind_in_a_folder_is_a_file_and_a_damaged_network_stops_it() {
 }
 
 #[test]
-fn a_file_that_is_not_what_its_extension_says_is_no_topology() {
-    // An ONNX model under another name would be read as one by the runtime, references and all.
+fn a_file_whose_content_contradicts_its_extension_is_not_a_topology() {
+    // Whatever its name, the runtime would read an ONNX model as one and follow its references.
     let onnx = b"\x08\x07\x3a\x00";
     let fixture = Fixture::new(&[
         ("a.xml", onnx),
@@ -71,22 +74,22 @@ fn a_file_that_is_not_what_its_extension_says_is_no_topology() {
             assert!(matches!(error, ModelError::Content { .. }), "{file}: {error}");
         }
     }
-    let folder = find(&fixture.model_path()).unwrap();
-    assert!(folder.parts().all(|part| part.kind == PartKind::File));
+    let directory = find(&fixture.model_path()).unwrap();
+    assert!(directory.parts().all(|part| part.kind == PartKind::File));
 }
 
-/// The frame that OpenVINO's plugin for the CPU writes.
+/// Returns a compiled model in the frame of OpenVINO's CPU plugin.
 fn exported() -> Vec<u8> {
     let text = b"meta=1.0;ov=2026.4.1;isa=AVX2";
     [b"RR_UPCVO\x01\0\0\0", &(text.len() as u64).to_le_bytes()[..], text, &[7; 100]].concat()
 }
 
 #[test]
-fn compiled_models_are_found_by_name_and_content_and_never_among_the_weights_of_a_network() {
+fn compiled_models_are_recognized_by_name_or_content_except_as_weights() {
     // ModelProto.graph.initializer.external_data: the location `w.blob`.
     let network = b"\x3a\x16\x2a\x14\x6a\x12\x0a\x08location\x12\x06w.blob".as_slice();
     let fixture = Fixture::new(&[
-        ("a.blob", b"of a device that writes no frame"),
+        ("a.blob", b"without a frame"),
         ("b", &exported()),
         ("c.onnx", network),
         ("d.txt", b"text"),
@@ -104,7 +107,7 @@ fn compiled_models_are_found_by_name_and_content_and_never_among_the_weights_of_
 }
 
 #[test]
-fn a_sealed_compiled_model_says_where_and_when_it_was_compiled() {
+fn a_sealed_compiled_model_records_device_and_time() {
     let fixture = Fixture::new(&[("a.txt", b"text"), ("m.blob", &exported())]);
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
     let file = std::fs::File::options().append(true).open(fixture.model_path().join("m.blob")).unwrap();
@@ -117,9 +120,9 @@ fn a_sealed_compiled_model_says_where_and_when_it_was_compiled() {
     assert_eq!((blob.processor.as_deref(), blob.time), (Some("AVX2"), Some(1_700_000_000)));
 }
 
-/// A manifest has at most 32 remarks.
+/// A manifest has at most 32 hints, one of which names the producer.
 #[test]
-fn a_folder_with_many_compiled_models_is_sealed_and_opened() {
+fn a_directory_with_many_compiled_models_is_sealed() {
     let names: Vec<String> = (0..120).map(|number| format!("{number:03}.blob")).collect();
     let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"blob".as_slice())).collect();
     let fixture = Fixture::new(&files);
@@ -130,14 +133,14 @@ fn a_folder_with_many_compiled_models_is_sealed_and_opened() {
 }
 
 #[test]
-fn an_empty_folder_is_no_model() {
+fn an_empty_directory_is_not_a_model() {
     let fixture = Fixture::new(&[]);
     std::fs::create_dir_all(fixture.model_path().join("a/b")).unwrap();
     assert!(matches!(find(&fixture.model_path()), Err(ModelError::Empty { .. })));
 }
 
 #[test]
-fn symbolic_links_and_pipes_are_refused() {
+fn symbolic_links_and_pipes_are_rejected() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     symlink("w.bin", fixture.model_path().join("link.bin")).unwrap();
     assert!(matches!(find(&fixture.model_path()), Err(ModelError::Symlink { .. })));
@@ -150,14 +153,14 @@ fn symbolic_links_and_pipes_are_refused() {
 }
 
 #[test]
-fn a_link_into_its_own_parent_ends() {
+fn a_cyclic_link_is_an_error() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     symlink(".", fixture.model_path().join("loop")).unwrap();
     let follow = ModelOptions { follow_symlinks: true, ..ModelOptions::default() };
     assert!(Model::find(&fixture.model_path(), follow).is_err());
 }
 
-/// An ONNX model whose weights are in this file.
+/// Returns an ONNX model whose weights are at this location.
 fn reference(location: &str) -> Vec<u8> {
     // ModelProto.graph.initializer.external_data { key: "location", value: … }
     let field = |number: u8, content: Vec<u8>| [vec![number << 3 | 2, content.len() as u8], content].concat();
@@ -166,7 +169,7 @@ fn reference(location: &str) -> Vec<u8> {
 }
 
 #[test]
-fn onnx_brings_no_file_behind_a_link_and_none_that_no_model_needs() {
+fn onnx_data_behind_a_link_or_in_a_left_out_file_is_rejected() {
     let fixture = Fixture::new(&[("data/w.bin", b"weights"), (".env", b"TOKEN=1"), (".git/config", b"x")]);
     symlink("data", fixture.model_path().join("link")).unwrap();
     let everything = ModelOptions { include_everything: true, ..ModelOptions::default() };
@@ -188,13 +191,13 @@ fn onnx_brings_no_file_behind_a_link_and_none_that_no_model_needs() {
 }
 
 #[test]
-fn onnx_brings_its_external_data_and_nothing_from_outside() {
+fn onnx_includes_its_external_data_and_nothing_from_outside() {
     let fixture = Fixture::new(&[("data/w.bin", b"weights"), ("net.onnx", &reference("data/w.bin"))]);
     let model = find(&fixture.model_path().join("net.onnx")).unwrap();
     let found: Vec<_> = model.parts().map(|part| part.path.to_string()).collect();
     assert_eq!(found, ["net.onnx", "data/w.bin"]);
-    let folder = find(&fixture.model_path()).unwrap();
-    assert_eq!(folder.parts().nth(1).unwrap().companions, [0]);
+    let directory = find(&fixture.model_path()).unwrap();
+    assert_eq!(directory.parts().nth(1).unwrap().companions, [0]);
     for (location, expected) in [
         ("*/_ORT_MEM_ADDR_/*", onnx::OnnxError::MemoryAddress),
         ("../w.bin", onnx::OnnxError::Outside),
@@ -209,7 +212,7 @@ fn onnx_brings_its_external_data_and_nothing_from_outside() {
 }
 
 #[test]
-fn a_container_needs_a_recipient_and_keeps_key_sorts_apart() {
+fn sealing_requires_recipients_that_may_be_combined() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let name = || ModelName::parse("m").unwrap();
     let seal = |options: SealOptions<'_>| options.seal(&fixture.model(), &fixture.container());
@@ -244,14 +247,14 @@ fn thirty_two_recipients_fit_and_a_thirty_third_does_not() {
 }
 
 #[test]
-fn what_no_reader_would_open_is_not_sealed() {
+fn containers_beyond_the_limits_of_the_format_are_not_sealed() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let keys: Vec<PublisherKey> = (0..9).map(|_| PublisherKey::generate().unwrap()).collect();
     let nine = keys.iter().fold(fixture.options(), |options, key| options.publisher(key));
     let error = nine.seal(&fixture.model(), &fixture.container()).unwrap_err();
     assert!(matches!(error, SealError::TooManyPublishers));
-    let folder = ["a", "b", "c", "d"].map(|letter| letter.repeat(230)).join("/");
-    (0..4095).for_each(|number| fixture.write(&format!("{folder}/{number:0>95}"), b""));
+    let directory = ["a", "b", "c", "d"].map(|letter| letter.repeat(230)).join("/");
+    (0..4095).for_each(|number| fixture.write(&format!("{directory}/{number:0>95}"), b""));
     let error = fixture.options().seal(&fixture.model(), &fixture.container()).unwrap_err();
     assert!(matches!(error, SealError::TooLarge), "{error}");
     assert_eq!(files_in(fixture.folder()), ["model"]);
@@ -273,11 +276,11 @@ fn an_existing_file_and_the_model_itself_are_not_overwritten() {
 }
 
 #[test]
-fn a_file_that_changes_or_shrinks_meanwhile_leaves_no_container() {
+fn a_file_that_changes_during_sealing_leaves_no_container() {
     for shrink in [true, false] {
         let fixture = Fixture::new(&[("w.bin", &pattern(40 << 20))]);
         let path = fixture.model_path().join("w.bin");
-        // Some kernels count times in ticks of 10 ms, within which a fast machine is already sealing.
+        // Some kernels count time in ticks of 10 ms. A fast machine begins to seal within one.
         std::fs::File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         let done = AtomicU64::new(0);
         let progress = |bytes| {
@@ -299,7 +302,7 @@ fn a_file_that_changes_or_shrinks_meanwhile_leaves_no_container() {
 }
 
 #[test]
-fn cancelling_leaves_nothing() {
+fn cancelling_leaves_no_file() {
     let fixture = Fixture::new(&[("w.bin", &pattern(4 << 20))]);
     let progress = |_| ControlFlow::Break(());
     let error =
@@ -309,24 +312,24 @@ fn cancelling_leaves_nothing() {
 }
 
 #[test]
-fn a_folder_that_is_too_deep_is_told_as_such() {
-    let folder = tempfile::tempdir().unwrap();
-    let deep = folder.path().join("a/".repeat(66));
+fn a_directory_that_is_too_deep_is_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let deep = directory.path().join("a/".repeat(66));
     std::fs::create_dir_all(&deep).unwrap();
-    let error = Model::find(folder.path(), ModelOptions::default()).unwrap_err();
+    let error = Model::find(directory.path(), ModelOptions::default()).unwrap_err();
     let ModelError::TooDeep { path } = &error else { panic!("{error}") };
-    assert_eq!((path, error.kind()), (&folder.path().join("a/".repeat(65)), ErrorKind::Usage));
+    assert_eq!((path, error.kind()), (&directory.path().join("a/".repeat(65)), ErrorKind::Usage));
 }
 
 #[test]
-fn an_output_in_a_missing_folder_is_a_write_error() {
+fn an_output_in_a_missing_directory_is_a_write_error() {
     let fixture = Fixture::new(&[("w.bin", b"1")]);
     let error = fixture.options().seal(&fixture.model(), &fixture.folder().join("none/out")).unwrap_err();
     assert!(matches!(error, SealError::Write(ref source) if source.kind() == std::io::ErrorKind::NotFound));
 }
 
 #[test]
-fn no_two_sealings_share_a_byte_of_ciphertext() {
+fn two_sealings_of_a_model_have_unrelated_ciphertexts() {
     let fixture = Fixture::new(&[("w.bin", &[0; 200_000])]);
     let key = KeyFile::from_bytes(&[1; 32]).unwrap();
     let seal = || {
@@ -335,11 +338,11 @@ fn no_two_sealings_share_a_byte_of_ciphertext() {
     };
     let (first, second) = (seal(), seal());
     let equal = first[..200_000].iter().zip(&second[..200_000]).filter(|(a, b)| a == b).count();
-    assert!(equal < 1200, "{equal} of 200,000 bytes are equal; chance gives about 780");
+    assert!(equal < 1200, "{equal} of 200,000 bytes are equal; about 780 are expected by chance");
 }
 
 #[test]
-fn a_model_that_openvino_could_not_read_from_memory_is_sealed_as_a_file_only_when_told() {
+fn path_only_formats_are_sealed_only_on_request() {
     let lite = b"\x1c\0\0\0TFL3\0\0";
     let fixture =
         Fixture::new(&[("a.tflite", lite), ("b.bin", lite), ("c.gguf", b"GGUF"), ("d.pb", b"\x0a")]);

@@ -1,4 +1,4 @@
-//! What is never sealed with a model, and what a container never overwrites.
+//! Files that are never sealed with a model, and files that a container never overwrites.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -22,7 +22,7 @@ fn left_out(model: &Model) -> Vec<&Path> {
     model.left_out().collect()
 }
 
-/// A folder with a model, and what gathers beside one.
+/// Returns a directory with a model and the clutter that collects next to one.
 fn cluttered() -> Fixture {
     Fixture::new(&[
         ("config.json", b"{}"),
@@ -35,7 +35,7 @@ fn cluttered() -> Fixture {
 }
 
 #[test]
-fn what_no_model_needs_is_left_out_and_listed() {
+fn files_that_no_model_needs_are_left_out_and_listed() {
     let fixture = cluttered();
     let model = find(&fixture, ModelOptions::default()).unwrap();
     assert_eq!(paths(&model), ["config.json", "notes/a.md"]);
@@ -44,7 +44,7 @@ fn what_no_model_needs_is_left_out_and_listed() {
 }
 
 #[test]
-fn patterns_of_the_caller_and_of_an_ignore_file_leave_out_more() {
+fn exclude_patterns_and_an_ignore_file_leave_out_more() {
     let fixture = cluttered();
     fixture.write(".ovsealignore", b"# notes of our own\nnotes/\n!.env\n");
     let model = find(&fixture, ModelOptions::default()).unwrap();
@@ -60,7 +60,7 @@ fn patterns_of_the_caller_and_of_an_ignore_file_leave_out_more() {
 }
 
 #[test]
-fn a_folder_of_which_everything_is_left_out_is_no_model() {
+fn a_directory_with_everything_left_out_is_not_a_model() {
     let fixture = Fixture::new(&[(".git/config", b"token")]);
     let error = find(&fixture, ModelOptions::default()).unwrap_err();
     assert!(matches!(error, ModelError::AllLeftOut { .. }), "{error}");
@@ -81,18 +81,18 @@ fn a_private_key_is_never_part_of_a_model() {
         "\u{feff}-----BEGIN PRIVATE KEY-----\r\nAAAA\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let certificate = [pem("CERTIFICATE"), pem("PRIVATE KEY")].concat();
     for (content, words) in [
-        (publisher.expose(), "a private key in PEM"),
-        (&identity[..], "an identity, as keygen and age write it"),
-        (b"\xef\xbb\xbfage-secret-key-1qqqq", "an identity, as keygen and age write it"),
-        (&pem("RSA PRIVATE KEY"), "a private key in PEM"),
-        (&pem("EC PRIVATE KEY"), "a private key in PEM"),
-        (&pem("ENCRYPTED PRIVATE KEY"), "a private key in PEM"),
-        (&certificate, "a private key in PEM"),
+        (publisher.expose(), "a PEM private key"),
+        (&identity[..], "an identity file as written by keygen or age"),
+        (b"\xef\xbb\xbfage-secret-key-1qqqq", "an identity file as written by keygen or age"),
+        (&pem("RSA PRIVATE KEY"), "a PEM private key"),
+        (&pem("EC PRIVATE KEY"), "a PEM private key"),
+        (&pem("ENCRYPTED PRIVATE KEY"), "a PEM private key"),
+        (&certificate, "a PEM private key"),
         (&pem("OPENSSH PRIVATE KEY"), "an OpenSSH private key"),
-        (&pem("PGP PRIVATE KEY BLOCK"), "a private key of OpenPGP"),
-        (variable.as_bytes(), "an identity, as keygen and age write it"),
-        (json.as_bytes(), "a private key in PEM"),
-        (&wide, "a private key in PEM"),
+        (&pem("PGP PRIVATE KEY BLOCK"), "an OpenPGP private key"),
+        (variable.as_bytes(), "an identity file as written by keygen or age"),
+        (json.as_bytes(), "a PEM private key"),
+        (&wide, "a PEM private key"),
     ] {
         for include_everything in [false, true] {
             let fixture = Fixture::new(&[("config.json", b"{}"), ("deep/inside.txt", content)]);
@@ -119,18 +119,18 @@ fn public_keys_and_text_about_private_ones_are_sealed() {
 }
 
 #[test]
-fn what_looks_like_a_key_file_is_refused_unless_everything_is_included() {
+fn a_file_like_a_key_file_is_rejected_unless_everything_is_included() {
     let key = KeyFile::generate().unwrap();
     let fixture = Fixture::new(&[("config.json", b"{}"), ("shared", &*key.expose())]);
     let error = find(&fixture, ModelOptions::default()).unwrap_err();
-    assert!(error.to_string().ends_with("is what looks like a key file, 32 random bytes"), "{error}");
+    assert!(error.to_string().ends_with("is probably a key file: 32 random bytes"), "{error}");
     let everything = ModelOptions { include_everything: true, ..ModelOptions::default() };
     assert_eq!(find(&fixture, everything).unwrap().parts().count(), 2);
     for harmless in [&[7; 32], b"a text of thirty-two characters!"] {
         let fixture = Fixture::new(&[("other", &harmless[..])]);
         find(&fixture, ModelOptions::default()).unwrap();
     }
-    // The weights of a small network are as long, and look the same.
+    // The weights of a small network can look the same.
     let fixture = Fixture::new(&[("m.xml", b"<net name=\"m\"/>"), ("m.bin", &*key.expose())]);
     find(&fixture, ModelOptions::default()).unwrap();
 }
@@ -145,7 +145,7 @@ fn a_file_that_was_read_for_a_key_is_neither_sealed_nor_overwritten() {
     let error = fixture.options().read_file(file).seal(&fixture.model(), &fixture.container()).unwrap_err();
     assert!(matches!(&error, SealError::KeyInModel { path } if *path == words), "{error}");
     assert_eq!(error.kind(), ErrorKind::Usage);
-    // A container that is a key at the same time: not even that is overwritten.
+    // Not even a container is overwritten if it was read for a key.
     let container = fixture.seal(fixture.options());
     let before = std::fs::read(&container).unwrap();
     let file = FileIdentity::of(&container).unwrap();
@@ -160,19 +160,19 @@ fn only_a_container_is_replaced() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let container = fixture.seal(fixture.options());
     fixture.seal(fixture.options());
-    let [file, link, dangling, pipe, folder] =
-        ["file", "link", "dangling", "pipe", "folder"].map(|name| fixture.folder().join(name));
+    let [file, link, dangling, pipe, directory] =
+        ["file", "link", "dangling", "pipe", "directory"].map(|name| fixture.folder().join(name));
     std::fs::write(&file, "precious").unwrap();
     std::os::unix::fs::symlink(&container, &link).unwrap();
     std::os::unix::fs::symlink("none", &dangling).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    std::fs::create_dir(&folder).unwrap();
+    std::fs::create_dir(&directory).unwrap();
     for (output, what) in [
         (&file, "another file"),
         (&link, "a symbolic link"),
         (&dangling, "a symbolic link"),
         (&pipe, "a pipe or a device"),
-        (&folder, "a directory"),
+        (&directory, "a directory"),
     ] {
         let error = fixture.options().replace(true).seal(&fixture.model(), output).unwrap_err();
         assert_eq!(error.to_string(), format!("only a container is replaced, not {what}"));

@@ -1,4 +1,4 @@
-//! Opening and rekeying when the caller names no sender.
+//! Opening and rekeying without a named sender.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -15,7 +15,7 @@ fn unnamed() -> OpenOptions {
     OpenOptions::new(Trust::SharedSecret)
 }
 
-/// Wraps into a stanza of this type, which need not be known here.
+/// A recipient whose stanzas have this type, which `ovseal` may not know.
 struct Foreign(&'static str);
 
 impl Recipient for Foreign {
@@ -28,7 +28,7 @@ impl Recipient for Foreign {
     }
 }
 
-/// Counts how often a key is tried.
+/// A key that counts how often it is tried.
 struct Counting<'k>(&'k KeyFile, AtomicUsize);
 
 impl Identity for Counting<'_> {
@@ -43,7 +43,7 @@ impl Identity for Counting<'_> {
 }
 
 #[test]
-fn a_container_for_passphrase_and_key_file_opens_without_a_named_sender() {
+fn containers_for_shared_secrets_open_without_a_named_sender() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     let passphrase = Passphrase::from_bytes(b"secret").unwrap().with_cost(Argon2Cost::new(8, 1, 1).unwrap());
     fixture.seal(fixture.options().recipient(&passphrase));
@@ -55,7 +55,7 @@ fn a_container_for_passphrase_and_key_file_opens_without_a_named_sender() {
 }
 
 #[test]
-fn any_other_kind_of_stanza_wants_a_named_sender_before_a_key_is_tried() {
+fn other_kinds_of_stanza_require_a_named_sender_before_a_key_is_tried() {
     let public = PublicKeyIdentity::generate().unwrap().recipient();
     let others: [&dyn Recipient; 4] = [&public, &Foreign("kms"), &Foreign("tpm2"), &Foreign("example")];
     for other in others {
@@ -80,15 +80,12 @@ fn any_other_kind_of_stanza_wants_a_named_sender_before_a_key_is_tried() {
 }
 
 #[test]
-fn a_stanza_of_the_side_file_counts_as_well() {
+fn stanzas_of_the_side_file_count_too() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     fixture.seal(fixture.options());
     let identity = PublicKeyIdentity::generate().unwrap();
-    let beside = identity.recipient();
-    RekeyOptions::new()
-        .add_recipient(&beside)
-        .write_side_file(&fixture.container(), &[&fixture.key])
-        .unwrap();
+    let local = identity.recipient();
+    RekeyOptions::new().add_recipient(&local).write_side_file(&fixture.container(), &[&fixture.key]).unwrap();
     let keys: [&dyn Identity; 2] = [&fixture.key, &identity];
     for key in keys {
         let error = unnamed().open(&fixture.container(), &[key]).unwrap_err();
@@ -97,7 +94,7 @@ fn a_stanza_of_the_side_file_counts_as_well() {
 }
 
 #[test]
-fn rekeying_and_a_side_file_want_a_named_sender_as_opening_does() {
+fn rekeying_and_side_files_require_a_named_sender_as_opening_does() {
     let (key, other) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
     let (identity, added) = (PublicKeyIdentity::generate().unwrap(), KeyFile::generate().unwrap());
     let recipient = identity.recipient();
@@ -131,7 +128,7 @@ fn rekeying_and_a_side_file_want_a_named_sender_as_opening_does() {
 }
 
 #[test]
-fn demands_rest_on_a_signature_also_without_a_named_sender() {
+fn requirements_need_a_named_publisher() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);
     fixture.seal(fixture.options());
     let error = unnamed().min_security_version(0).open(&fixture.container(), &[&fixture.key]).unwrap_err();

@@ -1,4 +1,4 @@
-//! A changed, cut or mixed container never opens as if nothing had happened.
+//! Modified, truncated or spliced containers are always detected.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -37,7 +37,7 @@ fn every_flipped_byte_is_found_with_and_without_a_publisher() {
     let (fixture, good) = sealed(&key);
     for trust in [Trust::AnySender, named(&key)] {
         open_all(good.clone(), trust.clone(), &fixture.key).unwrap();
-        // Within the payload and its paddings one byte in a hundred; all others one by one.
+        // One byte in about a hundred of the payload and its padding, and every other byte.
         let payload = PAYLOAD..PAYLOAD + 4096 + 3 * CHUNK;
         for position in (0..good.len()).filter(|at| !payload.contains(at) || at % 101 == 0) {
             let mut bytes = good.clone();
@@ -48,8 +48,9 @@ fn every_flipped_byte_is_found_with_and_without_a_publisher() {
     }
 }
 
-/// Whether the failure is that of a byte at this position: version, suite and flags are met first, and a changed key id
-/// beside a signature makes it somebody else's.
+/// Returns true if a changed byte at this position may cause this failure.
+///
+/// Version, suite and flags are checked first. A changed key id names another publisher.
 fn is_expected(kind: ErrorKind, position: usize, trust: &Trust) -> bool {
     match kind {
         ErrorKind::Unsupported => position < 16,
@@ -81,9 +82,9 @@ fn every_flipped_byte_is_found_without_a_key() {
 fn every_truncation_is_found() {
     let key = PublisherKey::generate().unwrap();
     let (fixture, good) = sealed(&key);
-    let near_the_borders =
+    let near_a_boundary =
         |at: &usize| *at < 64 || at % 4096 < 2 || good.len() - at < 400 || at.is_multiple_of(997);
-    for length in (0..good.len()).filter(near_the_borders) {
+    for length in (0..good.len()).filter(near_a_boundary) {
         let error = open_all(good[..length].to_vec(), Trust::AnySender, &fixture.key).unwrap_err();
         let expected = if length < 8 {
             matches!(error, OpenError::NotAContainer)
@@ -124,12 +125,12 @@ fn swapped_and_repeated_chunks_are_found_by_their_number() {
             matches!(&error, OpenError::Chunk { part, index } if part == "b.bin" && *index >= expected),
             "{error}"
         );
-        assert!(buffer.iter().all(|&byte| byte == 0), "plaintext was handed out");
+        assert!(buffer.iter().all(|&byte| byte == 0), "plaintext was released");
     }
 }
 
 #[test]
-fn the_trailer_of_another_sealing_of_the_same_model_is_refused() {
+fn the_trailer_of_another_sealing_of_the_same_model_is_rejected() {
     let key = PublisherKey::generate().unwrap();
     let (fixture, first) = sealed(&key);
     let second = std::fs::read(
@@ -144,8 +145,8 @@ fn the_trailer_of_another_sealing_of_the_same_model_is_refused() {
 }
 
 #[test]
-fn another_recipient_cannot_forge_for_those_who_name_the_publisher() {
-    // A recipient knows the data key. All that it can make are containers of its own: without the publisher's signature.
+fn another_recipient_cannot_forge_where_a_publisher_is_named() {
+    // A recipient knows the data key, but cannot sign as the publisher.
     let (publisher, attacker) = (PublisherKey::generate().unwrap(), PublisherKey::generate().unwrap());
     let (fixture, _) = sealed(&publisher);
     fixture.write("a.bin", b"omega");
@@ -158,7 +159,7 @@ fn another_recipient_cannot_forge_for_those_who_name_the_publisher() {
 }
 
 #[test]
-fn a_read_error_at_any_moment_is_told_and_hands_out_nothing() {
+fn every_read_error_is_reported_and_releases_nothing() {
     let key = PublisherKey::generate().unwrap();
     let (fixture, good) = sealed(&key);
     for reads in 0..30 {
@@ -171,7 +172,7 @@ fn a_read_error_at_any_moment_is_told_and_hands_out_nothing() {
             Err(error) => assert!(matches!(error, OpenError::Read { .. }), "after {reads} reads: {error}"),
         }
     }
-    panic!("the container takes more reads than expected");
+    panic!("opening and reading needs more than 30 reads");
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn a_container_that_shrinks_while_it_is_read_is_truncated() {
     let mut buffer = vec![7; 2 * CHUNK + 9];
     let error = opened.part("b.bin").unwrap().read_into(&mut buffer).unwrap_err();
     assert!(matches!(error, OpenError::Truncated), "{error}");
-    assert!(buffer.iter().all(|&byte| byte == 0), "plaintext was handed out");
+    assert!(buffer.iter().all(|&byte| byte == 0), "plaintext was released");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every vector of the format has the outcome that it states.
+//! Every test vector of the format has the outcome that it states.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -43,7 +43,7 @@ fn check_content(vector: &Vector, opened: &Opened, parts: Vec<VectorPart>) -> Re
     if same { Ok(()) } else { Err(format!("{}: opened, but {manifest:?} {parts:?}", vector.name)) }
 }
 
-/// Whether a part is as expected; we do not know the words of kinds that we do not know.
+/// Returns true if a part is as expected. The words of unknown kinds are not kept.
 fn is_same(found: &VectorPart, expected: &VectorPart) -> bool {
     let known = ["ir", "onnx", "paddle", "compiled", "weights", "file"].contains(&expected.kind.as_str());
     let kind = if known { expected.kind.as_str() } else { "other" };
@@ -54,7 +54,7 @@ fn is_same(found: &VectorPart, expected: &VectorPart) -> bool {
         && found.companions == expected.companions
 }
 
-/// Opens the container and all its parts; the error is nothing when the caller's own input is unusable.
+/// Opens the container and reads all its parts. The error is `None` if the caller's input is bad.
 fn open(vector: &Vector) -> Result<(Opened, Vec<VectorPart>), Option<OpenError>> {
     let identity = identity(vector.key.as_ref())?;
     let identities: Vec<&dyn Identity> = identity.iter().map(AsRef::as_ref).collect();

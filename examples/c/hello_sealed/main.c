@@ -1,4 +1,4 @@
-/* Seals a file, and reads it from the sealed file: hello_sealed FILE OUT.ovseal PASSPHRASE_FILE
+/* Seals a file, then opens it in memory: hello_sealed FILE OUT.ovseal PASSPHRASE_FILE
  *
  *     cc -std=c11 main.c -o hello_sealed $(pkg-config --cflags --libs ovseal) */
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ends the program when a call has failed. */
+/* Ends the program if a call has failed. */
 static void check(ovseal_error *error) {
     if (!error)
         return;
@@ -22,7 +22,7 @@ static void check(ovseal_error *error) {
 }
 
 static ovseal_key *read_passphrase(const char *path) {
-    /* One byte more than a passphrase has, a line ending and the end: longer ones are refused, not cut. */
+    /* One byte more than a passphrase and a newline: a longer one is rejected, not truncated. */
     char text[1027] = "";
     FILE *file = fopen(path, "r");
     if (!file || !fgets(text, sizeof text, file)) {
@@ -39,15 +39,25 @@ static ovseal_key *read_passphrase(const char *path) {
 }
 
 static void seal(const char *input, const char *container, const ovseal_key *key, const ovseal_publisher_key *signer) {
-    ovseal_seal_options *options;
-    check(ovseal_seal_options_new(&options));
-    check(ovseal_seal_options_add_recipient(options, key));
-    check(ovseal_seal_options_add_publisher_key(options, signer));
-    check(ovseal_seal_options_set_name(options, "hello"));
-    check(ovseal_seal_options_set_only(options, true));
-    check(ovseal_seal_options_set_replace(options, true));
-    check(ovseal_seal(input, container, options, NULL));
-    ovseal_seal_options_free(options);
+    ovseal_seal_options options = OVSEAL_SEAL_OPTIONS_INIT;
+    options.flags = OVSEAL_SEAL_ONLY | OVSEAL_SEAL_REPLACE;
+    options.recipients = &key;
+    options.recipient_count = 1;
+    options.publisher_keys = &signer;
+    options.publisher_key_count = 1;
+    options.name = "hello";
+    check(ovseal_seal(input, container, &options, NULL));
+}
+
+static ovseal_opened *open_sealed(const char *container, const ovseal_key *key, const ovseal_publisher *publisher) {
+    const ovseal_trusted_publisher trusted = {publisher, NULL};
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
+    options.publishers = &trusted;
+    options.publisher_count = 1;
+    options.name = "hello";
+    ovseal_opened *opened;
+    check(ovseal_open(container, key, &options, &opened));
+    return opened;
 }
 
 int main(int count, char **arguments) {
@@ -57,7 +67,7 @@ int main(int count, char **arguments) {
     }
     ovseal_harden_process();
     ovseal_key *key = read_passphrase(arguments[3]);
-    /* A publisher keeps this key, and gives its public half to every device. */
+    /* A publisher keeps this key, and distributes the public key. */
     ovseal_publisher_key *signer;
     ovseal_publisher *publisher;
     check(ovseal_publisher_key_generate(&signer));
@@ -65,14 +75,9 @@ int main(int count, char **arguments) {
     seal(arguments[1], arguments[2], key, signer);
     ovseal_publisher_key_free(signer);
 
-    ovseal_open_options *options;
-    ovseal_opened *opened;
+    ovseal_opened *opened = open_sealed(arguments[2], key, publisher);
     ovseal_part *part;
     ovseal_mapping *mapping;
-    check(ovseal_open_options_new(OVSEAL_TRUST_PUBLISHERS, &options));
-    check(ovseal_open_options_add_publisher(options, publisher));
-    check(ovseal_open_options_set_name(options, "hello"));
-    check(ovseal_open(arguments[2], key, options, &opened));
     check(ovseal_opened_part_by_number(opened, 0, &part));
     check(ovseal_part_map(part, &mapping));
     printf("%s: %zu bytes in memory\n", ovseal_part_path(part), ovseal_mapping_length(mapping));
@@ -80,7 +85,6 @@ int main(int count, char **arguments) {
     ovseal_mapping_free(mapping);
     ovseal_part_free(part);
     ovseal_opened_free(opened);
-    ovseal_open_options_free(options);
     ovseal_publisher_free(publisher);
     ovseal_key_free(key);
     return 0;

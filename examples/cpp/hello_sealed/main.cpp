@@ -1,4 +1,4 @@
-// Seals a model, and runs it from the sealed file: hello_sealed MODEL.xml OUT.ovseal PASSPHRASE_FILE
+// Seals a model, then runs it from the container: hello_sealed MODEL.xml OUT.ovseal PASSPHRASE_FILE
 
 #include <ovseal/openvino.hpp>
 
@@ -14,14 +14,14 @@ void run(const std::string& plaintext, const std::string& container, const std::
     std::getline(file, passphrase);
     const auto key = ovseal::passphrase(passphrase);
 
-    // The publisher does this once, and gives the container and the public key away.
+    // The publisher does this once, and distributes the container and the public key.
     if (!std::filesystem::exists(container)) {
         const auto publisher = ovseal::PublisherKey::generate();
         std::ofstream(container + ".pub") << publisher.publisher().pem();
         ovseal::seal(plaintext, container, ovseal::seal_options().recipient(key).publisher_key(publisher).name("hello"));
     }
 
-    // The application does this. The plaintext is in memory only, and zeroized with the last object that reads it.
+    // The application does this. The plaintext is only in memory, and is zeroized at the end.
     ov::Core core;
     auto options = ovseal::options().publisher(container + ".pub").name("hello").cache_dir(container + ".cache");
     auto compiled = ovseal::compile_model(core, container, "CPU", key, options);

@@ -1,4 +1,4 @@
-"""Measures how long a sealed model takes to its first inference, and how many inferences follow in a second.
+"""Measure a sealed model's time to the first inference, and its inferences per second.
 
     python benchmark.py model.ovseal --keyfile device.key
     python benchmark.py model.ovseal --identity device.key --publisher acme.pub --cache-dir cache
@@ -24,18 +24,18 @@ def compiled(options: argparse.Namespace) -> ov.CompiledModel:
     elif options.identity:
         key = ovseal.identity(options.identity)
     else:
-        key = None  # this device's own, in its TPM
+        key = None  # this device's own key, in its TPM
     return ovseal.compile_model(
         core, options.model, options.device, key=key, publisher=options.publisher, cache_dir=options.cache_dir
     )
 
 
 def inputs(model: ov.CompiledModel) -> list[np.ndarray]:
-    """The same numbers for the same model; dynamic extents are 1."""
+    """Return the same numbers for the same model. Dynamic extents are 1."""
     random = np.random.default_rng(0)
     shapes = [[extent.get_length() if extent.is_static else 1 for extent in port.partial_shape] for port in model.inputs]
-    kinds = [port.element_type.to_dtype() for port in model.inputs]
-    return [random.random(shape).astype(kind) for shape, kind in zip(shapes, kinds)]
+    dtypes = [port.element_type.to_dtype() for port in model.inputs]
+    return [random.random(shape).astype(dtype) for shape, dtype in zip(shapes, dtypes)]
 
 
 def main() -> None:

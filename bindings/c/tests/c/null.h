@@ -1,4 +1,4 @@
-/* What the generated program of tests/null.rs stands on: an object of each type, and what must come of a call. */
+/* The base of the program that tests/null.rs generates: objects of each type, and checks. */
 
 #include <ovseal/ovseal.h>
 
@@ -11,29 +11,33 @@ static ovseal_inspection *a_inspection;
 static ovseal_key *a_key;
 static ovseal_mapping *a_mapping;
 static ovseal_network *a_network;
-static ovseal_open_options *a_open_options;
 static ovseal_opened *a_opened;
 static ovseal_part *a_part;
 static ovseal_populated *a_populated;
 static ovseal_publisher *a_publisher;
 static ovseal_publisher_key *a_publisher_key;
 static ovseal_plan *a_plan;
-static ovseal_rekey_options *a_rekey_options;
-static ovseal_runtime_facts *a_runtime_facts;
-static ovseal_seal_options *a_seal_options;
 static ovseal_secret *a_secret;
 static ovseal_verification *a_verification;
-/* It takes an OpenVINO that is loaded. The functions look at it first. */
+/* Creating one requires OpenVINO. NULL will do, since the functions check this argument first. */
 static ovseal_cache_slot *a_cache_slot;
 
 static ovseal_property properties[1] = {{"NUM_STREAMS", "1"}};
 static ovseal_property *a_property = properties;
 static ovseal_rekeyed rekeyed;
 static ovseal_rekeyed *a_rekeyed = &rekeyed;
-static ovseal_protections protections = {.size = sizeof(ovseal_protections)};
+static ovseal_protections protections = OVSEAL_PROTECTIONS_INIT;
 static ovseal_protections *a_protections = &protections;
-static ovseal_key_service key_service = {.size = sizeof(ovseal_key_service)};
+static ovseal_key_service key_service = OVSEAL_KEY_SERVICE_INIT;
 static ovseal_key_service *a_key_service = &key_service;
+static ovseal_open_options open_options = OVSEAL_OPEN_OPTIONS_INIT;
+static ovseal_open_options *a_open_options = &open_options;
+static ovseal_rekey_options rekey_options = OVSEAL_REKEY_OPTIONS_INIT;
+static ovseal_rekey_options *a_rekey_options = &rekey_options;
+static ovseal_seal_options seal_options = OVSEAL_SEAL_OPTIONS_INIT;
+static ovseal_seal_options *a_seal_options = &seal_options;
+static ovseal_compilation compilation = OVSEAL_COMPILATION_INIT;
+static ovseal_compilation *a_compilation = &compilation;
 
 static int read_nothing(void *context, uint64_t offset, uint8_t *buffer, size_t length) {
     (void)context, (void)offset, (void)buffer, (void)length;
@@ -44,7 +48,7 @@ static ovseal_source source = {.size = sizeof(ovseal_source), .length = 1, .read
 static ovseal_source *a_source = &source;
 
 static uint8_t bytes[32];
-/* Where a result would stand. */
+/* Where a result would be written. */
 static void *place = bytes;
 static int calls;
 
@@ -71,7 +75,7 @@ static void set_up(int count, char **arguments) {
     for (size_t i = 0; i < sizeof bytes; ++i)
         bytes[i] = 7;
     check(ovseal_key_keyfile(bytes, sizeof bytes, &a_key));
-    check(ovseal_open_options_new(OVSEAL_TRUST_ANY_SENDER, &a_open_options));
+    open_options.trust = OVSEAL_TRUST_ANY_SENDER;
     check(ovseal_open(container, a_key, a_open_options, &a_opened));
     check(ovseal_opened_part(a_opened, "model.bin", &a_part));
     check(ovseal_part_map(a_part, &a_mapping));
@@ -82,14 +86,10 @@ static void set_up(int count, char **arguments) {
     check(ovseal_publisher_key_generate(&a_publisher_key));
     check(ovseal_publisher_key_public(a_publisher_key, &a_publisher));
     check(ovseal_publisher_key_encode(a_publisher_key, &a_secret));
-    check(ovseal_rekey_options_new(&a_rekey_options));
-    check(ovseal_seal_options_new(&a_seal_options));
     check(ovseal_seal_plan(container, a_seal_options, &a_plan));
-    check(ovseal_runtime_facts_new("1", &a_runtime_facts));
-    check(ovseal_runtime_facts_add_plugin(a_runtime_facts, "CPU", "plugin", "1"));
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s.cache", container);
-    check(ovseal_cache_open(folder, NULL, 0, &a_cache));
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s.cache", container);
+    check(ovseal_cache_open(directory, NULL, 0, &a_cache));
     a_error = ovseal_key_keyfile(bytes, 31, (ovseal_key **)&place);
     if (ovseal_error_code(a_error) != OVSEAL_CODE_BAD_KEY || place != bytes)
         FAIL("a key file of 31 bytes");
@@ -104,18 +104,14 @@ static int finish(void) {
     ovseal_populated_free(a_populated);
     ovseal_mapping_free(a_mapping);
     ovseal_network_free(a_network);
-    ovseal_open_options_free(a_open_options);
     ovseal_opened_free(a_opened);
     ovseal_part_free(a_part);
     ovseal_plan_free(a_plan);
     ovseal_publisher_free(a_publisher);
     ovseal_publisher_key_free(a_publisher_key);
-    ovseal_rekey_options_free(a_rekey_options);
-    ovseal_runtime_facts_free(a_runtime_facts);
-    ovseal_seal_options_free(a_seal_options);
     ovseal_secret_free(a_secret);
     ovseal_verification_free(a_verification);
-    (void)a_property, (void)a_rekeyed, (void)a_protections, (void)a_key_service, (void)a_source;
+    (void)a_property, (void)a_rekeyed, (void)a_protections, (void)a_key_service, (void)a_source, (void)a_compilation;
     printf("%d\n", calls);
     return 0;
 }

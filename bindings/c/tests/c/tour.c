@@ -1,4 +1,4 @@
-/* Everything that the C interface does but OpenVINO: tour MODEL FOLDER, where MODEL is an .xml with its .bin. */
+/* Tests the C interface without OpenVINO: tour MODEL.xml DIR */
 
 #include <ovseal/ovseal.h>
 
@@ -33,12 +33,12 @@ static int failed_with(ovseal_error *error, uint32_t code) {
 }
 
 static char place[4096];
-static const char *in(const char *folder, const char *name) {
-    snprintf(place, sizeof place, "%s/%s", folder, name);
+static const char *in(const char *directory, const char *name) {
+    snprintf(place, sizeof place, "%s/%s", directory, name);
     return place;
 }
 
-/* A key service that turns each bit around. */
+/* A key service that flips every bit. */
 static int is_down;
 static int released;
 
@@ -62,7 +62,7 @@ static int unwrap(void *context, const uint8_t *wrapped, size_t length, uint8_t 
 static int wrap_for(void *context, const ovseal_service_context *container, const uint8_t *secret, uint8_t *wrapped,
                     size_t *length, char *message) {
     EXPECT(container->size == sizeof *container);
-    /* What is bound comes first. */
+    /* The bound ids come first. */
     memcpy(wrapped, container->container_id, 32);
     memcpy(wrapped + 32, container->model_id, 32);
     int answer = wrap(context, secret, wrapped + 64, length, message);
@@ -82,7 +82,7 @@ static void release(void *context) {
     ++released;
 }
 
-/* The members that a program knew before others were added. */
+/* The size of the struct before wrap_for was added. */
 static const size_t first_members = offsetof(ovseal_key_service, wrap_for);
 
 static ovseal_key *service_key(void) {
@@ -98,7 +98,7 @@ static ovseal_key *service_key(void) {
     for (int i = 0; i < 5; ++i)
         FAILS(ovseal_key_from_service(&broken[i], &key), OVSEAL_CODE_BAD_ARGUMENT);
     FAILS(ovseal_key_from_service(NULL, &key), OVSEAL_CODE_BAD_ARGUMENT);
-    /* Bytes behind the stated size are not looked at. */
+    /* The library does not read beyond the stated size. */
     ovseal_key_service *old = malloc(first_members);
     memcpy(old, &service, first_members);
     DONE(ovseal_key_from_service(old, &key));
@@ -133,38 +133,35 @@ static bool cancel(void *context, uint64_t bytes) {
 }
 
 static void seal(const char *model, const char *output, const ovseal_key *key, const ovseal_publisher_key *publisher) {
-    ovseal_seal_options *options;
+    ovseal_seal_options options = OVSEAL_SEAL_OPTIONS_INIT;
     uint64_t length = 0;
-    DONE(ovseal_seal_options_new(&options));
-    FAILS(ovseal_seal(model, output, options, &length), OVSEAL_CODE_NO_RECIPIENT);
-    DONE(ovseal_seal_options_add_recipient(options, key));
-    DONE(ovseal_seal_options_set_name(options, "tour"));
-    DONE(ovseal_seal_options_set_security_version(options, 3));
-    DONE(ovseal_seal_options_set_progress(options, cancel, NULL));
-    FAILS(ovseal_seal(model, output, options, &length), OVSEAL_CODE_CANCELLED);
+    FAILS(ovseal_seal(model, output, &options, &length), OVSEAL_CODE_NO_RECIPIENT);
+    options.recipients = &key;
+    options.recipient_count = 1;
+    options.name = "tour";
+    options.security_version = 3;
+    options.progress = cancel;
+    FAILS(ovseal_seal(model, output, &options, &length), OVSEAL_CODE_CANCELLED);
     EXPECT(length == 0 && fopen(output, "rb") == NULL);
-    DONE(ovseal_seal_options_set_progress(options, count_bytes, NULL));
-    if (publisher)
-        DONE(ovseal_seal_options_add_publisher_key(options, publisher));
+    options.progress = count_bytes;
+    options.publisher_keys = &publisher;
+    options.publisher_key_count = 1;
     counted = 0;
-    DONE(ovseal_seal(model, output, options, &length));
+    DONE(ovseal_seal(model, output, &options, &length));
     EXPECT(length > counted && counted > 0);
-    FAILS(ovseal_seal(model, output, options, &length), OVSEAL_CODE_EXISTS);
-    ovseal_seal_options_free(options);
+    FAILS(ovseal_seal(model, output, &options, &length), OVSEAL_CODE_EXISTS);
 }
 
 static ovseal_error *open_with(const char *file, const ovseal_key *key, const ovseal_publisher *publisher,
                                const char *state, ovseal_opened **opened) {
-    ovseal_open_options *options;
-    DONE(ovseal_open_options_new(publisher ? OVSEAL_TRUST_PUBLISHERS : OVSEAL_TRUST_ANY_SENDER, &options));
-    if (publisher)
-        DONE(ovseal_open_options_add_publisher(options, publisher));
-    if (state)
-        DONE(ovseal_open_options_set_rollback_state(options, state));
-    DONE(ovseal_open_options_set_progress(options, count_bytes, NULL));
-    ovseal_error *error = ovseal_open(file, key, options, opened);
-    ovseal_open_options_free(options);
-    return error;
+    const ovseal_trusted_publisher trusted = {publisher, NULL};
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
+    options.trust = publisher ? OVSEAL_TRUST_PUBLISHERS : OVSEAL_TRUST_ANY_SENDER;
+    options.publishers = &trusted;
+    options.publisher_count = publisher ? 1 : 0;
+    options.rollback_state = state;
+    options.progress = count_bytes;
+    return ovseal_open(file, key, &options, opened);
 }
 
 static void parts(const ovseal_opened *opened, const char *model) {
@@ -215,11 +212,11 @@ static void parts(const ovseal_opened *opened, const char *model) {
     free(read);
 }
 
-static void demands(const char *container, const char *folder, const ovseal_key *key, const ovseal_publisher *acme,
-                    const ovseal_publisher *other) {
+static void requirements(const char *container, const char *directory, const ovseal_key *key, const ovseal_publisher *acme,
+                         const ovseal_publisher *other) {
     ovseal_opened *opened = NULL;
     char state[4096];
-    snprintf(state, sizeof state, "%s/state", folder);
+    snprintf(state, sizeof state, "%s/state", directory);
     FAILS(open_with(container, key, other, NULL, &opened), OVSEAL_CODE_UNTRUSTED);
     FAILS(open_with(container, key, NULL, state, &opened), OVSEAL_CODE_NO_PUBLISHER);
     FAILS(open_with(container, key, acme, state, &opened), OVSEAL_CODE_ROLLBACK);
@@ -237,21 +234,22 @@ static void demands(const char *container, const char *folder, const ovseal_key 
 }
 
 static void without_key(const char *container, const ovseal_publisher *acme) {
-    ovseal_open_options *options;
-    DONE(ovseal_open_options_new(OVSEAL_TRUST_PUBLISHERS, &options));
+    const ovseal_trusted_publisher trusted = {acme, NULL};
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
     ovseal_verification *verification = NULL;
-    FAILS(ovseal_verify(container, NULL, options, &verification), OVSEAL_CODE_NO_PUBLISHER);
-    DONE(ovseal_open_options_add_publisher(options, acme));
-    DONE(ovseal_open_options_set_min_security_version(options, 4));
-    FAILS(ovseal_verify(container, NULL, options, &verification), OVSEAL_CODE_SECURITY_VERSION);
-    DONE(ovseal_open_options_set_min_security_version(options, 3));
-    DONE(ovseal_verify(container, NULL, options, &verification));
+    FAILS(ovseal_verify(container, NULL, &options, &verification), OVSEAL_CODE_NO_PUBLISHER);
+    options.publishers = &trusted;
+    options.publisher_count = 1;
+    uint64_t least = 4;
+    options.min_security_version = &least;
+    FAILS(ovseal_verify(container, NULL, &options, &verification), OVSEAL_CODE_SECURITY_VERSION);
+    least = 3;
+    DONE(ovseal_verify(container, NULL, &options, &verification));
     EXPECT(!strcmp(ovseal_verification_publisher(verification), ovseal_publisher_id(acme)));
     EXPECT(ovseal_verification_security_version(verification) == 3);
     EXPECT(!ovseal_verification_content_verified(verification));
     EXPECT(ovseal_verification_claimed_publisher(verification, 0));
     ovseal_verification_free(verification);
-    ovseal_open_options_free(options);
 
     ovseal_inspection *inspection;
     DONE(ovseal_inspect(container, &inspection));
@@ -265,44 +263,45 @@ static void without_key(const char *container, const ovseal_publisher *acme) {
     ovseal_inspection_free(inspection);
 }
 
-/* What rekeying does with something that waits next to the container, limits, and publishers for a name. */
+/* Stanzas that wait next to the container, limits, and publishers trusted for one model. */
 static void decisions(const char *container, const ovseal_key *key, const ovseal_publisher *acme) {
-    ovseal_open_options *options;
+    const ovseal_trusted_publisher trusted[] = {{acme, "other"}, {acme, "tour"}};
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
     ovseal_opened *opened = NULL;
-    DONE(ovseal_open_options_new(OVSEAL_TRUST_PUBLISHERS, &options));
-    DONE(ovseal_open_options_add_publisher_for(options, acme, "other"));
-    FAILS(ovseal_open(container, key, options, &opened), OVSEAL_CODE_UNTRUSTED);
-    DONE(ovseal_open_options_add_publisher_for(options, acme, "tour"));
-    DONE(ovseal_open_options_set_kdf_limit(options, 255));
-    FAILS(ovseal_open(container, key, options, &opened), OVSEAL_CODE_KDF_LIMIT);
-    DONE(ovseal_open_options_set_kdf_limit(options, 256));
-    DONE(ovseal_open(container, key, options, &opened));
+    options.publishers = trusted;
+    options.publisher_count = 1;
+    FAILS(ovseal_open(container, key, &options, &opened), OVSEAL_CODE_UNTRUSTED);
+    options.publisher_count = 2;
+    uint32_t mib = 255;
+    options.kdf_limit = &mib;
+    FAILS(ovseal_open(container, key, &options, &opened), OVSEAL_CODE_KDF_LIMIT);
+    mib = 256;
+    DONE(ovseal_open(container, key, &options, &opened));
     ovseal_opened_free(opened);
-    ovseal_open_options_free(options);
 
     char waiting[4096];
     snprintf(waiting, sizeof waiting, "%s.rekey", container);
     FILE *file = fopen(waiting, "wb");
     EXPECT(file && fputs("something", file) >= 0 && fclose(file) == 0);
     ovseal_key *told = told_service_key();
-    ovseal_rekey_options *changes;
+    const ovseal_key *added = told;
+    ovseal_rekey_options changes = OVSEAL_REKEY_OPTIONS_INIT;
     ovseal_rekeyed rekeyed = {0, 0};
-    DONE(ovseal_rekey_options_new(&changes));
-    DONE(ovseal_rekey_options_set_any_sender(changes, true));
-    DONE(ovseal_rekey_options_add_recipient(changes, told));
-    FAILS(ovseal_rekey(container, key, changes, &rekeyed), OVSEAL_CODE_NOT_AUTHENTIC);
-    FAILS(ovseal_rekey_options_set_on_waiting(changes, 3), OVSEAL_CODE_BAD_ARGUMENT);
-    DONE(ovseal_rekey_options_set_on_waiting(changes, OVSEAL_WAITING_FINISH));
-    FAILS(ovseal_rekey(container, key, changes, &rekeyed), OVSEAL_CODE_NOT_AUTHENTIC);
-    DONE(ovseal_rekey_options_set_on_waiting(changes, OVSEAL_WAITING_DISCARD));
-    DONE(ovseal_rekey_options_set_kdf_limit(changes, 255));
-    FAILS(ovseal_rekey(container, key, changes, &rekeyed), OVSEAL_CODE_KDF_LIMIT);
-    DONE(ovseal_rekey_options_set_kdf_limit(changes, 256));
-    DONE(ovseal_rekey(container, key, changes, &rekeyed));
+    changes.trust = OVSEAL_TRUST_ANY_SENDER;
+    changes.add_recipients = &added;
+    changes.add_recipient_count = 1;
+    FAILS(ovseal_rekey(container, key, &changes, &rekeyed), OVSEAL_CODE_NOT_AUTHENTIC);
+    changes.flags = OVSEAL_REKEY_FINISH_WAITING;
+    FAILS(ovseal_rekey(container, key, &changes, &rekeyed), OVSEAL_CODE_NOT_AUTHENTIC);
+    changes.flags = OVSEAL_REKEY_DISCARD_WAITING;
+    mib = 255;
+    changes.kdf_limit = &mib;
+    FAILS(ovseal_rekey(container, key, &changes, &rekeyed), OVSEAL_CODE_KDF_LIMIT);
+    mib = 256;
+    DONE(ovseal_rekey(container, key, &changes, &rekeyed));
     EXPECT(rekeyed.generation == 3 && rekeyed.stanzas == 4 && fopen(waiting, "rb") == NULL);
     DONE(open_with(container, told, acme, NULL, &opened));
     ovseal_opened_free(opened);
-    ovseal_rekey_options_free(changes);
     ovseal_key_free(told);
 }
 
@@ -324,28 +323,33 @@ static void other_keys(const char *container, const ovseal_key *key) {
 
     ovseal_opened *opened = NULL;
     FAILS(open_with(container, with, NULL, NULL, &opened), OVSEAL_CODE_NO_KEY_FITS);
-    ovseal_rekey_options *options;
+    const ovseal_key *added[] = {to, service};
+    ovseal_rekey_options options = OVSEAL_REKEY_OPTIONS_INIT;
     ovseal_rekeyed rekeyed = {0, 0};
-    DONE(ovseal_rekey_options_new(&options));
-    FAILS(ovseal_rekey(container, key, options, &rekeyed), OVSEAL_CODE_USAGE);
-    DONE(ovseal_rekey_options_add_recipient(options, to));
-    DONE(ovseal_rekey_options_add_recipient(options, service));
-    FAILS(ovseal_rekey(container, with, options, &rekeyed), OVSEAL_CODE_NO_KEY_FITS);
+    FAILS(ovseal_rekey(container, key, &options, &rekeyed), OVSEAL_CODE_USAGE);
+    options.add_recipients = added;
+    options.add_recipient_count = 2;
+    FAILS(ovseal_rekey(container, key, &options, &rekeyed), OVSEAL_CODE_NO_PUBLISHER);
+    options.trust = OVSEAL_TRUST_SHARED_SECRET;
+    FAILS(ovseal_rekey(container, with, &options, &rekeyed), OVSEAL_CODE_NO_KEY_FITS);
     is_down = 1;
-    ovseal_error *error = ovseal_rekey(container, key, options, &rekeyed);
+    ovseal_error *error = ovseal_rekey(container, key, &options, &rekeyed);
     EXPECT(ovseal_error_cause_count(error) == 1 && !strcmp(ovseal_error_cause(error, 0), "the vault is closed"));
     FAILS(error, OVSEAL_CODE_KEY_HOLDER);
     is_down = 0;
     EXPECT(rekeyed.generation == 0);
-    DONE(ovseal_rekey(container, key, options, &rekeyed));
+    uint64_t seen = 0;
+    options.expected_generation = &seen;
+    FAILS(ovseal_rekey(container, key, &options, &rekeyed), OVSEAL_CODE_BUSY);
+    seen = 1;
+    DONE(ovseal_rekey(container, key, &options, &rekeyed));
     EXPECT(rekeyed.generation == 2 && rekeyed.stanzas == 3);
-    /* Now that it is for a public key as well, a sender must be named. */
-    FAILS(ovseal_rekey(container, key, options, &rekeyed), OVSEAL_CODE_SENDER_NOT_NAMED);
-    ovseal_rekey_options_free(options);
-    ovseal_open_options *shared;
-    DONE(ovseal_open_options_new(OVSEAL_TRUST_SHARED_SECRET, &shared));
-    FAILS(ovseal_open(container, key, shared, &opened), OVSEAL_CODE_SENDER_NOT_NAMED);
-    ovseal_open_options_free(shared);
+    /* Now it is also sealed to a public key, so a sender must be named. */
+    options.expected_generation = NULL;
+    FAILS(ovseal_rekey(container, key, &options, &rekeyed), OVSEAL_CODE_SENDER_NOT_NAMED);
+    ovseal_open_options shared = OVSEAL_OPEN_OPTIONS_INIT;
+    shared.trust = OVSEAL_TRUST_SHARED_SECRET;
+    FAILS(ovseal_open(container, key, &shared, &opened), OVSEAL_CODE_SENDER_NOT_NAMED);
 
     DONE(ovseal_key_join(with, service, &opener));
     const ovseal_key *all[] = {to, with, service, opener};
@@ -384,22 +388,21 @@ static void from_memory(const char *container, const ovseal_key *key) {
     struct bytes bytes = {malloc(1 << 20), 0};
     uint64_t length = fread(bytes.data, 1, 1 << 20, file);
     fclose(file);
-    ovseal_open_options *options;
-    DONE(ovseal_open_options_new(OVSEAL_TRUST_ANY_SENDER, &options));
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
+    options.trust = OVSEAL_TRUST_ANY_SENDER;
     ovseal_source source = {sizeof source, &bytes, length, read_bytes, release};
     ovseal_opened *opened = NULL;
     released = 0;
-    DONE(ovseal_open_source(&source, key, options, &opened));
+    DONE(ovseal_open_source(&source, key, &options, &opened));
     EXPECT(released == 0);
     ovseal_opened_free(opened);
     EXPECT(released == 1);
     bytes.is_broken = 1;
-    FAILS(ovseal_open_source(&source, key, options, &opened), OVSEAL_CODE_READ);
+    FAILS(ovseal_open_source(&source, key, &options, &opened), OVSEAL_CODE_READ);
     bytes.is_broken = 0;
     source.length = length - 1;
-    FAILS(ovseal_open_source(&source, key, options, &opened), OVSEAL_CODE_TRUNCATED);
+    FAILS(ovseal_open_source(&source, key, &options, &opened), OVSEAL_CODE_TRUNCATED);
     EXPECT(released == 3);
-    ovseal_open_options_free(options);
     free(bytes.data);
 }
 
@@ -434,13 +437,13 @@ int main(int count, char **arguments) {
     DONE(open_with(container, key, acme, NULL, &opened));
     parts(opened, model);
     ovseal_opened_free(opened);
-    demands(container, arguments[2], key, acme, other);
+    requirements(container, arguments[2], key, acme, other);
     without_key(container, acme);
     other_keys(container, key);
     decisions(container, key, acme);
     from_memory(container, key);
 
-    ovseal_protections found = {.size = sizeof found};
+    ovseal_protections found = OVSEAL_PROTECTIONS_INIT;
     DONE(ovseal_protections_read(&found));
     EXPECT(found.secret_memory || found.locked_memory || found.keys_may_be_swapped);
     EXPECT(strlen(ovseal_version()) > 0);

@@ -1,7 +1,8 @@
-/* Opens a vector and reads its parts: vector CONTAINER KEY VALUE PUBLISHER NAME VERSION FOLDER, with "-" for what is not given.
+/* Opens a vector and reads its parts: vector CONTAINER KEY VALUE PUBLISHER NAME VERSION DIR
  *
- * KEY is none, passphrase, keyfile or identity, VALUE hexadecimal. The content of part N is written to FOLDER/N. A failure is told as
- * its code, and the exit code is its kind. */
+ * KEY is none, passphrase, keyfile or identity, and VALUE is hexadecimal. A "-" stands for an
+ * argument that is not given. Writes the content of part N to DIR/N. Prints the code of a failure,
+ * and exits with its kind. */
 
 #include <ovseal/ovseal.h>
 
@@ -48,39 +49,45 @@ static ovseal_key *make_key(const char *kind, const char *value) {
         error = ovseal_key_keyfile(bytes, length, &key);
     else if (!strcmp(kind, "identity"))
         error = ovseal_key_identities(bytes, length, &key);
-    else /* None: what only is sealed to. */
+    else /* No key: one that opens nothing. */
         error = ovseal_key_recipient("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", &key);
     free(bytes);
     check(error);
     return key;
 }
 
-static ovseal_open_options *make_options(const char *publisher, const char *name, const char *version) {
-    int any = !strcmp(publisher, "-");
-    ovseal_open_options *options;
-    check(ovseal_open_options_new(any ? OVSEAL_TRUST_ANY_SENDER : OVSEAL_TRUST_PUBLISHERS, &options));
-    if (!any) {
-        char *pem = read_text(publisher);
-        ovseal_publisher *trusted = NULL;
-        ovseal_error *error = ovseal_publisher_parse(pem, &trusted);
-        free(pem);
-        check(error);
-        check(ovseal_open_options_add_publisher(options, trusted));
-        ovseal_publisher_free(trusted);
-    }
-    if (strcmp(name, "-"))
-        check(ovseal_open_options_set_name(options, name));
-    if (strcmp(version, "-"))
-        check(ovseal_open_options_set_min_security_version(options, strtoull(version, NULL, 10)));
-    return options;
+static ovseal_publisher *read_publisher(const char *path) {
+    char *pem = read_text(path);
+    ovseal_publisher *publisher = NULL;
+    ovseal_error *error = ovseal_publisher_parse(pem, &publisher);
+    free(pem);
+    check(error);
+    return publisher;
 }
 
-static void write_part(const ovseal_part *part, const char *folder, size_t number) {
+static ovseal_opened *open_container(const char *container, const ovseal_key *key, const char *publisher, const char *name,
+                                     const char *version) {
+    ovseal_publisher *acme = strcmp(publisher, "-") ? read_publisher(publisher) : NULL;
+    const ovseal_trusted_publisher trusted = {acme, NULL};
+    const uint64_t least = strtoull(version, NULL, 10);
+    ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
+    options.trust = acme ? OVSEAL_TRUST_PUBLISHERS : OVSEAL_TRUST_ANY_SENDER;
+    options.publishers = &trusted;
+    options.publisher_count = acme ? 1 : 0;
+    options.name = strcmp(name, "-") ? name : NULL;
+    options.min_security_version = strcmp(version, "-") ? &least : NULL;
+    ovseal_opened *opened;
+    check(ovseal_open(container, key, &options, &opened));
+    ovseal_publisher_free(acme);
+    return opened;
+}
+
+static void write_part(const ovseal_part *part, const char *directory, size_t number) {
     size_t length = (size_t)ovseal_part_length(part);
     uint8_t *bytes = malloc(length + 1);
     check(ovseal_part_read(part, bytes, length));
     char path[4096];
-    snprintf(path, sizeof path, "%s/%zu", folder, number);
+    snprintf(path, sizeof path, "%s/%zu", directory, number);
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(bytes, 1, length, file) != length)
         exit(100);
@@ -92,11 +99,8 @@ int main(int count, char **arguments) {
     if (count != 8)
         return 100;
     ovseal_key *key = make_key(arguments[2], arguments[3]);
-    ovseal_open_options *options = make_options(arguments[4], arguments[5], arguments[6]);
-    ovseal_opened *opened;
-    check(ovseal_open(arguments[1], key, options, &opened));
+    ovseal_opened *opened = open_container(arguments[1], key, arguments[4], arguments[5], arguments[6]);
     ovseal_key_free(key);
-    ovseal_open_options_free(options);
     for (size_t i = 0; i < ovseal_opened_part_count(opened); ++i) {
         ovseal_part *part;
         check(ovseal_opened_part_by_number(opened, i, &part));

@@ -1,4 +1,4 @@
-//! The functions that the header declares.
+//! The functions declared in the header.
 
 /// A function of the header.
 pub(crate) struct Function {
@@ -7,7 +7,7 @@ pub(crate) struct Function {
     pub(crate) arguments: Vec<Argument>,
 }
 
-/// An argument: its type without spaces around stars, and its name.
+/// An argument: its type, without spaces around asterisks, and its name.
 pub(crate) struct Argument {
     pub(crate) kind: String,
     pub(crate) name: String,
@@ -15,7 +15,7 @@ pub(crate) struct Argument {
 
 const HEADER: &str = include_str!("../../include/ovseal/ovseal.h");
 
-/// All functions, in the order of the header.
+/// Returns all functions, in the order of the header.
 pub(crate) fn functions() -> Vec<Function> {
     let code = without_comments(HEADER);
     let (_, code) = code.split_once("extern \"C\" {").unwrap();
@@ -39,7 +39,7 @@ fn parse(statement: &str) -> Option<Function> {
     name.starts_with("ovseal_").then(|| Function { result, name, arguments: arguments.collect() })
 }
 
-/// `const char *const *name` as `const char*const*` and `name`.
+/// Splits `const char *const *name` into `const char*const*` and `name`.
 fn split_name(declaration: &str) -> (String, String) {
     let at = declaration.rfind([' ', '*']).unwrap() + 1;
     let (kind, name) = declaration.split_at(at);

@@ -1,4 +1,4 @@
-//! What the tests share: the declarations of the header, the library, and compilers.
+//! Shared by the tests: the declarations in the header, the library, and compilers.
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use ovseal::{KeyFile, Model, ModelName, ModelOptions, SealOptions};
 
-/// Programs that are compiled with warnings as errors, and what else they need.
+/// A language, whose programs are compiled with warnings as errors.
 #[derive(Clone, Copy)]
 pub(crate) struct Language {
     compiler: &'static str,
@@ -27,32 +27,32 @@ pub(crate) const OPENVINO: Language = Language { openvino: true, ..CXX };
 
 const WARNINGS: [&str; 4] = ["-pedantic-errors", "-Wall", "-Wextra", "-Werror"];
 
-/// Memory errors end a program, leaks too.
+/// Memory errors and leaks end a program.
 const SANITIZER: [&str; 3] = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g"];
 
-/// The package's own folder.
+/// Returns the directory of this package.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder with doubles of headers.
+/// Returns the directory with doubles of headers.
 pub(crate) fn doubles() -> PathBuf {
     root().join("tests/double")
 }
 
-/// A variable that the test set-up passes.
+/// Returns the path in a variable of the test set-up.
 pub(crate) fn set_up(name: &str) -> PathBuf {
     let value = std::env::var_os(name);
     PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))
 }
 
-/// The folder of the wheel, with `include/` and `libs/`.
+/// Returns the directory of the wheel, with `include/` and `libs/`.
 pub(crate) fn wheel() -> PathBuf {
     set_up("OVSEAL_OPENVINO").parent().unwrap().to_owned()
 }
 
 impl Language {
-    /// A compiler that sees the headers, and takes every warning as an error.
+    /// Returns a compiler that finds the headers and treats warnings as errors.
     pub(crate) fn compiler(self) -> Command {
         let mut compiler = Command::new(self.compiler);
         compiler.args(self.flags).args(WARNINGS).arg("-I").arg(root().join("include"));
@@ -62,33 +62,33 @@ impl Language {
         compiler
     }
 
-    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer.
-    pub(crate) fn sanitized(self, source: &str, folder: &Path) -> PathBuf {
-        self.build(source, folder, &SANITIZER)
+    /// Compiles a program of `tests/` into `directory`, under AddressSanitizer.
+    pub(crate) fn sanitized(self, source: &str, directory: &Path) -> PathBuf {
+        self.build(source, directory, &SANITIZER)
     }
 
-    /// Compiles a program of `tests/` into `folder` as users do.
-    pub(crate) fn optimized(self, source: &str, folder: &Path) -> PathBuf {
-        self.build(source, folder, &["-O1"])
+    /// Compiles a program of `tests/` into `directory` as users do.
+    pub(crate) fn optimized(self, source: &str, directory: &Path) -> PathBuf {
+        self.build(source, directory, &["-O1"])
     }
 
-    /// Compiles a program of `tests/` into `folder`, under AddressSanitizer, with doubles of headers that are not to be had.
-    pub(crate) fn doubled(self, source: &str, folder: &Path) -> PathBuf {
+    /// Compiles a program of `tests/` into `directory`, with AddressSanitizer and doubles.
+    pub(crate) fn doubled(self, source: &str, directory: &Path) -> PathBuf {
         let doubles = format!("-I{}", doubles().display());
-        self.build(source, folder, &[&SANITIZER[..], &[doubles.as_str()]].concat())
+        self.build(source, directory, &[&SANITIZER[..], &[doubles.as_str()]].concat())
     }
 
-    /// Compiles a program that a test has made into `folder`, under AddressSanitizer.
-    pub(crate) fn sanitized_file(self, source: &Path, folder: &Path) -> PathBuf {
-        self.build_file(source, folder, &SANITIZER)
+    /// Compiles a program that a test has written into `directory`, under AddressSanitizer.
+    pub(crate) fn sanitized_file(self, source: &Path, directory: &Path) -> PathBuf {
+        self.build_file(source, directory, &SANITIZER)
     }
 
-    fn build(self, source: &str, folder: &Path, flags: &[&str]) -> PathBuf {
-        self.build_file(&root().join("tests").join(source), folder, flags)
+    fn build(self, source: &str, directory: &Path, flags: &[&str]) -> PathBuf {
+        self.build_file(&root().join("tests").join(source), directory, flags)
     }
 
-    fn build_file(self, source: &Path, folder: &Path, flags: &[&str]) -> PathBuf {
-        let program = folder.join(source.file_stem().unwrap());
+    fn build_file(self, source: &Path, directory: &Path, flags: &[&str]) -> PathBuf {
+        let program = directory.join(source.file_stem().unwrap());
         let library = library();
         let mut compiler = self.compiler();
         compiler.args(flags).arg(source).arg("-o").arg(&program);
@@ -102,7 +102,7 @@ impl Language {
     }
 }
 
-/// Seals a model to the key file of 32 times 7, signed by nobody.
+/// Seals a model to the key file of 32 bytes of 7, unsigned.
 pub(crate) fn seal(model: &Path, container: &Path) -> PathBuf {
     let found = Model::find(model, ModelOptions::default()).unwrap();
     let key = KeyFile::from_bytes(&[7; 32]).unwrap();
@@ -111,7 +111,7 @@ pub(crate) fn seal(model: &Path, container: &Path) -> PathBuf {
     container.to_owned()
 }
 
-/// Runs a program and gives what it wrote; anything but success ends the test.
+/// Runs a program and returns its output. Fails the test if the program fails.
 pub(crate) fn succeed(command: &mut Command) -> String {
     let output = run(command);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -122,14 +122,14 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 
 /// Runs a program, without input.
 pub(crate) fn run(command: &mut Command) -> Output {
-    // The runtime's TBB otherwise loads a library in a way that AddressSanitizer ends the process for.
+    // Otherwise the runtime's TBB loads a library in a way that AddressSanitizer does not allow.
     command.env("TBB_ENABLE_SANITIZERS", "1").env("ASAN_OPTIONS", "detect_stack_use_after_return=1");
-    // In quotation marks: a blank would begin another option.
+    // In quotes, since a space would start another option.
     command.env("LSAN_OPTIONS", format!("suppressions='{}'", root().join("tests/leaks.txt").display()));
     command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// The folder with the shared library, linked as `cargo xtask install` links it from what this test was built with.
+/// Returns the directory with the shared library, linked as `cargo xtask install` links it.
 pub(crate) fn library() -> PathBuf {
     let archive = archive();
     let stamp = |path: &Path| {
@@ -138,19 +138,19 @@ pub(crate) fn library() -> PathBuf {
     };
     let map = root().join("ovseal.map");
     let name = format!("ovseal-c-{}-{}", stamp(&archive), stamp(&map));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // Tests run at the same time: whoever is first puts it there whole.
-    if !folder.exists() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // Tests run at the same time. The first to finish puts the whole directory in place.
+    if !directory.exists() {
         let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
         link(&archive, &map, &made);
-        if fs::rename(&made, &folder).is_err() {
+        if fs::rename(&made, &directory).is_err() {
             fs::remove_dir_all(&made).unwrap();
         }
     }
-    folder
+    directory
 }
 
-fn link(archive: &Path, map: &Path, folder: &Path) {
+fn link(archive: &Path, map: &Path, directory: &Path) {
     let mut linker = Command::new("cc");
     linker.args([
         "-shared",
@@ -158,13 +158,13 @@ fn link(archive: &Path, map: &Path, folder: &Path) {
         "-Wl,-z,defs,-z,relro,-z,now",
         "-Wl,--gc-sections",
     ]);
-    linker.arg(joined("-Wl,--version-script=", map)).arg("-o").arg(folder.join("libovseal.so.1"));
+    linker.arg(joined("-Wl,--version-script=", map)).arg("-o").arg(directory.join("libovseal.so.1"));
     linker.args(["-Wl,--whole-archive"]).arg(archive).arg("-Wl,--no-whole-archive");
     succeed(linker.args(["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]));
-    std::os::unix::fs::symlink("libovseal.so.1", folder.join("libovseal.so")).unwrap();
+    std::os::unix::fs::symlink("libovseal.so.1", directory.join("libovseal.so")).unwrap();
 }
 
-/// The static library that cargo has built beside this test, of all builds the last.
+/// Returns the static library that cargo has built next to this test, from the latest build.
 fn archive() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let files = test.parent().unwrap().read_dir().unwrap().map(|entry| entry.unwrap().path());
@@ -181,8 +181,8 @@ fn openvino(libraries: &Path) -> PathBuf {
     files.into_iter().find(is_runtime).unwrap()
 }
 
-fn rpath(folder: &Path) -> std::ffi::OsString {
-    joined("-Wl,-rpath,", folder)
+fn rpath(directory: &Path) -> std::ffi::OsString {
+    joined("-Wl,-rpath,", directory)
 }
 
 fn joined(option: &str, path: &Path) -> std::ffi::OsString {

@@ -1,4 +1,4 @@
-// Opens, compiles, infers and closes again and again: cycles CONTAINER COUNT. Memory must stay flat.
+// Opens, compiles, infers and closes again and again; memory must stay flat: cycles CONTAINER COUNT
 
 #include "network.hpp"
 
@@ -6,8 +6,8 @@
 
 namespace {
 
-// Memory that no file backs, also where it was swapped out. Pages of libraries come and go with the
-// page cache.
+// Counts memory that no file backs, including what was swapped out. Pages of libraries come and go
+// with the page cache.
 long own_kib() {
     std::ifstream status("/proc/self/status");
     long total = 0;
@@ -18,7 +18,7 @@ long own_kib() {
     return total;
 }
 
-/** Leaves two processors to the process. With many, the runtime starts threads, which take memory, for a long time. */
+/** Restricts the process to two processors. With many, the runtime starts threads for a long time. */
 void take_two_processors() {
     cpu_set_t allowed, two;
     CPU_ZERO(&two);
@@ -45,6 +45,6 @@ int main(int count, char** arguments) {
     }
     const long grown = own_kib() - before;
     std::cout << "grown by " << grown << " KiB in " << cycles - cycles / 3 << " cycles\n";
-    // The allocators of runtime and thread pool settle slowly.
+    // The allocators of the runtime and its thread pool settle slowly.
     return grown > 8192;
 }

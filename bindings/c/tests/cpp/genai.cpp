@@ -1,4 +1,4 @@
-// What `ovseal/genai.hpp` hands to OpenVINO GenAI, of which there is only a double here: genai CONTAINER FOLDER.
+// What `ovseal/genai.hpp` passes to OpenVINO GenAI, here a double: genai CONTAINER DIR
 
 #include "network.hpp"
 
@@ -7,14 +7,14 @@
 
 namespace {
 
-std::string file(const std::string& folder, const std::string& name) { return ovseal::detail::contents(folder + "/" + name); }
+std::string file(const std::string& directory, const std::string& name) { return contents(directory + "/" + name); }
 
 bool holds(const ov::Tensor& tensor, const std::string& bytes) {
     const auto& constant = tensor;
     return constant.get_byte_size() == bytes.size() && !std::memcmp(constant.data(), bytes.data(), bytes.size());
 }
 
-/** A part that cannot be read leaves no descriptor behind. */
+/** A part that cannot be read does not leak a descriptor. */
 void a_file_that_cannot_be_filled_is_closed(const char* container) {
     const auto cut = std::string(container) + ".cut";
     std::filesystem::copy_file(container, cut);
@@ -31,14 +31,14 @@ void a_file_that_cannot_be_filled_is_closed(const char* container) {
     EXPECT(descriptors() == before);
 }
 
-/** A pipeline that was not made must not lock out the version that worked before. */
-void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
-    const std::filesystem::path place = std::filesystem::path(folder).parent_path();
+/** A pipeline that cannot be created must not lock out the version that worked before. */
+void only_a_pipeline_that_was_made_is_accepted(const std::string& directory) {
+    const std::filesystem::path place = std::filesystem::path(directory).parent_path();
     const auto publisher = ovseal::PublisherKey::generate();
     std::ofstream(place / "acme.pub") << publisher.publisher().pem();
     const auto state = place / "state", container = place / "signed.ovseal";
     ovseal::detail::check(ovseal_rollback_state_create(state.c_str()));
-    ovseal::seal(folder, container, ovseal::seal_options().recipient(key()).publisher_key(publisher).security_version(7));
+    ovseal::seal(directory, container, ovseal::seal_options().recipient(key()).publisher_key(publisher).security_version(7));
     const auto options = ovseal::options().publisher(place / "acme.pub").rollback_state(state);
     const auto before = file(place, "state");
     expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_RUNTIME, [&] { ovseal::llm_pipeline(container, "NONE", key(), options); });
@@ -51,23 +51,23 @@ void only_a_pipeline_that_was_made_is_accepted(const std::string& folder) {
 
 int main(int count, char** arguments) {
     EXPECT(count == 3);
-    const std::string folder = arguments[2];
+    const std::string directory = arguments[2];
     const auto pipeline = ovseal::llm_pipeline(arguments[1], "CPU", key(), {}, {{"NUM_STREAMS", 2}});
-    EXPECT(pipeline.device == "CPU" && pipeline.model == file(folder, "openvino_model.xml"));
-    EXPECT(holds(pipeline.weights, file(folder, "openvino_model.bin")));
+    EXPECT(pipeline.device == "CPU" && pipeline.model == file(directory, "openvino_model.xml"));
+    EXPECT(holds(pipeline.weights, file(directory, "openvino_model.bin")));
     const auto& words = pipeline.tokenizer;
-    EXPECT(words.model == file(folder, "openvino_tokenizer.xml") + file(folder, "openvino_detokenizer.xml"));
-    EXPECT(holds(words.weights[0], file(folder, "openvino_tokenizer.bin")));
-    EXPECT(holds(words.weights[1], file(folder, "openvino_detokenizer.bin")));
+    EXPECT(words.model == file(directory, "openvino_tokenizer.xml") + file(directory, "openvino_detokenizer.xml"));
+    EXPECT(holds(words.weights[0], file(directory, "openvino_tokenizer.bin")));
+    EXPECT(holds(words.weights[1], file(directory, "openvino_detokenizer.bin")));
     EXPECT(words.chat_template == "{{ messages }}" && pipeline.configuration.text == "{\"max_new_tokens\": 7}");
     for (const auto& properties : {pipeline.properties, words.properties})
         EXPECT(properties.at("CACHE_DIR").as<std::string>().empty());
     EXPECT(pipeline.properties.count("NUM_STREAMS") == 1);
-    // The double takes any bytes for an adapter's.
+    // The double accepts any bytes as an adapter.
     const auto opened = ovseal::open(arguments[1], key());
     const auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("openvino_model.bin").map()));
-    EXPECT(holds(adapter.safetensor, file(folder, "openvino_model.bin")));
-    only_a_pipeline_that_was_made_is_accepted(folder);
+    EXPECT(holds(adapter.safetensor, file(directory, "openvino_model.bin")));
+    only_a_pipeline_that_was_made_is_accepted(directory);
     a_file_that_cannot_be_filled_is_closed(arguments[1]);
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {
         ovseal::llm_pipeline(arguments[1], "CPU", key(), {}, {{"CACHE_DIR", "cache"}});

@@ -1,5 +1,6 @@
-// The sample of OpenVINO's guide "Using Encrypted Models with OpenVINO", whose lines stand at the margin: verbatim, but for the names of the
-// files. The include and the namespace are ovseal's, and the password comes from the command line: guide PASSWORD MODEL WEIGHTS PLAINTEXT.
+// The sample from OpenVINO's guide to encrypted models: guide PASSWORD MODEL WEIGHTS PLAINTEXT
+//
+// The guide's lines start in the first column, and are verbatim except for the file names.
 
 #include "network.hpp"
 

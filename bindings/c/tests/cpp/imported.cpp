@@ -1,5 +1,6 @@
-// Sealed compiled models are imported, and live as long as what reads them: imported MODEL BLOB CONTAINER UNFIT EMPTY.
-// Without a container it writes the compiled model to BLOB.
+// Sealed compiled models live as long as anything that reads them.
+//
+// imported MODEL BLOB CONTAINER UNFIT EMPTY; with only MODEL and BLOB, it writes the compiled model to BLOB.
 
 #include "network.hpp"
 
@@ -7,7 +8,7 @@ namespace {
 
 enum { CORE, COMPILED, REQUEST };
 
-/** Everything that a caller can hold. */
+/** Everything a caller can hold. */
 struct Held {
     std::unique_ptr<ov::Core> core = std::make_unique<ov::Core>();
     ov::CompiledModel compiled;

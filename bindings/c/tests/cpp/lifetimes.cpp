@@ -1,4 +1,4 @@
-// The weights live exactly as long as whatever reads them, in every order of letting go: lifetimes MODEL CONTAINER CACHE.
+// The weights live exactly as long as anything that reads them: lifetimes MODEL CONTAINER CACHE
 
 #include "network.hpp"
 
@@ -8,7 +8,7 @@ namespace {
 
 enum { CORE, MODEL, COMPILED, REQUEST, CONSTANT, OUTPUT };
 
-/** Everything that a caller can hold. */
+/** Everything a caller can hold. */
 struct Held {
     std::unique_ptr<ov::Core> core = std::make_unique<ov::Core>();
     std::shared_ptr<ov::Model> model;
@@ -71,7 +71,7 @@ void in_order(const Output& expected, const std::vector<int>& things, bool core_
     }
 }
 
-/** Lets go in each order, of the core first or last; `hold` fills in what there is, and gives what dies with the weights. */
+/** Lets go in every order. `hold` creates the objects, and returns a pointer to the weights' owner. */
 template <typename Hold>
 void every_order(const Output& expected, std::vector<int> things, Hold hold) {
     for (const bool core_goes_first : {true, false})

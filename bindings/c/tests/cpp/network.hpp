@@ -1,9 +1,11 @@
-// What the tests with OpenVINO share: a network of the test set-up, in plaintext and sealed.
+// Shared by the tests with OpenVINO: a network in plaintext and sealed.
 
 #ifndef NETWORK_HPP
 #define NETWORK_HPP
 
 #include <ovseal/openvino.hpp>
+
+#include "contents.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,7 +19,7 @@
     std::exit(1);
 }
 
-/** Expects that something throws an exception of a class with a code. */
+/** Checks that `work` throws an exception of a class, with a code. */
 template <typename Class, typename Work>
 void expect_failure(std::uint32_t code, Work work) {
     try {
@@ -32,7 +34,7 @@ void expect_failure(std::uint32_t code, Work work) {
 
 using Output = std::vector<std::uint8_t>;
 
-/** The key with which the test has sealed. */
+/** Returns the key that the test has sealed to. */
 inline ovseal::Key key() {
     const std::vector<std::uint8_t> bytes(32, 7);
     return ovseal::keyfile(bytes.data(), bytes.size());
@@ -62,17 +64,17 @@ inline Output infer(ov::CompiledModel compiled) {
     return infer(compiled.create_infer_request());
 }
 
-/** The output of the plaintext model. */
+/** Returns the output of the plaintext model. */
 inline Output expected(const std::string& model) {
     ov::Core core;
     return infer(core.compile_model(core.read_model(model), "CPU"));
 }
 
-/** Whether any file below a folder has these bytes. */
-inline bool is_found(const std::filesystem::path& folder, const std::string& needle) {
-    const auto files = std::filesystem::recursive_directory_iterator(folder);
+/** Returns whether any file in a directory tree contains these bytes. */
+inline bool is_found(const std::filesystem::path& directory, const std::string& needle) {
+    const auto files = std::filesystem::recursive_directory_iterator(directory);
     return std::any_of(begin(files), end(files), [&](const auto& entry) {
-        return entry.is_regular_file() && ovseal::detail::contents(entry.path()).find(needle) != std::string::npos;
+        return entry.is_regular_file() && contents(entry.path()).find(needle) != std::string::npos;
     });
 }
 

@@ -1,4 +1,4 @@
-// What is refused, and that nothing is left of it: refusals CONTAINER DAMAGED SEVERAL UNFIT FOLDER.
+// What is rejected, without leaving anything behind: refusals CONTAINER DAMAGED SEVERAL UNFIT DIR
 
 #include "network.hpp"
 
@@ -7,7 +7,7 @@
 int main(int count, char** arguments) {
     EXPECT(count == 6);
     const std::string container = arguments[1], damaged = arguments[2], several = arguments[3], unfit = arguments[4];
-    const std::filesystem::path folder = arguments[5];
+    const std::filesystem::path directory = arguments[5];
     const auto wrong = ovseal::passphrase("wrong");
     ov::Core core;
 
@@ -18,9 +18,9 @@ int main(int count, char** arguments) {
             ovseal::compile_model(core, damaged, "CPU", key(), ovseal::options().opening(opening));
         });
     expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] { ovseal::read_model(core, damaged, key()); });
-    // A failure stays one, however often it is asked for. It may be found before that: while integers are decrypted.
+    // Verifying again fails again. Decrypting integers may already have failed.
     expect_failure<ovseal::NotAuthenticError>(OVSEAL_CODE_CHUNK, [&] {
-        ovseal::detail::Network network(ovseal::open(damaged, key()), "CPU", ovseal::Opening::overlapped, {});
+        ovseal::detail::Network network(ovseal::open(damaged, key()), std::nullopt, "CPU", ovseal::Opening::overlapped);
         try {
             network.verify();
         } catch (const ovseal::NotAuthenticError&) {
@@ -31,10 +31,10 @@ int main(int count, char** arguments) {
     ovseal::read_model(core, several, key(), ovseal::options().part("openvino_detokenizer.xml"));
     expect_failure<ovseal::UsageError>(OVSEAL_CODE_NO_SUCH_PART, [&] { ovseal::read_model(core, several, key(), ovseal::options().part("x")); });
     expect_failure<ovseal::UnsupportedError>(OVSEAL_CODE_NOT_A_MODEL, [&] { ovseal::read_model(core, several, key(), ovseal::options().part("config.json")); });
-    expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_READ, [&] { ovseal::read_model(core, folder / "nothing", key()); });
+    expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_READ, [&] { ovseal::read_model(core, directory / "nothing", key()); });
     expect_failure<ovseal::EnvironmentError>(OVSEAL_CODE_RUNTIME, [&] { ovseal::compile_model(core, container, "NO_SUCH_DEVICE", key()); });
 
-    // The runtime's own words may quote the model: they are nested, and not shown.
+    // The runtime's own message may quote the model, so it is nested and not shown.
     try {
         ovseal::read_model(core, unfit, key());
         fail("a topology that is none was read", __FILE__, __LINE__);
@@ -47,8 +47,8 @@ int main(int count, char** arguments) {
         }
     }
 
-    // Without a key it is this device's own, and it has none.
-    setenv("XDG_STATE_HOME", folder.c_str(), 1);
+    // The default is this device's own key, and it has none.
+    setenv("XDG_STATE_HOME", directory.c_str(), 1);
     for (const auto& attempt : std::vector<std::function<void()>>{
              [&] { ovseal::open(container); },
              [&] { ovseal::read_model(core, container); },
@@ -56,8 +56,8 @@ int main(int count, char** arguments) {
          })
         expect_failure<ovseal::NoKeyFitsError>(OVSEAL_CODE_NO_KEY_FITS, attempt);
 
-    // OpenVINO's own cache would get the plaintext.
-    const auto cache = folder / "plaintext-cache";
+    // OpenVINO's own cache would store the plaintext.
+    const auto cache = directory / "plaintext-cache";
     for (const char* name : {"CACHE_DIR", "CACHE_PATH", "NPUW_CACHE_DIR"})
         expect_failure<ovseal::UsageError>(OVSEAL_CODE_WRITES_MODEL, [&] {
             ovseal::compile_model(core, container, "CPU", key(), {}, {{name, cache.string()}});

@@ -1,4 +1,4 @@
-// A sealed model computes what the plaintext model computes, bit for bit: same MODEL CONTAINER.
+// A sealed model computes the same as the plaintext model, bit for bit: same MODEL CONTAINER
 
 #include <sys/mman.h>
 
@@ -30,7 +30,7 @@ int main(int count, char** arguments) {
     }
     const auto properties = ov::AnyMap{{"NUM_STREAMS", 2}, {"PERFORMANCE_HINT", "THROUGHPUT"}};
     const auto compiled = ovseal::compile_model(core, arguments[2], "CPU", key(), {}, properties);
-    // What comes of them depends on the machine: of two streams, one processor makes one.
+    // The result depends on the machine: a single processor turns two streams into one.
     auto plain = core.compile_model(core.read_model(arguments[1]), "CPU", properties);
     EXPECT(compiled.get_property("NUM_STREAMS").as<int>() == plain.get_property("NUM_STREAMS").as<int>());
     EXPECT(compiled.get_property("PERFORMANCE_HINT") == plain.get_property("PERFORMANCE_HINT"));

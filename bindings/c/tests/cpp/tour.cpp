@@ -1,6 +1,8 @@
-// What C++ adds to the C interface: exceptions, handles, decrypt_file. tour MODEL FOLDER, where MODEL is an .xml with its .bin.
+// Tests the C++ interface without OpenVINO: tour MODEL.xml DIR
 
 #include <ovseal/ovseal.hpp>
+
+#include "contents.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -26,7 +28,7 @@ Class failure(Work work) {
     fail("nothing was thrown", __LINE__);
 }
 
-/** A key service that turns each bit around. */
+/** A key service that flips every bit. */
 class Vault : public ovseal::KeyService {
 public:
     bool is_closed = false;
@@ -52,7 +54,7 @@ public:
     }
 };
 
-/** A key service that is told for which container, and binds it. */
+/** A key service that binds the container. */
 class ToldVault : public ovseal::KeyService {
 public:
     std::vector<std::uint8_t> wrap_for(const ovseal::ServiceContext& container,
@@ -74,11 +76,11 @@ public:
     }
 };
 
-void seals_and_opens(const std::filesystem::path& model, const std::filesystem::path& folder) {
-    const auto container = folder / "model.ovseal";
+void seals_and_opens(const std::filesystem::path& model, const std::filesystem::path& directory) {
+    const auto container = directory / "model.ovseal";
     const auto publisher_key = ovseal::PublisherKey::parse(std::string(ovseal::PublisherKey::generate().pem().view()));
     const auto acme = publisher_key.publisher();
-    std::ofstream(folder / "acme.pub") << acme.pem();
+    std::ofstream(directory / "acme.pub") << acme.pem();
     const auto pair = ovseal::generate_identity();
     const auto key = ovseal::identities(pair.identity.view());
     std::atomic<std::uint64_t> sealed{0}, opened_bytes{0};
@@ -92,7 +94,7 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     const auto exists = failure<ovseal::UsageError>([&] { ovseal::seal(model, container, key); });
     EXPECT(exists.code() == OVSEAL_CODE_EXISTS && exists.kind() == ovseal::Kind::usage);
 
-    auto options = ovseal::options().publisher(folder / "acme.pub").name("tour").min_security_version(2);
+    auto options = ovseal::options().publisher(directory / "acme.pub").name("tour").min_security_version(2);
     options.progress(nullptr);
     ovseal::open(container, key, options).parts().front().read();
     options.progress([&](std::uint64_t bytes) { opened_bytes += bytes; });
@@ -104,9 +106,9 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
         opened.accept();
         parts = opened.parts();
     }
-    // Parts outlive what they are parts of, and so does the call-back.
+    // Parts outlive the opened container, and so does the call-back.
     options = ovseal::options();
-    const auto weights = ovseal::detail::contents(std::filesystem::path(model).replace_extension("bin"));
+    const auto weights = contents(std::filesystem::path(model).replace_extension("bin"));
     const auto read = parts.at(1).read();
     EXPECT(std::string(read.begin(), read.end()) == weights && opened_bytes == weights.size());
     EXPECT(parts.at(0).companions() == std::vector<std::size_t>{1} && parts.at(0).kind() == "ir");
@@ -121,13 +123,13 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
         [&] { ovseal::open(container, key, ovseal::options().publisher(acme).min_security_version(3)); });
     EXPECT(denied.code() == OVSEAL_CODE_SECURITY_VERSION && std::string(denied.what()) == "security version 2 is below 3");
     EXPECT(!denied.hint().empty());
-    const auto missing = failure<ovseal::EnvironmentError>([&] { ovseal::open(folder / "nothing", key); });
+    const auto missing = failure<ovseal::EnvironmentError>([&] { ovseal::open(directory / "nothing", key); });
     EXPECT(missing.code() == OVSEAL_CODE_READ && missing.causes().size() == 1);
     EXPECT(std::string(missing.what()) == missing.message() + ": " + missing.causes()[0]);
     const auto named = ovseal::options().publisher(acme);
     failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, ovseal::passphrase("wrong"), named); });
 
-    // Without a publisher nothing is tried, and who claims to have signed is told.
+    // Without a publisher no key is tried, and the message says who claims to have signed.
     const auto nameless = failure<ovseal::UsageError>([&] { ovseal::open(container, key); });
     EXPECT(nameless.code() == OVSEAL_CODE_SENDER_NOT_NAMED && !nameless.hint().empty());
     EXPECT(nameless.message() == "no publisher is named, and the container claims to be signed by " + acme.id());
@@ -142,17 +144,17 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     EXPECT(ovseal::verify(container, key).security_version == 2);
     EXPECT(ovseal::verify(container, key).content_verified);
     EXPECT(!ovseal::verify(container, ovseal::options().publisher(acme)).content_verified);
-    ovseal::open(container, key, ovseal::options().publisher_for(acme, "other").publisher_for(folder / "acme.pub", "tour"));
+    ovseal::open(container, key, ovseal::options().publisher_for(acme, "other").publisher_for(directory / "acme.pub", "tour"));
     const auto untrusted = failure<ovseal::DeniedError>(
         [&] { ovseal::open(container, key, ovseal::options().publisher_for(acme, "other")); });
     EXPECT(untrusted.code() == OVSEAL_CODE_UNTRUSTED);
     std::ofstream(container.string() + ".rekey") << "something";
-    const auto more = [&] { return ovseal::rekey_options().publisher(folder / "acme.pub").add_recipient(ovseal::passphrase("more")).kdf_limit(256); };
+    const auto more = [&] { return ovseal::rekey_options().publisher(directory / "acme.pub").add_recipient(ovseal::passphrase("more")).kdf_limit(256); };
     failure<ovseal::NotAuthenticError>([&] { ovseal::rekey(container, key, more()); });
     failure<ovseal::NotAuthenticError>([&] { ovseal::rekey(container, key, more().finish_waiting()); });
-    EXPECT(ovseal::rekey(container, key, ovseal::rekey_options().publisher(folder / "acme.pub").discard_waiting()).generation == 1);
+    EXPECT(ovseal::rekey(container, key, ovseal::rekey_options().publisher(directory / "acme.pub").discard_waiting()).generation == 1);
     EXPECT(!std::filesystem::exists(container.string() + ".rekey"));
-    const auto rekeyed = ovseal::rekey(container, key, adding().publisher(folder / "acme.pub"));
+    const auto rekeyed = ovseal::rekey(container, key, adding().publisher(directory / "acme.pub"));
     EXPECT(rekeyed.generation == 2 && rekeyed.stanzas == 2);
     const auto beside = ovseal::rekey_options().add_recipient(ovseal::passphrase("beside")).any_sender();
     ovseal::write_side_file(container, key, beside);
@@ -165,28 +167,28 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     EXPECT(face.part_lengths.at(1) == weights.size() && face.generation == 2);
 }
 
-void key_services_hold_keys(const std::filesystem::path& model, const std::filesystem::path& folder) {
+void key_services_hold_keys(const std::filesystem::path& model, const std::filesystem::path& directory) {
     const auto vault = std::make_shared<Vault>();
-    const auto container = folder / "vault.ovseal";
+    const auto container = directory / "vault.ovseal";
     ovseal::seal(model, container, ovseal::service(vault));
     const auto any = ovseal::options().any_sender();
     ovseal::open(container, ovseal::service(vault), any);
     const auto told_vault = ovseal::service(std::make_shared<ToldVault>());
-    ovseal::seal(model, folder / "told.ovseal", told_vault);
-    ovseal::open(folder / "told.ovseal", told_vault, any);
+    ovseal::seal(model, directory / "told.ovseal", told_vault);
+    ovseal::open(directory / "told.ovseal", told_vault, any);
     failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, told_vault, any); });
     vault->is_closed = true;
     const auto thrown = failure<ovseal::EnvironmentError>([&] { ovseal::open(container, ovseal::service(vault), any); });
     EXPECT(thrown.code() == OVSEAL_CODE_KEY_HOLDER);
-    const auto told = failure<ovseal::EnvironmentError>([&] { ovseal::seal(model, folder / "other", ovseal::service(vault)); });
-    EXPECT(told.causes().back() == "the vault is closed" && !std::filesystem::exists(folder / "other"));
+    const auto told = failure<ovseal::EnvironmentError>([&] { ovseal::seal(model, directory / "other", ovseal::service(vault)); });
+    EXPECT(told.causes().back() == "the vault is closed" && !std::filesystem::exists(directory / "other"));
     failure<ovseal::UsageError>([] { ovseal::service(nullptr); });
     EXPECT(vault.use_count() == 1);
 }
 
-/** What is left out, refused and never overwritten; and secrets that are not shown. */
-void secrets_stay_where_they_are(const std::filesystem::path& model, const std::filesystem::path& folder) {
-    const auto work = folder / "work";
+/** Files that are left out, rejected or never overwritten, and secrets that are not shown. */
+void secrets_stay_where_they_are(const std::filesystem::path& model, const std::filesystem::path& directory) {
+    const auto work = directory / "work";
     std::filesystem::create_directories(work / ".git");
     std::ofstream(work / ".git/config") << "token";
     std::ofstream(work / "notes.txt") << "notes";
@@ -197,28 +199,28 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
     EXPECT(plan.parts[1].path == "m.xml" && plan.parts[1].kind == "ir" && plan.parts[1].length == std::filesystem::file_size(model));
     EXPECT(ovseal::seal_options().include_everything().plan(work).parts.size() == 4);
 
-    // A key in the model's folder is not sealed, whether it was given or is known by its content.
+    // A key in the model's directory is rejected, whether it is used or only recognized.
     std::ofstream(work / "key", std::ios::binary) << std::string(32, '\7');
     std::filesystem::permissions(work / "key", std::filesystem::perms(0600));
     const auto key = ovseal::keyfile(work / "key");
-    const auto given = failure<ovseal::UsageError>([&] { ovseal::seal(work, folder / "no.ovseal", key); });
+    const auto given = failure<ovseal::UsageError>([&] { ovseal::seal(work, directory / "no.ovseal", key); });
     EXPECT(std::string(given.what()).find("must not be sealed") != std::string::npos);
-    std::filesystem::rename(work / "key", folder / "key");
+    std::filesystem::rename(work / "key", directory / "key");
     std::ofstream(work / "signer") << ovseal::PublisherKey::generate().pem().view();
     const auto known = failure<ovseal::UsageError>([&] { ovseal::seal_options().plan(work); });
-    EXPECT(known.code() == OVSEAL_CODE_BAD_MODEL && std::string(known.what()).find("private key in PEM") != std::string::npos);
+    EXPECT(known.code() == OVSEAL_CODE_BAD_MODEL && std::string(known.what()).find("PEM private key") != std::string::npos);
     std::filesystem::remove(work / "signer");
 
     // Only a container is replaced.
     const auto replacing = ovseal::seal_options().recipient(key).replace();
-    for (const auto& output : {folder / "key", folder / "acme.pub"})
+    for (const auto& output : {directory / "key", directory / "acme.pub"})
         failure<ovseal::UsageError>([&] { replacing.seal(model, output); });
-    EXPECT(std::filesystem::file_size(folder / "key") == 32);
+    EXPECT(std::filesystem::file_size(directory / "key") == 32);
 
-    // A file that others can access is told, and a secret in the place of a path is refused and not shown.
+    // A file that others can access is reported. A secret in place of a path is not shown.
     EXPECT(!key.is_exposed());
-    std::filesystem::permissions(folder / "key", std::filesystem::perms(0644));
-    EXPECT(ovseal::keyfile(folder / "key").is_exposed());
+    std::filesystem::permissions(directory / "key", std::filesystem::perms(0644));
+    EXPECT(ovseal::keyfile(directory / "key").is_exposed());
     const std::string identity = "AGE-SECRET-KEY-1QQQQ", digits(64, 'a');
     for (const auto& secret : {identity, digits}) {
         for (const auto& thrown : {failure<ovseal::UsageError>([&] { ovseal::identity(secret); }),
@@ -230,8 +232,8 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
     }
 }
 
-void decrypt_file_takes_one_part(const std::filesystem::path& model, const std::filesystem::path& folder) {
-    const auto container = folder / "one.ovseal";
+void decrypt_file_requires_one_part(const std::filesystem::path& model, const std::filesystem::path& directory) {
+    const auto container = directory / "one.ovseal";
     const auto key = ovseal::passphrase("one");
     ovseal::seal(model, container, ovseal::seal_options().recipient(key).only());
     std::vector<std::uint8_t> result = {1, 2, 3};
@@ -240,7 +242,7 @@ void decrypt_file_takes_one_part(const std::filesystem::path& model, const std::
     EXPECT((result == std::vector<std::uint8_t>{1, 2, 3}));
     std::ifstream file(container, std::ios::binary);
     ovseal::decrypt_file(file, "one", result);
-    EXPECT(std::string(result.begin(), result.end()) == ovseal::detail::contents(model));
+    EXPECT(std::string(result.begin(), result.end()) == contents(model));
 
     ovseal::seal(model, container, ovseal::seal_options().recipient(key).replace());
     std::ifstream two(container, std::ios::binary);
@@ -258,7 +260,7 @@ int main(int count, char** arguments) {
     seals_and_opens(arguments[1], arguments[2]);
     key_services_hold_keys(arguments[1], arguments[2]);
     secrets_stay_where_they_are(arguments[1], arguments[2]);
-    decrypt_file_takes_one_part(arguments[1], arguments[2]);
+    decrypt_file_requires_one_part(arguments[1], arguments[2]);
     const auto found = ovseal::protections();
     EXPECT(found.secret_memory || found.locked_memory || found.keys_may_be_swapped);
     EXPECT(!ovseal::version().empty());

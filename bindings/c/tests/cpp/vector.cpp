@@ -1,8 +1,9 @@
-// The program of tests/c/vector.c in C++.
+// tests/c/vector.c in C++
 
 #include <ovseal/ovseal.hpp>
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 
 namespace {
@@ -22,7 +23,7 @@ ovseal::Key make_key(const std::string& kind, const std::string& value) {
         return ovseal::keyfile(ovseal::detail::bytes(bytes), bytes.size());
     if (kind == "identity")
         return ovseal::identities(bytes);
-    // None: something that is sealed to, and opens nothing.
+    // No key: one that opens nothing.
     return ovseal::recipient(ovseal::generate_identity().recipient);
 }
 

@@ -9,18 +9,21 @@ from . import _ovseal
 
 
 def main() -> int:
-    """Runs the command line of this process and gives its exit code."""
-    # Python would note the signal and go on until the command has ended.
+    """Run the command with this process's arguments, and return its exit code."""
+    # Python's own handler would only act on the signal after the command has ended.
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     name_runtime()
-    # The TPM software stack would write to stderr by itself.
+    # Keeps the TPM software stack from writing to stderr itself.
     os.environ.setdefault("TSS2_LOG", "all+none")
     return _ovseal.run(["ovseal", *sys.argv[1:]])
 
 
 def name_runtime() -> None:
-    """Names the runtime of this interpreter's package, which the command would not find outside of a virtual environment."""
+    """Point ``OVSEAL_OPENVINO`` at this interpreter's OpenVINO package.
+
+    Outside a virtual environment the command would not find it.
+    """
     package = importlib.util.find_spec("openvino")
     if package is not None and package.submodule_search_locations and "OVSEAL_OPENVINO" not in os.environ:
         libraries = os.path.join(package.submodule_search_locations[0], "libs")

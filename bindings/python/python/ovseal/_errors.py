@@ -1,4 +1,4 @@
-"""The exceptions of this package."""
+"""The exceptions and warnings of this package."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from typing import Sequence
 
 
 class Error(Exception):
-    """A call failed. Nothing in it is secret, and nothing of a model's content.
+    """A call failed. An error never contains secrets or content of a model.
 
-    ``str(error)`` says what went wrong and why, in one line; the advice, where there is some, is a note below it.
+    ``str(error)`` is one line that says what went wrong and why. A hint, if there is one, is a note
+    below it.
     """
 
     kind: str = "internal"
-    """Whose fault it is, in a word that is the same in every language."""
+    """The kind of failure, one word that is the same in every language."""
 
-    def __init__(self, message: str, code: int = 25500, hint: str | None = None, causes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, code: int = 25500, hint: str | None = None, causes: Sequence[str] = ()
+    ) -> None:
         super().__init__(": ".join([message, *causes]))
         self.message = message
         self.code = code
-        """What went wrong, as a number that is the same in every language and keeps its meaning."""
+        """The failure as a number, which is the same in every language and never reused."""
         self.hint = hint
-        """What helps, where something does."""
+        """Advice for the caller, if there is any."""
         self.causes = tuple(causes)
-        """Why, the nearest cause first."""
+        """The causes, the nearest one first."""
         if hint is not None:
             self.add_note(f"hint: {hint}")
 
@@ -31,11 +34,11 @@ class Error(Exception):
 
 
 class HostError(Error):
-    """The host: a file, a device, memory, OpenVINO."""
+    """The host failed: a file, a device, memory, or OpenVINO."""
 
     kind = "environment"
     detail: str | None = None
-    """OpenVINO's own words, where it refused. **They may quote the plaintext of the model.**"""
+    """OpenVINO's own message, if it failed. **It may quote the plaintext of the model.**"""
 
 
 class UsageError(Error):
@@ -45,7 +48,7 @@ class UsageError(Error):
 
 
 class ForkedError(UsageError):
-    """An object was used in a forked child, which has none of its memory."""
+    """An object was used in a forked child, which does not inherit its memory."""
 
 
 class ClosedError(UsageError):
@@ -53,7 +56,7 @@ class ClosedError(UsageError):
 
 
 class NotAuthenticError(Error):
-    """The container is damaged, truncated, or not what its publisher made."""
+    """The container is damaged, truncated, or not what its publisher sealed."""
 
     kind = "not-authentic"
 
@@ -65,27 +68,27 @@ class NoMatchingKeyError(Error):
 
 
 class DeniedError(Error):
-    """The caller's demands refuse the container: another signer or none, another name, a version that is too low."""
+    """The container does not meet a requirement: its signer, its name, or its security version."""
 
     kind = "denied"
 
 
 class UnsupportedError(Error):
-    """The file is no container, or has something that this version does not know."""
+    """The file is not a container, or uses a feature that this version does not support."""
 
     kind = "unsupported"
 
 
 class UnknownSenderWarning(UserWarning):
-    """A container was opened without a check of who made it: no publisher was named, nor `ANY_SENDER`."""
+    """A container was opened without a publisher, so nothing shows who created it."""
 
 
 class ExposedKeyWarning(UserWarning):
-    """A key is not kept as it should be: other users can access its file, or it cannot be locked in memory."""
+    """A key is exposed: other users can access its file, or it cannot be locked in memory."""
 
 
 class CacheWarning(UserWarning):
-    """A compiled model could not be kept. The model itself can be used all the same."""
+    """The cache of compiled models failed. The model itself is usable."""
 
 
 RUNTIME = 105
@@ -98,11 +101,11 @@ NOT_A_MODEL = 603
 
 _BY_CODE: dict[int, type[Error]] = {CLOSED: ClosedError, FORKED: ForkedError}
 _BY_KIND: dict[str, type[Error]] = {
-    kind.kind: kind
-    for kind in (HostError, UsageError, NotAuthenticError, NoMatchingKeyError, DeniedError, UnsupportedError)
+    each.kind: each
+    for each in (HostError, UsageError, NotAuthenticError, NoMatchingKeyError, DeniedError, UnsupportedError)
 }
 
 
 def error(kind: str, code: int, message: str, hint: str | None, causes: list[str]) -> Error:
-    """Makes the exception for a failure of the extension module."""
+    """Return the exception for a failure of the extension module."""
     return _BY_CODE.get(code, _BY_KIND.get(kind, Error))(message, code, hint, causes)

@@ -1,4 +1,4 @@
-"""Forked children of a process with compiled models."""
+"""Forked children of a process that has compiled models."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Any, TypeVar
 
 from . import _ovseal
 
-Thing = TypeVar("Thing")
+Kept = TypeVar("Kept")
 
-_kept: tuple[type, ...] = ()
-_things: weakref.WeakSet[Any] = weakref.WeakSet()
+_types: tuple[type, ...] = ()
+_objects: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def keep_in_children(*types: type) -> None:
-    """Sees to it that a forked child never destroys objects of these types.
+    """Keep a forked child from ever destroying objects of these types.
 
-    OpenVINO's destructors wait for threads that a child does not have, for ever. A child can do nothing with such objects anyway, so
-    it leaves them as they are, and ends without them.
+    OpenVINO's destructors wait for threads that a child does not have, so they would never return.
+    A child cannot use such objects anyway. It leaves them alone and exits without destroying them.
     """
-    global _kept
-    if not _kept:
-        os.register_at_fork(after_in_child=_keep)
-    _kept += types
+    global _types
+    if not _types:
+        os.register_at_fork(after_in_child=_keep_all)
+    _types += types
 
 
-def keep_in_child(thing: Thing) -> Thing:
-    """Does the same for one object, of a type that the garbage collector does not know."""
-    _things.add(thing)
-    return thing
+def keep_in_child(kept: Kept) -> Kept:
+    """Do the same for one object, whose type the garbage collector does not track."""
+    _objects.add(kept)
+    return kept
 
 
-def _keep() -> None:
-    # What was frozen, as one does before a fork, is not among the objects.
+def _keep_all() -> None:
+    # `gc.get_objects` does not list frozen objects, and servers freeze them before they fork.
     if is_frozen := gc.get_freeze_count() > 0:
         gc.unfreeze()
-    # A proxy answers for what it stands for, which may be gone, when it is asked for its class.
-    things = [each for each in gc.get_objects() if issubclass(type(each), _kept)]
+    # `isinstance` would ask a weak proxy for its class, and fail if the proxy's object is gone.
+    tracked = [each for each in gc.get_objects() if issubclass(type(each), _types)]
     if is_frozen:
         gc.freeze()
-    for thing in [*things, *_things]:
-        _ovseal.abandon(thing)
+    for each in [*tracked, *_objects]:
+        _ovseal.abandon(each)

@@ -1,10 +1,10 @@
-"""What the extension module has: `mypy` compares this file with it in a test."""
+"""The extension module. A test compares the signatures and docstrings here with those in Rust."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, final
+from typing import Any, BinaryIO, Literal, TypedDict, final
 
 import openvino
 from typing_extensions import Buffer
@@ -19,72 +19,109 @@ _Progress = Callable[[int, int], object]
 
 @final
 class AnySender:
-    """The type of `ANY_SENDER`."""
+    """The type of ``ANY_SENDER``, which accepts a container from anyone."""
 
 ANY_SENDER: AnySender
 
 @final
 class Key:
-    """What opens a container, or what it is sealed to, or both."""
+    """A key that opens containers, or that a model can be sealed to, or both."""
 
 def passphrase(text: str | bytes) -> Key:
-    """A passphrase, for sealing and opening: UTF-8 of 1 to 1024 bytes, of which one final line ending does not count."""
+    """Return a passphrase, to seal and to open.
+
+    Args:
+        text: UTF-8 of 1 to 1024 bytes. A single trailing newline is ignored.
+    """
 
 def keyfile(path_or_bytes: _Path | bytes | bytearray) -> Key:
-    """A key file, by its path or by its 32 bytes, for sealing and opening."""
+    """Return a key file, to seal and to open.
+
+    Args:
+        path_or_bytes: The path of the file, or its 32 bytes.
+    """
 
 def identity(path_or_bytes: _Path | bytes | bytearray) -> Key:
-    """The identities in a file, by its path or by its bytes. They open, and what belongs to them is sealed to."""
+    """Return the identities in a file, to open, and to seal to their recipients.
+
+    Args:
+        path_or_bytes: The path of the file, or its content.
+    """
 
 def recipient(text: str) -> Key:
-    """A public key, ``age1…``, ``age1pq1…`` or ``ovdev1…``, for sealing."""
+    """Return a public key, to seal.
+
+    Args:
+        text: ``age1…``, ``age1pq1…``, or ``ovdev1…`` for a device's TPM.
+    """
 
 def device(folder: _Path | None = None, *, tcti: str | None = None, pin: str | bytes | None = None) -> Key:
-    """This device's own key, in its TPM. It opens; what is sealed to is the recipient that ``ovseal device enroll`` prints."""
+    """Return this device's own key, which its TPM holds, to open.
+
+    To seal to the device, use the recipient that ``ovseal device enroll`` prints.
+
+    Args:
+        folder: The directory with the device's state; by default the one that the command uses.
+        tcti: The TPM to use, as a TCTI string; by default ``OVSEAL_TCTI``, then the kernel's TPM.
+        pin: The PIN, if the key has one.
+    """
 
 def callback(
     *,
     wrap: Callable[[bytearray, ServiceContext], bytes | bytearray] | None = None,
     unwrap: Callable[[bytes, ServiceContext], bytes | bytearray | None] | None = None,
 ) -> Key:
-    """A key that the caller's own key service holds.
+    """Return a key that your own key service holds.
 
-    ``wrap(secret, context)`` gets 32 random bytes as a ``bytearray``, which is zeroized afterwards, and gives what the service makes of
-    them, at most 8 KiB. ``unwrap(wrapped, context)`` gives the 32 bytes again, or ``None`` when another key made them. ``context`` says
-    for which container, so that a service can limit, log, and bind it. Both are called in a thread of their own.
+    Both functions get a `ServiceContext`. The service can limit and log by it, and should bind it.
+    They are called on a thread of their own. An exception from them becomes the ``__cause__`` of
+    the `Error` that is raised.
+
+    Args:
+        wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32
+            random bytes, which is zeroized afterwards. Returns the wrapped secret, 1 byte to 8 KiB.
+        unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or
+            ``None`` if another key wrapped them.
+
+    Raises:
+        TypeError: If neither function is passed, or one is not callable.
     """
 
 @final
 class ServiceContext:
     """The container for which a key service wraps or unwraps.
 
-    When a container is opened, both ids come from the container. The model id is authentic if a publisher was named.
+    When a container is opened, both ids come from that container. The model id is authentic only if
+    a publisher was named.
     """
 
     @property
     def container_id(self) -> str:
-        """The container's random name, in hexadecimal digits: another one for each sealing."""
+        """The container's random id, in hexadecimal; different for each sealing."""
 
     @property
     def model_id(self) -> str:
-        """The id of the model, in hexadecimal digits: the same for all versions of a model."""
+        """The model's id, in hexadecimal; the same for all versions of a model."""
 
     @property
     def associated_data(self) -> bytes:
-        """The 64 bytes that a service should bind as associated data: container id, then model id."""
+        """The 64 bytes to bind as associated data: the container id, then the model id."""
 
 def generate_identity(path: _Path) -> str:
-    """Makes a new post-quantum identity in a new file at ``path``, and gives the recipient that belongs to it."""
+    """Create a post-quantum identity in a new file at ``path``, and return its recipient."""
 
 def generate_keyfile(path: _Path) -> None:
-    """Makes a new key file at ``path``."""
+    """Create a key file of 32 random bytes at ``path``."""
 
 def generate_publisher(private: _Path, public: _Path) -> str:
-    """Makes a new publisher's key in two new files, and gives the key id."""
+    """Create a publisher's key in new files at ``private`` and ``public``. Return its key id."""
 
 @final
 class Container:
-    """An opened container: its manifest is authentic, and its parts can be read. It is a mapping of paths to parts."""
+    """An opened container: its manifest is authentic, and its parts can be read.
+
+    It maps paths to parts, iterates over the parts, and closes itself as a context manager.
+    """
 
     @property
     def name(self) -> str:
@@ -96,11 +133,11 @@ class Container:
 
     @property
     def container_id(self) -> str:
-        """The container's random name, in hexadecimal digits."""
+        """The container's random id, in hexadecimal."""
 
     @property
     def publisher(self) -> str | None:
-        """The key id of the trusted publisher who signed; ``None`` when no publisher was named."""
+        """The key id of the trusted publisher who signed; ``None`` if no publisher was named."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -108,13 +145,13 @@ class Container:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """True if the container is closed."""
 
     def accept(self) -> None:
-        """Records the security version in the rollback state, if there is one."""
+        """Record the security version in the rollback state, if one was named."""
 
     def close(self) -> None:
-        """Forgets the keys and what was decrypted. Buffers that are in use stay."""
+        """Forget the keys and the decrypted parts. Buffers that are still in use remain valid."""
 
     def __getitem__(self, path: str, /) -> Part: ...
     def __contains__(self, path: object, /) -> bool: ...
@@ -130,7 +167,10 @@ class Container:
 
 @final
 class Part:
-    """One part of an opened container, which is also a read-only buffer of its decrypted bytes."""
+    """A part of an opened container, and a read-only buffer of its decrypted bytes.
+
+    The first buffer decrypts the whole part; later ones share the same memory.
+    """
 
     @property
     def path(self) -> str:
@@ -138,7 +178,7 @@ class Part:
 
     @property
     def kind(self) -> str:
-        """What it is to the model: ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file`` or another word."""
+        """One of ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file``, ``other``."""
 
     @property
     def length(self) -> int:
@@ -146,13 +186,23 @@ class Part:
 
     @property
     def companions(self) -> list[str]:
-        """The paths of the parts that this topology needs."""
+        """The paths of the parts that this topology refers to."""
 
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Decrypts bytes from ``offset`` on, by default all; only the chunks that they touch are read."""
+        """Decrypt ``length`` bytes from ``offset`` on; by default all of them.
+
+        Only the chunks that contain these bytes are read.
+
+        Raises:
+            UsageError: If the range goes beyond the end of the part.
+        """
 
     def tensor(self) -> openvino.Tensor:
-        """The bytes as an ``openvino.Tensor`` in OpenVINO's own memory, which everything that is made of the tensor keeps."""
+        """Decrypt the part into a new ``openvino.Tensor``, in memory that OpenVINO owns.
+
+        Everything that OpenVINO creates from the tensor keeps that memory alive. OpenVINO neither
+        locks nor zeroizes it. For models, use `read_model`, `compile_model` or `import_model`.
+        """
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -169,16 +219,37 @@ def open(
     kdf_limit: int | None = None,
     _stacklevel: int = 1,
 ) -> Container:
-    """Opens a container: a path, a binary file object or bytes.
+    """Open a container.
 
-    Without a key this device's own is taken. ``publisher`` is whose signature is demanded, or ``ovseal.ANY_SENDER``. Only a container
-    for passphrases and key files alone opens without. A dictionary of model names as ``publisher`` trusts each publisher for that name only.
-    ``kdf_limit`` is the most work for passphrases, in MiB of memory times passes; 1024 by default.
+    Without ``publisher``, only a container whose keys are all passphrases or key files opens.
+    Anyone for whom it was ever sealed or rekeyed could have made it, so there is an
+    `UnknownSenderWarning`.
+
+    Args:
+        source: A path, a binary file object, or bytes.
+        key: A key or several; by default this device's own.
+        publisher: The publisher who must have signed: the path of a public key, or its bytes, or
+            several. A dictionary maps model names to the publishers trusted for that name only.
+            ``ovseal.ANY_SENDER`` accepts a container from anyone.
+        name: The model name to require. This and the next two require ``publisher``.
+        min_security_version: The lowest security version to accept.
+        rollback_state: The path of a state that `create_rollback_state` created. Versions below
+            those it records are rejected.
+        threads: The number of threads; by default one per processor, at most 16.
+        kdf_limit: The most work to spend on passphrases, in MiB of memory times passes; by default
+            1024.
+
+    Returns:
+        The opened container. Close it, or use it as a context manager.
+
+    Raises:
+        Error: One of its subclasses.
+        TypeError: If an argument has the wrong type.
     """
 
 @final
 class Sealed:
-    """What a sealing made."""
+    """A container that was sealed."""
 
     @property
     def container_id(self) -> str: ...
@@ -203,12 +274,33 @@ def seal(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> Sealed:
-    """Seals a model, a file with its companions or a folder, into a container, which appears whole or not at all.
+    """Seal a model into a container, which appears complete or not at all.
 
-    ``recipients`` are keys, or texts like ``age1…``; ``publisher_key`` is the path of a publisher's private key, or its bytes.
-    ``progress(done, total)`` is called now and then with bytes of the model. Of a folder some names are left out that no model needs,
-    what a file ``.ovsealignore`` matches, and what ``exclude`` matches, a pattern or several in the syntax of gitignore; `plan` shows it.
-    ``replace`` replaces a container, and never anything else.
+    Args:
+        model: A model file, which is sealed with its companion files, or a directory.
+        output: The path of the new container.
+        recipients: The keys that can open it: a `Key`, text such as ``age1…``, or several of them.
+        publisher_key: The private key to sign with: its path, or its bytes, or several.
+        name: The model's name; by default derived from its file name.
+        security_version: The security version. Devices can require a minimum.
+        suite: The cryptographic suite, 1 or 2.
+        only: Seal just this file: no companion files, and no check that OpenVINO can load it from
+            memory.
+        follow_symlinks: Follow symbolic links inside the model; by default they are rejected.
+        exclude: A gitignore pattern, or several, of files to leave out of a directory. By default
+            also files that no model needs, and those that ``.ovsealignore`` matches, are left out.
+        include_everything: Leave out only what ``exclude`` matches.
+        allow_mixed: Allow post-quantum and classical recipients in one container.
+        replace: Replace an existing container. Any other file is never replaced.
+        threads: The number of threads; by default one per processor, at most 16.
+        progress: Called as ``progress(done, total)`` from time to time, in bytes of the model. An
+            exception from it cancels the sealing.
+
+    Returns:
+        The container's id and length.
+
+    Raises:
+        Error: One of its subclasses.
     """
 
 @final
@@ -221,7 +313,7 @@ class PlannedPart:
 
     @property
     def kind(self) -> str:
-        """What it is to the model: ``ir``, ``onnx``, ``paddle``, ``weights``, ``file`` or another word."""
+        """One of ``ir``, ``onnx``, ``paddle``, ``compiled``, ``weights``, ``file``, ``other``."""
 
     @property
     def length(self) -> int:
@@ -229,7 +321,7 @@ class PlannedPart:
 
 @final
 class Plan:
-    """What a sealing would make."""
+    """The content that `seal` would seal."""
 
     @property
     def parts(self) -> list[PlannedPart]:
@@ -237,7 +329,7 @@ class Plan:
 
     @property
     def left_out(self) -> list[Path]:
-        """The files and folders that would be left out, by their paths in the model's folder."""
+        """The files and directories that would be left out, relative to the model's directory."""
 
 def plan(
     model: _Path,
@@ -247,14 +339,15 @@ def plan(
     exclude: str | Sequence[str] | None = None,
     include_everything: bool = False,
 ) -> Plan:
-    """Finds out what `seal` would seal, and writes nothing.
+    """List the files that `seal` would seal, and write nothing.
 
-    It fails where `seal` would fail because of the model, such as for a private key in its folder.
+    The arguments are those of `seal` that select files. The exceptions about the model are the same
+    as well, such as for a private key in its directory.
     """
 
 @final
 class Rekeyed:
-    """What a rekeying made."""
+    """The stanzas of a container after a rekeying."""
 
     @property
     def generation(self) -> int: ...
@@ -277,13 +370,29 @@ def rekey(
     waiting: Literal["discard", "finish"] | None = None,
     kdf_limit: int | None = None,
 ) -> Rekeyed:
-    """Gives a container other keys, without touching its payload: a crash at any moment leaves the old or the new ones.
+    """Change the keys that open a container, without touching its payload.
 
-    ``remove`` are positions in what `inspect` lists, of the generation ``expect_generation``. Removing a stanza revokes nothing:
-    whoever kept an old copy still opens it. Rekeying vouches for the container, so it needs a ``publisher`` as `open` does.
+    A crash at any moment leaves either the old keys or the new ones. Removing a stanza revokes
+    nothing: an old copy of the container still opens.
 
-    ``waiting`` decides about stanzas that wait in ``path`` + ``.rekey`` and that a rekeying may not take over by itself: ``None`` raises
-    `NotAuthenticError`, ``"discard"`` removes them, and ``"finish"`` takes them over. With a decision, nothing else needs to change.
+    Args:
+        path: The container.
+        key: A key or several that open it; by default this device's own.
+        publisher: As for `open`, and for the same reason: rekeying vouches for the container.
+        add: The recipients to add, as for `seal`.
+        remove: The stanzas to remove, by their index in what `inspect` lists.
+        expect_generation: The generation that ``remove`` refers to; fails if it has changed.
+        allow_mixed: Allow post-quantum and classical recipients in one container.
+        waiting: Decides about stanzas that wait in ``path`` + ``.rekey``, if a rekeying may not
+            take them over by itself. ``None`` raises `NotAuthenticError`, ``"discard"`` removes
+            them, ``"finish"`` takes them over. With a decision, nothing else needs to change.
+        kdf_limit: As for `open`.
+
+    Returns:
+        The container's new stanzas.
+
+    Raises:
+        Error: One of its subclasses.
     """
 
 @final
@@ -299,7 +408,7 @@ class Stanza:
 
 @final
 class Inspection:
-    """What can be known of a container without a key; none of it is authenticated."""
+    """The facts about a container that need no key; none of them is authenticated."""
 
     @property
     def suite(self) -> int: ...
@@ -327,11 +436,11 @@ class Inspection:
     def publishers(self) -> list[str]: ...
 
 def inspect(path: _Path) -> Inspection:
-    """Looks at a container without a key. None of what it shows is authenticated."""
+    """Read the facts about a container that need no key. None of them is authenticated."""
 
 @final
 class Verification:
-    """What a successful verification showed."""
+    """The result of a successful verification."""
 
     @property
     def publisher(self) -> str | None: ...
@@ -341,7 +450,9 @@ class Verification:
     def security_version(self) -> int: ...
     @property
     def content_verified(self) -> bool:
-        """Whether a key showed that the content is what a holder of the key sealed; ``False`` without a key."""
+        """True if a key showed that the content is what a holder of that key sealed; without a key
+        ``False``.
+        """
 
 def verify(
     path: _Path,
@@ -355,24 +466,46 @@ def verify(
     kdf_limit: int | None = None,
     progress: _Progress | None = None,
 ) -> Verification:
-    """Verifies a container: without a key its signature and digests, with one also every tag.
+    """Verify a container: its signature and digests, and with a key every tag as well.
 
-    Without a key this shows who signed, and not that the content is what a holder of the key sealed: see ``content_verified``.
+    A publisher without a key shows who signed the container. It does not show that the content is
+    what a holder of the key sealed: see ``Verification.content_verified``. With neither, the
+    container is only shown to be consistent.
+
+    Args:
+        path: The container.
+        key: A key or several. Without one, no tag is verified.
+        publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `open`.
+        progress: Called as ``progress(done, total)`` from time to time, in bytes of the payload.
+            An exception from it cancels the verification.
+
+    Returns:
+        The facts that were verified, and those that were only claimed.
+
+    Raises:
+        Error: One of its subclasses.
     """
 
 def create_rollback_state(path: _Path) -> None:
-    """Makes an empty rollback state, once for a device."""
+    """Create an empty rollback state at ``path``.
 
-def protections() -> dict[str, Any]:
-    """What this host and process give to protect keys and weights."""
-
-def harden_process() -> bool:
-    """Keeps core dumps and debuggers of the same user out of this process, for as long as it lives. Returns whether both was done.
-
-    Call it first, before keys or models are in memory. Profilers and debuggers cannot attach afterwards.
+    Do this once per device. The state records the highest security version that the device has
+    accepted of each publisher's models.
     """
 
-# What follows is for this package alone.
+def protections() -> dict[str, Any]:
+    """Return the facts about this host and process that protect keys and weights."""
+
+def harden_process() -> bool:
+    """Disable core dumps, and keep other processes of the same user out of this one's memory.
+
+    Call it before loading keys or models. Debuggers and profilers cannot attach afterwards.
+
+    Returns:
+        True if both measures succeeded.
+    """
+
+# Everything below is private to this package.
 
 @final
 class Memory:
@@ -387,7 +520,7 @@ class Weights:
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
-class Lent:
+class WritableView:
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
@@ -408,7 +541,7 @@ class Network:
     def has_weights(self) -> bool: ...
     @property
     def owner(self) -> Weights: ...
-    def lend(self) -> Lent: ...
+    def writable_view(self) -> WritableView: ...
     def topology(self) -> bytes: ...
     def verify(self) -> None: ...
     def accept(self) -> None: ...
@@ -419,19 +552,25 @@ class Exported:
     def write(self, bytes: Any) -> int: ...
     def seek(self, offset: int, whence: int) -> int: ...
 
+class _Runtime(TypedDict):
+    version: str
+    plugins: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]]
+
+class _Settings(TypedDict):
+    part: str | None
+    device: str
+    properties: Sequence[tuple[str, str]]
+    shapes: Sequence[tuple[str, Sequence[int]]]
+
 @final
 class Cache:
     def __new__(
         cls,
-        folder: _Path,
+        directory: _Path,
         limit: int | None,
         container: Container,
-        version: str,
-        plugins: Sequence[tuple[str, str, str, Sequence[tuple[str, str]]]],
-        part: str | None,
-        device: str,
-        properties: Sequence[tuple[str, str]],
-        shapes: Sequence[tuple[str, Sequence[int]]],
+        runtime: _Runtime,
+        settings: _Settings,
     ) -> Cache: ...
     @staticmethod
     def properties() -> list[str]: ...

@@ -1,4 +1,4 @@
-"""OpenVINO's package, which is needed only where a model is run, and what must not happen there."""
+"""OpenVINO's package, and checks of the settings with which it would write models to disk."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ except ModuleNotFoundError as missing:
 Result = TypeVar("Result")
 
 
-def refuse_writers(core: Any, properties: Mapping[str, Any] | None = None) -> None:
-    """Refuses whatever would make OpenVINO write the model to disk."""
+def reject_writers(core: Any, properties: Mapping[str, Any] | None = None) -> None:
+    """Fail if the core, a property or a variable would make OpenVINO write the model to disk."""
     if not isinstance(core, openvino.Core):
-        raise TypeError(f"core is an openvino.Core, not {type(core).__name__}")
-    refuse_writing(properties)
-    if folder := _cache_folder(core):
-        raise _writes_model(f"the core has the CACHE_DIR {folder}, to which OpenVINO would write the model")
+        raise TypeError(f"core must be an openvino.Core, not {type(core).__name__}")
+    reject_writing_settings(properties)
+    if directory := _cache_directory(core):
+        raise _writes_model(f"the core has CACHE_DIR {directory}: OpenVINO would write the model there")
 
 
-def refuse_writing(properties: Mapping[str, Any] | None = None) -> None:
-    """Refuses variables and properties that would make OpenVINO write the model to disk."""
+def reject_writing_settings(properties: Mapping[str, Any] | None = None) -> None:
+    """Fail if a property or a variable would make OpenVINO write the model to disk."""
     if variables := _ovseal.variables_that_write_models():
         message = f"OpenVINO would write the model to disk because of {', '.join(variables)}"
         raise _errors.UsageError(message, _errors.WRITES_MODEL, "unset it")
@@ -37,39 +37,40 @@ def refuse_writing(properties: Mapping[str, Any] | None = None) -> None:
             raise _writes_model(f"the property {name} would write the model to disk")
 
 
-def attempt(operation: str, work: Callable[[], Result], network: _ovseal.Network | None = None) -> Result:
-    """Lets OpenVINO do something. What it raises instead is told in words of our own: its own may quote the model, so they stand apart.
+def attempt(operation: str, action: Callable[[], Result], network: _ovseal.Network | None = None) -> Result:
+    """Call OpenVINO, and replace its exceptions with our own.
 
-    What it says of weights that are not authentic is a consequence; then the network's own exception is the cause.
+    OpenVINO's message may quote the model, so it is kept apart in ``detail``. Weights that are not
+    authentic can make OpenVINO fail: then the exception of ``network`` is raised instead.
     """
     try:
-        return work()
+        return action()
     except _errors.Error:
         raise
     except Exception as error:
         failure = _errors.HostError(f"OpenVINO could not {operation}", _errors.RUNTIME)
         failure.detail = str(error)
-    # Out here OpenVINO's exception is not the context of ours.
+    # Outside the handler, OpenVINO's exception does not become the context of ours.
     if network is not None:
         network.verify()
     raise failure
 
 
-def _cache_folder(core: Any) -> str:
-    """The folder that is set for the core, or for one of its devices."""
-    folders = [core.get_property("CACHE_DIR")]
-    for device in [*core.available_devices, *_MADE_OF_OTHERS]:
+def _cache_directory(core: Any) -> str:
+    """Return the cache directory set for the core or for one of its devices, or ``""``."""
+    directories = [core.get_property("CACHE_DIR")]
+    for device in [*core.available_devices, *_VIRTUAL_DEVICES]:
         try:
-            folders.append(core.get_property(device, "CACHE_DIR"))
+            directories.append(core.get_property(device, "CACHE_DIR"))
         except RuntimeError:
             pass  # Not every device has a cache.
-    return next((str(folder) for folder in folders if folder), "")
+    return next((str(directory) for directory in directories if directory), "")
 
 
 def _writes_model(message: str) -> _errors.UsageError:
-    hint = "use cache_dir= of ovseal.compile_model: it keeps compiled models sealed"
+    hint = "use cache_dir= of ovseal.compile_model, which seals the compiled models that it caches"
     return _errors.UsageError(message, _errors.WRITES_MODEL, hint)
 
 
-# Devices that OpenVINO does not list.
-_MADE_OF_OTHERS = ("AUTO", "BATCH", "HETERO", "MULTI")
+# OpenVINO does not list these devices.
+_VIRTUAL_DEVICES = ("AUTO", "BATCH", "HETERO", "MULTI")

@@ -1,10 +1,11 @@
-"""Language models of OpenVINO GenAI from sealed folders, with nothing in clear on a disk.
+"""Language models for OpenVINO GenAI, from sealed directories. No plaintext touches a disk.
 
-    pipeline = ovseal.genai.LLMPipeline("llama.ovseal", "CPU", key=ovseal.identity("device.key"), publisher="acme.pub")
+    key = ovseal.identity("device.key")
+    pipeline = ovseal.genai.LLMPipeline("llama.ovseal", "CPU", key=key, publisher="acme.pub")
     print(pipeline.generate("The sun is", max_new_tokens=20))
 
-The folder is the one that OpenVINO GenAI loads, sealed as it is: ``ovseal seal llama-ov
--o llama.ovseal -R device.recipient --publisher-key acme.key``.
+Seal the directory that OpenVINO GenAI loads as it is: ``ovseal seal llama-ov -o llama.ovseal
+-R device.recipient --publisher-key acme.key``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import _errors, _ovseal
+from ._compiled import Guard
 from ._fork import keep_in_child, keep_in_children
-from ._model import _container, _tensor, _Tie
-from ._runtime import attempt, numpy, openvino, refuse_writing
+from ._model import _container, _tensor
+from ._runtime import attempt, numpy, openvino, reject_writing_settings
 
 try:
     import openvino_genai
@@ -34,17 +36,20 @@ __all__ = ["LLMPipeline", "adapter", "tokenizer"]
 
 
 class LLMPipeline(openvino_genai.LLMPipeline):
-    """An ``openvino_genai.LLMPipeline`` from a sealed folder.
+    """An ``openvino_genai.LLMPipeline`` from a sealed directory.
 
-    Model, tokenizer, detokenizer, chat template and generation configuration come from memory. The decrypted weights live as long as
-    this object. All of it was found authentic when the constructor returns.
+    Model, tokenizer, detokenizer, chat template and generation configuration are loaded from
+    memory. The constructor returns once all of them have been verified. The decrypted weights live
+    as long as this object.
 
     Args:
-        source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `ovseal.read_model`.
+        source: As for `ovseal.read_model`.
         device: The device, such as ``CPU``.
-        generation_config: Another one than the folder's.
-        properties: As ``openvino_genai.LLMPipeline`` takes them: ``scheduler_config``, ``adapters`` (of `adapter` objects), properties
-            of OpenVINO.
+        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
+            `ovseal.open`.
+        generation_config: A configuration to use instead of the directory's.
+        properties: Those of ``openvino_genai.LLMPipeline``: ``scheduler_config``, ``adapters``
+            (with `adapter` objects), and OpenVINO's properties.
 
     Raises:
         ovseal.Error: One of its subclasses.
@@ -65,41 +70,41 @@ class LLMPipeline(openvino_genai.LLMPipeline):
         generation_config: openvino_genai.GenerationConfig | None = None,
         **properties: Any,
     ) -> None:
-        refuse_writing(properties)
+        reject_writing_settings(properties)
         container = _container(source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit)
-        words = _tokenizer(container)
+        text = _tokenizer(container)
         config = generation_config or _generation_config(container)
         network = _network(container, "openvino_model.xml", device)
         weights = _tensor(network, device)
         build = super().__init__
         properties = {"generation_config": config, "CACHE_DIR": "", **properties}
-        arguments = weights, words, device
+        arguments = weights, text, device
         attempt("build the pipeline", lambda: build(network.topology().decode(), *arguments, **properties), network)
         network.verify()
         network.accept()
-        self._weights, self._tie = weights, _Tie(network.owner)
+        self._weights, self._guard = weights, Guard(network.owner)
 
     def generate(self, *arguments: Any, **keywords: Any) -> Any:
-        self._tie.check()
+        self._guard.check()
         results = super().generate(*arguments, **keywords)
-        self._tie.inferred()
+        self._guard.inferred()
         return results
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
-        self._tie.check()
+        self._guard.check()
         results = super().__call__(*arguments, **keywords)
-        self._tie.inferred()
+        self._guard.inferred()
         return results
 
     def get_tokenizer(self) -> openvino_genai.Tokenizer:
         return keep_in_child(super().get_tokenizer())
 
     def start_chat(self, *arguments: Any, **keywords: Any) -> None:
-        self._tie.check()
+        self._guard.check()
         super().start_chat(*arguments, **keywords)
 
     def finish_chat(self) -> None:
-        self._tie.check()
+        self._guard.check()
         super().finish_chat()
 
 
@@ -113,12 +118,20 @@ def tokenizer(
     rollback_state: str | os.PathLike[str] | None = None,
     kdf_limit: int | None = None,
 ) -> openvino_genai.Tokenizer:
-    """Makes the tokenizer of a sealed folder, with its chat template. Its memory is OpenVINO's own."""
-    refuse_writing()
+    """Return the tokenizer of a sealed directory, with its chat template, in OpenVINO's own memory.
+
+    Args:
+        source: As for `ovseal.read_model`.
+        key, publisher, name, min_security_version, rollback_state, kdf_limit: As for `ovseal.open`.
+
+    Raises:
+        ovseal.Error: One of its subclasses.
+    """
+    reject_writing_settings()
     container = _container(source, key, publisher, name, min_security_version, rollback_state, None, kdf_limit)
-    made = _tokenizer(container)
+    result = _tokenizer(container)
     _accept(container)
-    return made
+    return result
 
 
 def adapter(
@@ -132,46 +145,63 @@ def adapter(
     rollback_state: str | os.PathLike[str] | None = None,
     kdf_limit: int | None = None,
 ) -> openvino_genai.Adapter:
-    """Makes a LoRA adapter of a sealed ``.safetensors`` file, the only one or that at ``part``. Its memory is OpenVINO's own.
+    """Return a LoRA adapter from a sealed ``.safetensors`` file, in OpenVINO's own memory.
 
-    It goes into an ``openvino_genai.AdapterConfig``, and that into `LLMPipeline` as ``adapters=``.
+    Put it into an ``openvino_genai.AdapterConfig``, and pass that to `LLMPipeline` as
+    ``adapters=``.
+
+    Args:
+        source: As for `ovseal.read_model`.
+        part: The path of the file in the container, if there are several.
+        key, publisher, name, min_security_version, rollback_state, kdf_limit: As for `ovseal.open`.
+
+    Raises:
+        ovseal.Error: One of its subclasses.
     """
     container = _container(source, key, publisher, name, min_security_version, rollback_state, None, kdf_limit)
     paths = [each.path for each in container if each.path.endswith(".safetensors")] if part is None else [part]
     if len(paths) > 1:
         message = f"the container holds several adapters: {', '.join(paths)}"
-        raise _errors.UsageError(message, _errors.SEVERAL_MODELS, "name the part of the one that is wanted")
+        raise _errors.UsageError(message, _errors.SEVERAL_MODELS, "choose one with part=")
     tensor = _part(container, paths[0] if paths else "*.safetensors").tensor()
-    made = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
+    result = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
     _accept(container)
-    return made
+    return result
 
 
 def _tokenizer(container: Container) -> openvino_genai.Tokenizer:
-    """The tokenizer may outlive everything else, so it gets memory of OpenVINO's own."""
-    networks = *_words(container, "openvino_tokenizer.xml"), *_words(container, "openvino_detokenizer.xml")
-    made = attempt("read the tokenizer", lambda: openvino_genai.Tokenizer(*networks, CACHE_DIR=""))
-    if not made.chat_template and (template := _chat_template(container)):
-        made.set_chat_template(template)
-    return keep_in_child(made)
+    """Return the tokenizer. It may outlive everything else, so its memory is OpenVINO's own."""
+    networks = *_copied(container, "openvino_tokenizer.xml"), *_copied(container, "openvino_detokenizer.xml")
+    result = attempt("read the tokenizer", lambda: openvino_genai.Tokenizer(*networks, CACHE_DIR=""))
+    if not result.chat_template and (template := _chat_template(container)):
+        result.set_chat_template(template)
+    return keep_in_child(result)
 
 
-def _words(container: Container, path: str) -> tuple[str, openvino.Tensor]:
-    """Returns a checked topology and its weights, in memory of OpenVINO's own."""
+def _copied(container: Container, path: str) -> tuple[str, openvino.Tensor]:
+    """Return a verified topology, and its weights in OpenVINO's own memory."""
     network = _network(container, path, "")
-    topology, weights = network.topology().decode(), _copied(network.lend())
+    content = memoryview(network.writable_view())
+    weights = openvino.Tensor(openvino.Type.u8, [len(content)])
+    if content:
+        weights.data[:] = numpy.frombuffer(content, numpy.uint8)
+    topology = network.topology().decode()
     network.verify()
     return topology, weights
 
 
 def _accept(container: Container) -> None:
-    """Accepts what has no network beside it. One may be damaged: `LLMPipeline` accepts it, or the caller with `Container.accept`."""
+    """Accept a container without a language model.
+
+    A language model may be damaged, so `LLMPipeline` accepts it after loading, or the caller does
+    with `Container.accept`.
+    """
     if "openvino_model.xml" not in container:
         container.accept()
 
 
 def _chat_template(container: Container) -> str | None:
-    """The template of the files that OpenVINO GenAI looks into, where the tokenizer's own network has none."""
+    """Return the template from the files that OpenVINO GenAI reads if the tokenizer has none."""
     path = ""
     try:
         for path in ("tokenizer_config.json", "processor_config.json", "chat_template.json"):
@@ -183,12 +213,12 @@ def _chat_template(container: Container) -> str | None:
         return container[path].read().decode() if path in container else None
     except ValueError:
         pass
-    # Not within the handler: that exception holds the whole file.
-    raise _errors.UnsupportedError(f"{path} cannot be understood", _errors.NOT_A_MODEL)
+    # Outside the handler, whose exception holds the whole file.
+    raise _errors.UnsupportedError(f"{path} is malformed", _errors.NOT_A_MODEL)
 
 
 def _generation_config(container: Container) -> openvino_genai.GenerationConfig | None:
-    """The configuration in the folder. Only a file is read with all that it may hold, so it gets one in memory."""
+    """Return the directory's configuration. OpenVINO GenAI reads it completely only from a file."""
     if "generation_config.json" not in container:
         return None
     descriptor = os.memfd_create("ovseal", os.MFD_CLOEXEC)
@@ -207,16 +237,8 @@ def _network(container: Container, path: str, device: str) -> _ovseal.Network:
 def _part(container: Container, path: str) -> _ovseal.Part:
     if path in container:
         return container[path]
-    hint = "seal the whole folder that OpenVINO GenAI loads"
+    hint = "seal the whole directory that OpenVINO GenAI loads"
     raise _errors.UnsupportedError(f"the container has no {path}", _errors.NOT_A_MODEL, hint)
-
-
-def _copied(content: Any) -> openvino.Tensor:
-    content = memoryview(content)
-    tensor = openvino.Tensor(openvino.Type.u8, [len(content)])
-    if content:
-        tensor.data[:] = numpy.frombuffer(content, numpy.uint8)
-    return tensor
 
 
 keep_in_children(openvino_genai.LLMPipeline)

@@ -1,19 +1,77 @@
 //! `ovseal bind`: a stanza that only this device's TPM opens.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Args;
 use ovseal::{Inspection, OpenOptions, Opened, Recipient, RekeyError, RekeyOptions, StanzaSummary};
 use ovseal_hardware::tpm2::{DeviceRecipient, Tpm2Summary};
 
 use super::rekey;
-use crate::args::BindArgs;
-use crate::error::{CommandError, Kind};
-use crate::input::Inputs;
-use crate::keys::{Keys, open_failure};
-use crate::output::Output;
-use crate::recipients::NewPassphrase;
-use crate::{needs, prompt, tpm, trust};
+use crate::errors::CommandError;
+use crate::keys::recipients::NewPassphrase;
+use crate::keys::tpm::{self, BoundOptions, Requirement};
+use crate::keys::trust::{self, SenderOptions};
+use crate::keys::{Inputs, KeyOptions, Keys, Source, needs, open_failure};
+use crate::ui::{Output, prompt};
+
+/// Bind a container to this device: add a stanza that only its TPM opens
+///
+/// The key options open the container as it is now. bind then lists every stanza that opens without
+/// this device's TPM. While the key of one is available, a copy of the disk still opens.
+#[derive(Debug, Args)]
+pub(crate) struct BindArgs {
+    /// The container, modified in place; symbolic links are not followed
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) sender: SenderOptions,
+
+    /// Also require the current values of these PCRs, such as 0,2,4,7
+    ///
+    /// They add to what the device's key requires.
+    #[arg(long, value_name = "LIST", help_heading = "Device options")]
+    pub(crate) pcr: Option<String>,
+
+    /// Also require a new passphrase, and ask for it: neither the TPM nor the passphrase opens the
+    /// stanza alone
+    #[arg(long, value_name = "BOTH", value_enum, help_heading = "Device options")]
+    pub(crate) require: Option<Requirement>,
+
+    /// Read the new passphrase from a file; a single trailing newline is ignored
+    #[arg(long, value_name = "F", value_parser = Source::parser(), requires = "require")]
+    #[arg(help_heading = "Device options")]
+    pub(crate) new_passphrase_file: Option<Source>,
+
+    #[command(flatten)]
+    pub(crate) bounds: BoundOptions,
+
+    /// Remove the stanza that the key options opened
+    #[arg(long, conflicts_with = "side_file")]
+    pub(crate) drop_distribution: bool,
+
+    /// Write the stanza to FILE.keys, next to the container, instead; this replaces the file's
+    /// stanzas
+    #[arg(long)]
+    pub(crate) side_file: bool,
+
+    /// Remove the stanzas that wait in FILE.rekey and are not taken over automatically
+    #[arg(long, conflicts_with_all = ["finish_waiting", "side_file"])]
+    pub(crate) discard_waiting: bool,
+
+    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an
+    /// attacker can put the stanzas of another copy there
+    #[arg(long, conflicts_with_all = ["side_file", "drop_distribution"])]
+    pub(crate) finish_waiting: bool,
+
+    /// Remove the opened stanza even if only this device's stanzas remain
+    #[arg(long)]
+    pub(crate) force: bool,
+}
 
 pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandError> {
     let trust = trust::sender(&args.sender)?;
@@ -52,12 +110,12 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
     warn_of_others(args, &id, output)
 }
 
-/// This device with the bounds that the options name.
+/// Returns this device's recipient, with the bounds from the options.
 fn device(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
     let options = &args.keys.device;
     let list = args.pcr.as_deref().map(tpm::pcr_list).transpose()?;
     let (device, tpm) = (tpm::device(options)?, tpm::tpm(options)?);
-    // Whatever is bound to a TPM that is not there, or no longer the device's, would never open.
+    // A stanza bound to a missing TPM, or to one that is no longer this device's, would never open.
     device.epoch(&tpm)?;
     let mut bounds = tpm::bounds(&args.bounds, Some(&tpm))?;
     if let Some(list) = list {
@@ -66,7 +124,9 @@ fn device(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
     Ok(device.recipient().with_bounds(bounds))
 }
 
-/// The passphrase that is needed beside the TPM, if one is required. It is asked for last; whether it can be is found out first.
+/// Returns the passphrase that is required together with the TPM, if any.
+///
+/// It is asked for last, but fails early if there is no terminal to ask on.
 fn new_passphrase(args: &BindArgs) -> Result<NewPassphrase<'_>, CommandError> {
     let (file, ask) = (args.new_passphrase_file.as_ref(), args.require.is_some());
     if ask && file.is_none() {
@@ -75,8 +135,9 @@ fn new_passphrase(args: &BindArgs) -> Result<NewPassphrase<'_>, CommandError> {
     Ok(NewPassphrase { file, file_option: NEW_PASSPHRASE_FILE, ask, options: "--new-passphrase-file F" })
 }
 
-/// The number and the generation of the stanza that the caller's key opened, if another one than this device's is left
-/// without it.
+/// Returns the number and generation of the stanza that the caller's key opened.
+///
+/// Fails if only this device's stanzas would be left without it, unless forced.
 fn distribution(args: &BindArgs, opened: &Opened, id: &[u8; 32]) -> Result<(usize, u64), CommandError> {
     let Some(number) = opened.stanza() else {
         return Err(CommandError::usage("the key opens a stanza of the side file, not one of the container"));
@@ -84,13 +145,14 @@ fn distribution(args: &BindArgs, opened: &Opened, id: &[u8; 32]) -> Result<(usiz
     let inspection = opened.inspection();
     let mut others = inspection.stanzas.iter().enumerate().filter(|(other, _)| *other != number);
     if !args.force && others.all(|(_, stanza)| is_of_device(stanza, id)) {
-        return Err(CommandError::usage("no stanza but this device's would be left")
-            .hint("add a recovery key first: ovseal rekey FILE --add-recipient R, or go on with --force"));
+        return Err(CommandError::usage("only this device's stanzas would be left").hint(
+            "add a recovery key first: ovseal rekey FILE --add-recipient R; or continue with --force",
+        ));
     }
     Ok((number, inspection.generation))
 }
 
-/// Lists what opens the container without this device's TPM.
+/// Warns about each stanza that opens without this device's TPM.
 fn warn_of_others(args: &BindArgs, id: &[u8; 32], output: &mut Output) -> Result<(), CommandError> {
     let inspection = Inspection::of(&args.container).map_err(|error| open_failure(&args.container, error))?;
     trust::warn_if_unsigned(&args.sender, &inspection.publishers, output);
@@ -100,8 +162,8 @@ fn warn_of_others(args: &BindArgs, id: &[u8; 32], output: &mut Output) -> Result
             stanzas.into_iter().flatten().enumerate().filter(|(_, stanza)| !is_of_device(stanza, id));
         for (number, stanza) in others {
             let (number, kind) = (number + 1, &stanza.stanza_type);
-            let needs = needs::of_stanza(stanza)
-                .unwrap_or_else(|| "a key that this version does not know".to_owned());
+            let needs =
+                needs::of_stanza(stanza).unwrap_or_else(|| "a key unknown to this version".to_owned());
             output.warning(&format!("{place} {number} ({kind}) opens without this TPM: it needs {needs}"));
         }
     }
@@ -116,7 +178,7 @@ fn is_of_device(stanza: &StanzaSummary, id: &[u8; 32]) -> bool {
 fn failure(container: &Path, keys: &Keys, error: RekeyError) -> CommandError {
     match error {
         RekeyError::Open(error) => keys.failure(container, error),
-        RekeyError::RemoveFromSideFile => CommandError::message(Kind::Usage, "a side file removes nothing"),
+        RekeyError::RemoveFromSideFile => CommandError::usage("a side file cannot remove stanzas"),
         error => error.into(),
     }
 }

@@ -1,15 +1,55 @@
-//! `ovseal cache`: what is in a cache of compiled models, and emptying it.
+//! `ovseal cache`: lists and clears a cache of compiled models.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::{Args, Subcommand};
 use ovseal_openvino::{CacheEntry, CacheFolder};
 use serde::Serialize;
 
-use crate::args::{CacheArgs, CacheCommand};
-use crate::error::CommandError;
-use crate::output::Output;
-use crate::{json, text};
+use crate::errors::CommandError;
+use crate::ui::{Output, text};
+
+/// List or clear a cache of compiled models
+///
+/// `ovseal run --cache-dir DIR` keeps compiled models in DIR, encrypted with the model's key and a
+/// per-device secret. You can delete a cache at any time: the next run compiles again.
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+/// The commands for a cache.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    List(CacheListArgs),
+    Clear(CacheClearArgs),
+}
+
+/// List the compiled models in a cache, most recently used first
+///
+/// Entries do not show which model they belong to: only the model's key reveals that.
+#[derive(Debug, Args)]
+pub(crate) struct CacheListArgs {
+    /// The cache's directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: PathBuf,
+
+    /// Print JSON: see docs/reference/json.md
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove all compiled models from a cache
+///
+/// Other files in the directory are kept.
+#[derive(Debug, Args)]
+pub(crate) struct CacheClearArgs {
+    /// The cache's directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: PathBuf,
+}
 
 pub(super) fn run(args: &CacheArgs, output: &mut Output) -> Result<(), CommandError> {
     match &args.command {
@@ -18,10 +58,10 @@ pub(super) fn run(args: &CacheArgs, output: &mut Output) -> Result<(), CommandEr
     }
 }
 
-fn list(folder: &Path, as_json: bool, output: &mut Output) -> Result<(), CommandError> {
-    let entries = CacheFolder::existing(folder)?.entries()?;
+fn list(directory: &Path, as_json: bool, output: &mut Output) -> Result<(), CommandError> {
+    let entries = CacheFolder::existing(directory)?.entries()?;
     if as_json {
-        return json::write(&Listing::new(&entries), output);
+        return output.json(&Listing::new(&entries));
     }
     if entries.is_empty() {
         output.note("the cache is empty");
@@ -33,8 +73,8 @@ fn list(folder: &Path, as_json: bool, output: &mut Output) -> Result<(), Command
     })
 }
 
-fn clear(folder: &Path, output: &mut Output) -> Result<(), CommandError> {
-    let cleared = CacheFolder::existing(folder)?.clear()?;
+fn clear(directory: &Path, output: &mut Output) -> Result<(), CommandError> {
+    let cleared = CacheFolder::existing(directory)?.clear()?;
     let (models, bytes) =
         (text::plural(cleared.entries as u64, "compiled model"), text::bytes(cleared.bytes));
     output.note(&format!("removed {models}, {bytes}"));

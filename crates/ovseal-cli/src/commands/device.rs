@@ -1,19 +1,109 @@
-//! `ovseal device`: the keys that this device's TPM holds.
+//! `ovseal device`: the keys in this device's TPM.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand};
 use ovseal_hardware::tpm2::{
-    Approver, ApproverKey, Device, DevicePolicy, EnrollOptions, PcrDemand, PcrValues, Tpm,
+    ApprovalError, Approver, ApproverKey, Device, DevicePolicy, EnrollOptions, PcrDemand, PcrValues, Tpm,
 };
 use serde_json::{Value, json};
 
-use crate::args::{ApproveArgs, DeviceArgs, DeviceCommand, EnrollArgs, NextEpochArgs, StatusArgs};
-use crate::error::CommandError;
-use crate::input::{Inputs, Source};
-use crate::new_file::{NewFile, PUBLIC, refuse_existing};
-use crate::output::Output;
-use crate::usage::refuse_stdout;
-use crate::{json, tpm};
+use crate::errors::CommandError;
+use crate::errors::usage::refuse_stdout;
+use crate::keys::tpm::{self, DeviceOptions, PinOptions};
+use crate::keys::{Inputs, Source};
+use crate::ui::{NewFile, Output, PUBLIC, refuse_existing};
+
+/// Create, show and approve the keys in this device's TPM
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    #[command(subcommand)]
+    pub(crate) command: DeviceCommand,
+}
+
+/// The commands for the device's keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeviceCommand {
+    Enroll(EnrollArgs),
+    Status(StatusArgs),
+    Approve(ApproveArgs),
+    NextEpoch(NextEpochArgs),
+}
+
+/// Create this device's keys in its TPM, once, and print its recipient
+///
+/// Others seal to the recipient (ovdev1…) and need no TPM for it. The files in the state directory
+/// are wrapped by the TPM and useless elsewhere. Without --pcr, --approver or --pin, the key
+/// requires nothing but the TPM.
+#[derive(Debug, Args)]
+pub(crate) struct EnrollArgs {
+    /// Bind the key to the current values of these PCRs, such as 0,2,4,7
+    ///
+    /// With --approver, bind it to approved values instead.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) pcr: Option<String>,
+
+    /// Accept states that this approver signs: its public key file, from keygen --approver
+    #[arg(long, value_name = "PUB", requires = "pcr")]
+    pub(crate) approver: Option<PathBuf>,
+
+    /// Ask for a PIN, which is then required for every use of the key
+    #[arg(long, conflicts_with = "tpm_pin_file")]
+    pub(crate) pin: bool,
+
+    #[command(flatten)]
+    pub(crate) pin_options: PinOptions,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
+}
+
+/// Show the device's recipient, what its key requires, and its epoch and clock
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Also show the values of these PCRs, in the form for device approve
+    #[arg(long, value_name = "LIST")]
+    pub(crate) pcr: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
+
+    /// Print JSON: see docs/reference/json.md
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Approve a measured state, for devices enrolled with this approver
+///
+/// Put the file into the state directory of each such device, under a name that ends with
+/// .approval. An approval cannot be revoked: it holds for every device with this approver and these
+/// PCRs.
+#[derive(Debug, Args)]
+pub(crate) struct ApproveArgs {
+    /// The approver's private key, from keygen --approver
+    #[arg(long, value_name = "F", value_parser = Source::parser())]
+    pub(crate) publisher_key: Source,
+
+    /// The PCRs, with values as in 7=HEX; those without a value are read from this device's TPM
+    #[arg(long, value_name = "LIST")]
+    pub(crate) pcr: String,
+
+    /// The approval to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
+}
+
+/// Begin the device's next epoch; this cannot be undone
+///
+/// The TPM then refuses everything sealed or bound with --until-epoch to an earlier epoch.
+#[derive(Debug, Args)]
+pub(crate) struct NextEpochArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
+}
 
 const KEY_LIMIT: usize = 4096;
 
@@ -27,15 +117,15 @@ pub(super) fn run(args: &DeviceArgs, output: &mut Output) -> Result<(), CommandE
 }
 
 fn enroll(args: &EnrollArgs, output: &mut Output) -> Result<(), CommandError> {
-    let (folder, tpm) = (tpm::folder(&args.device)?, tpm::tpm(&args.device)?);
+    let (directory, tpm) = (tpm::directory(&args.device)?, tpm::tpm(&args.device)?);
     let policy = policy(args, &tpm)?;
     let pin = tpm::new_pin(args.pin, &args.pin_options, &mut Inputs::default())?;
     let options = EnrollOptions::new(policy);
     let options = pin.iter().fold(options, |options, pin| options.pin(pin.expose()));
-    let device = options.enroll(&tpm, &folder)?;
-    output.note(&format!("enrolled: the device's files are in {}, keep a copy of them", folder.display()));
+    let device = options.enroll(&tpm, &directory)?;
+    output.note(&format!("enrolled: the device's files are in {}; back them up", directory.display()));
     if !device.recipient().has_policy() {
-        output.note("the key demands nothing but this TPM: --pcr, --approver or --pin would demand more");
+        output.note("the key requires nothing but this TPM; --pcr, --approver and --pin add requirements");
     }
     output.line(&device.recipient().to_string())
 }
@@ -44,7 +134,7 @@ fn policy(args: &EnrollArgs, tpm: &Tpm) -> Result<DevicePolicy, CommandError> {
     let Some(list) = args.pcr.as_deref().map(tpm::pcr_list).transpose()? else {
         return Ok(DevicePolicy::default());
     };
-    // Also with an approver: a bank that is not in use is found out before a key depends on it.
+    // Even with an approver: a disabled bank must fail here, before a key depends on it.
     let values = tpm.pcr_values(&list)?;
     Ok(match &args.approver {
         Some(path) => DevicePolicy::default().approved(list, approver(path)?),
@@ -64,11 +154,11 @@ fn status(args: &StatusArgs, output: &mut Output) -> Result<(), CommandError> {
     let (epoch, clock) = (device.epoch(&tpm)?, tpm.clock()?);
     let values = list.map(|list| tpm.pcr_values(&list)).transpose()?;
     if args.json {
-        return json::write(&facts(&device, epoch, clock, values.as_ref()), output);
+        return output.json(&facts(&device, epoch, clock, values.as_ref()));
     }
     output.line(&format!("device:     {}", base16ct::lower::encode_string(&device.id())))?;
     output.line(&format!("recipient:  {}", device.recipient()))?;
-    output.line(&format!("needs:      {}", demands(&device)))?;
+    output.line(&format!("needs:      {}", requirements(&device)))?;
     output.line(&format!("epoch:      {epoch}"))?;
     output.line(&format!("clock:      {clock} ms"))?;
     values.iter().try_for_each(|values| output.line(&format!("state:      {}", state(values))))
@@ -87,19 +177,19 @@ fn facts(device: &Device, epoch: u64, clock: u64, values: Option<&PcrValues>) ->
     })
 }
 
-fn demands(device: &Device) -> String {
-    let mut demands = vec!["this TPM".to_owned()];
+fn requirements(device: &Device) -> String {
+    let mut requirements = vec!["this TPM".to_owned()];
     if let Some(list) = device.pcr_list() {
         let how = if device.has_approver() { "as approved" } else { "as at enrolment" };
-        demands.push(format!("PCR {list} {how}"));
+        requirements.push(format!("PCR {list} {how}"));
     }
     if device.has_pin() {
-        demands.push("the PIN".to_owned());
+        requirements.push("the PIN".to_owned());
     }
-    demands.join(", ")
+    requirements.join(", ")
 }
 
-/// Registers with their values, as `device approve --pcr` takes them.
+/// Returns PCRs with their values, in the form for `device approve --pcr`.
 fn state(values: &PcrValues) -> String {
     let words: Vec<String> = values
         .iter()
@@ -129,16 +219,16 @@ fn approver_key(source: &Source) -> Result<ApproverKey, CommandError> {
     let unusable = |error| {
         CommandError::from(error)
             .context(format!("cannot use {source}"))
-            .hint("make an approver's key with: ovseal keygen --approver -o F")
+            .hint("create an approver's key: ovseal keygen --approver -o F")
     };
     let text = std::str::from_utf8(pem.expose());
-    let text = text.map_err(|_| unusable(ovseal_hardware::tpm2::ApprovalError::Private))?;
+    let text = text.map_err(|_| unusable(ApprovalError::Private))?;
     ApproverKey::parse(text).map_err(unusable)
 }
 
 fn next_epoch(args: &NextEpochArgs, output: &mut Output) -> Result<(), CommandError> {
     let device = tpm::device(&args.device)?;
     let epoch = device.advance_epoch(&tpm::tpm(&args.device)?)?;
-    output.note("what was sealed for earlier epochs is refused from now on");
+    output.note("the TPM now refuses what was sealed to earlier epochs");
     output.line(&epoch.to_string())
 }

@@ -1,4 +1,4 @@
-//! `ovseal doctor`: which protections this host gives.
+//! `ovseal doctor`: shows the protections of this host.
 
 mod enclave;
 mod memory;
@@ -8,14 +8,37 @@ mod processor;
 mod tokens;
 mod tpm;
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::args::DoctorArgs;
-use crate::error::CommandError;
-use crate::json;
-use crate::output::Output;
+use crate::errors::CommandError;
+use crate::keys::tpm::DeviceOptions;
+use crate::ui::Output;
 
-/// One thing that was found out.
+/// Show which protections this host offers
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The OpenVINO runtime: a directory or the library's file [default: OVSEAL_OPENVINO, or a
+    /// search]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) openvino: Option<PathBuf>,
+
+    /// The PKCS#11 module whose tokens to show [default: OVSEAL_PKCS11_MODULE, or p11-kit's proxy]
+    #[cfg(feature = "pkcs11")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pkcs11_module: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
+
+    /// Print JSON: see docs/reference/json.md
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// One fact about the host.
 struct Finding {
     /// Its name in JSON.
     key: &'static str,
@@ -25,7 +48,7 @@ struct Finding {
     text: String,
 }
 
-/// What belongs together, and how it is found out. A further subject is a further line here.
+/// The sections of the report, and the function that fills each.
 const SECTIONS: &[(&str, Find)] = &[
     ("memory", memory::findings),
     ("processor", processor::findings),
@@ -36,7 +59,7 @@ const SECTIONS: &[(&str, Find)] = &[
     ("enclave", enclave::findings),
 ];
 
-/// Finds out everything of one subject.
+/// Returns the findings of one section.
 type Find = fn(&DoctorArgs) -> Vec<Finding>;
 
 impl Finding {
@@ -47,7 +70,7 @@ impl Finding {
 
 pub(super) fn run(args: &DoctorArgs, output: &mut Output) -> Result<(), CommandError> {
     let sections = SECTIONS.iter().map(|(name, find)| (*name, find(args)));
-    if args.json { json::write(&object(sections), output) } else { lines(sections, output) }
+    if args.json { output.json(&object(sections)) } else { lines(sections, output) }
 }
 
 fn object(sections: impl Iterator<Item = (&'static str, Vec<Finding>)>) -> Value {

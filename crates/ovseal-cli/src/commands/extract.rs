@@ -1,7 +1,7 @@
 //! `ovseal extract`: a container's parts as plaintext files.
 //!
-//! All parts are decrypted into a folder of their own inside the destination and renamed when the last one was found
-//! authentic: memory stays bounded, and nothing appears under a part's name that could not be trusted.
+//! The parts are decrypted into a staging directory inside the destination. They are renamed once
+//! the last one is authentic: memory stays bounded, and no part appears before all are trusted.
 
 mod destination;
 
@@ -10,20 +10,44 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use destination::Destination;
 use ovseal::{FileIdentity, OpenError, Opened, Part};
 use ovseal_memory::ModelMemory;
 use tempfile::TempDir;
 
-use crate::args::ExtractArgs;
-use crate::conversions::cannot_write;
-use crate::error::{CommandError, Kind};
-use crate::input::{Inputs, Source};
-use crate::interrupt::Interrupt;
-use crate::keys::{Keys, open_failure};
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::{text, trust};
+use crate::errors::{CommandError, Kind, cannot_write};
+use crate::keys::trust::{self, TrustOptions};
+use crate::keys::{Inputs, KeyOptions, Keys, Source, open_failure};
+use crate::ui::{Interrupt, Output, Progress, text};
+
+/// Write the parts of a container to a directory, in plaintext
+///
+/// The written files are no longer protected. They appear once all parts are known to be authentic,
+/// and only their owner can read them. Symbolic links inside the directory are not followed.
+#[derive(Debug, Args)]
+pub(crate) struct ExtractArgs {
+    /// The container
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+
+    /// The directory for the plaintext; created if missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) danger_write_plaintext: PathBuf,
+
+    /// Replace existing files
+    ///
+    /// Symbolic links, pipes, devices, and files that extract reads, such as the key or the
+    /// container, are never replaced.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
 
 pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), CommandError> {
     let options = trust::open_options(&args.trust)?.kdf_limit(args.keys.kdf_limit);
@@ -42,15 +66,15 @@ pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), Command
     Ok(())
 }
 
-/// Gives the number of bytes that were written.
+/// Extracts all parts, and returns the number of bytes.
 fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
-    let folder = &args.danger_write_plaintext;
-    // Before the first thing is made that a signal must not leave behind.
+    let directory = &args.danger_write_plaintext;
+    // First, because a signal must not leave anything behind.
     let interrupt = Interrupt::notice()?;
-    let destination = Destination::open(folder)?;
+    let destination = Destination::open(directory)?;
     let paths: Vec<_> = opened.parts().map(|part| part.entry().path.clone()).collect();
     destination.check(&paths, args.force, &read_files(args))?;
-    let staging = staging(folder)?;
+    let staging = staging(directory)?;
     let length = opened.parts().map(|part| part.length()).sum();
     let progress = Progress::new(length);
     for part in opened.parts() {
@@ -64,20 +88,20 @@ fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
     Ok(length)
 }
 
-/// The files that are read: none of them is overwritten.
+/// Returns the files that are read, which must not be overwritten.
 fn read_files(args: &ExtractArgs) -> Vec<FileIdentity> {
     let publishers = args.trust.sender.publishers.iter().map(PathBuf::as_path);
     let named = publishers.chain([args.container.as_path()]).filter_map(|path| FileIdentity::of(path).ok());
     named.chain(args.keys.sources().filter_map(Source::identity)).collect()
 }
 
-/// A folder inside the destination that disappears with everything in it, unless the process is killed.
-fn staging(folder: &Path) -> Result<TempDir, CommandError> {
+/// Creates a directory inside the destination. It is removed on drop, unless the process is killed.
+fn staging(directory: &Path) -> Result<TempDir, CommandError> {
     let mut builder = tempfile::Builder::new();
     let private = Permissions::from_mode(0o700);
-    let made = builder.prefix(".ovseal-").suffix(".partial").permissions(private).tempdir_in(folder);
-    // The error's own text names the folder that nobody asked for.
-    made.map_err(|error| cannot_write(&folder.display(), error.kind().into()))
+    let made = builder.prefix(".ovseal-").suffix(".partial").permissions(private).tempdir_in(directory);
+    // The error's own text names the staging directory, which means nothing to the caller.
+    made.map_err(|error| cannot_write(&directory.display(), error.kind().into()))
 }
 
 fn write_part(
@@ -99,22 +123,22 @@ fn write_part(
     file.sync_all().map_err(failed)
 }
 
-/// Makes a file that must be new, and the folders above it.
+/// Creates a new file, and the directories above it.
 fn stage(path: &Path) -> io::Result<File> {
-    path.parent().map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o700).create(folder))?;
+    path.parent().map_or(Ok(()), |parent| DirBuilder::new().recursive(true).mode(0o700).create(parent))?;
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// No two parts have the same path: so this file system does not tell two paths apart.
+/// Returns the error for two paths that this file system does not distinguish.
 fn same_name(part: &Part) -> CommandError {
     CommandError::message(
         Kind::Environment,
-        format!("this file system takes {} and another part for the same file", part.entry().path),
+        format!("this file system cannot tell {} from another part", part.entry().path),
     )
     .hint("extract to a file system that distinguishes upper and lower case")
 }
 
-/// Why a part was not written: it could not be opened, or its file could not be written.
+/// A part could not be decrypted, or its file could not be written.
 enum Failure {
     Open(OpenError),
     Write(CommandError),
@@ -129,7 +153,7 @@ impl Failure {
     }
 }
 
-/// Decrypts one chunk after the other; a part without bytes has one empty chunk, which is checked too.
+/// Decrypts a part piece by piece. An empty part has one empty chunk, which is checked too.
 fn each_chunk(part: &Part, mut write: impl FnMut(&[u8]) -> Result<(), CommandError>) -> Result<(), Failure> {
     if part.length() == 0 {
         return part.read_into(&mut []).map_err(Failure::Open);
@@ -144,5 +168,5 @@ fn each_chunk(part: &Part, mut write: impl FnMut(&[u8]) -> Result<(), CommandErr
     Ok(())
 }
 
-/// As many bytes are decrypted at a time: a multiple of every chunk size.
+/// Bytes that are decrypted at a time: a multiple of every chunk size.
 const PIECE: u64 = 16 << 20;

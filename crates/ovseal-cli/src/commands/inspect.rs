@@ -1,29 +1,51 @@
-//! `ovseal inspect`: what a container is.
+//! `ovseal inspect`: shows what is known about a container.
 
 mod compiled;
 mod facts;
 
+use std::path::PathBuf;
+
+use clap::Args;
 use facts::Facts;
 use ovseal::Inspection;
 
-use crate::args::InspectArgs;
-use crate::error::CommandError;
-use crate::input::Inputs;
-use crate::keys::{Keys, open_failure};
-use crate::output::Output;
-use crate::{json, trust};
+use crate::errors::CommandError;
+use crate::keys::trust::{self, TrustOptions};
+use crate::keys::{Inputs, KeyOptions, Keys, open_failure};
+use crate::ui::Output;
+
+/// Show what is known about a container
+///
+/// Without a key, this is what anyone can see, and none of it is authenticated. With a key, it also
+/// includes the name and the parts, which are authentic.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The container
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+
+    /// Print JSON: see docs/reference/json.md
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(super) fn run(args: &InspectArgs, output: &mut Output) -> Result<(), CommandError> {
     let facts = if args.keys.is_given() { opened(args)? } else { public(args)? };
     if args.json {
-        return json::write(&facts, output);
+        return output.json(&facts);
     }
     facts.lines().iter().try_for_each(|line| output.line(line))
 }
 
 fn public(args: &InspectArgs) -> Result<Facts, CommandError> {
     if args.trust.is_given() {
-        return Err(CommandError::usage("without a key, inspect authenticates nothing")
+        return Err(CommandError::usage("inspect authenticates nothing without a key")
             .hint("check the signature with ovseal verify, or give a key"));
     }
     let inspection = Inspection::of(&args.container);

@@ -2,14 +2,36 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use ovseal::{KeyFile, PublicKeyIdentity, PublisherKey};
 use ovseal_hardware::tpm2::ApproverKey;
 
-use crate::args::KeygenArgs;
-use crate::error::CommandError;
-use crate::new_file::{NewFile, PRIVATE, PUBLIC};
-use crate::output::Output;
-use crate::usage::refuse_stdout;
+use crate::errors::CommandError;
+use crate::errors::usage::refuse_stdout;
+use crate::ui::{NewFile, Output, PRIVATE, PUBLIC};
+
+/// Create a key: an identity, a publisher's key, an approver's key or a key file
+///
+/// By default, create a post-quantum identity, which also works with age, and print its recipient.
+/// Private files are readable by their owner only. Existing files are never overwritten.
+#[derive(Debug, Args)]
+pub(crate) struct KeygenArgs {
+    /// The file to write; with --publisher or --approver, F.key and F.pub
+    #[arg(short, long, value_name = "F")]
+    pub(crate) output: PathBuf,
+
+    /// Create a publisher's signing keys, and print the key id
+    #[arg(long, conflicts_with = "keyfile")]
+    pub(crate) publisher: bool,
+
+    /// Create the keys that approve measured states of devices: P-256, which TPMs can verify
+    #[arg(long, conflicts_with_all = ["keyfile", "publisher"])]
+    pub(crate) approver: bool,
+
+    /// Create a key file: 32 random bytes that publisher and device share
+    #[arg(long)]
+    pub(crate) keyfile: bool,
+}
 
 pub(super) fn run(args: &KeygenArgs, output: &mut Output) -> Result<(), CommandError> {
     refuse_stdout(&args.output)?;
@@ -38,10 +60,10 @@ fn publisher(stem: &Path, output: &mut Output) -> Result<(), CommandError> {
     write_publisher(&PublisherKey::generate()?, stem, output)
 }
 
-/// Writes a publisher's key to two files whose names begin with `stem`, and prints the key id.
+/// Writes a publisher's key to `stem.key` and `stem.pub`, and prints the key id.
 ///
 /// # Errors
-/// When a file is there already or cannot be written.
+/// Fails if a file exists or cannot be written.
 pub(super) fn write_publisher(
     key: &PublisherKey,
     stem: &Path,
@@ -56,18 +78,18 @@ fn approver(stem: &Path, output: &mut Output) -> Result<(), CommandError> {
     pair(stem, key.encode().expose(), key.approver().encode().as_bytes(), output)
 }
 
-/// The public key first: a private key whose public half was not written would be of no use.
+/// Commits the public key first: a private key is useless without its public half.
 fn pair(stem: &Path, private: &[u8], public: &[u8], output: &mut Output) -> Result<(), CommandError> {
     let (private_path, public_path) = (with_suffix(stem, ".key"), with_suffix(stem, ".pub"));
     let private = NewFile::write(private_path.clone(), PRIVATE, &[private])?;
     let public = NewFile::write(public_path.clone(), PUBLIC, &[public])?;
     public.commit()?;
     private.commit().inspect_err(|_| {
-        // Best effort: the error that is reported says why there is no key.
+        // Best effort: the reported error explains why there is no key.
         let _ = std::fs::remove_file(&public_path);
     })?;
     keep_secret(&private_path, output);
-    output.note(&format!("wrote {}: give it to whoever is to trust you", public_path.display()));
+    output.note(&format!("wrote {}: give it to those who should trust you", public_path.display()));
     Ok(())
 }
 

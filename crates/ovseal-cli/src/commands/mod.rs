@@ -1,4 +1,6 @@
-//! The commands, one module each.
+//! The commands, one module each: its options, and what it does.
+//!
+//! Help, completions, man pages and the reference page come from these definitions.
 
 mod bind;
 mod cache;
@@ -7,6 +9,7 @@ mod doctor;
 mod extract;
 mod inspect;
 mod keygen;
+mod man;
 mod rekey;
 mod rollback_state;
 mod run;
@@ -17,18 +20,53 @@ mod verify;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::args::{Cli, Command};
-use crate::error::CommandError;
-use crate::output::Output;
-use crate::usage;
+use crate::errors::{CommandError, usage};
+use crate::ui::Output;
 
-/// Parses the command line and does what it says.
+/// Encrypts and signs AI models for OpenVINO
+///
+/// You seal a model into a single file, the container. Your application decrypts it straight into
+/// memory and hands it to OpenVINO. The plaintext never touches a disk.
+#[derive(Debug, Parser)]
+#[command(name = "ovseal", bin_name = "ovseal", version, after_long_help = AFTER_HELP)]
+#[command(max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands, in the order in which help lists them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Keygen(keygen::KeygenArgs),
+    Seal(seal::SealArgs),
+    Inspect(inspect::InspectArgs),
+    Verify(verify::VerifyArgs),
+    Run(run::RunArgs),
+    Rekey(rekey::RekeyArgs),
+    Bind(bind::BindArgs),
+    Device(device::DeviceArgs),
+    Extract(extract::ExtractArgs),
+    RollbackState(rollback_state::RollbackStateArgs),
+    Cache(cache::CacheArgs),
+    #[cfg(feature = "pkcs11")]
+    Token(token::TokenArgs),
+    Doctor(doctor::DoctorArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    Man(man::ManArgs),
+}
+
+/// Parses the command line and runs the command.
 ///
 /// # Errors
-/// The command's own, or a mistake in the command line.
+/// Fails if the command line is wrong, or the command fails.
 pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), CommandError> {
     let command = match Cli::try_parse_from(args) {
         Ok(cli) => cli.command,
@@ -50,6 +88,7 @@ pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), C
         Command::Token(args) => token::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Completions { shell } => completions(shell, output),
+        Command::Man(args) => man::run(&args),
     }
 }
 
@@ -57,4 +96,33 @@ fn completions(shell: Shell, output: &mut Output) -> Result<(), CommandError> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "ovseal", &mut script);
     output.raw(&script)
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0    success
+  1    I/O, device or memory error
+  2    usage error
+  3    not authentic, damaged or truncated, or a bad signature
+  4    none of the given keys opens the container
+  5    denied: not the required signer, name or security version
+  6    not an ovseal container, or an unsupported version
+  255  a bug in ovseal
+
+Wherever a key is read from a file F, F may also be - for stdin, or fd:N for the open descriptor N. Never put a secret \
+into an argument.
+
+Outputs are regular files. No command writes through or over a symbolic link, a pipe, a device or a directory, or over a \
+file that it read, not even with --force. seal --force replaces only containers.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,17 +1,97 @@
 //! `ovseal rekey`: other keys for the same container.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use ovseal::{Inspection, OnWaiting, OpenOptions, RekeyError, RekeyOptions, Rekeyed, StanzaSummary};
+use ovseal_hardware::sgx::SealingPolicy;
 
-use crate::args::RekeyArgs;
-use crate::conversions::no_such_stanza;
-use crate::error::CommandError;
-use crate::input::Inputs;
-use crate::keys::{Keys, open_failure};
-use crate::output::Output;
-use crate::recipients::{NewPassphrase, Recipients};
-use crate::{needs, text, trust};
+use crate::errors::{CommandError, no_such_stanza};
+use crate::keys::recipients::{NewPassphrase, Recipients};
+use crate::keys::tpm::Requirement;
+use crate::keys::trust::{self, SenderOptions};
+use crate::keys::{Inputs, KeyOptions, Keys, Source, needs, open_failure};
+use crate::ui::{Output, text};
+
+/// Change who can open a container, without sealing it again
+///
+/// The size of the container does not matter. Removing a stanza does not revoke access: an old copy
+/// still opens this payload. To revoke, seal the model again with a higher security version.
+#[derive(Debug, Args)]
+pub(crate) struct RekeyArgs {
+    /// The container, modified in place; symbolic links are not followed
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) sender: SenderOptions,
+
+    #[command(flatten)]
+    pub(crate) changes: ChangeOptions,
+
+    /// Require both the added device's TPM and the new passphrase; neither one opens the container
+    /// alone
+    #[arg(long, value_name = "BOTH", value_enum, help_heading = "Changes")]
+    pub(crate) require: Option<Requirement>,
+
+    /// Allow classical public keys next to post-quantum ones
+    #[arg(long)]
+    pub(crate) allow_mixed: bool,
+
+    /// Allow a container that only an SGX enclave's key opens
+    ///
+    /// The model is lost when that key changes, with the processor's microcode or with the enclave.
+    #[arg(long)]
+    pub(crate) allow_only_sgx: bool,
+}
+
+/// The stanzas to add and to remove; at least one.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ChangeOptions {
+    /// Add a public key: age1…, age1pq1…, a token's age1tag1… or a device's ovdev1…; may be
+    /// repeated
+    #[arg(long = "add-recipient", value_name = "R", help_heading = "Changes")]
+    pub(crate) recipients: Vec<String>,
+
+    /// Ask for a new passphrase, or generate one, and add it
+    #[arg(long, conflicts_with = "add_passphrase_file", help_heading = "Changes")]
+    pub(crate) add_passphrase: bool,
+
+    /// Add the passphrase in a file; a single trailing newline is ignored
+    #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Changes")]
+    pub(crate) add_passphrase_file: Option<Source>,
+
+    /// Add the key file F, 32 bytes; may be repeated
+    #[arg(long = "add-keyfile", value_name = "F", value_parser = Source::parser(), help_heading = "Changes")]
+    pub(crate) keyfiles: Vec<Source>,
+
+    /// Add a key of this SGX enclave, which must run under Gramine
+    ///
+    /// mrenclave is for this enclave only, mrsigner for every enclave of its signer.
+    #[arg(long, value_name = "POLICY", value_parser = policy, help_heading = "Changes")]
+    pub(crate) add_sgx: Option<SealingPolicy>,
+
+    /// Remove the stanza with this number, counted from 1 as in inspect; may be repeated
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Changes")]
+    pub(crate) remove: Vec<u16>,
+
+    /// Remove the stanzas that wait in FILE.rekey and are not taken over automatically
+    #[arg(long, conflicts_with = "finish_waiting", help_heading = "Changes")]
+    pub(crate) discard_waiting: bool,
+
+    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an
+    /// attacker can put the stanzas of another copy there
+    #[arg(long, conflicts_with = "remove", help_heading = "Changes")]
+    pub(crate) finish_waiting: bool,
+}
+
+fn policy(word: &str) -> Result<SealingPolicy, String> {
+    SealingPolicy::parse(word).ok_or_else(|| "expected mrenclave or mrsigner".into())
+}
 
 pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandError> {
     let mut inputs = Inputs::default();
@@ -40,8 +120,8 @@ pub(super) fn run(args: &RekeyArgs, output: &mut Output) -> Result<(), CommandEr
     output.note(&format!("rekeyed: generation {} with {stanzas}", rekeyed.generation));
     if !removed.is_empty() {
         output.warning(
-            "removing a stanza does not revoke: whoever kept an old copy still opens this payload; \
-             to revoke, seal anew with a higher --security-version",
+            "removing a stanza does not revoke access: an old copy still opens this payload; \
+             to revoke, seal the model again with a higher --security-version",
         );
     }
     Ok(())
@@ -53,8 +133,7 @@ fn warn_if_unsigned(args: &RekeyArgs, output: &mut Output) -> Result<(), Command
     Ok(())
 }
 
-/// Returns what becomes of stanzas that wait next to the container, from the two options about
-/// them.
+/// Returns what to do with stanzas that wait next to the container.
 pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
     match (discard, finish) {
         (true, _) => OnWaiting::Discard,
@@ -63,7 +142,7 @@ pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
     }
 }
 
-/// Names the stanzas that came and went.
+/// Reports the stanzas that were added and removed.
 pub(super) fn name_changes(rekeyed: &Rekeyed, output: &mut Output) {
     for (word, stanzas) in [("added", &rekeyed.added), ("removed", &rekeyed.removed)] {
         stanzas.iter().for_each(|stanza| output.note(&format!("{word}: {}", named(stanza))));
@@ -73,13 +152,14 @@ pub(super) fn name_changes(rekeyed: &Rekeyed, output: &mut Output) {
 fn named(stanza: &StanzaSummary) -> String {
     let kind = &stanza.stanza_type;
     match needs::of_stanza(stanza) {
-        Some(needs) => format!("{kind}, which takes {needs}"),
-        None => format!("{kind}, a type that this version does not know"),
+        Some(needs) => format!("{kind}, which needs {needs}"),
+        None => format!("{kind}, a type unknown to this version"),
     }
 }
 
-/// The stanzas to remove, counted from 0 as the library does, after a look at whether they are there, and the generation
-/// in which they have these numbers.
+/// Returns the stanzas to remove, counted from 0 as in the library, and their generation.
+///
+/// Fails if the container does not have one of them.
 fn removed(args: &RekeyArgs) -> Result<Option<(Vec<usize>, u64)>, CommandError> {
     if args.changes.remove.is_empty() {
         return Ok(None);
@@ -114,6 +194,8 @@ fn added(args: &RekeyArgs, inputs: &mut Inputs, output: &mut Output) -> Result<R
 fn failure(path: &Path, keys: &Keys, error: RekeyError) -> CommandError {
     match error {
         RekeyError::Open(error) => keys.failure(path, error),
+        // The library counts from 0, people from 1.
+        RekeyError::NoSuchStanza(number) => no_such_stanza(number + 1),
         error => error.into(),
     }
 }

@@ -1,27 +1,61 @@
-//! `ovseal rollback-state`: an empty rollback state.
+//! `ovseal rollback-state`: creates an empty rollback state.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use ovseal::RollbackState;
+use clap::{ArgGroup, Args};
+use ovseal::{RollbackError, RollbackState};
 use ovseal_hardware::tpm2::TpmAnchor;
 
-use crate::args::RollbackStateArgs;
-use crate::error::CommandError;
-use crate::input::Inputs;
-use crate::output::Output;
-use crate::tpm;
-use crate::usage::refuse_stdout;
+use crate::errors::usage::refuse_stdout;
+use crate::errors::{CommandError, exists};
+use crate::keys::Inputs;
+use crate::keys::tpm::{self, DeviceOptions, PinOptions};
+use crate::ui::Output;
+
+/// Create an empty rollback state, once per device
+///
+/// It records the highest security version that the device has accepted of each publisher's models,
+/// so that older containers are rejected after newer ones. Use --tpm to also detect that the whole
+/// disk was restored.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("device").args(["tcti", "state", "tpm_pin_file"]).multiple(true).requires("tpm")))]
+pub(crate) struct RollbackStateArgs {
+    /// The file to create; it must not exist
+    #[arg(short, long, value_name = "F")]
+    pub(crate) output: PathBuf,
+
+    /// Tie the state to a key and a new counter in this device's TPM
+    #[arg(long)]
+    pub(crate) tpm: bool,
+
+    #[command(flatten)]
+    pub(crate) pin: PinOptions,
+
+    #[command(flatten)]
+    pub(crate) device: DeviceOptions,
+}
 
 pub(super) fn run(args: &RollbackStateArgs, output: &mut Output) -> Result<(), CommandError> {
     refuse_stdout(&args.output)?;
     let path = args.output.display();
     if args.tpm {
         let identity = tpm::identity(&args.device, &args.pin, &mut Inputs::default())?;
-        RollbackState::create_anchored(&args.output, Arc::new(TpmAnchor::new(identity)))?;
+        created(RollbackState::create_anchored(&args.output, Arc::new(TpmAnchor::new(identity))))?;
         output.note(&format!("wrote the empty rollback state {path}, tied to this device's TPM"));
     } else {
-        RollbackState::create(&args.output)?;
+        created(RollbackState::create(&args.output))?;
         output.note(&format!("wrote the empty rollback state {path}"));
     }
     Ok(())
+}
+
+fn created<T>(state: Result<T, RollbackError>) -> Result<T, CommandError> {
+    state.map_err(|error| match error {
+        RollbackError::Write { source, path } if source.kind() == io::ErrorKind::AlreadyExists => {
+            exists(&path.display())
+        }
+        error => error.into(),
+    })
 }

@@ -1,7 +1,8 @@
-//! `ovseal seal`: a model becomes a container.
+//! `ovseal seal`: seals a model into a container.
 
 mod files;
 mod listing;
+mod options;
 mod publisher;
 
 use std::io;
@@ -11,16 +12,13 @@ use std::path::Path;
 use ovseal::{FileIdentity, Model, ModelName, SealError, SealOptions, Sealed, Suite};
 use ovseal_hardware::tpm2::Bounds;
 
-use crate::args::SealArgs;
-use crate::conversions::exists;
-use crate::error::CommandError;
-use crate::input::Inputs;
-use crate::interrupt::Interrupt;
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::recipients::{NewPassphrase, Recipients};
-use crate::usage::refuse_stdout;
-use crate::{text, tpm};
+use crate::errors::usage::refuse_stdout;
+use crate::errors::{CommandError, exists};
+use crate::keys::recipients::{NewPassphrase, Recipients};
+use crate::keys::{Inputs, tpm};
+use crate::ui::{Interrupt, Output, Progress, text};
+
+pub(crate) use options::SealArgs;
 
 pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandError> {
     let target = args.output.as_deref();
@@ -39,7 +37,7 @@ pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandErr
         .allow_mixed(args.allow_mixed)
         .replace(args.force);
     let options = given.into_iter().fold(options, SealOptions::read_file);
-    // Before anybody is asked for a passphrase, what would be refused after it.
+    // What can be rejected is rejected before asking for a passphrase.
     options.check_files(&files, target).map_err(|error| failure(target, error))?;
     let mut inputs = Inputs::default();
     let publisher = publisher::key(args, &mut inputs)?;
@@ -78,7 +76,8 @@ fn model_name(args: &SealArgs, model: &Model) -> Result<ModelName, CommandError>
     match &args.name {
         Some(name) => Ok(ModelName::parse(name)?),
         None => model.default_name().ok_or_else(|| {
-            CommandError::usage("the model's file name cannot be its name").hint("give a name with --name N")
+            CommandError::usage("the model's file name is not a valid model name")
+                .hint("give a name with --name N")
         }),
     }
 }
@@ -92,8 +91,10 @@ fn recipients(args: &SealArgs, inputs: &mut Inputs, output: &mut Output) -> Resu
     recipients.add_files(&options.recipients_files, inputs)?;
     recipients.add_keyfiles(&options.keyfiles, inputs)?;
     if is_bounded && !recipients.has_device() {
-        return Err(CommandError::usage("--until-epoch and --until-clock bound what is sealed to a device")
-            .hint("give a device's recipient with -r ovdev1…"));
+        return Err(CommandError::usage(
+            "--until-epoch and --until-clock need a device among the recipients",
+        )
+        .hint("add a device's recipient with -r ovdev1…"));
     }
     let passphrase = NewPassphrase {
         file: options.passphrase_file.as_ref(),
@@ -130,7 +131,8 @@ fn report(args: &SealArgs, sealed: &Sealed, model: &Model, stanzas: usize, outpu
     if args.publisher_key.is_some() {
         output.note("signed by its publisher");
     } else {
-        output
-            .warning("the container is not signed: nobody can tell who made it; sign with --publisher-key F");
+        output.warning(
+            "the container is not signed, so its origin cannot be verified: sign it with --publisher-key F",
+        );
     }
 }

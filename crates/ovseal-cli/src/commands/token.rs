@@ -1,17 +1,71 @@
 //! `ovseal token`: keys of PKCS#11 tokens.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand};
 use ovseal::PublisherKey;
 use ovseal_hardware::pkcs11::{Token, TokenError, TokenRecipient, TokenSigner, Uri};
 
 use super::keygen;
-use crate::args::{TokenArgs, TokenCommand, TokenOptions};
-use crate::error::CommandError;
-use crate::input::Inputs;
-use crate::output::Output;
-use crate::token;
-use crate::usage::refuse_stdout;
+use crate::errors::CommandError;
+use crate::errors::usage::refuse_stdout;
+use crate::keys::Inputs;
+use crate::keys::token::{self, TokenOptions};
+use crate::ui::Output;
+
+/// Create and show keys on a PKCS#11 token
+///
+/// A URI (RFC 7512) names the token and the key, for example pkcs11:token=edge-7;object=model. It
+/// must not contain the PIN.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    #[command(subcommand)]
+    pub(crate) command: TokenCommand,
+}
+
+/// The commands for a token.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create a key that never leaves the token
+    ///
+    /// By default, create a P-256 key to which models can be sealed, and print its recipient. With
+    /// --publisher, create an Ed25519 key that signs models. The URI's object becomes the key's
+    /// label, which must be new.
+    Keygen {
+        /// The token, with the new key's label as object
+        uri: String,
+
+        /// Create a key that signs
+        #[arg(long)]
+        publisher: bool,
+
+        #[command(flatten)]
+        token: TokenOptions,
+    },
+    /// Print the recipient of a P-256 key, for sealing models to this token
+    Recipient {
+        /// The token and the key
+        uri: String,
+
+        #[command(flatten)]
+        token: TokenOptions,
+    },
+    /// Create a publisher's key from an Ed25519 key on the token, and print the key id
+    ///
+    /// Publishers sign with Ed25519 and ML-DSA-65. Tokens do not support ML-DSA-65 yet, so that
+    /// half is written to a file. Sign with both: seal --publisher-key URI --ml-dsa-key F.
+    Publisher {
+        /// The token and the key
+        uri: String,
+
+        /// The files to write: F.key and F.pub
+        #[arg(short, long, value_name = "F")]
+        output: PathBuf,
+
+        #[command(flatten)]
+        token: TokenOptions,
+    },
+}
 
 pub(super) fn run(args: &TokenArgs, output: &mut Output) -> Result<(), CommandError> {
     match &args.command {
@@ -38,12 +92,12 @@ fn keygen(
     if publisher {
         TokenSigner::make(&token, uri)?;
         output.note(&format!(
-            "made a key on the token {label}: ovseal token publisher makes a publisher's key of it"
+            "created a key on the token {label}; create a publisher's key from it with ovseal token publisher"
         ));
         return Ok(());
     }
     let recipient = TokenRecipient::make(&token, uri)?;
-    output.note(&format!("made a key on the token {label}"));
+    output.note(&format!("created a key on the token {label}"));
     output.line(&recipient.to_string())
 }
 

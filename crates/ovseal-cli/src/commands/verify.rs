@@ -1,25 +1,45 @@
-//! `ovseal verify`: what can be said for a container.
+//! `ovseal verify`: checks a container's signature, digests and tags.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use ovseal::{Inspection, OpenOptions, Verification};
 use serde::Serialize;
 
-use crate::args::VerifyArgs;
-use crate::error::CommandError;
-use crate::input::Inputs;
-use crate::keys::{Keys, open_failure};
-use crate::output::Output;
-use crate::progress::Progress;
-use crate::text::printable;
-use crate::{json, trust};
+use crate::errors::CommandError;
+use crate::keys::trust::{self, TrustOptions};
+use crate::keys::{Inputs, KeyOptions, Keys, open_failure};
+use crate::ui::text::printable;
+use crate::ui::{Output, Progress};
+
+/// Verify a container: its signature and digests, and with a key also every tag
+///
+/// Without a key, this shows who signed the container, and that it did not change since. It does
+/// not show that a holder of the key sealed the content. With neither --publisher nor a key, it
+/// only shows that the container is consistent, which an attacker's container is too.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The container
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    /// Print JSON: see docs/reference/json.md
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), CommandError> {
     let options = trust::look_options(&args.trust)?.kdf_limit(args.keys.kdf_limit);
     if args.keys.is_given() { with_key(args, options, output) } else { without_key(args, options, output) }
 }
 
-/// Lets `verify` work under a bar that is gone before anything is told.
+/// Runs `verify` with a progress bar, which is gone before anything is printed.
 fn with_progress<T>(container: &Path, options: OpenOptions, verify: impl FnOnce(&OpenOptions) -> T) -> T {
     let progress = Progress::of_file(container);
     verify(&options.progress(progress.callback()))
@@ -50,7 +70,7 @@ fn without_key(args: &VerifyArgs, options: OpenOptions, output: &mut Output) -> 
     Ok(())
 }
 
-/// Without a key and without a signature there is nothing that a check could rest on.
+/// Fails if the container is not signed: without a key, there would be nothing to check.
 fn refuse_unsigned(container: &Path) -> Result<(), CommandError> {
     let inspection = Inspection::of(container).map_err(|error| open_failure(container, error))?;
     if inspection.publishers.is_empty() {
@@ -62,7 +82,7 @@ fn refuse_unsigned(container: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What a successful verification showed.
+/// The facts that a successful verification shows.
 #[derive(Serialize)]
 struct Facts {
     content_verified: bool,
@@ -84,19 +104,14 @@ impl Facts {
     }
 
     fn write(&self, json: bool, output: &mut Output) -> Result<(), CommandError> {
-        if json {
-            json::write(self, output)
-        } else {
-            self.lines().iter().try_for_each(|line| output.line(line))
-        }
+        if json { output.json(self) } else { self.lines().iter().try_for_each(|line| output.line(line)) }
     }
 
-    /// The facts for people. Only what a key or a trusted publisher vouches for is told besides the
-    /// claims.
+    /// Returns the facts in words: those that a key or a trusted publisher vouches for, and claims.
     fn lines(&self) -> Vec<String> {
         let first = match (&self.publisher, self.content_verified) {
             (Some(id), true) => format!("authentic: signed by the trusted publisher {id}"),
-            (Some(id), false) => format!("signed by {id}; the content was not verified: that takes a key"),
+            (Some(id), false) => format!("signed by {id}; the content was not verified, which needs a key"),
             (None, true) => "intact: made by someone who knows the key or its recipient".to_owned(),
             (None, false) => "consistent, not authenticated".to_owned(),
         };

@@ -1,9 +1,9 @@
-//! Stanzas that need the TPM and the passphrase.
+//! Stanzas that require both the TPM and the passphrase.
 
 use crate::device::Device;
 use crate::support::Bench;
 
-/// A device, and a folder with the passphrase in the file `words`.
+/// A device, and a directory with the passphrase in the file `words`.
 fn enrolled() -> (Bench, Device, String) {
     let (bench, device) = (Bench::sealed(), Device::new("d"));
     bench.write("words", b"correct horse battery staple\n");
@@ -12,7 +12,7 @@ fn enrolled() -> (Bench, Device, String) {
     (bench, device, recipient)
 }
 
-/// Asserts that the container opens with both, and what comes of everything less.
+/// Asserts that the container opens with both keys, and how it fails with less.
 fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
     let inspect = format!("inspect {container} {}", device.options());
     bench.done(&format!("{inspect} --tpm --passphrase-file words"));
@@ -22,13 +22,15 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
         let expected = [format!("ovseal: error: {message}"), format!("ovseal: hint: {hint}")];
         assert_eq!((refused.code, lines), (Some(4), expected.iter().map(String::as_str).collect()));
     };
-    let give = "give the passphrase too: --tpm with -p or --passphrase-file F";
-    let missing = "the passphrase is missing, which the container needs beside the TPM";
+    let give = "also give the passphrase: --tpm with -p or --passphrase-file F";
+    let missing = "the passphrase is missing: the container requires it together with the TPM";
     error("--tpm", &format!("{container}: {missing}"), give);
     error(
         "--passphrase-file words",
-        &format!("{container}: the device's TPM is missing, which the container needs beside the passphrase"),
-        "on the device, give --tpm beside the passphrase",
+        &format!(
+            "{container}: the device's TPM is missing: the container requires it together with the passphrase"
+        ),
+        "on the device, add --tpm to the passphrase",
     );
     error(
         "--tpm --passphrase-file wrong",
@@ -41,12 +43,12 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
     error(
         "--tpm --passphrase-file words --kdf-limit 255",
         &format!(
-            "{container}: no key fits; a passphrase's stanza was not tried: with it, key derivation takes 256 MiB (memory \
+            "{container}: no key fits; a passphrase stanza was skipped: it requires key derivation of 256 MiB (memory \
              times passes), and the limit is 255 MiB"
         ),
-        "if you trust where the container comes from, allow more work with --kdf-limit 256",
+        "if you trust the container's origin, raise --kdf-limit to 256",
     );
-    // Without a key the device's own is tried, and nobody is there to be asked for the passphrase.
+    // Without a key, the device's own is tried, and there is no terminal to ask for the passphrase.
     let refused = bench.run(&format!("verify {container} {}", device.options()));
     assert_eq!(refused.code, Some(2), "not signed: {refused:?}");
     let refused = bench
@@ -77,7 +79,7 @@ fn what_is_sealed_to_a_device_and_a_passphrase_needs_both() {
     assert!(shown.lines().any(|shown| shown == line), "{shown}");
 }
 
-/// The error of looking into a container with one of the two keys.
+/// Returns the error of inspecting a container with one of the two keys.
 fn refusal(bench: &Bench, device: &Device, container: &str, key: &str) -> String {
     let refused = bench.run(&format!("inspect {container} {key} {}", device.options()));
     assert_eq!(refused.code, Some(4), "{refused:?}");
@@ -86,7 +88,7 @@ fn refusal(bench: &Bench, device: &Device, container: &str, key: &str) -> String
 }
 
 #[test]
-fn what_is_missing_is_told_on_the_device_that_needs_both_and_on_no_other() {
+fn what_is_missing_is_reported_on_the_device_that_needs_both_and_on_no_other() {
     let (bench, here, recipient) = enrolled();
     let there = Device::new("o");
     let other = there.enroll(&bench, "");
@@ -98,16 +100,16 @@ fn what_is_missing_is_told_on_the_device_that_needs_both_and_on_no_other() {
         ));
     };
     both("theirs.ovseal", "", &other);
-    let not_bound = "the container is not bound to this device, nor sealed to its recipient";
+    let not_bound = "the container is neither bound to this device nor sealed to its recipient";
     assert_eq!(refusal(&bench, &here, "theirs.ovseal", "--tpm"), not_bound);
-    let no_such_kind = "the container takes no key of this kind";
+    let no_such_kind = "the container does not accept this kind of key";
     assert_eq!(refusal(&bench, &here, "theirs.ovseal", "--passphrase-file words"), no_such_kind);
     both("ours.ovseal", &format!("-r {other}"), &recipient);
-    let passphrase = "the passphrase is missing, which the container needs beside the TPM";
+    let passphrase = "the passphrase is missing: the container requires it together with the TPM";
     assert_eq!(refusal(&bench, &here, "ours.ovseal", "--tpm"), passphrase);
     both("passphrase.ovseal", "--passphrase-file words", &other);
     assert_eq!(refusal(&bench, &here, "passphrase.ovseal", "--passphrase-file wrong"), "wrong passphrase");
-    let tpm = "the device's TPM is missing, which the container needs beside the passphrase";
+    let tpm = "the device's TPM is missing: the container requires it together with the passphrase";
     assert_eq!(refusal(&bench, &there, "passphrase.ovseal", "--passphrase-file wrong"), tpm);
 }
 
@@ -126,7 +128,7 @@ fn a_container_is_bound_and_rekeyed_to_a_device_and_a_passphrase() {
     for container in ["net.ovseal", "rekeyed.ovseal"] {
         assert_needs_both(&bench, &device, container);
     }
-    // At most one such stanza for each device.
+    // At most one such stanza per device.
     let again = bench.run(&bind);
     assert_eq!(again.code, Some(2));
     assert!(again.stderr.contains("one for each device with a passphrase"), "{again:?}");

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{Bench, Outcome};
 
-/// A signed container of a small network, with keys and the models beside it.
+/// Creates a signed container of a small network, with its keys and models.
 fn bench() -> Bench {
     let bench = Bench::new();
     bench.link_models();
@@ -29,14 +29,14 @@ fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// What the cache did in a run that succeeds, and must say nothing else.
+/// Returns what the cache did, in a run that must succeed and report nothing else.
 fn cached(bench: &Bench, line: &str) -> String {
     let outcome = bench.done(line);
     assert_eq!(outcome.stderr, "");
     report(&outcome)["cache"].as_str().unwrap().to_owned()
 }
 
-/// The names in the cache, sorted, whatever they are.
+/// Returns all names in the cache, sorted.
 fn names(bench: &Bench) -> Vec<String> {
     let entries = bench.path("cache").read_dir().unwrap();
     let mut names: Vec<String> =
@@ -121,7 +121,7 @@ fn demands_are_met_before_the_cache_is_looked_at() {
     ] {
         assert_eq!(bench.run(&line).code, Some(code), "{line}");
     }
-    // Without a publisher nothing is taken that was kept with one, and the other way round.
+    // Entries stored with a publisher are not used without one, and vice versa.
     assert_eq!(cached(&bench, &RUN.replace("--publisher acme.pub", "--any-sender")), "stored");
 }
 
@@ -160,11 +160,11 @@ fn runs_that_race_all_load_the_model() {
     assert_eq!(cached(&bench, RUN), "hit");
 }
 
-/// The process is killed at the moment of each call that a store makes.
+/// Kills the process at each system call of a store.
 #[test]
 fn a_run_that_is_killed_while_it_stores_leaves_nothing_that_is_used() {
     let bench = bench();
-    // The secret is there already: only the entry is written.
+    // The secret exists already: only the entry is written.
     bench.done(RUN);
     bench.done("cache clear --cache-dir cache");
     for call in ["fallocate", "pwrite64", "fsync", "rename,renameat,renameat2"] {
@@ -176,7 +176,7 @@ fn a_run_that_is_killed_while_it_stores_leaves_nothing_that_is_used() {
         assert_eq!(bench.done("cache list --cache-dir cache").stdout, "");
         assert_eq!(cached(&bench, RUN), "stored", "{call}");
         assert_eq!(cached(&bench, RUN), "hit", "{call}");
-        // What was left is removed when it is old.
+        // Leftovers are removed when they are old.
         let partial = std::fs::File::open(bench.path("cache").join(&left[0])).unwrap();
         partial.set_times(std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH)).unwrap();
         bench.done("cache clear --cache-dir cache");
@@ -184,7 +184,8 @@ fn a_run_that_is_killed_while_it_stores_leaves_nothing_that_is_used() {
     }
 }
 
-/// A tmpfs that is too small in a name space of its own; where the host allows none, a limit on files stands in for it.
+/// Mounts a tmpfs that is too small, in its own namespace, or limits file sizes if the host forbids
+/// namespaces.
 #[test]
 fn on_a_full_disk_the_model_loads_and_nothing_is_left() {
     let bench = bench();
@@ -201,13 +202,13 @@ fn on_a_full_disk_the_model_loads_and_nothing_is_left() {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let told = report(&outcome);
     assert_eq!((told["cache"].as_str(), &told["payload_read"]), (Some("miss"), &Value::Bool(true)));
-    let warning = "ovseal: warning: the cache is not used: the compiled model cannot be kept: ";
+    let warning = "ovseal: warning: the cache is not used: cannot store the compiled model: ";
     assert!(outcome.stderr.starts_with(warning) && outcome.stderr.lines().count() == 1, "{outcome:?}");
     assert!(names(&bench).is_empty());
 }
 
 #[test]
-fn a_limit_removes_what_was_not_used_and_a_model_above_it_is_told() {
+fn a_limit_removes_what_was_not_used_and_a_model_above_it_is_reported() {
     let bench = bench();
     bench.done(RUN);
     let length = entry(&bench).metadata().unwrap().len();
@@ -225,7 +226,7 @@ fn a_limit_removes_what_was_not_used_and_a_model_above_it_is_told() {
 }
 
 #[test]
-fn a_secret_that_others_may_read_or_that_is_none_is_told_once_and_not_used() {
+fn a_secret_that_others_may_read_or_that_is_none_is_reported_once_and_not_used() {
     let bench = bench();
     bench.done(RUN);
     let secret = bench.path("state/ovseal/device.secret");
@@ -248,7 +249,7 @@ fn a_secret_that_others_may_read_or_that_is_none_is_told_once_and_not_used() {
     told(&within, &format!("the device's secret would stand in the cache itself, at {place}"));
     let outcome = bench.shell("unset XDG_STATE_HOME HOME", RUN, "");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(outcome.stderr.contains("neither XDG_STATE_HOME nor HOME names a folder"), "{outcome:?}");
+    assert!(outcome.stderr.contains("neither XDG_STATE_HOME nor HOME names a directory"), "{outcome:?}");
     std::fs::write(&secret, [1; 32]).unwrap();
     bench.write("file", b"");
     let file = RUN.replace("--cache-dir cache", "--cache-dir file");

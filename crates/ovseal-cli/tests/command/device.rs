@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::support::Bench;
 
-/// A device: its TPM, and the folder of its files.
+/// A device: its TPM, and the directory of its files.
 pub(super) struct Device {
     pub(super) swtpm: Swtpm,
     folder: &'static str,
@@ -16,7 +16,7 @@ impl Device {
         Self { swtpm: Swtpm::start(), folder }
     }
 
-    /// The options that name it.
+    /// Returns the options that name it.
     pub(super) fn options(&self) -> String {
         format!("--tcti {} --state {}", self.swtpm.tcti(), self.folder)
     }
@@ -32,7 +32,7 @@ impl Device {
         serde_json::from_str(&status.stdout).unwrap()
     }
 
-    /// Runs a container; its first line of errors that is no warning.
+    /// Runs a container; returns the first line on stderr that is not a warning.
     fn run(&self, bench: &Bench, container: &str) -> (Option<i32>, String) {
         let outcome = bench.run(&format!("run {container} --publisher acme.pub {}", self.options()));
         let error =
@@ -41,7 +41,7 @@ impl Device {
     }
 }
 
-/// A folder with the keys of a publisher and an approver, and the models of the set-up.
+/// Creates a directory with the keys of a publisher and an approver, and the set-up's models.
 pub(super) fn publishers_bench() -> Bench {
     let bench = Bench::new();
     bench.link_models();
@@ -74,13 +74,15 @@ fn a_model_runs_on_its_device_in_an_approved_state_within_its_time_and_nowhere_e
     assert_eq!(a.run(&bench, "net.ovseal").0, Some(0));
     let elsewhere = b.run(&bench, "net.ovseal");
     assert_eq!(elsewhere.0, Some(4));
-    assert!(elsewhere.1.ends_with("the container is not bound to this device, nor sealed to its recipient"));
+    assert!(
+        elsewhere.1.ends_with("the container is neither bound to this device nor sealed to its recipient")
+    );
 
     a.swtpm.extend(16);
     let changed = a.run(&bench, "net.ovseal");
     assert_eq!(changed.0, Some(4));
     assert!(changed.1.ends_with("the closest of 1 approvals differs in PCR 16"), "{changed:?}");
-    // The approver has no TPM either: it is told the device's state.
+    // The approver has no TPM either: it receives the device's state.
     let state = a.status(&bench)["state"].as_str().unwrap().to_owned();
     bench.done(&format!("device approve --publisher-key approver.key --pcr {state} -o a/2.approval"));
     assert_eq!(a.run(&bench, "net.ovseal").0, Some(0));
@@ -103,7 +105,7 @@ fn a_model_runs_on_its_device_in_an_approved_state_within_its_time_and_nowhere_e
 }
 
 #[test]
-fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_told() {
+fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_reported() {
     let (bench, device) = (Bench::sealed(), Device::new("d"));
     device.enroll(&bench, "");
     let id = device.status(&bench)["device"].as_str().unwrap()[..16].to_owned();
@@ -111,11 +113,11 @@ fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_told() {
         bench.done(&format!("bind net.ovseal --any-sender --keyfile key --pcr 16 {}", device.options()));
     let note = format!("ovseal: bound to device {id}");
     let warning = "ovseal: warning: stanza 1 (keyfile) opens without this TPM: it needs the key file";
-    let added = format!("ovseal: added: tpm2, which takes the TPM of device {id}, PCR 16 as they were");
+    let added = format!("ovseal: added: tpm2, which needs the TPM of device {id}, PCR 16 unchanged");
     assert_eq!(bound.stderr.lines().collect::<Vec<_>>(), [&added, &note, warning]);
     bench.done(&format!("inspect net.ovseal --tpm {}", device.options()));
     let shown = bench.done("inspect net.ovseal").stdout;
-    let line = format!("  2   tpm2        not post-quantum; the TPM of device {id}, PCR 16 as they were");
+    let line = format!("  2   tpm2        not post-quantum; the TPM of device {id}, PCR 16 unchanged");
     assert!(shown.lines().any(|shown| shown == line), "{shown}");
     device.swtpm.extend(16);
     let refused = bench.run(&format!("inspect net.ovseal --tpm {}", device.options()));
@@ -131,7 +133,7 @@ fn the_distribution_stanza_is_dropped_only_when_another_is_left() {
     let bind = format!("bind net.ovseal --any-sender --keyfile key --drop-distribution {}", device.options());
     let before = bench.read("net.ovseal");
     let refused = bench.run(&bind);
-    let error = "ovseal: error: no stanza but this device's would be left";
+    let error = "ovseal: error: only this device's stanzas would be left";
     assert_eq!((refused.code, refused.stderr.lines().next()), (Some(2), Some(error)));
     assert_eq!(bench.read("net.ovseal"), before);
     bench.write("recovery", &[0x17; 32]);
@@ -148,7 +150,7 @@ fn the_distribution_stanza_is_dropped_only_when_another_is_left() {
 }
 
 #[test]
-fn a_side_file_binds_a_container_that_is_not_touched_and_helps_nobody_else() {
+fn a_side_file_binds_a_container_that_is_not_touched_and_helps_no_other_device() {
     let (bench, device, other) = (Bench::sealed(), Device::new("d"), Device::new("o"));
     device.enroll(&bench, "");
     other.enroll(&bench, "");

@@ -41,7 +41,7 @@ fn existing_files_are_replaced_only_with_force() {
     std::fs::create_dir_all(bench.path("out/tokenizer")).unwrap();
     bench.write("out/tokenizer/empty.txt", b"precious");
     let hint = "ovseal: hint: replace existing files with --force";
-    bench.fails(LINE, 2, &["ovseal: error: out/tokenizer/empty.txt exists already", hint]);
+    bench.fails(LINE, 2, &["ovseal: error: out/tokenizer/empty.txt already exists", hint]);
     assert!(!bench.exists("out/net.bin") && bench.read("out/tokenizer/empty.txt") == b"precious");
     bench.done(&format!("{LINE} --force"));
     assert_eq!(bench.read("out/tokenizer/empty.txt"), b"");
@@ -56,7 +56,7 @@ fn no_symbolic_link_is_followed() {
     symlink(bench.path("elsewhere"), bench.path("out/tokenizer")).unwrap();
     for line in [LINE, &format!("{LINE} --force")] {
         let error = "ovseal: error: cannot write out/tokenizer/empty.txt: \
-                     tokenizer is a symbolic link, which is not followed";
+                     tokenizer is a symbolic link and is not followed";
         bench.fails(line, 1, &[error]);
     }
     assert_eq!(bench.path("elsewhere").read_dir().unwrap().count(), 0);
@@ -64,8 +64,8 @@ fn no_symbolic_link_is_followed() {
     bench.write("elsewhere/target", b"precious");
     symlink(bench.path("elsewhere/target"), bench.path("out/net.bin")).unwrap();
     assert_eq!(bench.run(LINE).code, Some(2));
-    let hint = "ovseal: hint: remove it first, or name another directory";
-    let error = "ovseal: error: out/net.bin is a symbolic link, and is not replaced";
+    let hint = "ovseal: hint: remove it first, or choose another directory";
+    let error = "ovseal: error: out/net.bin is a symbolic link and is not replaced";
     bench.fails(&format!("{LINE} --force"), 2, &[error, hint]);
     assert_eq!(bench.read("elsewhere/target"), b"precious");
     assert!(bench.path("out/net.bin").is_symlink());
@@ -76,8 +76,8 @@ fn neither_a_pipe_nor_a_file_that_was_read_is_replaced_with_force() {
     let bench = folder_bench();
     bench.done("keygen --publisher -o acme");
     std::fs::create_dir_all(bench.path("out")).unwrap();
-    let hint = "ovseal: hint: remove it first, or name another directory";
-    let error = |what: &str| format!("ovseal: error: out/net.bin is {what}, and is not replaced");
+    let hint = "ovseal: hint: remove it first, or choose another directory";
+    let error = |what: &str| format!("ovseal: error: out/net.bin is {what} and is not replaced");
     assert!(std::process::Command::new("mkfifo").arg(bench.path("out/net.bin")).status().unwrap().success());
     bench.fails(&format!("{LINE} --force"), 2, &[&error("a pipe or a device"), hint]);
     for read in ["key", "net.ovseal"] {
@@ -92,7 +92,7 @@ fn neither_a_pipe_nor_a_file_that_was_read_is_replaced_with_force() {
 #[test]
 fn a_damaged_part_leaves_nothing_behind() {
     let bench = folder_bench();
-    // The second chunk of the weights: the first one has been written when it is found.
+    // The second chunk of the weights: the first one is already written when this is detected.
     bench.flip("net.ovseal", 4096 + 65_536 + 262_144 + 10);
     let error = "ovseal: error: net.ovseal: chunk 1 of net.bin is not authentic";
     bench.fails(LINE, 3, &[error, "ovseal: hint: get the container again from its publisher"]);
@@ -103,7 +103,7 @@ fn a_damaged_part_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_part_is_never_replaced() {
+fn a_directory_in_the_place_of_a_part_is_never_replaced() {
     let bench = folder_bench();
     std::fs::create_dir_all(bench.path("out/net.bin")).unwrap();
     bench.write("out/net.xml", b"precious");

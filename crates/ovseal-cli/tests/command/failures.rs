@@ -1,17 +1,17 @@
-//! Containers and keys that are not what they should be.
+//! Damaged containers, wrong keys and wrong command lines.
 
 use crate::support::Bench;
 
 const AGAIN: &str = "ovseal: hint: get the container again from its publisher";
 
 #[test]
-fn a_file_that_is_no_container_is_told_as_such() {
+fn a_file_that_is_no_container_is_reported_as_such() {
     let bench = Bench::new();
-    let hint = "ovseal: hint: make a container of a model with: ovseal seal MODEL -o OUT.ovseal";
+    let hint = "ovseal: hint: seal a model first: ovseal seal MODEL -o OUT.ovseal";
     for line in
         ["inspect net.bin", "verify net.bin", "verify net.bin --keyfile key", "rekey net.bin --remove 1"]
     {
-        bench.fails(line, 6, &["ovseal: error: net.bin: the file is no ovseal container", hint]);
+        bench.fails(line, 6, &["ovseal: error: net.bin: not an ovseal container", hint]);
     }
 }
 
@@ -19,12 +19,13 @@ fn a_file_that_is_no_container_is_told_as_such() {
 fn a_later_version_asks_for_a_newer_program() {
     let bench = Bench::sealed();
     bench.flip("net.ovseal", 8);
-    let error = "ovseal: error: net.ovseal: the container has version 257, this program reads version 1";
-    bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer ovseal may read it"]);
+    let error =
+        "ovseal: error: net.ovseal: the container has version 257, but this program reads only version 1";
+    bench.fails("inspect net.ovseal", 6, &[error, "ovseal: hint: a newer version of ovseal may read it"]);
 }
 
 #[test]
-fn a_truncated_download_is_told_as_such() {
+fn a_truncated_download_is_reported_as_such() {
     let bench = Bench::sealed();
     let whole = bench.read("net.ovseal");
     for length in [whole.len() - 1, whole.len() / 2, 5000, 100] {
@@ -47,33 +48,34 @@ fn a_container_that_is_not_there_cannot_be_read() {
 }
 
 #[test]
-fn a_damaged_prologue_is_told_as_such() {
+fn a_damaged_prologue_is_reported_as_such() {
     let bench = Bench::sealed();
     bench.flip("net.ovseal", 1000);
     bench.fails("inspect net.ovseal", 3, &["ovseal: error: net.ovseal: the prologue is damaged", AGAIN]);
 }
 
 #[test]
-fn a_wrong_passphrase_is_told_as_such() {
+fn a_wrong_passphrase_is_reported_as_such() {
     let bench = Bench::new();
     bench.write("right", b"correct horse\n");
     bench.write("wrong", b"battery staple\n");
     bench.done("seal net.xml -o net.ovseal --passphrase-file right");
-    let hint = "ovseal: hint: the container holds these kinds of key: passphrase (-p or --passphrase-file F)";
+    let hint =
+        "ovseal: hint: the container accepts these kinds of key: passphrase (-p or --passphrase-file F)";
     let line = "verify net.ovseal --passphrase-file wrong";
     bench.fails(line, 4, &["ovseal: error: net.ovseal: wrong passphrase", hint]);
     bench.done("verify net.ovseal --passphrase-file right");
 }
 
 #[test]
-fn a_wrong_key_of_each_kind_is_told_as_such() {
+fn a_wrong_key_of_each_kind_is_reported_as_such() {
     let bench = Bench::sealed();
     bench.write("other", &[1; 32]);
     bench.done("keygen -o id.txt");
-    let hint = "ovseal: hint: the container holds these kinds of key: keyfile (--keyfile F)";
+    let hint = "ovseal: hint: the container accepts these kinds of key: keyfile (--keyfile F)";
     let error = "ovseal: error: net.ovseal: the key file does not open the container";
     bench.fails("inspect net.ovseal --keyfile other", 4, &[error, hint]);
-    let error = "ovseal: error: net.ovseal: the container takes no key of this kind";
+    let error = "ovseal: error: net.ovseal: the container does not accept this kind of key";
     bench.fails("inspect net.ovseal -i id.txt", 4, &[error, hint]);
 }
 
@@ -83,12 +85,12 @@ fn without_a_key_the_kinds_of_key_are_listed() {
     let recipient = bench.done("keygen -o id.txt").stdout;
     bench.done(&format!("seal net.xml -o net.ovseal --keyfile key -r {recipient}"));
     let kinds = "keyfile (--keyfile F), x-wing (-i IDENTITY_FILE)";
-    let hint = format!("ovseal: hint: the container holds these kinds of key: {kinds}");
+    let hint = format!("ovseal: hint: the container accepts these kinds of key: {kinds}");
     for line in [
         "extract net.ovseal --any-sender --danger-write-plaintext out",
         "rekey net.ovseal --any-sender --remove 1",
     ] {
-        bench.fails(line, 4, &["ovseal: error: no key is given", &hint]);
+        bench.fails(line, 4, &["ovseal: error: no key was given", &hint]);
     }
 }
 
@@ -99,8 +101,8 @@ fn malformed_keys_are_the_callers_mistake() {
     bench.write("long", &[1; 40]);
     bench.write("empty", b"\n");
     for (option, sentence) in [
-        ("--keyfile short", "cannot use short: a key file holds exactly 32 bytes"),
-        ("--keyfile long", "cannot use long: a key file holds exactly 32 bytes"),
+        ("--keyfile short", "cannot use short: a key file has exactly 32 bytes"),
+        ("--keyfile long", "cannot use long: a key file has exactly 32 bytes"),
         ("--passphrase-file empty", "cannot use empty: a passphrase is UTF-8 text of 1 to 1024 bytes"),
     ] {
         let error = format!("ovseal: error: {sentence}");
@@ -117,7 +119,7 @@ fn only_one_kind_of_key_is_taken() {
 }
 
 #[test]
-fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
+fn mistakes_in_the_command_line_are_reported_in_one_line_with_hints() {
     let bench = Bench::new();
     let error = "ovseal: error: unrecognized subcommand 'sael'";
     let tip = "ovseal: hint: a similar subcommand exists: 'seal'";
@@ -125,9 +127,9 @@ fn mistakes_in_the_command_line_are_told_in_one_line_with_hints() {
     bench.fails(
         "",
         2,
-        &["ovseal: error: no command is given", "ovseal: hint: ovseal --help lists the commands"],
+        &["ovseal: error: no command was given", "ovseal: hint: ovseal --help lists the commands"],
     );
-    let error = "ovseal: error: no command is given to device";
+    let error = "ovseal: error: no command was given to device";
     bench.fails("device", 2, &[error, "ovseal: hint: ovseal device --help lists the commands"]);
 }
 
@@ -141,10 +143,9 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
     let topology = format!("<net>\n<layers>{CONSTANT}</layers></net>");
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 8192\n";
     let fetch = "ovseal: hint: fetch the file first: git lfs pull";
-    let short =
-        "m.xml cannot be sealed: line 2 of the topology: a constant ends at byte 8192, the weights have 100";
-    let cut = "m.xml cannot be sealed: line 2 of the topology: not well-formed XML, or cut off";
-    let unfetched = "m.bin is a pointer of Git LFS, not the file itself";
+    let short = "m.xml cannot be sealed: line 2 of the topology: a constant ends at byte 8192, but the weights have only 100 bytes";
+    let cut = "m.xml cannot be sealed: line 2 of the topology: not well-formed XML, or truncated";
+    let unfetched = "m.bin is a Git LFS pointer, not the file itself";
     for (xml, bin, error, hint) in [
         (topology.as_bytes(), &[1; 100][..], short, TOGETHER),
         (&topology.as_bytes()[..60], &[1; 8192], cut, TOGETHER),
@@ -163,7 +164,7 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
     bench.fails(
         "seal empty.onnx -o out.ovseal --keyfile key",
         2,
-        &["ovseal: error: empty.onnx is no onnx model"],
+        &["ovseal: error: empty.onnx is not a valid onnx model"],
     );
     assert!(!bench.exists("out.ovseal"));
     bench.link_models();
@@ -171,8 +172,7 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
         let bytes = bench.read(&format!("models/paddle/{name}"));
         bench.write(name, &bytes[..bytes.len() - cut]);
     }
-    let error =
-        "ovseal: error: model.pdiparams cannot be sealed: tensor 2 of the parameters is malformed or cut off";
+    let error = "ovseal: error: model.pdiparams cannot be sealed: tensor 2 of the parameters is malformed or truncated";
     bench.fails("seal model.pdmodel -o out.ovseal --keyfile key", 2, &[error, TOGETHER]);
     bench.write("m.xml", topology.as_bytes());
     bench.write("m.bin", &[1; 8192]);

@@ -42,7 +42,7 @@ fn demands_without_a_key_are_refused() {
         "inspect net.ovseal --publisher acme.pub",
         2,
         &[
-            "ovseal: error: without a key, inspect authenticates nothing",
+            "ovseal: error: inspect authenticates nothing without a key",
             "ovseal: hint: check the signature with ovseal verify, or give a key",
         ],
     );

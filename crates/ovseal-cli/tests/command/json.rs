@@ -1,4 +1,4 @@
-//! The JSON that scripts read has the fields that `docs/reference/json.md` describes.
+//! JSON output has the fields that `docs/reference/json.md` describes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::Bench;
 use crate::token::softhsm::Hsm;
 
-/// The fields in the table below the heading `## ovseal COMMAND`.
+/// Returns the fields in the table below the heading `## ovseal COMMAND`.
 fn described(command: &str) -> BTreeSet<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/json.md");
     let page = std::fs::read_to_string(page).unwrap();
@@ -18,7 +18,7 @@ fn described(command: &str) -> BTreeSet<String> {
     section.lines().filter_map(field).collect()
 }
 
-/// The fields of what these command lines print, taken together.
+/// Returns all fields in the output of these command lines.
 fn printed(bench: &Bench, lines: &[&str]) -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     for line in lines {

@@ -61,21 +61,21 @@ fn an_existing_file_is_never_replaced() {
         ("keygen --publisher -o acme", "acme.pub"),
     ] {
         bench.write(name, b"precious");
-        bench.fails(line, 2, &[&format!("ovseal: error: {name} exists already")]);
+        bench.fails(line, 2, &[&format!("ovseal: error: {name} already exists")]);
         assert_eq!(bench.read(name), b"precious");
     }
     assert!(!bench.exists("acme.key"));
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told_without_the_name_of_a_temporary_file() {
+fn a_directory_that_is_not_there_is_reported_without_the_name_of_a_temporary_file() {
     let error = "ovseal: error: cannot write none/id.txt: No such file or directory (os error 2)";
-    Bench::new().fails("keygen -o none/id.txt", 1, &[error, "ovseal: hint: the folder must exist"]);
+    Bench::new().fails("keygen -o none/id.txt", 1, &[error, "ovseal: hint: create the directory first"]);
 }
 
 #[test]
 fn keys_are_not_written_to_stdout() {
     let bench = Bench::new();
-    let hint = "ovseal: hint: a file named - is written ./-";
+    let hint = "ovseal: hint: for a file named -, write ./-";
     bench.fails("keygen -o -", 2, &["ovseal: error: the output must be a file", hint]);
 }

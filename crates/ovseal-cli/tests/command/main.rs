@@ -1,4 +1,4 @@
-//! The `ovseal` program itself: each command, each failure with its exit code and sentence.
+//! The `ovseal` program: each command, and each failure with its exit code and message.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 

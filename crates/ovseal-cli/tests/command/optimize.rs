@@ -1,4 +1,5 @@
-//! `ovseal seal --optimize`, with the converter of OpenVINO's wheel, and what is refused without it.
+//! `ovseal seal --optimize` with the converter of OpenVINO's wheel, and what is rejected without
+//! it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +7,16 @@ use serde_json::Value;
 
 use crate::support::{Bench, Outcome};
 
-const REMEDY: &str = "ovseal: hint: make an IR of it while sealing, with --optimize, or seal the file as it is with --only: \
-                      then ovseal run does not open it";
+const REMEDY: &str = "ovseal: hint: convert it to IR while sealing, with --optimize; or seal the file as it is with --only: then ovseal run does not open it";
 
-/// A folder with the set-up's models, in which `python3` is the one that has OpenVINO.
+/// Creates a directory with the set-up's models, where `python3` has OpenVINO.
 fn bench() -> Bench {
     let bench = Bench::new();
     bench.link_models();
     bench
 }
 
-/// The search path with the interpreter of the set-up first.
+/// Returns the search path with the set-up's interpreter first.
 fn path() -> PathBuf {
     let python = std::env::var_os("OVSEAL_TEST_PYTHON");
     let python = PathBuf::from(python.expect("OVSEAL_TEST_PYTHON is not set: run `cargo xtask test`"));
@@ -46,16 +46,13 @@ fn what_openvino_reads_from_a_path_only_is_refused_with_a_remedy() {
         ("models/tensorflow/model.pb", "TensorFlow"),
     ] {
         let error = format!(
-            "ovseal: error: {file} is a {format} model, which OpenVINO reads from a path only, not from memory"
+            "ovseal: error: {file} is a {format} model, which OpenVINO can read only from a path, not from memory"
         );
         bench.fails(&format!("seal {file} -o m.ovseal --keyfile key"), 6, &[&error, REMEDY]);
     }
     let outcome = bench.run("seal m.gguf -o m.ovseal --keyfile key --optimize");
     assert_eq!(outcome.code, Some(6));
-    assert!(
-        outcome.stderr.contains("\novseal: hint: make an IR of the model that it was made from"),
-        "{outcome:?}"
-    );
+    assert!(outcome.stderr.contains("\novseal: hint: export the original model to IR"), "{outcome:?}");
     assert!(!bench.exists("m.ovseal"));
 }
 
@@ -98,7 +95,7 @@ fn a_converted_model_computes_what_its_file_computes() {
 }
 
 #[test]
-fn a_saved_model_is_converted_from_its_folder() {
+fn a_saved_model_is_converted_from_its_directory() {
     let bench = bench();
     seal(&bench, "models/tensorflow/saved --optimize --keep-precision");
     let sealed = report(&bench, "run m.ovseal --keyfile key");
@@ -107,7 +104,7 @@ fn a_saved_model_is_converted_from_its_folder() {
 }
 
 #[test]
-fn floating_point_weights_are_halved_unless_told_otherwise() {
+fn floating_point_weights_are_halved_by_default() {
     let bench = bench();
     let length = |bench: &Bench| {
         let shown = report(bench, "inspect m.ovseal --keyfile key");
@@ -123,13 +120,12 @@ fn floating_point_weights_are_halved_unless_told_otherwise() {
     bench.done("run m.ovseal --keyfile key");
 }
 
-/// Every descriptor that is written to while a model is converted and sealed is an anonymous file, a pipe, or the container.
+/// Converting and sealing writes only to anonymous files, pipes and the container.
 #[test]
 fn the_plaintext_of_a_converted_model_reaches_no_file() {
     let bench = bench();
     let calls = "write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range,splice";
-    // Without being root, strace sees the files of a process that keeps debuggers out only in a name
-    // space of its own.
+    // Without root, strace sees the files of an undumpable process only in its own namespace.
     let unshare = if rustix::process::geteuid().is_root() { "" } else { "unshare --map-root-user " };
     let calls = format!("{calls},mmap,openat,creat,rename,link,linkat");
     let strace = format!("{unshare}strace -f -qq -yy -o trace -e trace={calls}");
@@ -145,7 +141,7 @@ fn the_plaintext_of_a_converted_model_reaches_no_file() {
         let is_container = target.starts_with(folder.trim_end_matches('/')) && !target.contains("/trace");
         assert!(is_memory || is_container || target.starts_with("/dev/null"), "{target}");
     }
-    // What is opened to be written, without a descriptor that is written to, are the links to those anonymous files.
+    // Files opened for writing but never written to are the links to those anonymous files.
     for line in trace.lines().filter(|line| line.contains("O_CREAT") && !line.contains(&folder)) {
         let opened = line.rsplit_once(" = ").unwrap().1;
         assert!(opened.contains("/memfd:ovseal") || opened.contains("ENOENT"), "{line}");
@@ -153,7 +149,7 @@ fn the_plaintext_of_a_converted_model_reaches_no_file() {
     assert!(!trace.lines().any(|line| line.contains("MAP_SHARED") && is_file_to_write(line)), "{trace}");
 }
 
-/// The file behind the descriptor that a line of the trace writes to.
+/// Returns the file that a line of the trace writes to.
 fn target_of_write(line: &str) -> Option<&str> {
     let call = line.split_once(' ').map(|(_, call)| call.trim_start())?;
     let is_write = ["write", "pwrite", "sendfile", "copy_file_range", "splice"];
@@ -161,14 +157,14 @@ fn target_of_write(line: &str) -> Option<&str> {
     call[start + 1..].split('>').next()
 }
 
-/// Whether a line of the trace maps a file of the disk so that writing to memory writes to it.
+/// Returns whether a line of the trace maps a file on disk as shared and writable.
 fn is_file_to_write(line: &str) -> bool {
     let memory = ["</memfd:ovseal>", "</secretmem>"];
     line.contains("PROT_WRITE") && line.contains("</") && !memory.iter().any(|file| line.contains(file))
 }
 
 #[test]
-fn without_python_or_its_package_the_line_that_installs_it_is_told() {
+fn without_python_or_its_package_the_line_that_installs_it_is_reported() {
     let bench = bench();
     std::fs::create_dir(bench.path("empty")).unwrap();
     std::fs::create_dir(bench.path("bare")).unwrap();
@@ -179,12 +175,15 @@ fn without_python_or_its_package_the_line_that_installs_it_is_told() {
     told(bench.path("empty")).is_failure(
         1,
         &[
-            "ovseal: error: models/tflite/model.tflite: python3, whose package openvino converts models, is not in PATH",
+            "ovseal: error: models/tflite/model.tflite: python3 is not in PATH: its package openvino is needed to convert models",
             "ovseal: hint: install Python 3 and OpenVINO's package: python3 -m pip install openvino",
         ],
     );
     let error = "ovseal: error: models/tflite/model.tflite";
-    let error = format!("{error}: {}/python3 has no package openvino, which converts models", bare.display());
+    let error = format!(
+        "{error}: {}/python3 lacks the package openvino, which is needed to convert models",
+        bare.display()
+    );
     told(bare).is_failure(
         1,
         &[
@@ -216,7 +215,7 @@ fn what_the_converter_refuses_is_unsupported_and_leaves_nothing() {
     assert!(bench.run("seal m.tflite -o m.ovseal --keyfile key --optimize --only").code == Some(2));
 }
 
-/// Whether the converter would write its own copies of the model does not depend on the caller's environment.
+/// The caller's environment cannot make the converter write its own copies of the model.
 #[test]
 fn variables_with_which_openvino_writes_models_do_not_reach_the_converter() {
     let bench = bench();
@@ -233,7 +232,7 @@ fn variables_with_which_openvino_writes_models_do_not_reach_the_converter() {
 
 const LINE: &str = "seal models/tflite/model.tflite -o m.ovseal --keyfile key --optimize";
 
-/// Seals with the interpreter of the set-up behind a `python3` that does something else first, once it is asked to convert.
+/// Seals with a `python3` that does something else before it runs the set-up's interpreter.
 fn seal_after(bench: &Bench, first: &str) -> Outcome {
     let python = std::env::var("OVSEAL_TEST_PYTHON").unwrap();
     let script = format!("#!/bin/sh\n[ \"$2\" = -B ] && {{ {first}; }}\nexec '{python}' \"$@\"\n");
@@ -245,7 +244,7 @@ fn seal_after(bench: &Bench, first: &str) -> Outcome {
 }
 
 #[test]
-fn what_fails_while_converting_and_is_not_the_models_fault_is_told_as_such() {
+fn what_fails_while_converting_and_is_not_the_models_fault_is_reported_as_such() {
     for (first, told) in [
         ("ulimit -v 60000", ""),
         ("ulimit -f 1", "RuntimeError: "),
@@ -260,7 +259,8 @@ fn what_fails_while_converting_and_is_not_the_models_fault_is_told_as_such() {
     }
 }
 
-/// A converter that fails as it is told stands in for one that finds no memory: OpenVINO's does that at other moments each time.
+/// Replaces the converter by one that fails on request: OpenVINO's runs out of memory at a
+/// different point each time.
 #[test]
 fn a_lack_of_memory_inside_the_converter_is_not_the_models_fault() {
     let python = std::env::var("OVSEAL_TEST_PYTHON").unwrap();
@@ -282,8 +282,9 @@ fn a_lack_of_memory_inside_the_converter_is_not_the_models_fault() {
     }
 }
 
-/// `/dev/shm` that cannot be written and another place that is not in memory as far as the kernel says; where the host allows no name
-/// spaces, an interpreter that makes no files anywhere stands in for them.
+/// Makes `/dev/shm` read-only and another directory not in memory according to the kernel.
+///
+/// If the host forbids namespaces, an interpreter that creates no files replaces both.
 #[test]
 fn without_a_place_in_memory_nothing_is_converted() {
     let bench = bench();
@@ -304,10 +305,10 @@ fn without_a_place_in_memory_nothing_is_converted() {
         }
     };
     let error = "ovseal: error: models/tflite/model.tflite: the converter failed: RuntimeError: none of /dev/shm, XDG_RUNTIME_DIR \
-                 and TMPDIR is a tmpfs that can be written\n";
+                 and TMPDIR is a writable tmpfs\n";
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), error));
     assert!(!bench.exists("m.ovseal"));
-    // The model was not even looked at by the converter.
+    // The converter did not read the model.
     if bench.exists("trace") {
         let trace = String::from_utf8_lossy(&bench.read("trace")).into_owned();
         assert!(trace.contains("/dev/shm") && !trace.contains("_pyopenvino"), "{trace}");

@@ -1,4 +1,4 @@
-//! The small commands, and what all of them share.
+//! The small commands, and what all commands share.
 
 use std::process::Stdio;
 
@@ -47,7 +47,7 @@ fn a_rollback_state_is_made_once() {
     let outcome = bench.done("rollback-state -o state");
     assert_eq!(outcome.stderr, "ovseal: wrote the empty rollback state state\n");
     let before = bench.read("state");
-    bench.fails("rollback-state -o state", 2, &["ovseal: error: state exists already"]);
+    bench.fails("rollback-state -o state", 2, &["ovseal: error: state already exists"]);
     assert_eq!(bench.read("state"), before);
     let failed = bench.run("rollback-state -o absent/state");
     assert_eq!(failed.code, Some(1), "{failed:?}");

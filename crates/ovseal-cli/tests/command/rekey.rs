@@ -7,17 +7,17 @@ fn an_added_key_opens_and_a_removed_one_does_not() {
     let bench = Bench::sealed();
     bench.write("second", &[9; 32]);
     let added = bench.done("rekey net.ovseal --keyfile key --any-sender --add-keyfile second");
-    let lines = "ovseal: added: keyfile, which takes the key file\n\
+    let lines = "ovseal: added: keyfile, which needs the key file\n\
                  ovseal: rekeyed: generation 2 with 2 stanzas\n";
     assert_eq!(added.stderr, lines);
     bench.done("verify net.ovseal --keyfile second");
     let removed = bench.done("rekey net.ovseal --keyfile second --any-sender --remove 1");
     let lines: Vec<&str> = removed.stderr.lines().collect();
-    assert_eq!(lines[0], "ovseal: removed: keyfile, which takes the key file");
+    assert_eq!(lines[0], "ovseal: removed: keyfile, which needs the key file");
     let warning = lines[2];
     assert!(warning.starts_with("ovseal: warning: removing a stanza does not revoke"), "{removed:?}");
     bench.done("verify net.ovseal --keyfile second");
-    let hint = "ovseal: hint: the container holds these kinds of key: keyfile (--keyfile F)";
+    let hint = "ovseal: hint: the container accepts these kinds of key: keyfile (--keyfile F)";
     let error = "ovseal: error: net.ovseal: the key file does not open the container";
     bench.fails("verify net.ovseal --keyfile key", 4, &[error, hint]);
 }
@@ -57,7 +57,7 @@ fn the_last_stanza_stays() {
     assert_eq!(bench.read("net.ovseal"), before);
 }
 
-/// A container of generation 1 and, next to it, the stanzas of a copy that was given another key.
+/// Creates a container of generation 1 and, next to it, the stanzas of a copy with another key.
 fn planted() -> Bench {
     let bench = Bench::sealed();
     bench.write("second", &[9; 32]);
@@ -82,8 +82,7 @@ fn stanzas_that_wait_are_shown_and_not_taken_over() {
         "ovseal: error: {} holds other stanzas: generation 2 (keyfile, keyfile); the container has generation 1 (keyfile)",
         path.display()
     );
-    let hint = "ovseal: hint: remove that file with --discard-waiting; only if you know where it comes from, take its \
-                stanzas over with --finish-waiting";
+    let hint = "ovseal: hint: remove that file with --discard-waiting; take its stanzas over with --finish-waiting only if you know where it comes from";
     bench.fails("rekey net.ovseal --keyfile key --add-keyfile third", 3, &[&error, hint]);
     assert_eq!(bench.read("net.ovseal"), before);
     bench.done("verify net.ovseal --keyfile second");
@@ -98,12 +97,12 @@ fn the_caller_decides_what_becomes_of_stanzas_that_wait() {
     assert_eq!(bench.run("verify net.ovseal --keyfile second").code, Some(4));
     let bench = planted();
     let finished = bench.done("rekey net.ovseal --keyfile key --any-sender --finish-waiting");
-    let lines = "ovseal: added: keyfile, which takes the key file\n\
+    let lines = "ovseal: added: keyfile, which needs the key file\n\
                  ovseal: rekeyed: generation 2 with 2 stanzas\n";
     assert_eq!(finished.stderr, lines);
     assert!(!bench.exists("net.ovseal.rekey"));
     bench.done("verify net.ovseal --keyfile second");
-    // Numbers of stanzas to remove are those that were seen before.
+    // The numbers of stanzas to remove are those before the change.
     for options in ["--discard-waiting --finish-waiting", "--finish-waiting --remove 1"] {
         assert_eq!(bench.run(&format!("rekey net.ovseal --keyfile key {options}")).code, Some(2));
     }

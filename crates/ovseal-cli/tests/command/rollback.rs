@@ -1,11 +1,11 @@
-//! The rollback state that is tied to the device's TPM.
+//! Rollback states that are tied to the device's TPM.
 
 use std::process::{Child, Stdio};
 
 use crate::device::{Device, publishers_bench, seal};
 use crate::support::Bench;
 
-/// A device with a state, and its model in two versions.
+/// A device with a rollback state, and its model in two versions.
 fn device() -> (Bench, Device) {
     let (bench, device) = (publishers_bench(), Device::new("d"));
     let recipient = device.enroll(&bench, "");
@@ -17,7 +17,7 @@ fn device() -> (Bench, Device) {
     (bench, device)
 }
 
-/// Runs a version; the exit code, and the error with its hint.
+/// Runs a version; returns the exit code, and the error with its hint.
 fn run(bench: &Bench, device: &Device, version: u8, options: &str) -> (Option<i32>, Vec<String>) {
     let line = format!(
         "run {version}.ovseal --publisher acme.pub --rollback-state state {options} {}",
@@ -54,7 +54,7 @@ fn an_older_version_is_denied_also_with_the_state_of_yesterday() {
         assert!(told[0].contains(" is an older one: it is of generation "), "{told:?}");
         assert!(
             told[1]
-                .starts_with("ovseal: hint: if nobody put an older state back, move F away and make it anew"),
+                .starts_with("ovseal: hint: if you are sure that no older state was restored, move F away, create a new one"),
             "{told:?}"
         );
     }
@@ -67,12 +67,12 @@ fn whether_the_tpm_is_asked_is_said_by_the_caller() {
     let (bench, device) = device();
     let (code, told) = run(&bench, &device, 1, "");
     assert_eq!((code, told.len()), (Some(5), 2));
-    assert_eq!(told[1], "ovseal: hint: ask this device's TPM with --rollback-tpm");
+    assert_eq!(told[1], "ovseal: hint: check it against this device's TPM with --rollback-tpm");
     std::fs::remove_file(bench.path("state")).unwrap();
     for (options, hint) in [(TPM, "rollback-state --tpm -o F"), ("", "rollback-state -o F")] {
         let (code, told) = run(&bench, &device, 1, options);
         assert_eq!(code, Some(5));
-        let hint = format!("ovseal: hint: if this device is new, make the state once with: ovseal {hint}");
+        let hint = format!("ovseal: hint: if this device is new, create the state once: ovseal {hint}");
         assert_eq!(told[1], hint);
     }
     bench.done("rollback-state -o state");
@@ -96,20 +96,20 @@ fn options_of_the_tpm_are_refused_for_a_state_that_is_not_tied_to_it() {
 }
 
 #[test]
-fn a_state_in_a_folder_that_is_missing_takes_no_room_in_the_tpm() {
+fn a_state_in_a_directory_that_is_missing_takes_no_room_in_the_tpm() {
     let (bench, device) = device();
     let counters = || device.swtpm.tool("tpm2_getcap", &["handles-nv-index"]);
     let before = counters();
     let refused = bench.run(&format!("rollback-state -o none/state --tpm {}", device.options()));
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert_eq!(refused.stderr.lines().last(), Some("ovseal: hint: the folder must exist"));
+    assert_eq!(refused.stderr.lines().last(), Some("ovseal: hint: create the directory first"));
     assert_eq!(counters(), before);
 }
 
 #[test]
 fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
     let (bench, device) = device();
-    // With another key: so it is the state that misses the TPM.
+    // With another key, so that only the state needs the missing TPM.
     bench.done(
         "seal models/conv/model.xml -o 3.ovseal --keyfile key --publisher-key acme.key --security-version 3",
     );
@@ -127,8 +127,8 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
     let (code, told) = run(&bench, &device, 3, &options);
     assert_eq!(code, Some(5));
     assert!(told[0].ends_with("the device was enrolled with another TPM, or this TPM was cleared"));
-    assert!(told[1].contains("move DIR away, keep it, and enroll anew"), "{told:?}");
-    // The hint helps.
+    assert!(told[1].contains("back up DIR, move it away, and enroll again"), "{told:?}");
+    // Following the hint helps.
     for moved in ["d", "state"] {
         std::fs::rename(bench.path(moved), bench.path(&format!("{moved}.old"))).unwrap();
     }
@@ -138,16 +138,16 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
 }
 
 #[test]
-fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_made_anew_alone() {
+fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_replaced_alone() {
     let (bench, device) = device();
     let text = String::from_utf8(bench.read("state")).unwrap();
     let anchor = text.lines().find(|line| line.starts_with("anchor ")).unwrap().to_owned();
     bench.write("state", text.replace(&anchor, "anchor 0100").as_bytes());
     let (code, told) = run(&bench, &device, 1, TPM);
     assert_eq!(code, Some(5), "{told:?}");
-    assert!(
-        told[1].starts_with("ovseal: hint: if nobody put an older state back, move F away and make it anew")
-    );
+    assert!(told[1].starts_with(
+        "ovseal: hint: if you are sure that no older state was restored, move F away, create a new one"
+    ));
 
     bench.write("state", text.as_bytes());
     std::fs::rename(bench.path("d"), bench.path("d.old")).unwrap();
@@ -159,13 +159,14 @@ fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_made_anew_alone() 
         told[0].contains("anchor record is damaged, or belongs to another enrolment of this device"),
         "{told:?}"
     );
-    assert!(told[1].contains("move F away and make it anew") && !told[1].contains("enroll"), "{told:?}");
+    assert!(told[1].contains("move F away, create a new one") && !told[1].contains("enroll"), "{told:?}");
 }
 
 #[test]
 fn runs_at_the_same_time_raise_the_state_once_and_wait_for_one_another() {
     let (bench, device) = device();
-    // With a key file: without a resource manager only the state's lock keeps the commands of several processes apart.
+    // With a key file: without a resource manager, only the state's lock separates the commands of
+    // several processes.
     let seal = "seal models/conv/model.xml -o 2k.ovseal --keyfile key --publisher-key acme.key";
     bench.done(&format!("{seal} --name net --security-version 2"));
     let line = format!(

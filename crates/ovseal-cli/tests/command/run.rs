@@ -84,7 +84,7 @@ fn outputs_that_cannot_be_written_are_refused_before_anything_is_computed() {
     // An input that is refused when it is fed would be told first otherwise.
     bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
     let run = format!("{RUN} --input x=x.npy --output");
-    bench.fails(&format!("{run} ."), 2, &["ovseal: error: ./y.npy exists already"]);
+    bench.fails(&format!("{run} ."), 2, &["ovseal: error: ./y.npy already exists"]);
     assert_eq!(bench.read("y.npy"), b"precious");
     for place in ["y.npy", "y.npy/below"] {
         let error = format!("ovseal: error: cannot write {place}: ");
@@ -115,7 +115,7 @@ fn inputs_that_do_not_fit_are_refused() {
     let error = "ovseal: error: cannot read none.npy: No such file or directory (os error 2)";
     bench.fails(&format!("{RUN} --input x=none.npy"), 1, &[error]);
     bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
-    let error = "ovseal: error: the input x takes f32[1,3,32,32], its file holds f64[1, 3, 32, 32]";
+    let error = "ovseal: error: the input x takes f32[1,3,32,32]; its file has f64[1, 3, 32, 32]";
     bench.fails(&format!("{RUN} --input x=x.npy"), 2, &[error]);
 }
 
@@ -126,8 +126,8 @@ fn a_shape_that_the_model_cannot_have_is_the_callers_mistake() {
         2,
         &[
             "ovseal: error: OpenVINO could not reshape the model: a shape does not fit",
-            "ovseal: hint: the model cannot have the shapes that --shape gives its inputs",
-            "ovseal: hint: --show-detail shows OpenVINO's own words, which may quote the model",
+            "ovseal: hint: the model does not support the shapes of --shape",
+            "ovseal: hint: use --show-detail to see OpenVINO's own message, which may quote the model",
         ],
     );
 }
@@ -163,7 +163,7 @@ fn every_name_of_an_input_is_accepted_and_the_directory_for_outputs_is_made() {
 }
 
 #[test]
-fn a_folder_needs_the_part_and_a_container_without_network_cannot_be_run() {
+fn a_directory_needs_the_part_and_a_container_without_network_cannot_be_run() {
     let bench = sealed("folder");
     let outcome = bench.run(RUN);
     assert_eq!((outcome.code, outcome.stderr.contains("--part PATH")), (Some(2), true), "{outcome:?}");
@@ -228,7 +228,7 @@ fn a_newer_version_shuts_out_the_older_one() {
 }
 
 #[test]
-fn a_missing_runtime_and_a_missing_device_are_told() {
+fn a_missing_runtime_and_a_missing_device_are_reported() {
     let bench = sealed("mask/model.xml");
     let outcome = bench.run(&format!("{RUN} --openvino /none"));
     assert_eq!(outcome.code, Some(1));
@@ -290,7 +290,11 @@ fn a_compiled_model_computes_sealed_what_its_network_computes() {
 fn a_compiled_model_keeps_its_shapes() {
     let bench = exported("mlp/model.xml");
     let line = "run m.ovseal --keyfile key --any-sender --shape ids=1,5";
-    bench.fails(line, 2, &["ovseal: error: --shape does not go with a compiled model: its shapes are fixed"]);
+    bench.fails(
+        line,
+        2,
+        &["ovseal: error: the shapes of a compiled model are fixed", "ovseal: hint: leave out --shape"],
+    );
 }
 
 #[test]

@@ -45,8 +45,8 @@ fn a_missing_bin_is_named_with_its_topology() {
         "seal net.xml -o net.ovseal --keyfile key",
         1,
         &[
-            "ovseal: error: net.bin belongs to net.xml and is missing",
-            "ovseal: hint: put the file beside its topology, or seal the topology alone with --only",
+            "ovseal: error: net.xml needs net.bin, which is missing",
+            "ovseal: hint: put the file next to its topology, or seal the topology alone with --only",
         ],
     );
     bench.fails(
@@ -63,7 +63,7 @@ fn an_existing_output_is_replaced_only_with_force() {
     let before = bench.read("net.ovseal");
     let line = "seal net.xml -o net.ovseal --keyfile key";
     let hint = "ovseal: hint: replace it with --force";
-    bench.fails(line, 2, &["ovseal: error: net.ovseal exists already", hint]);
+    bench.fails(line, 2, &["ovseal: error: net.ovseal already exists", hint]);
     assert_eq!(bench.read("net.ovseal"), before);
     bench.done(&format!("{line} --force"));
     assert_ne!(bench.read("net.ovseal"), before);
@@ -87,7 +87,7 @@ fn a_file_of_the_model_is_never_the_output() {
 }
 
 #[test]
-fn a_symbolic_link_in_a_folder_is_followed_only_when_told() {
+fn a_symbolic_link_in_a_directory_is_followed_only_when_allowed() {
     let bench = Bench::new();
     std::fs::create_dir(bench.path("model")).unwrap();
     symlink(bench.path("net.bin"), bench.path("model/link")).unwrap();
@@ -131,7 +131,7 @@ fn an_identity_in_place_of_a_recipient_is_not_repeated() {
     let bench = Bench::new();
     let outcome = bench.run("seal net.xml -o net.ovseal -r AGE-SECRET-KEY-PQ-1HUNTER2");
     assert_eq!(outcome.code, Some(2));
-    assert!(outcome.stderr.starts_with("ovseal: error: an identity was given where a recipient belongs\n"));
+    assert!(outcome.stderr.starts_with("ovseal: error: an identity was given in place of a recipient\n"));
     assert!(!outcome.stderr.contains("HUNTER2"));
 }
 
@@ -140,7 +140,7 @@ fn a_typing_error_in_a_recipients_file_is_found_by_its_line() {
     let bench = Bench::new();
     bench.write("recipients.txt", b"# one\nage1typo\n");
     let sentence = "ovseal: error: cannot use line 2 of recipients.txt: \
-                    a recipient begins with age1 or age1pq1 and is free of typing errors";
+                    not a recipient: it has a typo, or does not begin with age1 or age1pq1";
     bench.fails("seal net.xml -o net.ovseal -R recipients.txt", 2, &[sentence]);
 }
 
@@ -150,6 +150,6 @@ fn an_unwritable_output_is_named() {
     let outcome = bench.run("seal net.xml -o absent/net.ovseal --keyfile key");
     let error = "ovseal: error: absent/net.ovseal: cannot write the container: No such file or directory";
     assert!(outcome.stderr.starts_with(error), "{outcome:?}");
-    assert!(outcome.stderr.ends_with("\novseal: hint: the folder must exist\n"), "{outcome:?}");
+    assert!(outcome.stderr.ends_with("\novseal: hint: create the directory first\n"), "{outcome:?}");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
 }

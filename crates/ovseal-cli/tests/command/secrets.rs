@@ -5,8 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Bench;
 
-const HINT: &str = "ovseal: hint: put it into a file that only you can read, and give that file, - or fd:N; it now stands in \
-                    the shell's history and in the list of processes, so consider a new one";
+const HINT: &str = "ovseal: hint: put it into a file that only you can read, and give that file, - or fd:N; it is now in your shell history and was visible in the process list, so consider a new one";
 
 #[test]
 fn a_secret_in_the_place_of_a_path_is_refused_and_never_repeated() {
@@ -87,7 +86,7 @@ fn a_key_that_others_can_read_is_used_with_a_warning() {
 #[test]
 fn keys_that_cannot_be_locked_are_used_with_one_warning() {
     let bench = Bench::sealed();
-    // Root may lock any amount of memory unless it gives that right away.
+    // Root may lock any amount of memory unless it drops that capability.
     let run = |limit: &str| {
         bench.script(&format!(
             "ulimit -l {limit} && exec setpriv --bounding-set -ipc_lock --inh-caps -ipc_lock \

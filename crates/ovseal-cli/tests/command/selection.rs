@@ -1,8 +1,8 @@
-//! What `ovseal seal` takes from a folder, what it lists, and what it never overwrites.
+//! Files that `ovseal seal` selects from a directory, lists, or must never overwrite.
 
 use crate::support::Bench;
 
-/// A folder `model` that was used for work, and `acme.key` in it.
+/// Creates a working directory `model` with `acme.key` in it.
 fn cluttered() -> Bench {
     let bench = Bench::new();
     std::fs::create_dir_all(bench.path("model/.git")).unwrap();
@@ -15,7 +15,7 @@ fn cluttered() -> Bench {
 }
 
 #[test]
-fn a_folder_is_listed_and_what_was_left_out_is_told_in_one_line() {
+fn a_directory_is_listed_and_what_was_left_out_is_reported_in_one_line() {
     let bench = cluttered();
     let sealed = bench.done("seal model -o net.ovseal --keyfile key");
     let lines: Vec<&str> = sealed.stderr.lines().collect();
@@ -53,7 +53,7 @@ fn a_dry_run_lists_what_would_be_sealed_and_writes_nothing() {
 }
 
 #[test]
-fn everything_is_sealed_when_told_and_an_exclusion_still_applies() {
+fn everything_is_sealed_on_request_and_an_exclusion_still_applies() {
     let bench = cluttered();
     bench.write("model/.ovsealignore", b"config.json\n");
     let run = bench.done("seal model --dry-run --include-everything --exclude .git");
@@ -88,12 +88,13 @@ fn whatever_is_given_as_a_key_or_a_list_is_not_sealed() {
 }
 
 #[test]
-fn private_keys_in_a_folder_are_refused_and_not_shown() {
+fn private_keys_in_a_directory_are_refused_and_not_shown() {
     let bench = cluttered();
     bench.done("keygen --publisher -o acme");
     let hint = "ovseal: hint: move it out of the model's directory, or leave it out with --exclude; --dry-run lists what \
                 would be sealed";
-    let lines = [("acme.key", "a private key in PEM"), ("id.txt", "an identity, as keygen and age write it")];
+    let lines =
+        [("acme.key", "a PEM private key"), ("id.txt", "an identity file as written by keygen or age")];
     bench.done("keygen -o id.txt");
     for (file, words) in lines {
         std::fs::copy(bench.path(file), bench.path("model/notes")).unwrap();
@@ -139,7 +140,7 @@ fn links_and_pipes_are_outputs_of_no_command() {
             assert_eq!(bench.run(&line).code, Some(2), "{line}");
         }
     }
-    let hint = "ovseal: hint: name the container itself; readlink -f shows what a link names";
+    let hint = "ovseal: hint: name the container itself; readlink -f shows where a link points";
     for (file, what) in [("link", "a symbolic link"), ("pipe", "a pipe or a device")] {
         let error = format!("ovseal: error: {file} is {what}, and is not changed in place");
         bench.fails(

@@ -1,11 +1,12 @@
-//! Who may have made a container: a named publisher, anyone, or what a shared secret says.
+//! The sender of a container: a named publisher, anyone, or a holder of the shared secret.
 
 use crate::support::Bench;
 
 const HINT: &str = "ovseal: hint: name the publisher with --publisher PUB, or accept a container from anyone with --any-sender";
 
-/// Lines that open `net.ovseal` with the identity in `id.txt`, or change its keys. The key files do not exist: the sender is
-/// judged before any of them is read.
+/// Commands that open `net.ovseal` with the identity in `id.txt`, or change its keys.
+///
+/// The key files do not exist: the sender is checked before any of them is read.
 const LINES: [&str; 5] = [
     "run net.ovseal -i none",
     "extract net.ovseal --passphrase-file none --danger-write-plaintext out",
@@ -14,7 +15,7 @@ const LINES: [&str; 5] = [
     "bind net.ovseal --keyfile none",
 ];
 
-/// `net.ovseal` for the identity in `id.txt`, signed with `acme.key`; and the publisher's key id.
+/// Seals `net.ovseal` to `id.txt`, signed with `acme.key`; returns the publisher's key id.
 fn for_a_public_key() -> (Bench, String) {
     let bench = Bench::new();
     let id = bench.done("keygen --publisher -o acme").stdout.trim().to_owned();
@@ -61,7 +62,7 @@ fn a_container_for_passphrase_and_key_file_opens_and_is_reported_as_not_signed()
     let bench = Bench::new();
     bench.write("words", b"correct horse");
     bench.done("keygen --publisher -o acme");
-    let made = "anyone for whom the container was ever sealed or rekeyed can have made it";
+    let made = "anyone for whom the container was ever sealed or rekeyed could have made it";
     for (signing, what) in [("", "not signed"), ("--publisher-key acme.key", "signature not checked")] {
         bench.done(&format!(
             "seal net.xml -o net.ovseal --force --keyfile key --passphrase-file words {signing}"

@@ -1,4 +1,4 @@
-//! A folder with keys and a model, and the program run in it.
+//! A directory with keys and a model, to run the program in.
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -8,10 +8,10 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// The program under test; scripts find it in the variable of this name.
+/// The program under test; scripts find it in the variable `OVSEAL`.
 pub(crate) const OVSEAL: &str = env!("CARGO_BIN_EXE_ovseal");
 
-/// What the program did.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) code: Option<i32>,
@@ -19,13 +19,13 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
-/// A folder of its own for one test.
+/// The directory of one test.
 pub(crate) struct Bench {
     folder: TempDir,
 }
 
 impl Bench {
-    /// A folder with a small IR in `net.xml` and `net.bin`, and a key file `key`.
+    /// Creates a directory with a small IR in `net.xml` and `net.bin`, and a key file `key`.
     pub(crate) fn new() -> Self {
         let bench = Self { folder: tempfile::tempdir().unwrap() };
         bench.write("net.xml", b"<net name=\"net\"/>");
@@ -34,14 +34,14 @@ impl Bench {
         bench
     }
 
-    /// As [`new`](Self::new), with `net.ovseal` sealed to the key file.
+    /// Like [`new`](Self::new), with `net.ovseal` sealed to the key file.
     pub(crate) fn sealed() -> Self {
         let bench = Self::new();
         bench.done("seal net.xml -o net.ovseal --keyfile key");
         bench
     }
 
-    /// As [`new`](Self::new), with `acme.key`, `acme.pub` and `net.ovseal` signed with it.
+    /// Like [`new`](Self::new), with `acme.key`, `acme.pub` and `net.ovseal` signed by it.
     pub(crate) fn signed() -> Self {
         let bench = Self::new();
         bench.done("keygen --publisher -o acme");
@@ -61,13 +61,13 @@ impl Bench {
         std::fs::read(self.path(name)).unwrap()
     }
 
-    /// Writes a file for its owner alone, as a key's must be.
+    /// Writes a file that only its owner can read, as keys require.
     pub(crate) fn write(&self, name: &str, content: &[u8]) {
         std::fs::write(self.path(name), content).unwrap();
         std::fs::set_permissions(self.path(name), Permissions::from_mode(0o600)).unwrap();
     }
 
-    /// Gives the folder of the set-up's models the name `models`, so that no path in a command line has blanks.
+    /// Links the set-up's models as `models`, so that no path in a command line contains spaces.
     pub(crate) fn link_models(&self) {
         let folder = std::env::var_os("OVSEAL_TEST_MODELS");
         let folder = folder.expect("OVSEAL_TEST_MODELS is not set: run `cargo xtask test`");
@@ -81,7 +81,7 @@ impl Bench {
         self.write(name, &bytes);
     }
 
-    /// The names in the folder, sorted.
+    /// Returns the names in the directory, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = self.folder.path().read_dir().unwrap();
         let mut names: Vec<_> =
@@ -90,17 +90,18 @@ impl Bench {
         names
     }
 
-    /// The program in this folder, with the words of `line` as arguments and nothing on stdin.
+    /// Returns the program in this directory, with the words of `line` as arguments and an empty
+    /// stdin.
     pub(crate) fn command(&self, line: &str) -> Command {
         command_in(self.folder.path(), OVSEAL, line.split_whitespace())
     }
 
-    /// The program, started by a shell that evaluates `prelude` first and then `exec`s it with `redirection`.
+    /// Runs the program from a shell that evaluates `prelude` first, with `redirection`.
     pub(crate) fn shell(&self, prelude: &str, line: &str, redirection: &str) -> Outcome {
         self.script(&format!("{prelude}\nexec \"$OVSEAL\" {line} {redirection}"))
     }
 
-    /// Runs a script of the shell in this folder.
+    /// Runs a shell script in this directory.
     pub(crate) fn script(&self, script: &str) -> Outcome {
         outcome(command_in(self.folder.path(), "sh", ["-c", script]).output().unwrap())
     }
@@ -109,7 +110,7 @@ impl Bench {
         outcome(self.command(line).output().unwrap())
     }
 
-    /// Runs with further variables in the environment.
+    /// Runs with more variables in the environment.
     pub(crate) fn run_in(&self, environment: &[(&str, PathBuf)], line: &str) -> Outcome {
         let mut command = self.command(line);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
@@ -125,21 +126,22 @@ impl Bench {
         outcome(child.wait_with_output().unwrap())
     }
 
-    /// Runs what must succeed, and gives what it printed.
+    /// Runs a command that must succeed, and returns its stdout.
     pub(crate) fn done(&self, line: &str) -> Outcome {
         let outcome = self.run(line);
         assert_eq!(outcome.code, Some(0), "{line}: {outcome:?}");
         outcome
     }
 
-    /// Runs what must fail with `code` and exactly these lines on stderr, and print nothing on stdout.
+    /// Runs a command that must fail with `code`, exactly these lines on stderr, and an empty
+    /// stdout.
     pub(crate) fn fails(&self, line: &str, code: i32, stderr: &[&str]) {
         self.run(line).is_failure(code, stderr);
     }
 }
 
 impl Outcome {
-    /// Asserts a failure with `code` and exactly these lines on stderr, and nothing on stdout.
+    /// Asserts a failure with `code`, exactly these lines on stderr, and an empty stdout.
     pub(crate) fn is_failure(&self, code: i32, stderr: &[&str]) {
         assert_eq!(self.stderr.lines().collect::<Vec<_>>(), stderr);
         assert_eq!((self.code, self.stdout.as_str()), (Some(code), ""));
@@ -149,7 +151,7 @@ impl Outcome {
 fn command_in<'a>(folder: &Path, program: &str, args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).stdin(Stdio::null()).env("OVSEAL", OVSEAL);
-    // The device's secret of a test is not the user's.
+    // A test must not use the user's device secret.
     command.env("XDG_STATE_HOME", folder.join("state"));
     command
 }

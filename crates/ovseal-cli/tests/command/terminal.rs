@@ -1,4 +1,4 @@
-//! Prompts, on a terminal that `script` of util-linux provides.
+//! Prompts, on a terminal provided by `script` of util-linux.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::device::Device;
 use crate::support::{Bench, OVSEAL};
 use crate::token::softhsm::{Hsm, PIN};
 
-/// A program on a terminal of its own.
+/// A program on its own terminal.
 struct Dialogue {
     keyboard: ChildStdin,
     screen: ChildStdout,
@@ -36,7 +36,7 @@ impl Dialogue {
         Self { keyboard, screen, seen: String::new(), child, terminal: bench.path("terminal") }
     }
 
-    /// Waits for `question`, and until typing is no longer shown, then types `answer` and the return key.
+    /// Waits for `question` and until echo is off, then types `answer` and the return key.
     fn answer(&mut self, question: &str, answer: &str) {
         let start = self.seen.len();
         let mut byte = [0];
@@ -44,7 +44,8 @@ impl Dialogue {
             assert_eq!(self.screen.read(&mut byte).unwrap(), 1, "ended before {question:?}: {:?}", self.seen);
             self.seen.push(byte[0].into());
         }
-        // The program asks first and switches the echo off then, faster than a person types but not than this test.
+        // The program switches the echo off after asking: soon enough for a person, not for this
+        // test.
         while self.is_echoing() {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -57,7 +58,7 @@ impl Dialogue {
         !String::from_utf8(settings.stdout).unwrap().contains(" -echo ")
     }
 
-    /// Waits for the end; gives the exit code and everything that was on the screen.
+    /// Waits for the end; returns the exit code and everything on the screen.
     fn finish(mut self) -> (Option<i32>, String) {
         self.screen.read_to_string(&mut self.seen).unwrap();
         drop(self.keyboard);
@@ -70,7 +71,7 @@ fn a_new_passphrase_is_asked_for_twice_and_then_opens_without_being_shown() {
     let bench = Bench::new();
     let mut seal = Dialogue::start(&bench, "seal net.xml -o net.ovseal -p");
     seal.answer("New passphrase", "correct horse");
-    seal.answer("again: ", "correct horse");
+    seal.answer("Repeat the ", "correct horse");
     let (code, screen) = seal.finish();
     assert_eq!(code, Some(0), "{screen}");
     assert!(!screen.contains("correct horse"), "{screen}");
@@ -88,10 +89,10 @@ fn two_passphrases_that_differ_seal_nothing() {
     let bench = Bench::new();
     let mut seal = Dialogue::start(&bench, "seal net.xml -o net.ovseal -p");
     seal.answer("New passphrase", "correct horse");
-    seal.answer("again: ", "battery staple");
+    seal.answer("Repeat the ", "battery staple");
     let (code, screen) = seal.finish();
     assert_eq!(code, Some(2));
-    assert!(screen.contains("ovseal: error: the two passphrases differ"), "{screen}");
+    assert!(screen.contains("ovseal: error: the passphrases do not match"), "{screen}");
     assert!(!bench.exists("net.ovseal"));
 }
 
@@ -141,7 +142,7 @@ fn binding_asks_for_the_new_passphrase_also_when_stdin_is_no_terminal() {
         format!("bind net.ovseal --keyfile key --require tpm2+passphrase {} </dev/null", device.options());
     let mut bind = Dialogue::start(&bench, &line);
     bind.answer("New passphrase", "correct horse");
-    bind.answer("again: ", "correct horse");
+    bind.answer("Repeat the ", "correct horse");
     let (code, screen) = bind.finish();
     assert_eq!(code, Some(0), "{screen}");
     bench.write("words", b"correct horse");
@@ -157,7 +158,7 @@ fn the_devices_own_key_is_tried_without_an_option_and_its_passphrase_asked_for()
         &format!("seal net.xml -o net.ovseal -r {recipient} --require tpm2+passphrase -p"),
     );
     seal.answer("New passphrase", "correct horse");
-    seal.answer("again: ", "correct horse");
+    seal.answer("Repeat the ", "correct horse");
     assert_eq!(seal.finish().0, Some(0));
     let extract =
         format!("extract net.ovseal --any-sender --danger-write-plaintext out {}", device.options());
@@ -169,7 +170,7 @@ fn the_devices_own_key_is_tried_without_an_option_and_its_passphrase_asked_for()
 }
 
 #[test]
-fn without_a_terminal_nobody_is_asked() {
+fn without_a_terminal_nothing_is_asked() {
     let bench = Bench::new();
     bench.write("words", b"correct horse");
     bench.done("seal net.xml -o net.ovseal --passphrase-file words");
@@ -181,7 +182,7 @@ fn without_a_terminal_nobody_is_asked() {
             "new passphrase",
             "--add-passphrase-file",
         ),
-        // Before the TPM is asked, which is not there.
+        // This fails before the missing TPM is used.
         (
             "bind net.ovseal --keyfile key --require tpm2+passphrase --state d --tcti swtpm:path=none",
             "new passphrase",
@@ -196,7 +197,7 @@ fn without_a_terminal_nobody_is_asked() {
         let output = command.stdin(Stdio::null()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        let error = format!("ovseal: error: there is no terminal to ask for a {word}\n");
+        let error = format!("ovseal: error: there is no terminal to ask for the {word}\n");
         let hint =
             format!("ovseal: hint: give the {word} in a file with {option} F, or {option} - for stdin\n");
         assert_eq!(stderr, error + &hint);
@@ -205,8 +206,8 @@ fn without_a_terminal_nobody_is_asked() {
         "extract net.ovseal --danger-write-plaintext out",
         4,
         &[
-            "ovseal: error: no key is given",
-            "ovseal: hint: the container holds these kinds of key: passphrase (-p or --passphrase-file F)",
+            "ovseal: error: no key was given",
+            "ovseal: hint: the container accepts these kinds of key: passphrase (-p or --passphrase-file F)",
         ],
     );
 }

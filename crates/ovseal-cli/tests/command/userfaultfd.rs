@@ -1,4 +1,4 @@
-//! What changes where `userfaultfd` is forbidden, as in most containers.
+//! Behaviour where `userfaultfd` is forbidden, as in most containers.
 
 use serde_json::Value;
 
@@ -14,13 +14,13 @@ fn sealed() -> Bench {
     bench
 }
 
-/// Runs in a process that a filter of system calls keeps from it, as a container does.
+/// Runs the command under a seccomp filter that forbids it, as containers do.
 fn forbidden(bench: &Bench, options: &str, line: &str) -> Outcome {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/without_userfaultfd.py");
     bench.script(&format!("exec \"$OVSEAL_TEST_PYTHON\" '{script}' {options} \"$OVSEAL\" {line}"))
 }
 
-/// Does so with success, and returns what was printed.
+/// Runs the command so; it must succeed. Returns its stdout.
 fn without(bench: &Bench, options: &str, line: &str) -> String {
     let outcome = forbidden(bench, options, line);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
@@ -38,7 +38,7 @@ fn a_model_is_decrypted_before_it_is_compiled_and_computes_the_same() {
     let forbidden = json(&without(&bench, "", RUN));
     assert_eq!((&usual["opening"], &forbidden["opening"]), (&"overlapped".into(), &"eager".into()));
     assert_eq!(usual["outputs"], forbidden["outputs"]);
-    // Whoever asks for it gets what the host can do.
+    // An explicit request falls back to what the host supports.
     let asked = json(&without(&bench, "", &format!("{RUN} --opening overlapped")));
     assert_eq!((&asked["opening"], &asked["outputs"]), (&"eager".into(), &usual["outputs"]));
 }
@@ -61,7 +61,7 @@ fn the_cache_of_compiled_models_works_there_too() {
 }
 
 #[test]
-fn the_device_stands_in_for_the_system_call_where_it_may_be_opened() {
+fn the_device_replaces_the_system_call_where_it_may_be_opened() {
     let bench = sealed();
     let device = std::fs::File::options().read(true).write(true).open("/dev/userfaultfd");
     let expected = if device.is_ok() { "overlapped" } else { "eager" };

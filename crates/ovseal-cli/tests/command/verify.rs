@@ -31,7 +31,7 @@ fn without_a_key_it_is_signed_and_its_content_not_verified() {
     let shown = bench.done("verify net.ovseal --publisher acme.pub").stdout;
     let id = &shown.strip_prefix("signed by ").unwrap()[..64];
     let lines =
-        format!("signed by {id}; the content was not verified: that takes a key\nsecurity version: 3\n");
+        format!("signed by {id}; the content was not verified, which needs a key\nsecurity version: 3\n");
     assert_eq!(shown, lines);
     for (options, publisher) in [("--publisher acme.pub", json!(id)), ("", Value::Null)] {
         let facts = bench.done(&format!("verify net.ovseal --json {options}")).stdout;
@@ -49,21 +49,21 @@ fn a_publisher_is_trusted_for_a_name_and_paths_may_have_colons() {
     bench.done("verify net.ovseal --publisher acme.pub:net");
     let denied = bench.run("verify net.ovseal --publisher acme.pub:other");
     assert_eq!(denied.code, Some(5));
-    let error = "ovseal: error: net.ovseal: the container's model is none for which its publisher ";
+    let error = "ovseal: error: net.ovseal: a model with this name is not trusted from publisher ";
     assert!(denied.stderr.starts_with(error), "{denied:?}");
     bench.done("verify net.ovseal --publisher acme.pub:other --publisher acme.pub:net");
     bench.write("a:b.pub", &bench.read("acme.pub"));
     bench.done("verify net.ovseal --publisher a:b.pub");
     bench.done("verify net.ovseal --publisher a:b.pub:net");
     assert_eq!(bench.run("verify net.ovseal --publisher a:b.pub:other").code, Some(5));
-    // A file that someone adds does not change who is trusted, and for what.
+    // Adding a file does not change who is trusted, or for what.
     bench.write("acme.pub:net", &bench.read("acme.pub"));
     bench.fails(
         "verify net.ovseal --publisher acme.pub:net",
         2,
         &[
             "ovseal: error: --publisher acme.pub:net names more than one file",
-            "ovseal: hint: rename the files so that PUB:NAME can be read in one way only",
+            "ovseal: hint: rename the files so that PUB:NAME has only one meaning",
         ],
     );
     let missing = bench.run("verify net.ovseal --publisher none.pub:net");
@@ -128,7 +128,7 @@ fn a_name_without_a_publisher_is_a_mistake() {
         "verify net.ovseal --name net",
         2,
         &[
-            "ovseal: error: a demanded name, security version or rollback state needs a trusted publisher",
+            "ovseal: error: a required name, security version or rollback state needs a trusted publisher",
             "ovseal: hint: name the publisher's public key with --publisher PUB",
         ],
     );
@@ -141,7 +141,7 @@ fn a_private_key_is_no_publisher_to_trust() {
         2,
         &[
             "ovseal: error: cannot use acme.key: \
-             a publisher's public key consists of PEM blocks for Ed25519 and ML-DSA-65",
+             a publisher's public key is one or two PEM blocks, for Ed25519 and ML-DSA-65",
             "ovseal: hint: this is a private key: give the .pub file",
         ],
     );
@@ -166,7 +166,7 @@ fn a_flipped_byte_of_the_signature_is_not_authentic() {
     let bench = Bench::signed();
     let id = bench.done("verify net.ovseal --publisher acme.pub").stdout;
     let id = &id.strip_prefix("signed by ").unwrap()[..64];
-    // Before the footer stands the trailer's MAC, and before that the last signature.
+    // Before the footer is the trailer's MAC, and before that the last signature.
     let length = bench.read("net.ovseal").len();
     bench.flip("net.ovseal", length - 256 - 64 - 20);
     bench.fails(
@@ -179,7 +179,7 @@ fn a_flipped_byte_of_the_signature_is_not_authentic() {
     );
 }
 
-/// A kind of key that the command does not know.
+/// A kind of key unknown to the command.
 struct Foreign;
 
 impl Recipient for Foreign {
@@ -194,7 +194,7 @@ impl Recipient for Foreign {
 
 #[test]
 fn stanzas_of_the_side_file_and_of_unknown_types_make_the_sender_unknown() {
-    let warning = "ovseal: warning: the sender is not known";
+    let warning = "ovseal: warning: the sender is unknown";
     let warns = |bench: &Bench| bench.done("verify net.ovseal --keyfile key").stderr.starts_with(warning);
     let key = KeyFile::from_bytes(&[0x2a; 32]).unwrap();
     let bench = Bench::sealed();

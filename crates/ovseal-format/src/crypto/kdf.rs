@@ -1,9 +1,9 @@
-//! HKDF (RFC 5869) over SHA-512, as the format uses it.
+//! HKDF-SHA-512 (RFC 5869).
 
 use aws_lc_rs::hkdf;
 
-/// A length of output for `aws-lc-rs`, which wants a type for it.
-pub struct OutputLength(pub usize);
+/// The length of an output, for which `aws-lc-rs` requires a type.
+struct OutputLength(usize);
 
 impl hkdf::KeyType for OutputLength {
     fn len(&self) -> usize {
@@ -11,14 +11,14 @@ impl hkdf::KeyType for OutputLength {
     }
 }
 
-/// HKDF-Expand: fills `output`, whose length must not pass 255 · 64 bytes.
+/// Fills `output`, of at most 255 · 64 bytes, with HKDF-Expand over the concatenation of `info`.
 pub fn expand(prk: &hkdf::Prk, info: &[&[u8]], output: &mut [u8]) {
     prk.expand(info, OutputLength(output.len()))
         .and_then(|okm| okm.fill(output))
-        .expect("every length of this format is far below HKDF's limit");
+        .expect("the format's outputs are far below HKDF's limit");
 }
 
-/// HKDF: extract, then expand.
+/// Fills `output`, of at most 255 · 64 bytes, with HKDF-Extract and HKDF-Expand.
 pub fn extract_and_expand(salt: &[u8], secret: &[u8], info: &[&[u8]], output: &mut [u8]) {
     expand(&hkdf::Salt::new(hkdf::HKDF_SHA512, salt).extract(secret), info, output);
 }

@@ -7,21 +7,21 @@ use crate::part_path::{self, PartPath};
 use crate::statement::{ModelId, Statement};
 use wire::{WireHints, WireManifest, WirePart};
 
-/// Bytes that a manifest may have without its tag.
+/// Greatest length of a manifest without its tag, in bytes.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
 
 const NAME_LIMIT: usize = 256;
 const KIND_LIMIT: usize = 32;
 
-/// What a part is to the model.
+/// The role of a part in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PartKind {
-    /// Topology of an OpenVINO IR (`.xml`).
+    /// The topology of an OpenVINO IR (`.xml`).
     Ir,
     /// An ONNX model (`.onnx`), with or without its weights.
     Onnx,
-    /// Topology of a PaddlePaddle model (`.pdmodel`).
+    /// The topology of a PaddlePaddle model (`.pdmodel`).
     Paddle,
     /// A model that a device has compiled and exported (`.blob`).
     Compiled,
@@ -29,14 +29,14 @@ pub enum PartKind {
     Weights,
     /// Any other file.
     File,
-    /// A kind of a later version, to be treated as a file.
+    /// A kind that this version does not know, treated as a file.
     Other,
 }
 
 impl PartKind {
     const KNOWN: [Self; 6] = [Self::Ir, Self::Onnx, Self::Paddle, Self::Compiled, Self::Weights, Self::File];
 
-    /// The word in the manifest; `other` for kinds that are not known.
+    /// Returns the word for this kind in the manifest; `other` for unknown kinds.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Ir => "ir",
@@ -49,25 +49,25 @@ impl PartKind {
         }
     }
 
-    /// Whether the part is a network's topology.
+    /// Returns true for the topology of a network.
     pub const fn is_model(self) -> bool {
         matches!(self, Self::Ir | Self::Onnx | Self::Paddle)
     }
 
-    /// Whether bytes can be a topology of this kind, or the beginning of one; of what is no topology, anything can.
+    /// Returns true if `content`, or its beginning, can only be read as this kind of topology.
     ///
-    /// A runtime tells formats apart by their content, not by what we call them, and tries one after the other. So
-    /// nothing is taken for one kind that could be read as another, whose constants or references to files would then
-    /// go unchecked.
+    /// A runtime may detect formats by their content and try one after another (`docs/format.md`
+    /// §6.1). Content that it could read as another kind would escape the checks of that kind.
+    /// Kinds that are not topologies fit any content.
     pub fn fits(self, content: &[u8]) -> bool {
         match self {
-            // No message of protobuf begins with `<`, while white space begins many.
+            // No protobuf message begins with `<`. With white space before it, many do.
             Self::Ir => without_mark(content).first() == Some(&b'<'),
             // The first field of a ProgramDesc is a block. An ONNX model begins with a number.
-            Self::Paddle => content.first() == Some(&A_BLOCK) && !holds_net(content),
+            Self::Paddle => content.first() == Some(&BLOCK_KEY) && !holds_net(content),
             Self::Onnx => {
                 let is_xml = without_mark(content).trim_ascii_start().first() == Some(&b'<');
-                content.first() != Some(&A_BLOCK) && !is_xml && !holds_net(content)
+                content.first() != Some(&BLOCK_KEY) && !is_xml && !holds_net(content)
             }
             Self::Compiled | Self::Weights | Self::File | Self::Other => true,
         }
@@ -79,36 +79,39 @@ impl PartKind {
     }
 }
 
-/// Key and wire type of a message's first field, a message.
-const A_BLOCK: u8 = 1 << 3 | 2;
+/// The key of a protobuf message's field 1 with the wire type of a message.
+const BLOCK_KEY: u8 = 1 << 3 | 2;
 
-/// Returns the content behind a byte order mark.
+/// Returns the content after an optional byte order mark.
 fn without_mark(content: &[u8]) -> &[u8] {
     content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)
 }
 
-/// Whether an IR's root element may begin somewhere: OpenVINO's XML parser passes over whatever stands before it, up to a
-/// zero byte.
+/// Returns true if an IR's root element may begin somewhere before the first zero byte.
+///
+/// OpenVINO's XML parser skips what is before it.
 fn holds_net(content: &[u8]) -> bool {
     let text = content.split(|byte| *byte == 0).next().unwrap_or_default();
     memchr::memchr_iter(b'<', text)
         .any(|at| text.get(at + 1..at + 4).is_some_and(|name| name.eq_ignore_ascii_case(b"net")))
 }
 
-/// One part as the manifest describes it.
+/// A part, as the manifest describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartEntry {
     /// Its path, unique in the container.
     pub path: PartPath,
-    /// What it is to the model.
+    /// Its role in the model.
     pub kind: PartKind,
     /// Its length in bytes.
     pub length: u64,
-    /// Numbers of the parts of kind [`PartKind::Weights`] that this topology needs, ascending.
+    /// Numbers of the parts that this topology needs, ascending.
+    ///
+    /// They are of kind [`PartKind::Weights`], unless this part is of an unknown kind.
     pub companions: Vec<usize>,
 }
 
-/// The authentic description of an opened model.
+/// The description of a model: its name, its version and its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The model's name.
@@ -117,52 +120,52 @@ pub struct Manifest {
     pub security_version: u64,
     /// All parts, in the order of the container.
     pub parts: Vec<PartEntry>,
-    /// Remarks of the writer, for example which program it was; nothing depends on them.
+    /// Hints of the writer, for example its name under `producer`. Readers may ignore them.
     pub hints: Vec<(String, String)>,
 }
 
-/// The name of a model: 1 to 256 bytes without control characters.
+/// The name of a model: 1 to 256 bytes of UTF-8 without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName(String);
 
-/// Text is no model name.
+/// The text is not a valid model name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a model name has 1 to 256 bytes and no control characters")]
 pub struct ModelNameError;
 
 impl ModelName {
-    /// Takes a name of 1 to 256 bytes without control characters.
+    /// Parses a name of 1 to 256 bytes without control characters.
     ///
     /// # Errors
-    /// Any other text.
+    /// [`ModelNameError`] for any other text.
     pub fn parse(name: &str) -> Result<Self, ModelNameError> {
         let good = (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(char::is_control);
         good.then(|| Self(name.to_owned())).ok_or(ModelNameError)
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id that stands for this name in the open.
+    /// Returns the id of the model with this name.
     pub fn id(&self) -> ModelId {
         ModelId::of(&self.0)
     }
 }
 
 impl Manifest {
-    /// The manifest that `bytes` encode, if they are one and it agrees with the statement.
+    /// Parses a manifest. Returns `None` if it is malformed or contradicts the statement.
     pub fn parse(bytes: &[u8], statement: &Statement) -> Option<Self> {
         Self::parse_unchecked(bytes).filter(|manifest| manifest.agrees_with(statement))
     }
 
-    /// The manifest that `bytes` encode, whatever the statement says.
+    /// Parses a manifest without comparing it with a statement. Returns `None` if it is malformed.
     pub fn parse_unchecked(bytes: &[u8]) -> Option<Self> {
         Self::from_wire(cbor::decode(bytes)?).filter(Self::has_consistent_parts)
     }
 
-    /// Returns the encoding.
+    /// Returns the bytes that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> Vec<u8> {
         let parts = self.parts.iter().map(WirePart::from).collect();
         let hints = WireHints(self.hints.clone());
@@ -170,7 +173,7 @@ impl Manifest {
         cbor::encode(&WireManifest { name, security_version: self.security_version, parts, hints })
     }
 
-    /// The lengths of the parts, in their order.
+    /// Returns the lengths of the parts in bytes, in the order of the container.
     pub fn lengths(&self) -> Vec<u64> {
         self.parts.iter().map(|part| part.length).collect()
     }
@@ -242,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn parsing_gives_back_what_was_encoded() {
+    fn an_encoded_manifest_parses_to_itself() {
         assert_eq!(Manifest::parse(&manifest().encode(), &statement(&manifest())), Some(manifest()));
     }
 
     #[test]
-    fn a_manifest_that_contradicts_the_statement_is_refused() {
+    fn a_manifest_that_contradicts_the_statement_is_rejected() {
         let statement = statement(&manifest());
         let lengths = Statement { lengths: vec![5, 6], ..statement.clone() };
         let version = Statement { security_version: 4, ..statement.clone() };
@@ -267,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn topologies_are_told_apart_by_their_first_byte() {
+    fn topologies_are_distinguished_by_their_first_byte() {
         let (xml, paddle, onnx) = (&b"\xef\xbb\xbf<net>"[..], &b"\x0a\x05"[..], &b"\x08\x07"[..]);
         let fitting = |content| PartKind::KNOWN.map(|kind| kind.fits(content));
         assert_eq!(fitting(xml), [true, false, false, true, true, true]);
@@ -277,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_parsers_could_take_is_no_topology() {
+    fn content_that_two_parsers_could_read_fits_no_topology() {
         for start in ["\n", " ", "\x08\x07\x12\x20", "\x0a\x20"] {
             for root in ["<net>", "<NET version=\"11\">", "<p/><net>"] {
                 let text = format!("{start}{root}");
@@ -290,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn hints_out_of_order_are_refused() {
+    fn hints_out_of_order_are_rejected() {
         let mut hostile = manifest();
         hostile.hints.reverse();
         assert_eq!(Manifest::parse(&hostile.encode(), &statement(&hostile)), None);

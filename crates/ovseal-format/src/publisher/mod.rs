@@ -1,4 +1,4 @@
-//! Publishers: who signs a container, and whom a device trusts (`docs/format.md` §6.3).
+//! Publishers' keys and their signatures (`docs/format.md` §6.3).
 
 mod private;
 mod public;
@@ -13,9 +13,9 @@ pub use signer::{Ed25519Signer, SignError};
 /// A signature algorithm, by its number in the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Algorithm {
-    /// RFC 8032.
+    /// Ed25519 (RFC 8032).
     Ed25519 = 1,
-    /// FIPS 204, pure, with an empty context.
+    /// ML-DSA-65 (FIPS 204), pure, with an empty context.
     MlDsa65 = 2,
 }
 
@@ -26,7 +26,7 @@ impl Algorithm {
         Self::ALL.into_iter().find(|&algorithm| algorithm as u64 == number)
     }
 
-    /// Bytes in a signature.
+    /// Returns the length of a signature, in bytes.
     const fn signature_length(self) -> usize {
         match self {
             Self::Ed25519 => 64,
@@ -34,7 +34,9 @@ impl Algorithm {
         }
     }
 
-    /// What stands before the key in a SubjectPublicKeyInfo (RFC 8410, RFC 9881), and the key's length.
+    /// Returns the bytes before the key in a SubjectPublicKeyInfo, and the key's length in bytes.
+    ///
+    /// They are those of RFC 8410 and RFC 9881.
     const fn public_prefix(self) -> (&'static [u8], usize) {
         match self {
             Self::Ed25519 => (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 32),
@@ -45,7 +47,7 @@ impl Algorithm {
         }
     }
 
-    /// What stands before the 32-byte seed in a PKCS#8 private key (RFC 8410, RFC 9881).
+    /// Returns the bytes before the 32-byte seed in a PKCS#8 private key (RFC 8410, RFC 9881).
     const fn private_prefix(self) -> &'static [u8] {
         match self {
             Self::Ed25519 => b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20",

@@ -1,6 +1,5 @@
-//! A publisher's private key: what signs containers.
+//! A publisher's private key, which signs containers.
 
-use aws_lc_rs::rand;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, ML_DSA_65_SIGNING, PqdsaKeyPair};
 use ovseal_memory::{Secret, SecretBytes};
 use pem_rfc7468::LineEnding;
@@ -8,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::signer::{Ed25519Signer, SignError};
 use super::{Algorithm, Publisher};
-use crate::crypto::data_key::RandomnessError;
+use crate::crypto::data_key::{RandomnessError, random_secret};
 use crate::recipient::KeyError;
 
 const LABEL: &str = "PRIVATE KEY";
@@ -16,17 +15,17 @@ const END: &str = "-----END PRIVATE KEY-----";
 const DER_LIMIT: usize = 64;
 const PEM_LIMIT: usize = 512;
 
-/// The private key of a publisher: Ed25519 and ML-DSA-65, both of which sign.
+/// The private key of a publisher: an Ed25519 key and an ML-DSA-65 key, both of which sign.
 ///
-/// The Ed25519 half can be held elsewhere, by an [`Ed25519Signer`]. The ML-DSA half is here until tokens can make such
-/// signatures.
+/// The Ed25519 half can be elsewhere, behind an [`Ed25519Signer`]. The ML-DSA half is here until
+/// tokens support that algorithm.
 pub struct PublisherKey {
     ed25519: Ed25519,
     ml_dsa: MlDsa,
     publisher: Publisher,
 }
 
-/// Where the Ed25519 signatures are made.
+/// The Ed25519 half.
 enum Ed25519 {
     Here { seed: Secret<32>, pair: Ed25519KeyPair },
     Elsewhere(Box<dyn Ed25519Signer>),
@@ -45,21 +44,21 @@ impl std::fmt::Debug for PublisherKey {
 }
 
 impl PublisherKey {
-    /// A fresh key.
+    /// Creates a random key.
     ///
     /// # Errors
-    /// Only if the operating system gives no randomness.
+    /// [`RandomnessError`] if the operating system provides no random bytes.
     pub fn generate() -> Result<Self, RandomnessError> {
-        let ed25519 = Ed25519::from_seed(random_seed()?).ok_or(RandomnessError)?;
-        Self::generate_beside(ed25519)
+        let ed25519 = Ed25519::from_seed(random_secret()?).ok_or(RandomnessError)?;
+        Self::generate_ml_dsa(ed25519)
     }
 
-    /// A key whose Ed25519 half `signer` holds, with a fresh ML-DSA half.
+    /// Creates a key from the Ed25519 key behind `signer` and a random ML-DSA-65 key.
     ///
     /// # Errors
-    /// Only if the operating system gives no randomness.
+    /// [`RandomnessError`] if the operating system provides no random bytes.
     pub fn generate_with(signer: Box<dyn Ed25519Signer>) -> Result<Self, RandomnessError> {
-        Self::generate_beside(Ed25519::Elsewhere(signer))
+        Self::generate_ml_dsa(Ed25519::Elsewhere(signer))
     }
 
     /// Parses PEM blocks `PRIVATE KEY`, one for each algorithm.
@@ -75,11 +74,10 @@ impl PublisherKey {
             .ok_or(KeyError::PublisherPrivate)
     }
 
-    /// Parses the one PEM block `PRIVATE KEY` of the ML-DSA half of a key whose Ed25519 half `signer` holds.
+    /// Parses one PEM block `PRIVATE KEY` for ML-DSA-65. The Ed25519 key is that behind `signer`.
     ///
     /// # Errors
-    /// [`KeyError::PublisherMlDsa`] for any other text, also for one that holds an Ed25519 key too: which of the two were
-    /// to sign would not be clear.
+    /// [`KeyError::PublisherMlDsa`] for any other text, such as one with a second Ed25519 key.
     pub fn parse_with(pem: &str, signer: Box<dyn Ed25519Signer>) -> Result<Self, KeyError> {
         let Some([None, Some(ml_dsa)]) = parse_seeds(pem) else { return Err(KeyError::PublisherMlDsa) };
         MlDsa::from_seed(ml_dsa)
@@ -87,7 +85,7 @@ impl PublisherKey {
             .ok_or(KeyError::PublisherMlDsa)
     }
 
-    /// The PEM blocks, to be stored: of those halves that are held here.
+    /// Returns the PEM blocks to store, without an Ed25519 key that is elsewhere.
     pub fn encode(&self) -> SecretBytes {
         let mut text = SecretBytes::with_capacity(PEM_LIMIT).expect("512 bytes are far below the limit");
         for (algorithm, seed) in self.seeds() {
@@ -100,14 +98,14 @@ impl PublisherKey {
         text
     }
 
-    /// The public key that belongs to it.
+    /// Returns the public key that belongs to it.
     pub fn publisher(&self) -> &Publisher {
         &self.publisher
     }
 
-    /// Signatures over `message`, in the order of [`Algorithm::ALL`].
+    /// Signs `message` with every algorithm, in the order of [`Algorithm::ALL`].
     ///
-    /// What was signed elsewhere is verified: a device that errs must not give a container that nobody accepts.
+    /// The Ed25519 signature is verified, because a faulty device could return a wrong one.
     pub(super) fn sign(&self, message: &[u8]) -> Result<[(Algorithm, Vec<u8>); 2], SignError> {
         let ed25519 = self.ed25519.sign(message)?;
         let is_right = self.publisher.verifies(Algorithm::Ed25519, message, &ed25519);
@@ -116,8 +114,8 @@ impl PublisherKey {
         is_right.then_some(signatures).ok_or(SignError::Wrong)
     }
 
-    fn generate_beside(ed25519: Ed25519) -> Result<Self, RandomnessError> {
-        let ml_dsa = MlDsa::from_seed(random_seed()?).ok_or(RandomnessError)?;
+    fn generate_ml_dsa(ed25519: Ed25519) -> Result<Self, RandomnessError> {
+        let ml_dsa = MlDsa::from_seed(random_secret()?).ok_or(RandomnessError)?;
         Self::new(ed25519, ml_dsa).ok_or(RandomnessError)
     }
 
@@ -172,11 +170,9 @@ impl MlDsa {
     }
 }
 
-fn random_seed() -> Result<Secret<32>, RandomnessError> {
-    Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)
-}
-
-/// The seeds in a text of one or two PEM blocks, in the order of [`Algorithm::ALL`], each at most once.
+/// Returns the seeds in the PEM blocks of a text, in the order of [`Algorithm::ALL`].
+///
+/// Every block must hold the seed of another algorithm.
 fn parse_seeds(pem: &str) -> Option<[Option<Secret<32>>; 2]> {
     let blocks = super::public::blocks(pem, END)?;
     let find = |algorithm| blocks.iter().find_map(|block| parse_block(block, algorithm));

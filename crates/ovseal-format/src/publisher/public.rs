@@ -1,4 +1,4 @@
-//! A publisher's public key: what a device trusts.
+//! A publisher's public key, which a device trusts.
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey};
 use pem_rfc7468::LineEnding;
@@ -13,14 +13,14 @@ const LABEL: &str = "PUBLIC KEY";
 const END: &str = "-----END PUBLIC KEY-----";
 const DER_LIMIT: usize = 2048;
 
-/// The public key of a publisher: one or both of Ed25519 and ML-DSA-65.
+/// The public key of a publisher: an Ed25519 key, an ML-DSA-65 key, or both.
 ///
-/// Every algorithm that it holds must have signed a container for the container to count as this publisher's.
+/// A container is this publisher's only if every algorithm of the key has signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publisher {
     keys: Vec<(Algorithm, Vec<u8>)>,
     id: KeyId,
-    /// The one model that it may sign; every one if there is none.
+    /// The only model that it is trusted for; `None` for every model.
     model: Option<ModelId>,
 }
 
@@ -30,12 +30,12 @@ impl Publisher {
     /// # Errors
     /// [`KeyError::PublisherPublic`] for any other text.
     pub fn parse(pem: &str) -> Result<Self, KeyError> {
-        let blocks = super::public::blocks(pem, END).ok_or(KeyError::PublisherPublic)?;
+        let blocks = blocks(pem, END).ok_or(KeyError::PublisherPublic)?;
         let keys = blocks.iter().map(|block| parse_block(block)).collect::<Option<Vec<_>>>();
         keys.and_then(Self::from_keys).ok_or(KeyError::PublisherPublic)
     }
 
-    /// From raw public keys.
+    /// Creates a key from raw public keys, of distinct algorithms.
     pub(super) fn from_keys(mut keys: Vec<(Algorithm, Vec<u8>)>) -> Option<Self> {
         keys.sort_unstable();
         let distinct = keys.windows(2).all(|pair| pair[0].0 != pair[1].0);
@@ -46,19 +46,18 @@ impl Publisher {
 
     /// Returns the same key, trusted only for the model of this name.
     ///
-    /// To trust a publisher for several names, list it several times. Security versions that a
-    /// device accepted of a model are compared and raised for those publishers only that may sign
-    /// it.
+    /// To trust a publisher for several names, name it several times. The rollback state of a model
+    /// applies only to publishers that may sign it.
     pub fn only_for(self, name: &ModelName) -> Self {
         Self { model: Some(name.id()), ..self }
     }
 
-    /// Returns true if the caller trusts this publisher for the model.
+    /// Returns true if this publisher is trusted for the model.
     pub fn may_sign(&self, model: ModelId) -> bool {
         self.model.is_none_or(|only| only == model)
     }
 
-    /// The PEM blocks.
+    /// Returns the PEM blocks that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> String {
         let block = |(algorithm, key): &(Algorithm, Vec<u8>)| {
             pem_rfc7468::encode_string(LABEL, LineEnding::LF, &encode(*algorithm, key))
@@ -67,17 +66,17 @@ impl Publisher {
         self.keys.iter().map(block).collect()
     }
 
-    /// The name of the key.
+    /// Returns the id of the key.
     pub fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The algorithms that must have signed.
+    /// Returns the algorithms, all of which must have signed.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
         self.keys.iter().map(|(algorithm, _)| *algorithm)
     }
 
-    /// Whether `signature` is this key's over `message`.
+    /// Returns true if `signature` is this key's signature of `message`.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.keys.iter().filter(|(held, _)| *held == algorithm).any(|(_, key)| match algorithm {
             Algorithm::Ed25519 => {
@@ -90,7 +89,7 @@ impl Publisher {
     }
 }
 
-/// SubjectPublicKeyInfo of a raw key.
+/// Returns the SubjectPublicKeyInfo of a raw key.
 fn encode(algorithm: Algorithm, key: &[u8]) -> Vec<u8> {
     [algorithm.public_prefix().0, key].concat()
 }
@@ -106,7 +105,7 @@ fn parse_block(block: &str) -> Option<(Algorithm, Vec<u8>)> {
     key.filter(|_| label == LABEL)
 }
 
-/// The PEM blocks of a text, each with its end; nothing but white space may stand after the last.
+/// Splits a text into PEM blocks, which end with `end` and have only white space around them.
 pub(super) fn blocks<'t>(text: &'t str, end: &str) -> Option<Vec<&'t str>> {
     let mut blocks = Vec::new();
     let mut rest = text.trim_start();
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_public_key() {
+    fn other_texts_are_rejected() {
         let good = crate::publisher::PublisherKey::generate().unwrap().publisher().encode();
         let (first, second) = good.split_at(good.find(END).unwrap() + END.len() + 1);
         let repeated = first.repeat(2);

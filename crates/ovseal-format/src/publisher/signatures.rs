@@ -1,4 +1,4 @@
-//! The signatures of a container, and whether a trusted publisher made them.
+//! The signatures of a container, and their verification for trusted publishers.
 
 use minicbor::{Decode, Encode};
 
@@ -6,12 +6,12 @@ use super::{Algorithm, Publisher, PublisherKey, SignError};
 use crate::cbor;
 use crate::statement::{KeyId, Statement, signed_message};
 
-/// Bytes that all signatures of a container may have.
+/// Greatest length of all signatures of a container together, in bytes.
 pub const SIGNATURES_LIMIT: u64 = 65_536;
 
 const COUNT_LIMIT: usize = 16;
 
-/// The signatures of a container, as they stand in it.
+/// The signatures of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Signatures(#[n(0)] Vec<Entry>);
@@ -27,21 +27,21 @@ struct Entry {
     signature: Vec<u8>,
 }
 
-/// Why signatures do not show that a trusted publisher made the container.
+/// The reason why signatures do not prove that a trusted publisher made the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignaturesError {
-    /// There are none.
+    /// There are no signatures.
     Unsigned,
-    /// None is by a trusted publisher.
+    /// No signature is by a trusted publisher.
     Untrusted,
-    /// This publisher's key demands more algorithms than signed.
+    /// An algorithm of this publisher's key has not signed.
     Missing(KeyId),
-    /// One by this publisher is wrong.
+    /// A signature by this publisher is wrong.
     Wrong(KeyId),
 }
 
 impl Signatures {
-    /// The signatures that `bytes` encode, if they are well formed.
+    /// Parses signatures. Returns `None` if they are malformed or of an unknown algorithm.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let signatures: Self = cbor::decode(bytes)?;
         let entries = &signatures.0;
@@ -50,12 +50,15 @@ impl Signatures {
         (entries.len() <= COUNT_LIMIT && ascending && known).then_some(signatures)
     }
 
-    /// Returns the encoding.
+    /// Returns the bytes that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self)
     }
 
-    /// All publishers' signatures over an encoded statement.
+    /// Signs an encoded statement with every key.
+    ///
+    /// # Errors
+    /// [`SignError`] if a key fails to sign.
     pub fn sign(statement: &[u8], keys: &[&PublisherKey]) -> Result<Self, SignError> {
         let message = signed_message(statement);
         let mut entries = Vec::new();
@@ -66,8 +69,12 @@ impl Signatures {
         Ok(Self(entries))
     }
 
-    /// Those of `trusted` whose signatures over the raw bytes of the statement are complete and
-    /// right, at least one.
+    /// Returns the publishers among `trusted` with complete and right signatures, at least one.
+    ///
+    /// `statement` holds the bytes in the container, not yet parsed.
+    ///
+    /// # Errors
+    /// [`SignaturesError`] if there is none. A wrong signature takes precedence over a missing one.
     pub fn verify<'t>(
         &self,
         statement: &[u8],
@@ -88,7 +95,7 @@ impl Signatures {
         if signers.is_empty() { Err(failure) } else { Ok(signers) }
     }
 
-    /// Whether they are by exactly the publishers that the statement lists.
+    /// Returns true if the signers are exactly the publishers that the statement lists.
     pub fn agree_with(&self, statement: &Statement) -> bool {
         let mut ids: Vec<KeyId> = self.0.iter().map(|entry| entry.key_id).collect();
         ids.dedup();
@@ -136,13 +143,14 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipient::KeyError;
 
     fn key() -> PublisherKey {
         PublisherKey::generate().unwrap()
     }
 
     #[test]
-    fn a_trusted_publisher_is_recognized_and_a_stranger_is_not() {
+    fn only_a_trusted_publisher_is_recognized() {
         let (key, other) = (key(), key());
         let signatures = Signatures::sign(b"statement", &[&key]).unwrap();
         let trusted = [other.publisher().clone(), key.publisher().clone()];
@@ -168,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_survive_being_stored() {
+    fn encoded_keys_parse_to_themselves() {
         let key = key();
         let text = key.encode();
         let again = PublisherKey::parse(std::str::from_utf8(text.expose()).unwrap()).unwrap();
@@ -176,10 +184,10 @@ mod tests {
         assert_eq!(Publisher::parse(&key.publisher().encode()).unwrap(), *key.publisher());
     }
 
-    /// What a device answers instead of a signature.
+    /// Returns what a faulty device returns instead of a signature.
     type Fault = fn() -> Result<[u8; 64], SignError>;
 
-    /// Signs with a key pair of its own, or does what a faulty device might.
+    /// A device that signs with its own key pair, unless it is faulty.
     struct Device {
         pair: aws_lc_rs::signature::Ed25519KeyPair,
         fault: Option<Fault>,
@@ -202,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_with_a_half_elsewhere_signs_and_is_stored_without_that_half() {
+    fn a_key_with_a_half_elsewhere_signs_and_is_encoded_without_that_half() {
         let key = PublisherKey::generate_with(device(None)).unwrap();
         let signatures = Signatures::sign(b"statement", &[&key]).unwrap();
         assert_eq!(signatures.verify(b"statement", &[key.publisher().clone()]), Ok(vec![key.publisher()]));
@@ -210,18 +218,17 @@ mod tests {
         assert_eq!(text.matches("BEGIN").count(), 1);
         let other = PublisherKey::parse_with(&text, device(None)).unwrap();
         assert_ne!(other.publisher().id(), key.publisher().id());
-        assert_eq!(PublisherKey::parse(&text).unwrap_err(), crate::recipient::KeyError::PublisherPrivate);
+        assert_eq!(PublisherKey::parse(&text).unwrap_err(), KeyError::PublisherPrivate);
     }
 
     #[test]
-    fn a_whole_key_is_not_taken_for_a_half() {
+    fn a_whole_key_is_rejected_as_a_half() {
         let text = String::from_utf8(key().encode().expose().to_vec()).unwrap();
-        let refused = PublisherKey::parse_with(&text, device(None));
-        assert_eq!(refused.unwrap_err(), crate::recipient::KeyError::PublisherMlDsa);
+        let rejected = |text: &str| PublisherKey::parse_with(text, device(None)).unwrap_err();
+        assert_eq!(rejected(&text), KeyError::PublisherMlDsa);
         let (half, _) = text.split_at(text.len() / 2);
         for text in ["", half, &text.repeat(2)] {
-            let refused = PublisherKey::parse_with(text, device(None));
-            assert_eq!(refused.unwrap_err(), crate::recipient::KeyError::PublisherMlDsa);
+            assert_eq!(rejected(text), KeyError::PublisherMlDsa);
         }
     }
 
@@ -236,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn signatures_out_of_order_or_unknown_are_refused() {
+    fn signatures_out_of_order_or_of_an_unknown_algorithm_are_rejected() {
         let mut signatures = Signatures::sign(b"statement", &[&key()]).unwrap();
         assert_eq!(Signatures::parse(&signatures.encode()), Some(signatures.clone()));
         signatures.0.reverse();

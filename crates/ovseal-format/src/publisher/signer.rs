@@ -1,16 +1,16 @@
-//! The joint for keys that sign elsewhere: a hardware token, a key service.
+//! The interface for keys elsewhere that sign: in a hardware token or a key service.
 
-/// Makes a publisher's Ed25519 signatures (RFC 8032, pure) with a key that it holds.
+/// A signer with a publisher's Ed25519 key (RFC 8032, pure).
 pub trait Ed25519Signer: Send + Sync {
-    /// The public key, 32 bytes.
+    /// Returns the public key, 32 bytes.
     fn public_key(&self) -> [u8; 32];
 
-    /// The signature over `message`, which has at most 64 KiB.
+    /// Signs `message`, which has less than 64 KiB.
     ///
-    /// It is made once for a sealing, at its end, and verified before it is used.
+    /// It is called once at the end of a sealing. The signature is verified before it is used.
     ///
     /// # Errors
-    /// [`SignError::Backend`] when the key cannot be used.
+    /// [`SignError::Backend`] if the key cannot be used.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
 }
 
@@ -18,10 +18,10 @@ pub trait Ed25519Signer: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// What holds the key failed.
+    /// The signer failed.
     #[error("the publisher's key could not sign")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The signature is not by the public key that was given.
-    #[error("the signature that the publisher's key made is wrong")]
+    /// The signature does not verify under the signer's public key.
+    #[error("the publisher's key returned a wrong signature")]
     Wrong,
 }

@@ -1,4 +1,4 @@
-//! Keys as age writes them: Bech32 (BIP 173) without its limit of length.
+//! Keys as age writes them: Bech32 (BIP 173) without its limit of 90 characters.
 
 use bech32::primitives::checksum::{Checksum, PackedFe32};
 use bech32::primitives::decode::CheckedHrpstring;
@@ -27,12 +27,12 @@ impl Checksum for LongBech32 {
 
 const _: () = assert!(<LongBech32 as Checksum>::MidstateRepr::WIDTH >= Bech32::CHECKSUM_LENGTH);
 
-/// The text of a public key.
+/// Returns the text of a public key, in lower case.
 pub(super) fn encode_recipient(prefix: &str, key: &[u8]) -> String {
     bech32::encode_lower::<LongBech32>(hrp(prefix), key).expect("keys are far below the length limit")
 }
 
-/// The text of a secret key, in capitals, in secret memory.
+/// Returns the text of a secret key, in capitals and in secret memory.
 pub(super) fn encode_identity(prefix: &str, key: &[u8; 32]) -> SecretBytes {
     let mut text = SecretBytes::with_capacity(128).expect("128 bytes are far below the limit");
     bech32::encode_upper_to_fmt::<LongBech32, _>(&mut Writer(&mut text), hrp(prefix), key)
@@ -40,9 +40,9 @@ pub(super) fn encode_identity(prefix: &str, key: &[u8; 32]) -> SecretBytes {
     text
 }
 
-/// Human-readable part, in lower case, and payload: written into `payload`, whose unused rest stays as it was.
+/// Decodes a text into its human-readable part, in lower case, and its data, in `payload`.
 ///
-/// Gives the part and the payload's length, or nothing when the text is no Bech32, mixes cases, or is too long.
+/// Returns `None` if the text is not Bech32, mixes cases, or has more data than `payload` holds.
 pub(super) fn decode<'p>(text: &str, payload: &'p mut [u8]) -> Option<(String, &'p [u8])> {
     let checked = CheckedHrpstring::new::<LongBech32>(text).ok()?;
     let mut length = 0;
@@ -53,7 +53,7 @@ pub(super) fn decode<'p>(text: &str, payload: &'p mut [u8]) -> Option<(String, &
     has_zero_padding(&checked).then_some((checked.hrp().to_lowercase(), &payload[..length]))
 }
 
-/// Whether the bits that fill up the last character are fewer than five and zero, so that each key has one text.
+/// Returns true if the padding is fewer than five bits, all zero, so that each key has one text.
 fn has_zero_padding(checked: &CheckedHrpstring<'_>) -> bool {
     let characters = checked.data_part_ascii_no_checksum();
     let bits = characters.len() * 5 % 8;
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decoding_gives_back_what_was_encoded_at_every_length() {
+    fn encoded_keys_of_every_length_decode_to_themselves() {
         for length in [0, 1, 2, 3, 4, 5, 32, 1216] {
             let key: Vec<u8> = (0..length).map(|i| i as u8).collect();
             let mut payload = [0; 1216];
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_character_is_found() {
+    fn every_changed_character_is_rejected() {
         let text = encode_recipient(X25519_RECIPIENT, &[7; 32]);
         for position in 0..text.len() {
             let mut changed = text.clone().into_bytes();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn mixed_case_is_refused() {
+    fn mixed_case_is_rejected() {
         let text = encode_recipient(X25519_RECIPIENT, &[7; 32]);
         let mixed = text.replacen('a', "A", 1);
         assert_eq!(decode(&mixed, &mut [0; 64]), None);

@@ -1,12 +1,12 @@
-//! The cost of deriving a key from a passphrase with Argon2id (RFC 9106).
+//! The cost parameters of Argon2id (RFC 9106).
 
 use super::KeyError;
 use crate::layout::read_be32;
 
-/// Bytes of an encoded [`Argon2Cost`].
+/// Length of an encoded [`Argon2Cost`], in bytes.
 const COST_LENGTH: usize = 12;
 
-/// What deriving a key from a passphrase costs.
+/// The cost of deriving a key from a passphrase with Argon2id: memory, passes and lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Argon2Cost {
     memory_kib: u32,
@@ -15,18 +15,20 @@ pub struct Argon2Cost {
 }
 
 impl Default for Argon2Cost {
-    /// 64 MiB, three passes, four lanes: RFC 9106's second recommendation.
+    /// Returns 64 MiB, three passes and four lanes, the second recommendation of RFC 9106.
     fn default() -> Self {
         Self { memory_kib: 65_536, passes: 3, lanes: 4 }
     }
 }
 
 impl Argon2Cost {
-    /// A cost of `memory_kib` KiB, `passes` passes and `lanes` lanes.
+    /// Creates a cost within the limits of the format (`docs/format.md` §1.2).
+    ///
+    /// Memory is 8 KiB per lane to 1 GiB. Passes and lanes are 1 to 16 each. Memory times passes is
+    /// at most 4 GiB.
     ///
     /// # Errors
-    /// [`KeyError::Cost`] outside the limits of the format: memory from 8 KiB a lane to 1 GiB, 1 to 16 passes, 1 to 16
-    /// lanes, and at most 4 GiB of memory times passes.
+    /// [`KeyError::Cost`] outside these limits.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, KeyError> {
         const GIB: u64 = 1 << 20;
         let good = (1..=16).contains(&passes)
@@ -37,7 +39,7 @@ impl Argon2Cost {
         good.then_some(Self { memory_kib, passes, lanes }).ok_or(KeyError::Cost)
     }
 
-    /// Memory in KiB, passes and lanes, each as four bytes, big-endian: as stanzas hold them.
+    /// Returns memory in KiB, passes and lanes as in a stanza: 4 bytes each, big-endian.
     pub fn encode(self) -> [u8; COST_LENGTH] {
         let mut bytes = [0; COST_LENGTH];
         let numbers = [self.memory_kib, self.passes, self.lanes].map(u32::to_be_bytes);
@@ -45,18 +47,18 @@ impl Argon2Cost {
         bytes
     }
 
-    /// Takes what [`encode`](Self::encode) gives, if it is within the limits of the format. It comes from outside and is
-    /// met before any derivation.
+    /// Decodes the result of [`encode`](Self::encode), or returns `None` outside the limits of the
+    /// format.
     pub fn decode(bytes: &[u8; COST_LENGTH]) -> Option<Self> {
         Self::new(read_be32(bytes, 0), read_be32(bytes, 4), read_be32(bytes, 8)).ok()
     }
 
-    /// Memory in KiB.
+    /// Returns the memory in KiB.
     pub const fn memory_kib(self) -> u32 {
         self.memory_kib
     }
 
-    /// Memory in KiB times passes.
+    /// Returns memory in KiB times passes.
     pub fn work_kib(self) -> u64 {
         u64::from(self.memory_kib) * u64::from(self.passes)
     }
@@ -79,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn costs_outside_the_limits_are_refused() {
+    fn costs_outside_the_limits_are_rejected() {
         for (memory, passes, lanes) in [
             (0, 1, 1),
             (31, 1, 4),

@@ -1,35 +1,37 @@
-//! The `compile-cache` stanza: for what a device computed from a container, and only it can open.
+//! The `compile-cache` stanza, for results that a device computed from a container (§4.4).
 
 use ovseal_memory::{Parked, Secret};
 
-use super::Context;
-use super::{Identity, Recipient, UnwrapError, WrapError, symmetric};
-use crate::crypto::data_key::{DataKey, random_array};
+use super::{Context, Identity, Recipient, UnwrapError, WrapError, symmetric};
+use crate::crypto::data_key::DataKey;
 use crate::crypto::kdf;
 use crate::prologue::ContainerId;
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 use crate::suite::Digest;
 
-/// A key for what was computed from an opened container, made by [`Opened::cache_key`](crate::Opened::cache_key).
+/// A key for results computed from an opened container. `Opened::cache_key` of `ovseal` derives it.
 ///
-/// It seals and opens containers of their own, each of which has its fresh data key. Nobody can make such a container, or
-/// open it, who lacks either the device's secret or the first container's data key.
+/// It seals and opens other containers, each with its own random data key. Both the device's secret
+/// and the original container's data key are needed to create or open one.
 #[derive(Debug)]
 pub struct CacheKey(Parked<Secret<64>>);
 
-/// The container from which something was computed, as it was opened.
+/// The container from which a result was computed, and how it was opened.
 pub struct Origin {
-    /// The container's random name.
+    /// The container's random id.
     pub container_id: ContainerId,
-    /// SHA-256 of its statement.
+    /// SHA-256 of its encoded statement.
     pub statement_digest: Digest,
-    /// Whether the digest of each chunk is compared before it is decrypted.
+    /// True if the digest of each chunk is compared before it is decrypted.
     pub checks_digests: bool,
 }
 
 impl CacheKey {
-    /// Derives a key from the data key of a container, the secret of this device, and all else that the result depends on.
+    /// Derives a key from a container's data key and the secret of this device.
+    ///
+    /// It is bound to `origin` and to `fields`, which name everything else that the result depends
+    /// on. The order of `fields` matters.
     pub fn derive(
         key: &DataKey,
         device_secret: &[u8; 32],
@@ -45,15 +47,13 @@ impl CacheKey {
         Self(Parked::new(Secret::from_fn(derive)))
     }
 
-    /// A name under which the result can be kept: it tells nothing about the container.
+    /// Returns a name under which to store the result, which reveals nothing about the container.
     pub fn lookup_id(&self) -> [u8; 32] {
-        let mut id = [0; 32];
-        id.copy_from_slice(&self.0.expose()[32..]);
-        id
+        *self.0.expose().last_chunk().expect("64 bytes end with 32")
     }
 }
 
-/// Everything that decides whether a result fits, so encoded that no two contexts have the same bytes.
+/// Encodes origin and fields, each into different bytes.
 fn info(origin: &Origin, fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut info = b"ovseal/v1/compile-cache\0".to_vec();
     info.extend_from_slice(origin.container_id.as_bytes());
@@ -68,14 +68,7 @@ fn info(origin: &Origin, fields: &[(&str, &[u8])]) -> Vec<u8> {
 
 impl Recipient for CacheKey {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
-        let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
-        Ok(symmetric::wrap(
-            StanzaKind::CompileCache.word(),
-            salt.to_vec(),
-            &self.0.expose()[..32],
-            key,
-            context,
-        )?)
+        symmetric::wrap_salted(StanzaKind::CompileCache, &self.0.expose()[..32], key, context)
     }
 
     fn class(&self) -> RecipientClass {
@@ -89,8 +82,7 @@ impl Identity for CacheKey {
     }
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
-        let well_formed = stanza.parameters().len() == symmetric::SALT_LENGTH;
-        Ok(well_formed.then(|| symmetric::unwrap(stanza, &self.0.expose()[..32], context)).flatten())
+        Ok(symmetric::unwrap_salted(stanza, &self.0.expose()[..32], context))
     }
 }
 
@@ -99,19 +91,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::testing::data_key;
 
     fn key(data: u8, device: u8, origin: &Origin, fields: &[(&str, &[u8])]) -> CacheKey {
-        let data = DataKey::from_fn(|bytes| bytes.fill(data));
-        CacheKey::derive(&data, &[device; 32], origin, fields)
+        CacheKey::derive(&data_key(data), &[device; 32], origin, fields)
     }
 
     fn origin(id: u8, statement: u8, checks_digests: bool) -> Origin {
         Origin { container_id: ContainerId([id; 32]), statement_digest: [statement; 32], checks_digests }
     }
 
-    /// Computed with Python's `hmac` from section 4.4 of the specification.
+    /// The expected value was computed from §4.4 of the specification with Python's `hmac`.
     #[test]
-    fn the_derivation_is_that_of_the_specification() {
+    fn the_derivation_follows_the_specification() {
         let fields: [(&str, &[u8]); 2] = [("device", b"CPU"), ("part", b"model.xml")];
         let key = key(1, 2, &origin(3, 4, true), &fields);
         assert_eq!(base16ct::lower::encode_string(&*key.0.expose()), EXPECTED);
@@ -120,7 +112,7 @@ mod tests {
     const EXPECTED: &str = "aaec5edde80e03d39cd779ac9f933f4a52f73c2b590ea8781ae0ee5f9193a1b30abec5976932345fb3c86101008f745f195a7e8b165edcdd9cfc25d81fa270fd";
 
     #[test]
-    fn whatever_differs_gives_another_key() {
+    fn every_difference_changes_the_key() {
         let good = || origin(3, 4, true);
         let keys = [
             key(1, 2, &good(), &[("a", b"bc")]),

@@ -1,12 +1,12 @@
-//! Key derivations that stanzas require, each done once in a call.
+//! Key derivations that stanzas require, each done at most once during a call.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ovseal_memory::{Parked, Secret, SecretBytes};
 
 use super::argon2_cost::Argon2Cost;
 
-/// The key derivation that a stanza demands of one passphrase.
+/// The key derivation from a passphrase that a stanza requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Derivation {
     /// The salt.
@@ -15,7 +15,7 @@ pub struct Derivation {
     pub cost: Argon2Cost,
 }
 
-/// What was derived in one call. It is zeroized when the call ends.
+/// The secrets that were derived during one call. They are zeroized on drop.
 #[derive(Debug, Default)]
 pub struct Derivations(Mutex<Vec<Derived>>);
 
@@ -27,14 +27,17 @@ struct Derived {
 }
 
 impl Derivations {
-    /// Returns what `derive` makes of the passphrase, or what it made of it earlier in this call.
+    /// Returns the result of `derive`, or the earlier one for this passphrase and derivation.
+    ///
+    /// # Errors
+    /// Those of `derive`. They are not remembered.
     pub fn once<E>(
         &self,
         passphrase: &Arc<Parked<SecretBytes>>,
         derivation: &Derivation,
         derive: impl FnOnce() -> Result<Secret<32>, E>,
     ) -> Result<Secret<32>, E> {
-        let mut derived = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut derived = self.lock();
         let is_same = |earlier: &&Derived| {
             Arc::ptr_eq(&earlier.passphrase, passphrase) && earlier.derivation == *derivation
         };
@@ -47,9 +50,13 @@ impl Derivations {
         Ok(output)
     }
 
-    /// Returns the number of derivations that were done.
+    /// Returns the number of distinct derivations so far.
     pub fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Derived>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

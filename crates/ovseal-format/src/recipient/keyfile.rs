@@ -1,33 +1,30 @@
-//! The `keyfile` stanza: 32 random bytes from a file, a descriptor or a key service.
+//! The `keyfile` stanza, for a key of 32 random bytes in a file (`docs/format.md` §4.1).
 
 use std::io::Read;
 
-use aws_lc_rs::rand;
 use ovseal_memory::{Exposed, Parked, Secret, SecretBytes};
 
-use super::Context;
-use super::{Identity, KeyError, Recipient, UnwrapError, WrapError, symmetric};
-use crate::crypto::data_key::{DataKey, RandomnessError, random_array};
+use super::{Context, Identity, KeyError, Recipient, UnwrapError, WrapError, symmetric};
+use crate::crypto::data_key::{DataKey, RandomnessError, random_secret};
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 
 const LENGTH: usize = 32;
 
-/// A key of 32 random bytes that publisher and device share.
+/// A key of 32 random bytes that the publisher and the devices share.
 #[derive(Debug)]
 pub struct KeyFile(Parked<Secret<LENGTH>>);
 
 impl KeyFile {
-    /// A fresh random key.
+    /// Creates a random key.
     ///
     /// # Errors
-    /// Only if the operating system gives no randomness.
+    /// [`RandomnessError`] if the operating system provides no random bytes.
     pub fn generate() -> Result<Self, RandomnessError> {
-        let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
-        Ok(Self(Parked::new(secret)))
+        Ok(Self(Parked::new(random_secret()?)))
     }
 
-    /// The key in `bytes`, which must be exactly 32.
+    /// Creates a key from `bytes`, of which there must be exactly 32.
     ///
     /// # Errors
     /// [`KeyError::KeyFile`] for any other length.
@@ -36,17 +33,17 @@ impl KeyFile {
         Ok(Self(Parked::new(Secret::from_fn(|key| key.copy_from_slice(bytes)))))
     }
 
-    /// Reads the key, and nothing but the key, to the end of `reader`.
+    /// Reads a key from `reader`, which must end after exactly 32 bytes.
     ///
     /// # Errors
-    /// The reader's own, or [`KeyError::KeyFile`] as `InvalidData` when it does not give exactly 32 bytes.
+    /// Those of `reader`, or [`KeyError::KeyFile`] as `InvalidData` for any other length.
     pub fn read_from(reader: &mut impl Read) -> std::io::Result<Self> {
         let bytes = SecretBytes::read_from(reader, LENGTH + 1)?;
         Self::from_bytes(bytes.expose())
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     }
 
-    /// Makes the 32 bytes readable, to be stored, until the result is dropped.
+    /// Makes the 32 bytes readable until the result is dropped, to store them.
     pub fn expose(&self) -> Exposed<'_, Secret<LENGTH>> {
         self.0.expose()
     }
@@ -54,8 +51,7 @@ impl KeyFile {
 
 impl Recipient for KeyFile {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
-        let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
-        Ok(symmetric::wrap(StanzaKind::KeyFile.word(), salt.to_vec(), &*self.0.expose(), key, context)?)
+        symmetric::wrap_salted(StanzaKind::KeyFile, &*self.0.expose(), key, context)
     }
 
     fn class(&self) -> RecipientClass {
@@ -69,8 +65,7 @@ impl Identity for KeyFile {
     }
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
-        let well_formed = stanza.parameters().len() == symmetric::SALT_LENGTH;
-        Ok(well_formed.then(|| symmetric::unwrap(stanza, &*self.0.expose(), context)).flatten())
+        Ok(symmetric::unwrap_salted(stanza, &*self.0.expose(), context))
     }
 }
 
@@ -79,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_thirty_two_bytes_are_a_key() {
+    fn a_key_has_exactly_thirty_two_bytes() {
         for length in [0, 31, 33] {
             assert_eq!(KeyFile::from_bytes(&vec![1; length]).unwrap_err(), KeyError::KeyFile);
         }

@@ -1,7 +1,7 @@
-//! Recipients wrap the data key, identities unwrap it: the only joint between the container and any kind of key.
+//! Recipients wrap the data key, and identities unwrap it (`docs/format.md` §4).
 //!
-//! Other crates add kinds of key by implementing the two traits, and [`symmetric`] does the wrapping for those that
-//! hold a symmetric secret.
+//! Other crates add kinds of key by implementing the two traits. [`symmetric`] does the wrapping
+//! for those with a symmetric secret.
 
 mod age_encoding;
 mod argon2_cost;
@@ -27,36 +27,36 @@ pub use passphrase::{Argon2MemoryError, Passphrase};
 pub use public_key::{PublicKeyIdentity, PublicKeyRecipient};
 pub use service::{KeyService, ServiceContext, ServiceError, ServiceKey, WRAPPED_LIMIT};
 
-/// Something to which a model can be sealed: it wraps the data key.
+/// A key to which a model can be sealed: it wraps the data key.
 pub trait Recipient: Send + Sync {
-    /// The stanza that holds `key` for this recipient; it must be bound to `context`.
+    /// Wraps `key` into a stanza, which must be bound to `context`.
     ///
     /// # Errors
-    /// [`WrapError`] when the recipient cannot wrap, for example because its hardware does not answer.
+    /// [`WrapError`] if the recipient cannot wrap, for example without its hardware.
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError>;
 
-    /// Whether the stanza is made with a public key, and of which sort.
+    /// Returns the class of the key behind the stanza.
     fn class(&self) -> RecipientClass;
 }
 
-/// A key of the caller: it unwraps the data key from the stanzas that are made for it.
+/// The caller's key, which unwraps the data key from the stanzas for it.
 pub trait Identity: Send + Sync {
-    /// The type of stanza that this identity can unwrap. Only stanzas of this type are shown to it.
+    /// Returns the type of the stanzas to try with this identity.
     fn stanza_type(&self) -> &str;
 
-    /// The data key in `stanza`, or nothing when the stanza is for another key or damaged.
+    /// Unwraps the data key in `stanza`.
     ///
-    /// The caller checks whether the key fits the container.
+    /// Returns `None` if the stanza is damaged or for another key. The caller checks whether the key
+    /// fits the container.
     ///
     /// # Errors
-    /// [`UnwrapError`] when the identity could not try: no memory, no hardware.
+    /// [`UnwrapError`] if the identity could not try, or its hardware does not allow it.
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError>;
 
-    /// The key derivation that [`unwrap`](Self::unwrap) does for this stanza; nothing for kinds of
-    /// key that do none.
+    /// Returns the key derivation that [`unwrap`](Self::unwrap) does for this stanza, if any.
     ///
-    /// It is asked for all stanzas before the first one is tried. A stanza whose derivation exceeds
-    /// the caller's limit is not shown to `unwrap`.
+    /// It is called for all stanzas before the first one is tried. Stanzas whose derivation exceeds
+    /// the caller's limit are not passed to `unwrap`.
     fn derivation(&self, _stanza: &Stanza) -> Option<Derivation> {
         None
     }
@@ -66,28 +66,28 @@ pub trait Identity: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WrapError {
-    /// The operating system gives no randomness.
+    /// The operating system provided no random bytes.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
-    /// The recipient made a stanza that the format does not allow.
-    #[error("the recipient made a stanza that the format does not allow")]
+    /// The recipient created a stanza that the format does not allow.
+    #[error("the recipient created a stanza that the format does not allow")]
     Stanza(#[from] StanzaError),
-    /// There is too little memory for the passphrase's key derivation.
-    #[error("{mib} MiB of memory for Argon2id cannot be had")]
+    /// The memory for the passphrase's key derivation could not be allocated.
+    #[error("cannot allocate {mib} MiB of memory for Argon2id")]
     Memory {
-        /// Memory that is needed, in MiB.
+        /// The memory that the derivation needs, in MiB.
         mib: u32,
     },
-    /// The recipient's public key is one with which nothing stays secret.
-    #[error("the recipient's public key gives no secret")]
+    /// The shared secret with the recipient's public key would be known to anyone.
+    #[error("the recipient's public key is weak: anyone could compute the shared secret")]
     WeakPublicKey,
-    /// The recipient's own back end failed.
+    /// The recipient's back end failed.
     #[error("the recipient could not wrap the key")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl WrapError {
-    /// Whose fault it is.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::WeakPublicKey => ErrorKind::Usage,
@@ -98,26 +98,26 @@ impl WrapError {
     }
 }
 
-/// An identity could not try to unwrap, or was refused by what holds its key.
+/// An identity could not try to unwrap, or its hardware did not allow it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnwrapError {
-    /// There is too little memory for the passphrase's key derivation.
-    #[error("{mib} MiB of memory for Argon2id cannot be had")]
+    /// The memory for the passphrase's key derivation could not be allocated.
+    #[error("cannot allocate {mib} MiB of memory for Argon2id")]
     Memory {
-        /// Memory that is needed, in MiB.
+        /// The memory that the derivation needs, in MiB.
         mib: u32,
     },
-    /// The identity's own back end failed.
+    /// The identity's back end failed.
     #[error("the identity could not be used")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The stanza is for this identity, but the hardware that holds its key does not let it be used now.
+    /// The stanza is for this identity, but its hardware does not allow its use now.
     #[error("the identity is not allowed to open the container")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl UnwrapError {
-    /// Whose fault it is.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Refused(_) => ErrorKind::NoKeyFits,
@@ -126,34 +126,32 @@ impl UnwrapError {
     }
 }
 
-/// Text or bytes are no key of the expected kind. Nothing of them is shown.
+/// The text or bytes are not a key of the expected kind. The message quotes nothing of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The passphrase is empty, too long, or no UTF-8.
+    /// The passphrase is empty, too long or not UTF-8.
     #[error("a passphrase is UTF-8 text of 1 to 1024 bytes")]
     Passphrase,
     /// The Argon2id cost is outside the limits of the format.
     #[error("the Argon2id cost is outside the limits of the format")]
     Cost,
-    /// The key file has another length.
-    #[error("a key file holds exactly 32 bytes")]
+    /// The key file does not have 32 bytes.
+    #[error("a key file has exactly 32 bytes")]
     KeyFile,
-    /// The text is no recipient.
-    #[error("a recipient begins with age1 or age1pq1 and is free of typing errors")]
+    /// The text is not a recipient.
+    #[error("not a recipient: it has a typo, or does not begin with age1 or age1pq1")]
     Recipient,
-    /// The text is no identity.
-    #[error("an identity begins with AGE-SECRET-KEY-1 or AGE-SECRET-KEY-PQ-1 and is free of typing errors")]
+    /// The text is not an identity, or the file has none.
+    #[error("not an identity: it has a typo, or does not begin with AGE-SECRET-KEY-1 or AGE-SECRET-KEY-PQ-1")]
     Identity,
-    /// The file holds no usable public key of a publisher.
-    #[error("a publisher's public key consists of PEM blocks for Ed25519 and ML-DSA-65")]
+    /// The text is not a publisher's public key.
+    #[error("a publisher's public key is one or two PEM blocks, for Ed25519 and ML-DSA-65")]
     PublisherPublic,
-    /// The file holds no usable private key of a publisher.
-    #[error("a publisher's private key consists of PEM blocks for Ed25519 and ML-DSA-65")]
+    /// The text is not a publisher's private key.
+    #[error("a publisher's private key is two PEM blocks, for Ed25519 and ML-DSA-65")]
     PublisherPrivate,
-    /// The file is not the ML-DSA half of a publisher's private key.
-    #[error(
-        "the half of a publisher's private key that stands beside a token is one PEM block, for ML-DSA-65"
-    )]
+    /// The text is not the ML-DSA half of a publisher's private key.
+    #[error("the half of a publisher's private key next to a token's is one PEM block, for ML-DSA-65")]
     PublisherMlDsa,
 }

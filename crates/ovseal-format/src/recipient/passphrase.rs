@@ -1,4 +1,4 @@
-//! The `passphrase` stanza: Argon2id (RFC 9106), then wrapping under its output.
+//! The `passphrase` stanza, wrapped under the output of Argon2id (`docs/format.md` §4.1).
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::stanza_kind::{RecipientClass, StanzaKind};
 
 const LENGTH_LIMIT: usize = 1024;
 
-/// Normalization form C can be longer than its input: at most three times in UTF-8 (UAX #15, annex on expansion).
+/// Greatest factor by which normalization form C lengthens UTF-8 (Unicode FAQ, Normalization).
 const EXPANSION: usize = 3;
 
 /// A passphrase in Unicode normalization form C.
@@ -28,9 +28,9 @@ pub struct Passphrase {
     cost: Argon2Cost,
 }
 
-/// The memory for Argon2id cannot be had.
+/// The memory for Argon2id could not be allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{mib} MiB of memory for Argon2id cannot be had")]
+#[error("cannot allocate {mib} MiB of memory for Argon2id")]
 pub struct Argon2MemoryError {
     mib: u32,
 }
@@ -48,10 +48,12 @@ impl From<Argon2MemoryError> for UnwrapError {
 }
 
 impl Passphrase {
-    /// Takes UTF-8 text of 1 to 1024 bytes, without one final LF or CRLF, and normalizes it.
+    /// Creates a passphrase from UTF-8 text.
+    ///
+    /// One final LF or CRLF is removed, the rest normalized. The result must have 1 to 1024 bytes.
     ///
     /// # Errors
-    /// [`KeyError::Passphrase`] for other bytes.
+    /// [`KeyError::Passphrase`] for any other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         let text = std::str::from_utf8(without_line_ending(bytes)).map_err(|_| KeyError::Passphrase)?;
         if text.len() > EXPANSION * LENGTH_LIMIT {
@@ -63,20 +65,24 @@ impl Passphrase {
         allowed.then_some(passphrase).ok_or(KeyError::Passphrase)
     }
 
-    /// The same passphrase, with another cost for sealing. Opening takes the cost from the container.
+    /// Returns the same passphrase with another cost for sealing.
+    ///
+    /// For opening, the cost comes from the container.
     pub fn with_cost(self, cost: Argon2Cost) -> Self {
         Self { cost, ..self }
     }
 
-    /// What deriving a key from it costs when it is sealed to.
+    /// Returns the cost for sealing.
     pub fn cost(&self) -> Argon2Cost {
         self.cost
     }
 
-    /// Derives 32 bytes with Argon2id: for other crates' kinds of key, which need a passphrase beside something else.
+    /// Derives 32 bytes with Argon2id.
+    ///
+    /// This is for kinds of key in other crates that combine a passphrase with another secret.
     ///
     /// # Errors
-    /// When the memory cannot be had.
+    /// [`Argon2MemoryError`] if the memory cannot be allocated.
     pub fn derive(
         &self,
         salt: &[u8; symmetric::SALT_LENGTH],
@@ -85,14 +91,13 @@ impl Passphrase {
         self.argon2id(salt, cost)
     }
 
-    /// Derives 32 bytes as [`derive`](Self::derive) does, once for each salt and cost of an
-    /// opening.
+    /// Derives 32 bytes as [`derive`](Self::derive) does, once for each salt and cost in a context.
     ///
-    /// This is for implementations of [`Identity`]. The result is kept in secret memory and
-    /// zeroized when the call ends for which `context` was made.
+    /// This is for implementations of [`Identity`]. The context keeps the result in secret memory
+    /// and zeroizes it on drop.
     ///
     /// # Errors
-    /// When the memory cannot be had.
+    /// [`Argon2MemoryError`] if the memory cannot be allocated.
     pub fn derive_once(
         &self,
         derivation: &Derivation,
@@ -104,7 +109,7 @@ impl Passphrase {
 
     fn argon2id(&self, salt: &[u8], cost: Argon2Cost) -> Result<Secret<32>, Argon2MemoryError> {
         let params = Params::new(cost.memory_kib(), cost.passes(), cost.lanes(), Some(32))
-            .expect("costs are checked against limits that are stricter than Argon2's");
+            .expect("the limits of the format are stricter than those of Argon2");
         let mut memory = Vec::new();
         let reserved = memory.try_reserve_exact(params.block_count());
         reserved.map_err(|_| Argon2MemoryError { mib: cost.memory_mib() })?;
@@ -113,7 +118,7 @@ impl Passphrase {
         let output = Secret::from_fn(|output| {
             argon2
                 .hash_password_into_with_memory(&self.normalized.expose(), salt, output, &mut memory)
-                .expect("passphrase, salt and output have lengths that Argon2 takes");
+                .expect("Argon2 accepts these lengths of passphrase, salt and output");
         });
         memory.iter_mut().for_each(Zeroize::zeroize);
         Ok(output)
@@ -122,7 +127,7 @@ impl Passphrase {
 
 impl Recipient for Passphrase {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
-        let salt = random_array::<{ symmetric::SALT_LENGTH }>()?;
+        let salt = random_array()?;
         let parameters = [&salt[..], &self.cost.encode()].concat();
         let secret = self.derive(&salt, self.cost)?;
         Ok(symmetric::wrap(StanzaKind::Passphrase.word(), parameters, secret.expose(), key, context)?)
@@ -144,14 +149,14 @@ impl Identity for Passphrase {
         Ok(symmetric::unwrap(stanza, secret.expose(), context))
     }
 
-    /// Salt and cost, if the cost is within the limits of the format.
+    /// Returns salt and cost, if the cost is within the limits of the format.
     fn derivation(&self, stanza: &Stanza) -> Option<Derivation> {
         let (salt, cost) = stanza.parameters().split_first_chunk()?;
         Some(Derivation { salt: *salt, cost: Argon2Cost::decode(cost.try_into().ok()?)? })
     }
 }
 
-/// Normalization form C, written straight into secret memory.
+/// Returns normalization form C of `text`, written directly into secret memory.
 fn normalize(text: &str) -> Result<SecretBytes, KeyError> {
     let mut normalized =
         SecretBytes::with_capacity(EXPANSION * LENGTH_LIMIT).expect("3 KiB are far below the limit");
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn composed_and_decomposed_letters_are_the_same() {
+    fn composed_and_decomposed_letters_are_equal() {
         assert_eq!(normalized("e\u{301}".as_bytes()), normalized("é".as_bytes()));
     }
 
@@ -187,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_long_and_other_bytes_are_refused() {
+    fn empty_long_and_malformed_passphrases_are_rejected() {
         for bytes in [&b""[..], b"\n", b"\r\n", b"\xff", &[b'a'; 1025], &[b'a'; 100_000]] {
             assert_eq!(normalized(bytes), Err(KeyError::Passphrase));
         }
@@ -195,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn argon2id_gives_what_the_reference_implementation_publishes() {
+    fn argon2id_returns_the_value_of_the_reference_implementation() {
         let passphrase = Passphrase::from_bytes(b"password").unwrap();
         let output = passphrase.argon2id(b"somesalt", Argon2Cost::new(65_536, 2, 1).unwrap());
         let expected = "09316115d5cf24ed5a15a31a3ba326e5cf32edc24702987c02b6566f61913cf7";

@@ -1,6 +1,6 @@
-//! The `x-wing` and `x25519` stanzas: HPKE (RFC 9180) to keys in age's encodings.
+//! The `x-wing` and `x25519` stanzas: HPKE (RFC 9180) to keys in age's encodings (§4.2).
 
-use aws_lc_rs::{agreement, rand};
+use aws_lc_rs::agreement;
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::{X25519HkdfSha256, XWing};
@@ -8,9 +8,8 @@ use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use ovseal_memory::{Parked, Secret, SecretBytes};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Context;
-use super::{Identity, KeyError, Recipient, UnwrapError, WrapError, age_encoding};
-use crate::crypto::data_key::{DataKey, RandomnessError};
+use super::{Context, Identity, KeyError, Recipient, UnwrapError, WrapError, age_encoding};
+use crate::crypto::data_key::{DataKey, RandomnessError, random_secret};
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 
@@ -57,30 +56,27 @@ impl PublicKeyRecipient {
         key.map(Self).map_err(|_| KeyError::Recipient)
     }
 
-    fn x25519_half(&self) -> Point {
+    fn to_bytes(&self) -> Vec<u8> {
         match &self.0 {
-            RecipientKey::XWing(key) => last_point(&key.to_bytes()),
-            RecipientKey::X25519(key) => last_point(&key.to_bytes()),
+            RecipientKey::XWing(key) => key.to_bytes().to_vec(),
+            RecipientKey::X25519(key) => key.to_bytes().to_vec(),
         }
     }
 }
 
 impl std::fmt::Display for PublicKeyRecipient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&match &self.0 {
-            RecipientKey::XWing(key) => {
-                age_encoding::encode_recipient(age_encoding::X_WING_RECIPIENT, &key.to_bytes())
-            }
-            RecipientKey::X25519(key) => {
-                age_encoding::encode_recipient(age_encoding::X25519_RECIPIENT, &key.to_bytes())
-            }
-        })
+        let prefix = match self.0 {
+            RecipientKey::XWing(_) => age_encoding::X_WING_RECIPIENT,
+            RecipientKey::X25519(_) => age_encoding::X25519_RECIPIENT,
+        };
+        f.write_str(&age_encoding::encode_recipient(prefix, &self.to_bytes()))
     }
 }
 
 impl Recipient for PublicKeyRecipient {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
-        if gives_zero_share(&self.x25519_half()) {
+        if has_zero_share(&last_point(&self.to_bytes())) {
             return Err(WrapError::WeakPublicKey);
         }
         match &self.0 {
@@ -100,13 +96,12 @@ impl Recipient for PublicKeyRecipient {
 }
 
 impl PublicKeyIdentity {
-    /// A fresh post-quantum identity (X-Wing).
+    /// Creates a random post-quantum identity (X-Wing).
     ///
     /// # Errors
-    /// Only if the operating system gives no randomness.
+    /// [`RandomnessError`] if the operating system provides no random bytes.
     pub fn generate() -> Result<Self, RandomnessError> {
-        let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
-        Ok(Self { scheme: Scheme::XWing, secret: Parked::new(secret) })
+        Ok(Self { scheme: Scheme::XWing, secret: Parked::new(random_secret()?) })
     }
 
     /// Parses an identity as age writes it.
@@ -130,10 +125,12 @@ impl PublicKeyIdentity {
         Ok(Self { scheme, secret: Parked::new(secret) })
     }
 
-    /// Parses the identities in a file as age writes it: one a line, with empty lines and comments that begin with `#`.
+    /// Parses a file of identities, one per line, as age writes it.
+    ///
+    /// Empty lines and lines that begin with `#` are skipped.
     ///
     /// # Errors
-    /// [`KeyError::Identity`] when a line is none, or when there is none at all.
+    /// [`KeyError::Identity`] if another line is not an identity, or if there is no identity.
     pub fn parse_file(text: &[u8]) -> Result<Vec<Self>, KeyError> {
         let text = std::str::from_utf8(text).map_err(|_| KeyError::Identity)?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -141,7 +138,7 @@ impl PublicKeyIdentity {
         if identities.is_empty() { Err(KeyError::Identity) } else { Ok(identities) }
     }
 
-    /// The recipient that belongs to this identity.
+    /// Returns the recipient that belongs to this identity.
     pub fn recipient(&self) -> PublicKeyRecipient {
         PublicKeyRecipient(match self.scheme {
             Scheme::XWing => RecipientKey::XWing(Box::new(XWing::sk_to_pk(&self.private_key::<XWing>()))),
@@ -151,7 +148,7 @@ impl PublicKeyIdentity {
         })
     }
 
-    /// The text of the identity, to be stored.
+    /// Returns the text of the identity, to store it.
     pub fn encode(&self) -> SecretBytes {
         let prefix = match self.scheme {
             Scheme::XWing => age_encoding::X_WING_IDENTITY,
@@ -162,7 +159,7 @@ impl PublicKeyIdentity {
 
     fn private_key<K: Kem>(&self) -> K::PrivateKey {
         K::PrivateKey::from_bytes(&*self.secret.expose())
-            .expect("both schemes take every private key of 32 bytes")
+            .expect("both schemes accept any 32 bytes as a private key")
     }
 }
 
@@ -195,13 +192,13 @@ fn wrap<K: Kem>(
         hpke::setup_sender::<AesGcm256, HkdfSha256, K>(&OpModeS::Base, public, &info)
             .map_err(|_| WrapError::WeakPublicKey)?;
     Ok(Stanza::new(kind, encapsulated.to_bytes().to_vec(), |_| {
-        sender.seal(&*key.expose(), &[]).expect("the first message of a sender can always be sealed")
+        sender.seal(&*key.expose(), &[]).expect("encrypting the first message of a sender cannot fail")
     })?)
 }
 
 fn unwrap<K: Kem>(private: &K::PrivateKey, stanza: &Stanza, context: &Context) -> Option<DataKey> {
     let encapsulated = K::EncappedKey::from_bytes(stanza.parameters()).ok()?;
-    if gives_zero_share(&last_point(stanza.parameters())) {
+    if has_zero_share(&last_point(stanza.parameters())) {
         return None;
     }
     let info = info(stanza.stanza_type().as_str(), context);
@@ -218,16 +215,17 @@ fn info(kind: &str, context: &Context) -> Vec<u8> {
     [b"ovseal/v1/", kind.as_bytes(), &[0], context.as_bytes()].concat()
 }
 
-/// The last 32 bytes: in both schemes, keys and encapsulated keys end with a point of X25519.
+/// Returns the X25519 point with which public and encapsulated keys of both schemes end.
 fn last_point(bytes: &[u8]) -> Point {
     *bytes.last_chunk().expect("keys and encapsulated keys have at least 32 bytes")
 }
 
-/// Whether X25519 with this point gives an all-zero shared secret (RFC 7748 §6.1).
+/// Returns true if X25519 with this point results in an all-zero shared secret (RFC 7748 §6.1).
 ///
-/// That does not depend on the private key: clamped scalars are multiples of the cofactor, so the points of small order
-/// give zero with every one of them, and no other point does. `hpke` does not check this inside X-Wing.
-fn gives_zero_share(point: &Point) -> bool {
+/// A random private key decides it for all of them. Clamped scalars are multiples of the cofactor,
+/// so the result is zero for every scalar if the point has small order, and for none otherwise.
+/// `hpke` does not check this inside X-Wing.
+fn has_zero_share(point: &Point) -> bool {
     let peer = agreement::UnparsedPublicKey::new(&agreement::X25519, point);
     agreement::PrivateKey::generate(&agreement::X25519)
         .and_then(|private| agreement::agree(&private, peer, aws_lc_rs::error::Unspecified, |_| Ok(())))

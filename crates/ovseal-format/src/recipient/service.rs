@@ -1,14 +1,12 @@
-//! The `kms` stanza: a secret that a key service of the caller's wraps and unwraps.
+//! The `kms` stanza, whose secret the caller's key service wraps (`docs/format.md` §4.1).
 
 use std::error::Error;
 use std::sync::Arc;
 
-use aws_lc_rs::rand;
 use ovseal_memory::Secret;
 
-use super::Context;
-use super::{Identity, Recipient, UnwrapError, WrapError, symmetric};
-use crate::crypto::data_key::{DataKey, RandomnessError, random_array};
+use super::{Context, Identity, Recipient, UnwrapError, WrapError, symmetric};
+use crate::crypto::data_key::{DataKey, random_array, random_secret};
 use crate::prologue::ContainerId;
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
@@ -16,29 +14,27 @@ use crate::statement::ModelId;
 
 const LENGTH: usize = 32;
 
-/// The most bytes that a service may make of a secret.
+/// Greatest length of a wrapped secret, in bytes.
 pub const WRAPPED_LIMIT: usize = 8 << 10;
 
-/// Why a key service did not do what was asked of it. It is shown to the caller as it is.
+/// The error of a key service, which is reported unchanged.
 pub type ServiceError = Box<dyn Error + Send + Sync>;
 
-/// The container for which a key service wraps or unwraps, so that it can limit and log.
+/// The container for which a key service wraps or unwraps, to authorize and log the request.
 ///
-/// When a container is opened, both ids come from the container. The model id is authentic if a
-/// publisher was named. A service that bound them as associated data refuses a wrapped secret that
-/// was put into another container.
+/// On opening, both ids come from the container. The model id is authentic if a publisher was
+/// named. A service that binds them as associated data rejects a secret moved to another container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceContext {
-    /// The container's random name: another one for each sealing.
+    /// The container's random id, different for each sealing.
     pub container_id: ContainerId,
-    /// The id of the model: the same for all versions of a model.
+    /// The id of the model, the same for all its versions.
     pub model_id: ModelId,
 }
 
 impl ServiceContext {
-    /// Returns the 64 bytes that a service should bind as associated data: container id, then model
-    /// id.
+    /// Returns container id and model id, 64 bytes that a service should bind as associated data.
     pub fn associated_data(&self) -> [u8; 64] {
         let mut bytes = [0; 64];
         bytes[..32].copy_from_slice(self.container_id.as_bytes());
@@ -53,23 +49,25 @@ impl From<&Context> for ServiceContext {
     }
 }
 
-/// A key service of the caller's: a key management system, a vault, a card that this crate does not know.
+/// The caller's key service, for example a key management system, a vault or a card.
 ///
-/// It sees a random secret of each container, never the data key, and nothing of the container but
-/// its id and that of the model.
+/// It receives a random secret, made for one stanza, and the ids of container and model. It never
+/// receives the data key.
 pub trait KeyService: Send + Sync {
-    /// Wraps a secret, so that [`unwrap`](Self::unwrap) gives it again. The result is stored in clear, and has 1 to
-    /// [`WRAPPED_LIMIT`] bytes. Bind [`ServiceContext::associated_data`] to it.
+    /// Wraps a secret for [`unwrap`](Self::unwrap) into 1 to [`WRAPPED_LIMIT`] bytes.
+    ///
+    /// The container holds the result in clear. Bind [`ServiceContext::associated_data`] to it.
     ///
     /// # Errors
-    /// Whatever keeps the service from it.
+    /// Any failure of the service.
     fn wrap(&self, secret: &[u8; LENGTH], context: &ServiceContext) -> Result<Vec<u8>, ServiceError>;
 
-    /// Unwraps what some service has wrapped; nothing when it was another one. The bytes come from the container, and may be
-    /// anything.
+    /// Unwraps a secret, or returns `None` if another service wrapped it.
+    ///
+    /// `wrapped` comes from the container, and can be any bytes.
     ///
     /// # Errors
-    /// Whatever keeps the service from trying.
+    /// Any failure of the service that kept it from trying.
     fn unwrap(
         &self,
         wrapped: &[u8],
@@ -81,13 +79,13 @@ pub trait KeyService: Send + Sync {
 #[derive(Clone)]
 pub struct ServiceKey(Arc<dyn KeyService>);
 
-/// What a service made of a secret is empty or too long.
+/// The secret that a service wrapped is empty or too long.
 #[derive(Debug, thiserror::Error)]
 #[error("a wrapped secret has 1 to {WRAPPED_LIMIT} bytes, this one has {0}")]
 struct WrappedLength(usize);
 
 impl ServiceKey {
-    /// The key that `service` holds.
+    /// Creates the key that `service` holds.
     pub fn new(service: Arc<dyn KeyService>) -> Self {
         Self(service)
     }
@@ -95,13 +93,13 @@ impl ServiceKey {
 
 impl Recipient for ServiceKey {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
-        let secret = Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)?;
+        let secret: Secret<LENGTH> = random_secret()?;
         let wrapped = self.0.wrap(secret.expose(), &context.into()).map_err(WrapError::Backend)?;
         if !(1..=WRAPPED_LIMIT).contains(&wrapped.len()) {
             return Err(WrapError::Backend(Box::new(WrappedLength(wrapped.len()))));
         }
-        let mut parameters = random_array::<{ symmetric::SALT_LENGTH }>()?.to_vec();
-        parameters.extend_from_slice(&wrapped);
+        let salt: [u8; symmetric::SALT_LENGTH] = random_array()?;
+        let parameters = [&salt[..], &wrapped].concat();
         Ok(symmetric::wrap(StanzaKind::KeyService.word(), parameters, secret.expose(), key, context)?)
     }
 

@@ -1,15 +1,16 @@
-//! Wrapping under a symmetric secret (`docs/format.md` §4.1), for every kind of key that has one.
+//! Wrapping under a symmetric secret, for every kind of key that has one (`docs/format.md` §4.1).
 
 use aws_lc_rs::constant_time;
 use ovseal_memory::Secret;
 
-use super::Context;
+use super::{Context, WrapError};
 use crate::crypto::aead::{AeadProvider, NONCE_LENGTH};
-use crate::crypto::data_key::DataKey;
+use crate::crypto::data_key::{DataKey, random_array};
 use crate::crypto::kdf;
 use crate::stanza::{Stanza, StanzaError};
+use crate::stanza_kind::StanzaKind;
 
-/// Bytes in the salt with which the parameters of a symmetric stanza begin.
+/// Length of the salt with which the parameters of a symmetric stanza begin, in bytes.
 pub const SALT_LENGTH: usize = 32;
 
 const COMMITMENT: usize = 32;
@@ -17,11 +18,11 @@ const BODY: usize = COMMITMENT + 32 + 16;
 
 /// Wraps `key` under `secret` into a stanza of type `stanza_type`.
 ///
-/// `parameters` must begin with [`SALT_LENGTH`] fresh random bytes. The secret must be uniformly random or the output of
-/// a key derivation.
+/// `parameters` must begin with [`SALT_LENGTH`] new random bytes. The secret must be uniformly
+/// random or the output of a key derivation function.
 ///
 /// # Errors
-/// [`StanzaError`] when `stanza_type` or the length of `parameters` is not allowed.
+/// [`StanzaError`] if `stanza_type` or the length of `parameters` is not allowed.
 ///
 /// # Panics
 /// If `parameters` are shorter than a salt.
@@ -44,7 +45,7 @@ pub fn wrap(
     })
 }
 
-/// Unwraps a stanza that [`wrap`] made, or gives nothing when the secret is another one or the stanza is damaged.
+/// Unwraps a stanza of [`wrap`]; returns `None` if it is damaged or has another secret.
 pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataKey> {
     let (body, tag) = stanza.body().split_last_chunk()?;
     if stanza.parameters().len() < SALT_LENGTH || stanza.body().len() != BODY {
@@ -56,11 +57,27 @@ pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataK
     let mut data = Secret::<32>::from_fn(|bytes| bytes.copy_from_slice(wrapped));
     let aead = AeadProvider::AwsLc.key(keys.key());
     let opened = committed && aead.decrypt(keys.nonce(), &stanza.header(), tag, data.expose_mut()).is_ok();
-    // Builds for fuzzing go on with any key, so that the parsers behind it are reached.
+    // Builds for fuzzing continue with any key, to reach the parsers behind it.
     if !opened && !crate::WITHOUT_AUTHENTICATION {
         return None;
     }
     Some(DataKey::from_fn(|bytes| bytes.copy_from_slice(data.expose())))
+}
+
+/// Wraps `key` as [`wrap`] does, with a random salt as the only parameter.
+pub(super) fn wrap_salted(
+    kind: StanzaKind,
+    secret: &[u8],
+    key: &DataKey,
+    context: &Context,
+) -> Result<Stanza, WrapError> {
+    let salt: [u8; SALT_LENGTH] = random_array()?;
+    Ok(wrap(kind.word(), salt.to_vec(), secret, key, context)?)
+}
+
+/// Unwraps a stanza of [`wrap_salted`], or returns `None` as [`unwrap`] does.
+pub(super) fn unwrap_salted(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataKey> {
+    if stanza.parameters().len() == SALT_LENGTH { unwrap(stanza, secret, context) } else { None }
 }
 
 /// Wrap key, nonce and wrap commitment.

@@ -279,14 +279,6 @@ impl StatePolicy {
     }
 }
 
-/// The folder in which a device's files stand unless another is named: `ovseal` in `XDG_STATE_HOME`, or in
-/// `.local/state` of the home folder.
-pub fn default_folder() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
-    state.map(|state| state.join("ovseal"))
-}
-
 /// Reads a regular file of at most `limit` bytes.
 fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

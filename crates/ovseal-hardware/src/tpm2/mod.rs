@@ -62,7 +62,7 @@ pub use anchor::TpmAnchor;
 pub use approval::{Approval, ApprovalError, Approver, ApproverKey};
 pub use bounds::Bounds;
 pub use combined::{CombinedIdentity, CombinedRecipient};
-pub use device::{Device, DeviceError, DevicePolicy, default_folder};
+pub use device::{Device, DeviceError, DevicePolicy};
 pub use enroll::EnrollOptions;
 pub use error::TpmError;
 pub use identity::DeviceIdentity;

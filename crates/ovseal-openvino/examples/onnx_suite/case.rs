@@ -1,4 +1,4 @@
-//! One case: a model and what it is fed.
+//! A case: a model and its inputs.
 
 use std::error::Error;
 use std::fmt;
@@ -19,28 +19,28 @@ pub(crate) struct Case {
     sets: Vec<Vec<Fed>>,
 }
 
-/// What became of a case.
+/// The outcome of a case.
 pub(crate) enum Outcome {
     /// The runtime does not read, compile or run the plaintext.
     Refused(Box<dyn Error>),
     /// Two runs of the plaintext differ.
     Unstable,
-    /// The plaintext runs, and the sealed model gives the same bytes.
+    /// The plaintext runs, and the sealed model computes the same bytes.
     Same,
-    /// The plaintext runs, and the sealed model gives other bytes.
+    /// The plaintext runs, and the sealed model computes other bytes.
     Different,
     /// The plaintext runs, and the sealed model does not.
     Failed(Box<dyn Error>),
 }
 
-/// What two runs of the plaintext gave, and what the runtime calls its inputs.
+/// The outputs of two runs of the plaintext, and the runtime's names of its inputs.
 struct Plaintext {
     names: Vec<String>,
     outputs: Vec<Given>,
     again: Vec<Given>,
 }
 
-/// A tensor that is fed.
+/// An input.
 struct Fed {
     name: String,
     element_type: ElementType,
@@ -63,7 +63,7 @@ struct Place {
     length: usize,
 }
 
-/// A tensor that came out.
+/// An output.
 #[derive(PartialEq, Eq, Serialize)]
 struct Given {
     #[serde(rename = "type")]
@@ -73,7 +73,7 @@ struct Given {
     bytes: Vec<u8>,
 }
 
-/// The names of the cases in a folder, in their order.
+/// Returns the names of the cases in a directory, in order.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -131,14 +131,15 @@ impl Case {
         let model = Model::find(&self.folder.join("model.onnx"), ModelOptions::default())?;
         SealOptions::new(ModelName::parse("case")?).recipient(&key).replace(true).seal(&model, &container)?;
         let opened = OpenOptions::new(Trust::AnySender).open(&container, &[&key])?;
-        let compilation = Compilation { part: None, device: DEVICE, properties: PROPERTIES, shapes: &[] };
+        let properties = PROPERTIES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let compilation = Compilation { properties: properties.collect(), ..Compilation::on(DEVICE) };
         let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto)?;
         fs::remove_file(container)?;
         self.run(&compiled, runtime, names)
     }
 
-    /// What the runtime calls the inputs. One that is handed through has the name of the output, and one that nothing computes with
-    /// may be missing.
+    /// Returns the runtime's names of the inputs. An input that is passed through has the output's
+    /// name; an unused one may be missing.
     fn names(&self, compiled: &CompiledModel) -> Vec<String> {
         let (inputs, fed) = (compiled.inputs(), self.sets.first().map_or(&[][..], Vec::as_slice));
         if inputs.len() == fed.len() {
@@ -148,7 +149,7 @@ impl Case {
         }
     }
 
-    /// Feeds each data set, and lists all outputs.
+    /// Runs each data set, and returns all outputs.
     fn run(&self, compiled: &CompiledModel, runtime: &Runtime, names: &[String]) -> Result<Vec<Given>> {
         let mut outputs = Vec::new();
         for set in &self.sets {
@@ -166,22 +167,22 @@ impl Case {
         Ok(outputs)
     }
 
-    /// Keeps outputs for whoever knows the recorded ones.
+    /// Writes outputs, to be compared with the recorded ones.
     fn keep(&self, outputs: &[Given]) -> Result<()> {
         fs::write(self.folder.join("outputs.json"), serde_json::to_vec(outputs)?)?;
         let bytes: Vec<u8> = outputs.iter().flat_map(|output| output.bytes.iter().copied()).collect();
         Ok(fs::write(self.folder.join("outputs.raw"), bytes)?)
     }
 
-    /// Notes what is done next, for the case that it ends the process.
+    /// Records the next step, in case it ends the process.
     fn note(&self, stage: &str) -> Result<()> {
         Ok(fs::write(self.folder.join("stage"), stage)?)
     }
 }
 
 impl Fed {
-    /// Feeds the tensor, unless the model has no such input: OpenVINO drops those that nothing computes with from what it reads from
-    /// memory.
+    /// Sets the tensor, unless the model lacks this input: OpenVINO drops unused inputs of a model
+    /// that it reads from memory.
     fn feed(&self, name: &str, request: &mut InferRequest, runtime: &Runtime) -> Result<()> {
         let mut tensor = Tensor::new(runtime, self.element_type, &self.shape)?;
         if tensor.bytes().len() != self.bytes.len() {
@@ -215,7 +216,7 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> String {
 
 const DEVICE: &str = "CPU";
 
-/// The workers take the processors among themselves.
+/// One thread for each inference: the workers share the processors.
 const PROPERTIES: &[(&str, &str)] = &[("INFERENCE_NUM_THREADS", "1"), ("INFERENCE_PRECISION_HINT", "f32")];
 
 /// The types that the cases are made of.

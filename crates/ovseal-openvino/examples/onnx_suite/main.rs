@@ -1,8 +1,9 @@
 //! Runs the ONNX project's backend tests twice in plaintext and once sealed: `onnx_suite FOLDER`.
 //!
-//! `testkit/onnx_suite/cases.py` writes the folder. For each case this prints a line with its name and what became of it, and leaves
-//! the plaintext's outputs beside the case, which `testkit/onnx_suite/judge.py` compares with the recorded ones. A case that ends the
-//! process, which a runtime's parser may do, ends a worker only.
+//! `testkit/onnx_suite/cases.py` writes the directory. For each case this prints a line with its
+//! name and outcome, and writes the plaintext's outputs next to the case.
+//! `testkit/onnx_suite/judge.py` compares them with the recorded ones. The runtime's parser may end
+//! the process; that ends only a worker.
 #![expect(clippy::print_stdout, reason = "the lines are what it is for")]
 
 mod case;
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Gives the cases to as many workers as there are processors.
+/// Distributes the cases to one worker per processor.
 fn supervise(folder: &Path) -> Result<(), Box<dyn Error>> {
     let names = Mutex::new(case::names(folder)?.into_iter());
     let next = || names.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();

@@ -1,4 +1,4 @@
-//! A process that examines one case after the other, and may be ended by one.
+//! A process that examines cases one after the other. A case may end it.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
@@ -12,7 +12,7 @@ use ovseal_openvino::{Core, Environment, Runtime};
 
 use crate::case::Case;
 
-/// A worker as the supervisor sees it.
+/// The supervisor's side of a worker.
 pub(crate) struct Worker {
     folder: PathBuf,
     child: Child,
@@ -20,7 +20,7 @@ pub(crate) struct Worker {
     outcomes: Receiver<String>,
 }
 
-/// Examines the cases that are named on the standard input, one a line, and prints a line for each.
+/// Examines the cases named on standard input, one per line, and prints a line for each.
 pub(crate) fn work(folder: &Path) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::locate(None, &Environment::from_process())?;
     let core = Core::new(&runtime)?;
@@ -47,7 +47,7 @@ impl Worker {
         Ok(Self { folder: folder.to_owned(), child, names, outcomes })
     }
 
-    /// Lets the worker examine a case; when that ends the worker, another takes its place.
+    /// Sends a case to the worker. If the case ends it, another worker replaces it.
     pub(crate) fn examine(&mut self, name: &str) -> io::Result<String> {
         let asked = writeln!(self.names, "{name}");
         let outcome = asked.map_err(|_| RecvTimeoutError::Disconnected);

@@ -1,52 +1,52 @@
-//! Why a compiled model could not be kept.
+//! Errors of the cache.
 
 use std::io;
 use std::path::PathBuf;
 
 use ovseal::SealError;
 
-use crate::error::ModelError;
-use crate::sealed::SealedModelError;
+use crate::load::SealedModelError;
+use crate::runtime::NetworkError;
 
-/// A cache cannot be used, or could not keep a compiled model. The model itself can be used all the same.
+/// A cache cannot be used, or could not store a compiled model. The model itself is still usable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CacheError {
-    /// The folder cannot be made, read or changed.
+    /// The directory cannot be created, read or changed.
     #[error("cannot use the cache {}", path.display())]
     Folder {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The container has no such network.
     #[error(transparent)]
     Container(#[from] SealedModelError),
-    /// There is no such device, or it does not say what it is.
-    #[error("the device does not say what it is")]
-    Device(#[source] ModelError),
-    /// The library that compiles for the device is not loaded under the name by which it goes, so that its build is not known.
-    #[error("the build of {library} is not known")]
+    /// There is no such device, or it does not identify itself.
+    #[error("the device does not identify itself")]
+    Device(#[source] NetworkError),
+    /// No library is loaded under the name that the plugin reports, so its build is unknown.
+    #[error("the build of {library} is unknown")]
     Library {
         /// The library's name.
         library: String,
     },
-    /// The system does not say what the processor can do.
-    #[error("the processor's features are not known")]
+    /// The system does not report the processor's features.
+    #[error("the processor's features are unknown")]
     Processor,
     /// The device cannot export compiled models.
-    #[error("the compiled model cannot be kept")]
-    Export(#[source] ModelError),
-    /// The compiled model alone has more bytes than the cache may have.
-    #[error("the compiled model takes {length} bytes, and the cache may have {limit}")]
+    #[error("cannot store the compiled model")]
+    Export(#[source] NetworkError),
+    /// The compiled model alone exceeds the limit of the cache.
+    #[error("the compiled model takes {length} bytes; the limit of the cache is {limit}")]
     TooLarge {
-        /// What it takes.
+        /// The size of its entry.
         length: u64,
         /// The limit.
         limit: u64,
     },
     /// The entry cannot be written.
-    #[error("the compiled model cannot be kept")]
+    #[error("cannot store the compiled model")]
     Seal(#[source] SealError),
 }

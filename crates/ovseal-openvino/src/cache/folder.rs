@@ -1,47 +1,47 @@
-//! The folder of a cache: what is in it, what goes when it is too large, and emptying it.
+//! The directory of a cache: its entries, and removing them.
 
-use std::fs::{DirBuilder, DirEntry};
+use std::fs::DirEntry;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::error::CacheError;
+use crate::sys;
 
-/// The folder of a [`CompileCache`](super::CompileCache). Looking at it and emptying it takes no key.
+/// The directory of a [`CompileCache`](super::CompileCache). Listing and clearing it need no key.
 ///
-/// Only files that are named as entries are, and what an ended process left of them, are ever touched.
-#[derive(Debug)]
+/// Files are touched only if they have the name of an entry, or of one that was not finished.
+#[derive(Clone, Debug)]
 pub struct CacheFolder {
     path: PathBuf,
 }
 
-/// A compiled model in a cache. Of which model it is, nobody can tell without that model's key.
+/// A compiled model in a cache. Without the key of its model, it reveals nothing about that model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheEntry {
     /// The file's name.
     pub name: String,
     /// Its length in bytes.
     pub length: u64,
-    /// When it was last imported, or written.
+    /// The time at which it was last imported, or written.
     pub used: SystemTime,
 }
 
-/// What was removed from a cache.
+/// A count of the entries that were removed from a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleared {
-    /// How many entries.
+    /// The number of entries.
     pub entries: usize,
-    /// Their length in bytes, all together.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
 impl CacheFolder {
-    /// Takes a folder that is there.
+    /// Opens an existing directory.
     ///
     /// # Errors
     ///
-    /// [`CacheError::Folder`] when it is not, or is something else.
+    /// [`CacheError::Folder`] if it does not exist or is not a directory.
     pub fn existing(path: &Path) -> Result<Self, CacheError> {
         let folder = Self { path: path.into() };
         let metadata = path.metadata().map_err(|error| folder.error(error))?;
@@ -49,8 +49,8 @@ impl CacheFolder {
     }
 
     pub(super) fn create(path: &Path) -> Result<Self, CacheError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|source| CacheError::Folder { path: path.into(), source })?;
+        let created = sys::create_private_directory(path);
+        created.map_err(|source| CacheError::Folder { path: path.into(), source })?;
         Self::existing(path)
     }
 
@@ -58,7 +58,7 @@ impl CacheFolder {
         &self.path
     }
 
-    /// Lists the entries, the one that was used last first.
+    /// Returns the entries, the most recently used first.
     ///
     /// # Errors
     ///
@@ -69,11 +69,11 @@ impl CacheFolder {
         Ok(entries)
     }
 
-    /// Removes all entries, and what ended processes left behind.
+    /// Removes all entries and abandoned files.
     ///
     /// # Errors
     ///
-    /// [`CacheError::Folder`] when something cannot be removed; the rest is gone then.
+    /// [`CacheError::Folder`] if an entry cannot be removed. The other entries are removed anyway.
     pub fn clear(&self) -> Result<Cleared, CacheError> {
         self.remove_abandoned();
         let mut cleared = Cleared::default();
@@ -90,8 +90,8 @@ impl CacheFolder {
         failure.map_or(Ok(cleared), |error| Err(self.error(error)))
     }
 
-    /// Removes entries until all but `keep` have at most `budget` bytes together, those that were not used for the longest
-    /// time first. What cannot be removed stays.
+    /// Removes the least recently used entries until all but `keep` take at most `budget` bytes
+    /// together. An entry that cannot be removed stays.
     pub(super) fn make_room(&self, budget: u64, keep: &str) {
         let mut entries = self.entries().unwrap_or_default();
         entries.retain(|entry| entry.name != keep);
@@ -102,17 +102,17 @@ impl CacheFolder {
         }
     }
 
-    /// Removes files that a process began and, it seems, did not live to finish.
+    /// Removes files that a process started and apparently did not live to finish.
     pub(super) fn remove_abandoned(&self) {
         for file in self.files(is_partial).unwrap_or_default() {
-            // A time in the future is that of another clock.
+            // A time in the future comes from another clock.
             if file.used.elapsed().is_ok_and(|age| age > ABANDONED) {
                 remove(&self.path.join(&file.name));
             }
         }
     }
 
-    /// The regular files with such a name. One that others remove meanwhile is not there.
+    /// Returns the regular files with a wanted name. Skips a file that another process removes.
     fn files(&self, is_wanted: fn(&str) -> bool) -> Result<Vec<CacheEntry>, CacheError> {
         let files = self.path.read_dir().map_err(|error| self.error(error))?;
         let files: Vec<DirEntry> = files.collect::<Result<_, _>>().map_err(|error| self.error(error))?;
@@ -124,14 +124,14 @@ impl CacheFolder {
     }
 }
 
-/// Removes a file. Where that cannot be done it stays, which costs room and nothing else.
+/// Removes a file. If that fails, it only costs space.
 pub(super) fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
-        tracing::debug!(%error, "a file of the cache was not removed");
+        tracing::debug!(%error, "a cache file was not removed");
     }
 }
 
-/// The name of the entry with this id.
+/// Returns the file name of the entry with this id.
 pub(super) fn name(id: &[u8; 32]) -> String {
     format!("{}{EXTENSION}", base16ct::lower::encode_string(id))
 }
@@ -147,7 +147,8 @@ fn is_entry(name: &str) -> bool {
         .is_some_and(|id| id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// What stands there while an entry is written: a point, its name, something random, and a word.
+/// Returns whether this is the name of an entry that is being written: a dot, the entry's name,
+/// random characters, and `.partial`.
 fn is_partial(name: &str) -> bool {
     let name = name.strip_prefix('.').filter(|name| name.ends_with(PARTIAL));
     name.and_then(|name| name.get(..64 + EXTENSION.len())).is_some_and(is_entry)
@@ -156,7 +157,7 @@ fn is_partial(name: &str) -> bool {
 const EXTENSION: &str = ".ovseal";
 const PARTIAL: &str = ".partial";
 
-/// Nobody writes to a file for so long that is still being made: a chunk takes milliseconds.
+/// An unfinished file without a write for this long is abandoned: a chunk takes milliseconds.
 const ABANDONED: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
@@ -169,7 +170,7 @@ mod tests {
         (folder, cache)
     }
 
-    /// Writes `length` bytes under a name, last used so many seconds ago.
+    /// Writes a file that was last used `seconds` ago.
     fn file(cache: &CacheFolder, name: &str, length: usize, seconds: u64) {
         std::fs::write(cache.path.join(name), vec![1; length]).unwrap();
         let file = std::fs::File::options().append(true).open(cache.path.join(name)).unwrap();
@@ -182,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_for_its_owner_alone() {
+    fn only_the_owner_can_enter_the_directory() {
         use std::os::unix::fs::PermissionsExt;
         let (_folder, cache) = folder();
         assert_eq!(cache.path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]
-    fn what_was_not_used_for_the_longest_time_goes_first() {
+    fn the_least_recently_used_entries_are_removed_first() {
         let (_folder, cache) = folder();
         let [a, b, c, d] = [1, 2, 3, 4].map(|id| name(&[id; 32]));
         file(&cache, &a, 100, 10);
@@ -198,7 +199,7 @@ mod tests {
         file(&cache, &d, 100, 50);
         assert_eq!(names(&cache), [&a, &c, &b, &d].map(String::clone));
         cache.make_room(250, &d);
-        assert_eq!(names(&cache), [&a, &c, &d].map(String::clone), "the one to keep does not count");
+        assert_eq!(names(&cache), [&a, &c, &d].map(String::clone), "the entry to keep does not count");
         cache.make_room(200, "");
         assert_eq!(names(&cache), [&a, &c].map(String::clone));
         cache.make_room(0, "");
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_none_is_an_error() {
+    fn a_path_that_is_not_a_directory_is_an_error() {
         let (folder, _) = folder();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();

@@ -1,12 +1,10 @@
 //! Compiled models that are kept, sealed, from one start to the next.
 
-mod blob;
+mod cpu_export;
 mod entry;
 mod error;
-mod fields;
 mod folder;
-mod loaded;
-mod processor;
+mod key_fields;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,246 +12,202 @@ use std::sync::Arc;
 use ovseal::{CacheKey, DeviceSecret, OpenError, Opened, PartMapping, UnverifiedMapping};
 
 pub use error::CacheError;
-pub use fields::Compilation;
 pub use folder::{CacheEntry, CacheFolder, Cleared};
 
-use crate::compiled::CompiledModel;
-use crate::core::Core;
-use crate::error::ModelError;
-use crate::exported::ExportedModel;
-use crate::facts::RuntimeFacts;
-use crate::sealed::Opening;
+use crate::load::{Compilation, Opening};
+use crate::runtime::{CompiledModel, Core, ExportedModel, NetworkError, RuntimeFacts};
 
-/// A folder with compiled models, each in a container of its own.
+/// A directory of compiled models, each in a container of its own.
 ///
-/// An entry can be opened, and made, only with the data key of the model from which it was compiled together with the
-/// secret of this device. So it is looked up after the model's container has been opened: signature, version, key and
-/// manifest of the model have passed then. The names of the files tell nothing.
+/// To open or create an entry takes the data key of the model that it was compiled from, and the
+/// secret of this device. So an entry is looked up only once the model's container is open: its
+/// signature, version, key and manifest have passed by then. The names of the files reveal nothing.
 ///
-/// The cache is never needed: what does not fit, is damaged or was put there by others counts as not there, and is replaced.
-/// Several processes may use one folder.
+/// The cache is optional: an entry that does not fit, is damaged or was planted counts as missing,
+/// and is replaced. Several processes can use one directory.
 #[derive(Debug)]
 pub struct CompileCache {
     folder: CacheFolder,
     limit: Option<u64>,
-    opening: Opening,
     device: DeviceSecret,
 }
 
 /// The place of one compiled model in a cache.
-pub struct CacheSlot<'a> {
-    cache: &'a CompileCache,
-    compilation: Compilation<'a>,
+pub struct CacheSlot {
+    folder: CacheFolder,
+    limit: Option<u64>,
+    compilation: Compilation,
     key: CacheKey,
 }
 
-/// A compiled model that came out of the cache.
+/// A compiled model from the cache.
 pub struct Cached {
     /// The model.
     pub model: CompiledModel,
-    /// Whether the bytes that it reads are locked into memory, so that they cannot be swapped to a disk.
+    /// True if the bytes that it reads are locked in memory, so that they cannot be swapped to
+    /// disk.
     pub is_locked: bool,
 }
 
-/// What a cache did for a compilation.
-#[derive(Debug)]
-pub enum CacheOutcome {
-    /// The compiled model was there: the container's payload was not read, nothing was compiled.
-    Hit,
-    /// It was not there, and is now.
-    Stored,
-    /// It was not there, and could not be kept.
-    NotStored(CacheError),
-}
-
 impl CompileCache {
-    /// Uses the folder at `path`, which is made with mode 0700 if it is not there.
+    /// Opens the directory at `path`. If it does not exist, it is created with mode 0700.
     ///
     /// # Errors
     ///
     /// [`CacheError::Folder`].
     pub fn open(path: &Path, device: DeviceSecret) -> Result<Self, CacheError> {
-        Ok(Self { folder: CacheFolder::create(path)?, limit: None, opening: Opening::Auto, device })
+        Ok(Self { folder: CacheFolder::create(path)?, limit: None, device })
     }
 
-    /// Sets how many bytes all entries together may have. The ones that were not used for the longest time go first.
+    /// Limits the size of all entries together, in bytes. The least recently used are removed
+    /// first.
     #[must_use]
     pub fn limit(self, bytes: u64) -> Self {
         Self { limit: Some(bytes), ..self }
     }
 
-    /// Sets when a compiled model is decrypted: before the runtime imports it, or while it does. [`Opening::Auto`] unless set.
-    #[must_use]
-    pub fn opening(self, opening: Opening) -> Self {
-        Self { opening, ..self }
-    }
-
-    /// Finds the place for a network of an opened container, compiled in a certain way.
+    /// Returns the place for a network of an opened container with these settings.
     ///
-    /// It loads the device's plugin, if that has not happened yet.
+    /// Loads the device's plugin if it is not loaded yet.
     ///
     /// # Errors
     ///
-    /// [`CacheError`] when it cannot be told on what the compiled model depends, or there is no such network or device.
-    pub fn slot<'a>(
-        &'a self,
-        core: &Core,
-        opened: &Opened,
-        compilation: &Compilation<'a>,
-    ) -> Result<CacheSlot<'a>, CacheError> {
-        let facts = core.facts(compilation.device).map_err(CacheError::Device)?;
-        self.slot_for(&facts, opened, compilation)
-    }
-
-    /// Finds the place for a network that a runtime compiles through an interface of its own, C++ or Python.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`slot`](Self::slot).
-    pub fn slot_for<'a>(
-        &'a self,
-        runtime: &RuntimeFacts,
-        opened: &Opened,
-        compilation: &Compilation<'a>,
-    ) -> Result<CacheSlot<'a>, CacheError> {
-        let fields = fields::fields(runtime, opened, compilation)?;
-        let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (*name, &value[..])).collect();
-        let key = opened.cache_key(&self.device, &fields);
-        Ok(CacheSlot { cache: self, compilation: *compilation, key })
-    }
-
-    /// Takes the compiled model from the cache, or lets `compile` make it and keeps it.
-    ///
-    /// Call [`Opened::accept`] afterwards, as after every opening.
-    ///
-    /// # Errors
-    ///
-    /// Those of `compile`, never one of the cache.
-    pub fn compile<E>(
+    /// [`CacheError`] if a fact that the compiled model depends on is unknown, or there is no such
+    /// network or device.
+    pub fn slot(
         &self,
         core: &Core,
         opened: &Opened,
-        compilation: &Compilation<'_>,
-        compile: impl FnOnce() -> Result<CompiledModel, E>,
-    ) -> Result<(CompiledModel, CacheOutcome), E> {
-        let slot = match self.slot(core, opened, compilation) {
-            Ok(slot) => slot,
-            Err(error) => return Ok((compile()?, CacheOutcome::NotStored(error))),
-        };
-        if let Some(cached) = slot.load(core) {
-            return Ok((cached.model, CacheOutcome::Hit));
-        }
-        let compiled = compile()?;
-        let outcome = slot.store(&compiled).map_or_else(CacheOutcome::NotStored, |()| CacheOutcome::Stored);
-        Ok((compiled, outcome))
+        compilation: &Compilation,
+    ) -> Result<CacheSlot, CacheError> {
+        let facts = core.facts(&compilation.device).map_err(CacheError::Device)?;
+        self.slot_for(&facts, opened, compilation)
+    }
+
+    /// Returns the place for a network, for a caller with its own interface to the runtime: C++ or
+    /// Python.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`slot`](Self::slot).
+    pub fn slot_for(
+        &self,
+        runtime: &RuntimeFacts,
+        opened: &Opened,
+        compilation: &Compilation,
+    ) -> Result<CacheSlot, CacheError> {
+        let fields = key_fields::key_fields(runtime, opened, compilation)?;
+        let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (*name, &value[..])).collect();
+        Ok(CacheSlot {
+            folder: self.folder.clone(),
+            limit: self.limit,
+            compilation: compilation.clone(),
+            key: opened.cache_key(&self.device, &fields),
+        })
     }
 }
 
-impl CacheSlot<'_> {
-    /// Imports the compiled model, if it is there and authentic. An entry that is not, or that the runtime refuses, is
-    /// removed.
+impl CacheSlot {
+    /// Imports the compiled model, if it is present and authentic. Removes an entry that is not
+    /// authentic or that the runtime rejects.
     ///
-    /// With an [overlapped](Opening::is_overlapped) opening the constants in it are decrypted while the runtime imports it; all else is
-    /// found authentic before the runtime sees a byte. The model is handed out when everything was.
+    /// With an [overlapped](Opening::is_overlapped) opening the constants are decrypted while the
+    /// runtime imports the model. Everything else is verified before the runtime reads a byte. The
+    /// model is returned once all of it has been verified.
     #[must_use]
-    pub fn load(&self, core: &Core) -> Option<Cached> {
-        let bytes = self.start(self.cache.opening.is_overlapped(self.compilation.device))?;
+    pub fn load(&self, core: &Core, opening: Opening) -> Option<Cached> {
+        let bytes = self.start(opening.is_overlapped(&self.compilation.device))?;
         let is_locked = bytes.is_locked();
-        let imported = self.import(core, &bytes);
-        // What the runtime says of constants that are not authentic is a consequence, not the cause.
-        self.sound(bytes.verify())?;
+        let imported = self.compilation.import(core, Arc::new(bytes.hazmat_owner()));
+        // Constants that are not authentic explain an error of the runtime, so they come first.
+        self.usable(bytes.verify())?;
         match imported {
             Ok(model) => Some(Cached { model, is_locked }),
-            Err(error) => {
-                tracing::debug!(%error, "an entry of the cache was not used");
-                self.discard();
-                None
-            }
+            Err(error) => self.rejected(&error),
         }
     }
 
-    /// Decrypts the compiled model, if it is there and authentic, for a runtime that is called through another interface.
+    /// Decrypts the compiled model, if it is present and authentic, for a caller with its own
+    /// interface to the runtime.
     ///
-    /// An entry that is not authentic is removed. One that the runtime refuses is to be [discarded](Self::discard).
+    /// Removes an entry that is not authentic. If the runtime rejects it, [discard](Self::discard)
+    /// it.
     #[must_use]
     pub fn read(&self) -> Option<PartMapping> {
-        self.sound(self.start(false)?.verify())
+        self.usable(self.start(false)?.verify())
     }
 
-    /// Bytes of the entry, if it is there: the compiled model takes at most as many in memory.
+    /// Returns the size of the entry in bytes, if it is present. The compiled model takes at most
+    /// that much memory.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         Some(entry::open(&self.path())?.metadata().ok()?.len())
     }
 
-    /// Begins to decrypt the compiled model, if it is there.
+    /// Removes the entry, because the runtime rejected it.
+    pub fn discard(&self) {
+        folder::remove(&self.path());
+    }
+
+    /// Stores a compiled model for the next start. Removes other entries if the cache would exceed
+    /// its limit.
+    ///
+    /// The runtime's export, which is plaintext, stays in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError`]. The cache is unchanged then, except for entries that were removed to make
+    /// room.
+    pub fn store(&self, compiled: &CompiledModel) -> Result<(), CacheError> {
+        self.write(compiled.export().map_err(CacheError::Export)?)
+    }
+
+    /// Stores a model that a runtime has exported, as [`store`](Self::store) does.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`store`](Self::store).
+    pub fn write(&self, exported: ExportedModel) -> Result<(), CacheError> {
+        let length = entry::length(exported.as_ref().len() as u64);
+        let name = self.name();
+        self.folder.remove_abandoned();
+        if let Some(limit) = self.limit {
+            let rest = limit.checked_sub(length).ok_or(CacheError::TooLarge { length, limit })?;
+            self.folder.make_room(rest, &name);
+        }
+        entry::write(&self.path(), &self.key, exported)?;
+        // Other processes may have stored entries in the meantime.
+        if let Some(limit) = self.limit {
+            self.folder.make_room(limit.saturating_sub(length), &name);
+        }
+        Ok(())
+    }
+
+    /// Starts to decrypt the compiled model, if it is present.
     fn start(&self, is_overlapped: bool) -> Option<UnverifiedMapping> {
         let file = entry::open(&self.path())?;
-        let bytes = self.sound(entry::read(&file, &self.key, is_overlapped))?;
+        let bytes = self.usable(entry::read(&file, &self.key, is_overlapped))?;
         entry::touch(&file);
         Some(bytes)
     }
 
-    /// What an entry gave; one that will never give anything is removed.
-    fn sound<T>(&self, given: Result<T, OpenError>) -> Option<T> {
-        let error = match given {
-            Ok(given) => return Some(given),
+    /// Returns the value. After an error that will not go away, removes the entry.
+    fn usable<T>(&self, value: Result<T, OpenError>) -> Option<T> {
+        let error = match value {
+            Ok(value) => return Some(value),
             Err(error) => error,
         };
-        tracing::debug!(%error, "an entry of the cache was not used");
+        tracing::debug!(%error, "a cache entry was not used");
         if entry::is_final(&error) {
             self.discard();
         }
         None
     }
 
-    /// Removes the compiled model, because the runtime refused it.
-    pub fn discard(&self) {
-        folder::remove(&self.path());
-    }
-
-    /// Keeps a compiled model for the next time, and removes others if the cache would become too large.
-    ///
-    /// The plaintext that the runtime exports stays in memory. The runtime hands the weights' own memory to the system for
-    /// that: weights that are decrypted on demand must be there before.
-    ///
-    /// # Errors
-    ///
-    /// [`CacheError`]; the cache is as it was then, apart from what was removed to make room.
-    pub fn store(&self, compiled: &CompiledModel) -> Result<(), CacheError> {
-        self.write(compiled.export().map_err(CacheError::Export)?)
-    }
-
-    /// Keeps what a runtime has exported, as [`store`](Self::store) does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`store`](Self::store).
-    pub fn write(&self, exported: ExportedModel) -> Result<(), CacheError> {
-        let length = entry::length(exported.as_ref().len() as u64);
-        let name = self.name();
-        self.cache.folder.remove_abandoned();
-        if let Some(limit) = self.cache.limit {
-            let rest = limit.checked_sub(length).ok_or(CacheError::TooLarge { length, limit })?;
-            self.cache.folder.make_room(rest, &name);
-        }
-        entry::write(&self.path(), &self.key, exported)?;
-        // Others may have stored something meanwhile.
-        if let Some(limit) = self.cache.limit {
-            self.cache.folder.make_room(limit.saturating_sub(length), &name);
-        }
-        Ok(())
-    }
-
-    /// Imports what must not be handed out before all bytes were found authentic.
-    fn import(&self, core: &Core, bytes: &UnverifiedMapping) -> Result<CompiledModel, ModelError> {
-        let (device, properties) = (self.compilation.device, self.compilation.properties);
-        let owner = Arc::new(bytes.hazmat_owner());
-        if properties.is_empty() {
-            return core.import(owner, device);
-        }
-        // Importing takes no properties. They are set on a core of its own, since they would stay on the caller's.
-        Core::configured(core.runtime(), device, properties)?.import(owner, device)
+    fn rejected(&self, error: &NetworkError) -> Option<Cached> {
+        tracing::debug!(%error, "a cache entry was not used");
+        self.discard();
+        None
     }
 
     fn name(&self) -> String {
@@ -261,7 +215,7 @@ impl CacheSlot<'_> {
     }
 
     fn path(&self) -> PathBuf {
-        self.cache.folder.path().join(self.name())
+        self.folder.path().join(self.name())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Entries whose constants are not authentic, with the real runtime.
+//! Entries with constants that are not authentic, with the real runtime.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,11 +11,10 @@ use ovseal_testkit::{eventually, threads_of_this_project};
 use tempfile::TempDir;
 
 use super::*;
-use crate::environment::Environment;
-use crate::exported::ExportedModel;
+use crate::locate::Environment;
 use crate::runtime::Runtime;
 
-/// A sealed network, a cache of it, and what is kept there.
+/// A sealed network, a cache, and the network's export.
 struct Bench {
     core: Core,
     opened: Opened,
@@ -24,9 +23,7 @@ struct Bench {
     _folder: TempDir,
 }
 
-const COMPILATION: Compilation<'_> = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
-
-/// Networks of the test set-up: among their constants are shapes, indices, divisors and strings.
+/// Networks of the test set-up. Their constants include shapes, indices, divisors and strings.
 const NETWORKS: [&str; 6] = [
     "conv/model.xml",
     "mlp/model.xml",
@@ -60,11 +57,11 @@ impl Bench {
         Self { core, opened, cache, exported: exported.as_ref().to_vec(), _folder: folder }
     }
 
-    fn slot(&self) -> CacheSlot<'_> {
-        self.cache.slot(&self.core, &self.opened, &COMPILATION).unwrap()
+    fn slot(&self) -> CacheSlot {
+        self.cache.slot(&self.core, &self.opened, &Compilation::on("CPU")).unwrap()
     }
 
-    /// Keeps the exported model in chunks of 64 KiB, the smallest, and gives the entry's bytes.
+    /// Stores the export in chunks of 64 KiB, the smallest, and returns the entry's bytes.
     fn keep(&self) -> Vec<u8> {
         let slot = self.slot();
         let part = PartPath::parse(entry::PART).unwrap();
@@ -75,7 +72,7 @@ impl Bench {
     }
 
     fn constants(&self) -> std::ops::Range<usize> {
-        blob::constants(&self.exported).unwrap()
+        cpu_export::constants(&self.exported).unwrap()
     }
 }
 
@@ -84,7 +81,7 @@ fn constants_are_nearly_all_of_what_the_real_plugin_exports() {
     let bench = Bench::new(NETWORKS[0]);
     let (constants, exported) = (bench.constants(), &bench.exported);
     assert!(constants.len() > exported.len() * 9 / 10, "{constants:?} of {}", exported.len());
-    // They are what was in the file of weights: its first floats stand at their beginning.
+    // They contain the first floats of the file of weights.
     let weights = fs::read(set_up("OVSEAL_TEST_MODELS").join("conv/model.bin")).unwrap();
     assert!(memchr::memmem::find(&exported[constants], &weights[..64]).is_some());
 }
@@ -95,18 +92,18 @@ fn a_chunk_that_fails_is_a_miss_wherever_it_is_and_does_not_crash_the_runtime() 
         let bench = Bench::new(network);
         let good = bench.keep();
         let payload = 4096 + usize::try_from(u64::from_be_bytes(good[24..32].try_into().unwrap())).unwrap();
-        assert!(bench.slot().load(&bench.core).is_some(), "{network}: what this test rests on");
+        assert!(bench.slot().load(&bench.core, Opening::Auto).is_some(), "{network}: the entry is usable");
         for at in (payload..payload + bench.exported.len()).step_by(1 << 16) {
             let mut bytes = good.clone();
             bytes[at] ^= 1;
             fs::write(bench.slot().path(), bytes).unwrap();
-            assert!(bench.slot().load(&bench.core).is_none(), "{network}: byte {at}");
+            assert!(bench.slot().load(&bench.core, Opening::Auto).is_none(), "{network}: byte {at}");
             assert!(!bench.slot().path().exists(), "{network}: byte {at}: the entry stays");
         }
     }
 }
 
-/// A chunk that is not authentic reads as zeros, and so does what was not decrypted before it.
+/// A chunk that is not authentic reads as zeros, and so do chunks that are not decrypted yet.
 #[test]
 fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
     for network in NETWORKS {
@@ -116,7 +113,7 @@ fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
             for end in [(start + PAGE).min(constants.end), constants.end] {
                 let mut bytes = bench.exported.clone();
                 bytes[start..end].fill(0);
-                // Whether the runtime takes it does not matter: the model is never handed out.
+                // The runtime may accept it: the model is never returned.
                 drop(bench.core.import(Arc::new(bytes), "CPU"));
             }
         }
@@ -137,7 +134,7 @@ fn only_an_overlapped_opening_leaves_constants_to_be_decrypted_later() {
 }
 
 #[test]
-fn an_export_that_is_laid_out_otherwise_is_decrypted_before_it_is_imported() {
+fn an_export_of_another_layout_is_decrypted_before_the_import() {
     let mut bench = Bench::new(NETWORKS[0]);
     bench.exported[0] ^= 1;
     let good = bench.keep();
@@ -152,30 +149,30 @@ fn an_export_that_is_laid_out_otherwise_is_decrypted_before_it_is_imported() {
     assert!(matches!(refused, Some(OpenError::Chunk { .. })), "{refused:?}");
 }
 
-/// Otherwise all of an entry would be decrypted before it is imported.
+/// Otherwise the whole entry would be decrypted before the import.
 #[test]
 fn the_topology_of_what_the_real_plugin_exports_is_understood() {
     for network in NETWORKS {
         let bench = Bench::new(network);
-        let topology = blob::topology(&bench.exported[bench.constants().end..]).unwrap().unwrap();
+        let topology = cpu_export::topology(&bench.exported[bench.constants().end..]).unwrap().unwrap();
         let checked = ovseal::ir::Topology::parse(&topology).unwrap();
         assert_eq!(checked.check_length(bench.constants().len() as u64), Ok(()), "{network}");
     }
 }
 
-/// What the plugin writes, with a constant that does not end inside the constants.
+/// An export of the plugin, with a constant that ends beyond the constants.
 #[test]
 fn an_entry_whose_topology_names_other_memory_is_never_imported() {
     let mut bench = Bench::new(NETWORKS[0]);
     let (constants, exported) = (bench.constants(), bench.exported.clone());
     let section = &exported[constants.end..];
-    let plain = blob::topology(section).unwrap().unwrap();
+    let plain = cpu_export::topology(section).unwrap().unwrap();
     let mut topology = plain.to_vec();
     let size = memchr::memmem::find(&topology, b"327680").unwrap();
     topology[size..size + 6].fill(b'9');
-    // Each byte is disguised by another that is combined with it.
-    let disguise = section.iter().zip(&plain[..]).map(|(disguised, plain)| disguised ^ plain);
-    topology.iter_mut().zip(disguise).for_each(|(byte, with)| *byte ^= with);
+    // Each byte is obfuscated by XOR with another.
+    let word = section.iter().zip(&plain[..]).map(|(obfuscated, plain)| obfuscated ^ plain);
+    topology.iter_mut().zip(word).for_each(|(byte, with)| *byte ^= with);
     bench.exported.splice(constants.end.., topology);
     bench.keep();
     let slot = bench.slot();
@@ -184,7 +181,7 @@ fn an_entry_whose_topology_names_other_memory_is_never_imported() {
         let refused = entry::read(&file, &slot.key, is_overlapped).err();
         assert!(matches!(refused, Some(OpenError::Ir { .. })), "{refused:?}");
     }
-    assert!(slot.load(&bench.core).is_none() && !slot.path().exists());
+    assert!(slot.load(&bench.core, Opening::Auto).is_none() && !slot.path().exists());
 }
 
 #[test]
@@ -192,7 +189,7 @@ fn a_model_of_the_cache_can_be_exported_and_leaves_nothing_behind() {
     let bench = Bench::new(NETWORKS[0]);
     bench.keep();
     let files = || fs::read_dir("/proc/self/fd").unwrap().count();
-    let load = || bench.slot().load(&bench.core).unwrap().model;
+    let load = || bench.slot().load(&bench.core, Opening::Auto).unwrap().model;
     assert!(load().export().unwrap().as_ref().len() > bench.constants().len());
     let before = files();
     for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! Why a model was not converted.
+//! Errors of conversion.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ use rustix::io::Errno;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConvertError {
-    /// There is no Python.
-    #[error("python3, whose package openvino converts models, is not in PATH")]
+    /// Python is not installed.
+    #[error("python3 is not in PATH: its package openvino is needed to convert models")]
     NoInterpreter,
-    /// Python has no OpenVINO.
-    #[error("{} has no package openvino, which converts models", interpreter.display())]
+    /// OpenVINO's Python package is not installed.
+    #[error("{} lacks the package openvino, which is needed to convert models", interpreter.display())]
     NoPackage {
         /// The interpreter.
         interpreter: PathBuf,
@@ -26,28 +26,29 @@ pub enum ConvertError {
     /// There is not enough memory for the result.
     #[error("no memory for the converted model")]
     Memory(#[from] Errno),
-    /// The converter refuses the model.
+    /// The converter rejected the model.
     #[error("OpenVINO cannot convert the model: {message}")]
     Refused {
-        /// What it says, in one line.
+        /// Its message, in one line.
         message: String,
     },
-    /// The converter failed for another reason than the model: it found no memory, no place to write to, or not all that it imports.
+    /// The converter failed for a reason other than the model: it lacked memory, a `tmpfs` or a
+    /// module.
     #[error("the converter failed: {message}")]
     Failed {
-        /// What it says, in one line.
+        /// Its message, in one line.
         message: String,
     },
-    /// The converter ended without an explanation.
+    /// The converter exited without a message.
     #[error("the converter failed: {status}")]
     Ended {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
     },
 }
 
 impl ConvertError {
-    /// Whose fault it is.
+    /// Returns whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -56,7 +57,8 @@ impl ConvertError {
         }
     }
 
-    /// What the child said last explains why it failed, unless a signal ended it.
+    /// Creates the error from the child's status and standard error. The last line explains an
+    /// exit; a signal explains itself.
     pub(super) fn of(status: ExitStatus, told: &[u8]) -> Self {
         let told = String::from_utf8_lossy(told);
         match (status.code(), told.trim_end().lines().next_back()) {
@@ -67,7 +69,7 @@ impl ConvertError {
     }
 }
 
-/// What the child ends with when the model is the reason, as `child.py` says.
+/// The exit code of `child.py` if the converter rejected the model.
 const REFUSED: i32 = 6;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Makes an IR of a model in another format, in memory.
+//! Conversion of models to IR, in memory.
 
 mod error;
 
@@ -8,51 +8,54 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 
-use crate::environment::Environment;
-use crate::memory_file::{self, FileBytes};
-use crate::python;
+use crate::locate::{Environment, python};
+use crate::sys::{FileBytes, create_memory_file};
 
 pub use error::ConvertError;
 
-/// Which precision the weights of a converted model have.
+/// The precision of a converted model's weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Floating-point weights have 16 bits, as OpenVINO's command `ovc` makes them.
+    /// Floating-point weights have 16 bits, the default of OpenVINO's command `ovc`.
     #[default]
     Half,
-    /// Every weight has the type that it had.
+    /// Every weight keeps its type.
     Kept,
 }
 
 /// An IR in memory.
 ///
-/// The bytes are plaintext. They are left out of core dumps, a child process does not inherit them, and they are zeroized when
-/// dropped. They are not locked: they may be swapped out.
+/// The bytes are plaintext. Core dumps leave them out, child processes do not inherit them, and
+/// they are zeroized on drop. They are not locked: they may be swapped out.
 pub struct ConvertedModel {
-    /// The topology, XML.
+    /// The topology, in XML.
     pub topology: Arc<dyn AsRef<[u8]> + Send + Sync>,
     /// The weights.
     pub weights: Arc<dyn AsRef<[u8]> + Send + Sync>,
 }
 
 impl ConvertedModel {
-    /// Converts the model at `source` with the converter of OpenVINO's Python package, in a process of its own.
+    /// Converts the model at `source` with the converter of OpenVINO's Python package, in a child
+    /// process.
     ///
-    /// `source` is whatever `openvino.convert_model` takes: a file of TensorFlow Lite, TensorFlow, ONNX or PaddlePaddle, a folder with
-    /// a SavedModel of TensorFlow; or an IR, whose weights get another precision. The process writes into anonymous files that
-    /// it inherits, through links in a `tmpfs`, which has to be `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the model and what the
-    /// model refers to with OpenVINO's own parsers: convert only models that you would also run.
+    /// `source` is any argument of `openvino.convert_model`: a file of TensorFlow Lite, TensorFlow,
+    /// ONNX or PaddlePaddle, or a directory with a SavedModel of TensorFlow. It may also be an IR,
+    /// to change the precision of its weights. The child inherits anonymous files and writes to
+    /// them through links in a `tmpfs`: `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the
+    /// model, and the files that the model names, with OpenVINO's own parsers: convert only models
+    /// that you would also run.
     ///
     /// # Errors
     ///
-    /// [`ConvertError`]: the interpreter, the package, the memory or the `tmpfs` is missing, or the converter refuses the model.
+    /// [`ConvertError`] if the interpreter, the package, memory or the `tmpfs` is missing, or if
+    /// the converter rejects the model.
     pub fn convert(
         source: &Path,
         precision: Precision,
         environment: &Environment,
     ) -> Result<Self, ConvertError> {
         let interpreter = interpreter(environment)?;
-        let (topology, weights) = (memory_file::create()?, memory_file::create()?);
+        let (topology, weights) = (create_memory_file()?, create_memory_file()?);
         let mut command = Command::new(interpreter);
         command
             .args(["-I", "-B", "-c", CHILD])
@@ -80,7 +83,7 @@ impl Precision {
     }
 }
 
-/// The interpreter in `PATH`, if it has the package.
+/// Finds the interpreter in `PATH`, and checks that it has the package.
 fn interpreter(environment: &Environment) -> Result<PathBuf, ConvertError> {
     let interpreter = python::interpreter(environment).ok_or(ConvertError::NoInterpreter)?;
     match python::package(&interpreter, environment) {
@@ -89,7 +92,7 @@ fn interpreter(environment: &Environment) -> Result<PathBuf, ConvertError> {
     }
 }
 
-/// Waits for the child, and gives the end of what it wrote to standard error.
+/// Waits for the child, and returns the end of its standard error.
 fn finish(mut child: Child) -> io::Result<(ExitStatus, Vec<u8>)> {
     let told = child.stderr.take().map(end_of).transpose();
     let status = child.wait()?;
@@ -111,7 +114,7 @@ fn end_of(mut source: impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
-/// What the child runs.
+/// The program that the child runs.
 const CHILD: &str = include_str!("child.py");
 
 const LONGEST_MESSAGE: usize = 4096;
@@ -120,7 +123,8 @@ const LONGEST_MESSAGE: usize = 4096;
 mod tests {
     use super::*;
 
-    /// Runs the child on a real model as [`ConvertedModel::convert`] does, but with these files; gives its status and what it said.
+    /// Runs the child on a real model as [`ConvertedModel::convert`] does, but with these files.
+    /// Returns its status and standard error.
     fn child(files: [Stdio; 2]) -> (ExitStatus, String) {
         let set_up = |name| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set"));
         let model = Path::new(&set_up("OVSEAL_TEST_MODELS")).join("conv/model.xml");
@@ -136,10 +140,10 @@ mod tests {
     fn what_is_not_in_memory_is_not_written_to() {
         for is_topology in [true, false] {
             let (mut reader, elsewhere) = io::pipe().unwrap();
-            let (memory, elsewhere) = (memory_file::create().unwrap().into(), elsewhere.into());
+            let (memory, elsewhere) = (create_memory_file().unwrap().into(), elsewhere.into());
             let files = if is_topology { [elsewhere, memory] } else { [memory, elsewhere] };
             let (status, told) = child(files);
-            assert_eq!(told, "RuntimeError: the file to write to is not in memory\n");
+            assert_eq!(told, "RuntimeError: the output file is not in memory\n");
             assert_eq!(status.code(), Some(1));
             let mut written = Vec::new();
             reader.read_to_end(&mut written).unwrap();

@@ -1,4 +1,4 @@
-//! Sealed networks of which one chunk fails.
+//! Sealed networks with a chunk that fails.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ pub(crate) struct Sealed {
     key: KeyFile,
 }
 
-/// A container of which one byte is another one in one of its reads of the payload.
+/// A container with one byte that is changed in every read after the first `good_reads`.
 pub(crate) struct Flipped {
     pub(crate) bytes: Vec<u8>,
     pub(crate) at: u64,
-    /// How often the byte is read right before.
+    /// The number of reads that return the right byte.
     pub(crate) good_reads: AtomicU64,
 }
 
@@ -61,7 +61,7 @@ impl Sealed {
         Self::new(&path)
     }
 
-    /// Says whether the runtime takes the network.
+    /// Returns whether the runtime supports the network.
     pub(crate) fn compiles(&self, core: &Core) -> bool {
         compile(core, &self.opened(), Opening::Overlapped).is_ok()
     }
@@ -74,7 +74,7 @@ impl Sealed {
         self.open(Arc::new(self.bytes.clone()))
     }
 
-    /// Where each chunk of the weights begins: the second part, after the topology and its padding.
+    /// Returns the offset of each chunk of the weights: the second part, after the padded topology.
     pub(crate) fn chunks(&self) -> Vec<u64> {
         let opened = self.opened();
         let lengths: Vec<u64> = opened.parts().map(|part| part.length()).collect();
@@ -89,11 +89,11 @@ pub(crate) fn compile(
     opened: &Opened,
     opening: Opening,
 ) -> Result<CompiledModel, SealedModelError> {
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
+    let compilation = Compilation::on("CPU");
     core.compile_sealed(opened, &compilation, opening)
 }
 
-/// Compiles with each chunk failing in turn: an error that names the chunk.
+/// Compiles with each chunk failing in turn, and checks that the error names the chunk.
 pub(crate) fn every_bad_chunk_is_an_error(core: &Core, sealed: &Sealed) {
     for (index, at) in sealed.chunks().into_iter().enumerate() {
         let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };

@@ -1,8 +1,8 @@
-//! Writes small networks whose constants each have chunks of their own.
+//! Small networks whose constants each start a new chunk.
 
 use std::fmt::Write;
 
-/// A network that is put together layer by layer; a layer is named by its number.
+/// A network that is built layer by layer. A layer's number is its name.
 #[derive(Default)]
 pub(crate) struct Ir {
     layers: String,
@@ -11,7 +11,8 @@ pub(crate) struct Ir {
     count: usize,
 }
 
-/// An element type of a topology, with the precision that ports call it and the bytes of the number 1.
+/// An element type of a topology, with the precision that ports call it and the bytes of the number
+/// 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Type(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static [u8]);
 
@@ -19,16 +20,16 @@ pub(crate) const F32: Type = Type("f32", "FP32", &[0, 0, 0x80, 0x3F]);
 pub(crate) const I32: Type = Type("i32", "I32", &[1, 0, 0, 0]);
 pub(crate) const I64: Type = Type("i64", "I64", &[1, 0, 0, 0, 0, 0, 0, 0]);
 
-/// Elements of a constant: more than a shape has, and less than a chunk.
+/// The number of elements of a constant: more than a shape has, less than a chunk.
 pub(crate) const ELEMENTS: usize = 200;
 
 impl Ir {
-    /// Adds a constant of ones, on a chunk of its own.
+    /// Adds a constant of ones that starts a new chunk.
     pub(crate) fn ones(&mut self, element_type: Type, elements: usize) -> usize {
         let Type(name, precision, one) = element_type;
         let offset = self.weights.len().next_multiple_of(CHUNK);
         self.weights.resize(offset, 0);
-        // Of a type that is packed, `one` is a byte with two of them.
+        // `one` of a packed type is a byte with two elements.
         let bytes = if name.ends_with('4') && one.len() == 1 { elements / 2 } else { elements * one.len() };
         self.weights.extend(one.iter().cycle().take(bytes));
         let shape = if elements == 1 { String::new() } else { elements.to_string() };
@@ -36,7 +37,7 @@ impl Ir {
         self.layer("Const", "opset1", &data, &[], precision)
     }
 
-    /// Adds an input of so many elements.
+    /// Adds an input.
     pub(crate) fn input(&mut self, element_type: Type, elements: usize) -> usize {
         let data = format!("element_type=\"{}\" shape=\"{elements}\"", element_type.0);
         self.layer("Parameter", "opset1", &data, &[], element_type.1)
@@ -75,7 +76,7 @@ impl Ir {
         number
     }
 
-    /// Adds an `If` whose condition is constant, and both branches of which give a constant of ones.
+    /// Adds an `If` with a constant condition and a constant of ones in both branches.
     pub(crate) fn chosen_ones(&mut self, element_type: Type, elements: usize) -> usize {
         let condition = self.ones(Type("boolean", "BOOL", &[1]), 1);
         let mut inside = Self { weights: std::mem::take(&mut self.weights), ..Self::default() };
@@ -94,7 +95,7 @@ impl Ir {
         chosen
     }
 
-    /// Ends the network with this layer's output; gives topology and weights.
+    /// Ends the network with this layer's output, and returns topology and weights.
     pub(crate) fn end(mut self, last: usize) -> (String, Vec<u8>) {
         let number = self.count;
         let from = format!("from-layer=\"{last}\" from-port=\"{OUTPUT}\"");
@@ -106,7 +107,7 @@ impl Ir {
     }
 }
 
-/// The number of every layer's output port: it follows those of the inputs, which are fewer.
+/// The number of every layer's output port, higher than those of the inputs.
 const OUTPUT: usize = 9;
 
 const START: &str = "<?xml version=\"1.0\"?><net name=\"n\" version=\"11\">";

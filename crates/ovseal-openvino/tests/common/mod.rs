@@ -1,4 +1,4 @@
-//! What the tests share: the real runtime and two small networks.
+//! The tests' common parts: the real runtime and two small networks.
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use ovseal_openvino::{CompiledModel, Core, ElementType, Environment, InferRequest, Runtime, Tensor};
 
-/// Returns a variable that the test set-up passes.
+/// Returns a variable of the test set-up.
 pub(crate) fn set_up(name: &str) -> PathBuf {
     let value = std::env::var_os(name);
     PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))
@@ -25,7 +25,7 @@ pub(crate) fn core() -> Core {
     Core::new(&runtime()).unwrap()
 }
 
-/// A network of the test set-up: files, input, outputs.
+/// A network of the test set-up.
 #[derive(Clone, Copy)]
 pub(crate) struct Network {
     pub(crate) folder: &'static str,
@@ -55,13 +55,13 @@ impl Network {
         std::fs::read(self.path().with_extension("bin")).unwrap()
     }
 
-    /// Compiles the network as it is opened: from memory.
+    /// Compiles the network from memory.
     pub(crate) fn compile(&self, core: &Core) -> CompiledModel {
         let model = core.read_model(&self.topology(), Some(Arc::new(self.weights()))).unwrap();
         core.compile(&model, "CPU", &[]).unwrap()
     }
 
-    /// Computes the output from the plaintext files, the usual way.
+    /// Computes the output from the plaintext files.
     pub(crate) fn expected(&self, core: &Core) -> Vec<u8> {
         let model = core.read_model_from_path(&self.path()).unwrap();
         self.infer(&core.compile(&model, "CPU", &[]).unwrap())

@@ -9,17 +9,17 @@ fn varint(mut value: usize) -> Vec<u8> {
     [bytes, vec![value as u8]].concat()
 }
 
-/// A field with an integer.
+/// Returns a field with an integer.
 pub(crate) fn number(number: usize, value: usize) -> Vec<u8> {
     [varint(number << 3), varint(value)].concat()
 }
 
-/// What stands before the bytes of a field.
+/// Returns the bytes before the contents of a field.
 pub(crate) fn key_and_length(number: usize, length: usize) -> Vec<u8> {
     [varint(number << 3 | 2), varint(length)].concat()
 }
 
-/// A field with bytes, text or a message.
+/// Returns a field with bytes, text or a message.
 pub(crate) fn field(number: usize, content: &[u8]) -> Vec<u8> {
     [key_and_length(number, content.len()), content.to_vec()].concat()
 }

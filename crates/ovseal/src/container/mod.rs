@@ -16,7 +16,7 @@ use ovseal_format::footer::{FOOTER_LENGTH, Footer};
 use ovseal_format::layout::Layout;
 use ovseal_format::prologue::{PROLOGUE_LENGTH, Prologue, PrologueError, is_container};
 use ovseal_format::publisher::{Publisher, Signatures, SignaturesError};
-use ovseal_format::stanza_region::{self, StanzaRegion};
+use ovseal_format::stanza_region::StanzaRegion;
 use ovseal_format::statement::{KeyId, ModelId, Statement};
 
 use crate::container::read_at::{ReadAt, read_vec};
@@ -164,7 +164,7 @@ impl Container {
 
     /// The container's own stanzas, if its region is not damaged.
     pub(crate) fn own_region(&self) -> Result<Option<StanzaRegion>, OpenError> {
-        Ok(stanza_region::parse_region(&self.read_region()?))
+        Ok(StanzaRegion::parse_padded(&self.read_region()?))
     }
 
     pub(crate) fn read_region(&self) -> Result<Vec<u8>, OpenError> {

@@ -9,7 +9,7 @@ use ovseal_files::next_to;
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::layout::{all_zero, read_be16};
 use ovseal_format::prologue::Prologue;
-use ovseal_format::stanza_region::{self, StanzaRegion};
+use ovseal_format::stanza_region::StanzaRegion;
 use ovseal_format::suite::sha256;
 use rustix::fs::{AtFlags, StatxFlags};
 
@@ -72,7 +72,7 @@ pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<RekeyFile> {
         && all_zero(&head[10..16])
         && head[16..] == *prologue.container_id.as_bytes()
         && (sha256(&[covered]) == *checksum || ovseal_format::WITHOUT_AUTHENTICATION);
-    let parsed = if good { stanza_region::parse_region(region)? } else { return None };
+    let parsed = if good { StanzaRegion::parse_padded(region)? } else { return None };
     Some(RekeyFile { region: parsed, region_bytes: region.to_vec(), bond })
 }
 
@@ -182,7 +182,7 @@ mod tests {
         let key = key.fit(&prologue).unwrap();
         let stanzas = vec![Stanza::new("keyfile", vec![1; 32], |_| vec![2; 80]).unwrap()];
         let region = StanzaRegion::new(&key, Label::StanzaMac, &[], 5, stanzas);
-        let region_bytes = stanza_region::encode_region(&region, 4096).unwrap();
+        let region_bytes = region.encode_padded(4096).unwrap();
         let bytes = encode(&key, &prologue, &region_bytes, region.mac(), &PLACE_1);
         (key, prologue, region, bytes)
     }

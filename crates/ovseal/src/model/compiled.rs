@@ -1,31 +1,30 @@
-//! Models that a device has compiled and exported.
+//! Models that a device compiled and exported.
 
-use ovseal_format::manifest::{PartEntry, PartKind};
+use ovseal_format::manifest::PartKind;
 use ovseal_format::part_path::PartPath;
 
-use super::Source;
+use super::source::Part;
 
-/// A compiled model's account of itself: which device exported it, and from which OpenVINO.
+/// The origin of a compiled model: its device and OpenVINO version.
 ///
-/// The plugins for the CPU (OpenVINO 2026.4 and later), the NPU and HETERO write it down; of another device's nothing
-/// is known. It decides nothing: the runtime makes its own checks when it imports the model.
+/// The plugins for CPU (OpenVINO 2026.4 and later), NPU and HETERO record it in the model. Nothing
+/// depends on it: the runtime makes its own checks when it imports the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompiledBlob {
     /// The device, such as `CPU`.
     pub device: Option<String>,
     /// The version of OpenVINO, such as `2026.4.1`.
     pub openvino: Option<String>,
-    /// The instruction set for which it was compiled, in the device's own words.
+    /// The instruction set that it was compiled for, as the device names it.
     pub processor: Option<String>,
-    /// The time of compilation, in seconds since 1970: that of the file when it was sealed.
+    /// The time of compilation, in seconds since 1970: when the sealed file was last written.
     pub time: Option<u64>,
 }
 
 impl CompiledBlob {
-    /// Reads what stands in a compiled model of `length` bytes. `read` fills a buffer from an offset on.
+    /// Reads the origin recorded in a compiled model of `length` bytes.
     ///
-    /// # Errors
-    /// Those of `read`.
+    /// `read` fills a buffer with the bytes at an offset. Its errors are returned.
     pub(crate) fn read<E>(
         length: u64,
         mut read: impl FnMut(u64, &mut [u8]) -> Result<(), E>,
@@ -47,7 +46,9 @@ impl CompiledBlob {
         Ok(Self::of_npu(&versions))
     }
 
-    /// A word, a version of the frame, and a text of pairs. Source: OpenVINO 2026.4, the plugin `intel_cpu`.
+    /// Parses a magic word, a version of the frame, and `name=value` pairs.
+    ///
+    /// Source: the plugin `intel_cpu` of OpenVINO 2026.4.
     fn of_cpu(start: &[u8]) -> Option<Self> {
         let rest = start.strip_prefix(CPU_WORD)?.get(size_of::<u32>()..)?;
         let (length, rest) = rest.split_first_chunk()?;
@@ -62,13 +63,15 @@ impl CompiledBlob {
         })
     }
 
-    /// The plugin for HETERO begins with a description of the models that it was divided into.
+    /// Recognizes the XML of HETERO, which describes the models that it was divided into.
     fn of_xml(start: &[u8]) -> Option<Self> {
         let start = start.strip_prefix(b"<?xml version=\"1.0\"?>")?.trim_ascii_start();
         start.starts_with(b"<hetero ").then(|| Self { device: Some("HETERO".into()), ..Self::default() })
     }
 
-    /// Version of the metadata, then three numbers. Source: OpenVINO, the plugin `intel_npu`, from its metadata 2.0 on.
+    /// Parses the version of the metadata, then the three numbers of OpenVINO's version.
+    ///
+    /// Source: the plugin `intel_npu` of OpenVINO, for metadata 2.0 and later.
     fn of_npu(versions: &[u8; NPU_VERSIONS]) -> Self {
         let [_, _, major_of_metadata, _, numbers @ ..] = versions;
         let number = |at: usize| u16::from_le_bytes([numbers[at], numbers[at + 1]]);
@@ -83,16 +86,15 @@ pub(super) fn is_compiled(path: &PartPath, start: &[u8]) -> bool {
     path.extension() == "blob" || start.starts_with(CPU_WORD)
 }
 
-/// Remarks for the manifest: when each compiled model was compiled. They stand in the order of CBOR.
-pub(crate) fn time_hints(parts: &[(PartEntry, Source)]) -> impl Iterator<Item = (String, String)> {
+/// Returns the manifest's hints with the time of each compiled model, in the order of CBOR.
+pub(crate) fn time_hints(parts: &[Part]) -> impl Iterator<Item = (String, String)> {
     let compiled = parts.iter().enumerate().filter(|(_, (entry, _))| entry.kind == PartKind::Compiled);
-    let hint = |(number, (_, source)): (usize, &(PartEntry, Source))| {
-        Some((time_hint(number), source.modified()?.to_string()))
-    };
+    let hint =
+        |(number, (_, source)): (usize, &Part)| Some((time_hint(number), source.modified()?.to_string()));
     compiled.filter_map(hint).take(MOST_HINTS)
 }
 
-/// The name of the remark that says when the part with this number was compiled.
+/// Returns the name of the hint with the time of the part with this number.
 pub(crate) fn time_hint(number: usize) -> String {
     format!("compiled:{number}")
 }
@@ -102,19 +104,19 @@ fn npu_metadata(footer: &[u8; NPU_FOOTER]) -> Option<u64> {
     (word == NPU_WORD).then(|| u64::from_le_bytes(*length))
 }
 
-/// As many bytes hold every description that a plugin writes.
+/// Limit on the length of a record at the beginning.
 const START: u64 = 4096;
 
 const CPU_WORD: &[u8] = b"RR_UPCVO";
 
 const NPU_WORD: &[u8] = b"OVNPU";
 
-/// Where the metadata begins, and the word.
+/// Length of the offset of the metadata, and of the word after it.
 const NPU_FOOTER: usize = size_of::<u64>() + NPU_WORD.len();
 
 const NPU_VERSIONS: usize = size_of::<u32>() + 3 * size_of::<u16>();
 
-/// A manifest has 32 remarks, and one names the writer.
+/// Limit on these hints: a manifest has at most 32, and one names the writer.
 const MOST_HINTS: usize = 31;
 
 #[cfg(test)]
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_compiled_model_says_which_device_and_which_openvino_it_is_for() {
+    fn a_compiled_model_records_its_device_and_openvino_version() {
         let blob = read(&cpu("meta=1.0;ov=2026.4.1;isa=Intel AVX-512"));
         assert_eq!(
             [blob.device.as_deref(), blob.openvino.as_deref(), blob.processor.as_deref()],
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_or_too_much_is_a_compiled_model_of_unknown_origin() {
+    fn a_compiled_model_without_a_sound_record_has_an_unknown_origin() {
         let mut too_long = cpu("ov=1");
         too_long[12..20].copy_from_slice(&u64::MAX.to_le_bytes());
         let mut beyond = npu(100, 2, [1, 2, 3]);
@@ -169,11 +171,11 @@ mod tests {
         {
             assert_eq!(read(bytes), CompiledBlob::default(), "{bytes:?}");
         }
-        assert_eq!(read(&npu(0, 1, [1, 2, 3])).openvino, None, "older metadata is laid out in another way");
+        assert_eq!(read(&npu(0, 1, [1, 2, 3])).openvino, None, "older metadata has another layout");
     }
 
     #[test]
-    fn a_compiled_model_is_known_by_its_extension_or_its_first_bytes() {
+    fn a_compiled_model_is_recognized_by_its_extension_or_first_bytes() {
         let is = |path: &str, start: &[u8]| is_compiled(&PartPath::parse(path).unwrap(), start);
         assert!(is("m.blob", b"") && is("m.BLOB", b"any") && is("m", &cpu("ov=1")));
         assert!(!is("blob", b"") && !is("m.bin", b"OVCPU_RR") && !is("m.xml", b"<net>"));

@@ -1,38 +1,33 @@
-//! How many elements a shape has, computed without wrapping.
+//! The number of elements of a shape, computed without overflow.
 
 /// The product of a shape's extents.
 ///
-/// The extents that are not zero must fit into memory together, too: an operation may drop the zero.
+/// The product without the zeros is limited, too: an operation may drop a zero extent.
 pub(super) struct Extents {
-    others: u64,
+    nonzero: u64,
     has_zero: bool,
 }
 
 impl Extents {
     /// Starts with the shape of one element, which has no extents.
     pub(super) fn new() -> Self {
-        Self { others: 1, has_zero: false }
+        Self { nonzero: 1, has_zero: false }
     }
 
-    /// Adds an extent; `None` if no memory holds so many elements.
+    /// Adds an extent; `None` if no memory can hold so many elements.
     pub(super) fn multiply(&mut self, extent: u64) -> Option<()> {
-        match extent {
-            0 => self.has_zero = true,
-            extent => {
-                self.others =
-                    self.others.checked_mul(extent).filter(|&elements| elements <= MOST_ELEMENTS)?;
-            }
-        }
+        self.has_zero |= extent == 0;
+        self.nonzero = self.nonzero.checked_mul(extent.max(1)).filter(|&product| product <= MOST_ELEMENTS)?;
         Some(())
     }
 
     /// Returns the number of elements.
     pub(super) fn elements(&self) -> u64 {
-        if self.has_zero { 0 } else { self.others }
+        if self.has_zero { 0 } else { self.nonzero }
     }
 }
 
-/// No memory holds more: addresses have 48 bits, or 57.
+/// Limit on the elements of a shape. Addresses have 48 or 57 bits, so no memory holds more.
 const MOST_ELEMENTS: u64 = 1 << 57;
 
 #[cfg(test)]
@@ -45,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_hides_no_extent_that_is_too_large() {
+    fn a_zero_does_not_hide_an_extent_that_is_too_large() {
         assert_eq!(elements(&[]), Some(1));
         assert_eq!(elements(&[2, 3, 4]), Some(24));
         assert_eq!(elements(&[5, 0, 2]), Some(0));

@@ -1,39 +1,43 @@
-//! Parameters of PaddlePaddle: tensors one after the other, each with its own description.
+//! Parameters of PaddlePaddle: a sequence of tensors, each with a description.
 //!
-//! OpenVINO's parser trusts the lengths in them. A tensor is: version (4 bytes, 0), level of detail (8, 0),
-//! version (4, 0), length of the description (4), description, data; all numbers little-endian. The
-//! description is a protobuf message with the element type (field 1) and the extents (field 2).
+//! OpenVINO's parser trusts the lengths in them, so they are checked here. A tensor is:
 //!
-//! Source: `framework.proto`, `lod_tensor.cc` and `tensor_util.cc` of PaddlePaddle, `input_model.cpp` of
-//! OpenVINO's frontend for it.
+//! - version: 4 bytes, zero;
+//! - level of detail: 8 bytes, zero;
+//! - version: 4 bytes, zero;
+//! - length of the description: 4 bytes, little-endian;
+//! - description: a protobuf message with the element type (field 1) and the extents (field 2);
+//! - data.
+//!
+//! Source: `framework.proto`, `lod_tensor.cc` and `tensor_util.cc` of PaddlePaddle;
+//! `input_model.cpp` of OpenVINO's PaddlePaddle frontend.
 
 use std::io;
 
 use super::extents::Extents;
 use super::onnx::wire::{Content, Reader};
 
-/// Parameters are not the tensors that they say they are.
+/// Parameters are malformed or cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PaddleError {
     /// They cannot be read.
     #[error("the parameters cannot be read: {0}")]
     Read(io::ErrorKind),
-    /// A tensor is not whole.
-    #[error("tensor {number} of the parameters is malformed or cut off")]
+    /// A tensor is malformed or truncated.
+    #[error("tensor {number} of the parameters is malformed or truncated")]
     Malformed {
         /// Number of the tensor, from 1.
         number: u64,
     },
 }
 
-/// Checks that `length` bytes of parameters are whole tensors.
+/// Checks that `length` bytes of parameters are complete tensors.
 ///
-/// `read` returns the bytes at an offset, as many as asked for; of the data of tensors none is read.
+/// `read` returns the given number of bytes at an offset. The data of tensors is not read.
 ///
 /// # Errors
-///
-/// [`PaddleError`] for the first tensor that is not whole.
+/// [`PaddleError`] for the first tensor that is not complete.
 pub fn check_parameters(
     length: u64,
     mut read: impl FnMut(u64, usize) -> io::Result<Vec<u8>>,
@@ -54,19 +58,19 @@ pub fn check_parameters(
     Ok(())
 }
 
-/// Where `count` bytes end, if that is within `length`.
+/// Returns the end of `count` bytes at `offset`, if it is within `length`.
 fn end(offset: u64, count: u64, length: u64) -> Option<u64> {
     offset.checked_add(count).filter(|&end| end <= length)
 }
 
-/// The length of the description that follows the head of a tensor.
+/// Returns the length of the description that follows the head of a tensor.
 fn description_length(head: &[u8]) -> Option<usize> {
     let (zeros, length) = head.split_last_chunk()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     (zeros.iter().all(|&byte| byte == 0) && length <= MOST_DESCRIBED).then_some(length)
 }
 
-/// The length of the data that a description tells.
+/// Returns the length of the data that a description states.
 fn data_length(description: &[u8]) -> Option<u64> {
     let end = description.len() as u64;
     let mut reader = Reader::new(description);
@@ -76,7 +80,7 @@ fn data_length(description: &[u8]) -> Option<u64> {
         match (field.number, field.content) {
             (1, Content::Number(element_type)) => width = Some(bytes_of(element_type)?),
             (2, Content::Number(extent)) => extents.multiply(extent)?,
-            // Extents can stand together, as in protobuf's later version.
+            // Extents can be packed, as proto3 does by default.
             (2, Content::Bytes(length)) => {
                 let end = reader.position() + length;
                 while reader.position() < end {
@@ -89,7 +93,7 @@ fn data_length(description: &[u8]) -> Option<u64> {
     extents.elements().checked_mul(width?)
 }
 
-/// Bytes of an element, by the number of its type in `VarType.Type`.
+/// Returns the size of an element from the number of its type in `VarType.Type`.
 fn bytes_of(element_type: u64) -> Option<u64> {
     Some(match element_type {
         0 | 20 | 21 => 1,
@@ -100,10 +104,10 @@ fn bytes_of(element_type: u64) -> Option<u64> {
     })
 }
 
-/// Bytes before the description.
+/// Length of the head, before the description.
 const HEAD: usize = 20;
 
-/// A description takes some ten bytes for each extent.
+/// Limit on the length of a description, which takes up to 11 bytes per extent.
 const MOST_DESCRIBED: usize = 4096;
 
 #[cfg(test)]
@@ -128,13 +132,13 @@ mod tests {
     const PACKED: [u8; 6] = [1 << 3, 5, 2 << 3 | 2, 2, 3, 2];
 
     #[test]
-    fn whole_tensors_are_accepted() {
+    fn complete_tensors_are_accepted() {
         assert_eq!(check(&[]), Ok(()));
         assert_eq!(check(&[tensor(&DESCRIPTION, 24), tensor(&PACKED, 24)].concat()), Ok(()));
     }
 
     #[test]
-    fn every_cut_is_found_with_its_tensor() {
+    fn every_truncation_is_reported_with_its_tensor() {
         let two = [tensor(&DESCRIPTION, 24), tensor(&DESCRIPTION, 24)].concat();
         for length in (1..two.len()).filter(|&length| length != two.len() / 2) {
             let number = if length < two.len() / 2 { 1 } else { 2 };
@@ -143,7 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_that_lie_are_refused() {
+    fn wrong_descriptions_are_rejected() {
+        let first = Err(PaddleError::Malformed { number: 1 });
         for description in [
             &[1 << 3, 99, 2 << 3, 3][..],
             &[2 << 3, 3],
@@ -152,15 +157,11 @@ mod tests {
             &[3 << 3, 5],
             &[1 << 3],
         ] {
-            assert_eq!(
-                check(&tensor(description, 24)),
-                Err(PaddleError::Malformed { number: 1 }),
-                "{description:?}"
-            );
+            assert_eq!(check(&tensor(description, 24)), first, "{description:?}");
         }
         let mut detailed = tensor(&DESCRIPTION, 24);
         detailed[4] = 1;
-        assert_eq!(check(&detailed), Err(PaddleError::Malformed { number: 1 }));
-        assert_eq!(check(&tensor(&[0; 5000], 24)), Err(PaddleError::Malformed { number: 1 }));
+        assert_eq!(check(&detailed), first);
+        assert_eq!(check(&tensor(&[0; 5000], 24)), first);
     }
 }

@@ -1,36 +1,36 @@
-//! Formats that OpenVINO reads, but not from memory.
+//! Formats that OpenVINO cannot read from memory.
 
 use std::fmt;
 
 use ovseal_format::part_path::PartPath;
 
-/// A format that OpenVINO reads from a path only, so that a sealed model of it could not be opened in memory.
+/// A format that OpenVINO can read only from a path. A sealed model of it could not be opened.
 ///
-/// Seen with OpenVINO 2026.4.1; `docs/guides/formats.md` says what was tried.
+/// Found with OpenVINO 2026.4.1; see `docs/guides/formats.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathOnlyFormat {
-    /// TensorFlow Lite, or LiteRT (`.tflite`).
+    /// TensorFlow Lite or LiteRT (`.tflite`).
     TensorFlowLite,
-    /// A graph of TensorFlow (`.pb`, `.pbtxt`, `.meta`).
+    /// A TensorFlow graph (`.pb`, `.pbtxt`, `.meta`).
     TensorFlow,
-    /// GGUF (`.gguf`), which OpenVINO's converter does not take either.
+    /// GGUF (`.gguf`), which OpenVINO's converter cannot read either.
     Gguf,
 }
 
 impl PathOnlyFormat {
-    /// Whether OpenVINO's own converter, `ov.convert_model`, makes an IR of it.
+    /// Returns whether OpenVINO's converter, `ov.convert_model`, can convert it to an IR.
     pub const fn is_convertible(self) -> bool {
         !matches!(self, Self::Gguf)
     }
 
-    /// The format of a file, by its extension or by its first bytes. A graph of TensorFlow has none that tell.
+    /// Recognizes a format by the extension or, except for TensorFlow graphs, the first bytes.
     pub(super) fn of(path: &PartPath, start: &[u8]) -> Option<Self> {
         match path.extension().as_str() {
             "tflite" => Some(Self::TensorFlowLite),
             "pb" | "pbtxt" | "meta" => Some(Self::TensorFlow),
             "gguf" => Some(Self::Gguf),
-            // The identifier of a FlatBuffers file stands after the offset of its root.
+            // In FlatBuffers the file identifier follows the offset of the root.
             _ if start.get(4..8) == Some(b"TFL3") => Some(Self::TensorFlowLite),
             _ if start.starts_with(b"GGUF") => Some(Self::Gguf),
             _ => None,
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_format_is_told_by_extension_and_by_content() {
+    fn formats_are_recognized_by_extension_and_by_content() {
         let of = |path: &str, start: &[u8]| PathOnlyFormat::of(&PartPath::parse(path).unwrap(), start);
         let named = ["m.tflite", "m.pb", "m.PBTXT", "m.meta", "m.gguf"].map(|path| of(path, b""));
         let [lite, graph, text, meta, gguf] = named.map(Option::unwrap);

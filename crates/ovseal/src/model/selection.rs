@@ -1,4 +1,4 @@
-//! Which files of a folder are sealed, and which are left out.
+//! The selection of files to seal from a directory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,46 +6,41 @@ use std::path::{Path, PathBuf};
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use super::{ModelError, ModelOptions, read_error};
+use super::{ModelError, ModelOptions};
 
-/// The patterns that apply in one folder of a model and below it.
+/// The patterns that apply in one directory of a model and below it.
 ///
-/// The caller's own patterns come first, then the ignore files, the nearest first, then [`USUAL`]. The first that says
-/// anything about a file decides, so that an ignore file can bring back what is usually left out.
+/// The caller's patterns come first, then the ignore files, the nearest first, then [`USUAL`]. The
+/// first match decides. So an ignore file can bring back a name that is usually left out.
 pub(super) struct Selection {
     excluded: Gitignore,
     usual: Gitignore,
-    /// The ignore files of the folders that were entered, each with its folder.
+    /// The directories that were entered, each with the patterns of its ignore file.
     files: Vec<(PathBuf, Gitignore)>,
     reads_files: bool,
 }
 
 impl Selection {
-    /// Creates the selection that `options` ask for.
+    /// Creates the selection for `options`.
     pub(super) fn new(options: &ModelOptions) -> Result<Self, ModelError> {
-        let excluded = options.exclude.iter().try_fold(builder(), |mut builder, pattern| {
-            // A pattern that brings something back, a comment or an empty one excludes nothing.
+        for pattern in &options.exclude {
+            // A negated pattern, a comment and an empty pattern exclude nothing.
             let excludes = !pattern.starts_with(['!', '#']) && !pattern.trim().is_empty();
-            let is_good = excludes && builder.add_line(None, pattern).is_ok();
-            is_good.then_some(builder).ok_or_else(|| ModelError::Pattern { pattern: pattern.clone() })
-        })?;
+            if !excludes || compile([pattern.as_str()]).is_err() {
+                return Err(ModelError::Pattern { pattern: pattern.clone() });
+            }
+        }
         let usual = if options.include_everything { &[][..] } else { &USUAL };
-        let usual = usual.iter().try_fold(builder(), |mut builder, pattern| {
-            builder.add_line(None, pattern).map(|_| ())?;
-            Ok(builder)
-        });
-        let build =
-            |builder: Result<GitignoreBuilder, ignore::Error>| builder.and_then(|builder| builder.build());
         let unusable = |_| ModelError::Pattern { pattern: options.exclude.join(" ") };
         Ok(Self {
-            excluded: build(Ok(excluded)).map_err(unusable)?,
-            usual: build(usual).map_err(unusable)?,
+            excluded: compile(options.exclude.iter().map(String::as_str)).map_err(unusable)?,
+            usual: compile(usual.iter().copied()).map_err(unusable)?,
             files: Vec::new(),
             reads_files: !options.include_everything,
         })
     }
 
-    /// Reads the ignore file of the folder at `path`, which is `relative` to the model's own.
+    /// Reads the ignore file of the directory at `path`, which is at `relative` in the model.
     pub(super) fn enter(&mut self, path: &Path, relative: &Path) -> Result<(), ModelError> {
         let file = path.join(IGNORE_FILE);
         let patterns = if self.reads_files { read(&file)? } else { Gitignore::empty() };
@@ -53,62 +48,63 @@ impl Selection {
         Ok(())
     }
 
-    /// Forgets the ignore file of the folder that was entered last.
+    /// Drops the patterns of the directory that was entered last.
     pub(super) fn leave(&mut self) {
         self.files.pop();
     }
 
-    /// Returns whether the file or folder at `relative` is sealed.
-    pub(super) fn takes(&self, relative: &Path, is_folder: bool) -> bool {
-        if self.excluded.matched(relative, is_folder).is_ignore() {
+    /// Returns whether the file or directory at `relative` is sealed.
+    pub(super) fn takes(&self, relative: &Path, is_directory: bool) -> bool {
+        if self.excluded.matched(relative, is_directory).is_ignore() {
             return false;
         }
-        for (folder, patterns) in self.files.iter().rev() {
-            let within = relative.strip_prefix(folder).unwrap_or(relative);
-            match patterns.matched(within, is_folder) {
+        for (directory, patterns) in self.files.iter().rev() {
+            let within = relative.strip_prefix(directory).unwrap_or(relative);
+            match patterns.matched(within, is_directory) {
                 Match::None => {}
                 Match::Ignore(_) => return false,
                 Match::Whitelist(_) => return true,
             }
         }
-        !self.usual.matched(relative, is_folder).is_ignore()
+        !self.usual.matched(relative, is_directory).is_ignore()
     }
 
-    /// Returns whether the file at `relative` is sealed, and with it every folder that it lies in.
+    /// Returns whether the file at `relative` and every directory above it are sealed.
     pub(super) fn takes_nested(&self, relative: &Path) -> bool {
-        let folders = relative.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
-        self.takes(relative, false) && folders.into_iter().all(|folder| self.takes(folder, true))
+        let mut above = relative.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+        self.takes(relative, false) && above.all(|above| self.takes(above, true))
     }
 }
 
-/// Reads an ignore file; none is as good as an empty one.
+/// Reads an ignore file. A missing one has no patterns.
 fn read(path: &Path) -> Result<Gitignore, ModelError> {
     let bytes = match ovseal_files::read(path, LENGTH_LIMIT) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Gitignore::empty()),
-        Err(error) => return Err(read_error(path, error)),
+        Err(error) => return Err(ModelError::read(path)(error)),
     };
+    let malformed = |line| ModelError::IgnoreFile { path: path.into(), line };
     let text = String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= LENGTH_LIMIT);
-    let text = text.ok_or_else(|| ModelError::IgnoreFile { path: path.into(), line: 0 })?;
-    let mut builder = builder();
-    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let added = builder.add_line(None, line);
-        added.map_err(|_| ModelError::IgnoreFile { path: path.into(), line: number + 1 })?;
+    let text = text.ok_or_else(|| malformed(0))?;
+    compile(text.trim_start_matches('\u{feff}').lines()).map_err(malformed)
+}
+
+/// Compiles patterns for paths relative to their directory. An error is the number of the malformed
+/// pattern, from 1, or 0 for all together.
+fn compile<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Gitignore, usize> {
+    let mut builder = GitignoreBuilder::new("");
+    for (number, pattern) in (1_usize..).zip(patterns) {
+        builder.add_line(None, pattern).map_err(|_| number)?;
     }
-    builder.build().map_err(|_| ModelError::IgnoreFile { path: path.into(), line: 0 })
+    builder.build().map_err(|_| 0)
 }
 
-/// Matches paths that are relative to the folder of the patterns.
-fn builder() -> GitignoreBuilder {
-    GitignoreBuilder::new("")
-}
-
-/// A folder's own patterns stand in this file.
+/// Name of the file with a directory's own patterns.
 pub(super) const IGNORE_FILE: &str = ".ovsealignore";
 
 const LENGTH_LIMIT: u64 = 1 << 20;
 
-/// What no model needs, and what often holds secrets or plaintext of others.
+/// Names that no model needs, and that often contain secrets or other plaintext.
 const USUAL: [&str; 7] =
     [".git", ".cache", ".ipynb_checkpoints", "__pycache__", ".DS_Store", ".env", "*.ovseal*"];
 
@@ -126,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_usually_no_part_of_a_model_is_left_out_at_every_depth() {
+    fn names_that_no_model_needs_are_left_out_at_every_depth() {
         let (usual, everything) = (selection(&[], false), selection(&[], true));
         for path in [".git/", "a/.cache/", ".ipynb_checkpoints/", "a/b/__pycache__/", ".DS_Store", ".env"] {
             assert!(!takes(&usual, path) && takes(&everything, path), "{path}");
@@ -140,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excluded_pattern_has_the_syntax_of_gitignore() {
+    fn exclude_patterns_have_the_syntax_of_gitignore() {
         let selection = selection(&["*.txt", "/notes", "logs/"], true);
         for path in ["a.txt", "a/b.txt", "notes", "a/logs/"] {
             assert!(!takes(&selection, path), "{path}");
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_ignore_file_decides_and_brings_back_what_is_usually_left_out() {
+    fn the_nearest_ignore_file_decides_and_can_bring_names_back() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
         std::fs::create_dir(&inner).unwrap();
@@ -177,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ignore_file_that_is_no_text_or_too_long_is_an_error() {
+    fn an_ignore_file_that_is_not_text_or_too_long_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         for content in [vec![0xff], vec![b'#'; LENGTH_LIMIT as usize + 1]] {
             std::fs::write(folder.path().join(IGNORE_FILE), content).unwrap();

@@ -1,32 +1,35 @@
-//! A model that is named by one file.
+//! A model that is a single file with its companions.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use ovseal_format::manifest::{PartEntry, PartKind};
 use ovseal_format::part_path::PartPath;
 
+use super::companions::{check_weights, references, weights_extension};
 use super::compiled::is_compiled;
+use super::onnx::{self, OnnxError};
 use super::selection::Selection;
-use super::{
-    Model, ModelError, ModelOptions, PathOnlyFormat, Source, check_weights, kind_of, onnx, onnx_error, part,
-    read_error, refuse_git_lfs, weights_extension,
-};
+use super::source::{Part, Source, part};
+use super::{Model, ModelError, ModelOptions, PathOnlyFormat, kind_of};
 
-/// The model in the file at `path`, with its companions unless told otherwise.
+/// Finds the model in the file at `path`, with its companions unless `options` exclude them.
 pub(super) fn find(path: &Path, options: &ModelOptions) -> Result<Model, ModelError> {
     let name =
         path.file_name().and_then(|name| name.to_str()).ok_or(ModelError::Name { path: path.into() })?;
     let part_path = PartPath::parse(name)?;
     let source = Source::find(path, true)?;
-    let start = source.start().map_err(|source| read_error(path, source))?;
+    let start = source.start()?;
     let kind = kind_of(&part_path);
     let kind =
         if kind == PartKind::File && is_compiled(&part_path, &start) { PartKind::Compiled } else { kind };
     if !kind.fits(&start) || (kind.is_model() && start.is_empty()) {
         return Err(ModelError::Content { path: path.into(), kind });
     }
-    if kind == PartKind::File && !options.only {
-        refuse_path_only(path, &part_path, &start)?;
+    let path_only =
+        PathOnlyFormat::of(&part_path, &start).filter(|_| kind == PartKind::File && !options.only);
+    if let Some(format) = path_only {
+        return Err(ModelError::PathOnly { path: path.into(), format });
     }
     let mut parts = vec![part(part_path, kind, source)];
     if kind == PartKind::Onnx {
@@ -35,7 +38,7 @@ pub(super) fn find(path: &Path, options: &ModelOptions) -> Result<Model, ModelEr
     if let Some(extension) = weights_extension(kind).filter(|_| !options.only) {
         add_weights(path, extension, &mut parts)?;
     }
-    parts.iter().try_for_each(|(_, source)| refuse_git_lfs(source))?;
+    parts.iter().try_for_each(|(_, source)| source.refuse_git_lfs())?;
     if let [topology, weights] = &parts[..] {
         check_weights(kind, topology, weights)?;
     }
@@ -43,69 +46,50 @@ pub(super) fn find(path: &Path, options: &ModelOptions) -> Result<Model, ModelEr
     Model::new(path, parts, path.file_stem())
 }
 
-fn refuse_path_only(path: &Path, part_path: &PartPath, start: &[u8]) -> Result<(), ModelError> {
-    match PathOnlyFormat::of(part_path, start) {
-        Some(format) => Err(ModelError::PathOnly { path: path.into(), format }),
-        None => Ok(()),
-    }
-}
-
-fn add_weights(
-    topology: &Path,
-    extension: &str,
-    parts: &mut Vec<(PartEntry, Source)>,
-) -> Result<(), ModelError> {
+fn add_weights(topology: &Path, extension: &str, parts: &mut Vec<Part>) -> Result<(), ModelError> {
     let weights = topology.with_extension(extension);
-    let source = Source::find(&weights, true).map_err(|error| match error {
-        ModelError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            ModelError::MissingWeights { topology: topology.into(), weights: weights.clone() }
-        }
-        error => error,
-    })?;
+    let missing = || ModelError::MissingWeights { topology: topology.into(), weights: weights.clone() };
+    let source = Source::find(&weights, true).map_err(|error| if_missing(error, missing))?;
     let path = parts[0].0.path.with_extension(extension);
     let path = path.ok_or_else(|| ModelError::Name { path: weights.clone() })?;
     parts.push(part(path, PartKind::Weights, source));
     Ok(())
 }
 
-fn add_external_data(
-    model: &Path,
-    parts: &mut Vec<(PartEntry, Source)>,
-    options: &ModelOptions,
-) -> Result<(), ModelError> {
+fn add_external_data(model: &Path, parts: &mut Vec<Part>, options: &ModelOptions) -> Result<(), ModelError> {
     let selection = Selection::new(options)?;
-    let reader = parts[0].1.open().map_err(|source| read_error(model, source))?;
-    let length = parts[0].0.length;
-    let references = onnx::references_of_file(&reader, length).map_err(onnx_error(model))?;
-    for path in onnx::named_parts(&references, &parts[0].0.path).map_err(onnx_error(model))? {
+    let refused = ModelError::onnx(model);
+    let references = references(&parts[0])?;
+    for path in onnx::named_parts(&references, &parts[0].0.path).map_err(&refused)? {
+        let missing = || refused(OnnxError::MissingFile { path: path.clone() });
         if options.only || !selection.takes_nested(path.as_str().as_ref()) {
-            return Err(onnx_error(model)(onnx::OnnxError::MissingFile { path }));
+            return Err(missing());
         }
-        let folder = model.parent().unwrap_or(Path::new(""));
-        let source = companion(folder, &path, options).map_err(|error| missing_file(error, model, &path))?;
+        let directory = model.parent().unwrap_or(Path::new(""));
+        let source = companion(directory, &path, options).map_err(|error| if_missing(error, missing))?;
         parts.push(part(path, PartKind::Weights, source));
     }
     let entries: Vec<&PartEntry> = parts.iter().map(|(entry, _)| entry).collect();
-    onnx::check_references(&references, &entries[0].path, &entries[1..]).map_err(onnx_error(model))
+    onnx::check_references(&references, &entries[0].path, &entries[1..]).map_err(&refused)
 }
 
-/// The file at `path` below the model's folder, which no link leads out of unless links are followed.
-fn companion(folder: &Path, path: &PartPath, options: &ModelOptions) -> Result<Source, ModelError> {
+/// Finds the file at `path` in the model's directory. No link may lead out of the directory, unless
+/// links are followed.
+fn companion(directory: &Path, path: &PartPath, options: &ModelOptions) -> Result<Source, ModelError> {
     let path = Path::new(path.as_str());
     let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
-    for above in above.filter(|_| !options.follow_symlinks).map(|above| folder.join(above)) {
+    for above in above.filter(|_| !options.follow_symlinks).map(|above| directory.join(above)) {
         if above.is_symlink() {
             return Err(ModelError::Symlink { path: above });
         }
     }
-    options.source(&folder.join(path))
+    Source::find(&directory.join(path), options.follow_symlinks)
 }
 
-fn missing_file(error: ModelError, model: &Path, path: &PartPath) -> ModelError {
+/// Replaces an error if it says that a file does not exist.
+fn if_missing(error: ModelError, missing: impl FnOnce() -> ModelError) -> ModelError {
     match error {
-        ModelError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            onnx_error(model)(onnx::OnnxError::MissingFile { path: path.clone() })
-        }
+        ModelError::Read { source, .. } if source.kind() == ErrorKind::NotFound => missing(),
         error => error,
     }
 }

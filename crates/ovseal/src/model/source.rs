@@ -1,4 +1,4 @@
-//! Plaintext that becomes a part: a file, which is read without noticing too late that it changed, or memory.
+//! The plaintext of a part: a file, which must not change until it is read, or memory.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -8,25 +8,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ovseal_files::FileIdentity;
-use ovseal_format::manifest::PartKind;
+use ovseal_format::manifest::{PartEntry, PartKind};
+use ovseal_format::part_path::PartPath;
 
-use super::{ModelError, ModelOptions, read_error};
+use super::ModelError;
 
-/// Where the plaintext of a part is.
+/// The place of a part's plaintext.
 pub(crate) enum Source {
-    /// A file and what it looked like when it was found.
+    /// A file, with its stamp when it was found.
     File { path: PathBuf, stamp: Stamp },
-    /// Bytes of the caller's.
+    /// The caller's bytes.
     Memory(Bytes),
 }
+
+/// A part and its plaintext.
+pub(crate) type Part = (PartEntry, Source);
 
 /// Bytes that several threads read at once.
 pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
-/// As many bytes of a file are looked at to tell what it is.
-const START: u64 = 4096;
-
-/// What tells that a file is still the same.
+/// Metadata that changes when a file is written, replaced or truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     identity: FileIdentity,
@@ -41,12 +42,9 @@ pub(crate) enum SourceReader {
 }
 
 impl Source {
-    /// Looks at the file at `path`, which must be a regular one.
-    ///
-    /// `follow` says whether `path` itself may be a symbolic link.
+    /// Finds the regular file at `path`, which may be a symbolic link only if `follow` is set.
     pub(crate) fn find(path: &Path, follow: bool) -> Result<Self, ModelError> {
-        let metadata = if follow { path.metadata() } else { path.symlink_metadata() };
-        let metadata = metadata.map_err(|source| read_error(path, source))?;
+        let metadata = metadata(path, follow)?;
         if metadata.is_symlink() {
             return Err(ModelError::Symlink { path: path.into() });
         }
@@ -63,7 +61,7 @@ impl Source {
         }
     }
 
-    /// The file, or a word for what is none.
+    /// Returns the path of the file, or the word `memory`.
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::File { path, .. } => path,
@@ -71,7 +69,7 @@ impl Source {
         }
     }
 
-    /// The path of this source, if it is the file of this identity.
+    /// Returns the path if this is the file with this identity.
     pub(crate) fn named(&self, identity: FileIdentity) -> Option<&Path> {
         match self {
             Self::File { path, stamp } => (stamp.identity == identity).then_some(path),
@@ -79,35 +77,39 @@ impl Source {
         }
     }
 
-    /// Whether the bytes can be a topology of this kind.
-    pub(crate) fn fits(&self, kind: PartKind) -> io::Result<bool> {
-        self.start().map(|start| kind.fits(&start))
+    /// Returns the first bytes, which are enough to recognize a format.
+    pub(super) fn start(&self) -> Result<Vec<u8>, ModelError> {
+        self.read(0, self.length().min(START))
     }
 
-    /// The first bytes, as many as tell what it is.
-    pub(crate) fn start(&self) -> io::Result<Vec<u8>> {
-        let mut start = vec![0; self.length().min(START) as usize];
-        self.open()?.read_exact_at(&mut start, 0)?;
-        Ok(start)
+    /// Reads `length` bytes at `offset`, all of which must exist.
+    pub(super) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, ModelError> {
+        let read = || {
+            let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+            bytes.resize(length, 0);
+            self.open()?.read_exact_at(&mut bytes, offset)?;
+            Ok(bytes)
+        };
+        read().map_err(ModelError::read(self.path()))
     }
 
-    /// Reads bytes, which must be there.
-    pub(crate) fn read(&self, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-        let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        bytes.resize(length, 0);
-        self.open()?.read_exact_at(&mut bytes, offset)?;
-        Ok(bytes)
+    /// Fails if this is what Git LFS leaves in the place of a file that it did not fetch.
+    pub(super) fn refuse_git_lfs(&self) -> Result<(), ModelError> {
+        let is_pointer = self.start()?.starts_with(b"version https://git-lfs.github.com/spec/");
+        if is_pointer { Err(ModelError::GitLfsPointer { path: self.path().into() }) } else { Ok(()) }
     }
 
-    /// When the file was written, in seconds since 1970.
+    /// Returns when the file was last written, in seconds since 1970.
     pub(super) fn modified(&self) -> Option<u64> {
         let Self::File { stamp, .. } = self else { return None };
         stamp.modified.0.try_into().ok()
     }
 
-    /// Opens it, if it is a file that was neither written, replaced nor truncated since it was found, or memory.
+    /// Opens the source.
+    ///
+    /// Fails if the file was written, replaced or truncated since it was found.
     pub(crate) fn open(&self) -> io::Result<SourceReader> {
         let (path, stamp) = match self {
             Self::File { path, stamp } => (path, stamp),
@@ -125,7 +127,7 @@ impl fmt::Debug for Source {
 }
 
 impl SourceReader {
-    /// Fills `buffer` from `offset` on.
+    /// Fills `buffer` with the bytes at `offset`.
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         match self {
             Self::File(file) => file.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
@@ -153,13 +155,20 @@ impl Stamp {
     }
 }
 
-impl ModelOptions {
-    /// Looks at a file inside the model.
-    pub(super) fn source(&self, path: &Path) -> Result<Source, ModelError> {
-        Source::find(path, self.follow_symlinks)
-    }
+/// Returns the metadata of the file at `path`, or of a symbolic link there unless `follow` is set.
+pub(super) fn metadata(path: &Path, follow: bool) -> Result<Metadata, ModelError> {
+    let metadata = if follow { path.metadata() } else { path.symlink_metadata() };
+    metadata.map_err(ModelError::read(path))
+}
+
+/// Creates a part from its plaintext.
+pub(super) fn part(path: PartPath, kind: PartKind, source: Source) -> Part {
+    (PartEntry { path, kind, length: source.length(), companions: Vec::new() }, source)
 }
 
 fn changed() -> io::Error {
     io::Error::other("the file changed while it was read")
 }
+
+/// Number of bytes that are read to recognize a format.
+const START: u64 = 4096;

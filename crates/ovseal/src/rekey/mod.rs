@@ -14,7 +14,7 @@ use ovseal_format::recipient::Context;
 use ovseal_format::recipient::{Identity, Recipient};
 use ovseal_format::stanza::{self, Stanza};
 use ovseal_format::stanza_kind::{RecipientClass, are_mixed};
-use ovseal_format::stanza_region::{self, GENERATION_LIMIT, StanzaRegion};
+use ovseal_format::stanza_region::{GENERATION_LIMIT, StanzaRegion};
 
 use crate::container::Trust;
 use crate::container::inspect::StanzaSummary;
@@ -174,7 +174,7 @@ impl<'a> RekeyOptions<'a> {
         let rekeyed = Rekeyed::new(generation, &before, &stanzas);
         let new = StanzaRegion::new(&key, Label::StanzaMac, &[], generation, stanzas);
         let room = container.prologue.region_length;
-        let bytes = stanza_region::encode_region(&new, room).ok_or(RekeyError::NoRoom { room })?;
+        let bytes = new.encode_padded(room).ok_or(RekeyError::NoRoom { room })?;
         writer.write(&key, &container.prologue, region.mac(), &bytes)?;
         Ok(rekeyed)
     }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::stanza::Stanza;
-use ovseal_format::stanza_region::{self, StanzaRegion};
+use ovseal_format::stanza_region::StanzaRegion;
 
 use super::RekeyError;
 use super::writer::{Found, RegionWriter};
@@ -133,7 +133,7 @@ struct Own {
 impl Own {
     fn read(container: &Container, key: &FittingKey) -> Result<Self, OpenError> {
         let bytes = container.read_region()?;
-        let region = stanza_region::parse_region(&bytes).filter(|region| is_authentic(region, key));
+        let region = StanzaRegion::parse_padded(&bytes).filter(|region| is_authentic(region, key));
         Ok(Self { bytes, region })
     }
 

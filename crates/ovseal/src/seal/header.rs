@@ -5,7 +5,7 @@ use ovseal_format::layout::ChunkSize;
 use ovseal_format::prologue::{ContainerId, Prologue};
 use ovseal_format::recipient::Context;
 use ovseal_format::stanza::{self, Stanza};
-use ovseal_format::stanza_region::{self, StanzaRegion};
+use ovseal_format::stanza_region::StanzaRegion;
 
 use super::{SealError, SealOptions};
 
@@ -23,19 +23,18 @@ impl Header {
         let mut prologue = Prologue {
             suite: options.suite,
             chunk_size,
-            region_length: stanza_region::region_length_for(&[]),
+            region_length: StanzaRegion::padded_length(&[]),
             container_id: ContainerId::from_bytes(random_array()?),
             commitment: [0; 32],
         };
         let (mut key, mut stanzas) = options.wrap(&mut prologue)?;
-        let needed = stanza_region::region_length_for(&stanzas);
+        let needed = StanzaRegion::padded_length(&stanzas);
         if needed != prologue.region_length {
             prologue.region_length = needed;
             (key, stanzas) = options.wrap(&mut prologue)?;
         }
         let block = StanzaRegion::new(&key, Label::StanzaMac, &[], 1, stanzas);
-        let region = stanza_region::encode_region(&block, prologue.region_length)
-            .ok_or(SealError::TooManyRecipients)?;
+        let region = block.encode_padded(prologue.region_length).ok_or(SealError::TooManyRecipients)?;
         Ok(Self { prologue, key, region })
     }
 }

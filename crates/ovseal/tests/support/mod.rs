@@ -1,4 +1,4 @@
-//! Containers that claim to be huge, and what a process needs for them.
+//! Containers that claim to be huge, and the memory that a process needs for them.
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
@@ -10,18 +10,18 @@ use std::path::PathBuf;
 use aws_lc_rs::digest;
 use ovseal_testkit::Fixture;
 
-/// A container whose statement tells of one large part, which is a hole in the file.
+/// A container whose statement claims one large part, which is a hole in the file.
 pub(crate) struct Grown {
     pub(crate) path: PathBuf,
-    /// Bytes in its two tables.
+    /// Length of its tags and digests, in bytes.
     pub(crate) tables: u64,
 }
 
-/// Makes a sealed container of one part of one byte claim that it has `length` bytes.
+/// Changes the container of a part of one byte so that the part claims to have `length` bytes.
 ///
-/// The checksum in the footer is right. Only a holder of the key could make the trailer's MAC.
+/// The checksum in the footer is right. The trailer's MAC is wrong, since it would take the key.
 pub(crate) fn grow(fixture: &Fixture, length: u64) -> Grown {
-    // Sealing so much takes minutes: so a small container is sealed, and its numbers are changed.
+    // Sealing a large part would take minutes, so the numbers of a small container are changed.
     let path = fixture.container();
     let bytes = std::fs::read(&path).unwrap();
     let footer = &bytes[bytes.len() - 256..];
@@ -30,7 +30,7 @@ pub(crate) fn grow(fixture: &Fixture, length: u64) -> Grown {
     let at = (trailer + field(32) + field(40)) as usize;
     let (encrypted, rest) = bytes[at..].split_at(manifest as usize);
     let (old, rest) = rest.split_at(statement as usize);
-    // In the statement: key 1, an array of one length, which is 1.
+    // Key 1 of the statement, with an array of one length, which is 1.
     let lengths = old.windows(3).position(|window| window == [0x01, 0x81, 0x01]).unwrap();
     let longer = [&[0x01, 0x81, 0x1b][..], &length.to_be_bytes()].concat();
     let new = [&old[..lengths], &longer, &old[lengths + 3..]].concat();
@@ -51,7 +51,7 @@ pub(crate) fn grow(fixture: &Fixture, length: u64) -> Grown {
     Grown { path, tables: 48 * chunks }
 }
 
-/// SHA-256 of the file from `offset` on.
+/// Returns the SHA-256 digest of the file from `offset` on.
 fn checksum(file: &mut File, offset: u64) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     file.seek(SeekFrom::Start(offset)).unwrap();
@@ -67,7 +67,7 @@ fn checksum(file: &mut File, offset: u64) -> [u8; 32] {
     context.finish().as_ref().try_into().unwrap()
 }
 
-/// The most memory that was resident in this process so far; each test is a process of its own.
+/// Returns the peak resident memory of this process in bytes; each test runs in its own process.
 pub(crate) fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

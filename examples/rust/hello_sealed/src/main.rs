@@ -51,8 +51,7 @@ fn run(container: &Path, device: &PublicKeyIdentity, publisher: Publisher) -> Re
 
     let runtime = Runtime::locate(None, &Environment::from_process())?;
     let core = Core::new(&runtime)?;
-    let compilation = Compilation { part: None, device: "CPU", properties: &[], shapes: &[] };
-    let compiled = core.compile_sealed(&opened, &compilation, Opening::Auto)?;
+    let compiled = core.compile_sealed(&opened, &Compilation::on("CPU"), Opening::Auto)?;
 
     let mut request = compiled.create_request()?;
     for (index, input) in compiled.inputs().iter().enumerate() {

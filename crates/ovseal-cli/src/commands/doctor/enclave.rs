@@ -5,8 +5,7 @@ use std::path::Path;
 use ovseal_hardware::evidence::EvidenceSource;
 use ovseal_hardware::sgx::{EnclaveKey, GRAMINE, SealingPolicy};
 
-use super::Finding;
-use crate::args::DoctorArgs;
+use super::{DoctorArgs, Finding};
 
 /// The driver of Linux 5.11 and later.
 const DRIVER: &str = "/dev/sgx_enclave";

@@ -1,11 +1,10 @@
-//! What keeps keys and weights in memory.
+//! The protections of keys and weights in memory.
 
 use ovseal_memory::{Protections, Swap, protections};
 use serde_json::Value;
 
-use super::Finding;
-use crate::args::DoctorArgs;
-use crate::text::bytes;
+use super::{DoctorArgs, Finding};
+use crate::ui::text::bytes;
 
 pub(super) fn findings(_: &DoctorArgs) -> Vec<Finding> {
     let found = protections();
@@ -16,9 +15,9 @@ pub(super) fn findings(_: &DoctorArgs) -> Vec<Finding> {
 
 fn secret_memory(found: &Protections) -> Finding {
     let text = if found.secret_memory {
-        "secret memory: yes, keys stand where the kernel itself does not look"
+        "secret memory: yes, keys are hidden even from the kernel"
     } else {
-        "secret memory: no, keys stand in locked memory if there is any"
+        "secret memory: no, keys are in locked memory if available"
     };
     Finding::new("secret_memory", found.secret_memory, text)
 }
@@ -36,9 +35,9 @@ fn locked_memory_limit(found: &Protections) -> Finding {
 
 fn dumps(found: &Protections) -> Finding {
     let text = if found.dumpable {
-        "dumps: on, the same user can read keys and weights from this process"
+        "dumps: on, other processes of the same user can read keys and weights"
     } else {
-        "dumps: off, no core dump and no debugger of the same user"
+        "dumps: off, no core dumps, and no debuggers of the same user"
     };
     Finding::new("dumpable", found.dumpable, text)
 }
@@ -55,8 +54,8 @@ fn core_files(found: &Protections) -> Finding {
 fn swap(found: &Protections) -> Finding {
     let (value, text) = match found.swap {
         Swap::Absent => (Value::Bool(false), "swap: none"),
-        Swap::Present => (Value::Bool(true), "swap: yes, weights that are not locked may reach a disk"),
-        Swap::Unknown => (Value::Null, "swap: not known, /proc/swaps cannot be read"),
+        Swap::Present => (Value::Bool(true), "swap: yes, weights that are not locked may be written to disk"),
+        Swap::Unknown => (Value::Null, "swap: unknown, cannot read /proc/swaps"),
     };
     Finding::new("swap", value, text)
 }
@@ -66,7 +65,7 @@ fn userfaultfd(found: &Protections) -> Finding {
     let text = if available {
         "userfaultfd: yes, models are decrypted while they are compiled"
     } else {
-        "userfaultfd: no, models are decrypted before they are compiled (a container may be given /dev/userfaultfd)"
+        "userfaultfd: no, models are decrypted before they are compiled (in a container, pass /dev/userfaultfd)"
     };
     Finding::new("userfaultfd", available, text)
 }

@@ -3,15 +3,14 @@
 use ovseal_openvino::{Core, Environment, Runtime};
 use serde_json::Value;
 
-use super::Finding;
-use crate::args::DoctorArgs;
-use crate::error::CommandError;
+use super::{DoctorArgs, Finding};
+use crate::errors::{CommandError, not_located};
 
 pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
     let environment = Environment::from_process();
     let mut findings = match Runtime::locate(args.openvino.as_deref(), &environment) {
         Ok(runtime) => found(&runtime),
-        Err(error) => missing(error.into()),
+        Err(error) => missing(not_located(error)),
     };
     findings.push(writes_models(&environment.variables_that_write_models()));
     findings
@@ -19,10 +18,10 @@ pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
 
 fn writes_models(variables: &[&str]) -> Finding {
     let text = if variables.is_empty() {
-        "models written to disk: no variable asks for it".to_owned()
+        "models written to disk: no, no variable asks for it".to_owned()
     } else {
         let names = variables.join(", ");
-        format!("models written to disk: refused, OpenVINO would write them because of {names}")
+        format!("models written to disk: ovseal run will fail, because of {names}")
     };
     Finding::new("writes_models", variables.to_vec(), text)
 }
@@ -42,11 +41,7 @@ fn found(runtime: &Runtime) -> Vec<Finding> {
             ));
         }
         Err(error) => {
-            findings.push(Finding::new(
-                "devices",
-                Value::Array(Vec::new()),
-                "devices: none that can be used",
-            ));
+            findings.push(Finding::new("devices", Value::Array(Vec::new()), "devices: none usable"));
             findings.push(reason(error.into()));
         }
     }
@@ -54,7 +49,7 @@ fn found(runtime: &Runtime) -> Vec<Finding> {
 }
 
 fn missing(error: CommandError) -> Vec<Finding> {
-    vec![Finding::new("version", Value::Null, "version: none, no model can be run"), reason(error)]
+    vec![Finding::new("version", Value::Null, "version: none, models cannot be run"), reason(error)]
 }
 
 fn reason(error: CommandError) -> Finding {

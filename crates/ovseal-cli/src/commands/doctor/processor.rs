@@ -1,11 +1,10 @@
-//! What the processor does for encryption.
+//! The processor's support for encryption.
 
 use ovseal::AeadProvider;
 use ovseal_memory::{AesHardware, protections};
 
-use super::Finding;
-use crate::args::DoctorArgs;
-use crate::text::plural;
+use super::{DoctorArgs, Finding};
+use crate::ui::text::plural;
 
 pub(super) fn findings(_: &DoctorArgs) -> Vec<Finding> {
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_processor_without_aes_is_named_as_slow() {
+    fn a_processor_without_aes_is_reported_as_slow() {
         let none = AesHardware { aes: false, vaes: false, avx512: false };
         assert_eq!(aes_text(none), "AES instructions: none, opening will be slow");
         let some = AesHardware { aes: true, vaes: true, avx512: false };

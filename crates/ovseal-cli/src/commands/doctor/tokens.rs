@@ -3,11 +3,10 @@
 use ovseal_hardware::pkcs11::{TokenError, TokenSummary};
 use serde_json::{Value, json};
 
-use super::Finding;
-use crate::args::DoctorArgs;
-use crate::error::CommandError;
-use crate::text::{plural, printable};
-use crate::token;
+use super::{DoctorArgs, Finding};
+use crate::errors::CommandError;
+use crate::keys::token;
+use crate::ui::text::{plural, printable};
 
 pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
     let tokens = token::module(args.pkcs11_module.as_deref(), None).and_then(|module| module.tokens());
@@ -41,9 +40,9 @@ fn object(token: &TokenSummary) -> Value {
     })
 }
 
-/// Most hosts have no token and no module, so this is no failure.
+/// Returns the findings without a module. Most hosts have none, so this is not a failure.
 fn missing(error: TokenError) -> Vec<Finding> {
     let text = printable(&CommandError::from(error).chain());
-    let found = Finding::new("found", Value::Null, "found: none, no module for them (--pkcs11-module)");
+    let found = Finding::new("found", Value::Null, "found: none, no PKCS#11 module (--pkcs11-module)");
     vec![found, Finding::new("error", text.clone(), text)]
 }

@@ -3,9 +3,8 @@
 use ovseal_hardware::tpm2::TpmStatus;
 use serde_json::Value;
 
-use super::Finding;
-use crate::args::DoctorArgs;
-use crate::tpm;
+use super::{DoctorArgs, Finding};
+use crate::keys::tpm;
 
 pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
     let status = tpm::tpm(&args.device).and_then(|tpm| Ok(tpm.status()?));
@@ -15,12 +14,12 @@ pub(super) fn findings(args: &DoctorArgs) -> Vec<Finding> {
         Err(error) => {
             let reason = error.chain();
             vec![
-                Finding::new("found", false, "TPM: none that can be used"),
+                Finding::new("found", false, "TPM: none usable"),
                 Finding::new("reason", reason.clone(), format!("reason: {reason}")),
             ]
         }
     };
-    let answer = if enrolled { "yes" } else { "no, ovseal device enroll makes its keys" };
+    let answer = if enrolled { "yes" } else { "no, enroll it with ovseal device enroll" };
     findings.push(Finding::new("enrolled", enrolled, format!("device enrolled: {answer}")));
     findings
 }
@@ -33,7 +32,7 @@ fn described(status: &TpmStatus) -> Vec<Finding> {
     let counted = format!("{failures} of {limit} failures counted, one is forgotten every {seconds} s");
     let banks = status.pcr_banks.join(", ");
     let sha256 = status.pcr_banks.iter().any(|bank| bank == "sha256");
-    let lacking = if sha256 { "" } else { "; sha256 is missing: nothing can be bound to measured states" };
+    let lacking = if sha256 { "" } else { "; sha256 is missing, so nothing can be bound to PCRs" };
     vec![
         Finding::new("found", true, format!("TPM 2.0: {maker} {model}")),
         Finding::new("maker", maker, format!("maker: {maker}")),
@@ -45,6 +44,6 @@ fn described(status: &TpmStatus) -> Vec<Finding> {
             Value::from(status.pcr_banks.clone()),
             format!("PCR banks: {banks}{lacking}"),
         ),
-        Finding::new("clock_ms", status.clock, format!("clock: {} ms switched on", status.clock)),
+        Finding::new("clock_ms", status.clock, format!("clock: {} ms", status.clock)),
     ]
 }

@@ -1,4 +1,5 @@
-//! The folder into which parts are extracted, entered component by component so that no symbolic link is followed.
+//! The directory for extracted parts. It is entered component by component, following no symbolic
+//! link.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,10 +9,9 @@ use ovseal::{FileIdentity, PartPath};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::conversions::{cannot_write, exists};
-use crate::error::CommandError;
+use crate::errors::{CommandError, cannot_write, exists};
 
-/// An open folder. If it was made for this extraction and nothing was extracted, it is removed again.
+/// An open directory. A new one is removed again if nothing was extracted into it.
 pub(super) struct Destination {
     root: OwnedFd,
     path: PathBuf,
@@ -19,10 +19,10 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// Opens the folder at `path`, and makes it if it is not there.
+    /// Opens the directory at `path`; creates it if it is missing.
     ///
     /// # Errors
-    /// When `path` is no folder or cannot be made.
+    /// Fails if `path` is not a directory, or cannot be created.
     pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let is_new = match rustix::fs::mkdir(path, PRIVATE) {
             Ok(()) => true,
@@ -35,10 +35,11 @@ impl Destination {
         Ok(Self { root, path: path.to_owned(), is_new })
     }
 
-    /// Checks before anything is decrypted that every part can have its place.
+    /// Checks that every part can be written, before anything is decrypted.
     ///
     /// # Errors
-    /// When something is in the way: a symbolic link, a pipe, a folder, a file that was `read`, or without `force` any file.
+    /// Fails if a symbolic link, a pipe, a directory or a file in `read` is in the way; without
+    /// `force`, also for any other file.
     pub(super) fn check(
         &self,
         parts: &[PartPath],
@@ -56,7 +57,7 @@ impl Destination {
         })
     }
 
-    /// Fails if the file in a part's place is the container, or was read for a key.
+    /// Fails if the file at a part's path is the container, or was read for a key.
     fn refuse_read(&self, part: &PartPath, read: &[FileIdentity]) -> Result<(), CommandError> {
         match FileIdentity::of(&self.path.join(part.as_str())) {
             Ok(file) if read.contains(&file) => Err(self.irreplaceable(part, "a file that was read")),
@@ -66,14 +67,15 @@ impl Destination {
 
     fn irreplaceable(&self, part: &PartPath, what: &str) -> CommandError {
         let path = self.path.join(part.as_str());
-        CommandError::usage(format!("{} is {what}, and is not replaced", path.display()))
-            .hint("remove it first, or name another directory")
+        CommandError::usage(format!("{} is {what} and is not replaced", path.display()))
+            .hint("remove it first, or choose another directory")
     }
 
-    /// Moves each of `parts` from its place in `staging` to its place here, with `force` over the file that stands there.
+    /// Moves each of `parts` from `staging` into this directory; `force` replaces existing files.
     ///
     /// # Errors
-    /// When a place was taken meanwhile, or cannot be written. A file whose turn has not come stays as it was.
+    /// Fails if a path was taken in the meantime, or cannot be written. Later files are left as
+    /// they were.
     pub(super) fn place(
         mut self,
         staging: &Path,
@@ -89,38 +91,38 @@ impl Destination {
     }
 
     fn move_in(&self, from: &Path, part: &PartPath, force: bool) -> io::Result<()> {
-        let folder = self.folder_of(part, true)?;
+        let directory = self.directory_of(part, true)?;
         if force {
-            rustix::fs::renameat(CWD, from, &folder, part.file_name())?;
-            return Ok(rustix::fs::fsync(folder)?);
+            rustix::fs::renameat(CWD, from, &directory, part.file_name())?;
+            return Ok(rustix::fs::fsync(directory)?);
         }
-        match rustix::fs::renameat_with(CWD, from, &folder, part.file_name(), RenameFlags::NOREPLACE) {
-            // Some file systems know no exclusive renaming, but all know links.
+        match rustix::fs::renameat_with(CWD, from, &directory, part.file_name(), RenameFlags::NOREPLACE) {
+            // Some file systems have no exclusive rename, but they all have links.
             Err(Errno::INVAL | Errno::NOSYS) => {
-                rustix::fs::linkat(CWD, from, &folder, part.file_name(), AtFlags::empty())?;
+                rustix::fs::linkat(CWD, from, &directory, part.file_name(), AtFlags::empty())?;
             }
             renamed => renamed?,
         }
-        Ok(rustix::fs::fsync(folder)?)
+        Ok(rustix::fs::fsync(directory)?)
     }
 
-    /// What stands at a part's place, if anything.
+    /// Returns the type of the file at a part's path, if there is one.
     fn find(&self, part: &PartPath) -> io::Result<Option<FileType>> {
-        let folder = match self.folder_of(part, false) {
+        let directory = match self.directory_of(part, false) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            folder => folder?,
+            directory => directory?,
         };
-        file_type(&folder, part.file_name())
+        file_type(&directory, part.file_name())
     }
 
-    /// Enters the folder of a part.
-    fn folder_of(&self, part: &PartPath, create: bool) -> io::Result<OwnedFd> {
-        let mut folder = self.root.try_clone()?;
-        let folders = part.as_str().rsplit_once('/').map(|(folders, _)| folders.split('/'));
-        for name in folders.into_iter().flatten() {
-            folder = enter(&folder, name, create)?;
+    /// Opens a part's directory, component by component.
+    fn directory_of(&self, part: &PartPath, create: bool) -> io::Result<OwnedFd> {
+        let mut directory = self.root.try_clone()?;
+        let names = part.as_str().rsplit_once('/').map(|(parents, _)| parents.split('/'));
+        for name in names.into_iter().flatten() {
+            directory = enter(&directory, name, create)?;
         }
-        Ok(folder)
+        Ok(directory)
     }
 
     fn failure(&self, part: &PartPath, error: io::Error) -> CommandError {
@@ -135,35 +137,35 @@ impl Destination {
 impl Drop for Destination {
     fn drop(&mut self) {
         if self.is_new {
-            // Best effort: it is empty unless someone else put something there.
+            // Best effort: it is empty unless another process wrote to it.
             let _ = rustix::fs::rmdir(&self.path);
         }
     }
 }
 
-fn enter(folder: &OwnedFd, name: &str, create: bool) -> io::Result<OwnedFd> {
+fn enter(parent: &OwnedFd, name: &str, create: bool) -> io::Result<OwnedFd> {
     if create {
-        match rustix::fs::mkdirat(folder, name, PRIVATE) {
+        match rustix::fs::mkdirat(parent, name, PRIVATE) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    if file_type(folder, name)? == Some(FileType::Symlink) {
-        return Err(io::Error::other(format!("{name} is a symbolic link, which is not followed")));
+    if file_type(parent, name)? == Some(FileType::Symlink) {
+        return Err(io::Error::other(format!("{name} is a symbolic link and is not followed")));
     }
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::openat(folder, name, flags, Mode::empty())?)
+    Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
 }
 
-fn file_type(folder: impl AsFd, name: &str) -> io::Result<Option<FileType>> {
-    match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+fn file_type(directory: impl AsFd, name: &str) -> io::Result<Option<FileType>> {
+    match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(status) => Ok(Some(FileType::from_raw_mode(status.st_mode))),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Folders for their owner alone.
+/// Access for the owner only.
 const PRIVATE: Mode = Mode::RWXU;
 
 #[cfg(test)]
@@ -171,10 +173,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_move_that_fails_takes_no_old_file_away() {
-        let folder = tempfile::tempdir().unwrap();
-        let (staging, out) = (folder.path().join("staging"), folder.path().join("out"));
-        [&staging, &out].into_iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    fn a_failed_move_removes_no_old_file() {
+        let root = tempfile::tempdir().unwrap();
+        let (staging, out) = (root.path().join("staging"), root.path().join("out"));
+        [&staging, &out].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
         let parts = ["first", "second"].map(|name| PartPath::parse(name).unwrap());
         parts.iter().for_each(|part| std::fs::write(out.join(part.as_str()), "old").unwrap());
         std::fs::write(staging.join("first"), "new").unwrap();

@@ -1,13 +1,13 @@
-//! What a compiled model says of itself, as text and as JSON.
+//! A compiled model's description of itself, as text and as JSON.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ovseal::CompiledBlob;
 use serde::Serialize;
 
-use crate::text::printable;
+use crate::ui::text::printable;
 
-/// What a compiled model says of itself.
+/// A compiled model's description of itself.
 #[derive(Serialize)]
 pub(super) struct CompiledFacts {
     device: Option<String>,
@@ -18,13 +18,11 @@ pub(super) struct CompiledFacts {
 }
 
 impl CompiledFacts {
-    /// The facts for people.
+    /// Returns the facts in one line.
     pub(super) fn line(&self) -> String {
-        let device = self.device.as_deref().unwrap_or("device not known").to_owned();
-        let openvino = self
-            .openvino
-            .as_ref()
-            .map_or("version not known".into(), |version| format!("OpenVINO {version}"));
+        let device = self.device.as_deref().unwrap_or("unknown device").to_owned();
+        let openvino =
+            self.openvino.as_ref().map_or("unknown version".into(), |version| format!("OpenVINO {version}"));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let age = self.time.map(|time| age(time, now));
         let facts: Vec<String> =
@@ -39,7 +37,7 @@ impl From<CompiledBlob> for CompiledFacts {
     }
 }
 
-/// Tells how long ago it was compiled; both in seconds since 1970. A container can claim any time.
+/// Returns the age in words, from seconds since 1970. A container can claim any time.
 fn age(compiled: u64, now: u64) -> String {
     match now.checked_sub(compiled).map(|age| age / SECONDS_OF_A_DAY) {
         None => "compiled in the future".into(),
@@ -56,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_age_is_told_in_days() {
+    fn the_age_is_shown_in_days() {
         let now = 100 * SECONDS_OF_A_DAY;
         let ages = [0, 1, 2, 100].map(|days| age(now - days * SECONDS_OF_A_DAY, now));
         assert_eq!(ages, ["less than a day old", "1 day old", "2 days old", "100 days old"]);
@@ -64,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn no_time_that_a_container_claims_ends_the_program() {
+    fn any_claimed_time_is_accepted() {
         let blob = CompiledBlob { time: Some(u64::MAX), ..CompiledBlob::default() };
         assert!(CompiledFacts::from(blob).line().ends_with("compiled in the future"));
     }
 
     #[test]
-    fn what_a_compiled_model_says_cannot_command_the_terminal() {
+    fn control_characters_of_a_compiled_model_are_escaped() {
         let blob = CompiledBlob { openvino: Some("\u{1b}[2J".into()), ..CompiledBlob::default() };
-        assert_eq!(CompiledFacts::from(blob).line(), "device not known, OpenVINO \\u{1b}[2J");
+        assert_eq!(CompiledFacts::from(blob).line(), "unknown device, OpenVINO \\u{1b}[2J");
     }
 }

@@ -1,15 +1,13 @@
-//! What is known of a container, as text and as JSON.
+//! The facts about a container, as text and as JSON.
 
-use ovseal::{Inspection, OpenError, Part, StanzaSummary};
-use ovseal_hardware::sgx;
-use ovseal_hardware::tpm2::{TPM2, TPM2_PASSPHRASE};
+use ovseal::{Inspection, OpenError, Part, StanzaKind, StanzaSummary};
 use serde::Serialize;
 
 use super::compiled::CompiledFacts;
-use crate::needs;
-use crate::text::{bytes, printable};
+use crate::keys::needs;
+use crate::ui::text::{bytes, printable};
 
-/// What is known of a container: without a key nothing of it is authenticated.
+/// The facts about a container. Without a key, none is authenticated.
 #[derive(Serialize)]
 pub(super) struct Facts {
     container_id: String,
@@ -38,7 +36,7 @@ struct StanzaFacts {
     needs: Option<String>,
 }
 
-/// What a key shows, all of it authentic as far as the key goes.
+/// The facts that a key shows and authenticates.
 #[derive(Serialize)]
 struct Opened {
     name: String,
@@ -57,7 +55,7 @@ struct PartFacts {
 }
 
 impl Facts {
-    /// What anyone can see.
+    /// Returns what anyone can see.
     pub(super) fn public(inspection: &Inspection) -> Self {
         Self {
             container_id: inspection.container_id.to_string(),
@@ -76,15 +74,15 @@ impl Facts {
         }
     }
 
-    /// What a key shows, authenticated by it but for the publishers.
+    /// Returns what a key shows; it authenticates everything except the publishers.
     ///
     /// # Errors
-    /// When what a compiled model says of itself is not authentic, or cannot be read.
+    /// Fails if a compiled model's header is not authentic, or cannot be read.
     pub(super) fn opened(opened: &ovseal::Opened) -> Result<Self, OpenError> {
         Ok(Self { opened: Some(Opened::of(opened)?), ..Self::public(&opened.inspection()) })
     }
 
-    /// The facts for people.
+    /// Returns the facts in words.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!("container id:      {}", self.container_id),
@@ -114,7 +112,7 @@ impl Facts {
         lines
     }
 
-    /// What stands behind facts that nothing but a key authenticates.
+    /// Returns the mark for facts that only a key authenticates.
     fn mark(&self) -> &'static str {
         if self.opened.is_some() { "" } else { " (claimed, not verified)" }
     }
@@ -130,7 +128,7 @@ impl Facts {
     fn public_lines(&self) -> Vec<String> {
         let mut lines =
             vec![format!("security version:  {} (claimed, not verified)", self.claimed_security_version)];
-        lines.push("parts:             (a key shows their paths)".into());
+        lines.push("parts:             (their paths need a key)".into());
         let part = |(number, length): (usize, &u64)| format!("  {:<3} {}", number + 1, bytes(*length));
         lines.extend(self.part_lengths.iter().enumerate().map(part));
         lines
@@ -138,7 +136,7 @@ impl Facts {
 }
 
 impl Opened {
-    /// What the manifest says.
+    /// Returns the manifest's facts.
     fn of(opened: &ovseal::Opened) -> Result<Self, OpenError> {
         let manifest = opened.manifest();
         Ok(Self {
@@ -190,10 +188,9 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
         let mark = match stanza.post_quantum {
             Some(true) => "",
             Some(false) => "not post-quantum",
-            None => "not known whether post-quantum",
+            None => "post-quantum unknown",
         };
-        let hardware = [TPM2, TPM2_PASSPHRASE, "pkcs11", sgx::STANZA_TYPE];
-        let is_hardware = hardware.contains(&stanza.stanza_type.as_str());
+        let is_hardware = StanzaKind::parse(&stanza.stanza_type).is_some_and(|kind| HARDWARE.contains(&kind));
         let needs = stanza.needs.iter().filter(|_| is_hardware).map(String::as_str);
         let marks: Vec<&str> = std::iter::once(mark).chain(needs).filter(|mark| !mark.is_empty()).collect();
         let marks = marks.join("; ");
@@ -201,3 +198,7 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
     };
     std::iter::once(format!("{heading}:")).chain(stanzas.iter().map(line)).collect()
 }
+
+/// Kinds of key in hardware, for which a stanza's line shows what it needs.
+const HARDWARE: [StanzaKind; 4] =
+    [StanzaKind::Tpm2, StanzaKind::Tpm2Passphrase, StanzaKind::Pkcs11, StanzaKind::Sgx];

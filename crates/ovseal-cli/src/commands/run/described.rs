@@ -1,17 +1,17 @@
-//! An input or output, as the report names it.
+//! An input or output in the report.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use ovseal_openvino::ElementType;
 use serde::Serialize;
 
-/// Name, form and fingerprint of a tensor.
+/// The name, shape, type and digest of a tensor.
 #[derive(Debug, Serialize)]
 pub(super) struct Described {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
     #[serde(rename = "type")]
     pub(super) element_type: &'static str,
-    /// Over the raw bytes, in C order.
+    /// The SHA-256 of the raw bytes, in C order.
     pub(super) sha256: String,
 }
 
@@ -21,7 +21,7 @@ impl Described {
     }
 }
 
-/// SHA-256 of pieces, one after the other, in hexadecimal digits.
+/// Returns the SHA-256 of concatenated pieces, in hexadecimal.
 pub(super) fn sha256<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>) -> String {
     let mut context = Context::new(&SHA256);
     pieces.into_iter().for_each(|piece| context.update(piece.as_ref()));

@@ -1,26 +1,25 @@
-//! What goes into a model: files, shapes and seeded numbers.
+//! The inputs of a model: files, shapes and seeded numbers.
 
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use ovseal_openvino::{
-    Dimension, ElementType, InferRequest, Model, ModelError, PartialShape, Port, Runtime, SealedModel, Tensor,
-};
+use ovseal_openvino::{Dimension, ElementType, InferRequest, PartialShape, Port, Runtime, Tensor};
 
+use super::RunArgs;
 use super::described::{Described, sha256};
 use super::npy::{self, Array};
 use super::seeded::Seeded;
-use crate::error::{CommandError, Kind};
+use crate::errors::{CommandError, Kind};
 
-/// An array from a file, for the input of this name.
+/// An array from a file, for the input with this name.
 pub(super) struct FileInput {
     name: String,
     array: Array,
     sha256: String,
 }
 
-/// An input that was fed.
+/// An input with its tensor set.
 pub(super) struct Fed {
     name: String,
     shape: Vec<usize>,
@@ -29,14 +28,14 @@ pub(super) struct Fed {
 }
 
 enum Origin {
-    /// A file whose bytes have this SHA-256.
+    /// A file whose elements have this SHA-256.
     File(String),
-    /// The seeded numbers for the input with this number.
+    /// The seeded numbers of the input with this index.
     Seeded(u64),
 }
 
 impl Fed {
-    /// Describes what was fed. Seeded numbers are made again for it, so that no copy of them has to be kept.
+    /// Describes the input. Generates seeded numbers again rather than keep a copy of them.
     pub(super) fn describe(self) -> Described {
         let length = self.element_type.bits() / 8 * self.shape.iter().product::<usize>();
         let sha256 = match self.origin {
@@ -47,7 +46,7 @@ impl Fed {
     }
 }
 
-/// Reads the files that are to be fed.
+/// Reads the files of `--input`.
 pub(super) fn read_files(files: &[(String, PathBuf)]) -> Result<Vec<FileInput>, CommandError> {
     let read = |(name, path): &(String, PathBuf)| {
         let array = File::open(path).and_then(|file| npy::read(&mut BufReader::new(file)));
@@ -57,67 +56,18 @@ pub(super) fn read_files(files: &[(String, PathBuf)]) -> Result<Vec<FileInput>, 
     files.iter().map(read).collect()
 }
 
-/// A file that holds something else is the caller's mistake.
+/// Converts an error. A file with other contents is the caller's mistake.
 fn unreadable(path: &Path, error: io::Error) -> CommandError {
     let kind = if error.kind() == io::ErrorKind::InvalidData { Kind::Usage } else { Kind::Environment };
     CommandError::new(kind, error).context(format!("cannot read {}", path.display()))
 }
 
-/// A network whose inputs can be given shapes before it is compiled.
-pub(super) trait Reshape {
-    fn inputs(&self) -> Result<Vec<Port>, ModelError>;
-    fn input_index(&self, name: &str) -> Result<usize, ModelError>;
-    fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError>;
+/// Returns the shapes that `--shape` sets.
+pub(super) fn shapes(args: &RunArgs) -> Vec<(String, PartialShape)> {
+    args.shapes.iter().map(|(name, extents)| (name.clone(), PartialShape::fixed(extents))).collect()
 }
 
-impl Reshape for Model {
-    fn inputs(&self) -> Result<Vec<Port>, ModelError> {
-        self.inputs()
-    }
-
-    fn input_index(&self, name: &str) -> Result<usize, ModelError> {
-        self.input_index(name)
-    }
-
-    fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError> {
-        self.reshape(shapes)
-    }
-}
-
-impl Reshape for SealedModel {
-    fn inputs(&self) -> Result<Vec<Port>, ModelError> {
-        self.inputs()
-    }
-
-    fn input_index(&self, name: &str) -> Result<usize, ModelError> {
-        self.input_index(name)
-    }
-
-    fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), ModelError> {
-        self.reshape(shapes)
-    }
-}
-
-/// Gives the inputs the shapes that the caller named.
-pub(super) fn reshape(model: &mut impl Reshape, shapes: &[(String, Vec<usize>)]) -> Result<(), CommandError> {
-    if shapes.is_empty() {
-        return Ok(());
-    }
-    for (name, _) in shapes {
-        if let Err(ModelError::UnknownInput { .. }) = model.input_index(name) {
-            return Err(unknown(name, &model.inputs()?));
-        }
-    }
-    let fixed: Vec<(&str, PartialShape)> =
-        shapes.iter().map(|(name, shape)| (name.as_str(), PartialShape::fixed(shape))).collect();
-    model.reshape(&fixed).map_err(|error| match error {
-        ModelError::Runtime(error) => CommandError::new(Kind::Usage, error)
-            .hint("the model cannot have the shapes that --shape gives its inputs"),
-        error => error.into(),
-    })
-}
-
-/// Feeds every input: from its file, or with seeded numbers.
+/// Sets every input: from its file, or to seeded numbers.
 pub(super) fn feed(
     runtime: &Runtime,
     request: &mut InferRequest,
@@ -125,7 +75,7 @@ pub(super) fn feed(
     mut files: Vec<FileInput>,
 ) -> Result<Vec<Fed>, CommandError> {
     let ports = request.compiled().inputs().to_vec();
-    // An input may have several names, of which a port shows one.
+    // An input may have several names; a port has one of them.
     let index_of = |name: &str| request.compiled().input_index(name);
     for file in &mut files {
         let index = index_of(&file.name).ok_or_else(|| unknown(&file.name, &ports))?;
@@ -154,7 +104,7 @@ fn from_file(runtime: &Runtime, port: &Port, array: &Array) -> Result<Tensor, Co
         let (wanted, given) = (port.element_type.name(), array.element_type.name());
         let (name, shape) = (&port.name, &port.shape);
         let message =
-            format!("the input {name} takes {wanted}{shape}, its file holds {given}{:?}", array.shape);
+            format!("the input {name} takes {wanted}{shape}; its file has {given}{:?}", array.shape);
         return Err(CommandError::usage(message));
     }
     let mut tensor = Tensor::new(runtime, array.element_type, &array.shape)?;
@@ -171,7 +121,7 @@ fn seeded(
     let named = shapes.iter().find(|(input, _)| *input == index).map(|(_, shape)| shape.clone());
     let shape = named.or_else(|| default_shape(&port.shape)).ok_or_else(|| {
         CommandError::usage(format!("the input {} has no fixed number of axes", port.name))
-            .hint(format!("give its shape with --shape {}=1,16", port.name))
+            .hint(format!("set its shape with --shape {}=1,16", port.name))
     })?;
     let mut tensor = Tensor::new(runtime, port.element_type, &shape)?;
     if let Some(mut numbers) = Seeded::new(port.element_type, index as u64) {
@@ -179,11 +129,11 @@ fn seeded(
         return Ok(tensor);
     }
     let message =
-        format!("there are no seeded numbers of type {} for {}", port.element_type.name(), port.name);
-    Err(CommandError::usage(message).hint(format!("feed it with --input {}=FILE.npy", port.name)))
+        format!("cannot generate numbers of type {} for the input {}", port.element_type.name(), port.name);
+    Err(CommandError::usage(message).hint(format!("set it with --input {}=FILE.npy", port.name)))
 }
 
-/// The shape with 1 for every dynamic dimension, as far as its limits allow.
+/// Returns the shape with 1 for every dynamic dimension, or its minimum if that is larger.
 fn default_shape(shape: &PartialShape) -> Option<Vec<usize>> {
     let PartialShape::Ranked(dimensions) = shape else { return None };
     let extent = |dimension: &Dimension| match *dimension {

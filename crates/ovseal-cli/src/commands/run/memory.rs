@@ -1,11 +1,11 @@
-//! How much memory the process takes, as the kernel counts it: with the pages of mapped files.
+//! The memory of the process, as the kernel counts it: including the pages of mapped files.
 
-/// The most resident memory so far, in bytes (`VmHWM`).
+/// Returns the peak of resident memory in bytes (`VmHWM`).
 pub(super) fn peak() -> Option<u64> {
     field("VmHWM:")
 }
 
-/// The resident memory now, in bytes (`VmRSS`).
+/// Returns the resident memory in bytes (`VmRSS`).
 pub(super) fn resident() -> Option<u64> {
     field("VmRSS:")
 }
@@ -14,7 +14,7 @@ fn field(name: &str) -> Option<u64> {
     parse(&std::fs::read_to_string("/proc/self/status").ok()?, name)
 }
 
-/// A line such as `VmRSS: 1234 kB`.
+/// Parses a line such as `VmRSS: 1234 kB`.
 fn parse(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn in_one_reading_the_peak_is_not_below_what_is_resident() {
+    fn the_peak_is_not_below_the_resident_memory() {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let [peak, resident] = ["VmHWM:", "VmRSS:"].map(|name| parse(&status, name).unwrap());
         assert!(peak >= resident && resident > 0, "{peak} and {resident}");

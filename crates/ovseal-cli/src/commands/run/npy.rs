@@ -1,13 +1,12 @@
 //! NumPy's file format for arrays, versions 1 to 3 (NEP 1): numbers in C order, little-endian.
 //!
-//! It is read here rather than by a library because the values are never looked at: they go as raw bytes from the file to
-//! the runtime, and back.
+//! A library would decode the values; here they stay raw bytes between the file and the runtime.
 
 use std::io::{self, Read};
 
 use ovseal_openvino::ElementType;
 
-/// A header has at most this many bytes; NumPy's own limit is 10,000.
+/// The maximum length of a header. NumPy's own limit is 10,000.
 const HEADER_LIMIT: usize = 10_000;
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
@@ -19,7 +18,7 @@ pub(super) struct Array {
     pub(super) data: Vec<u8>,
 }
 
-/// Types that both NumPy and OpenVINO have, with NumPy's letter and size.
+/// The types that both NumPy and OpenVINO have, with NumPy's letter and size.
 const TYPES: [(ElementType, &str); 12] = [
     (ElementType::Boolean, "b1"),
     (ElementType::I8, "i1"),
@@ -35,10 +34,10 @@ const TYPES: [(ElementType, &str); 12] = [
     (ElementType::F64, "f8"),
 ];
 
-/// Reads an array, and nothing but it, to the end of `reader`.
+/// Reads an array that ends where `reader` ends.
 ///
 /// # Errors
-/// The reader's own, or `InvalidData` for anything but an array of numbers in C order.
+/// The reader's error, or `InvalidData` for anything but an array of numbers in C order.
 pub(super) fn read(reader: &mut impl Read) -> io::Result<Array> {
     read_array(reader).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => invalid(),
@@ -55,12 +54,12 @@ fn read_array(reader: &mut impl Read) -> io::Result<Array> {
     if data.len() == length { Ok(Array { element_type, shape, data }) } else { Err(invalid()) }
 }
 
-/// Whether NumPy has such a type.
+/// Returns whether NumPy has such a type.
 pub(super) fn has_type(element_type: ElementType) -> bool {
     letter(element_type).is_some()
 }
 
-/// The file of an array, or nothing when NumPy has no such type.
+/// Returns the file of an array. `None` if NumPy has no such type.
 pub(super) fn write(element_type: ElementType, shape: &[usize], data: &[u8]) -> Option<Vec<u8>> {
     let letter = letter(element_type)?;
     let order = if letter.ends_with('1') { '|' } else { '<' };
@@ -90,7 +89,7 @@ fn read_header(reader: &mut impl Read) -> io::Result<String> {
     String::from_utf8(header).map_err(|_| invalid())
 }
 
-/// The header is a Python dictionary that NumPy always writes in the same way.
+/// Parses the header, a Python dictionary that NumPy always writes in the same way.
 fn parse_header(header: &str) -> Option<(ElementType, Vec<usize>)> {
     let value = |key: &str| Some(header.split_once(&format!("'{key}':"))?.1.trim_start());
     let descr = value("descr")?.strip_prefix('\'')?.split('\'').next()?;
@@ -119,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reading_gives_back_what_was_written() {
+    fn an_array_survives_writing_and_reading() {
         for (element_type, _) in TYPES {
             for shape in [vec![], vec![3], vec![2, 0], vec![1, 2, 3]] {
                 let data = vec![1; length(element_type, &shape).unwrap()];
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_truncation_and_a_byte_too_many_are_refused() {
+    fn truncated_and_longer_files_are_rejected() {
         let file = write(ElementType::F32, &[2, 3], &[7; 24]).unwrap();
         for length in 0..file.len() {
             let error = read(&mut &file[..length]).unwrap_err();
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn fortran_order_big_endian_and_huge_shapes_are_refused() {
+    fn fortran_order_big_endian_and_huge_shapes_are_rejected() {
         let file = write(ElementType::F32, &[2], &[7; 8]).unwrap();
         for (from, to) in [
             ("False", "True "),

@@ -1,4 +1,4 @@
-//! Writing outputs as NumPy files.
+//! Outputs as NumPy files.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use ovseal_openvino::{ElementType, InferRequest, Port};
 
 use super::npy;
-use crate::conversions::cannot_write;
-use crate::error::CommandError;
-use crate::new_file::{self, NewFile, PUBLIC};
+use crate::errors::{CommandError, cannot_write};
+use crate::ui::{NewFile, PUBLIC, refuse_existing};
 
-/// A free place for every output, found before anything is computed.
+/// A free path for every output, found before anything is computed.
 pub(super) struct Places(Vec<PathBuf>);
 
 impl Places {
-    /// Finds a place in `folder` for each of the outputs `ports`, and creates the directory if it is missing.
+    /// Finds a path in `folder` for each of the outputs `ports`, and creates the directory if
+    /// needed.
     ///
     /// # Errors
-    /// When there can be no such directory, a file would be replaced, or NumPy has no type for an output.
+    /// Fails if the directory cannot be created, a file would be replaced, or NumPy lacks an
+    /// output's type.
     pub(super) fn find(folder: &Path, ports: &[Port]) -> Result<Self, CommandError> {
         if let Some(port) = ports.iter().find(|port| !npy::has_type(port.element_type)) {
             return Err(no_type(&port.name, port.element_type));
@@ -29,11 +30,11 @@ impl Places {
             created => created,
         };
         created.map_err(|error| cannot_write(&folder.display(), error))?;
-        places.iter().try_for_each(|place| new_file::refuse_existing(place))?;
+        places.iter().try_for_each(|place| refuse_existing(place))?;
         Ok(Self(places))
     }
 
-    /// Writes the outputs of the last inference; none of the files appears before all are written.
+    /// Writes the outputs of the last inference. No file appears before all are written.
     pub(super) fn write(self, request: &InferRequest) -> Result<(), CommandError> {
         let outputs = self.0.into_iter().enumerate();
         let files = outputs.map(|(index, place)| write(request, index, place));
@@ -53,13 +54,14 @@ fn no_type(name: &str, element_type: ElementType) -> CommandError {
     CommandError::usage(format!("NumPy has no type {} for the output {name}", element_type.name()))
 }
 
-/// A file name for each output, from characters that no system takes amiss; a clash gets a number.
+/// Returns a file name for each output, of characters that every system allows. A duplicate gets a
+/// number.
 fn file_names<'n>(names: impl Iterator<Item = &'n str>) -> Vec<String> {
     let mut taken: Vec<String> = Vec::new();
     for name in names {
         let clean: String = name.chars().map(clean_character).collect();
         let numbered = |number: usize| if number == 1 { clean.clone() } else { format!("{clean}-{number}") };
-        // Letters that differ only in case are the same file on some systems.
+        // Some systems ignore case.
         let is_free = |candidate: &String| !taken.iter().any(|other| other.eq_ignore_ascii_case(candidate));
         let free = (1..).map(numbered).find(is_free);
         taken.extend(free);
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_found_for_what_could_not_be_written() {
+    fn a_path_that_cannot_be_written_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("b.npy"), "precious").unwrap();
         let find =
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_leave_the_folder_and_do_not_clash() {
+    fn names_cannot_leave_the_directory_and_do_not_clash() {
         let names = ["a/b", "a_b", "../c", "A_B", "..", "x:0", "模"];
         let found = file_names(names.into_iter());
         let expected = ["a_b.npy", "a_b-2.npy", ".._c.npy", "A_B-3.npy", "...npy", "x_0.npy", "_.npy"];

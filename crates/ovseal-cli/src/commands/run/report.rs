@@ -1,19 +1,18 @@
-//! What a run tells: times, memory, inputs and outputs.
+//! The report of a run: times, memory, inputs and outputs.
 
 use std::time::Instant;
 
 use ovseal_openvino::Runtime;
 use serde::Serialize;
 
+use super::RunArgs;
 use super::described::Described;
 use super::memory;
-use super::subject::Subject;
-use crate::args::RunArgs;
-use crate::error::CommandError;
-use crate::output::Output;
-use crate::{json, text};
+use super::subject::Origin;
+use crate::errors::CommandError;
+use crate::ui::{Output, text};
 
-/// Seconds that each step took.
+/// The seconds that each step took.
 #[derive(Debug, Default)]
 pub(super) struct Seconds {
     pub(super) open: f64,
@@ -28,7 +27,7 @@ pub(super) struct Seconds {
 }
 
 impl Seconds {
-    /// Does `work` and puts its seconds into `field`.
+    /// Runs `work` and stores its seconds in `field`.
     pub(super) fn time<T>(
         &mut self,
         field: impl FnOnce(&mut Self) -> &mut f64,
@@ -41,14 +40,14 @@ impl Seconds {
     }
 }
 
-/// What a run measured and computed.
+/// The measurements and results of a run.
 pub(super) struct Run {
     pub(super) seconds: Seconds,
-    /// Resident memory after the first inference.
+    /// The resident memory after the first inference.
     pub(super) settled: Option<u64>,
-    /// What the cache did, if one was asked for.
+    /// The effect of the cache, if `--cache-dir` is given.
     pub(super) cache: Option<&'static str>,
-    /// Whether the container's payload was read.
+    /// True if the container's payload was read.
     pub(super) payload_read: Option<bool>,
     pub(super) inputs: Vec<Described>,
     pub(super) outputs: Vec<Described>,
@@ -81,13 +80,13 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// What is known when everything has run; memory is looked at now.
-    pub(super) fn new(args: &RunArgs, subject: &Subject<'_>, runtime: &Runtime, run: Run) -> Self {
+    /// Creates the report. The peak of memory is read now.
+    pub(super) fn new(args: &RunArgs, origin: &Origin, runtime: &Runtime, run: Run) -> Self {
         let seconds = run.seconds;
         Self {
-            sealed: subject.is_sealed(),
-            publisher: subject.publisher().map(|id| id.to_string()),
-            opening: subject.opening(),
+            sealed: origin.is_sealed,
+            publisher: origin.publisher.map(|id| id.to_string()),
+            opening: origin.opening,
             device: args.device.clone(),
             openvino: runtime.version().to_owned(),
             cache: run.cache,
@@ -108,10 +107,10 @@ impl Report {
         }
     }
 
-    /// Writes it for people or as JSON.
+    /// Writes the report as text or as JSON.
     pub(super) fn write(&self, as_json: bool, output: &mut Output) -> Result<(), CommandError> {
         if as_json {
-            return json::write(self, output);
+            return output.json(self);
         }
         self.lines().iter().try_for_each(|line| output.line(line))
     }
@@ -152,7 +151,7 @@ impl Report {
                 "compiled model imported from it in {:.3} s, nothing else was read",
                 self.cache_load_s
             ),
-            "stored" => format!("compiled model kept in {:.3} s", self.cache_store_s),
+            "stored" => format!("compiled model stored in {:.3} s", self.cache_store_s),
             _ => "not used".to_owned(),
         };
         Some(format!("cache:   {line}"))

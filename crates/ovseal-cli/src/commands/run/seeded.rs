@@ -1,28 +1,28 @@
-//! Numbers that are the same at every run, for models that nobody feeds.
+//! Numbers that are the same in every run, for inputs that are not set.
 
 use ovseal_openvino::ElementType;
 
-/// The numbers for one input, element after element.
+/// A generator of the numbers for one input, element after element.
 ///
-/// Floats are in [0,1), integers from 0 to 99, booleans alternate beginning with false.
+/// Floats are in [0,1) and integers from 0 to 99. Booleans alternate, starting with false.
 pub(super) struct Seeded {
-    /// Bytes of an element.
+    /// The size of an element in bytes.
     size: usize,
     bits: Bits,
     encode: Encode,
 }
 
-/// Where the 64 bits come from of which an element is made.
+/// A source of 64 bits for each element.
 enum Bits {
     Alternating(u64),
     Random(SplitMix64),
 }
 
-/// How 64 bits become an element, little-endian.
+/// A function from 64 bits to an element, little-endian.
 type Encode = fn(u64) -> [u8; 8];
 
 impl Seeded {
-    /// The numbers for the input with this number; there are none of types that have no whole bytes.
+    /// Creates the generator for the input with this index. `None` for a type without whole bytes.
     pub(super) fn new(element_type: ElementType, input: u64) -> Option<Self> {
         let bits = match element_type {
             ElementType::Boolean => Bits::Alternating(0),
@@ -31,7 +31,7 @@ impl Seeded {
         Some(Self { size: element_type.bits() / 8, bits, encode: encoder(element_type)? })
     }
 
-    /// Fills `data`, whole elements, with the next numbers.
+    /// Fills `data` with the next numbers. Its length is a multiple of the element size.
     pub(super) fn fill(&mut self, data: &mut [u8]) {
         for element in data.chunks_exact_mut(self.size) {
             let bytes = (self.encode)(self.bits.next());
@@ -39,7 +39,7 @@ impl Seeded {
         }
     }
 
-    /// The first `length` bytes that are fed to an input, in pieces.
+    /// Returns the first `length` bytes for an input, in pieces.
     pub(super) fn pieces(
         element_type: ElementType,
         input: u64,
@@ -65,7 +65,7 @@ impl Bits {
     }
 }
 
-/// Bytes of a piece: whole elements of every type.
+/// The size of a piece in bytes: whole elements of every type.
 const PIECE: usize = 64 * 1024;
 
 fn encoder(element_type: ElementType) -> Option<Encode> {
@@ -91,12 +91,13 @@ fn widened<const N: usize>(bytes: [u8; N]) -> [u8; 8] {
     wide
 }
 
-/// A multiple of 1/256 in [0,1), which every float type represents exactly.
+/// Returns a multiple of 1/256 in [0,1), which every float type represents exactly.
 fn eight_bits(bits: u64) -> f32 {
     (bits >> 56) as f32 / 256.0
 }
 
-/// Binary16 of a multiple of 1/256 in [0,1): such numbers are zero or normal, and lose no bit.
+/// Returns the binary16 of a multiple of 1/256 in [0,1). Such numbers are zero or normal, so the
+/// result is exact.
 fn half(value: f32) -> u16 {
     let bits = value.to_bits();
     if bits == 0 { 0 } else { (((bits >> 23) - 112) << 10 | (bits >> 13) & 0x3ff) as u16 }
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_generator_gives_the_published_first_numbers() {
+    fn the_generator_returns_the_published_first_numbers() {
         let mut random = SplitMix64(1_234_567);
         assert_eq!([random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
@@ -154,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn types_without_whole_bytes_are_left_to_the_caller() {
+    fn types_without_whole_bytes_have_no_generator() {
         assert!(Seeded::new(ElementType::U4, 0).is_none());
     }
 
     #[test]
-    fn pieces_give_what_was_filled_at_once() {
+    fn pieces_are_the_bytes_that_one_fill_writes() {
         for element_type in [ElementType::F64, ElementType::U8, ElementType::Boolean] {
             let whole = filled::<{ 2 * PIECE + 8 }>(element_type, 5);
             let pieces: Vec<Vec<u8>> = Seeded::pieces(element_type, 5, whole.len()).collect();

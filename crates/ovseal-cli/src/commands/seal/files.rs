@@ -1,12 +1,12 @@
-//! What is sealed: the model's files, or the IR that OpenVINO makes of them.
+//! The files to seal: the model's own, or the IR that OpenVINO converts them to.
 
 use ovseal::{FileIdentity, Model, ModelError, ModelOptions};
 use ovseal_openvino::{ConvertedModel, Environment, Precision};
 
-use crate::args::SealArgs;
-use crate::error::CommandError;
-use crate::input::Source;
-use crate::output::Output;
+use super::SealArgs;
+use crate::errors::CommandError;
+use crate::keys::Source;
+use crate::ui::Output;
 
 /// Finds the model's files.
 pub(super) fn find(args: &SealArgs) -> Result<Model, ModelError> {
@@ -17,7 +17,7 @@ pub(super) fn find(args: &SealArgs) -> Result<Model, ModelError> {
         include_everything: args.include_everything,
     };
     match Model::find(&args.model, options.clone()) {
-        // What will be sealed is an IR.
+        // The IR is sealed, not this file.
         Err(ModelError::PathOnly { format, .. }) if args.optimize && format.is_convertible() => {
             Model::find(&args.model, ModelOptions { only: true, ..options })
         }
@@ -39,9 +39,10 @@ pub(super) fn optimize(args: &SealArgs, files: &Model, output: &mut Output) -> R
     Ok(Model::ir_in_memory(name.as_ref().map_or("model", |name| name.as_str()), topology, weights)?)
 }
 
-/// Returns the identities of the files that the options name for keys, passphrases, PINs and recipients.
+/// Returns the identities of the files that the options name for keys, passphrases, PINs and
+/// recipients.
 ///
-/// They are looked up before any of them is read. One that cannot be found is told when it is read.
+/// They are looked up before any of them is read. A missing file is reported when it is read.
 pub(super) fn given(args: &SealArgs) -> Vec<FileIdentity> {
     let recipients = &args.recipients;
     let lists = recipients.recipients_files.iter().chain(&recipients.keyfiles);

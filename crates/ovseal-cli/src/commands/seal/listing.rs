@@ -1,17 +1,16 @@
-//! What is sealed and what is left out, as it is told to people.
+//! Reports the parts that are sealed, and the files that are left out.
 
 use std::path::Path;
 
 use ovseal::{Model, PartEntry, PartKind};
 
-use crate::error::CommandError;
-use crate::output::Output;
-use crate::text;
+use crate::errors::CommandError;
+use crate::ui::{Output, text};
 
-/// Lists what would be sealed as data, one part a line.
+/// Prints what would be sealed, one part per line.
 ///
 /// # Errors
-/// When stdout cannot be written.
+/// Fails if stdout cannot be written.
 pub(super) fn dry_run(model: &Model, output: &mut Output) -> Result<(), CommandError> {
     model.parts().try_for_each(|part| output.line(&line(part)))?;
     left_out(model, output);
@@ -21,8 +20,10 @@ pub(super) fn dry_run(model: &Model, output: &mut Output) -> Result<(), CommandE
     Ok(())
 }
 
-/// Lists the parts of a container that was sealed, unless the caller named the only one or a network whose weights have its
-/// name. An ONNX model says by itself which files belong to it.
+/// Reports the parts of a sealed container, unless they are obvious from the command line.
+///
+/// Obvious are a single file, and a network with weights of the same name. An ONNX model names its
+/// own files.
 pub(super) fn sealed(model: &Model, output: &mut Output) {
     let parts: Vec<&PartEntry> = model.parts().collect();
     let is_plain = match &parts[..] {
@@ -35,7 +36,7 @@ pub(super) fn sealed(model: &Model, output: &mut Output) {
     }
 }
 
-/// Says in one line what was left out of a folder.
+/// Reports in one line the files that were left out of a directory.
 pub(super) fn left_out(model: &Model, output: &mut Output) {
     let paths: Vec<&Path> = model.left_out().collect();
     let Some((shown, more)) =
@@ -52,5 +53,5 @@ fn line(part: &PartEntry) -> String {
     format!("{}: {}, {}", text::printable(part.path.as_str()), part.kind.word(), text::bytes(part.length))
 }
 
-/// As many paths are shown of what was left out.
+/// The number of left-out paths to show.
 const SHOWN: usize = 10;

@@ -1,18 +1,17 @@
-//! Who signs: a publisher's key from a file, or with a half on a token.
+//! The publisher's key: from a file, or with its Ed25519 half on a token.
 
 use ovseal::{KeyError, PublisherKey};
 
-use crate::args::SealArgs;
-use crate::error::CommandError;
-use crate::input::{Inputs, Source};
-use crate::keys::unusable;
+use super::SealArgs;
+use crate::errors::CommandError;
+use crate::keys::{Inputs, Source, unusable};
 
 const PUBLISHER_KEY_LIMIT: usize = 4096;
 
-/// The publisher's key that the options name, if they name one.
+/// Returns the publisher's key that the options name, if any.
 ///
 /// # Errors
-/// When it cannot be read or is none, or when a token's key is not to be had.
+/// Fails if it cannot be read or parsed, or a token's key is unavailable.
 pub(super) fn key(args: &SealArgs, inputs: &mut Inputs) -> Result<Option<PublisherKey>, CommandError> {
     let Some(source) = &args.publisher_key else { return Ok(None) };
     #[cfg(feature = "pkcs11")]
@@ -23,14 +22,14 @@ pub(super) fn key(args: &SealArgs, inputs: &mut Inputs) -> Result<Option<Publish
     Ok(Some(key))
 }
 
-/// The key whose Ed25519 half is a token's, if `source` is such a key's URI.
+/// Returns the key whose Ed25519 half is on a token, if `source` is a token's URI.
 #[cfg(feature = "pkcs11")]
 fn on_token(
     source: &Source,
     args: &SealArgs,
     inputs: &mut Inputs,
 ) -> Result<Option<PublisherKey>, CommandError> {
-    use crate::token;
+    use crate::keys::token;
     use ovseal_hardware::pkcs11::Uri;
 
     let uri = match source {
@@ -43,14 +42,12 @@ fn on_token(
             let parse_half = |pem: &str| PublisherKey::parse_with(pem, Box::new(signer));
             parse(ml_dsa, inputs, KeyError::PublisherMlDsa, parse_half).map(Some)
         }
-        (Some(_), None) => Err(CommandError::usage(
-            "a token's key makes only one half of a publisher's signature",
-        )
-        .hint("give the file with the other half, as ovseal token publisher wrote it, with --ml-dsa-key F")),
-        (None, Some(_)) => {
-            Err(CommandError::usage("--ml-dsa-key goes with a token's key in --publisher-key")
-                .hint("a publisher's key in one file holds both halves"))
+        (Some(_), None) => {
+            Err(CommandError::usage("a token's key makes only half of a publisher's signature")
+                .hint("give the other half, from ovseal token publisher, with --ml-dsa-key F"))
         }
+        (None, Some(_)) => Err(CommandError::usage("--ml-dsa-key requires a token's key in --publisher-key")
+            .hint("a publisher's key in a file contains both halves")),
         (None, None) => Ok(None),
     }
 }

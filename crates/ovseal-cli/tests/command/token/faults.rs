@@ -4,7 +4,7 @@ use super::softhsm::Hsm;
 
 const KEY: &str = "pkcs11:token=a;object=model";
 
-/// A token with a key and `net.ovseal` sealed to it, behind a module that makes `fault`.
+/// Creates a token with a key, and `net.ovseal` sealed to it, behind a module with `fault`.
 fn sealed(fault: &str) -> Hsm {
     let hsm = Hsm::with(&["a"]);
     let recipient = hsm.done(&format!("token keygen {KEY} --pin-file pin"));
@@ -17,14 +17,14 @@ fn verify() -> String {
 }
 
 #[test]
-fn a_locked_pin_is_told_before_and_after_it_is_tried() {
+fn a_locked_pin_is_reported_before_and_after_it_is_tried() {
     for fault in ["locked", "locks"] {
         sealed(fault).fails(
             &verify(),
             4,
             &[
                 "ovseal: error: the PIN is locked after too many wrong tries",
-                "ovseal: hint: its security officer can unlock it, usually with a PUK",
+                "ovseal: hint: ask the token's security officer to unlock it, usually with a PUK",
             ],
         );
     }
@@ -38,13 +38,13 @@ fn the_last_try_is_left_to_a_person() {
         2,
         &[
             "ovseal: error: the token a has one try left before its PIN is locked",
-            "ovseal: hint: give the PIN at a terminal, without a file for it",
+            "ovseal: hint: enter the PIN at a terminal, not from a file",
         ],
     );
 }
 
 #[test]
-fn a_token_that_goes_away_is_told_and_nothing_is_lost() {
+fn a_token_that_goes_away_is_reported_and_nothing_is_lost() {
     for fault in ["removed", "goes-away"] {
         let hsm = sealed(fault);
         hsm.fails(
@@ -52,7 +52,7 @@ fn a_token_that_goes_away_is_told_and_nothing_is_lost() {
             1,
             &[
                 "ovseal: error: net.ovseal: the identity could not be used: the token was removed",
-                "ovseal: hint: plug it in again and repeat the command",
+                "ovseal: hint: plug the token in again, and run the command again",
             ],
         );
         let back = hsm.faulty("none");

@@ -1,5 +1,6 @@
-/* A PKCS#11 module that hands every call on to SoftHSM, but for the one fault that the file OVSEAL_TEST_FAULT names.
- * SoftHSM itself neither locks a PIN, nor has a keypad, nor loses its token in the middle of a command. */
+/* A PKCS#11 module that forwards every call to SoftHSM, except for the fault that the file
+ * OVSEAL_TEST_FAULT names. SoftHSM itself never locks a PIN, has no keypad, and never loses its
+ * token in the middle of a command. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@ typedef word (*login)(word, word, const char *, word);
 typedef word (*token_info)(word, unsigned char *);
 typedef word (*sign)(word, unsigned char *, word, unsigned char *, word *);
 
-/* CK_FUNCTION_LIST of PKCS#11 2.40, with the places of those that are replaced. */
+/* CK_FUNCTION_LIST of PKCS#11 2.40, with the positions of the replaced functions. */
 struct list {
     unsigned char version[2];
     function functions[68];

@@ -1,4 +1,4 @@
-//! PKCS#11 tokens: a real SoftHSM, and a module that adds the faults which SoftHSM does not make.
+//! PKCS#11 tokens: a real SoftHSM, and a module that adds faults SoftHSM does not have.
 
 mod faults;
 mod opening;

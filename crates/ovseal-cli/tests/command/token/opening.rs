@@ -7,7 +7,8 @@ use super::softhsm::Hsm;
 const A: &str = "pkcs11:token=a;object=model";
 const B: &str = "pkcs11:token=b;object=model";
 
-/// Tokens `a` and `b` with a key each, and `m.ovseal`, sealed to that of `a` where there is no token.
+/// Creates tokens `a` and `b` with a key each, and `m.ovseal`, sealed to the key of `a` without a
+/// token.
 fn sealed() -> Hsm {
     let hsm = Hsm::with(&["a", "b"]);
     hsm.bench.link_models();
@@ -30,10 +31,10 @@ fn a_model_runs_with_the_token_that_it_is_sealed_to_and_with_no_other() {
     let plaintext = outputs(&hsm.done("run models/conv/model.xml --json"));
     let sealed = hsm.done(&format!("run m.ovseal --publisher acme.pub --json --pin-file pin --pkcs11 {A}"));
     assert_eq!(outputs(&sealed), plaintext);
-    let kinds = "ovseal: hint: the container holds these kinds of key: pkcs11 (--pkcs11 URI)";
+    let kinds = "ovseal: hint: the container accepts these kinds of key: pkcs11 (--pkcs11 URI)";
     let error = "ovseal: error: m.ovseal: the token's key does not open the container";
     hsm.fails(&format!("verify m.ovseal --pin-file pin --pkcs11 {B}"), 4, &[error, kinds]);
-    let error = "ovseal: error: m.ovseal: the container takes no key of this kind";
+    let error = "ovseal: error: m.ovseal: the container does not accept this kind of key";
     hsm.fails("verify m.ovseal --keyfile key", 4, &[error, kinds]);
     hsm.fails("verify m.ovseal --sgx", 4, &[error, kinds]);
 }
@@ -60,7 +61,7 @@ fn a_token_is_added_and_the_key_file_is_removed() {
 }
 
 #[test]
-fn a_token_is_classical_and_not_mixed_with_post_quantum_keys_unless_told() {
+fn a_token_is_classical_and_not_mixed_with_post_quantum_keys_unless_allowed() {
     let hsm = sealed();
     let token = hsm.done(&format!("token recipient {A}"));
     let identity = hsm.done("keygen -o id.txt");
@@ -82,7 +83,7 @@ fn a_changed_stanza_opens_nothing() {
     for offset in [9, 9 + 40, 9 + 72, 9 + 73 + 2, 9 + 73 + 2 + 47] {
         let mut changed = container.clone();
         changed[at + offset] ^= 1;
-        // The region's checksum would find the change without a key; an attacker makes it anew.
+        // An attacker can recompute the region's checksum, so do that too.
         let length = u32::from_be_bytes(changed[4096..4100].try_into().unwrap()) as usize;
         let covered = 4096..4096 + 48 + length;
         let digest = sha256(&changed[covered.clone()]);

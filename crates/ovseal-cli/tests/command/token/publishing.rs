@@ -1,10 +1,10 @@
-//! A publisher's key with a half on a token.
+//! A publisher's key with one half on a token.
 
 use super::softhsm::Hsm;
 
 const KEY: &str = "pkcs11:token=a;object=acme";
 
-/// A token with an Ed25519 key, and the files of a publisher's key around it.
+/// Creates a token with an Ed25519 key, and the files of a publisher's key that uses it.
 fn publisher() -> Hsm {
     let hsm = Hsm::with(&["a"]);
     assert_eq!(hsm.done(&format!("token keygen {KEY} --publisher --pin-file pin")), "");
@@ -43,29 +43,28 @@ fn both_halves_are_needed() {
         &format!("seal net.xml -o net.ovseal --keyfile key --publisher-key {KEY} --pin-file pin"),
         2,
         &[
-            "ovseal: error: a token's key makes only one half of a publisher's signature",
-            "ovseal: hint: give the file with the other half, as ovseal token publisher wrote it, with --ml-dsa-key F",
+            "ovseal: error: a token's key makes only half of a publisher's signature",
+            "ovseal: hint: give the other half, from ovseal token publisher, with --ml-dsa-key F",
         ],
     );
     hsm.fails(
         "seal net.xml -o net.ovseal --keyfile key --publisher-key acme.key",
         2,
-        &["ovseal: error: cannot use acme.key: a publisher's private key consists of PEM blocks for Ed25519 and \
-           ML-DSA-65"],
+        &["ovseal: error: cannot use acme.key: a publisher's private key is two PEM blocks, for Ed25519 and ML-DSA-65"],
     );
     hsm.bench.done("keygen --publisher -o whole");
     hsm.fails(
         &seal("net.ovseal").replace("acme.key", "whole.key"),
         2,
-        &["ovseal: error: cannot use whole.key: the half of a publisher's private key that stands beside a token is \
-           one PEM block, for ML-DSA-65"],
+        &["ovseal: error: cannot use whole.key: the half of a publisher's private key next to a token's is one PEM \
+           block, for ML-DSA-65"],
     );
     hsm.fails(
         "seal net.xml -o net.ovseal --keyfile key --publisher-key whole.key --ml-dsa-key acme.key",
         2,
         &[
-            "ovseal: error: --ml-dsa-key goes with a token's key in --publisher-key",
-            "ovseal: hint: a publisher's key in one file holds both halves",
+            "ovseal: error: --ml-dsa-key requires a token's key in --publisher-key",
+            "ovseal: hint: a publisher's key in a file contains both halves",
         ],
     );
     assert!(!hsm.bench.exists("net.ovseal"));
@@ -84,7 +83,7 @@ fn halves_that_do_not_belong_together_make_another_publisher() {
 #[test]
 fn a_signature_that_is_wrong_leaves_no_container() {
     let hsm = publisher().faulty("signs-wrong");
-    let error = "ovseal: error: the signature that the publisher's key made is wrong";
+    let error = "ovseal: error: the publisher's key returned a wrong signature";
     hsm.fails(&seal("net.ovseal"), 1, &[error]);
     assert!(!hsm.bench.names().iter().any(|name| name.contains("ovseal")), "{:?}", hsm.bench.names());
 }

@@ -1,4 +1,4 @@
-//! What is sealed to a token, opened by the second implementation, which has the private key in a file.
+//! The second implementation opens what is sealed to a token, with the private key in a file.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::Bench;
 
-/// Writes a P-256 key, and prints its recipient as the specification says.
+/// Writes a P-256 key, and prints its recipient as specified.
 const MAKE_KEY: &str = "
 import sys, bech32
 from cryptography.hazmat.primitives import serialization as s

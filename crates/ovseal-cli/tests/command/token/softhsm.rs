@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::{Bench, Outcome};
 
-/// The user's PIN of every token.
+/// The user PIN of every token.
 pub(crate) const PIN: &str = "271828";
 
 /// A bench with tokens, and the PIN in the file `pin`.
@@ -15,7 +15,7 @@ pub(crate) struct Hsm {
 }
 
 impl Hsm {
-    /// A SoftHSM with one empty token of each label.
+    /// Creates a SoftHSM with an empty token for each label.
     pub(crate) fn with(labels: &[&str]) -> Self {
         let hsm = Self { bench: Bench::new(), module: softhsm() };
         let folder = hsm.bench.path("tokens");
@@ -27,7 +27,7 @@ impl Hsm {
         hsm
     }
 
-    /// The same, behind a module that makes `fault`.
+    /// Creates the same behind a module with `fault`.
     pub(crate) fn faulty(self, fault: &str) -> Self {
         self.bench.write("fault", fault.as_bytes());
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/command/token/faulty_module.c");
@@ -59,7 +59,7 @@ impl Hsm {
         self.bench.run_in(&self.environment(), line)
     }
 
-    /// Runs what must succeed, and gives its stdout without the last line ending.
+    /// Runs a command that must succeed, and returns its stdout without the trailing newline.
     pub(crate) fn done(&self, line: &str) -> String {
         let outcome = self.run(line);
         assert_eq!(outcome.code, Some(0), "{line}: {outcome:?}");

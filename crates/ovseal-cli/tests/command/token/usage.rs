@@ -1,4 +1,4 @@
-//! Finding module, token, key and PIN, and what is said when one is not there.
+//! Finding the module, token, key and PIN, and the errors when one is missing.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::softhsm::Hsm;
 
 const KEY: &str = "pkcs11:token=a;object=model";
 
-/// A token with a key, and `net.ovseal` sealed to it.
+/// Creates a token with a key, and `net.ovseal` sealed to it.
 fn sealed() -> Hsm {
     let hsm = Hsm::with(&["a"]);
     let recipient = hsm.done(&format!("token keygen {KEY} --pin-file pin"));
@@ -43,20 +43,22 @@ fn a_pin_in_the_uri_is_refused_and_not_repeated() {
         2,
         &[
             "ovseal: error: the PKCS#11 URI contains a PIN, which anyone who can list processes can see",
-            "ovseal: hint: leave pin-value out, and give the PIN with --pin-file F or when asked; change it if others \
-             saw it",
+            "ovseal: hint: leave out pin-value, and give the PIN with --pin-file F or when asked; change it if others may have seen it",
         ],
     );
 }
 
 #[test]
-fn a_wrong_pin_is_told_and_the_right_one_works_after_it() {
+fn a_wrong_pin_is_reported_and_the_right_one_works_after_it() {
     let hsm = sealed();
     hsm.bench.write("wrong", b"000000");
     let wrong = hsm.run(&format!("verify net.ovseal --pin-file wrong --pkcs11 {KEY}"));
     let lines: Vec<&str> = wrong.stderr.lines().collect();
     assert!(lines[0].starts_with("ovseal: error: wrong PIN for the token a"), "{wrong:?}");
-    assert_eq!(lines[1], "ovseal: hint: too many wrong PINs lock a token: look before you try again");
+    assert_eq!(
+        lines[1],
+        "ovseal: hint: check the PIN before you try again: too many wrong ones lock the token"
+    );
     assert_eq!(wrong.code, Some(4));
     hsm.done(&verify(KEY));
     hsm.bench.write("none", b"");
@@ -80,14 +82,14 @@ fn a_module_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_token_that_is_not_there_or_not_the_only_one_is_told() {
+fn a_token_that_is_not_there_or_not_the_only_one_is_reported() {
     let hsm = sealed();
     hsm.fails(
         &verify("pkcs11:token=absent;object=model"),
         1,
         &[
             "ovseal: error: no token fits pkcs11:token=absent;object=model",
-            "ovseal: hint: ovseal doctor lists the tokens; is it plugged in?",
+            "ovseal: hint: plug the token in; ovseal doctor lists the tokens",
         ],
     );
     hsm.done(&verify("pkcs11:object=model"));
@@ -97,7 +99,7 @@ fn a_token_that_is_not_there_or_not_the_only_one_is_told() {
         2,
         &[
             "ovseal: error: 2 tokens fit pkcs11:token=a;object=model",
-            "ovseal: hint: ovseal doctor lists the tokens: add the serial number to the URI",
+            "ovseal: hint: add the serial number to the URI; ovseal doctor lists the tokens",
         ],
     );
 }
@@ -110,14 +112,14 @@ fn a_token_that_was_deleted_is_missed() {
 }
 
 #[test]
-fn a_key_that_is_not_there_or_not_the_only_one_is_told() {
+fn a_key_that_is_not_there_or_not_the_only_one_is_reported() {
     let hsm = sealed();
     hsm.fails(
         &verify("pkcs11:token=a;object=absent"),
         4,
         &[
             "ovseal: error: the token has no key that fits pkcs11:token=a;object=absent",
-            "ovseal: hint: ovseal token keygen makes a key",
+            "ovseal: hint: create a key with ovseal token keygen",
         ],
     );
     hsm.done(&verify("pkcs11:token=a"));
@@ -130,14 +132,14 @@ fn a_key_that_is_not_there_or_not_the_only_one_is_told() {
             "ovseal: hint: add the key's object or id to the URI",
         ],
     );
-    // That there are two is told without a PIN.
+    // That there are two is reported without a PIN.
     assert_eq!(hsm.run("token recipient pkcs11:token=a").code, Some(2));
     let second = hsm.done("token recipient pkcs11:token=a;id=%02");
     assert_eq!(second, hsm.done("token recipient pkcs11:token=a;object=second"));
 }
 
 #[test]
-fn a_key_of_another_kind_is_told() {
+fn a_key_of_another_kind_is_reported() {
     let hsm = sealed();
     hsm.done("token keygen pkcs11:token=a;object=signs --publisher --pin-file pin");
     let error =

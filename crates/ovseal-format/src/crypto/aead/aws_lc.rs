@@ -1,12 +1,14 @@
-//! AES-256-GCM by `aws-lc-rs`, which wipes its keys itself.
+//! AES-256-GCM by `aws-lc-rs`, which zeroizes its keys itself.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ovseal_memory::Secret;
 
 use super::{AeadKey, KEY_LENGTH, NONCE_LENGTH, Tag, Unauthentic};
 
-/// A key for `aws-lc-rs`, which has its own copy in ordinary memory: so only for the length of a call. To expand a key costs little beside
-/// a chunk.
+/// A key in secret memory, expanded for each call.
+///
+/// The library keeps an expanded key in ordinary memory, so it must not outlive the call. Expanding
+/// costs little compared with a chunk.
 pub(super) struct AwsLcKey(Secret<KEY_LENGTH>);
 
 impl AwsLcKey {
@@ -27,9 +29,7 @@ impl AeadKey for AwsLcKey {
             .expanded()
             .seal_in_place_separate_tag(nonce, Aad::from(associated_data), data)
             .expect("chunks are far below the limit of AES-GCM");
-        let mut bytes = Tag::default();
-        bytes.copy_from_slice(tag.as_ref());
-        bytes
+        *tag.as_ref().first_chunk().expect("tags of AES-GCM have 16 bytes")
     }
 
     fn decrypt(

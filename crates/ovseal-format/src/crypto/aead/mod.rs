@@ -1,30 +1,34 @@
-//! AES-256-GCM from two libraries behind one small trait.
+//! AES-256-GCM (NIST SP 800-38D) from two libraries behind one trait.
 //!
-//! `ring` is twice as fast as `aws-lc-rs` where the processor has VAES but not AVX-512; elsewhere it is the other way
-//! round (`docs/design/aead.md`). Both give the same bytes, and the tests let each open what the other sealed.
+//! On processors with VAES but without AVX-512, `ring` is twice as fast. With AVX-512, `aws-lc-rs`
+//! is (`docs/design/aead.md`). Both return the same bytes.
 
 mod aws_lc;
 mod ring;
 
 use crate::layout::TAG_LENGTH;
 
-/// Bytes in a key of AES-256.
+/// Length of an AES-256 key, in bytes.
 pub const KEY_LENGTH: usize = 32;
 
-/// Bytes in a nonce of AES-GCM.
+/// Length of an AES-GCM nonce, in bytes.
 pub const NONCE_LENGTH: usize = 12;
 
-/// A tag of AES-GCM.
+/// An AES-GCM tag.
 pub type Tag = [u8; TAG_LENGTH];
 
 /// A key that encrypts and decrypts in place.
 pub trait AeadKey: Send + Sync {
     /// Encrypts `data` in place and returns the tag.
     ///
-    /// The caller makes sure that no nonce is used twice under one key.
+    /// The caller must never use a nonce twice under one key.
     fn encrypt(&self, nonce: &[u8; NONCE_LENGTH], associated_data: &[u8], data: &mut [u8]) -> Tag;
 
-    /// Decrypts `data` in place. When the tag is wrong, `data` holds unspecified bytes, which the caller must wipe.
+    /// Decrypts `data` in place.
+    ///
+    /// # Errors
+    /// [`Unauthentic`] if the tag is wrong. `data` then holds unspecified bytes, which the caller
+    /// must overwrite.
     fn decrypt(
         &self,
         nonce: &[u8; NONCE_LENGTH],
@@ -34,11 +38,11 @@ pub trait AeadKey: Send + Sync {
     ) -> Result<(), Unauthentic>;
 }
 
-/// A tag was wrong. Nothing more is told.
+/// The tag is wrong. The cause is not reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unauthentic;
 
-/// The library that does AES-GCM.
+/// A library that implements AES-GCM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AeadProvider {
     /// `ring`.
@@ -48,12 +52,12 @@ pub enum AeadProvider {
 }
 
 impl AeadProvider {
-    /// The faster one on this processor.
+    /// Returns the faster one on this processor.
     pub fn detect() -> Self {
         if has_vaes_without_avx512() { Self::Ring } else { Self::AwsLc }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ring => "ring",
@@ -91,7 +95,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_library_opens_what_the_other_sealed(
+        fn each_library_decrypts_what_the_other_encrypted(
             key: [u8; 32], nonce: [u8; 12], associated_data: Vec<u8>, data: Vec<u8>,
         ) {
             let mut sealed = BOTH.map(|_| data.clone());
@@ -105,7 +109,7 @@ mod tests {
         }
 
         #[test]
-        fn any_flipped_bit_is_found(key: [u8; 32], data: [u8; 40], position in 0usize..(40 + 16), bit in 0u8..8) {
+        fn every_flipped_bit_is_rejected(key: [u8; 32], data: [u8; 40], position in 0usize..(40 + 16), bit in 0u8..8) {
             for provider in BOTH {
                 let mut sealed = data;
                 let mut tag = provider.key(&key).encrypt(&[0; 12], b"a", &mut sealed);

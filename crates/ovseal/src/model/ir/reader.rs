@@ -5,7 +5,7 @@ use super::graph::{Graph, Kind, Layer};
 use super::markup::{Attributes, Element, Markup, Piece};
 use super::{IrError, IrFault};
 
-/// Reads the constants, and the graphs that use them: that of the network first, then those of bodies.
+/// Reads the constants, and the graphs that use them: the network first, then the bodies.
 pub(super) fn read(topology: &[u8]) -> Result<(Vec<Constant>, Vec<Graph>), IrError> {
     let mut reader = Reader::default();
     let mut markup = Markup::new(topology)?;
@@ -22,36 +22,30 @@ pub(super) fn read(topology: &[u8]) -> Result<(Vec<Constant>, Vec<Graph>), IrErr
 struct Reader {
     constants: Vec<Constant>,
     graphs: Vec<Graph>,
-    /// The element that is read and those around it.
+    /// The open elements, the innermost last.
     places: Vec<Place>,
 }
 
-/// An element that is read, with the names of its known children so far.
+/// An open element, and the known names among its children so far.
 struct Place {
     role: Role,
     seen: Vec<&'static str>,
 }
 
-/// What an element is. A graph is named by its number, a layer by its own in its graph.
+/// The role of an element. Fields are indexes of a graph, and of a layer in that graph.
 #[derive(Clone, Copy)]
 enum Role {
     /// `net`, or the body of a layer.
     Graph(usize),
     Layers(usize),
     Edges(usize),
-    Layer {
-        graph: usize,
-        layer: usize,
-    },
-    Outputs {
-        graph: usize,
-        layer: usize,
-    },
+    Layer(usize, usize),
+    Outputs(usize, usize),
     PreProcess,
     Channel,
-    /// `rt_info` of a graph, and what is in it.
+    /// `rt_info` of a graph, or an element inside it.
     Information,
-    /// Without effect on memory, with all that is in it.
+    /// An element that does not affect memory, or an element inside it.
     Other,
 }
 
@@ -78,19 +72,19 @@ impl Reader {
             (Role::Graph(graph), "edges") => Role::Edges(graph),
             (Role::Graph(_), "pre-process") => Role::PreProcess,
             (Role::PreProcess, "channel") => Role::Channel,
-            // Mean images: OpenVINO checks neither their place nor their size.
+            // OpenVINO checks neither the place nor the size of mean images.
             (Role::Channel, "mean") if element.attributes()?.has("size") => {
                 return Err(fault(IrFault::NotUnderstood("a mean image")));
             }
             (Role::Layers(graph), "layer") => self.layer(graph, &element.attributes()?).map_err(fault)?,
             (Role::Edges(graph), "edge") => self.edge(graph, &element.attributes()?).map_err(fault)?,
-            (Role::Layer { graph, layer }, "data") => self.data(graph, layer, element)?,
-            (Role::Layer { graph, layer }, "output") => Role::Outputs { graph, layer },
-            (Role::Outputs { graph, layer }, "port") => {
+            (Role::Layer(graph, layer), "data") => self.data(graph, layer, element)?,
+            (Role::Layer(graph, layer), "output") => Role::Outputs(graph, layer),
+            (Role::Outputs(graph, layer), "port") => {
                 self.output(graph, layer, &element.attributes()?);
                 Role::Other
             }
-            (Role::Layer { graph, layer }, "body" | "then_body" | "else_body") => {
+            (Role::Layer(graph, layer), "body" | "then_body" | "else_body") => {
                 self.body(graph, layer).map_err(fault)?
             }
             (Role::Graph(_), "rt_info") => Role::Information,
@@ -104,7 +98,7 @@ impl Reader {
         Role::Graph(self.graphs.len() - 1)
     }
 
-    /// OpenVINO looks for bodies in few operations. In others, what is beside one counts.
+    /// Enters a body. In layers of known kinds OpenVINO would ignore it, so they must not have one.
     fn body(&mut self, graph: usize, layer: usize) -> Result<Role, IrFault> {
         let kind = &mut self.graphs[graph].layers[layer].kind;
         if !matches!(kind, Kind::Other | Kind::WithBody) {
@@ -118,7 +112,8 @@ impl Reader {
         let name = attributes.text("type")?;
         let kind = match name {
             "Const" => Kind::Constant(None),
-            // OpenVINO finds operations whatever their case, and would leave such a one without bytes.
+            // OpenVINO ignores the case of operations, but would leave such a constant without
+            // bytes.
             _ if ["const", "constant"].iter().any(|other| name.eq_ignore_ascii_case(other)) => {
                 return Err(IrFault::NotUnderstood("this spelling of a constant"));
             }
@@ -130,7 +125,7 @@ impl Reader {
             _ => Kind::Other,
         };
         let layer = self.graphs[graph].add(attributes.number("id")?, kind)?;
-        Ok(Role::Layer { graph, layer })
+        Ok(Role::Layer(graph, layer))
     }
 
     fn edge(&mut self, graph: usize, attributes: &Attributes<'_>) -> Result<Role, IrFault> {
@@ -154,7 +149,7 @@ impl Reader {
     }
 }
 
-/// Refuses a path to the weights, by which plugins open files.
+/// Rejects a path to the weights, from which plugins open files.
 fn information(name: &str, attributes: &Attributes<'_>) -> Result<Role, IrFault> {
     let is_other = |name: &str| name != WEIGHTS_PATH;
     let is_harmless = !attributes.has("name") || attributes.text("name").is_ok_and(is_other);
@@ -165,26 +160,26 @@ fn information(name: &str, attributes: &Attributes<'_>) -> Result<Role, IrFault>
 }
 
 impl Place {
-    /// Refuses a second child where OpenVINO looks at the first only.
+    /// Rejects a second child where OpenVINO reads only the first.
     fn note(&mut self, name: &str) -> Result<(), IrFault> {
         if matches!(self.role, Role::Other) {
             return Ok(());
         }
         let Some(&known) = SINGLE.iter().find(|single| **single == name) else { return Ok(()) };
         if self.seen.contains(&known) {
-            return Err(IrFault::NotUnderstood("a second element of this name"));
+            return Err(IrFault::NotUnderstood("a second element with this name"));
         }
         self.seen.push(known);
         Ok(())
     }
 }
 
-/// Under this name OpenVINO keeps where it read the weights; its own writer leaves it out.
+/// Name under which OpenVINO keeps the path to the weights in memory. It never writes this name.
 const WEIGHTS_PATH: &str = "__weights_path";
 
-/// Elements of which a parent has one.
+/// Elements that a parent may have only once.
 const SINGLE: [&str; 9] =
     ["layers", "edges", "pre-process", "data", "output", "body", "then_body", "else_body", "mean"];
 
-/// Precisions of ports whose numbers have a fraction.
+/// Precisions of ports with fractional numbers.
 const FLOATS: [&str; 9] = ["FP64", "FP32", "FP16", "BF16", "NF4", "F8E4M3", "F8E5M2", "F4E2M1", "F8E8M0"];

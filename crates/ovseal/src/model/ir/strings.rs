@@ -1,16 +1,17 @@
-//! The table in front of a constant's strings.
+//! The table before a constant's strings.
 //!
-//! Their number, the offset of each first byte, and that of the end, as little-endian 32-bit integers.
+//! It has the number of strings, the offset of each first byte, and the offset of the end, all as
+//! little-endian 32-bit integers.
 
 use super::constant::Constant;
 
 /// Returns the offset in the weights at which the table of `constant` ends.
 pub(super) fn table_end(constant: &Constant) -> u64 {
-    // The constant was found to have at least as many bytes.
+    // This does not overflow: the constant has at least as many bytes.
     constant.range().start + 4 * (constant.elements + 2)
 }
 
-/// Checks that `table` has as many strings as the constant has elements, ascending and inside it.
+/// Returns whether `table` has a string per element, with ascending offsets inside the constant.
 pub(super) fn is_sound(constant: &Constant, table: &[u8]) -> bool {
     let (words, _) = table.as_chunks::<4>();
     let mut words = words.iter().map(|word| i32::from_le_bytes(*word));
@@ -41,13 +42,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_agrees_is_accepted() {
+    fn a_table_that_matches_is_accepted() {
         assert_eq!(check(&packed([2, 0, 3, 6])), Ok(()));
         assert_eq!(check(&packed([2, 0, 0, 0])), Ok(()));
     }
 
     #[test]
-    fn another_number_and_offsets_outside_or_out_of_order_are_refused() {
+    fn a_wrong_number_and_offsets_outside_or_out_of_order_are_rejected() {
         for words in [
             [0, 0, 3, 6],
             [1, 0, 3, 6],
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_cut_is_too_short_for_its_shape() {
+    fn a_truncated_table_is_too_short_for_its_shape() {
         let error = check(&packed([2, 0, 3, 6])[..12]).unwrap_err();
         assert_eq!(error.fault, IrFault::TooShort { needed: 16, size: 12 });
     }

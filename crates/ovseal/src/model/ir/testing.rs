@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// The layer of a constant.
+/// Formats the layer of a constant.
 pub(super) fn constant(element_type: &str, shape: &str, offset: usize, size: usize) -> String {
     format!(
         "<layer id=\"0\" name=\"c\" type=\"Const\" version=\"opset1\"><data element_type=\"{element_type}\" \
@@ -10,16 +10,17 @@ pub(super) fn constant(element_type: &str, shape: &str, offset: usize, size: usi
     )
 }
 
-/// A topology with these layers.
+/// Formats a topology with these layers.
 pub(super) fn net(layers: &str) -> String {
     format!(
         "<?xml version=\"1.0\"?>\n<net name=\"n\" version=\"11\">\n<layers>\n{layers}\n</layers>\n</net>\n"
     )
 }
 
-/// A topology of layers given as type and precision of the output, in the order of their ids, with edges.
+/// Formats a topology with these layers and edges. The id of a layer is its index.
 ///
-/// A constant is given as `Const:element type:number of elements`. They lie one after the other.
+/// A layer is its type and the precision of its output. The type of a constant is
+/// `Const:element type:number of elements`. Constants follow each other in the weights.
 pub(super) fn graph(layers: &[(&str, &str)], edges: &[(usize, usize)]) -> String {
     let (mut text, mut offset) = (String::new(), 0);
     for (id, (kind, precision)) in layers.iter().enumerate() {

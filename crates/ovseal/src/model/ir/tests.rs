@@ -1,31 +1,39 @@
 use super::testing::{constant, graph, net};
 use super::*;
 
-fn fault(topology: &str) -> IrFault {
-    Topology::parse(topology.as_bytes()).unwrap_err().fault
+fn parse(topology: &str) -> Result<Topology, IrError> {
+    Topology::parse(topology.as_bytes())
 }
 
-/// Numbers of the constants that decide; each constant is as long as its place is apart from the next.
+fn fault(topology: &str) -> IrFault {
+    parse(topology).unwrap_err().fault
+}
+
+fn assert_unsupported_or_malformed(topology: &str, change: &str) {
+    let found = fault(topology);
+    assert!(matches!(found, IrFault::NotUnderstood(_) | IrFault::Markup), "{change}: {found}");
+}
+
+/// Returns the indexes of the constants that decide.
 fn deciding(layers: &[(&str, &str)], edges: &[(usize, usize)]) -> Vec<usize> {
-    let topology = Topology::parse(graph(layers, edges).as_bytes()).unwrap();
+    let topology = parse(&graph(layers, edges)).unwrap();
     let is_deciding = |constant: &Constant| topology.shape_constants().contains(&constant.range());
     (0..topology.constants.len()).filter(|&number| is_deciding(&topology.constants[number])).collect()
 }
 
 #[test]
-fn a_shape_whose_bytes_wrap_to_nothing_is_refused_with_its_line() {
-    let topology = net(&constant("f32", "4611686018427387904", 0, 16));
-    let error = Topology::parse(topology.as_bytes()).unwrap_err();
+fn a_shape_whose_size_overflows_is_rejected_with_its_line() {
+    let error = parse(&net(&constant("f32", "4611686018427387904", 0, 16))).unwrap_err();
     assert_eq!(error, IrError { line: 4, fault: IrFault::Overflow });
     assert_eq!(error.to_string(), "line 4 of the topology: a constant's shape is too large for any memory");
 }
 
 #[test]
-fn a_constant_has_the_bytes_that_its_type_and_shape_need() {
+fn a_constant_must_have_the_bytes_that_its_type_and_shape_require() {
     for (element_type, shape, needed) in
         [("f32", "2,2", 16), ("i4", "3", 2), ("u3", "9", 6), ("string", "1", 12)]
     {
-        assert!(Topology::parse(net(&constant(element_type, shape, 0, needed)).as_bytes()).is_ok());
+        assert!(parse(&net(&constant(element_type, shape, 0, needed))).is_ok());
         let short = net(&constant(element_type, shape, 0, needed - 1));
         let expected = IrFault::TooShort { needed: needed as u64, size: needed as u64 - 1 };
         assert_eq!(fault(&short), expected, "{element_type}");
@@ -33,21 +41,18 @@ fn a_constant_has_the_bytes_that_its_type_and_shape_need() {
 }
 
 #[test]
-fn a_constant_that_ends_behind_the_weights_is_refused() {
-    let topology = Topology::parse(net(&constant("f32", "4", 100, 16)).as_bytes()).unwrap();
+fn a_constant_that_ends_after_the_weights_is_rejected() {
+    let topology = parse(&net(&constant("f32", "4", 100, 16))).unwrap();
     assert_eq!(topology.check_length(116), Ok(()));
     let error = topology.check_length(115).unwrap_err();
     assert_eq!(error.fault, IrFault::OutsideWeights { end: 116, length: 115 });
     let far = net(&constant("u8", "1", 0, 1)).replace("offset=\"0\"", "offset=\"9223372036854775807\"");
-    let topology = Topology::parse(far.as_bytes()).unwrap();
-    assert_eq!(
-        topology.check_length(1).unwrap_err().fault,
-        IrFault::OutsideWeights { end: 1 << 63, length: 1 }
-    );
+    let error = parse(&far).unwrap().check_length(1).unwrap_err();
+    assert_eq!(error.fault, IrFault::OutsideWeights { end: 1 << 63, length: 1 });
 }
 
 #[test]
-fn numbers_in_another_form_are_refused() {
+fn numbers_in_another_form_are_rejected() {
     let good = net(&constant("f32", "4", 0, 16));
     for (from, to, name) in [
         ("offset=\"0\"", "offset=\"-8\"", "offset"),
@@ -66,7 +71,7 @@ fn numbers_in_another_form_are_refused() {
 }
 
 #[test]
-fn every_kind_of_constant_that_openvino_would_not_check_is_refused() {
+fn constants_that_openvino_would_not_check_are_rejected() {
     let good = net(&constant("f32", "4", 0, 16));
     for (from, to) in [
         ("<data ", "<data value=\"abc\" "),
@@ -86,9 +91,7 @@ fn every_kind_of_constant_that_openvino_would_not_check_is_refused() {
         ("</layers>", "</layers><rt_info><info name=\"&#95;_weights_path\"/></rt_info>"),
         ("<net name=\"n\" version=\"11\">", "<net><net>"),
     ] {
-        let other = good.replacen(from, to, 1);
-        let found = Topology::parse(other.as_bytes()).unwrap_err().fault;
-        assert!(matches!(found, IrFault::NotUnderstood(_) | IrFault::Markup), "{to}: {found}");
+        assert_unsupported_or_malformed(&good.replacen(from, to, 1), to);
     }
     for unknown in ["undefined", "f128", ""] {
         assert_eq!(fault(&good.replace("f32", unknown)), IrFault::ElementType, "{unknown}");
@@ -97,12 +100,12 @@ fn every_kind_of_constant_that_openvino_would_not_check_is_refused() {
 
 #[test]
 fn a_constant_without_a_type_has_no_elements() {
-    assert!(Topology::parse(net(&constant("dynamic", "0", 7, 1)).as_bytes()).is_ok());
+    assert!(parse(&net(&constant("dynamic", "0", 7, 1))).is_ok());
     assert_eq!(fault(&net(&constant("dynamic", "1", 0, 16))), IrFault::Overflow);
 }
 
 #[test]
-fn constants_in_nested_bodies_are_checked_as_well() {
+fn constants_in_nested_bodies_are_checked() {
     for body in ["body", "then_body", "else_body"] {
         let inner = constant("f32", "4611686018427387904", 0, 16);
         let nested = format!(
@@ -114,9 +117,9 @@ fn constants_in_nested_bodies_are_checked_as_well() {
 }
 
 #[test]
-fn markup_that_two_parsers_could_read_differently_is_refused() {
+fn markup_that_two_parsers_could_read_differently_is_rejected() {
     let good = net(&constant("f32", "4", 0, 16));
-    assert!(Topology::parse(good.as_bytes()).is_ok());
+    assert!(parse(&good).is_ok());
     for (from, to) in [
         ("<layers>", "<!DOCTYPE net [<!ENTITY a \"b\">]><layers>"),
         ("<layers>", "<?pi ?><layers>"),
@@ -134,28 +137,26 @@ fn markup_that_two_parsers_could_read_differently_is_refused() {
         ("offset=\"0\"", "offset=0"),
         ("</layer>", "</Layer>"),
     ] {
-        let other = good.replacen(from, to, 1);
-        let found = Topology::parse(other.as_bytes()).unwrap_err().fault;
-        assert!(matches!(found, IrFault::NotUnderstood(_) | IrFault::Markup), "{to}: {found}");
+        assert_unsupported_or_malformed(&good.replacen(from, to, 1), to);
     }
     assert_eq!(Topology::parse(b"<net>\xff</net>").unwrap_err().fault, IrFault::Markup);
     for harmless in ["<!-- a > b --><layers>", "<!----><layers>", "\u{e9} &lt; <layers>"] {
-        assert!(Topology::parse(good.replace("<layers>", harmless).as_bytes()).is_ok(), "{harmless}");
+        assert!(parse(&good.replace("<layers>", harmless)).is_ok(), "{harmless}");
     }
     let marked = [&b"\xef\xbb\xbf"[..], good.replace("?>", " encoding=\"UTF-8\"?>").as_bytes()].concat();
     assert!(Topology::parse(&marked).is_ok());
 }
 
 #[test]
-fn a_topology_that_is_cut_anywhere_is_refused() {
+fn every_truncation_is_rejected() {
     let good = net(&constant("f32", "4", 0, 16));
     for length in 0..good.trim_end().len() {
-        assert!(Topology::parse(&good.as_bytes()[..length]).is_err(), "{length} bytes");
+        assert!(parse(&good[..length]).is_err(), "{length} bytes");
     }
 }
 
 #[test]
-fn elements_nested_without_end_are_refused() {
+fn deeply_nested_elements_are_rejected() {
     let deep = "<a>".repeat(100_000);
     assert!(matches!(fault(&format!("<net>{deep}")), IrFault::NotUnderstood(_)));
 }
@@ -166,13 +167,13 @@ fn integers_that_only_a_decompressing_conversion_reads_do_not_decide() {
         [("Const:u8:200", "U8"), ("Convert", "FP16"), ("Const:f16:1", "FP16"), ("Multiply", "FP16")];
     let edges = [(0, 1), (1, 3), (2, 3)];
     assert_eq!(deciding(&weights, &edges), [0; 0]);
-    // The same, handed to an operation that waits for an input.
+    // The same for an operation that waits for an input.
     let read = [("Const:u8:200", "U8"), ("Parameter", "FP32"), ("FullyConnectedCompressed", "FP32")];
     assert_eq!(deciding(&read, &[(0, 2), (1, 2)]), [0; 0]);
 }
 
 #[test]
-fn integers_of_every_width_decide_where_integers_are_computed_of_them() {
+fn integers_of_every_width_decide_if_integers_are_computed_from_them() {
     for width in ["u1", "u2", "u3", "i4", "u6", "i8", "u8", "boolean", "u16", "i32", "i64"] {
         let constant = format!("Const:{width}:700");
         let divided = [(&*constant, "U8"), ("Parameter", "U8"), ("Mod", "U8")];
@@ -183,7 +184,7 @@ fn integers_of_every_width_decide_where_integers_are_computed_of_them() {
 }
 
 #[test]
-fn numbers_decide_where_integers_follow_from_them_before_there_is_an_input() {
+fn numbers_decide_if_integers_are_computed_from_them_at_compile_time() {
     let chain = [("Const:f32:900", "FP32"), ("Greater", "BOOL"), ("Const:f32:1", "FP32"), ("Convert", "I32")];
     assert_eq!(deciding(&chain, &[(0, 1), (2, 1), (1, 3)]), [0, 1]);
     let later = [("Const:f32:900", "FP32"), ("Parameter", "FP32"), ("MatMul", "FP32"), ("Convert", "I32")];
@@ -193,18 +194,18 @@ fn numbers_decide_where_integers_follow_from_them_before_there_is_an_input() {
 }
 
 #[test]
-fn whatever_a_body_is_given_may_decide() {
+fn constants_that_a_body_reads_decide() {
     let layers = [("Const:f32:900", "FP32"), ("Parameter", "FP32"), ("Loop", "FP32")];
     let text = graph(&layers, &[(0, 2), (1, 2)]);
     let body = "<layers><layer id=\"0\" type=\"Parameter\"/></layers>";
     let text =
         text.replace("type=\"Loop\" version=\"opset1\">", &format!("type=\"Loop\"><body>{body}</body>"));
-    let topology = Topology::parse(text.as_bytes()).unwrap();
+    let topology = parse(&text).unwrap();
     assert_eq!(topology.shape_constants(), std::slice::from_ref(&(0..3600)));
 }
 
 #[test]
-fn what_is_converted_like_an_input_is_computed_without_it() {
+fn a_conversion_like_an_input_does_not_wait_for_it() {
     let layers = [
         ("Const:f32:900", "FP32"),
         ("Parameter", "I64"),
@@ -216,27 +217,27 @@ fn what_is_converted_like_an_input_is_computed_without_it() {
 }
 
 #[test]
-fn what_leads_to_the_result_of_a_body_decides() {
+fn constants_that_lead_to_the_result_of_a_body_decide() {
     let layers = [("Const:f32:900", "FP32"), ("Result", "FP32")];
     assert_eq!(deciding(&layers, &[(0, 1)]), [0; 0]);
     let body = graph(&layers, &[(0, 1)]);
     let (start, end) = (body.find("<layers>").unwrap(), body.find("</net>").unwrap());
     let branch = format!("<layer id=\"0\" type=\"If\"><then_body>{}</then_body></layer>", &body[start..end]);
-    let topology = Topology::parse(net(&branch).as_bytes()).unwrap();
+    let topology = parse(&net(&branch)).unwrap();
     assert_eq!(topology.shape_constants(), std::slice::from_ref(&(0..3600)));
 }
 
 #[test]
-fn a_precision_that_is_not_said_counts_as_that_of_integers() {
+fn an_output_without_a_precision_counts_as_integers() {
     let layers = [("Const:f32:900", "FP32"), ("Convert", "")];
     assert_eq!(deciding(&layers, &[(0, 1)]), [0]);
 }
 
-/// Searched from each beginning to the end, these would take hours.
+/// A search from each layer to the end would take hours.
 #[test]
-fn many_layers_and_edges_take_no_longer_than_their_length() {
+fn many_layers_and_edges_take_linear_time() {
     let layers = vec![("Const:u8:1", "U8"); 100_000];
     let edges: Vec<_> = (1..100_000).map(|number| (number - 1, number)).collect();
-    let topology = Topology::parse(graph(&layers, &edges).as_bytes()).unwrap();
+    let topology = parse(&graph(&layers, &edges)).unwrap();
     assert_eq!(topology.shape_constants().len(), 100_000);
 }

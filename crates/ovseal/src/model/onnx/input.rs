@@ -1,14 +1,15 @@
-//! Where protobuf bytes come from: memory, or a file of which skipped bytes are never read.
+//! The input of protobuf bytes: memory, or a file, in which skipped bytes are not read.
+
+use std::io;
 
 use super::OnnxError;
-use crate::model::source::SourceReader;
 
-/// Bytes in a row that can be read and skipped.
+/// A sequence of bytes to read and skip.
 pub(in crate::model) trait Input {
-    /// Reads bytes, all of them.
+    /// Fills `bytes`.
     fn read(&mut self, bytes: &mut [u8]) -> Result<(), OnnxError>;
 
-    /// Passes over `count` bytes.
+    /// Skips `count` bytes.
     fn skip(&mut self, count: u64) -> Result<(), OnnxError>;
 }
 
@@ -25,9 +26,9 @@ impl Input for &[u8] {
     }
 }
 
-/// A file, read through a window.
-pub(super) struct FileInput<'f> {
-    file: &'f SourceReader,
+/// A file that is read through a window.
+pub(super) struct FileInput<R> {
+    read: R,
     length: u64,
     /// Offset of the next byte.
     offset: u64,
@@ -36,23 +37,22 @@ pub(super) struct FileInput<'f> {
     start: u64,
 }
 
-impl<'f> FileInput<'f> {
+impl<R: Fn(&mut [u8], u64) -> io::Result<()>> FileInput<R> {
     const WINDOW: u64 = 64 << 10;
 
-    /// The first `length` bytes of `file`.
-    pub(super) fn new(file: &'f SourceReader, length: u64) -> Self {
-        Self { file, length, offset: 0, window: Vec::new(), start: 0 }
+    /// Creates an input of `length` bytes. `read` fills a buffer with the bytes at an offset.
+    pub(super) fn new(length: u64, read: R) -> Self {
+        Self { read, length, offset: 0, window: Vec::new(), start: 0 }
     }
 
     fn refill(&mut self) -> Result<(), OnnxError> {
         self.window.resize((self.length - self.offset).min(Self::WINDOW) as usize, 0);
         self.start = self.offset;
-        let read = self.file.read_exact_at(&mut self.window, self.start);
-        read.map_err(|error| OnnxError::Read(error.kind()))
+        (self.read)(&mut self.window, self.start).map_err(|error| OnnxError::Read(error.kind()))
     }
 }
 
-impl Input for FileInput<'_> {
+impl<R: Fn(&mut [u8], u64) -> io::Result<()>> Input for FileInput<R> {
     fn read(&mut self, mut bytes: &mut [u8]) -> Result<(), OnnxError> {
         while !bytes.is_empty() {
             if self.offset >= self.start + self.window.len() as u64 || self.offset < self.start {

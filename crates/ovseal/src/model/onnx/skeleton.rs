@@ -1,4 +1,4 @@
-//! An ONNX model without its weights, which points at them in memory.
+//! An ONNX model that points at its weights in memory.
 
 mod pieces;
 
@@ -16,40 +16,43 @@ use super::wire::Field;
 use super::{OnnxError, Reference};
 use crate::error::OpenError;
 
-/// An ONNX model whose weights stand elsewhere in memory: its own bytes without the raw data of large tensors.
+/// An ONNX model without the raw data of its large tensors, which it points at in memory.
 ///
-/// In the place of that data, and of references to other parts, each tensor has a reference to an address that OpenVINO
-/// takes from: `location` `*/_ORT_MEM_ADDR_/*`, `offset` an address, `length`. So no weights are copied, and only the
-/// bytes between them are read. Tensors of less than 1 KiB and those that are not kept as raw data stay where they are.
+/// A reference to an address replaces that data, and each reference to another part: `location`
+/// `*/_ORT_MEM_ADDR_/*`, `offset` the address, and `length`. OpenVINO reads the data there. So no
+/// weights are copied, and only the bytes between them are read. Tensors below 1 KiB, and those
+/// without raw data, stay as they are.
 ///
-/// **It holds addresses.** Give it to the runtime only while the bytes that it was made from are in their place.
+/// **It contains addresses.** Pass it to the runtime only while the bytes that it was made from
+/// stay in memory, at the same place.
 pub struct Skeleton {
     bytes: ModelMemory,
     pointers: Vec<Pointer>,
 }
 
-/// Where a tensor of a [`Skeleton`] has its data.
+/// The place of a tensor's data outside its [`Skeleton`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pointer {
-    /// The companion that it lies in, as a position among them; `None` for the model itself.
+    /// Index of the companion with the data; `None` for the model itself.
     pub companion: Option<usize>,
-    /// Offset of its first byte there.
+    /// Offset of the first byte there.
     pub offset: usize,
-    /// Its length in bytes, never 0.
+    /// Length in bytes, never 0.
     pub length: usize,
 }
 
 impl Skeleton {
-    /// Makes the skeleton of the model at `path`.
+    /// Creates the skeleton of the model at `path`.
     ///
-    /// Of `model` the structure and small tensors are read, of the companions nothing. Each is a part that the model
-    /// may name, with its bytes.
+    /// The companions are the parts that the model may name, with their bytes. None of these bytes
+    /// is read, and of `model` only the structure and small tensors.
     ///
     /// # Errors
-    ///
-    /// [`OpenError::Onnx`] for a model that is malformed, that names an address, a file that is no companion or bytes
-    /// beyond its end, or whose data does not have the length that shape and type of the tensor need: OpenVINO would read
-    /// what stands behind it. [`OpenError::Memory`] when there is none.
+    /// - [`OpenError::Onnx`] if the model is malformed, or names an address, a file that is not a
+    ///   companion, or bytes beyond its end;
+    /// - [`OpenError::Onnx`] if the length of a tensor's data does not match its shape and type,
+    ///   since OpenVINO would read the bytes after it;
+    /// - [`OpenError::Memory`] if there is not enough memory.
     pub fn new(path: &PartPath, model: &[u8], companions: &[(&PartPath, &[u8])]) -> Result<Self, OpenError> {
         let refused = |source| OpenError::Onnx { part: path.clone(), source };
         let companions = companions.iter().enumerate().map(|(index, &(path, bytes))| (path, (index, bytes)));
@@ -62,13 +65,13 @@ impl Skeleton {
         Ok(Self { bytes, pointers: plan.pointers })
     }
 
-    /// Where its tensors have their data, in the order in which they come.
+    /// Returns the places of its tensors' data, in the order of the tensors.
     #[must_use]
     pub fn pointers(&self) -> &[Pointer] {
         &self.pointers
     }
 
-    /// Whether it is locked into memory.
+    /// Returns whether it is locked into memory.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.bytes.is_locked()
@@ -87,10 +90,7 @@ impl fmt::Debug for Skeleton {
     }
 }
 
-/// Raw data of less than this stays in the skeleton: a reference takes a tenth of it, and lies in the same chunk anyway.
-const INLINE_LIMIT: u64 = 1024;
-
-/// What a skeleton is put together from, found in one walk over the model.
+/// The pieces and pointers of a skeleton, found in one walk over the model.
 struct Plan<'m> {
     path: &'m PartPath,
     model: &'m [u8],
@@ -100,7 +100,7 @@ struct Plan<'m> {
 }
 
 impl<'m> Plan<'m> {
-    /// Where the data of a tensor that cannot stay as it is will be.
+    /// Returns the new place of a tensor's data, or `None` if the tensor stays as it is.
     fn data(&mut self, tensor: &Tensor) -> Result<Option<Data>, OnnxError> {
         let reference = Reference::parse(&tensor.entries)?;
         let companion = reference.as_ref().map(|reference| self.companion(reference)).transpose()?;
@@ -117,7 +117,7 @@ impl<'m> Plan<'m> {
         self.point_at(None, self.model, raw).map(Some)
     }
 
-    /// Position and bytes of the companion that a reference names, which has the bytes that are referred to.
+    /// Returns the index and bytes of the companion that a reference names, if it has that range.
     fn companion(&self, reference: &Reference) -> Result<(usize, &'m [u8]), OnnxError> {
         let path = reference.part_path(self.path)?;
         let Some(&(index, bytes)) = self.companions.get(&path) else {
@@ -136,9 +136,9 @@ impl<'m> Plan<'m> {
         let length = tensor.length()?;
         let stated = match reference.length {
             Some(stated @ 1..) => stated,
-            // An empty tensor may say so, or not.
+            // An empty tensor may state its length or not.
             None | Some(0) if length == 0 => 0,
-            // Without a length the data goes to the end of the file, as in `onnx.external_data_helper`.
+            // Without a length, the data ends with the file, as in `onnx.external_data_helper`.
             None | Some(0) => bytes.len() as u64 - reference.offset,
         };
         if stated != length {
@@ -147,7 +147,7 @@ impl<'m> Plan<'m> {
         self.point_at(Some(index), bytes, reference.offset..reference.offset + length)
     }
 
-    /// Lets a tensor have the bytes of `range`, which lies within `bytes`.
+    /// Points a tensor at a range of `bytes`.
     fn point_at(
         &mut self,
         companion: Option<usize>,
@@ -163,7 +163,7 @@ impl<'m> Plan<'m> {
             return Err(OnnxError::Malformed);
         }
         self.pointers.push(Pointer { companion, offset, length: data.len() });
-        // The runtime reads through the number.
+        // The runtime turns the number back into a pointer.
         Ok(Data::At { address: data.as_ptr().expose_provenance(), length: data.len() })
     }
 }
@@ -186,6 +186,9 @@ impl Visitor for Plan<'_> {
         Ok(())
     }
 }
+
+/// Raw data below this length stays in the skeleton. A reference takes a tenth of it.
+const INLINE_LIMIT: u64 = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! One tensor: its shape, its type, and where its data is.
+//! One tensor: its shape, its type, and the place of its data.
 
 use std::ops::Range;
 
@@ -6,44 +6,41 @@ use super::OnnxError;
 use super::input::Input;
 use super::wire::{Content, Reader};
 
-/// What a tensor's message says of its data. The data itself is passed over.
+/// The description of a tensor. Its data is skipped.
 #[derive(Default)]
 pub(super) struct Tensor {
-    /// How many elements its dimensions make; `None` when no tensor can have them.
+    /// Product of its dimensions; `None` if no tensor can have so many elements.
     elements: Option<u64>,
     data_type: i32,
-    /// Whether it is a segment of a tensor, which no runtime reads.
+    /// True if it is a segment of a tensor, which no runtime reads.
     pub(super) is_segment: bool,
-    /// Whether the data is where the entries say, and not in the tensor.
+    /// True if the data is in the file that the entries name, not in the tensor.
     pub(super) is_external: bool,
     pub(super) entries: Vec<Entry>,
-    /// Where the raw data is.
+    /// Place of the raw data.
     pub(super) raw: Option<Range<u64>>,
-    /// The fields that say where the data is, or are it; no other field is among them.
+    /// Places of the fields with the data or its location.
     pub(super) location_fields: Vec<Range<u64>>,
     pub(super) end: u64,
 }
 
-/// A key of a tensor's external data, and its value.
+/// A key and value of a tensor's external data.
 pub(super) type Entry = (String, String);
-
-/// A tensor has at most this many fields that say where its data is; the specification knows five keys.
-const LOCATION_LIMIT: usize = 16;
 
 impl Tensor {
     /// Reads the tensor that ends at `end`.
     ///
-    /// Of a field that is repeated protobuf takes the last; two of raw data are refused.
+    /// Like protobuf, uses the last of a repeated field, but rejects repeated raw data.
     pub(super) fn read<I: Input>(reader: &mut Reader<I>, end: u64) -> Result<Self, OnnxError> {
         let mut tensor = Self { elements: Some(1), end, ..Self::default() };
         while reader.position() < end {
             let field = reader.field(end)?;
             let content = reader.position();
-            // A field of another wire type than it should have is unknown to every reader.
+            // Every reader treats a field with a wrong wire type as unknown.
             match (field.number, field.content) {
                 (DIMENSIONS, Content::Number(extent)) => tensor.multiply(extent),
                 (DIMENSIONS, Content::Bytes(length)) => tensor.packed_dimensions(reader, content + length)?,
-                // An `int32`: protobuf takes the low 32 bits, also of the next one, an enumeration.
+                // Protobuf keeps the low 32 bits of an `int32`, and of an enumeration (next field).
                 (DATA_TYPE, Content::Number(number)) => tensor.data_type = number as i32,
                 (DATA_LOCATION, Content::Number(number)) => tensor.is_external = is_external(number as i32)?,
                 (SEGMENT, Content::Bytes(length)) => {
@@ -68,7 +65,7 @@ impl Tensor {
         if reader.position() == end { Ok(tensor) } else { Err(OnnxError::Malformed) }
     }
 
-    /// How many bits an element has, if the tensor is of a type that the runtime reads as raw data.
+    /// Returns the bits of an element, if the runtime reads the tensor's type as raw data.
     pub(super) fn element_bits(&self) -> Option<u64> {
         Some(match self.data_type {
             // UINT4, INT4, FLOAT4E2M1
@@ -85,7 +82,7 @@ impl Tensor {
         })
     }
 
-    /// The length of the raw data that the tensor must have, by its shape and type.
+    /// Returns the length of raw data that the tensor's shape and type require.
     pub(super) fn length(&self) -> Result<u64, OnnxError> {
         let unsupported = OnnxError::UnsupportedTensor { data_type: self.data_type };
         let bits = self.element_bits().filter(|_| !self.is_segment).ok_or(unsupported)?;
@@ -101,14 +98,14 @@ impl Tensor {
         if reader.position() == end { Ok(()) } else { Err(OnnxError::Malformed) }
     }
 
-    /// Takes in a dimension, an `int64`.
+    /// Multiplies the elements by a dimension, an `int64`.
     fn multiply(&mut self, extent: u64) {
         let extent = i64::try_from(extent).ok().map(i64::unsigned_abs);
         self.elements = self.elements.zip(extent).and_then(|(elements, extent)| elements.checked_mul(extent));
     }
 }
 
-/// Whether a data location (`DEFAULT`, `EXTERNAL`) is that of external data.
+/// Returns whether a data location (`DEFAULT` or `EXTERNAL`) is that of external data.
 fn is_external(location: i32) -> Result<bool, OnnxError> {
     match location {
         0 => Ok(false),
@@ -139,3 +136,6 @@ const SEGMENT: u64 = 3;
 pub(super) const RAW_DATA: u64 = 9;
 pub(super) const EXTERNAL_DATA: u64 = 13;
 pub(super) const DATA_LOCATION: u64 = 14;
+
+/// Limit on fields with a tensor's data or its location. The specification defines five keys.
+const LOCATION_LIMIT: usize = 16;

@@ -1,13 +1,14 @@
-//! Walking over an ONNX model in its wire format, without building a tree of it.
+//! A walk over an ONNX model in its wire format.
 //!
-//! A hostile model of some megabytes could otherwise take gigabytes: an empty attribute is two bytes on the wire.
+//! It builds no tree. An empty attribute takes two bytes on the wire, so the tree of a hostile
+//! model of a few megabytes could take gigabytes.
 
+use super::OnnxError;
 use super::input::Input;
 use super::tensor::Tensor;
 use super::wire::{Content, Field, Reader};
-use super::{OnnxError, Reference};
 
-/// Messages of onnx.proto3 (IR version 13) that can lead to a tensor; everything else is passed over.
+/// A message of onnx.proto3 (IR version 13) that can contain tensors. All others are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Message {
     Model,
@@ -21,7 +22,7 @@ pub(super) enum Message {
 }
 
 impl Message {
-    /// What the field with this number holds, if it can lead to a tensor.
+    /// Returns the message in the field with this number, if it can contain tensors.
     pub(super) const fn field(self, number: u64) -> Option<Self> {
         Some(match (self, number) {
             (Self::Model, 7) | (Self::Training, 1 | 2) | (Self::Attribute, 6 | 11) => Self::Graph,
@@ -35,34 +36,30 @@ impl Message {
         })
     }
 
-    /// Whether the field holds one tensor. Of two such fields protobuf makes one tensor, with the dimensions of both.
+    /// Returns whether the field holds a single tensor.
+    ///
+    /// Protobuf would merge two such fields into one tensor with the dimensions of both.
     const fn holds_one_tensor(self, number: u64) -> bool {
         matches!((self, number), (Self::Attribute, 5 | 22) | (Self::SparseTensor, 1 | 2))
     }
 }
 
-/// Sees the tensors of a model, and the messages around them.
+/// A visitor of a model's tensors and the messages around them.
 pub(super) trait Visitor {
-    /// What is kept of a message until its end.
+    /// State of a message, kept until its end.
     type Entered;
 
-    /// A message begins that may lead to a tensor: its content starts at `content`.
+    /// Begins a message that can contain tensors. Its content starts at `content`.
     fn enter(&mut self, field: &Field, content: u64) -> Self::Entered;
 
-    /// The message ends at `end`.
+    /// Ends the message at `end`.
     fn leave(&mut self, entered: Self::Entered, end: u64);
 
-    /// A tensor was read; what it was in was entered and not yet left.
+    /// Visits a tensor. The messages around it have begun and not ended.
     fn tensor(&mut self, tensor: &Tensor) -> Result<(), OnnxError>;
 }
 
-/// Messages lie at most this deep in each other; protobuf's own limit.
-const DEPTH_LIMIT: usize = 100;
-
-/// A model may have this many references; more would be no model but an attack.
-pub(super) const REFERENCE_LIMIT: usize = 1 << 20;
-
-/// Shows the tensors of the model of `length` bytes in `input` to `visitor`.
+/// Walks over the model of `length` bytes in `input`.
 pub(super) fn walk<I: Input, V: Visitor>(input: I, length: u64, visitor: &mut V) -> Result<(), OnnxError> {
     Walk { reader: Reader::new(input), visitor }.message(Message::Model, length, 0)
 }
@@ -110,16 +107,8 @@ impl<I: Input, V: Visitor> Walk<'_, I, V> {
     }
 }
 
-/// Collects references.
-impl Visitor for Vec<Reference> {
-    type Entered = ();
+/// Limit on the nesting of messages, the same as protobuf's.
+const DEPTH_LIMIT: usize = 100;
 
-    fn enter(&mut self, _: &Field, _: u64) {}
-
-    fn leave(&mut self, (): (), _: u64) {}
-
-    fn tensor(&mut self, tensor: &Tensor) -> Result<(), OnnxError> {
-        self.extend(Reference::parse(&tensor.entries)?);
-        if self.len() <= REFERENCE_LIMIT { Ok(()) } else { Err(OnnxError::Malformed) }
-    }
-}
+/// Limit on the references of a model. More would be an attack.
+pub(super) const REFERENCE_LIMIT: usize = 1 << 20;

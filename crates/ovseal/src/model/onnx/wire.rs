@@ -1,41 +1,37 @@
-//! Protobuf's wire format: fields, numbers and texts.
+//! Protobuf's wire format: fields, numbers and text.
 
 use super::OnnxError;
 use super::input::Input;
 
-/// Reads one field after another.
+/// A reader of one field after another.
 pub(in crate::model) struct Reader<I> {
     input: I,
-    /// How many bytes were taken, to find the ends of messages.
+    /// Bytes read and skipped so far, to find the ends of messages.
     position: u64,
 }
 
-/// A field whose number, if it is one, was read. The reader stands at the first byte of the content.
+/// A field of a message.
+///
+/// A number has been read. Otherwise, the reader is at the first byte of the content.
 pub(in crate::model) struct Field {
     pub(in crate::model) number: u64,
     /// Offset of the field's first byte.
     pub(super) start: u64,
-    /// Offset of the byte after the key: there the length stands, if it has one.
+    /// Offset of the byte after the key, where the length is if there is one.
     pub(super) length_at: u64,
     pub(in crate::model) content: Content,
 }
 
-/// What a field holds.
+/// The content of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::model) enum Content {
     /// A variable-length number.
     Number(u64),
-    /// Four or eight bytes, which were passed over.
+    /// Four or eight bytes, which were skipped.
     Fixed,
-    /// So many bytes, which end within the message.
+    /// This many bytes, which end within the message.
     Bytes(u64),
 }
-
-/// A key or value of external data has at most this many bytes: a path, or a number.
-const TEXT_LIMIT: u64 = 4096;
-
-/// A field's key has at most this many bytes. Protobuf drops bits of a longer one, and then takes it for another field.
-const KEY_BYTES: u64 = 5;
 
 impl<I: Input> Reader<I> {
     pub(in crate::model) fn new(input: I) -> Self {
@@ -46,7 +42,7 @@ impl<I: Input> Reader<I> {
         self.position
     }
 
-    /// The next field of a message that ends at `end`.
+    /// Reads the next field of a message that ends at `end`.
     pub(in crate::model) fn field(&mut self, end: u64) -> Result<Field, OnnxError> {
         let start = self.position;
         let key = self.varint()?;
@@ -59,7 +55,7 @@ impl<I: Input> Reader<I> {
             1 => self.skip(8).map(|()| Content::Fixed)?,
             2 => Content::Bytes(self.varint()?),
             5 => self.skip(4).map(|()| Content::Fixed)?,
-            // Groups (3 and 4) do not occur in ONNX.
+            // ONNX does not use groups (3 and 4).
             _ => return Err(OnnxError::Malformed),
         };
         let length = if let Content::Bytes(length) = content { length } else { 0 };
@@ -103,7 +99,7 @@ impl<I: Input> Reader<I> {
     }
 }
 
-/// A number of variable length, as it is written.
+/// Encodes a number of variable length.
 pub(in crate::model) fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(10);
     while value >= 0x80 {
@@ -114,7 +110,14 @@ pub(in crate::model) fn varint(mut value: u64) -> Vec<u8> {
     bytes
 }
 
-/// A field with content, as it is written.
+/// Encodes a field with this content.
 pub(in crate::model) fn field(number: u64, content: &[u8]) -> Vec<u8> {
     [varint(number << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
 }
+
+/// Limit on the bytes of a key or value of external data, which is a path or a number.
+const TEXT_LIMIT: u64 = 4096;
+
+/// Limit on the bytes of a field's key. Protobuf drops bits of a longer one, and then reads it as
+/// the key of another field.
+const KEY_BYTES: u64 = 5;

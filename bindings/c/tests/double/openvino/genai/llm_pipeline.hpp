@@ -1,4 +1,5 @@
-// A double: what of OpenVINO GenAI 2026.4's pipeline `ovseal/genai.hpp` uses, with the signatures of its headers, and no function of it.
+// A double of the parts of OpenVINO GenAI 2026.4's pipeline that `ovseal/genai.hpp` uses:
+// signatures only.
 #pragma once
 
 #include <fstream>
@@ -18,7 +19,7 @@ public:
         text.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
     }
 
-    // What a test looks at.
+    // Read by a test.
     std::string text;
 };
 
@@ -30,10 +31,10 @@ public:
         if (device == "NONE")
             throw std::runtime_error("there is no such device");
     }
-    // As the real one: it is neither copied nor moved.
+    // Like the real one, it can be neither copied nor moved.
     LLMPipeline(const LLMPipeline&) = delete;
 
-    // What a test looks at.
+    // Read by a test.
     std::string model, device;
     ov::Tensor weights;
     Tokenizer tokenizer;

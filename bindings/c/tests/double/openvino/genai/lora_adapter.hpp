@@ -1,5 +1,5 @@
-// A double: what of OpenVINO GenAI 2026.4's adapters the header comment of `ovseal/genai.hpp` uses, with the signature of its header, and no
-// function of it.
+// A double of the parts of OpenVINO GenAI 2026.4's adapters that `ovseal/genai.hpp` mentions:
+// signatures only.
 #pragma once
 
 #include <openvino/openvino.hpp>
@@ -11,7 +11,7 @@ class Adapter {
 public:
     explicit Adapter(const ov::Tensor& safetensor) : safetensor(safetensor) {}
 
-    // What a test looks at.
+    // Read by a test.
     ov::Tensor safetensor;
 };
 

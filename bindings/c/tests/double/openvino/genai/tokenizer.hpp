@@ -1,4 +1,5 @@
-// A double: what of OpenVINO GenAI 2026.4's tokenizer `ovseal/genai.hpp` uses, with the signatures of its header, and no function of it.
+// A double of the parts of OpenVINO GenAI 2026.4's tokenizer that `ovseal/genai.hpp` uses:
+// signatures only.
 #pragma once
 
 #include <openvino/openvino.hpp>
@@ -15,7 +16,7 @@ public:
     std::string get_chat_template() const { return chat_template; }
     void set_chat_template(const std::string& text) { chat_template = text; }
 
-    // What a test looks at.
+    // Read by a test.
     std::string model, chat_template;
     std::vector<ov::Tensor> weights;
     ov::AnyMap properties;

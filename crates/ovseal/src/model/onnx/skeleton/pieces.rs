@@ -1,4 +1,4 @@
-//! What a skeleton is put together from: ranges of the model's own bytes, and what stands between them.
+//! The pieces of a skeleton: ranges of the model's own bytes, and the new bytes between them.
 
 use std::ops::Range;
 
@@ -6,13 +6,15 @@ use crate::model::onnx::tensor::{DATA_LOCATION, EXTERNAL_DATA, RAW_DATA};
 use crate::model::onnx::wire::{field, varint};
 use crate::model::onnx::{MEMORY_ADDRESS_LOCATION, OnnxError};
 
-/// Bytes of a skeleton in their order. Messages in which nothing is replaced lie in one piece with what is around them.
+/// The bytes of a skeleton in order.
+///
+/// Messages in which nothing is replaced are in one piece with the bytes around them.
 #[derive(Default)]
 pub(super) struct Pieces {
     pieces: Vec<Piece>,
-    /// Up to here the model's own bytes are in the pieces.
+    /// End of the model's own bytes that are in the pieces or were replaced.
     copied: u64,
-    /// Bytes in all pieces, without those of lengths that are still open.
+    /// Length of all pieces, without the length fields of messages that have not ended.
     length: u64,
 }
 
@@ -24,31 +26,28 @@ enum Piece {
     Data(Data),
 }
 
-/// Where a tensor has its data.
+/// The place of a tensor's data.
 pub(super) enum Data {
-    /// It has none: one of its dimensions is 0.
+    /// None, because one of its dimensions is 0.
     Nowhere,
-    /// In memory.
+    /// Memory at an address.
     At { address: usize, length: usize },
 }
 
 /// A message that has begun.
 pub(super) struct Entered {
-    /// What was there before it.
+    /// Number of pieces before it.
     pieces: usize,
     copied: u64,
     length: u64,
-    /// Which piece is the length of the message.
+    /// Index of the piece with the message's length.
     prefix: usize,
-    /// Bytes before its content.
+    /// Length of all pieces before its content.
     before: u64,
 }
 
-/// Protobuf, with which OpenVINO reads the skeleton, takes no message of more bytes.
-const LENGTH_LIMIT: u64 = i32::MAX as u64;
-
 impl Pieces {
-    /// Begins a message whose length stands at `length_at` and whose content at `content`.
+    /// Begins a message with its length at `length_at` and its content at `content`.
     pub(super) fn enter(&mut self, length_at: u64, content: u64) -> Entered {
         let (pieces, copied, length) = (self.pieces.len(), self.copied, self.length);
         self.copy_to(length_at);
@@ -72,7 +71,7 @@ impl Pieces {
         self.length += varint(content).len() as u64;
     }
 
-    /// Puts `data` in the place of these fields of a tensor that ends at `end`.
+    /// Replaces these fields of a tensor that ends at `end` with `data`.
     pub(super) fn replace(&mut self, fields: &[Range<u64>], end: u64, data: Data) {
         for field in fields {
             self.copy_to(field.start);
@@ -83,13 +82,13 @@ impl Pieces {
         self.pieces.push(Piece::Data(data));
     }
 
-    /// Ends the model at `end`, and gives the length of the skeleton.
+    /// Ends the model at `end`, and returns the length of the skeleton.
     pub(super) fn end(&mut self, end: u64) -> Result<usize, OnnxError> {
         self.copy_to(end);
         if self.length <= LENGTH_LIMIT { Ok(self.length as usize) } else { Err(OnnxError::TooLarge) }
     }
 
-    /// Writes all pieces of `model` to `bytes`, which have the skeleton's length.
+    /// Writes all pieces to `bytes`, which has the skeleton's length.
     pub(super) fn write(&self, model: &[u8], mut bytes: &mut [u8]) {
         for piece in &self.pieces {
             match piece {
@@ -101,7 +100,7 @@ impl Pieces {
         debug_assert!(bytes.is_empty(), "the length is that of all pieces");
     }
 
-    /// Takes the model's own bytes up to `end`.
+    /// Adds the model's own bytes up to `end`.
     fn copy_to(&mut self, end: u64) {
         if self.copied < end {
             self.pieces.push(Piece::Own(self.copied..end));
@@ -112,7 +111,7 @@ impl Pieces {
 }
 
 impl Data {
-    /// The fields of a tensor that say it.
+    /// Encodes the fields of a tensor with this place.
     fn fields(&self) -> Vec<u8> {
         let entry = |key: &str, value: &str| {
             field(EXTERNAL_DATA, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
@@ -130,9 +129,12 @@ impl Data {
     }
 }
 
-/// Writes `content` at the beginning of `bytes`, which has room for it, and goes on behind it.
+/// Writes `content` to the beginning of `bytes`, which has room for it, and advances past it.
 fn put(bytes: &mut &mut [u8], content: &[u8]) {
     if let Some(place) = bytes.split_off_mut(..content.len()) {
         place.copy_from_slice(content);
     }
 }
+
+/// Limit on the bytes of a message in protobuf, with which OpenVINO reads the skeleton.
+const LENGTH_LIMIT: u64 = i32::MAX as u64;

@@ -2,18 +2,14 @@ use ovseal_format::error_kind::ErrorKind;
 
 use super::*;
 use crate::model::onnx::references;
-use crate::model::onnx::testing::{model, number, tensor};
+use crate::model::onnx::testing::{model, number, path, places, tensor};
 use crate::model::onnx::wire::{field, varint};
 
 mod expansion;
 
 const FLOAT: u64 = 1;
 
-fn path(text: &str) -> PartPath {
-    PartPath::parse(text).unwrap()
-}
-
-/// The skeleton of a model in `m/net.onnx` with `m/w` beside it.
+/// Makes the skeleton of a model at `m/net.onnx` with `m/w` next to it.
 fn skeleton(model: &[u8], weights: &[u8]) -> Result<Skeleton, OnnxError> {
     Skeleton::new(&path("m/net.onnx"), model, &[(&path("m/w"), weights)]).map_err(|error| match error {
         OpenError::Onnx { part, source } if part == path("m/net.onnx") => source,
@@ -21,53 +17,32 @@ fn skeleton(model: &[u8], weights: &[u8]) -> Result<Skeleton, OnnxError> {
     })
 }
 
-/// Dimensions and type of a tensor.
+/// Encodes the dimensions and type of a tensor.
 fn shape(dimensions: &[u64], data_type: u64) -> Vec<u8> {
     let dimensions = dimensions.iter().flat_map(|&extent| number(1, extent));
     dimensions.chain(number(2, data_type)).collect()
 }
 
-/// A tensor of `count` floats inside the model.
+/// Encodes a tensor of `count` floats inside the model.
 fn floats(count: usize) -> Vec<u8> {
     [shape(&[count as u64], FLOAT), field(8, b"name"), field(9, &vec![7; 4 * count])].concat()
 }
 
-/// A tensor of this shape in the file `w`.
+/// Encodes a tensor of this shape with its data in the file `w`.
 fn external(dimensions: &[u64], data_type: u64, entries: &[(&str, &str)]) -> Vec<u8> {
     let entries = [&[("location", "w")], entries].concat();
     [shape(dimensions, data_type), tensor(&entries), number(14, 1)].concat()
 }
 
-fn in_graph(tensor: &[u8]) -> Vec<u8> {
-    model(tensor, 0)
-}
-
-/// What a skeleton says of a tensor's data at this address.
+/// Encodes a tensor's data location at this address, as a skeleton has it.
 fn pointer(address: *const u8, length: usize) -> Vec<u8> {
     let (address, length) = (address.addr().to_string(), length.to_string());
     let entries = [("location", "*/_ORT_MEM_ADDR_/*"), ("offset", &address), ("length", &length)];
     [number(14, 1), tensor(&entries)].concat()
 }
 
-/// The model with this tensor in every place where a model can have one.
-fn places(tensor: &[u8]) -> [Vec<u8>; 10] {
-    let (graph, sparse) = (field(5, tensor), field(1, tensor));
-    [
-        model(tensor, 0),
-        model(tensor, 30),
-        field(7, &field(15, &sparse)),
-        field(7, &field(15, &field(2, tensor))),
-        field(7, &field(1, &field(5, &field(10, tensor)))),
-        field(7, &field(1, &field(5, &field(22, &sparse)))),
-        field(7, &field(1, &field(5, &field(23, &sparse)))),
-        field(20, &field(2, &graph)),
-        field(25, &field(11, &graph)),
-        field(25, &field(7, &field(5, &field(11, &graph)))),
-    ]
-}
-
 #[test]
-fn raw_data_is_cut_out_and_pointed_at() {
+fn raw_data_is_replaced_by_a_pointer() {
     let before = [number(1, 9), field(2, b"producer")].concat();
     let graph = |tensor: &[u8]| [field(1, b""), field(5, tensor), field(2, b"graph")].concat();
     let bytes = [before.clone(), field(7, &graph(&floats(256))), number(5, 3)].concat();
@@ -82,7 +57,7 @@ fn raw_data_is_cut_out_and_pointed_at() {
 }
 
 #[test]
-fn tensors_are_found_wherever_they_stand() {
+fn tensors_are_found_in_every_place() {
     for (inline, outside) in places(&floats(256)).iter().zip(places(&external(&[256], FLOAT, &[]))) {
         let made = skeleton(inline, b"").unwrap();
         assert!(made.pointers().len() == 1 && made.as_ref().len() < inline.len() - 800, "{made:?}");
@@ -92,7 +67,7 @@ fn tensors_are_found_wherever_they_stand() {
 }
 
 #[test]
-fn what_is_small_or_not_raw_data_of_a_known_type_stays() {
+fn data_that_is_small_not_raw_or_of_an_unknown_type_stays() {
     let stale = [floats(3), tensor(&[("location", "w")])].concat();
     for tensor in [
         floats(255),
@@ -138,7 +113,7 @@ fn a_tensor_without_elements_needs_no_address() {
 }
 
 #[test]
-fn data_that_is_not_as_long_as_shape_and_type_say_is_refused() {
+fn data_whose_length_does_not_match_its_shape_and_type_is_rejected() {
     let negative = u64::MAX;
     for (dimensions, length) in [
         (&[255][..], "1024"),
@@ -162,7 +137,7 @@ fn data_that_is_not_as_long_as_shape_and_type_say_is_refused() {
 }
 
 #[test]
-fn references_beyond_the_companion_are_refused() {
+fn references_beyond_the_companion_are_rejected() {
     let beyond = Some(OnnxError::OutOfBounds { path: path("m/w") });
     for (offset, length) in [("1", "1024"), ("1025", "1024"), ("18446744073709551615", "1024"), ("2000", "0")]
     {
@@ -175,7 +150,7 @@ fn references_beyond_the_companion_are_refused() {
 }
 
 #[test]
-fn what_must_not_be_named_is_refused() {
+fn forbidden_locations_are_rejected() {
     let located = |location| [shape(&[1], FLOAT), tensor(&[("location", location)]), number(14, 1)].concat();
     for (location, expected) in [
         ("*/_ORT_MEM_ADDR_/*", OnnxError::MemoryAddress),
@@ -187,17 +162,17 @@ fn what_must_not_be_named_is_refused() {
             assert_eq!(skeleton(&bytes, &[0; 4]).err(), Some(expected.clone()));
         }
     }
-    // The runtime does not look at these, but whoever reads the model with another one would.
+    // The runtime ignores these, but another reader might not.
     let unmarked = |location| [floats(1), tensor(&[("location", location)])].concat();
     for (location, expected) in
         [("*/_ORT_MEM_ADDR_/*", OnnxError::MemoryAddress), ("../w", OnnxError::Outside)]
     {
-        assert_eq!(skeleton(&in_graph(&unmarked(location)), b"").err(), Some(expected));
+        assert_eq!(skeleton(&model(&unmarked(location), 0), b"").err(), Some(expected));
     }
 }
 
 #[test]
-fn a_type_that_the_runtime_does_not_read_is_refused_as_such() {
+fn a_type_that_the_runtime_does_not_read_is_unsupported() {
     for data_type in [0, 8, 14, 15, 18, 20, 25, 26, 99] {
         let bytes = model(&external(&[1], data_type, &[]), 0);
         let error = skeleton(&bytes, &[0; 16]).unwrap_err();
@@ -210,9 +185,9 @@ fn a_type_that_the_runtime_does_not_read_is_refused_as_such() {
     assert_eq!(skeleton(&model(&segment, 0), &[0; 4]).err(), expected);
 }
 
-/// Protobuf would make one tensor of two, with the dimensions of both and the data of the last.
+/// Protobuf would merge two tensors into one, with the dimensions of both and the data of the last.
 #[test]
-fn what_protobuf_would_merge_is_refused() {
+fn tensors_that_protobuf_would_merge_are_rejected() {
     let whole = floats(256);
     let halves = |number| [field(number, &whole), field(number, &shape(&[4096], FLOAT))].concat();
     for bytes in [
@@ -233,9 +208,9 @@ fn what_protobuf_would_merge_is_refused() {
     assert_eq!(skeleton(&model(&last_wins, 0), &[0; 4]).unwrap().pointers().len(), 1);
 }
 
-/// None of this memory is touched, so it costs nothing.
+/// The test touches almost none of this memory, so it takes little.
 #[test]
-fn weights_of_more_than_two_gibibytes_are_pointed_at() {
+fn weights_of_more_than_two_gibibytes_are_replaced_by_pointers() {
     const DATA: u64 = 3 << 30;
     let key_and_length = |number: u64, length: u64| [varint(number << 3 | 2), varint(length)].concat();
     let head = [shape(&[DATA / 2 + 1], 10), key_and_length(9, DATA + 2)].concat();
@@ -243,22 +218,22 @@ fn weights_of_more_than_two_gibibytes_are_pointed_at() {
     let graph = key_and_length(5, tensor).len() as u64 + tensor;
     let head = [key_and_length(7, graph), key_and_length(5, tensor), head].concat();
     let tail = number(5, 3);
-    let mut model = vec![0; head.len() + DATA as usize + 2 + tail.len()];
-    model[..head.len()].copy_from_slice(&head);
-    model[head.len() + DATA as usize + 2..].copy_from_slice(&tail);
-    let made = skeleton(&model, b"").unwrap();
+    let mut large = vec![0; head.len() + DATA as usize + 2 + tail.len()];
+    large[..head.len()].copy_from_slice(&head);
+    large[head.len() + DATA as usize + 2..].copy_from_slice(&tail);
+    let made = skeleton(&large, b"").unwrap();
     let expected = Pointer { companion: None, offset: head.len(), length: DATA as usize + 2 };
     assert_eq!(made.pointers(), [expected]);
     assert!(made.as_ref().len() < 200 && made.as_ref().ends_with(&tail));
 
     let offset = DATA.to_string();
     let outside = external(&[2], FLOAT, &[("offset", &offset), ("length", "8")]);
-    let made = skeleton(&in_graph(&outside), &model).unwrap();
+    let made = skeleton(&model(&outside, 0), &large).unwrap();
     assert_eq!(made.pointers(), [Pointer { companion: Some(0), offset: DATA as usize, length: 8 }]);
 }
 
 #[test]
-fn every_truncation_is_refused() {
+fn every_truncation_is_rejected() {
     let bytes = [number(1, 9), model(&floats(300), 2)].concat();
     for length in (1..bytes.len()).filter(|&length| length != 2) {
         assert_eq!(skeleton(&bytes[..length], b"").err(), Some(OnnxError::Malformed), "{length} bytes");
@@ -266,12 +241,12 @@ fn every_truncation_is_refused() {
 }
 
 #[test]
-fn graphs_nested_without_end_are_refused_without_overflowing_the_stack() {
+fn deeply_nested_graphs_are_rejected_without_a_stack_overflow() {
     assert_eq!(skeleton(&model(&floats(256), 20_000), b"").err(), Some(OnnxError::Malformed));
 }
 
 #[test]
-fn a_skeleton_is_no_model_to_be_sealed() {
+fn a_skeleton_cannot_be_sealed() {
     let made = skeleton(&model(&floats(256), 0), b"").unwrap();
     assert_eq!(references(made.as_ref()), Err(OnnxError::MemoryAddress));
 }

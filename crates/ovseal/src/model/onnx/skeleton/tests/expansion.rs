@@ -1,21 +1,22 @@
-//! A skeleton with its pointers followed says what the model says. The decoder here shares nothing with the crate's but
-//! the table of messages.
+//! A skeleton with its pointers followed is equal to the model.
+//!
+//! The decoder here shares only the table of messages with the crate's own.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::onnx::walk::Message;
 
-/// A message, decoded: fields in their order.
+/// A decoded message, with its fields in order.
 #[derive(Debug, PartialEq)]
 enum Tree {
     Leaf(Vec<u8>),
     Message(Vec<(u64, Tree)>),
-    /// A tensor's fields without those that say where its data is, and the data.
+    /// A tensor's fields without those for the location of its data, and the data.
     Tensor(Vec<(u64, Vec<u8>)>, Option<Vec<u8>>),
 }
 
-/// What a location of external data names: a file, or memory at an address.
+/// The files that locations of external data can name. Addresses lie in their memory, too.
 struct Memory<'m>(Vec<(&'m str, &'m [u8])>);
 
 impl Memory<'_> {
@@ -33,7 +34,7 @@ impl Memory<'_> {
     }
 }
 
-/// Number and value of each field; a value of variable length is its bytes.
+/// Returns the number and value of each field. A variable-length number stays encoded.
 fn fields(mut bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
@@ -95,7 +96,7 @@ fn texts(entry: &[u8]) -> (String, String) {
     (values.next().unwrap(), values.next().unwrap())
 }
 
-/// A tensor of bytes, as it is written, whose data is of length `length`.
+/// Generates encoded tensors of bytes, with their data in or outside the model.
 fn any_tensor() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![0..9usize, 1000..1050usize, 2000..2100usize];
     (0..5u8, length, 0..3000usize, any::<bool>()).prop_map(|(kind, length, offset, flag)| {
@@ -118,14 +119,14 @@ fn pattern(length: usize, start: usize) -> Vec<u8> {
     (start..start + length).map(|index| (index * 31 % 251) as u8).collect()
 }
 
-/// Bytes of each companion.
+/// Length of each companion.
 const SIZE: usize = 8000;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_skeleton_says_what_the_model_says(tensors in prop::collection::vec((0..10usize, any_tensor()), 0..12)) {
+    fn a_skeleton_is_equal_to_its_model(tensors in prop::collection::vec((0..10usize, any_tensor()), 0..12)) {
         let model = tensors.iter().flat_map(|(place, tensor)| places(tensor)[*place].clone());
         let model: Vec<u8> = number(1, 9).into_iter().chain(model).collect();
         let (a, b) = (pattern(SIZE, 1), pattern(SIZE, 5));

@@ -1,0 +1,70 @@
+//! Who must have made a container.
+
+use std::ffi::c_char;
+
+use ovseal::{ModelName, Trust};
+use ovseal_frontend::Failure;
+
+use crate::error::bad_argument;
+use crate::publisher::ovseal_publisher;
+use crate::text::{Required, list, optional_text};
+
+/// One of the named publishers must have signed the container. Naming none is an error.
+pub const OVSEAL_TRUST_PUBLISHERS: u32 = 0;
+/// The container may come from anyone. No signature is checked.
+pub const OVSEAL_TRUST_ANY_SENDER: u32 = 1;
+/// Accepts only containers whose keys are all passphrases and key files.
+///
+/// Such a container may come from anyone who ever had one of these keys.
+pub const OVSEAL_TRUST_SHARED_SECRET: u32 = 2;
+
+/// A publisher whom the caller trusts. This struct never changes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ovseal_trusted_publisher {
+    /// The public key.
+    pub publisher: *const ovseal_publisher,
+    /// The only model this publisher may sign; NULL for any. Repeat the publisher for several
+    /// models.
+    pub model_name: *const c_char,
+}
+
+/// Reads a choice of `OVSEAL_TRUST_*` and the publishers that belong to it.
+///
+/// # Safety
+/// `publishers` is NULL, or points at `count` items whose pointers are NULL or valid.
+pub(crate) unsafe fn read(
+    trust: u32,
+    publishers: *const ovseal_trusted_publisher,
+    count: usize,
+) -> Result<Trust, Failure> {
+    // SAFETY: the caller vouches for so many publishers.
+    let publishers = unsafe { list(publishers, count, "options->publishers") }?;
+    match (trust, publishers) {
+        (OVSEAL_TRUST_PUBLISHERS, publishers) => {
+            // SAFETY: the caller vouches for what each of them points at.
+            let publishers = publishers.iter().map(|trusted| unsafe { publisher(trusted) });
+            Ok(Trust::Publishers(publishers.collect::<Result<_, _>>()?))
+        }
+        (OVSEAL_TRUST_ANY_SENDER, []) => Ok(Trust::AnySender),
+        (OVSEAL_TRUST_SHARED_SECRET, []) => Ok(Trust::SharedSecret),
+        (OVSEAL_TRUST_ANY_SENDER | OVSEAL_TRUST_SHARED_SECRET, _) => {
+            Err(bad_argument("publishers are named, but options->trust is not OVSEAL_TRUST_PUBLISHERS"))
+        }
+        _ => Err(bad_argument("options->trust is none of OVSEAL_TRUST_*")),
+    }
+}
+
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn publisher(trusted: &ovseal_trusted_publisher) -> Result<ovseal::Publisher, Failure> {
+    // SAFETY: the caller vouches for it.
+    let publisher = unsafe { trusted.publisher.as_ref() }.required("a trusted publisher")?;
+    // SAFETY: as above.
+    let name = unsafe { optional_text(trusted.model_name, "a trusted publisher's model name") }?;
+    let publisher = publisher.publisher.clone();
+    Ok(match name {
+        Some(name) => publisher.only_for(&ModelName::parse(name)?),
+        None => publisher,
+    })
+}

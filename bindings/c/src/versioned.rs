@@ -1,0 +1,57 @@
+//! Structs of the caller that begin with their size, so that later versions can add members.
+
+use std::mem::MaybeUninit;
+use std::{ptr, slice};
+
+use ovseal_frontend::Failure;
+
+use crate::error::bad_argument;
+use crate::text::Required;
+
+/// A struct that begins with its size and may grow at its end.
+///
+/// Members that the caller's version did not have are zero, which is their default.
+///
+/// # Safety
+/// The type is `repr(C)` and its first member is the size, a `usize`. It has no padding, since
+/// older callers leave padding unset. All bits zero are a valid value.
+pub(crate) unsafe trait Versioned: Copy {}
+
+/// Copies the members that the caller's version of the struct has.
+///
+/// # Errors
+/// `BadArgument` for NULL, an implausible size, or a member that is set and unknown to this
+/// version.
+///
+/// # Safety
+/// `pointer` is NULL, or points at a size and at as many bytes, all of them set.
+pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result<T, Failure> {
+    (!pointer.is_null()).then_some(()).required(name)?;
+    // SAFETY: it is not NULL, and the size is the first member of every version.
+    let size = unsafe { pointer.cast::<usize>().read() };
+    if !(WORD..=SIZE_LIMIT).contains(&size) || !size.is_multiple_of(WORD) {
+        return Err(bad_argument(format!("{name}->size is {size}, which is not the size of the struct")));
+    }
+    let known = size.min(size_of::<T>());
+    let bytes = pointer.cast::<u8>();
+    // SAFETY: `known` is at most `size`, and the caller vouches for so many bytes.
+    let rest = unsafe { bytes.add(known) };
+    // SAFETY: as above; these are the bytes up to `size`.
+    let unknown = unsafe { slice::from_raw_parts(rest, size - known) };
+    if unknown.iter().any(|byte| *byte != 0) {
+        let message = format!("{name} has members that this version of the library does not know");
+        return Err(bad_argument(message).with_hint(Some("install the library that belongs to the header")));
+    }
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: the caller vouches for `known` bytes at the source, and the value is at least as
+    // long.
+    unsafe { ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), known) };
+    // SAFETY: all bytes are set, and the trait says that zeros are valid where none was copied.
+    Ok(unsafe { value.assume_init() })
+}
+
+/// Every member takes whole words or shares one, so a size that is not a multiple cuts one.
+const WORD: usize = size_of::<usize>();
+
+/// No version of a struct is longer; a larger size was never set.
+const SIZE_LIMIT: usize = 4096;

@@ -1,0 +1,132 @@
+//! `ovseal run`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ovseal_openvino::Opening;
+
+use super::size;
+use crate::keys::KeyOptions;
+use crate::keys::trust::TrustOptions;
+
+/// Open a model in memory only, and run it with OpenVINO
+///
+/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb), to compare the two.
+/// Inputs without --input get the same generated numbers in every run: floats in [0,1), integers
+/// from 0 to 99, alternating booleans.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Container, or a plaintext model
+    #[arg(value_name = "FILE")]
+    pub(crate) model: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyOptions,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustOptions,
+
+    /// Require at least the security version in this file, and record a newer one; needs
+    /// --publisher
+    #[arg(long, value_name = "F", help_heading = "Trust options")]
+    pub(crate) rollback_state: Option<PathBuf>,
+
+    /// Require a rollback state that is anchored in this device's TPM (rollback-state --tpm)
+    #[arg(long, requires = "rollback_state", help_heading = "Trust options")]
+    pub(crate) rollback_tpm: bool,
+
+    /// Fail if this host lacks a protection of keys or weights, or if the sender is unknown
+    #[arg(long, help_heading = "Trust options")]
+    pub(crate) strict: bool,
+
+    /// Device to run on
+    #[arg(long, value_name = "DEVICE", default_value = "CPU")]
+    pub(crate) device: String,
+
+    /// Decrypt the weights before the runtime reads them, or while it does
+    ///
+    /// auto is overlapped for the device CPU and eager for every other one: only a device that
+    /// reads the weights with the processor can wait for them. The checks are the same: no
+    /// inference starts before every chunk has been verified.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = OpeningChoice::Auto)]
+    pub(crate) opening: OpeningChoice,
+
+    /// OpenVINO runtime: a directory or the library's file [default: $OVSEAL_OPENVINO, or a search]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) openvino: Option<PathBuf>,
+
+    /// Path of the network, if the container has several
+    #[arg(long, value_name = "PATH")]
+    pub(crate) part: Option<String>,
+
+    /// Read an input from a NumPy file; may be repeated
+    #[arg(long = "input", value_name = "NAME=FILE.npy", value_parser = named_file)]
+    pub(crate) inputs: Vec<(String, PathBuf)>,
+
+    /// Set the shape of an input; may be repeated. Other dynamic dimensions are 1
+    #[arg(long = "shape", value_name = "NAME=1,16", value_parser = named_shape)]
+    pub(crate) shapes: Vec<(String, Vec<usize>)>,
+
+    /// Write each output as NAME.npy to this directory; created if missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Cache the compiled model in this directory, sealed for this device and container
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Limit the size of the cache: 500M, 2G (powers of 1000). The least recently used models are
+    /// removed first
+    #[arg(long, value_name = "SIZE", requires = "cache_dir", value_parser = size::bytes)]
+    pub(crate) cache_limit: Option<u64>,
+
+    /// Number of inferences
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) iterations: u32,
+
+    /// Show OpenVINO's own message if it fails; it may quote a sealed model
+    #[arg(long)]
+    pub(crate) show_detail: bool,
+
+    /// Print times, memory, inputs and outputs as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The time at which the weights are decrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OpeningChoice {
+    /// Overlapped for the device CPU, eager otherwise
+    Auto,
+    /// Before the runtime reads them
+    Eager,
+    /// While the runtime reads them, if the host supports it
+    Overlapped,
+}
+
+impl From<OpeningChoice> for Opening {
+    fn from(choice: OpeningChoice) -> Self {
+        match choice {
+            OpeningChoice::Auto => Self::Auto,
+            OpeningChoice::Eager => Self::Eager,
+            OpeningChoice::Overlapped => Self::Overlapped,
+        }
+    }
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = split(text)?;
+    Ok((name, file.into()))
+}
+
+fn named_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let (name, extents) = split(text)?;
+    let extent = |extent: &str| extent.trim().parse().map_err(|_| format!("{extent:?} is not a number"));
+    Ok((name, extents.split(',').map(extent).collect::<Result<_, _>>()?))
+}
+
+/// Splits at the last equals sign: names of inputs may contain others.
+fn split(text: &str) -> Result<(String, &str), String> {
+    let (name, value) = text.rsplit_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value))
+}
