@@ -1,6 +1,6 @@
 //! A publisher's public key, which a device trusts.
 
-use aws_lc_rs::signature::{self, UnparsedPublicKey};
+use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use pem_rfc7468::LineEnding;
 
 use super::Algorithm;
@@ -78,14 +78,12 @@ impl Publisher {
 
     /// Returns true if `signature` is this key's signature of `message`.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        self.keys.iter().filter(|(held, _)| *held == algorithm).any(|(_, key)| match algorithm {
-            Algorithm::Ed25519 => {
-                UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature).is_ok()
-            }
-            Algorithm::MlDsa65 => {
-                UnparsedPublicKey::new(&signature::ML_DSA_65, key).verify(message, signature).is_ok()
-            }
-        })
+        let verifier: &'static dyn VerificationAlgorithm = match algorithm {
+            Algorithm::Ed25519 => &signature::ED25519,
+            Algorithm::MlDsa65 => &signature::ML_DSA_65,
+        };
+        let mut keys = self.keys.iter().filter(|(held, _)| *held == algorithm);
+        keys.any(|(_, key)| UnparsedPublicKey::new(verifier, key).verify(message, signature).is_ok())
     }
 }
 

@@ -46,8 +46,8 @@ pub trait Identity: Send + Sync {
 
     /// Unwraps the data key in `stanza`.
     ///
-    /// Returns `None` if the stanza is damaged or for another key. The caller checks whether the key
-    /// fits the container.
+    /// Returns `None` if the stanza is damaged or for another key. The caller checks whether the
+    /// key fits the container.
     ///
     /// # Errors
     /// [`UnwrapError`] if the identity could not try, or its hardware does not allow it.

@@ -33,13 +33,8 @@ impl AeadKey for RingKey {
         data: &mut [u8],
     ) -> Result<(), Unauthentic> {
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let opened = self.0.open_in_place_separate_tag(
-            nonce,
-            Aad::from(associated_data),
-            RingTag::from(*tag),
-            data,
-            0..,
-        );
+        let (tag, associated_data) = (RingTag::from(*tag), Aad::from(associated_data));
+        let opened = self.0.open_in_place_separate_tag(nonce, associated_data, tag, data, 0..);
         opened.map(drop).map_err(|_| Unauthentic)
     }
 }
