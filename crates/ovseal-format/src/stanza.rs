@@ -176,6 +176,10 @@ pub fn are_allowed(stanzas: &[Stanza]) -> bool {
         && stanzas.iter().filter_map(slot).all(|slot| seen.insert(slot))
 }
 
+/// The rule that [`are_allowed`] checks, in words.
+pub const LIMITS: &str = "a container holds at most 32 stanzas, with at most one for a passphrase, and one for \
+                          each device that needs a passphrase too";
+
 /// Returns true if only keys of enclaves could open the container.
 ///
 /// Such a key changes with the enclave or the processor's microcode, so it must not be the only one.
