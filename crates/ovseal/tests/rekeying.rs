@@ -107,7 +107,7 @@ fn a_container_is_not_changed_through_a_link_nor_anything_but_a_regular_file() {
             options().rekey(path, &[&fixture.key]).unwrap_err(),
             options().write_side_file(path, &[&fixture.key]).unwrap_err(),
         ] {
-            let message = format!("{} is {what}, and is not changed in place", path.display());
+            let message = format!("{} is {what}; only a regular file can be rekeyed", path.display());
             assert_eq!((error.to_string(), error.kind()), (message, ErrorKind::Usage));
         }
     }

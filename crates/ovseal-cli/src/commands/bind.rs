@@ -116,7 +116,9 @@ fn is_of_device(stanza: &StanzaSummary, id: &[u8; 32]) -> bool {
 fn failure(container: &Path, keys: &Keys, error: RekeyError) -> CommandError {
     match error {
         RekeyError::Open(error) => keys.failure(container, error),
-        RekeyError::RemoveFromSideFile => CommandError::message(Kind::Usage, "a side file removes nothing"),
+        RekeyError::RemoveFromSideFile => {
+            CommandError::message(Kind::Usage, "a side file cannot remove stanzas")
+        }
         error => error.into(),
     }
 }
