@@ -11,7 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
         1 => fuzzing::manifest(bytes),
         2 => fuzzing::signatures(bytes),
         3 => fuzzing::stanzas(bytes),
-        4 => fuzzing::files_beside(bytes),
+        4 => fuzzing::files_next_to(bytes),
         _ => fuzzing::rollback_state(bytes),
     }
 });

@@ -73,7 +73,7 @@ def test_replace_only_replaces_containers(tmp_path):
     (tmp_path / "file").write_text("precious")
     (tmp_path / "link").symlink_to("file")
     key = ovseal.keyfile(tmp_path / "key")
-    for output, words in [("key", "read for a key"), ("file", "another file"), ("link", "a symbolic link")]:
+    for output, words in [("key", "a key was read"), ("file", "another file"), ("link", "a symbolic link")]:
         with pytest.raises(ovseal.UsageError, match=words):
             ovseal.seal(MODELS / "mlp/model.xml", tmp_path / output, recipients=key, replace=True)
     assert (tmp_path / "key").read_bytes() == before and (tmp_path / "file").read_text() == "precious"

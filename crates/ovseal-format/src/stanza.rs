@@ -177,6 +177,10 @@ pub fn are_allowed(stanzas: &[Stanza]) -> bool {
         && stanzas.iter().filter_map(slot).all(|slot| seen.insert(slot))
 }
 
+/// The rule that [`are_allowed`] checks, in words.
+pub const LIMITS: &str = "a container holds at most 32 stanzas, with at most one for a passphrase, and one for \
+                          each device that needs a passphrase too";
+
 /// Returns true if every stanza is for an SGX enclave.
 ///
 /// Such a key changes with the enclave or the processor's microcode (`docs/format.md` §4.3).

@@ -287,7 +287,7 @@ mod tests {
                 [Key::keyfile_at(path.as_ref()).unwrap_err(), Key::identities_at(path.as_ref()).unwrap_err()]
             {
                 assert_eq!(failure.code, Code::BadKey);
-                assert!(failure.message.ends_with("was given where the path of its file belongs"));
+                assert!(failure.message.ends_with("was given instead of the path of its file"));
                 assert!(!format!("{failure:?}").contains(path));
             }
         }

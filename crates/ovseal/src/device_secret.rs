@@ -1,4 +1,4 @@
-//! A secret of the device: 32 random bytes in a file of their own.
+//! The secret of a device: 32 random bytes in a file of their own.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -13,10 +13,10 @@ use ovseal_memory::{Exposed, Secret};
 
 const LENGTH: u64 = 32;
 
-/// A secret that never leaves its device, and that the keys of what the device keeps for itself are made with.
+/// A secret that never leaves its device. The keys of the device's own cache depend on it.
 ///
-/// It alone opens nothing. Keep its file away from the models and from what is kept with it: whoever copies those must
-/// not have copied this, too.
+/// It opens nothing on its own. Keep its file away from the models and the cache, so that a copy of
+/// those does not include it.
 #[derive(Debug)]
 pub struct DeviceSecret(KeyFile);
 
@@ -24,8 +24,8 @@ pub struct DeviceSecret(KeyFile);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceSecretError {
-    /// Others may read or change the file.
-    #[error("{} must be readable and writable for its owner alone, mode 600, and has mode {mode:o}", path.display())]
+    /// Other users may read or modify the file.
+    #[error("{} has mode {mode:o}; only its owner may have access (600)", path.display())]
     Permissions {
         /// The file.
         path: PathBuf,
@@ -38,8 +38,8 @@ pub enum DeviceSecretError {
         /// The file.
         path: PathBuf,
     },
-    /// The file has another length.
-    #[error("{} does not hold exactly {LENGTH} bytes", path.display())]
+    /// The file has the wrong length.
+    #[error("{} is not exactly {LENGTH} bytes long", path.display())]
     Length {
         /// The file.
         path: PathBuf,
@@ -49,30 +49,30 @@ pub enum DeviceSecretError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The file, or its folder, cannot be made.
-    #[error("cannot make {}", path.display())]
+    /// The file, or its directory, cannot be created.
+    #[error("cannot create {}", path.display())]
     Create {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The file would stand among what is kept with it.
-    #[error("the device's secret would stand in the cache itself, at {}", path.display())]
+    /// The file would be inside the cache that depends on it.
+    #[error("the device's secret {} is inside the cache directory", path.display())]
     Within {
         /// The file.
         path: PathBuf,
     },
-    /// The operating system gives no randomness.
+    /// The operating system provides no randomness.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
 }
 
 impl DeviceSecretError {
-    /// Whose fault it is.
+    /// Returns whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Within { .. } => ErrorKind::Usage,
@@ -82,12 +82,13 @@ impl DeviceSecretError {
 }
 
 impl DeviceSecret {
-    /// Reads the secret at `path`, or makes it there if nothing stands there: with mode 0600, in folders with mode 0700.
+    /// Reads the secret at `path`, or creates it if nothing is there.
     ///
-    /// Processes that make it at the same time get the same one.
+    /// A new file has mode 0600, and new directories have mode 0700. An existing file is never
+    /// replaced. Processes that create it at the same time get the same secret.
     ///
     /// # Errors
-    /// [`DeviceSecretError`]; what stands there is never replaced.
+    /// [`DeviceSecretError`].
     pub fn obtain(path: &Path) -> Result<Self, DeviceSecretError> {
         match Self::read(path) {
             Err(DeviceSecretError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
@@ -97,10 +98,13 @@ impl DeviceSecret {
         Self::read(path)
     }
 
-    /// As [`obtain`](Self::obtain), for a cache in the folder `cache`: whoever copies that must not have copied the secret, too.
+    /// Obtains the secret for a cache in the directory `cache`, which must not contain it.
+    ///
+    /// Otherwise a copy of the cache would include its secret.
     ///
     /// # Errors
-    /// [`DeviceSecretError::Within`] when `path` is in that folder, also by way of symbolic links; those of `obtain`.
+    /// [`DeviceSecretError::Within`] if `path` is in that directory, also through symbolic links,
+    /// and the errors of [`obtain`](Self::obtain).
     pub fn obtain_outside(cache: &Path, path: &Path) -> Result<Self, DeviceSecretError> {
         if real(path).starts_with(real(cache)) {
             return Err(DeviceSecretError::Within { path: path.into() });
@@ -124,7 +128,9 @@ impl DeviceSecret {
     }
 }
 
-/// The path without symbolic links and `..`, as far as it exists; what does not is made as plain folders.
+/// Returns the path without symbolic links and `..`.
+///
+/// The part that does not exist yet is taken for plain directories.
 fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let resolved = |ancestor: &Path| {
@@ -144,10 +150,9 @@ fn step(mut path: PathBuf, component: Component<'_>) -> PathBuf {
     path
 }
 
-/// Checks that the open file is this user's alone.
+/// Fails unless only this user has access to the open file.
 fn check(path: &Path, file: &File) -> Result<(), DeviceSecretError> {
-    let metadata = file.metadata();
-    let metadata = metadata.map_err(|source| DeviceSecretError::Read { path: path.into(), source })?;
+    let metadata = file.metadata().map_err(|source| DeviceSecretError::Read { path: path.into(), source })?;
     if metadata.uid() != rustix::process::geteuid().as_raw() {
         return Err(DeviceSecretError::Owner { path: path.into() });
     }
@@ -155,12 +160,12 @@ fn check(path: &Path, file: &File) -> Result<(), DeviceSecretError> {
     if mode & 0o077 != 0 { Err(DeviceSecretError::Permissions { path: path.into(), mode }) } else { Ok(()) }
 }
 
-/// Makes the file, unless another process was faster.
+/// Creates the file, unless another process was faster.
 fn create(path: &Path) -> Result<(), DeviceSecretError> {
     let secret = KeyFile::generate()?;
     let write = || -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        if let Some(directory) = path.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
         let file = AtomicFile::with_mode(path, 0o600)?;
         file.file().write_all(&*secret.expose())?;
@@ -180,9 +185,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_secret_is_made_once_and_for_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state/ovseal/device.secret");
+    fn the_secret_is_created_once_and_only_its_owner_has_access() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state/ovseal/device.secret");
         let first = DeviceSecret::obtain(&path).unwrap();
         assert_eq!(*DeviceSecret::obtain(&path).unwrap().expose(), *first.expose());
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
@@ -191,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_the_cache_is_refused_through_links_too_and_made_nowhere() {
-        let folder = tempfile::tempdir().unwrap();
-        let [cache, link] = ["cache", "link"].map(|name| folder.path().join(name));
+    fn a_secret_inside_the_cache_is_rejected_and_not_created() {
+        let directory = tempfile::tempdir().unwrap();
+        let [cache, link] = ["cache", "link"].map(|name| directory.path().join(name));
         std::fs::create_dir(&cache).unwrap();
         std::os::unix::fs::symlink(&cache, &link).unwrap();
-        let climbing = folder.path().join("none/../link/secret");
+        let climbing = directory.path().join("none/../link/secret");
         for (cache, path) in [
             (&cache, cache.join("secret")),
             (&cache, link.join("a/secret")),
@@ -208,16 +213,16 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Usage);
         }
         assert_eq!(cache.read_dir().unwrap().count(), 0);
-        assert!(DeviceSecret::obtain_outside(&cache, &folder.path().join("cache-secret")).is_ok());
-        // Neither the cache nor the secret's folder is there yet.
-        let [cache, path] = ["new", "new/state/secret"].map(|name| folder.path().join(name));
+        assert!(DeviceSecret::obtain_outside(&cache, &directory.path().join("cache-secret")).is_ok());
+        // Neither the cache nor the secret's directory exists yet.
+        let [cache, path] = ["new", "new/state/secret"].map(|name| directory.path().join(name));
         assert!(DeviceSecret::obtain_outside(&cache, &path).is_err() && !cache.exists());
     }
 
     #[test]
-    fn threads_that_make_it_at_once_get_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/device.secret");
+    fn threads_that_create_it_at_once_get_the_same_secret() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a/device.secret");
         let obtain = || *DeviceSecret::obtain(&path).unwrap().expose();
         let secrets: Vec<[u8; 32]> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(obtain)).collect();
@@ -228,9 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn another_length_and_other_permissions_are_refused_and_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("device.secret");
+    fn a_file_of_another_length_or_mode_is_rejected_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("device.secret");
         for length in [0, 31, 33, 4096] {
             std::fs::write(&path, vec![1; length]).unwrap();
             std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
@@ -241,16 +246,16 @@ mod tests {
         for mode in [0o640, 0o604, 0o620] {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let error = DeviceSecret::obtain(&path).unwrap_err();
-            assert!(matches!(error, DeviceSecretError::Permissions { mode: told, .. } if told == mode));
+            assert!(matches!(error, DeviceSecretError::Permissions { mode: found, .. } if found == mode));
         }
         assert_eq!(std::fs::read(&path).unwrap(), [1; 32]);
     }
 
     #[test]
-    fn a_folder_that_cannot_be_made_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("file"), "").unwrap();
-        let error = DeviceSecret::obtain(&folder.path().join("file/device.secret")).unwrap_err();
+    fn a_directory_that_cannot_be_created_is_reported() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        let error = DeviceSecret::obtain(&directory.path().join("file/device.secret")).unwrap_err();
         let read = matches!(&error, DeviceSecretError::Read { source, .. } if source.kind() == io::ErrorKind::NotADirectory);
         assert!(read, "{error}");
     }

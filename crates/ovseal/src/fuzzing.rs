@@ -11,7 +11,7 @@ use ovseal_format::statement::Statement;
 use ovseal_format::suite::Suite;
 
 use crate::container::{rekey_file, side_file};
-use crate::rollback;
+use crate::rollback::Contents;
 
 /// Parses a statement, and checks that it encodes to the same bytes.
 pub fn statement(bytes: &[u8]) {
@@ -20,9 +20,9 @@ pub fn statement(bytes: &[u8]) {
     }
 }
 
-/// Parses a manifest, whatever the statement, and checks that it encodes to the same bytes.
+/// Parses a manifest without its statement, and checks that it encodes to the same bytes.
 ///
-/// The words of kinds that are not known are not kept, so those manifests are only parsed.
+/// The words of unknown kinds of parts are not kept, so a manifest with one is only parsed.
 pub fn manifest(bytes: &[u8]) {
     let known = |manifest: &Manifest| manifest.parts.iter().all(|part| part.kind != PartKind::Other);
     if let Some(manifest) = Manifest::parse_unchecked(bytes).filter(known) {
@@ -46,7 +46,7 @@ pub fn stanzas(bytes: &[u8]) {
     }
 }
 
-/// Parses the file of a rekeying and a side file, for a container with the smallest region.
+/// Parses a rekeying file and a side file, for a container with the smallest region.
 pub fn files_next_to(bytes: &[u8]) {
     let prologue = Prologue {
         suite: Suite::Blake3,
@@ -61,7 +61,7 @@ pub fn files_next_to(bytes: &[u8]) {
 
 /// Parses a rollback state, and checks that it encodes to the same bytes.
 pub fn rollback_state(bytes: &[u8]) {
-    if let Some(text) = rollback::Text::parse(bytes) {
-        assert_eq!(text.encode().as_bytes(), bytes);
+    if let Some(contents) = Contents::parse(bytes) {
+        assert_eq!(contents.encode().as_bytes(), bytes);
     }
 }

@@ -1,31 +1,34 @@
-//! The `ovseal` container: sealing AI models into one encrypted, authenticated and signed file, and opening it.
+//! Seals AI models into encrypted, authenticated and signed containers, and opens them in memory.
 //!
-//! The format is specified byte by byte in `docs/format.md`; what it protects against, and what not, is said in
-//! `docs/threat-model.md`.
+//! A container is one file that holds a whole model. [`SealOptions`] writes it for any number of
+//! recipients, and a publisher signs it. [`OpenOptions`] checks signature, keys and integrity, and
+//! decrypts straight into memory, so the plaintext never touches a disk. The format is specified in
+//! `docs/format.md`.
 //!
 //! | need | type |
 //! |---|---|
 //! | seal a model | [`Model`], [`SealOptions`] |
-//! | open a container | [`OpenOptions`], [`Trust`], [`Opened`], [`Part`] |
-//! | keys that open | [`Passphrase`], [`PublicKeyIdentity`], [`KeyFile`], [`ServiceKey`], or any [`Identity`] |
-//! | keys that are sealed to | [`Passphrase`], [`PublicKeyRecipient`], [`KeyFile`], or any [`Recipient`] |
-//! | who signs, whom to trust | [`PublisherKey`], [`Ed25519Signer`] for keys elsewhere, [`Publisher`] |
-//! | look at a container, verify it | [`Inspection`], [`OpenOptions::verify`] |
-//! | other keys for the same container | [`RekeyOptions`] |
-//! | no way back to old versions | [`RollbackState`], [`RollbackAnchor`] |
-//! | keep what was computed from a container, sealed | [`Opened::cache_key`], [`DeviceSecret`], [`Model::in_memory`] |
+//! | open a container, read its parts | [`OpenOptions`], [`Trust`], [`Opened`], [`Part`] |
+//! | seal to a key | [`Passphrase`], [`PublicKeyRecipient`], [`KeyFile`], or any [`Recipient`] |
+//! | open with a key | [`Passphrase`], [`PublicKeyIdentity`], [`KeyFile`], [`ServiceKey`], or any [`Identity`] |
+//! | sign, and choose whom to trust | [`PublisherKey`], [`Ed25519Signer`] for a key elsewhere, [`Publisher`] |
+//! | inspect or verify a container without a key | [`Inspection`], [`OpenOptions::verify`] |
+//! | add or remove keys of an existing container | [`RekeyOptions`] |
+//! | reject older versions of a model | [`RollbackState`], [`RollbackAnchor`] |
+//! | cache data computed from a model, sealed | [`Opened::cache_key`], [`DeviceSecret`], [`Model::in_memory`] |
 //!
 //! ```
-//! use ovseal::{KeyFile, Model, ModelName, ModelOptions, OpenOptions, PublisherKey, SealOptions, Trust};
+//! use ovseal::{KeyFile, Model, ModelName, ModelOptions, OpenOptions};
+//! use ovseal::{PublisherKey, SealOptions, Trust};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let folder = tempfile::tempdir()?;
-//! # let (input, output) = (folder.path().join("notes.txt"), folder.path().join("notes.ovseal"));
+//! # let directory = tempfile::tempdir()?;
+//! # let [input, output] = ["notes.txt", "notes.ovseal"].map(|name| directory.path().join(name));
 //! # std::fs::write(&input, "weights")?;
 //! let (key, publisher) = (KeyFile::generate()?, PublisherKey::generate()?);
 //! let model = Model::find(&input, ModelOptions::default())?;
-//! let options = SealOptions::new(ModelName::parse("notes")?).recipient(&key).publisher(&publisher);
-//! options.seal(&model, &output)?;
+//! let options = SealOptions::new(ModelName::parse("notes")?).recipient(&key);
+//! options.publisher(&publisher).seal(&model, &output)?;
 //!
 //! let trust = Trust::Publishers(vec![publisher.publisher().clone()]);
 //! let opened = OpenOptions::new(trust).open(&output, &[&key])?;
@@ -36,9 +39,14 @@
 //!
 //! # What it does not protect
 //!
-//! Whoever controls the running device can read the decrypted model from memory. A container that is opened with
-//! [`Trust::AnySender`] may come from anyone who knows the public key to which it is sealed. With
-//! [`Trust::SharedSecret`] it may come from anyone for whom it was ever sealed or rekeyed.
+//! - Anyone who controls the running device can read the decrypted model from memory.
+//! - With [`Trust::AnySender`], a container may come from anyone who knows the public key to which
+//!   it is sealed.
+//! - With [`Trust::SharedSecret`], a container may come from anyone for whom it was ever sealed or
+//!   rekeyed.
+//! - Removing a key from a container does not revoke it: old copies still open with it.
+//!
+//! `docs/threat-model.md` lists every threat.
 
 #![forbid(unsafe_code)]
 
@@ -55,6 +63,8 @@ mod rekey;
 mod rollback;
 mod seal;
 mod secret_text;
+#[cfg(test)]
+mod testing;
 mod threads;
 mod unlock;
 mod verify;

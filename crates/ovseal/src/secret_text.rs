@@ -1,11 +1,11 @@
-//! Secrets that were given where the path of a file is wanted.
+//! Secrets that were given instead of the path of a file.
 
 use std::fmt;
 use std::path::Path;
 
-/// A secret itself, given in the place of the path of the file that holds it.
+/// A secret that was given instead of the path of the file that holds it.
 ///
-/// An error that repeats such a path would show the secret on a terminal and in logs.
+/// An error that quotes such a path would show the secret on a terminal and in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretText {
@@ -18,7 +18,9 @@ pub enum SecretText {
 }
 
 impl SecretText {
-    /// Recognizes a secret in `path`. Text that could be a file's name is one only if no such file exists.
+    /// Returns the kind of secret that `path` is, if it is one.
+    ///
+    /// A text that could be a file's name counts only if there is no such file.
     pub fn of(path: &Path) -> Option<Self> {
         let text = path.to_str()?.trim();
         if identity_at(text).is_some() {
@@ -34,19 +36,21 @@ impl SecretText {
 impl fmt::Display for SecretText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Identity => "an identity was given where the path of its file belongs",
-            Self::PrivateKey => "a private key was given where the path of its file belongs",
-            Self::KeyFile => "what looks like a key was given where the path of its file belongs",
+            Self::Identity => "an identity was given instead of the path of its file",
+            Self::PrivateKey => "a private key was given instead of the path of its file",
+            Self::KeyFile => "what looks like a key was given instead of the path of its file",
         })
     }
 }
 
-/// Returns where in `text` the first identity begins.
+/// Returns the position at which the first identity in `text` begins.
 pub fn identity_at(text: &str) -> Option<usize> {
     text.as_bytes().windows(IDENTITY.len()).position(|window| window.eq_ignore_ascii_case(IDENTITY))
 }
 
-/// Whether `text` is 32 bytes in hexadecimal digits or in Base64 with its padding, which hardly any file is called.
+/// Returns true if `text` is 32 bytes in hexadecimal digits, or in Base64 with padding.
+///
+/// Hardly any file has such a name.
 fn is_key_file(text: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
     match text.strip_suffix('=') {
@@ -66,25 +70,28 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_told_from_paths() {
+    fn secrets_are_distinguished_from_paths() {
+        let hex = "0aF9".repeat(16);
         for text in
             ["AGE-SECRET-KEY-1QQ", "age-secret-key-pq-1qq", " \nAGE-SECRET-KEY-1QQ", "./AGE-SECRET-KEY-1Q"]
         {
             assert_eq!(of(text), Some(SecretText::Identity), "{text}");
         }
         assert_eq!(of("-----BEGIN PRIVATE KEY-----\nAAAA"), Some(SecretText::PrivateKey));
-        assert_eq!(of(&"0aF9".repeat(16)), Some(SecretText::KeyFile));
+        assert_eq!(of(&hex), Some(SecretText::KeyFile));
         assert_eq!(of("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), Some(SecretText::KeyFile));
-        for text in ["key", "age1qq", "/etc/keys/device.key", &"0aF9".repeat(15), &"0aFx".repeat(16), "a="] {
+        let paths = ["key", "age1qq", "/etc/keys/device.key", &hex[4..], &"0aFx".repeat(16), "a="];
+        for text in paths.into_iter().chain([&*format!("keys/{hex}")]) {
             assert_eq!(of(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_file_that_is_named_like_a_key_is_a_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("0aF9".repeat(16));
-        // A path with a folder is no key in any case.
-        assert_eq!(SecretText::of(&path), None);
+    fn a_file_that_exists_is_not_a_secret() {
+        let directory = tempfile::Builder::new().prefix("ovseal").tempdir_in("/tmp").unwrap();
+        let path = format!("{:A<43}=", format!("{}/", directory.path().display()));
+        assert_eq!(of(&path), Some(SecretText::KeyFile));
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(of(&path), None);
     }
 }

@@ -107,7 +107,7 @@ fn only_a_regular_file_is_rekeyed() {
             options().rekey(path, &[&fixture.key]).unwrap_err(),
             options().write_side_file(path, &[&fixture.key]).unwrap_err(),
         ] {
-            let message = format!("{} is {found}, and is not changed in place", path.display());
+            let message = format!("{} is {found}; only a regular file can be rekeyed", path.display());
             assert_eq!((error.to_string(), error.kind()), (message, ErrorKind::Usage));
         }
     }

@@ -175,7 +175,7 @@ fn only_a_container_is_replaced() {
         (&directory, "a directory"),
     ] {
         let error = fixture.options().replace(true).seal(&fixture.model(), output).unwrap_err();
-        assert_eq!(error.to_string(), format!("only a container is replaced, not {what}"));
+        assert_eq!(error.to_string(), format!("only a container can be replaced, not {what}"));
         assert_eq!(error.kind(), ErrorKind::Usage);
     }
     assert_eq!(std::fs::read(&file).unwrap(), b"precious");

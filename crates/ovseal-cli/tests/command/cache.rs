@@ -237,16 +237,13 @@ fn a_secret_that_others_may_read_or_that_is_none_is_reported_once_and_not_used()
     };
     let place = secret.display();
     std::fs::set_permissions(&secret, Permissions::from_mode(0o644)).unwrap();
-    told(
-        RUN,
-        &format!("{place} must be readable and writable for its owner alone, mode 600, and has mode 644"),
-    );
+    told(RUN, &format!("{place} has mode 644; only its owner may have access (600)"));
     std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
     assert_eq!(cached(&bench, RUN), "hit");
     std::fs::write(&secret, [1; 31]).unwrap();
-    told(RUN, &format!("{place} does not hold exactly 32 bytes"));
+    told(RUN, &format!("{place} is not exactly 32 bytes long"));
     let within = RUN.replace("--cache-dir cache", "--cache-dir state");
-    told(&within, &format!("the device's secret would stand in the cache itself, at {place}"));
+    told(&within, &format!("the device's secret {place} is inside the cache directory"));
     let outcome = bench.shell("unset XDG_STATE_HOME HOME", RUN, "");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stderr.contains("neither XDG_STATE_HOME nor HOME names a directory"), "{outcome:?}");

@@ -50,7 +50,7 @@ fn the_last_stanza_stays() {
         "rekey net.ovseal --keyfile key --remove 1",
         2,
         &[
-            "ovseal: error: no stanza would be left: nobody could open the container",
+            "ovseal: error: the last stanza cannot be removed: no key would open the container",
             "ovseal: hint: add another key with --add-recipient, --add-passphrase-file or --add-keyfile",
         ],
     );

@@ -51,7 +51,7 @@ fn an_older_version_is_denied_also_with_the_state_of_yesterday() {
         let (code, told) = run(&bench, &device, version, TPM);
         assert_eq!(code, Some(5));
         assert!(told[0].starts_with("ovseal: error: the rollback state "), "{told:?}");
-        assert!(told[0].contains(" is an older one: it is of generation "), "{told:?}");
+        assert!(told[0].contains(" is outdated: its generation is "), "{told:?}");
         assert!(
             told[1]
                 .starts_with("ovseal: hint: if you are sure that no older state was restored, move F away, create a new one"),
@@ -118,7 +118,7 @@ fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
     let (code, told) = run(&bench, &device, 3, &options);
     assert_eq!(code, Some(1), "{told:?}");
     assert!(
-        told[0].contains("cannot be checked: its counter cannot be asked: there is no TPM at"),
+        told[0].contains("cannot be checked: its counter cannot be reached: there is no TPM at"),
         "{told:?}"
     );
     device.swtpm.power_on();

@@ -18,7 +18,7 @@ fn a_secret_in_the_place_of_a_path_is_refused_and_never_repeated() {
     for (secret, what) in
         [(identity, "an identity"), (&*digits, "what looks like a key"), (base64, "what looks like a key")]
     {
-        let error = format!("ovseal: error: {what} was given where the path of its file belongs");
+        let error = format!("ovseal: error: {what} was given instead of the path of its file");
         for line in [
             format!("verify net.ovseal -i {secret}"),
             format!("verify net.ovseal --keyfile {secret}"),

@@ -108,7 +108,7 @@ fn private_keys_in_a_directory_are_refused_and_not_shown() {
 fn force_replaces_containers_only_and_never_a_key() {
     let bench = Bench::sealed();
     let hint = "ovseal: hint: give the container another name with -o";
-    let error = "ovseal: error: the output is a file that was read for a key";
+    let error = "ovseal: error: the output is a file from which a key was read";
     bench.fails("seal net.xml -o key --force --keyfile key", 2, &[error, hint]);
     assert_eq!(bench.read("key"), [0x2a; 32]);
     bench.write("precious", b"precious");
@@ -118,7 +118,7 @@ fn force_replaces_containers_only_and_never_a_key() {
     for (output, what) in
         [("precious", "another file"), ("link", "a symbolic link"), ("pipe", "a pipe or a device")]
     {
-        let error = format!("ovseal: error: {output}: only a container is replaced, not {what}");
+        let error = format!("ovseal: error: {output}: only a container can be replaced, not {what}");
         bench.fails(&format!("seal net.xml -o {output} --force --keyfile key"), 2, &[&error, hint]);
     }
     assert_eq!(bench.read("precious"), b"precious");
@@ -142,7 +142,7 @@ fn links_and_pipes_are_outputs_of_no_command() {
     }
     let hint = "ovseal: hint: name the container itself; readlink -f shows where a link points";
     for (file, what) in [("link", "a symbolic link"), ("pipe", "a pipe or a device")] {
-        let error = format!("ovseal: error: {file} is {what}, and is not changed in place");
+        let error = format!("ovseal: error: {file} is {what}; only a regular file can be rekeyed");
         bench.fails(
             &format!("rekey {file} --any-sender --keyfile key --add-keyfile key"),
             2,

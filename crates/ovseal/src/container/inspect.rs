@@ -1,4 +1,4 @@
-//! What a container shows without a key. None of it is authenticated.
+//! The public face of a container. None of it is authenticated.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::container::side_file::SideFile;
 use crate::container::{Candidates, Container, Trust};
 use crate::error::{OpenError, Section};
 
-/// The public face of a container.
+/// The public face of a container: all that can be seen without a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -21,11 +21,12 @@ pub struct Inspection {
     pub suite: Suite,
     /// The size of a chunk.
     pub chunk_size: ChunkSize,
-    /// The container's random name.
+    /// The random id of the container.
     pub container_id: ContainerId,
     /// Length of the file in bytes.
     pub length: u64,
-    /// True if the container's own stanzas are damaged. Those of an unfinished rekeying are shown then.
+    /// True if the container's own stanzas are damaged. Then `stanzas` are those of an unfinished
+    /// rekeying.
     pub is_region_damaged: bool,
     /// The generation of the stanzas: 1 after sealing, one more after each rekeying.
     pub generation: u64,
@@ -43,7 +44,7 @@ pub struct Inspection {
     pub publishers: Vec<KeyId>,
 }
 
-/// What a stanza shows.
+/// The public face of a stanza.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StanzaSummary {
     /// Its type.
@@ -52,7 +53,7 @@ pub struct StanzaSummary {
     pub parameters: Vec<u8>,
     /// Its length in bytes.
     pub length: usize,
-    /// True if it withstands a quantum computer; `None` if its type does not tell.
+    /// True if it withstands a quantum computer. `None` if its type alone does not decide that.
     pub post_quantum: Option<bool>,
 }
 
@@ -64,7 +65,7 @@ impl Inspection {
     pub fn of(path: &Path) -> Result<Self, OpenError> {
         let container = Container::open(path)?;
         let verified = container.authenticate(&Trust::AnySender)?;
-        // The container's own stanzas come first: anyone who can write to the directory can plant a rekeying.
+        // The own stanzas come first: anyone who can write to the directory can plant a rekeying.
         let Candidates { own, waiting } = container.candidates()?;
         let is_damaged = own.is_none();
         let region = own.or(waiting).ok_or(OpenError::Damaged(Section::Stanzas))?;
@@ -73,7 +74,7 @@ impl Inspection {
         Ok(Self { is_region_damaged: is_damaged, ..shown })
     }
 
-    /// Collects what this statement and these stanzas show.
+    /// Collects the public face of a container with this statement and these stanzas.
     pub(crate) fn new(
         container: &Container,
         statement: &Statement,

@@ -1,4 +1,4 @@
-//! Where a container is read from.
+//! The source from which a container is read.
 
 use std::fs::File;
 use std::io;
@@ -6,16 +6,17 @@ use std::os::unix::fs::FileExt;
 
 /// Bytes that can be read at any offset, by several threads at once.
 pub trait ReadAt: Send + Sync {
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// Any error of the operating system.
     fn length(&self) -> io::Result<u64>;
 
     /// Fills `buffer` with the bytes from `offset` on.
     ///
     /// # Errors
-    /// Those of the operating system; [`io::ErrorKind::UnexpectedEof`] when there are too few bytes.
+    /// Any error of the operating system, or [`io::ErrorKind::UnexpectedEof`] if there are too few
+    /// bytes.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
@@ -42,8 +43,9 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// Reads `length` bytes from `offset` on as arrays, without a copy; `length` is a multiple of `N`,
-/// and met a limit.
+/// Reads `length` bytes from `offset` on as arrays, without a copy.
+///
+/// The caller has checked that `length` is a multiple of `N` and within a limit.
 pub(crate) fn read_arrays<const N: usize>(
     source: &dyn ReadAt,
     offset: u64,
@@ -54,7 +56,7 @@ pub(crate) fn read_arrays<const N: usize>(
     Ok(arrays)
 }
 
-/// `length` bytes from `offset` on; the caller has met `length` with a limit.
+/// Reads `length` bytes from `offset` on. The caller has checked `length` against a limit.
 pub(crate) fn read_vec(source: &dyn ReadAt, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length as usize];
     source.read_exact_at(&mut bytes, offset)?;

@@ -14,17 +14,17 @@ use ovseal_format::suite::sha256;
 use rustix::fs::{AtFlags, StatxFlags};
 
 const MAGIC: [u8; 8] = *b"\x89OVREKY\n";
-/// The version without a MAC of its own, which is read and not written.
+/// The version without a MAC of its own. It is read but no longer written.
 const UNBOUND: u16 = 1;
 const VERSION: u16 = 2;
 const HEAD: usize = 48;
 const CHECKSUM: usize = 32;
 const MAC: usize = 32;
 /// Bytes between region and checksum in version 2.
-const BOND: usize = MAC + PLACE + MAC;
-const PLACE: usize = 24;
+const BOND: usize = MAC + INODE + MAC;
+const INODE: usize = 24;
 
-/// A complete file: a whole stanza region that waits next to its container.
+/// A complete rekeying file: a whole stanza region that waits next to its container.
 pub(crate) struct RekeyFile {
     pub(crate) region: StanzaRegion,
     /// The region, byte for byte.
@@ -32,19 +32,19 @@ pub(crate) struct RekeyFile {
     bond: Option<Bond>,
 }
 
-/// What ties a file of version 2 to one container's file and to the region that it replaces.
+/// The link from a file of version 2 to the container's file and the region that it replaces.
 struct Bond {
     replaced: [u8; MAC],
-    place: Place,
+    inode: Inode,
     covered: Vec<u8>,
     mac: [u8; MAC],
 }
 
-/// Inode number and birth time of a container's file, as they are written.
+/// Inode number and birth time of a container's file, as encoded in a rekeying file.
 ///
-/// A copy of the container has another one, and so has a container that was replaced.
+/// They are different for a copy of the container, and for a file that replaced it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place([u8; PLACE]);
+pub(crate) struct Inode([u8; INODE]);
 
 /// Returns the path of the rekeying file of the container at `path`.
 pub(crate) fn path(path: &Path) -> PathBuf {
@@ -76,14 +76,15 @@ pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<RekeyFile> {
     Some(RekeyFile { region: parsed, region_bytes: region.to_vec(), bond })
 }
 
-/// Encodes the file of version 2 for a region that replaces the one with the MAC `replaced` at
-/// `place`.
+/// Encodes a file of version 2 for the container's file `inode`.
+///
+/// `region` replaces the region that has the MAC `replaced`.
 pub(crate) fn encode(
     key: &FittingKey,
     prologue: &Prologue,
     region: &[u8],
     replaced: &[u8; MAC],
-    place: &Place,
+    inode: &Inode,
 ) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD + region.len() + BOND + CHECKSUM);
     bytes.extend_from_slice(&MAGIC);
@@ -92,7 +93,7 @@ pub(crate) fn encode(
     bytes.extend_from_slice(prologue.container_id.as_bytes());
     bytes.extend_from_slice(region);
     bytes.extend_from_slice(replaced);
-    bytes.extend_from_slice(&place.0);
+    bytes.extend_from_slice(&inode.0);
     let mac = key.mac(Label::RekeyMac, &[&bytes]);
     bytes.extend_from_slice(&mac);
     let checksum = sha256(&[&bytes]);
@@ -101,14 +102,14 @@ pub(crate) fn encode(
 }
 
 impl RekeyFile {
-    /// Returns true if a holder of the key wrote the file for the container's file at `place`.
-    pub(crate) fn is_of(&self, key: &FittingKey, place: &Place) -> bool {
+    /// Returns true if a holder of the key wrote this file for the container's file `inode`.
+    pub(crate) fn is_of(&self, key: &FittingKey, inode: &Inode) -> bool {
         self.bond.as_ref().is_some_and(|bond| {
-            bond.place == *place && key.mac_is(Label::RekeyMac, &[&bond.covered], &bond.mac)
+            bond.inode == *inode && key.mac_is(Label::RekeyMac, &[&bond.covered], &bond.mac)
         })
     }
 
-    /// Returns true if the file names `region` as the one that it replaces.
+    /// Returns true if this file names `region` as the one that it replaces.
     pub(crate) fn replaces(&self, region: &StanzaRegion) -> bool {
         self.bond.as_ref().is_some_and(|bond| bond.replaced == *region.mac())
     }
@@ -118,36 +119,36 @@ impl Bond {
     fn parse(covered: &[u8], tail: &[u8]) -> Option<Self> {
         let tail: &[u8; BOND] = tail.try_into().ok()?;
         let (replaced, rest) = tail.split_first_chunk()?;
-        let (place, mac) = rest.split_first_chunk()?;
+        let (inode, mac) = rest.split_first_chunk()?;
         let covered = covered.strip_suffix(mac)?.to_vec();
-        // The last four bytes of the place are zero.
-        all_zero(&place[PLACE - 4..]).then_some(Self {
+        // The last four bytes are reserved.
+        all_zero(&inode[INODE - 4..]).then_some(Self {
             replaced: *replaced,
-            place: Place(*place),
+            inode: Inode(*inode),
             covered,
             mac: mac.try_into().ok()?,
         })
     }
 }
 
-impl Place {
-    /// Reads where `file` stands.
+impl Inode {
+    /// Reads the inode number and birth time of `file`.
     pub(crate) fn of(file: &File) -> io::Result<Self> {
-        let inode = file.metadata()?.ino();
+        let number = file.metadata()?.ino();
         let (seconds, nanoseconds) = birth_time(file).unwrap_or_default();
-        Ok(Self::new(inode, seconds, nanoseconds))
+        Ok(Self::new(number, seconds, nanoseconds))
     }
 
-    fn new(inode: u64, seconds: i64, nanoseconds: u32) -> Self {
-        let mut bytes = [0; PLACE];
-        bytes[..8].copy_from_slice(&inode.to_be_bytes());
+    pub(crate) fn new(number: u64, seconds: i64, nanoseconds: u32) -> Self {
+        let mut bytes = [0; INODE];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
         bytes[8..16].copy_from_slice(&seconds.to_be_bytes());
         bytes[16..20].copy_from_slice(&nanoseconds.to_be_bytes());
         Self(bytes)
     }
 }
 
-/// Reads the birth time, where the system and the file system report one.
+/// Reads the birth time, if the system and the file system report one.
 fn birth_time(file: &File) -> Option<(i64, u32)> {
     let flags = StatxFlags::BTIME;
     let found = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, flags).ok()?;
@@ -158,16 +159,13 @@ fn birth_time(file: &File) -> Option<(i64, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::Container;
-    use crate::unlock::Requirements;
-    use crate::{KeyFile, Trust};
     use ovseal_format::crypto::data_key::DataKey;
     use ovseal_format::layout::ChunkSize;
     use ovseal_format::prologue::ContainerId;
     use ovseal_format::stanza::Stanza;
     use ovseal_format::suite::Suite;
 
-    const PLACE_1: Place = Place([1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 0, 0, 0, 0]);
+    const INODE_1: Inode = Inode([1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 0, 0, 0, 0]);
 
     fn made() -> (FittingKey, Prologue, StanzaRegion, Vec<u8>) {
         let key = DataKey::from_fn(|bytes| bytes.fill(4));
@@ -183,19 +181,19 @@ mod tests {
         let stanzas = vec![Stanza::new("keyfile", vec![1; 32], |_| vec![2; 80]).unwrap()];
         let region = StanzaRegion::new(&key, Label::StanzaMac, &[], 5, stanzas);
         let region_bytes = region.encode_padded(4096).unwrap();
-        let bytes = encode(&key, &prologue, &region_bytes, region.mac(), &PLACE_1);
+        let bytes = encode(&key, &prologue, &region_bytes, region.mac(), &INODE_1);
         (key, prologue, region, bytes)
     }
 
     #[test]
-    fn a_file_has_the_length_that_the_format_gives_and_belongs_to_one_place_and_one_region() {
+    fn a_file_belongs_to_one_inode_and_one_region() {
         let (key, prologue, region, bytes) = made();
         assert_eq!(bytes.len(), 168 + 4096);
         let file = parse(&bytes, &prologue).unwrap();
         assert_eq!(file.region, region);
-        assert!(file.is_of(&key, &PLACE_1) && file.replaces(&region));
+        assert!(file.is_of(&key, &INODE_1) && file.replaces(&region));
         for position in 0..20 {
-            let mut other = PLACE_1;
+            let mut other = INODE_1;
             other.0[position] ^= 1;
             assert!(!file.is_of(&key, &other), "byte {position}");
         }
@@ -204,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn no_byte_of_a_file_changes_unnoticed_even_with_a_right_checksum() {
+    fn any_changed_byte_is_detected_even_with_a_correct_checksum() {
         let (key, prologue, region, good) = made();
         for position in 0..good.len() - CHECKSUM {
             let mut bytes = good.clone();
@@ -212,29 +210,13 @@ mod tests {
             assert!(parse(&bytes, &prologue).is_none(), "byte {position}");
             let checksum = sha256(&[&bytes[..good.len() - CHECKSUM]]);
             bytes[good.len() - CHECKSUM..].copy_from_slice(&checksum);
-            let is_taken = |file: RekeyFile| file.is_of(&key, &PLACE_1) && file.replaces(&region);
-            assert!(!parse(&bytes, &prologue).is_some_and(is_taken), "byte {position}");
+            let is_accepted = |file: RekeyFile| file.is_of(&key, &INODE_1) && file.replaces(&region);
+            assert!(!parse(&bytes, &prologue).is_some_and(is_accepted), "byte {position}");
         }
     }
 
-    /// The place in the vectors: born in the last nanosecond before 1970.
     #[test]
-    fn the_file_that_another_implementation_wrote_is_of_its_place() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
-        let container = Container::open(&folder.join("rekey-2-newer.ovseal")).unwrap();
-        let record = std::fs::read_to_string(folder.join("rekey-2-newer.json")).unwrap();
-        let digits = record.split('"').find(|text| text.len() == 64).unwrap();
-        let identity = KeyFile::from_bytes(&base16ct::mixed::decode_vec(digits).unwrap()).unwrap();
-        let (unlocked, _) = Requirements::new(Trust::AnySender).unlock(&container, &[&identity]).unwrap();
-        let key = unlocked.key;
-        let file = read(container.path.as_deref().unwrap(), &container.prologue).unwrap();
-        assert!(file.replaces(&container.own_region().unwrap().unwrap()));
-        let place = Place::new(0x0123_4567_89ab_cdef, -1, 999_999_999);
-        assert!(file.is_of(&key, &place) && !file.is_of(&key, &PLACE_1));
-    }
-
-    #[test]
-    fn a_length_of_another_version_is_not_complete() {
+    fn a_file_with_the_length_of_another_version_is_incomplete() {
         let (_, prologue, _, good) = made();
         for (version, length) in [(1, 168), (2, 80), (3, 168), (0, 80)] {
             let mut bytes = good[..length - CHECKSUM + 4096].to_vec();

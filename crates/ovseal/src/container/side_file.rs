@@ -1,4 +1,5 @@
-//! Side files: stanzas for one device, next to a container that cannot be modified (`docs/format.md` §8).
+//! Side files: stanzas for one device, next to a container that cannot be modified
+//! (`docs/format.md` §8).
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ fn path(container: &Path) -> PathBuf {
 }
 
 impl SideFile {
-    /// Reads the side file of a container, if there is one.
+    /// Reads the side file of `container`, if there is one.
     pub(crate) fn read(container: &Container) -> Result<Option<Self>, OpenError> {
         let Some(path) = container.path.as_deref().map(path) else { return Ok(None) };
         let read = |source| OpenError::Read { what: path.display().to_string(), source };
@@ -47,7 +48,7 @@ impl SideFile {
         }
     }
 
-    /// Checks the MAC with the key that fitted.
+    /// Checks the MAC with the container's key.
     pub(crate) fn authenticate(&self, key: &FittingKey) -> Result<(), OpenError> {
         let authentic = self.region.is_authentic(key, Label::SidefileMac, &self.head);
         if authentic { Ok(()) } else { Err(OpenError::SideFile { path: self.path.clone() }) }
@@ -79,7 +80,7 @@ fn head(prologue: &Prologue) -> [u8; HEAD] {
     head
 }
 
-/// Parses a side file of the container with this prologue into head and stanzas.
+/// Parses the side file of the container with this prologue into head and stanzas.
 pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<([u8; HEAD], StanzaRegion)> {
     let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let good = head.starts_with(&MAGIC) && read_be16(head, 8) == VERSION && all_zero(&head[10..16]);

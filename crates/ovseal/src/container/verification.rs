@@ -4,7 +4,7 @@ use ovseal_format::statement::KeyId;
 
 use super::CheckedStatement;
 
-/// What a successful verification established.
+/// The outcome of a successful verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {
@@ -14,8 +14,7 @@ pub struct Verification {
     pub claimed_publishers: Vec<KeyId>,
     /// The security version. Believe it only if a publisher was named or a key was given.
     pub security_version: u64,
-    /// True if a key showed that the content is what its holder sealed: every MAC, the manifest
-    /// and every tag.
+    /// True if a key verified the content: every MAC, the manifest and every tag.
     ///
     /// Without a key, only digests are compared. Anyone can put their own ciphertext under their
     /// own signature.
@@ -23,7 +22,8 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Returns the result of checking this statement and all that it covers, without a key.
+    /// Returns the outcome of verifying this statement, and everything that it covers, without a
+    /// key.
     pub(crate) fn of(checked: &CheckedStatement) -> Self {
         Self {
             publisher: checked.publisher,

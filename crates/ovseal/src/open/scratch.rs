@@ -7,7 +7,8 @@ use zeroize::Zeroize;
 
 use crate::threads::lock;
 
-/// Buffers of one chunk each, kept for reuse: mapping new memory costs more than decrypting a chunk.
+/// Buffers of one chunk each, kept for reuse: mapping new memory costs more than decrypting a
+/// chunk.
 #[derive(Default)]
 pub(super) struct Scratch(Mutex<Vec<ModelMemory>>);
 

@@ -1,14 +1,16 @@
-//! Why a container could not be rekeyed, and whose fault it is.
+//! The reasons why a container cannot be rekeyed.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use ovseal_format::error_kind::ErrorKind;
 use ovseal_format::recipient::WrapError;
+use ovseal_format::stanza;
 
-use super::WaitingStanzas;
+use super::waiting::WaitingStanzas;
 use crate::error::OpenError;
 
-/// A container could not be rekeyed. It opens as before, or as intended.
+/// A container could not be rekeyed. It opens with the old keys or with the new ones.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RekeyError {
@@ -18,28 +20,26 @@ pub enum RekeyError {
     /// A recipient could not wrap the data key.
     #[error(transparent)]
     Wrap(#[from] WrapError),
-    /// There is nothing to do.
+    /// There is no stanza to add or remove.
     #[error("nothing to add or remove")]
     Nothing,
-    /// A side file is replaced as a whole; stanzas of the container cannot be removed by it.
-    #[error("a side file removes nothing")]
+    /// A stanza of the container would be removed by writing its side file.
+    #[error("a side file cannot remove stanzas")]
     RemoveFromSideFile,
     /// There is no stanza with this number.
     #[error("the container has no stanza {0}")]
     NoSuchStanza(usize),
     /// No stanza would be left.
-    #[error("no stanza would be left: nobody could open the container")]
+    #[error("the last stanza cannot be removed: no key would open the container")]
     LastStanza,
-    /// Only enclaves' keys would be left, and such a key changes with the processor's microcode.
+    /// Only keys of enclaves would be left. Such a key changes with the processor's microcode.
     #[error("only an enclave's key would be left, and it changes with the processor's microcode")]
     OnlyEnclave,
-    /// There would be too many stanzas, or more than one for a passphrase.
-    #[error(
-        "a container holds at most 32 stanzas, one of them for a passphrase, and one for each device with a passphrase"
-    )]
+    /// There would be too many stanzas, or too many for passphrases.
+    #[error("{}", stanza::LIMITS)]
     TooManyStanzas,
-    /// The stanzas do not fit into the room that was left for them when the container was sealed.
-    #[error("the stanzas do not fit into the {room} bytes that were left for them")]
+    /// The stanzas do not fit into the space that was reserved when the container was sealed.
+    #[error("the stanzas do not fit into the {room} bytes reserved for them")]
     NoRoom {
         /// Bytes in the region.
         room: u64,
@@ -53,60 +53,59 @@ pub enum RekeyError {
         /// The container.
         path: PathBuf,
     },
-    /// The container's generation can grow no further.
-    #[error("the container was rekeyed as often as the format allows")]
+    /// The container has the last generation.
+    #[error("the container has been rekeyed as often as the format allows")]
     LastGeneration,
-    /// The container has several names, beside each of which a rekeying could leave its file.
+    /// The container has several names, and a rekeying could leave its file next to any of them.
     #[error("{} has several hard links", path.display())]
     HardLinks {
         /// The container.
         path: PathBuf,
     },
     /// The path does not name the container itself.
-    #[error("{} is {what}, and is not changed in place", path.display())]
+    #[error("{} is {what}; only a regular file can be rekeyed", path.display())]
     NotRegular {
         /// The path.
         path: PathBuf,
-        /// What it names, in words.
+        /// The kind of thing that it names, in words.
         what: &'static str,
     },
-    /// The container was replaced by another one meanwhile.
-    #[error("{} was replaced while it was rekeyed", path.display())]
+    /// Another file has replaced the container.
+    #[error("{} was replaced during the rekeying", path.display())]
     Replaced {
         /// The container.
         path: PathBuf,
     },
-    /// The stanzas changed after the caller looked at them.
-    #[error("the stanzas changed meanwhile: they are of generation {found}, not {expected}")]
+    /// The stanzas have changed since the caller looked at them.
+    #[error("the stanzas have changed: they are of generation {found}, not {expected}")]
     GenerationChanged {
         /// The generation that the caller saw.
         expected: u64,
         /// The generation now.
         found: u64,
     },
-    /// The stanzas of another rekeying wait next to the container, and this one may not take them
-    /// over by itself.
+    /// The stanzas of another rekeying wait next to the container, and only the caller can decide
+    /// about them.
     #[error("{0}")]
     Waiting(Box<WaitingStanzas>),
-    /// The file of an interrupted rekeying is there but is not this container's, incomplete, or not
-    /// authentic.
-    #[error("{} is not the unfinished rekeying of this container", path.display())]
+    /// The rekeying file belongs to another container, is incomplete, or is not authentic.
+    #[error("{} is not an unfinished rekeying of this container", path.display())]
     ForeignRekeyFile {
         /// The file.
         path: PathBuf,
     },
-    /// The container or a file beside it cannot be written.
+    /// The container, or a file next to it, cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// The cause.
+        source: io::Error,
     },
 }
 
 impl RekeyError {
-    /// Whose fault it is.
+    /// Returns whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Open(error) => error.kind(),
@@ -116,5 +115,10 @@ impl RekeyError {
             Self::Replaced { .. } | Self::GenerationChanged { .. } => ErrorKind::Environment,
             _ => ErrorKind::Usage,
         }
+    }
+
+    /// Makes errors for failures to write `path`.
+    pub(super) fn write(path: &Path) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Write { path: path.into(), source }
     }
 }

@@ -1,40 +1,70 @@
-//! The lock under which a container or the files beside it are written.
+//! The lock under which a container, or a file next to it, is written.
 
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use ovseal_files::FileIdentity;
+use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
-use super::RekeyError;
+use super::error::RekeyError;
 use crate::container::Container;
 
-/// Locks the container at `path` for whoever writes beside it, and reads it from the same descriptor.
-pub(super) fn shared(path: &Path) -> Result<(Container, File), RekeyError> {
-    let write = |source| RekeyError::Write { path: path.into(), source };
-    let canonical = path.canonicalize().map_err(write)?;
-    let file = ovseal_files::open(&canonical).map_err(write)?;
-    exclusively(&file, &canonical)?;
-    let container = Container::from_file(file.try_clone().map_err(write)?, canonical)?;
-    Ok((container, file))
+/// A container that no other process can rekey until this is dropped.
+pub(super) struct Locked {
+    pub(super) file: File,
+    /// The path without symbolic links.
+    pub(super) path: PathBuf,
 }
 
-/// Takes the exclusive lock on `file`, which must still be what stands at `path`.
-pub(super) fn exclusively(file: &File, path: &Path) -> Result<(), RekeyError> {
-    let write = |source| RekeyError::Write { path: path.into(), source };
-    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Err(RekeyError::Locked { path: path.into() }),
-        Err(error) => return Err(write(error.into())),
+impl Locked {
+    /// Locks the container at `path`, to write a file next to it.
+    pub(super) fn read_only(path: &Path) -> Result<Self, RekeyError> {
+        let canonical = path.canonicalize().map_err(RekeyError::write(path))?;
+        let file = ovseal_files::open(&canonical).map_err(RekeyError::write(path))?;
+        Self::acquire(file, canonical)
     }
-    check_in_place(file, path)
+
+    /// Locks the container at `path`, to write to the container itself.
+    pub(super) fn writable(path: &Path) -> Result<Self, RekeyError> {
+        let canonical = path.canonicalize().map_err(RekeyError::write(path))?;
+        let file = open_writable(&canonical).map_err(RekeyError::write(path))?;
+        if file.metadata().map_err(RekeyError::write(path))?.nlink() > 1 {
+            return Err(RekeyError::HardLinks { path: path.into() });
+        }
+        Self::acquire(file, canonical)
+    }
+
+    fn acquire(file: File, path: PathBuf) -> Result<Self, RekeyError> {
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(RekeyError::Locked { path }),
+            Err(error) => return Err(RekeyError::write(&path)(error.into())),
+        }
+        let locked = Self { file, path };
+        locked.check_in_place()?;
+        Ok(locked)
+    }
+
+    /// Reads the frame of the container through the locked descriptor.
+    pub(super) fn container(&self) -> Result<Container, RekeyError> {
+        let file = self.file.try_clone().map_err(RekeyError::write(&self.path))?;
+        Ok(Container::from_file(file, self.path.clone())?)
+    }
+
+    /// Fails if another process has replaced the container since it was locked.
+    pub(super) fn check_in_place(&self) -> Result<(), RekeyError> {
+        let write = RekeyError::write(&self.path);
+        let ours = FileIdentity::of_file(&self.file).map_err(&write)?;
+        let named = FileIdentity::of(&self.path).map_err(&write)?;
+        if ours == named { Ok(()) } else { Err(RekeyError::Replaced { path: self.path.clone() }) }
+    }
 }
 
-/// Fails if `file` is no longer what stands at `path`: another process put a new container in its place.
-pub(super) fn check_in_place(file: &File, path: &Path) -> Result<(), RekeyError> {
-    let write = |source| RekeyError::Write { path: path.into(), source };
-    let (ours, named) = (file.metadata().map_err(write)?, path.metadata().map_err(write)?);
-    let same = (ours.dev(), ours.ino()) == (named.dev(), named.ino());
-    if same { Ok(()) } else { Err(RekeyError::Replaced { path: path.into() }) }
+/// Opens a file for reading and writing. Never blocks on a pipe.
+fn open_writable(path: &Path) -> io::Result<File> {
+    let nonblock = OFlags::NONBLOCK.bits() as i32;
+    File::options().read(true).write(true).custom_flags(nonblock).open(path)
 }

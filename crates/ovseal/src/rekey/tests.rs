@@ -4,12 +4,14 @@ mod waiting;
 
 use std::cell::Cell;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::writer::{Faults, Step};
-use super::*;
-use crate::model::{Model, ModelOptions};
-use crate::{Inspection, KeyFile, ModelName, OpenError, OpenOptions, SealOptions};
+use super::writer::{Faults, NoFaults, RegionWriter, Step};
+use super::{RekeyError, RekeyOptions, Rekeyed};
+use crate::container::Container;
+use crate::container::rekey_file::{self, Inode};
+use crate::unlock::Requirements;
+use crate::{Inspection, KeyFile, OpenError, OpenOptions, Opened, Trust, testing};
 
 const STEPS: [Step; 7] = [
     Step::RekeyFileCreated,
@@ -27,6 +29,12 @@ struct FailAfter {
     reached: Cell<bool>,
 }
 
+impl FailAfter {
+    fn new(step: Step) -> Self {
+        Self { step, reached: Cell::new(false) }
+    }
+}
+
 impl Faults for FailAfter {
     fn after(&self, step: Step) -> io::Result<()> {
         if step != self.step {
@@ -38,50 +46,65 @@ impl Faults for FailAfter {
 }
 
 struct Sealed {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     old: KeyFile,
     new: KeyFile,
 }
 
 impl Sealed {
     fn new() -> Self {
-        Self::within(std::env::temp_dir())
+        Self::within(&std::env::temp_dir())
     }
 
-    /// A container in a folder below `parent`.
-    fn within(parent: impl AsRef<Path>) -> Self {
-        let sealed = Self {
-            folder: tempfile::tempdir_in(parent).unwrap(),
-            old: KeyFile::generate().unwrap(),
-            new: KeyFile::generate().unwrap(),
-        };
-        let input = sealed.folder.path().join("w.bin");
-        std::fs::write(&input, "weights").unwrap();
-        let model = Model::find(&input, ModelOptions::default()).unwrap();
-        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&sealed.old);
-        options.seal(&model, &sealed.container()).unwrap();
-        sealed
+    /// Seals a container for the old key, in a directory within `parent`.
+    fn within(parent: &Path) -> Self {
+        let directory = tempfile::tempdir_in(parent).unwrap();
+        let [old, new] = [(); 2].map(|()| KeyFile::generate().unwrap());
+        testing::seal(directory.path(), b"weights", &testing::options().recipient(&old));
+        Self { directory, old, new }
     }
 
     fn container(&self) -> PathBuf {
-        self.folder.path().join("m.ovseal")
+        self.directory.path().join("m.ovseal")
     }
 
-    /// Replaces the old key by the new one, and fails after `step`.
+    fn rekey_file(&self) -> PathBuf {
+        rekey_file::path(&self.container())
+    }
+
+    /// Returns options that replace the old key with the new one.
+    fn replacing(&self) -> RekeyOptions<'_> {
+        RekeyOptions::new().add_recipient(&self.new).remove_stanza(0)
+    }
+
+    /// Replaces the old key with the new one, and fails after `step`.
     fn fail_after(&self, step: Step) {
-        let faults = FailAfter { step, reached: Cell::new(false) };
-        let options = RekeyOptions::new().add_recipient(&self.new).remove_stanza(0);
-        let error = options.rekey_with(&self.container(), &[&self.old], &faults).unwrap_err();
+        let faults = FailAfter::new(step);
+        let error = self.replacing().rekey_with(&self.container(), &[&self.old], &faults).unwrap_err();
         assert!(matches!(error, RekeyError::Write { .. }) && faults.reached.get(), "{step:?}: {error}");
     }
 
+    fn open(&self, key: &KeyFile) -> Result<Opened, OpenError> {
+        OpenOptions::new(Trust::AnySender).open(&self.container(), &[key])
+    }
+
     fn opens(&self, key: &KeyFile) -> bool {
-        match OpenOptions::new(Trust::AnySender).open(&self.container(), &[key]) {
+        match self.open(key) {
             Ok(opened) => *opened.part("w.bin").unwrap().read().unwrap() == *b"weights",
             Err(OpenError::NoKeyFits { .. }) => false,
             Err(error) => panic!("{error}"),
         }
     }
+
+    /// Returns the new key if it opens the container, or else the old one.
+    fn current_key(&self) -> &KeyFile {
+        if self.opens(&self.new) { &self.new } else { &self.old }
+    }
+}
+
+/// Returns true if a rekeying that ended after `step` is finished by the next one.
+fn is_committed(step: Step) -> bool {
+    !matches!(step, Step::RekeyFileCreated | Step::RekeyFileWritten)
 }
 
 #[test]
@@ -90,39 +113,36 @@ fn a_fault_after_any_step_leaves_the_old_or_the_new_stanzas() {
         let sealed = Sealed::new();
         sealed.fail_after(step);
         let is_new = sealed.opens(&sealed.new);
-        let committed = !matches!(step, Step::RekeyFileCreated | Step::RekeyFileWritten);
-        assert_eq!(is_new, committed, "{step:?}");
-        // Until the region is written, the old key opens the old region behind the new file.
+        assert_eq!(is_new, is_committed(step), "{step:?}");
+        // Until the region is written, the old key opens the old region.
         assert!(is_new || sealed.opens(&sealed.old), "{step:?}");
-        let key = if is_new { &sealed.new } else { &sealed.old };
-        let opened = OpenOptions::new(Trust::AnySender).open(&sealed.container(), &[key]).unwrap();
-        assert_eq!(opened.inspection().generation, if committed { 2 } else { 1 }, "{step:?}");
+        let generation = sealed.open(sealed.current_key()).unwrap().inspection().generation;
+        assert_eq!(generation, if is_new { 2 } else { 1 }, "{step:?}");
     }
 }
 
 #[test]
-fn the_next_writer_goes_on_from_where_the_interrupted_one_was() {
+fn the_next_writer_continues_where_the_interrupted_one_stopped() {
     for step in STEPS {
         let sealed = Sealed::new();
         sealed.fail_after(step);
-        let third = KeyFile::generate().unwrap();
-        let key = if sealed.opens(&sealed.new) { &sealed.new } else { &sealed.old };
+        let (key, third) = (sealed.current_key(), KeyFile::generate().unwrap());
         RekeyOptions::new().add_recipient(&third).rekey(&sealed.container(), &[key]).unwrap();
         assert!(sealed.opens(key) && sealed.opens(&third), "{step:?}");
-        assert!(!crate::container::rekey_file::path(&sealed.container()).exists(), "{step:?}");
-        // What stands in the container itself is now complete.
-        let moved = sealed.folder.path().join("moved.ovseal");
+        assert!(!sealed.rekey_file().exists(), "{step:?}");
+        // The container is complete without any file next to it.
+        let moved = sealed.directory.path().join("moved.ovseal");
         std::fs::rename(sealed.container(), &moved).unwrap();
         OpenOptions::new(Trust::AnySender).open(&moved, &[&third]).unwrap();
     }
 }
 
 #[test]
-fn stanzas_that_a_look_does_not_show_are_brought_in_place_before_a_caller_chooses_again() {
+fn stanzas_that_inspection_does_not_show_are_put_in_place_before_the_caller_chooses_again() {
     for step in STEPS {
         let sealed = Sealed::new();
         sealed.fail_after(step);
-        let key = if sealed.opens(&sealed.new) { &sealed.new } else { &sealed.old };
+        let key = sealed.current_key();
         let rekey = || {
             let seen = Inspection::of(&sealed.container()).unwrap().generation;
             let third = KeyFile::generate().unwrap();
@@ -137,12 +157,12 @@ fn stanzas_that_a_look_does_not_show_are_brought_in_place_before_a_caller_choose
             }
             outcome => drop(outcome.unwrap()),
         }
-        assert!(!crate::container::rekey_file::path(&sealed.container()).exists(), "{step:?}");
+        assert!(!sealed.rekey_file().exists(), "{step:?}");
     }
 }
 
 #[test]
-fn an_interrupted_rekeying_is_not_undone_by_a_key_that_it_removed() {
+fn a_key_that_an_interrupted_rekeying_removed_does_not_undo_it() {
     for expected in [None, Some(1)] {
         let sealed = Sealed::new();
         sealed.fail_after(Step::RekeyFileInPlace);
@@ -155,7 +175,7 @@ fn an_interrupted_rekeying_is_not_undone_by_a_key_that_it_removed() {
             None => {
                 let rekeyed = outcome.unwrap();
                 assert_eq!((rekeyed.generation, rekeyed.stanzas), (3, 2));
-                // What the interrupted rekeying did is told, too.
+                // The changes of the interrupted rekeying are included.
                 assert_eq!((rekeyed.added.len(), rekeyed.removed.len()), (2, 1));
             }
         }
@@ -165,16 +185,14 @@ fn an_interrupted_rekeying_is_not_undone_by_a_key_that_it_removed() {
 }
 
 #[test]
-fn a_second_fault_while_going_on_loses_nothing() {
+fn a_second_fault_while_continuing_loses_nothing() {
     for first in STEPS {
         for second in STEPS {
             let sealed = Sealed::new();
             sealed.fail_after(first);
-            let key = if sealed.opens(&sealed.new) { &sealed.new } else { &sealed.old };
-            let third = KeyFile::generate().unwrap();
-            let faults = FailAfter { step: second, reached: Cell::new(false) };
+            let (key, third) = (sealed.current_key(), KeyFile::generate().unwrap());
             let options = RekeyOptions::new().add_recipient(&third);
-            options.rekey_with(&sealed.container(), &[key], &faults).unwrap_err();
+            options.rekey_with(&sealed.container(), &[key], &FailAfter::new(second)).unwrap_err();
             assert!(sealed.opens(key), "{first:?}, {second:?}");
         }
     }
@@ -203,4 +221,20 @@ fn readers_open_at_every_moment_of_a_rekeying() {
     let options = RekeyOptions::new().add_recipient(&sealed.new);
     options.rekey_with(&sealed.container(), &[&sealed.old], &OpenAfter(&sealed)).unwrap();
     assert!(sealed.opens(&sealed.new));
+}
+
+/// The birth time in the vector is the last nanosecond before 1970.
+#[test]
+fn the_file_of_another_implementation_belongs_to_its_inode() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors");
+    let container = Container::open(&vectors.join("rekey-2-newer.ovseal")).unwrap();
+    let record = std::fs::read_to_string(vectors.join("rekey-2-newer.json")).unwrap();
+    let digits = record.split('"').find(|text| text.len() == 64).unwrap();
+    let identity = KeyFile::from_bytes(&base16ct::mixed::decode_vec(digits).unwrap()).unwrap();
+    let (unlocked, _) = Requirements::new(Trust::AnySender).unlock(&container, &[&identity]).unwrap();
+    let file = rekey_file::read(container.path.as_deref().unwrap(), &container.prologue).unwrap();
+    assert!(file.replaces(&container.own_region().unwrap().unwrap()));
+    let inode = |number| Inode::new(number, -1, 999_999_999);
+    assert!(file.is_of(&unlocked.key, &inode(0x0123_4567_89ab_cdef)));
+    assert!(!file.is_of(&unlocked.key, &inode(0x0123_4567_89ab_cdee)));
 }

@@ -1,18 +1,17 @@
-//! Writing a new stanza region so that a crash at any moment leaves the old or the new one.
+//! Writes a new stanza region so that a crash at any moment leaves the old or the new one.
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use ovseal_files::{AtomicFile, sync_directory};
 use ovseal_format::crypto::data_key::FittingKey;
 use ovseal_format::prologue::{PROLOGUE_LENGTH, Prologue};
-use rustix::fs::OFlags;
 
-use super::{RekeyError, lock};
-use crate::container::Container;
-use crate::container::rekey_file::{self, Place, RekeyFile};
+use super::error::RekeyError;
+use super::lock::Locked;
+use crate::container::rekey_file::{self, Inode, RekeyFile};
 
 /// The moments between the writes of a rekeying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +25,13 @@ pub(super) enum Step {
     RekeyFileRemoved,
 }
 
-/// Where tests let a rekeying fail.
+/// Faults that tests inject into a rekeying.
 pub(super) trait Faults {
-    /// Called after each step; an error ends the rekeying as a crash would.
+    /// Called after each step. An error ends the rekeying as a crash would.
     fn after(&self, step: Step) -> io::Result<()>;
 }
 
-/// No faults: the real thing.
+/// No faults, as outside of tests.
 pub(super) struct NoFaults;
 
 impl Faults for NoFaults {
@@ -41,7 +40,7 @@ impl Faults for NoFaults {
     }
 }
 
-/// What stands in the place of a container's rekeying file.
+/// The finding under the name of a container's rekeying file.
 pub(super) enum Found {
     Nothing,
     /// Something that is not a complete rekeying file of this container.
@@ -51,53 +50,35 @@ pub(super) enum Found {
 
 /// The right to write a container's stanza region, until dropped.
 pub(super) struct RegionWriter<'w> {
-    /// The container's path without symbolic links, beside which its files stand.
-    path: PathBuf,
-    file: File,
+    pub(super) locked: Locked,
     faults: &'w dyn Faults,
 }
 
 impl<'w> RegionWriter<'w> {
-    /// Takes the exclusive lock on the container at `path`.
+    /// Locks the container at `path` exclusively.
     pub(super) fn lock(path: &Path, faults: &'w dyn Faults) -> Result<Self, RekeyError> {
-        let write = |source| RekeyError::Write { path: path.into(), source };
-        let canonical = path.canonicalize().map_err(write)?;
-        let nonblock = OFlags::NONBLOCK.bits() as i32;
-        let file =
-            File::options().read(true).write(true).custom_flags(nonblock).open(&canonical).map_err(write)?;
-        if file.metadata().map_err(write)?.nlink() > 1 {
-            return Err(RekeyError::HardLinks { path: path.into() });
-        }
-        lock::exclusively(&file, &canonical)?;
-        Ok(Self { path: canonical, file, faults })
-    }
-
-    /// The container, read from the very file that is locked.
-    pub(super) fn container(&self) -> Result<Container, RekeyError> {
-        let file = self.file.try_clone().map_err(|source| self.write_error(source))?;
-        Ok(Container::from_file(file, self.path.clone())?)
-    }
-
-    /// Reads the rekeying file next to the container.
-    pub(super) fn find(&self, prologue: &Prologue) -> Found {
-        let path = rekey_file::path(&self.path);
-        if path.symlink_metadata().is_err() {
-            return Found::Nothing;
-        }
-        rekey_file::read(&self.path, prologue).map_or(Found::Incomplete, Found::Complete)
+        Ok(Self { locked: Locked::writable(path)?, faults })
     }
 
     /// Returns the path of the rekeying file.
     pub(super) fn rekey_file(&self) -> PathBuf {
-        rekey_file::path(&self.path)
+        rekey_file::path(&self.locked.path)
+    }
+
+    /// Reads the rekeying file next to the container.
+    pub(super) fn find(&self, prologue: &Prologue) -> Found {
+        if self.rekey_file().symlink_metadata().is_err() {
+            return Found::Nothing;
+        }
+        rekey_file::read(&self.locked.path, prologue).map_or(Found::Incomplete, Found::Complete)
     }
 
     /// Returns inode number and birth time of the container's file.
-    pub(super) fn place(&self) -> Result<Place, RekeyError> {
-        Place::of(&self.file).map_err(|source| self.write_error(source))
+    pub(super) fn inode(&self) -> Result<Inode, RekeyError> {
+        Inode::of(&self.locked.file).map_err(RekeyError::write(&self.locked.path))
     }
 
-    /// Writes a new region in the place of the one with the MAC `replaced`.
+    /// Writes a region that replaces the one with the MAC `replaced`.
     pub(super) fn write(
         &self,
         key: &FittingKey,
@@ -105,32 +86,24 @@ impl<'w> RegionWriter<'w> {
         replaced: &[u8; 32],
         region: &[u8],
     ) -> Result<(), RekeyError> {
-        lock::check_in_place(&self.file, &self.path)?;
-        let content = rekey_file::encode(key, prologue, region, replaced, &self.place()?);
-        self.write_rekey_file(&content)
-            .map_err(|source| RekeyError::Write { path: self.rekey_file(), source })?;
+        self.locked.check_in_place()?;
+        let content = rekey_file::encode(key, prologue, region, replaced, &self.inode()?);
+        self.write_rekey_file(&content).map_err(RekeyError::write(&self.rekey_file()))?;
         self.write_out(region)
     }
 
-    /// Writes the region of a rekeying file that was found, after making sure that the file is on the disk.
+    /// Writes the region of a rekeying file that was found, once that file is known to be on the
+    /// disk.
     pub(super) fn finish(&self, region: &[u8]) -> Result<(), RekeyError> {
         let path = self.rekey_file();
         let synchronize = || File::open(&path)?.sync_all().and_then(|()| sync_directory(&path));
-        synchronize().map_err(|source| RekeyError::Write { path: path.clone(), source })?;
+        synchronize().map_err(RekeyError::write(&path))?;
         self.write_out(region)
     }
 
-    /// Makes sure that the container's region is on the disk, which whoever wrote it may not have done.
+    /// Synchronizes the container, because the process that wrote its region may not have done so.
     pub(super) fn synchronize(&self) -> Result<(), RekeyError> {
-        self.file.sync_all().map_err(|source| self.write_error(source))
-    }
-
-    /// Writes the region that stands in the rekeying file, and removes that file.
-    fn write_out(&self, region: &[u8]) -> Result<(), RekeyError> {
-        lock::check_in_place(&self.file, &self.path)?;
-        self.write_region(region).map_err(|source| self.write_error(source))?;
-        self.remove_rekey_file()?;
-        lock::check_in_place(&self.file, &self.path)
+        self.locked.file.sync_all().map_err(RekeyError::write(&self.locked.path))
     }
 
     /// Removes the rekeying file.
@@ -138,10 +111,18 @@ impl<'w> RegionWriter<'w> {
         let path = self.rekey_file();
         let remove = || {
             std::fs::remove_file(&path)?;
-            sync_directory(&self.path)?;
+            sync_directory(&path)?;
             self.faults.after(Step::RekeyFileRemoved)
         };
-        remove().map_err(|source| RekeyError::Write { path: path.clone(), source })
+        remove().map_err(RekeyError::write(&path))
+    }
+
+    /// Writes the region that is in the rekeying file to the container, and removes that file.
+    fn write_out(&self, region: &[u8]) -> Result<(), RekeyError> {
+        self.locked.check_in_place()?;
+        self.write_region(region).map_err(RekeyError::write(&self.locked.path))?;
+        self.remove_rekey_file()?;
+        self.locked.check_in_place()
     }
 
     fn write_rekey_file(&self, content: &[u8]) -> io::Result<()> {
@@ -154,17 +135,14 @@ impl<'w> RegionWriter<'w> {
     }
 
     fn write_region(&self, region: &[u8]) -> io::Result<()> {
+        let file = &self.locked.file;
         let (first, second) = region.split_at(region.len() / 2);
         let at = PROLOGUE_LENGTH as u64;
-        self.file.write_all_at(first, at)?;
+        file.write_all_at(first, at)?;
         self.faults.after(Step::RegionHalfWritten)?;
-        self.file.write_all_at(second, at + first.len() as u64)?;
+        file.write_all_at(second, at + first.len() as u64)?;
         self.faults.after(Step::RegionWritten)?;
-        self.file.sync_all()?;
+        file.sync_all()?;
         self.faults.after(Step::RegionSynchronized)
-    }
-
-    fn write_error(&self, source: io::Error) -> RekeyError {
-        RekeyError::Write { path: self.path.clone(), source }
     }
 }

@@ -1,41 +1,45 @@
-//! What ties a rollback state to something that no copy of the disk brings back.
+//! Anchors: hardware counters that restoring a disk does not restore.
 
 use std::fmt;
 
 use ovseal_format::error_kind::ErrorKind;
 
-/// A counter that only grows, and a key that makes MACs, both kept where no copy of the disk holds them: in a TPM.
+/// A counter that only grows and a MAC key, both kept where no copy of the disk includes them, as
+/// in a TPM.
 ///
-/// A state that is tied to it holds the counter's value as its generation, and its MAC. To raise a floor the file is written first, with
-/// the next generation, and then the counter is advanced; whoever finds a file that is one ahead advances it. Nothing is
-/// counted for an opening that raises nothing.
+/// The generation of a state that is tied to an anchor is the counter's value, and the anchor's key
+/// made its MAC. To raise a floor, the file is written first, with the next generation, and then
+/// the counter is advanced. A process that finds a file one generation ahead advances the counter.
+/// Opening a model without raising a floor does not advance it.
 ///
-/// `place` is what [`create`](Self::create) gave, read from the state: it is hostile until the MAC has been compared. The
-/// MAC covers it.
+/// `record` is the return value of [`create`](Self::create), read from the state. It may be forged
+/// until the MAC, which covers it, has been compared.
 pub trait RollbackAnchor: fmt::Debug + Send + Sync {
-    /// Makes a counter and a key for one more state, and gives the bytes by which they are found again: no secret, at most
-    /// 1 KiB.
+    /// Creates a counter and a key for a new state.
+    ///
+    /// Returns the bytes by which the anchor finds them again: at most 1 KiB, and not secret.
     ///
     /// # Errors
     /// [`AnchorError`].
     fn create(&self) -> Result<Vec<u8>, AnchorError>;
 
-    /// What the counter shows, and the MAC over `message`.
+    /// Returns the counter's value, and the MAC over `message`.
     ///
     /// # Errors
     /// [`AnchorError`].
-    fn attest(&self, place: &[u8], message: &[u8]) -> Result<Attested, AnchorError>;
+    fn attest(&self, record: &[u8], message: &[u8]) -> Result<Attested, AnchorError>;
 
-    /// Counts the counter up by one if it shows `from`, and does nothing otherwise.
+    /// Advances the counter by one if its value is `from`, and does nothing otherwise.
     ///
-    /// So it does no harm when it comes late: when its caller gave up waiting, and another one counted up meanwhile.
+    /// So a late call does no harm, even if its caller gave up and another process advanced the
+    /// counter.
     ///
     /// # Errors
-    /// [`AnchorError`]; it may have been counted up all the same.
-    fn advance(&self, place: &[u8], from: u64) -> Result<(), AnchorError>;
+    /// [`AnchorError`]. The counter may have been advanced nevertheless.
+    fn advance(&self, record: &[u8], from: u64) -> Result<(), AnchorError>;
 }
 
-/// What an anchor says.
+/// The answer of an anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attested {
     /// The counter's value.
@@ -44,20 +48,20 @@ pub struct Attested {
     pub mac: [u8; 32],
 }
 
-/// An anchor did not do what was asked of it.
+/// An anchor failed or refused to answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnchorError {
-    /// It could not be asked.
-    #[error("its counter cannot be asked")]
+    /// It cannot be reached.
+    #[error("its counter cannot be reached")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It is not the one to which the state is tied, or does not let the key be used now.
-    #[error("its counter or key is not to be had")]
+    /// The state is tied to another anchor, or this one does not allow the use of its key now.
+    #[error("its counter or key is unavailable")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl AnchorError {
-    /// Whose fault it is.
+    /// Returns whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Backend(_) => ErrorKind::Environment,

@@ -1,4 +1,4 @@
-//! Why a rollback state cannot be used.
+//! The reasons why a rollback state cannot be used.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,12 @@ use super::anchor::AnchorError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RollbackError {
-    /// The file is named but not there: whoever removed it could replay an old version.
+    /// The file does not exist. Someone may have removed it to run an old version.
     #[error("the rollback state {} is missing", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
-        /// Whether it should be tied to a counter in hardware.
+        /// True if the state should be tied to a counter in hardware.
         anchored: bool,
     },
     /// The file's content is damaged.
@@ -29,11 +29,11 @@ pub enum RollbackError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Other processes keep the lock.
-    #[error("{} stays locked by another process", path.display())]
+    /// Another process holds the lock for too long.
+    #[error("{} is still locked by another process", path.display())]
     Locked {
         /// The lock.
         path: PathBuf,
@@ -49,7 +49,7 @@ pub enum RollbackError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The state should be tied to a counter in hardware, and the file is not.
@@ -58,8 +58,8 @@ pub enum RollbackError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is tied to a counter in hardware, which the caller does not want to be asked.
-    #[error("the rollback state {} is tied to a counter, which has to be asked", path.display())]
+    /// The file is tied to a counter in hardware, but the caller named none.
+    #[error("the rollback state {} is tied to a counter, which must be checked", path.display())]
     Anchored {
         /// The file.
         path: PathBuf,
@@ -70,9 +70,10 @@ pub enum RollbackError {
         /// The file.
         path: PathBuf,
     },
-    /// The counter is past the file: an older file was put back, or someone else counted the counter up.
+    /// The counter is ahead of the file: an older file was restored, or someone else advanced the
+    /// counter.
     #[error(
-        "the rollback state {} is an older one: it is of generation {generation}, and its counter shows {counter}",
+        "the rollback state {} is outdated: its generation is {generation}, and its counter is at {counter}",
         path.display()
     )]
     RolledBack {
@@ -83,9 +84,9 @@ pub enum RollbackError {
         /// The counter's value.
         counter: u64,
     },
-    /// The counter is behind the file: what keeps it was set back.
+    /// The counter is behind the file: its device was set back.
     #[error(
-        "the counter of the rollback state {} was set back: it shows {counter}, and the state is of generation {generation}",
+        "the counter of the rollback state {} was set back: it is at {counter}, and the state's generation is {generation}",
         path.display()
     )]
     CounterSetBack {
@@ -101,13 +102,13 @@ pub enum RollbackError {
     Anchor {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: AnchorError,
     },
 }
 
 impl RollbackError {
-    /// Whose fault it is.
+    /// Returns whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } | Self::Damaged { .. } | Self::Read { .. } => ErrorKind::Denied,

@@ -1,210 +1,214 @@
-//! States, their locks, and what an anchor adds to them.
+//! States, their locks, and the protection that an anchor adds.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
-use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::error_kind::ErrorKind as Kind;
 use ovseal_format::suite::sha256;
+use tempfile::TempDir;
 
 use super::*;
 
 const PUBLISHER: KeyId = KeyId::from_bytes([1; 32]);
 
+fn floor(state: &RollbackState) -> Result<u64, RollbackError> {
+    state.floor(&[PUBLISHER], ModelId::of("m"))
+}
+
+fn raise(state: &RollbackState, version: u64) -> Result<u64, RollbackError> {
+    state.raise(&[PUBLISHER], ModelId::of("m"), version)
+}
+
+/// Creates a state without an anchor.
+fn plain() -> (TempDir, RollbackState) {
+    let directory = tempfile::tempdir().unwrap();
+    let state = RollbackState::create(&directory.path().join("state")).unwrap();
+    (directory, state)
+}
+
+/// Creates a state that is tied to a counter.
+fn anchored() -> (TempDir, Arc<Counter>, RollbackState) {
+    let (directory, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
+    let state = RollbackState::create_anchored(&directory.path().join("state"), counter.clone()).unwrap();
+    (directory, counter, state)
+}
+
+/// A counter in memory, with a digest instead of a MAC.
+#[derive(Debug, Default)]
+struct Counter {
+    value: AtomicU64,
+    /// The number of advances that will fail.
+    failures: AtomicU32,
+    /// Calls of [`RollbackAnchor::attest`].
+    asked: AtomicU32,
+    /// Calls of [`RollbackAnchor::create`].
+    created: AtomicU32,
+}
+
+impl RollbackAnchor for Counter {
+    fn create(&self) -> Result<Vec<u8>, AnchorError> {
+        self.created.fetch_add(1, SeqCst);
+        Ok(vec![7; 3])
+    }
+
+    fn attest(&self, record: &[u8], message: &[u8]) -> Result<Attested, AnchorError> {
+        self.asked.fetch_add(1, SeqCst);
+        Ok(Attested { counter: self.value.load(SeqCst), mac: sha256(&[record, message]) })
+    }
+
+    fn advance(&self, _record: &[u8], from: u64) -> Result<(), AnchorError> {
+        if self.failures.load(SeqCst) > 0 {
+            self.failures.fetch_sub(1, SeqCst);
+            return Err(AnchorError::Backend("no answer".into()));
+        }
+        let _ = self.value.compare_exchange(from, from + 1, SeqCst, SeqCst);
+        Ok(())
+    }
+}
+
 #[test]
 fn a_floor_is_raised_and_never_lowered() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = RollbackState::create(&folder.path().join("state")).unwrap();
-    let model = ModelId::of("m");
-    for (version, floor) in [(0, 0), (3, 3), (2, 3), (4, 4)] {
-        assert_eq!(state.raise(&[PUBLISHER], model, version).unwrap(), floor);
-        assert_eq!(state.floor(&[PUBLISHER], model).unwrap(), floor);
+    let (_directory, state) = plain();
+    for (version, expected) in [(0, 0), (3, 3), (2, 3), (4, 4)] {
+        assert_eq!(raise(&state, version).unwrap(), expected);
+        assert_eq!(floor(&state).unwrap(), expected);
     }
     assert_eq!(state.floor(&[PUBLISHER], ModelId::of("other")).unwrap(), 0);
 }
 
 #[test]
-fn a_state_behind_a_link_is_raised_where_it_is_and_keeps_its_permissions() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let (path, link) = (folder.path().join("state"), folder.path().join("link"));
-    let state = RollbackState::create(&path).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    std::os::unix::fs::symlink(&path, &link).unwrap();
-    RollbackState::new(&link).raise(&[PUBLISHER], ModelId::of("m"), 3).unwrap();
+fn a_state_behind_a_link_is_raised_in_place_and_keeps_its_permissions() {
+    let (directory, state) = plain();
+    let link = directory.path().join("link");
+    let mode = |name: &str| directory.path().join(name).metadata().unwrap().permissions().mode() & 0o777;
+    std::fs::set_permissions(&state.path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::os::unix::fs::symlink(&state.path, &link).unwrap();
+    raise(&RollbackState::new(&link), 3).unwrap();
     assert!(link.is_symlink());
-    assert_eq!(state.floor(&[PUBLISHER], ModelId::of("m")).unwrap(), 3);
-    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    let lock = folder.path().join("state.lock").metadata().unwrap();
-    assert_eq!(lock.permissions().mode() & 0o777, 0o600);
+    assert_eq!(floor(&state).unwrap(), 3);
+    assert_eq!((mode("state"), mode("state.lock")), (0o600, 0o600));
 }
 
 #[test]
-fn a_full_state_is_told_and_stays_as_it_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = RollbackState::create(&folder.path().join("state")).unwrap();
+fn a_full_state_is_reported_and_stays_as_it_was() {
+    let (_directory, state) = plain();
     let floors = (0..8000).map(|i| ((PUBLISHER, ModelId::of(&i.to_string())), 1)).collect();
-    let many = Text { floors, binding: None };
+    let many = Contents { floors, binding: None };
     assert!(matches!(state.write(&many, true), Err(RollbackError::Full { .. })));
     assert!(state.read().unwrap().floors.is_empty());
 }
 
 #[test]
-fn a_missing_state_is_denied() {
-    let folder = tempfile::tempdir().unwrap();
-    let error =
-        RollbackState::new(folder.path().join("none")).floor(&[PUBLISHER], ModelId::of("m")).unwrap_err();
-    assert!(matches!(error, RollbackError::Missing { .. }) && error.kind() == ErrorKind::Denied);
+fn a_missing_state_is_denied_and_says_whether_it_should_be_anchored() {
+    let (directory, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
+    let path = directory.path().join("none");
+    for (state, expected) in
+        [(RollbackState::anchored(&path, counter), true), (RollbackState::new(&path), false)]
+    {
+        let error = floor(&state).unwrap_err();
+        assert!(matches!(error, RollbackError::Missing { anchored, .. } if anchored == expected));
+        assert_eq!(error.kind(), Kind::Denied);
+    }
 }
 
 #[test]
 fn threads_that_raise_at_once_lose_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = RollbackState::create(&folder.path().join("state")).unwrap();
+    let (_directory, state) = plain();
+    let models: Vec<ModelId> = (0..8).map(|model| ModelId::of(&model.to_string())).collect();
     std::thread::scope(|scope| {
-        for model in 0..8 {
+        for &model in &models {
             let state = &state;
-            scope.spawn(move || state.raise(&[PUBLISHER], ModelId::of(&model.to_string()), 5).unwrap());
+            scope.spawn(move || state.raise(&[PUBLISHER], model, 5).unwrap());
         }
     });
-    for model in 0..8 {
-        assert_eq!(state.floor(&[PUBLISHER], ModelId::of(&model.to_string())).unwrap(), 5);
-    }
-}
-
-/// A counter in memory, and a digest in the place of a MAC; the next so many advances fail. It is counted how often it is
-/// asked, and how often made.
-#[derive(Debug, Default)]
-struct Counter(Mutex<(u64, u32)>, AtomicU32, AtomicU32);
-
-impl RollbackAnchor for Counter {
-    fn create(&self) -> Result<Vec<u8>, AnchorError> {
-        self.2.fetch_add(1, Ordering::Relaxed);
-        Ok(vec![7; 3])
-    }
-
-    fn attest(&self, place: &[u8], message: &[u8]) -> Result<Attested, AnchorError> {
-        self.1.fetch_add(1, Ordering::Relaxed);
-        Ok(Attested { counter: self.0.lock().unwrap().0, mac: sha256(&[place, message]) })
-    }
-
-    fn advance(&self, _place: &[u8], from: u64) -> Result<(), AnchorError> {
-        let mut counter = self.0.lock().unwrap();
-        if counter.1 > 0 {
-            counter.1 -= 1;
-            return Err(AnchorError::Backend("no answer".into()));
-        }
-        counter.0 += u64::from(counter.0 == from);
-        Ok(())
-    }
-}
-
-/// A state tied to a counter, in a folder.
-fn tied() -> (tempfile::TempDir, Arc<Counter>, RollbackState) {
-    let (folder, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
-    let state = RollbackState::create_anchored(&folder.path().join("state"), counter.clone()).unwrap();
-    (folder, counter, state)
+    assert!(models.iter().all(|&model| state.floor(&[PUBLISHER], model).unwrap() == 5));
 }
 
 #[test]
-fn the_counter_grows_with_the_floors_and_with_nothing_else() {
-    let (_folder, counter, state) = tied();
-    let model = ModelId::of("m");
-    for (version, shown) in [(0, 0), (3, 1), (3, 1), (2, 1), (4, 2)] {
-        state.raise(&[PUBLISHER], model, version).unwrap();
-        state.floor(&[PUBLISHER], model).unwrap();
-        assert_eq!(counter.0.lock().unwrap().0, shown, "{version}");
+fn the_counter_advances_only_when_a_floor_is_raised() {
+    let (_directory, counter, state) = anchored();
+    for (version, expected) in [(0, 0), (3, 1), (3, 1), (2, 1), (4, 2)] {
+        raise(&state, version).unwrap();
+        floor(&state).unwrap();
+        assert_eq!(counter.value.load(SeqCst), expected, "{version}");
     }
-    assert_eq!(state.floor(&[PUBLISHER], model).unwrap(), 4);
+    assert_eq!(floor(&state).unwrap(), 4);
 }
 
 #[test]
-fn an_opening_that_raises_nothing_asks_once_and_one_that_finds_another_file_asks_again() {
-    let (_folder, counter, state) = tied();
-    let model = ModelId::of("m");
+fn an_opening_that_raises_nothing_asks_the_anchor_once_unless_the_file_changes() {
+    let (_directory, counter, state) = anchored();
     let begin = std::fs::read(&state.path).unwrap();
-    state.raise(&[PUBLISHER], model, 1).unwrap();
-    let asked = || counter.1.swap(0, Ordering::Relaxed);
+    raise(&state, 1).unwrap();
+    let asked = || counter.asked.swap(0, SeqCst);
     asked();
     for _ in 0..2 {
-        assert_eq!(state.floor(&[PUBLISHER], model).unwrap(), 1);
-        assert_eq!(state.clone().raise(&[PUBLISHER], model, 1).unwrap(), 1);
+        assert_eq!(floor(&state).unwrap(), 1);
+        assert_eq!(raise(&state.clone(), 1).unwrap(), 1);
         assert_eq!(asked(), 1);
     }
-    assert_eq!(state.floor(&[PUBLISHER], model).unwrap(), 1);
+    assert_eq!(floor(&state).unwrap(), 1);
     std::fs::write(&state.path, begin).unwrap();
-    assert!(matches!(state.raise(&[PUBLISHER], model, 0), Err(RollbackError::RolledBack { .. })));
+    assert!(matches!(raise(&state, 0), Err(RollbackError::RolledBack { .. })));
     assert_eq!(asked(), 2);
 }
 
 #[test]
-fn a_crash_between_file_and_counter_is_made_good_by_whoever_comes_next() {
-    let (_folder, counter, state) = tied();
-    let model = ModelId::of("m");
-    state.raise(&[PUBLISHER], model, 1).unwrap();
-    counter.0.lock().unwrap().1 = 1;
-    let crashed = state.raise(&[PUBLISHER], model, 2).unwrap_err();
-    assert!(matches!(crashed, RollbackError::Anchor { .. }) && crashed.kind() == ErrorKind::Environment);
-    assert_eq!(counter.0.lock().unwrap().0, 1);
-    assert_eq!(state.floor(&[PUBLISHER], model).unwrap(), 2);
-    assert_eq!(counter.0.lock().unwrap().0, 2);
-    assert_eq!(state.raise(&[PUBLISHER], model, 3).unwrap(), 3);
+fn the_next_process_repairs_a_crash_between_file_and_counter() {
+    let (_directory, counter, state) = anchored();
+    raise(&state, 1).unwrap();
+    counter.failures.store(1, SeqCst);
+    let crashed = raise(&state, 2).unwrap_err();
+    assert!(matches!(crashed, RollbackError::Anchor { .. }) && crashed.kind() == Kind::Environment);
+    assert_eq!(counter.value.load(SeqCst), 1);
+    assert_eq!(floor(&state).unwrap(), 2);
+    assert_eq!(counter.value.load(SeqCst), 2);
+    assert_eq!(raise(&state, 3).unwrap(), 3);
 }
 
 #[test]
-fn an_older_state_a_counter_that_was_set_back_and_a_forgery_are_denied() {
-    let (_folder, counter, state) = tied();
-    let model = ModelId::of("m");
+fn an_older_state_a_forged_state_and_a_counter_that_was_set_back_are_denied() {
+    let (_directory, counter, state) = anchored();
     let older = std::fs::read_to_string(&state.path).unwrap();
-    state.raise(&[PUBLISHER], model, 1).unwrap();
+    raise(&state, 1).unwrap();
     let newer = std::fs::read_to_string(&state.path).unwrap();
     let denied = |text: &str| {
         std::fs::write(&state.path, text).unwrap();
-        let error = state.floor(&[PUBLISHER], model).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Denied);
+        let error = floor(&state).unwrap_err();
+        assert_eq!(error.kind(), Kind::Denied);
         error
     };
     let rolled_back = denied(&older);
     assert!(matches!(rolled_back, RollbackError::RolledBack { generation: 0, counter: 1, .. }));
-    let lower = newer.replace(" 1\n", " 0\n");
-    assert!(matches!(denied(&lower), RollbackError::NotAuthentic { .. }));
-    let other_place = newer.replace("anchor 070707", "anchor 070708");
-    assert!(matches!(denied(&other_place), RollbackError::NotAuthentic { .. }));
+    for (genuine, forged) in [(" 1\n", " 0\n"), ("anchor 070707", "anchor 070708")] {
+        assert!(matches!(denied(&newer.replace(genuine, forged)), RollbackError::NotAuthentic { .. }));
+    }
     std::fs::write(&state.path, &newer).unwrap();
-    state.raise(&[PUBLISHER], model, 2).unwrap();
-    counter.0.lock().unwrap().0 = 0;
-    let set_back = state.floor(&[PUBLISHER], model).unwrap_err();
+    raise(&state, 2).unwrap();
+    counter.value.store(0, SeqCst);
+    let set_back = floor(&state).unwrap_err();
     assert!(matches!(set_back, RollbackError::CounterSetBack { generation: 2, counter: 0, .. }));
 }
 
 #[test]
-fn a_state_that_cannot_be_written_costs_no_counter() {
-    let (folder, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
-    let error = RollbackState::create_anchored(&folder.path().join("none/state"), counter.clone());
+fn a_state_that_cannot_be_written_creates_no_counter() {
+    let (directory, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
+    let error = RollbackState::create_anchored(&directory.path().join("none/state"), counter.clone());
     let error = error.unwrap_err();
-    assert!(matches!(error, RollbackError::Write { .. }) && error.kind() == ErrorKind::Environment);
-    assert_eq!(counter.2.load(Ordering::Relaxed), 0);
-    RollbackState::create_anchored(&folder.path().join("state"), counter.clone()).unwrap();
-    assert_eq!(counter.2.load(Ordering::Relaxed), 1);
-    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    assert!(matches!(error, RollbackError::Write { .. }) && error.kind() == Kind::Environment);
+    assert_eq!(counter.created.load(SeqCst), 0);
+    RollbackState::create_anchored(&directory.path().join("state"), counter.clone()).unwrap();
+    assert_eq!(counter.created.load(SeqCst), 1);
+    assert_eq!(directory.path().read_dir().unwrap().count(), 1);
 }
 
 #[test]
-fn a_missing_state_says_whether_it_should_be_tied() {
-    let (folder, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
-    let path = folder.path().join("none");
-    for (state, tied) in [(RollbackState::anchored(&path, counter), true), (RollbackState::new(&path), false)]
-    {
-        let error = state.floor(&[PUBLISHER], ModelId::of("m")).unwrap_err();
-        assert!(matches!(error, RollbackError::Missing { anchored, .. } if anchored == tied));
-    }
-}
-
-#[test]
-fn the_lock_of_a_tied_state_is_waited_for_longer_than_a_tpm_may_take() {
-    let (_folder, _counter, state) = tied();
+fn a_process_waits_for_the_lock_of_an_anchored_state_longer_than_a_tpm_may_take() {
+    let (_directory, _counter, state) = anchored();
     assert!(state.patience() >= Duration::from_secs(60));
-    let held = state.resolved().unwrap().lock().unwrap();
+    let held = state.locked().unwrap();
     std::thread::scope(|scope| {
-        let raising = scope.spawn(|| state.raise(&[PUBLISHER], ModelId::of("m"), 1));
+        let raising = scope.spawn(|| raise(&state, 1));
         std::thread::sleep(PATIENCE + Duration::from_millis(200));
         assert!(!raising.is_finished());
         drop(held);
@@ -213,23 +217,21 @@ fn the_lock_of_a_tied_state_is_waited_for_longer_than_a_tpm_may_take() {
 }
 
 #[test]
-fn the_lock_of_an_untied_state_is_given_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let state = RollbackState::create(&folder.path().join("state")).unwrap();
-    let _held = state.resolved().unwrap().lock().unwrap();
-    let error = state.raise(&[PUBLISHER], ModelId::of("m"), 1).unwrap_err();
-    assert!(matches!(error, RollbackError::Locked { .. }) && error.kind() == ErrorKind::Environment);
+fn a_process_stops_waiting_for_the_lock_of_a_plain_state() {
+    let (_directory, state) = plain();
+    let _held = state.locked().unwrap();
+    let error = raise(&state, 1).unwrap_err();
+    assert!(matches!(error, RollbackError::Locked { .. }) && error.kind() == Kind::Environment);
 }
 
 #[test]
-fn whether_a_state_is_tied_is_the_callers_choice_and_not_the_files() {
-    let (folder, counter, state) = tied();
-    let plain = RollbackState::create(&folder.path().join("plain")).unwrap();
-    let error = RollbackState::new(&state.path).floor(&[PUBLISHER], ModelId::of("m")).unwrap_err();
-    assert!(matches!(error, RollbackError::Anchored { .. }) && error.kind() == ErrorKind::Denied);
-    let demanded = RollbackState::anchored(&plain.path, counter.clone());
-    let error = demanded.raise(&[PUBLISHER], ModelId::of("m"), 1).unwrap_err();
-    assert!(matches!(error, RollbackError::NotAnchored { .. }) && error.kind() == ErrorKind::Denied);
+fn the_caller_and_not_the_file_decides_whether_a_state_is_anchored() {
+    let (directory, counter, state) = anchored();
+    let plain = RollbackState::create(&directory.path().join("plain")).unwrap();
+    let error = floor(&RollbackState::new(&state.path)).unwrap_err();
+    assert!(matches!(error, RollbackError::Anchored { .. }) && error.kind() == Kind::Denied);
+    let error = raise(&RollbackState::anchored(&plain.path, counter.clone()), 1).unwrap_err();
+    assert!(matches!(error, RollbackError::NotAnchored { .. }) && error.kind() == Kind::Denied);
     let again = RollbackState::create_anchored(&state.path, counter).unwrap_err();
     assert!(matches!(again, RollbackError::Write { .. }));
 }

@@ -1,4 +1,4 @@
-//! What stands before the payload: prologue and stanza region, and the key that they are made with.
+//! The sections before the payload: prologue and stanza region.
 
 use ovseal_format::crypto::data_key::{DataKey, FittingKey, Label, random_array};
 use ovseal_format::layout::ChunkSize;
@@ -9,7 +9,7 @@ use ovseal_format::stanza_region::StanzaRegion;
 
 use super::{SealError, SealOptions};
 
-/// What stands before the payload, and the key that it is made with.
+/// Prologue and stanza region, with the data key.
 pub(super) struct Header {
     pub(super) prologue: Prologue,
     pub(super) key: FittingKey,
@@ -18,8 +18,8 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn new(options: &SealOptions<'_>, chunk_size: ChunkSize) -> Result<Self, SealError> {
-        // The context covers the region's length, and wrapping needs the context: so the length is found by a first
-        // wrapping of a key that is thrown away, unless so few stanzas cannot need more than the default.
+        // Wrapping needs the context, which covers the length of the region. The first wrapping
+        // assumes the default length. If the stanzas need another one, a new key is wrapped.
         let mut prologue = Prologue {
             suite: options.suite,
             chunk_size,
@@ -33,14 +33,14 @@ impl Header {
             prologue.region_length = needed;
             (key, stanzas) = options.wrap(&mut prologue)?;
         }
-        let block = StanzaRegion::new(&key, Label::StanzaMac, &[], 1, stanzas);
-        let region = block.encode_padded(prologue.region_length).ok_or(SealError::TooManyRecipients)?;
+        let region = StanzaRegion::new(&key, Label::StanzaMac, &[], 1, stanzas);
+        let region = region.encode_padded(prologue.region_length).ok_or(SealError::TooManyRecipients)?;
         Ok(Self { prologue, key, region })
     }
 }
 
 impl SealOptions<'_> {
-    /// A fresh data key, wrapped for every recipient; sets the commitment.
+    /// Generates a data key, wraps it for every recipient, and sets the commitment.
     fn wrap(&self, prologue: &mut Prologue) -> Result<(FittingKey, Vec<Stanza>), SealError> {
         let key = DataKey::generate()?;
         prologue.commitment = key.commitment(&prologue.binding());

@@ -1,4 +1,4 @@
-//! Sealing a model into a container.
+//! Seals a model into a container.
 
 mod error;
 mod header;
@@ -11,8 +11,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use ovseal_files::AtomicFile;
-use ovseal_files::FileIdentity;
+use ovseal_files::{AtomicFile, FileIdentity};
 use ovseal_format::crypto::aead::AeadProvider;
 use ovseal_format::layout::{ChunkSize, Layout};
 use ovseal_format::manifest::{MANIFEST_LIMIT, Manifest, ModelName};
@@ -28,12 +27,14 @@ use crate::threads;
 pub use error::SealError;
 use header::Header;
 
-/// Called from worker threads with the number of bytes just sealed; [`ControlFlow::Break`] cancels.
+/// A callback for worker threads, which pass the number of bytes just sealed.
+/// [`ControlFlow::Break`] cancels.
 pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
 /// Settings for sealing a model.
 ///
-/// The defaults are suite 1, security version 0, no signature, and as many threads as there are processors.
+/// The defaults are suite 1, security version 0, no signature, and one thread per processor, at
+/// most 16.
 #[must_use = "settings do nothing until they are used to seal"]
 pub struct SealOptions<'a> {
     recipients: Vec<&'a dyn Recipient>,
@@ -52,17 +53,17 @@ pub struct SealOptions<'a> {
     progress: &'a Progress<'a>,
 }
 
-/// What a sealing made.
+/// The container that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The container's random name.
+    /// The random id of the container.
     pub container_id: ContainerId,
     /// Length of the container in bytes.
     pub length: u64,
 }
 
 impl<'a> SealOptions<'a> {
-    /// Makes settings for a model with this name.
+    /// Creates settings for a model with this name.
     pub fn new(name: ModelName) -> Self {
         Self {
             recipients: Vec::new(),
@@ -82,71 +83,71 @@ impl<'a> SealOptions<'a> {
         }
     }
 
-    /// Adds someone who can open the container.
+    /// Adds a recipient, who can open the container.
     pub fn recipient(mut self, recipient: &'a dyn Recipient) -> Self {
         self.recipients.push(recipient);
         self
     }
 
-    /// Signs the container with this key; several may sign.
+    /// Signs the container with this key. Several publishers may sign.
     pub fn publisher(mut self, key: &'a PublisherKey) -> Self {
         self.publishers.retain(|other| other.publisher().id() != key.publisher().id());
         self.publishers.push(key);
         self
     }
 
-    /// Sets the security version, which devices can demand to be at least some number.
+    /// Sets the security version. Devices can require a minimum.
     pub fn security_version(self, security_version: u64) -> Self {
         Self { security_version, ..self }
     }
 
-    /// Chooses the suite.
+    /// Sets the suite.
     pub fn suite(self, suite: Suite) -> Self {
         Self { suite, ..self }
     }
 
-    /// Chooses another chunk size than [`ChunkSize::for_model`] gives.
+    /// Sets the chunk size, instead of the one that [`ChunkSize::for_model`] returns.
     pub fn chunk_size(self, chunk_size: ChunkSize) -> Self {
         Self { chunk_size: Some(chunk_size), ..self }
     }
 
-    /// Allows post-quantum beside classical public keys.
+    /// Allows both post-quantum and classical public keys.
     pub fn allow_mixed(self, allow_mixed: bool) -> Self {
         Self { allow_mixed, ..self }
     }
 
-    /// Allows that only an enclave's key opens the container; it is lost when that key changes.
+    /// Allows an enclave's key to be the only one. The container is lost when that key changes.
     pub fn allow_only_enclave(self, allow_only_enclave: bool) -> Self {
         Self { allow_only_enclave, ..self }
     }
 
-    /// Sets whether an existing container may be replaced. Anything else in its place is never replaced.
+    /// Sets whether an existing container may be replaced. Nothing else is ever replaced.
     pub fn replace(self, replace: bool) -> Self {
         Self { replace, ..self }
     }
 
-    /// Sets whether the container is readable for its owner alone. Otherwise the umask decides.
+    /// Sets whether only the owner can read the container. By default the umask decides.
     pub fn private(self, private: bool) -> Self {
         Self { private, ..self }
     }
 
-    /// Names a file that was read for sealing, such as a key's. It is neither sealed nor overwritten.
+    /// Names a file from which a key was read. It is neither sealed nor overwritten.
     pub fn read_file(mut self, file: FileIdentity) -> Self {
         self.read_files.push(file);
         self
     }
 
-    /// Sets how many threads encrypt.
+    /// Sets the number of threads that encrypt.
     pub fn threads(self, threads: NonZeroUsize) -> Self {
         Self { threads, ..self }
     }
 
-    /// Chooses another library for AES-GCM than [`AeadProvider::detect`] gives.
+    /// Sets the library for AES-GCM, instead of the one that [`AeadProvider::detect`] returns.
     pub fn provider(self, provider: AeadProvider) -> Self {
         Self { provider, ..self }
     }
 
-    /// Sets a call-back for progress.
+    /// Sets a callback for progress.
     pub fn progress(self, progress: &'a Progress<'a>) -> Self {
         Self { progress, ..self }
     }
@@ -154,7 +155,7 @@ impl<'a> SealOptions<'a> {
     /// Seals `model` into a container at `output`, which appears whole or not at all.
     ///
     /// # Errors
-    /// [`SealError`]. An existing file at `output` is an error unless [`replace`](Self::replace) was called.
+    /// [`SealError`], also if `output` exists and [`replace`](Self::replace) is not set.
     pub fn seal(&self, model: &Model, output: &Path) -> Result<Sealed, SealError> {
         if self.publishers.len() > PUBLISHER_LIMIT {
             return Err(SealError::TooManyPublishers);
@@ -172,12 +173,15 @@ impl<'a> SealOptions<'a> {
         Ok(sealed)
     }
 
-    /// Fails if a file that was read is sealed or overwritten, or something stands at `output` that is not replaced.
+    /// Fails if sealing would include or overwrite a key's file, or replace anything that it must
+    /// not.
     ///
-    /// [`seal`](Self::seal) does the same; this is for a caller who asks a person for a passphrase in between.
+    /// [`seal`](Self::seal) checks this too. Call it earlier if you ask a person for a passphrase
+    /// in between.
     ///
     /// # Errors
-    /// [`SealError::OutputIsInput`], [`SealError::OutputIsKey`], [`SealError::KeyInModel`], [`SealError::Irreplaceable`], or [`SealError::Write`] with
+    /// [`SealError::KeyInModel`], [`SealError::OutputIsInput`], [`SealError::OutputIsKey`],
+    /// [`SealError::Irreplaceable`], or [`SealError::Write`] with
     /// [`AlreadyExists`](std::io::ErrorKind::AlreadyExists).
     pub fn check_files(&self, model: &Model, output: &Path) -> Result<(), SealError> {
         if let Some(path) = self.read_files.iter().find_map(|file| model.file(*file)) {

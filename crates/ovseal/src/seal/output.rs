@@ -1,4 +1,4 @@
-//! What may stand in the place of a new container.
+//! The file that a new container may replace.
 
 use std::io;
 use std::path::Path;
@@ -6,10 +6,11 @@ use std::path::Path;
 use super::SealError;
 use crate::container::is_container_file;
 
-/// Fails if something stands at `path` that a container must not replace.
+/// Fails if something at `path` must not be replaced by a container.
 ///
-/// Only a container is replaced, and only if `replace` is set. A symbolic link is not followed and not replaced: what it
-/// names, or that it was a link, could be overlooked. The same goes for a pipe, a device and a directory.
+/// Only a container is replaced, and only if `replace` is set. A symbolic link is neither followed
+/// nor replaced, because the user could overlook that it is one. The same goes for a pipe, a device
+/// and a directory.
 pub(super) fn check(path: &Path, replace: bool) -> Result<(), SealError> {
     let what = match ovseal_files::irregular(path) {
         Err(_) => return Ok(()),

@@ -66,7 +66,7 @@ fn read_error(source: &Source, error: std::io::Error) -> SealError {
     SealError::Read { path: source.path().into(), source: error }
 }
 
-/// What all threads share.
+/// The state that all threads share.
 struct Job<'j> {
     options: &'j SealOptions<'j>,
     model: &'j Model,

@@ -12,12 +12,12 @@ use ovseal_format::suite::sha256;
 use super::Header;
 use crate::container::tables::Tables;
 
-/// The bytes that follow the two tables, to the end of the footer.
+/// Encodes everything after the two tables, up to the end of the footer.
 ///
-/// The tables themselves can be large and are written from where they are.
+/// The tables can be large, so the caller writes them without a copy.
 ///
 /// # Errors
-/// [`SignError`] when a publisher's key cannot sign.
+/// [`SignError`] if a publisher's key cannot sign.
 pub(super) fn encode(
     header: &Header,
     layout: &Layout,

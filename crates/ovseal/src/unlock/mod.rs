@@ -165,10 +165,8 @@ fn no_key_fits<'s>(stanzas: impl Iterator<Item = &'s Stanza>) -> OpenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Model, ModelOptions};
-    use crate::{ModelId, ModelName, RekeyOptions, SealOptions, Trust};
+    use crate::{ModelId, RekeyOptions, Trust, testing};
     use ovseal_format::recipient::{Argon2Cost, KeyFile, Passphrase};
-    use ovseal_format::suite::sha256;
 
     fn passphrase(text: &str) -> Passphrase {
         Passphrase::from_bytes(text.as_bytes()).unwrap().with_cost(Argon2Cost::new(64, 1, 1).unwrap())
@@ -176,22 +174,17 @@ mod tests {
 
     /// A container for a passphrase, with a newer region next to it that has the same stanza.
     fn sealed_twice(folder: &std::path::Path) -> Container {
-        let [input, path] = ["w.bin", "m.ovseal"].map(|name| folder.join(name));
-        std::fs::write(&input, "weights").unwrap();
-        let model = Model::find(&input, ModelOptions::default()).unwrap();
         let words = passphrase("words");
-        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&words);
-        options.seal(&model, &path).unwrap();
+        let path = testing::seal(folder, b"weights", &testing::options().recipient(&words));
         let sealed = std::fs::read(&path).unwrap();
         let another = KeyFile::generate().unwrap();
         RekeyOptions::new().add_recipient(&another).rekey(&path, &[&words]).unwrap();
         let region = &std::fs::read(&path).unwrap()[4096..4096 + 65_536];
-        let mut plant = [b"\x89OVREKY\n\0\x01\0\0\0\0\0\0", &sealed[32..64], region].concat();
-        let checksum = sha256(&[&plant]);
-        plant.extend_from_slice(&checksum);
         std::fs::write(&path, sealed).unwrap();
+        let container = Container::open(&path).unwrap();
+        let plant = testing::planted_rekey_file(container.prologue.container_id, region);
         std::fs::write(folder.join("m.ovseal.rekey"), plant).unwrap();
-        Container::open(&path).unwrap()
+        container
     }
 
     /// Returns whether the passphrases open the container, and how many derivations that took.

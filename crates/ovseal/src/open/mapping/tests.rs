@@ -1,18 +1,18 @@
-//! Two contents of a chunk with one tag, which whoever knows the data key can make, behind one reference.
+//! Two contents of a chunk with one tag, behind one reference. A holder of the data key can make
+//! them.
 
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ovseal_format::layout::{Chunk, ChunkSize};
-use ovseal_format::manifest::ModelName;
 
 use crate::container::read_at::ReadAt;
-use crate::model::{Model, ModelOptions};
 use crate::open::{OpenOptions, Part};
-use crate::{KeyFile, PublisherKey, SealOptions, Trust};
+use crate::{KeyFile, PublisherKey, Trust, testing};
 
-/// One chunk of zeros that was sealed, and the same container with another ciphertext under the same tag.
+/// A container with one chunk of zeros, and the same container with another ciphertext under the
+/// same tag.
 struct Collision {
     key: KeyFile,
     publisher: PublisherKey,
@@ -23,13 +23,10 @@ struct Collision {
 impl Collision {
     fn new() -> Self {
         let (key, publisher) = (KeyFile::generate().unwrap(), PublisherKey::generate().unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        let [input, output] = ["w.bin", "w.ovseal"].map(|name| folder.path().join(name));
-        std::fs::write(&input, [0; CHUNK]).unwrap();
-        let model = Model::find(&input, ModelOptions { only: true, ..ModelOptions::default() }).unwrap();
-        let options = SealOptions::new(ModelName::parse("m").unwrap()).recipient(&key).publisher(&publisher);
-        options.chunk_size(ChunkSize::from_log2(16).unwrap()).seal(&model, &output).unwrap();
-        let sealed = std::fs::read(output).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let options = testing::options().recipient(&key).publisher(&publisher);
+        let options = options.chunk_size(ChunkSize::from_log2(16).unwrap());
+        let sealed = std::fs::read(testing::seal(directory.path(), &[0; CHUNK], &options)).unwrap();
         let part = part(&key, Trust::AnySender, Arc::new(sealed.clone()));
         let start = part.inner.layout.position(&part.chunk(0)) as usize;
         let mut other = sealed.clone();
@@ -44,8 +41,9 @@ fn part(key: &KeyFile, trust: Trust, source: Arc<dyn ReadAt>) -> Part {
 
 /// Changes two blocks of a ciphertext so that its tag stays the same.
 ///
-/// A tag is a polynomial in the secret H, with the last block times H², and the third from the end times H⁴ (NIST SP 800-38D,
-/// 6.4). So a change of the latter by 1 is made up for by one of the former by H², which two tags with one nonce show.
+/// A tag is a polynomial in the secret H. The last block is multiplied by H², and the third from
+/// the end by H⁴ (NIST SP 800-38D, 6.4). So adding 1 to the latter is compensated by adding H² to
+/// the former. The difference of two tags under one nonce is H².
 fn collide(part: &Part, ciphertext: &mut [u8]) {
     let block = Chunk { length: BLOCK, ..part.chunk(0) };
     let [zero, one] = [[0; BLOCK], ONE].map(|mut plaintext| part.key().encrypt(&block, &mut plaintext));
@@ -54,7 +52,7 @@ fn collide(part: &Part, ciphertext: &mut [u8]) {
     last.iter_mut().zip(zero.iter().zip(one)).for_each(|(byte, (zero, one))| *byte ^= zero ^ one);
 }
 
-/// A container that is another one from a certain moment on.
+/// A container whose bytes can be exchanged at any time.
 struct Changing {
     before: Vec<u8>,
     after: Vec<u8>,
@@ -73,17 +71,17 @@ impl ReadAt for Changing {
 }
 
 #[test]
-fn two_ciphertexts_with_one_tag_are_told_apart_by_those_who_name_the_publisher_alone() {
+fn only_a_named_publisher_distinguishes_two_ciphertexts_with_one_tag() {
     let collision = Collision::new();
     let other: Arc<dyn ReadAt> = Arc::new(collision.other.clone());
     let read = part(&collision.key, Trust::AnySender, Arc::clone(&other)).read().unwrap();
-    assert_eq!(read.iter().filter(|byte| **byte == 0).count(), CHUNK - 1 - BLOCK, "what this test rests on");
+    assert_eq!(read.iter().filter(|byte| **byte == 0).count(), CHUNK - 1 - BLOCK, "the tags are equal");
     let named = Trust::Publishers(vec![collision.publisher.publisher().clone()]);
     let error = part(&collision.key, named, other).map().unwrap_err();
     assert_eq!(error.to_string(), "chunk 0 of w.bin is not authentic");
 }
 
-/// What comes first is not what the digest says, so a look at the digest when it comes again would find nothing.
+/// Here the first content does not match the digest, so the digest cannot detect the change.
 #[test]
 fn no_reference_shows_two_contents_with_one_tag() {
     let Collision { key, sealed, other, .. } = Collision::new();
@@ -98,8 +96,10 @@ fn no_reference_shows_two_contents_with_one_tag_where_the_publisher_is_named() {
     assert_ended(test, &key, named, sealed, other);
 }
 
-/// Runs a test once more, as a child that reads a mapping whose container changes while its pages are away, and asserts
-/// that it ended before it saw the change.
+/// Asserts that no mapping shows that its container has changed.
+///
+/// Runs `test` again in a child process. Its container changes while no page is resident, and the
+/// process must end before it can read the second content.
 fn assert_ended(test: &str, key: &KeyFile, trust: Trust, before: Vec<u8>, after: Vec<u8>) {
     let source = Arc::new(Changing { before, after, is_changed: AtomicBool::new(false) });
     let mapping = part(key, trust, source.clone()).map().unwrap();

@@ -1,15 +1,11 @@
-//! What waits next to a container is finished only if a holder of the key left it there, for this
-//! very file.
+//! A rekeying file is finished on its own only if a holder of the key wrote it for this very
+//! container's file.
 
-use std::path::Path;
-
-use ovseal_format::suite::sha256;
-
-use super::super::waiting::{OnWaiting, WaitingStanzas};
 use super::*;
-use crate::{ErrorKind, PublicKeyIdentity};
+use crate::{ErrorKind, OnWaiting, PublicKeyIdentity, WaitingStanzas};
 
-/// Runs `test` on a disk and in memory: file systems differ in inode numbers and birth times.
+/// Runs `test` on a disk and in memory, because file systems differ in inode numbers and birth
+/// times.
 fn on_every_file_system(test: impl Fn(&Sealed)) {
     let program = std::env::current_exe().unwrap();
     for parent in [program.parent().unwrap(), Path::new("/dev/shm")] {
@@ -19,37 +15,30 @@ fn on_every_file_system(test: impl Fn(&Sealed)) {
 }
 
 impl Sealed {
-    fn rekey_file(&self) -> PathBuf {
-        crate::container::rekey_file::path(&self.container())
-    }
-
     fn region(&self) -> Vec<u8> {
         std::fs::read(self.container()).unwrap()[4096..4096 + 65_536].to_vec()
     }
 
-    /// A copy of the container in another folder of the same file system, with the same keys.
+    /// Copies the container to another directory of the same file system, with the same keys.
     fn copy(&self) -> Self {
-        let folder = tempfile::tempdir_in(self.folder.path().parent().unwrap()).unwrap();
+        let directory = tempfile::tempdir_in(self.directory.path().parent().unwrap()).unwrap();
         let key = |key: &KeyFile| KeyFile::from_bytes(&*key.expose()).unwrap();
-        let copy = Self { folder, old: key(&self.old), new: key(&self.new) };
+        let copy = Self { directory, old: key(&self.old), new: key(&self.new) };
         std::fs::copy(self.container(), copy.container()).unwrap();
         copy
     }
 
-    /// Puts a region next to the container as anyone can who has it, without any key.
+    /// Puts a region next to the container, which anyone who has the region can do without a key.
     fn plant(&self, region: &[u8]) {
         let id = Inspection::of(&self.container()).unwrap().container_id;
-        let mut bytes = [b"\x89OVREKY\n\0\x01\0\0\0\0\0\0", &id.as_bytes()[..], region].concat();
-        let checksum = sha256(&[&bytes]);
-        bytes.extend_from_slice(&checksum);
-        std::fs::write(self.rekey_file(), bytes).unwrap();
+        std::fs::write(self.rekey_file(), testing::planted_rekey_file(id, region)).unwrap();
     }
 
     /// Flips one bit of the container's own region.
     fn flip(&self) {
         let mut bytes = std::fs::read(self.container()).unwrap();
         bytes[4096 + 40] ^= 1;
-        // In place, so that the inode stays.
+        // This keeps the inode.
         std::fs::write(self.container(), bytes).unwrap();
     }
 
@@ -59,7 +48,7 @@ impl Sealed {
         options.rekey(&self.container(), &[&self.old, &self.new])
     }
 
-    /// Asserts that a rekeying takes nothing over, shows both, and changes nothing.
+    /// Asserts that a rekeying adopts nothing, shows both regions, and changes nothing.
     fn is_refused(&self) -> WaitingStanzas {
         let paths = [self.container(), self.rekey_file()];
         let before = paths.each_ref().map(|path| std::fs::read(path).unwrap());
@@ -78,14 +67,10 @@ fn generations(waiting: &WaitingStanzas) -> (Option<u64>, u64) {
 }
 
 #[test]
-fn a_copys_region_of_the_next_generation_is_not_taken_over() {
+fn the_next_generation_from_a_copy_is_not_adopted() {
     on_every_file_system(|sealed| {
         let copy = sealed.copy();
-        RekeyOptions::new()
-            .add_recipient(&sealed.new)
-            .remove_stanza(0)
-            .rekey(&copy.container(), &[&sealed.old])
-            .unwrap();
+        sealed.replacing().rekey(&copy.container(), &[&sealed.old]).unwrap();
         sealed.plant(&copy.region());
         let waiting = sealed.is_refused();
         assert_eq!(generations(&waiting), (Some(1), 2));
@@ -96,14 +81,14 @@ fn a_copys_region_of_the_next_generation_is_not_taken_over() {
 }
 
 #[test]
-fn a_plant_with_one_flipped_bit_of_the_own_region_is_not_taken_over() {
+fn a_planted_file_next_to_a_damaged_region_is_not_adopted() {
     on_every_file_system(|sealed| {
         let copy = sealed.copy();
         RekeyOptions::new().add_recipient(&sealed.new).rekey(&copy.container(), &[&sealed.old]).unwrap();
         sealed.plant(&copy.region());
         sealed.flip();
         assert_eq!(generations(&sealed.is_refused()), (None, 2));
-        // Readers are not shut out, and the only stanzas that are left are not thrown away.
+        // Readers can still open it, and the only stanzas that are left cannot be discarded.
         assert!(sealed.opens(&sealed.old));
         assert!(matches!(sealed.add(OnWaiting::Discard), Err(RekeyError::Waiting(_))));
         assert!(sealed.rekey_file().exists());
@@ -112,7 +97,7 @@ fn a_plant_with_one_flipped_bit_of_the_own_region_is_not_taken_over() {
 }
 
 #[test]
-fn the_genuine_file_of_another_copy_is_not_taken_over() {
+fn the_genuine_file_of_another_copy_is_not_adopted() {
     on_every_file_system(|sealed| {
         let copy = sealed.copy();
         copy.fail_after(Step::RekeyFileInPlace);
@@ -120,7 +105,7 @@ fn the_genuine_file_of_another_copy_is_not_taken_over() {
         assert_eq!(generations(&sealed.is_refused()), (Some(1), 2));
         sealed.flip();
         assert_eq!(generations(&sealed.is_refused()), (None, 2));
-        // For the copy itself it is what it claims to be.
+        // The copy itself adopts it.
         assert_eq!(copy.add(OnWaiting::Refuse).unwrap().generation, 3);
     });
 }
@@ -129,18 +114,17 @@ fn the_genuine_file_of_another_copy_is_not_taken_over() {
 fn an_interrupted_rekeying_is_finished_after_any_step() {
     on_every_file_system(|sealed| {
         for step in STEPS {
-            let sealed = Sealed::within(sealed.folder.path());
+            let sealed = Sealed::within(sealed.directory.path());
             sealed.fail_after(step);
-            let committed = !matches!(step, Step::RekeyFileCreated | Step::RekeyFileWritten);
             let rekeyed = sealed.add(OnWaiting::Refuse).unwrap();
-            assert_eq!(rekeyed.generation, if committed { 3 } else { 2 }, "{step:?}");
+            assert_eq!(rekeyed.generation, if is_committed(step) { 3 } else { 2 }, "{step:?}");
             assert!(!sealed.rekey_file().exists());
         }
     });
 }
 
 #[test]
-fn a_region_that_was_written_is_finished_by_either_version() {
+fn a_file_with_the_containers_own_region_is_removed() {
     on_every_file_system(|sealed| {
         let region = sealed.region();
         sealed.plant(&region);
@@ -150,7 +134,7 @@ fn a_region_that_was_written_is_finished_by_either_version() {
 }
 
 #[test]
-fn a_file_that_is_left_after_another_writer_finished_is_not_taken_over() {
+fn a_file_that_another_writer_has_finished_is_not_adopted() {
     on_every_file_system(|sealed| {
         sealed.fail_after(Step::RekeyFileInPlace);
         let left = std::fs::read(sealed.rekey_file()).unwrap();
@@ -164,14 +148,14 @@ fn a_file_that_is_left_after_another_writer_finished_is_not_taken_over() {
 }
 
 #[test]
-fn a_moved_container_is_finished_and_a_copied_one_waits() {
+fn a_moved_container_is_finished_and_a_copied_one_is_not() {
     on_every_file_system(|sealed| {
         sealed.fail_after(Step::RekeyFileInPlace);
         let copy = sealed.copy();
         std::fs::copy(sealed.rekey_file(), copy.rekey_file()).unwrap();
         assert_eq!(generations(&copy.is_refused()), (Some(1), 2));
         assert!(copy.opens(&copy.old) && copy.opens(&copy.new));
-        let moved = Sealed { folder: tempfile::tempdir_in(sealed.folder.path()).unwrap(), ..copy };
+        let moved = Sealed { directory: tempfile::tempdir_in(sealed.directory.path()).unwrap(), ..copy };
         std::fs::rename(sealed.container(), moved.container()).unwrap();
         std::fs::rename(sealed.rekey_file(), moved.rekey_file()).unwrap();
         assert_eq!(moved.add(OnWaiting::Refuse).unwrap().generation, 3);
@@ -179,14 +163,13 @@ fn a_moved_container_is_finished_and_a_copied_one_waits() {
 }
 
 #[test]
-fn a_decision_alone_is_a_rekeying_and_a_crash_in_it_is_finished() {
+fn a_decision_needs_no_other_change_and_is_finished_after_a_crash() {
     on_every_file_system(|sealed| {
         let copy = sealed.copy();
-        let options = RekeyOptions::new().add_recipient(&sealed.new).remove_stanza(0);
-        options.rekey(&copy.container(), &[&sealed.old]).unwrap();
+        sealed.replacing().rekey(&copy.container(), &[&sealed.old]).unwrap();
         sealed.plant(&copy.region());
         let options = RekeyOptions::new().on_waiting(OnWaiting::Finish);
-        let faults = FailAfter { step: Step::RegionHalfWritten, reached: Cell::new(false) };
+        let faults = FailAfter::new(Step::RegionHalfWritten);
         options.rekey_with(&sealed.container(), &[&sealed.old], &faults).unwrap_err();
         let rekeyed = sealed.add(OnWaiting::Refuse).unwrap();
         assert_eq!((rekeyed.generation, rekeyed.stanzas), (3, 2));
@@ -197,9 +180,9 @@ fn a_decision_alone_is_a_rekeying_and_a_crash_in_it_is_finished() {
 }
 
 #[test]
-fn what_is_not_authentic_is_discarded_on_demand_and_never_finished() {
+fn a_file_that_is_not_authentic_can_only_be_discarded() {
     on_every_file_system(|sealed| {
-        let other = Sealed::within(sealed.folder.path());
+        let other = Sealed::within(sealed.directory.path());
         let before = sealed.region();
         let plants: [&dyn Fn(); 2] = [&|| sealed.plant(&other.region()), &|| {
             std::fs::write(sealed.rekey_file(), "anything").unwrap();
@@ -219,7 +202,7 @@ fn what_is_not_authentic_is_discarded_on_demand_and_never_finished() {
 }
 
 #[test]
-fn a_planted_stanza_for_a_public_key_shuts_nobody_out() {
+fn a_planted_stanza_for_a_public_key_does_not_prevent_opening() {
     on_every_file_system(|sealed| {
         let copy = sealed.copy();
         let public = PublicKeyIdentity::generate().unwrap().recipient();
@@ -231,7 +214,7 @@ fn a_planted_stanza_for_a_public_key_shuts_nobody_out() {
         let opened = opening.open(&sealed.container(), &[&sealed.old]).unwrap();
         assert_eq!(opened.inspection().generation, 1);
         sealed.is_refused();
-        // Whoever finishes it vouches for a container that others could have made.
+        // Finishing it vouches for a container that others could have made.
         let finish = |trust| {
             let options = RekeyOptions::new().trust(trust).on_waiting(OnWaiting::Finish);
             options.rekey(&sealed.container(), &[&sealed.old])

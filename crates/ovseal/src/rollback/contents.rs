@@ -1,4 +1,4 @@
-//! The text of a rollback state.
+//! The contents of a rollback state, as text.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,27 @@ use base16ct::{lower, mixed};
 use ovseal_format::statement::{KeyId, ModelId};
 use ovseal_format::suite::{Digest, sha256};
 
-/// The least version that is accepted of each publisher's models.
+/// The minimum version of each publisher's models.
 pub(crate) type Floors = BTreeMap<(KeyId, ModelId), u64>;
 
-/// What stands in the file.
+/// The contents of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text {
+pub(crate) struct Contents {
     pub(crate) floors: Floors,
     pub(crate) binding: Option<Binding>,
 }
 
-/// How a state is tied to an anchor.
+/// The tie between a state and its anchor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Binding {
-    /// Where the anchor finds counter and key.
-    pub(crate) place: Vec<u8>,
+    /// The bytes by which the anchor finds its counter and key.
+    pub(crate) record: Vec<u8>,
     pub(crate) generation: u64,
     pub(crate) mac: [u8; 32],
 }
 
-impl Text {
-    /// The whole text: its last line is a digest that finds damage, or the anchor's MAC.
+impl Contents {
+    /// Returns the whole text. Its last line is a digest to detect damage, or the anchor's MAC.
     pub(crate) fn encode(&self) -> String {
         let covered = self.covered();
         let last = match &self.binding {
@@ -36,23 +36,23 @@ impl Text {
         format!("{covered}{last}\n")
     }
 
-    /// The highest floor that a model has from any of `publishers`.
+    /// Returns the highest floor that a model has from any of `publishers`, or 0.
     pub(crate) fn floor(&self, publishers: &[KeyId], model: ModelId) -> u64 {
         let floors = publishers.iter().filter_map(|publisher| self.floors.get(&(*publisher, model)));
         floors.copied().max().unwrap_or(0)
     }
 
-    /// What tells one text from another.
+    /// Returns the digest of the whole text.
     pub(crate) fn digest(&self) -> Digest {
         sha256(&[self.encode().as_bytes()])
     }
 
-    /// Everything before the last line, which covers it.
+    /// Returns everything before the last line, which covers it.
     pub(crate) fn covered(&self) -> String {
         let head = match &self.binding {
             None => format!("{PLAIN}\n"),
-            Some(Binding { place, generation, .. }) => {
-                format!("{ANCHORED}\nanchor {}\ngeneration {generation}\n", lower::encode_string(place))
+            Some(Binding { record, generation, .. }) => {
+                format!("{ANCHORED}\nanchor {}\ngeneration {generation}\n", lower::encode_string(record))
             }
         };
         let line =
@@ -60,31 +60,31 @@ impl Text {
         std::iter::once(head).chain(self.floors.iter().map(line)).collect()
     }
 
-    /// Takes a text as [`encode`](Self::encode) writes it. A MAC is not checked.
+    /// Parses a text that [`encode`](Self::encode) returned. A MAC is not checked.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() as u64 <= LENGTH_LIMIT)?;
         parse(text).filter(|parsed| parsed.encode() == text)
     }
 }
 
-fn parse(text: &str) -> Option<Text> {
+fn parse(text: &str) -> Option<Contents> {
     let mut lines = text.lines();
     let (first, last) = (lines.next()?, lines.next_back()?);
     let binding = match first {
         PLAIN => None,
         ANCHORED => {
-            let place = mixed::decode_vec(lines.next()?.strip_prefix("anchor ")?).ok()?;
+            let record = mixed::decode_vec(lines.next()?.strip_prefix("anchor ")?).ok()?;
             let generation = lines.next()?.strip_prefix("generation ")?.parse().ok()?;
             let mac = digits(last.strip_prefix("mac ")?)?;
-            if place.len() > PLACE_LIMIT || generation == u64::MAX {
+            if record.len() > RECORD_LIMIT || generation == u64::MAX {
                 return None;
             }
-            Some(Binding { place, generation, mac })
+            Some(Binding { record, generation, mac })
         }
         _ => return None,
     };
     let floors = lines.map(parse_line).collect::<Option<Floors>>()?;
-    Some(Text { floors, binding })
+    Some(Contents { floors, binding })
 }
 
 fn parse_line(line: &str) -> Option<((KeyId, ModelId), u64)> {
@@ -99,9 +99,10 @@ fn digits(text: &str) -> Option<[u8; 32]> {
     mixed::decode_vec(text).ok()?.try_into().ok()
 }
 
+/// The largest number of bytes in the file.
 pub(crate) const LENGTH_LIMIT: u64 = 1 << 20;
-/// Bytes of what an anchor needs to find its counter and key.
-const PLACE_LIMIT: usize = 1024;
+/// The largest number of bytes in an anchor's record.
+const RECORD_LIMIT: usize = 1024;
 const PLAIN: &str = "ovseal-rollback-state 1";
 const ANCHORED: &str = "ovseal-rollback-state 2";
 
@@ -114,32 +115,32 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_byte_and_every_cut_is_damage() {
-        let text = Text { floors: floors(), binding: None };
-        let good = text.encode().into_bytes();
-        assert_eq!(Text::parse(&good), Some(text));
+    fn any_flipped_byte_and_any_truncation_is_damage() {
+        let contents = Contents { floors: floors(), binding: None };
+        let good = contents.encode().into_bytes();
+        assert_eq!(Contents::parse(&good), Some(contents));
         for position in 0..good.len() {
             let mut flipped = good.clone();
             flipped[position] ^= 1;
-            assert_eq!(Text::parse(&flipped), None, "byte {position}");
-            assert_eq!(Text::parse(&good[..position]), None, "cut at {position}");
+            assert_eq!(Contents::parse(&flipped), None, "byte {position}");
+            assert_eq!(Contents::parse(&good[..position]), None, "cut at {position}");
         }
     }
 
     #[test]
-    fn a_tied_state_is_parsed_as_it_was_written_and_no_cut_is() {
-        let binding = Binding { place: vec![1, 2, 3], generation: 9, mac: [5; 32] };
-        let text = Text { floors: floors(), binding: Some(binding.clone()) };
-        let good = text.encode();
+    fn an_anchored_state_round_trips_and_no_truncation_of_it_parses() {
+        let binding = Binding { record: vec![1, 2, 3], generation: 9, mac: [5; 32] };
+        let contents = Contents { floors: floors(), binding: Some(binding.clone()) };
+        let good = contents.encode();
         assert!(good.starts_with("ovseal-rollback-state 2\nanchor 010203\ngeneration 9\n"));
-        assert_eq!(Text::parse(good.as_bytes()), Some(text));
+        assert_eq!(Contents::parse(good.as_bytes()), Some(contents));
         for length in 0..good.len() {
-            assert_eq!(Text::parse(&good.as_bytes()[..length]), None, "cut at {length}");
+            assert_eq!(Contents::parse(&good.as_bytes()[..length]), None, "cut at {length}");
         }
-        for (place, generation) in [(vec![0; PLACE_LIMIT + 1], 9), (vec![], u64::MAX)] {
-            let binding = Binding { place, generation, ..binding.clone() };
-            let text = Text { floors: Floors::new(), binding: Some(binding) }.encode();
-            assert_eq!(Text::parse(text.as_bytes()), None);
+        for (record, generation) in [(vec![0; RECORD_LIMIT + 1], 9), (vec![], u64::MAX)] {
+            let binding = Binding { record, generation, ..binding.clone() };
+            let text = Contents { floors: Floors::new(), binding: Some(binding) }.encode();
+            assert_eq!(Contents::parse(text.as_bytes()), None);
         }
     }
 }

@@ -1,0 +1,128 @@
+//! A rekeying file that a writer finds is finished, removed, or left for the caller to decide
+//! (`docs/format.md` §8).
+//!
+//! Anyone who can write to the directory can put an authentic region of another copy there. So a
+//! file is finished on its own only if a holder of the key wrote it for this very container's file,
+//! to replace the region that is in it.
+
+use ovseal_format::crypto::data_key::{FittingKey, Label};
+use ovseal_format::stanza::Stanza;
+use ovseal_format::stanza_region::StanzaRegion;
+
+use super::error::RekeyError;
+use super::waiting::{OnWaiting, WaitingStanzas};
+use super::writer::{Found, RegionWriter};
+use crate::container::Container;
+use crate::container::inspect::StanzaSummary;
+use crate::container::rekey_file::RekeyFile;
+use crate::error::{OpenError, Section};
+use crate::unlock::Requirements;
+
+/// The container's stanzas once no others wait next to it.
+pub(super) struct Settled {
+    /// The stanzas that were in it before, or the new ones if those were damaged.
+    pub(super) before: Vec<Stanza>,
+    pub(super) region: StanzaRegion,
+}
+
+/// Finishes or removes the rekeying file, if there is one.
+///
+/// Fails and changes nothing if `on_waiting` does not decide about a file that only the caller may
+/// decide about.
+pub(super) fn settle(
+    writer: &RegionWriter<'_>,
+    container: &Container,
+    key: &FittingKey,
+    on_waiting: OnWaiting,
+    requirements: &Requirements,
+) -> Result<Settled, RekeyError> {
+    let own = Own::read(container, key)?;
+    let foreign = || RekeyError::ForeignRekeyFile { path: writer.rekey_file() };
+    let file = match writer.find(&container.prologue) {
+        Found::Nothing => return own.settled(),
+        Found::Incomplete if on_waiting == OnWaiting::Discard => return own.keep(writer),
+        Found::Incomplete => return Err(foreign()),
+        Found::Complete(file) => file,
+    };
+    if file.region_bytes == own.bytes {
+        return own.keep(writer);
+    }
+    if is_interrupted(&file, &own, key, writer)? {
+        requirements.check_region(container, &file.region)?;
+        writer.finish(&file.region_bytes)?;
+        return Ok(own.replaced_by(file.region));
+    }
+    match on_waiting {
+        OnWaiting::Discard if own.region.is_some() => own.keep(writer),
+        _ if !is_authentic(&file.region, key) => Err(foreign()),
+        OnWaiting::Finish => {
+            requirements.check_region(container, &file.region)?;
+            writer.write(key, &container.prologue, &own.mac(), &file.region_bytes)?;
+            Ok(own.replaced_by(file.region))
+        }
+        _ => Err(RekeyError::Waiting(Box::new(own.waiting(writer, &file)))),
+    }
+}
+
+/// Returns true if a rekeying of this very file was interrupted before it had written its region.
+fn is_interrupted(
+    file: &RekeyFile,
+    own: &Own,
+    key: &FittingKey,
+    writer: &RegionWriter<'_>,
+) -> Result<bool, RekeyError> {
+    let replaces_own = own.region.as_ref().is_none_or(|region| file.replaces(region));
+    Ok(replaces_own && is_authentic(&file.region, key) && file.is_of(key, &writer.inode()?))
+}
+
+fn is_authentic(region: &StanzaRegion, key: &FittingKey) -> bool {
+    region.is_authentic(key, Label::StanzaMac, &[])
+}
+
+/// The container's own region.
+struct Own {
+    bytes: Vec<u8>,
+    /// Its stanzas, unless they are damaged or not authentic.
+    region: Option<StanzaRegion>,
+}
+
+impl Own {
+    fn read(container: &Container, key: &FittingKey) -> Result<Self, OpenError> {
+        let bytes = container.read_region()?;
+        let region = StanzaRegion::parse_padded(&bytes).filter(|region| is_authentic(region, key));
+        Ok(Self { bytes, region })
+    }
+
+    /// Returns the MAC by which a rekeying file names this region: zeros if it is damaged.
+    fn mac(&self) -> [u8; 32] {
+        self.region.as_ref().map_or([0; 32], |region| *region.mac())
+    }
+
+    fn settled(self) -> Result<Settled, RekeyError> {
+        let region = self.region.ok_or(OpenError::NotAuthentic(Section::Stanzas))?;
+        Ok(Settled { before: region.stanzas.clone(), region })
+    }
+
+    /// Keeps these stanzas and removes the rekeying file, once they are known to be on the disk.
+    fn keep(self, writer: &RegionWriter<'_>) -> Result<Settled, RekeyError> {
+        let settled = self.settled()?;
+        writer.synchronize()?;
+        writer.remove_rekey_file()?;
+        Ok(settled)
+    }
+
+    fn replaced_by(self, region: StanzaRegion) -> Settled {
+        let before = self.region.map_or_else(|| region.stanzas.clone(), |own| own.stanzas);
+        Settled { before, region }
+    }
+
+    fn waiting(self, writer: &RegionWriter<'_>, file: &RekeyFile) -> WaitingStanzas {
+        WaitingStanzas {
+            path: writer.rekey_file(),
+            generation: file.region.generation,
+            stanzas: StanzaSummary::all(&file.region),
+            own_generation: self.region.as_ref().map(|region| region.generation),
+            own_stanzas: self.region.as_ref().map(StanzaSummary::all).unwrap_or_default(),
+        }
+    }
+}
