@@ -1,7 +1,7 @@
 """Loads a model as people do today: decrypts whole files and passes the bytes to OpenVINO.
 
     load_script.py encrypt DIR FILE...     writes each file encrypted into the directory
-    load_script.py load INPUT FILE...      decrypts, compiles and infers once, and prints a sample as JSON
+    load_script.py load INPUT FILE...      decrypts, compiles and infers once; prints JSON
 
 Importing the packages and loading the device's plugin are not measured.
 """

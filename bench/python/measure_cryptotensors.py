@@ -1,8 +1,8 @@
 """Saves or loads one large tensor with cryptotensors, and prints the seconds that it took.
 
 It uses the NumPy interface, which encrypts and decrypts with the same compiled code as the others.
-Importing the packages is not measured. The tensor is mapped from the plaintext file, so that its bytes
-are in the page cache only once.
+Importing the packages is not measured. The tensor is mapped from the plaintext file, so that its
+bytes are in the page cache only once.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """Reads a sealed model into OpenVINO from Python: python read_model.py CONTAINER KEYFILE
 
-Prints a sample as JSON: the seconds that `ovseal.read_model` took, and the process's memory before it
-and at the peak. `ovseal-bench bindings` compares them with Rust and C++.
+Prints a sample as JSON: the seconds that `ovseal.read_model` took, and the memory of the process
+before it and at the peak. `ovseal-bench bindings` compares them with Rust and C++.
 """
 
 import json

@@ -100,7 +100,8 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
 
     /// Measures the rounds of a fixture that are missing, and saves the run after each of them.
     ///
-    /// The methods take turns in another [`order`] each round, so a disturbance affects all of them.
+    /// The methods take turns in another [`order`] each round, so a disturbance affects all of
+    /// them.
     pub(crate) fn measure<C>(
         &mut self,
         facts: Facts,
@@ -140,7 +141,8 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
         Ok(fs::rename(&partial, &self.file)?)
     }
 
-    /// Returns the index of a new fixture, or of one that an earlier run began with the same methods.
+    /// Returns the index of a new fixture, or of one that an earlier run began with the same
+    /// methods.
     fn adopt<C>(&mut self, facts: Facts, methods: &[Method<'_, C, S>]) -> Result<usize> {
         let found = self.fixtures.iter().position(|measured| measured.facts.fixture == facts.fixture);
         let Some(index) = found else {

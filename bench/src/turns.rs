@@ -61,8 +61,8 @@ pub(crate) fn groups<C, S>(methods: &[Method<'_, C, S>]) -> Vec<Vec<usize>> {
 
 /// Returns the order of so many methods in a round.
 ///
-/// Every two rounds begin with another method, and the second of them runs backwards. So each of any
-/// two methods goes first equally often.
+/// Every two rounds begin with another method, and the second of them runs backwards. So each of
+/// any two methods goes first equally often.
 pub(crate) fn order(methods: usize, round: u32, rounds: u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..methods).collect();
     order.rotate_left(methods * (round & !1) as usize / rounds as usize);

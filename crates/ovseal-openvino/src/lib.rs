@@ -39,7 +39,8 @@
 //! # fn run(key: KeyFile, acme: Publisher) -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = Runtime::locate(None, &Environment::from_process())?;
 //! let core = Core::new(&runtime)?;
-//! let opened = OpenOptions::new(Trust::Publishers(vec![acme])).open(Path::new("model.ovseal"), &[&key])?;
+//! let options = OpenOptions::new(Trust::Publishers(vec![acme]));
+//! let opened = options.open(Path::new("model.ovseal"), &[&key])?;
 //! let compiled = core.compile_sealed(&opened, &Compilation::on("CPU"), Opening::Auto)?;
 //! let mut request = compiled.create_request()?;
 //! request.set_input("x", Tensor::new(&runtime, ElementType::F32, &[1, 3, 32, 32])?)?;

@@ -1,7 +1,7 @@
 //! A configuration file next to the runtime does not bring the cache back.
 //!
-//! The test has its own binary, since it loads the runtime from another directory, and a process can
-//! load only one.
+//! The test has its own binary, since it loads the runtime from another directory, and a process
+//! can load only one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -70,8 +70,8 @@ fn refuses_the_cache_folder(core: &Core, device: &str) -> bool {
     }
 }
 
-/// Finds the directory of the libraries. The test set-up may name a library, their directory, or the
-/// directory of a wheel's package.
+/// Finds the directory of the libraries. The test set-up may name a library, their directory, or
+/// the directory of a wheel's package.
 fn original_folder() -> PathBuf {
     let set_up = set_up("OVSEAL_OPENVINO");
     let folders = [set_up.parent().unwrap().to_path_buf(), set_up.clone(), set_up.join("libs")];

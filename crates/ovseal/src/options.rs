@@ -16,8 +16,8 @@ use crate::unlock::{KdfLimit, Requirements};
 
 /// The requirements that a container must meet, and how it is read.
 ///
-/// [`Trust`] is mandatory. A required name, security version or rollback state means nothing without
-/// a publisher's signature, so each of them needs [`Trust::Publishers`].
+/// [`Trust`] is mandatory. A required name, security version or rollback state means nothing
+/// without a publisher's signature, so each of them needs [`Trust::Publishers`].
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until they are used to open or verify"]
 pub struct OpenOptions {
@@ -70,12 +70,13 @@ impl OpenOptions {
         Self { provider, ..self }
     }
 
-    /// Limits key derivation from passphrases in one call: MiB of memory times passes, 1024 by default.
+    /// Limits key derivation from passphrases in one call: MiB of memory times passes, 1024 by
+    /// default.
     ///
     /// The limit covers the sum over all stanzas that the call could try: in the container, in the
     /// file of an unfinished rekeying and in the side file. The sum is counted before the first one
-    /// is tried. A single derivation may use a quarter of the limit as memory. Stanzas beyond it are
-    /// skipped. The format itself allows up to 4096 MiB for each stanza.
+    /// is tried. A single derivation may use a quarter of the limit as memory. Stanzas beyond it
+    /// are skipped. The format itself allows up to 4096 MiB for each stanza.
     pub fn kdf_limit(mut self, mib: u32) -> Self {
         self.requirements.kdf_limit = KdfLimit { mib };
         self
@@ -94,10 +95,12 @@ impl OpenOptions {
         Self { on_late_failure: handler, ..self }
     }
 
-    /// Fails if opening the container at `path` would fail because no sender is named. Takes no key.
+    /// Fails if opening the container at `path` would fail because no sender is named. Takes no
+    /// key.
     ///
     /// # Errors
-    /// [`OpenError::SenderNotNamed`]; with [`Trust::SharedSecret`] also the errors of reading the container.
+    /// [`OpenError::SenderNotNamed`]; with [`Trust::SharedSecret`] also the errors of reading the
+    /// container.
     pub fn check_sender(&self, path: &Path) -> Result<(), OpenError> {
         self.requirements.check_sender(path)
     }

@@ -14,10 +14,11 @@ pub(crate) fn default_count() -> NonZeroUsize {
     })
 }
 
-/// Passes each number below `end` to `work` once, in up to `count` threads, and returns the first error.
+/// Passes each number below `end` to `work` once, in up to `count` threads, and returns the first
+/// error.
 ///
-/// Each thread has a state of its own, created by `start`. After an error, threads finish the number
-/// they are working on and take no other.
+/// Each thread has a state of its own, created by `start`. After an error, threads finish the
+/// number they are working on and take no other.
 pub(crate) fn each<S, E: Send>(
     count: NonZeroUsize,
     end: u64,
@@ -38,9 +39,11 @@ pub(crate) fn each<S, E: Send>(
     run((count.get() as u64).min(end), || drain().inspect_err(|_| next.store(end, Ordering::Relaxed)))
 }
 
-/// Runs `work` in `count` threads, one of which is the caller's, and returns the first error once all have finished.
+/// Runs `work` in `count` threads, one of which is the caller's, and returns the first error once
+/// all have finished.
 ///
-/// A panic in a thread continues in the caller. If the system cannot start that many threads, fewer do the work.
+/// A panic in a thread continues in the caller. If the system cannot start that many threads, fewer
+/// do the work.
 pub(crate) fn run<E: Send>(count: u64, work: impl Fn() -> Result<(), E> + Sync) -> Result<(), E> {
     std::thread::scope(|scope| {
         let start = |_| std::thread::Builder::new().spawn_scoped(scope, &work).ok();

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Counts memory that no file backs, including what was swapped out. Pages of libraries come and go with
+/* Counts memory that no file backs, including swapped memory. Pages of libraries come and go with
    the page cache. */
 static long own_kib(void) {
     char line[256];

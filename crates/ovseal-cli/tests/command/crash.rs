@@ -128,7 +128,8 @@ fn assert_nothing_is_left(bench: &Bench, outcome: &Outcome) {
     assert_eq!(bench.names(), ["key", "net.bin", "net.xml"]);
 }
 
-/// A tmpfs of 1 MiB in a name space of its own; where the host allows none, a limit on files stands in for it.
+/// A tmpfs of 1 MiB in a name space of its own; where the host allows none, a limit on files stands
+/// in for it.
 #[test]
 fn a_full_disk_is_told_and_nothing_is_left() {
     let bench = large_model();

@@ -1,6 +1,7 @@
 """Converts a model to IR. Descriptors 0 (topology) and 1 (weights) are the anonymous output files.
 
-Exits with 6 if OpenVINO rejects the model, and with 1, as a failing interpreter does, after any other error.
+Exits with 6 if OpenVINO rejects the model, and with 1, as a failing interpreter does, after any
+other error.
 """
 
 import fcntl
@@ -78,7 +79,7 @@ def convert(source):
 
 
 def save(model, files, place, is_half):
-    """Saves through links: OpenVINO requires an extension, which an anonymous file does not have."""
+    """Saves through links: OpenVINO requires an extension, and an anonymous file has none."""
     import openvino
 
     directory = tempfile.mkdtemp(prefix="ovseal-", dir=place)

@@ -12,8 +12,8 @@ pub use error::{LocateError, Place};
 /// Finds the library to load.
 ///
 /// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Otherwise
-/// these are, in order: OpenVINO's own variables, `LD_LIBRARY_PATH`, the active virtual environment,
-/// the wheel that `python3` finds, and the system's directories.
+/// these are, in order: OpenVINO's own variables, `LD_LIBRARY_PATH`, the active virtual
+/// environment, the wheel that `python3` finds, and the system's directories.
 pub(crate) fn library(explicit: Option<&Path>, environment: &Environment) -> Result<PathBuf, LocateError> {
     let mut search = Search { environment, places: Vec::new() };
     let found = match (explicit, environment.variable(CHOICE)) {

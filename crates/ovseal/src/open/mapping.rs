@@ -13,26 +13,28 @@ use crate::error::OpenError;
 
 /// A whole part in read-only memory. Every chunk was found authentic.
 ///
-/// Clones share the memory, which is zeroized when the last of them is dropped. Where `userfaultfd(2)`
-/// is available, [`release`](Self::release) returns the pages to the kernel, and a later access decrypts
-/// them again. The file may have been changed under the running process. If a chunk is not authentic
-/// *then*, or differs from before, [`OpenOptions::on_late_failure`](crate::OpenOptions::on_late_failure)
-/// ends the process, so nothing is computed from wrong bytes.
+/// Clones share the memory, which is zeroized when the last of them is dropped. Where
+/// `userfaultfd(2)` is available, [`release`](Self::release) returns the pages to the kernel, and a
+/// later access decrypts them again. The file may have been changed under the running process. If a
+/// chunk is not authentic *then*, or differs from before,
+/// [`OpenOptions::on_late_failure`](crate::OpenOptions::on_late_failure) ends the process, so
+/// nothing is computed from wrong bytes.
 #[derive(Clone, Debug)]
 pub struct PartMapping(Arc<Memory>);
 
 /// A whole part that is being decrypted, in order and on access.
 ///
-/// Accessing a chunk blocks until it is decrypted. A chunk that is not authentic reads as zeros, and so
-/// does every chunk that was not decrypted before it; unauthentic bytes never become visible. Do not use
-/// what was computed from [`hazmat_unverified`](Self::hazmat_unverified) before [`verify`](Self::verify)
-/// has returned `Ok`.
+/// Accessing a chunk blocks until it is decrypted. A chunk that is not authentic reads as zeros,
+/// and so does every chunk that was not decrypted before it; unauthentic bytes never become
+/// visible. Do not use what was computed from [`hazmat_unverified`](Self::hazmat_unverified) before
+/// [`verify`](Self::verify) has returned `Ok`.
 ///
 /// Dropping it stops the decryption.
 #[derive(Debug)]
 pub struct UnverifiedMapping(PartMapping);
 
-/// A guard that keeps all bytes of a [`PartMapping`] in memory, also for system calls, which cannot wait for a page.
+/// A guard that keeps all bytes of a [`PartMapping`] in memory, also for system calls, which cannot
+/// wait for a page.
 #[derive(Debug)]
 #[must_use = "the pages may be released as soon as this is dropped"]
 pub struct Populated<'m> {
@@ -52,10 +54,12 @@ struct PartFiller(Part);
 impl Part {
     /// Maps the whole part and starts decrypting it in `threads` threads of its own, at least one.
     ///
-    /// If `userfaultfd(2)` is unavailable or the part is empty, everything is decrypted before this returns.
+    /// If `userfaultfd(2)` is unavailable or the part is empty, everything is decrypted before this
+    /// returns.
     ///
     /// # Errors
-    /// [`OpenError::Memory`] without memory or threads. If everything is decrypted at once, those of [`Part::read`].
+    /// [`OpenError::Memory`] without memory or threads. If everything is decrypted at once, those
+    /// of [`Part::read`].
     pub fn start_mapping(&self, threads: usize) -> Result<UnverifiedMapping, OpenError> {
         let memory = match self.on_demand(threads) {
             None | Some(Err(MemoryError::Unavailable { .. })) => return Ok(self.read_mapping()?.into()),
@@ -67,12 +71,14 @@ impl Part {
     /// Maps the whole part and returns once all of it was found authentic.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] if a chunk is not authentic, [`OpenError::Memory`] without memory or threads.
+    /// [`OpenError::Chunk`] if a chunk is not authentic, [`OpenError::Memory`] without memory or
+    /// threads.
     pub fn map(&self) -> Result<PartMapping, OpenError> {
         self.start_mapping(self.thread_count())?.verify()
     }
 
-    /// Decrypts the whole part with several threads, into memory that stays until the mapping is dropped.
+    /// Decrypts the whole part with several threads, into memory that stays until the mapping is
+    /// dropped.
     ///
     /// # Errors
     /// Those of [`Part::read`].
@@ -87,7 +93,8 @@ impl Part {
 }
 
 impl UnverifiedMapping {
-    /// Returns the bytes. Nothing may depend on them before [`verify`](Self::verify) has returned `Ok`.
+    /// Returns the bytes. Nothing may depend on them before [`verify`](Self::verify) has returned
+    /// `Ok`.
     pub fn hazmat_unverified(&self) -> &[u8] {
         &self.0
     }
@@ -99,7 +106,8 @@ impl UnverifiedMapping {
         self.0.clone()
     }
 
-    /// Returns true if decryption continues in the background, false if everything was found authentic already.
+    /// Returns true if decryption continues in the background, false if everything was found
+    /// authentic already.
     pub fn is_on_demand(&self) -> bool {
         self.0.is_on_demand()
     }
@@ -120,8 +128,8 @@ impl UnverifiedMapping {
     /// Waits until every chunk was found authentic.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] for the first chunk that is not authentic, [`OpenError::Fill`] for one that
-    /// cannot be read or mapped.
+    /// [`OpenError::Chunk`] for the first chunk that is not authentic, [`OpenError::Fill`] for one
+    /// that cannot be read or mapped.
     pub fn verify(self) -> Result<PartMapping, OpenError> {
         self.0.wait()?;
         Ok(self.0)
@@ -142,10 +150,11 @@ impl PartMapping {
         }
     }
 
-    /// Returns the pages to the kernel; a later access decrypts them again. Returns true if this was done.
+    /// Returns the pages to the kernel; a later access decrypts them again. Returns true if this
+    /// was done.
     ///
-    /// Does nothing unless the part is [on demand](Self::is_on_demand). While a [`Populated`] guard exists,
-    /// the pages are released when it is dropped.
+    /// Does nothing unless the part is [on demand](Self::is_on_demand). While a [`Populated`] guard
+    /// exists, the pages are released when it is dropped.
     pub fn release(&self) -> bool {
         matches!(&*self.0, Memory::OnDemand(memory) if memory.release())
     }

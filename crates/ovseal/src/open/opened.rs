@@ -30,8 +30,8 @@ use crate::unlock::Unlocked;
 
 /// An opened container.
 ///
-/// It can be shared between threads and takes 48 bytes of memory for each chunk. Its keys are zeroized
-/// when the last clone is dropped.
+/// It can be shared between threads and takes 48 bytes of memory for each chunk. Its keys are
+/// zeroized when the last clone is dropped.
 #[derive(Clone)]
 pub struct Opened(Arc<Inner>);
 
@@ -110,7 +110,8 @@ impl Opened {
         &self.0.manifest
     }
 
-    /// Returns the number, from 0, of the stanza that held the key, or `None` if it was in the side file.
+    /// Returns the number, from 0, of the stanza that held the key, or `None` if it was in the side
+    /// file.
     pub fn stanza(&self) -> Option<usize> {
         self.0.stanza
     }
@@ -120,7 +121,8 @@ impl Opened {
         self.0.publisher
     }
 
-    /// Returns all publishers who claim to have signed. Only [`publisher`](Self::publisher) was checked.
+    /// Returns all publishers who claim to have signed. Only [`publisher`](Self::publisher) was
+    /// checked.
     pub fn claimed_publishers(&self) -> &[KeyId] {
         &self.0.inspection.publishers
     }
@@ -135,7 +137,8 @@ impl Opened {
         }
     }
 
-    /// Returns what [`Inspection::of`] shows. Here the key has authenticated all of it but the publishers.
+    /// Returns what [`Inspection::of`] shows. Here the key has authenticated all of it but the
+    /// publishers.
     pub fn inspection(&self) -> Inspection {
         self.0.inspection.clone()
     }
@@ -161,12 +164,13 @@ impl Opened {
 
     /// Raises the rollback state, if there is one, to this container's security version.
     ///
-    /// The state is raised for all publishers that were named for this model. Call this once the model
-    /// has loaded completely: a version with a damaged payload must not lock out one that works.
+    /// The state is raised for all publishers that were named for this model. Call this once the
+    /// model has loaded completely: a version with a damaged payload must not lock out one that
+    /// works.
     ///
     /// # Errors
-    /// [`OpenError::Rollback`] if the state cannot be written, [`OpenError::SecurityVersion`] if another
-    /// process has accepted a newer version in the meantime.
+    /// [`OpenError::Rollback`] if the state cannot be written, [`OpenError::SecurityVersion`] if
+    /// another process has accepted a newer version in the meantime.
     pub fn accept(&self) -> Result<(), OpenError> {
         let Some((state, named)) = &self.0.rollback else { return Ok(()) };
         let found = self.0.manifest.security_version;
@@ -174,11 +178,13 @@ impl Opened {
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }
     }
 
-    /// Returns a key for something computed from this container on this device, such as a compiled model.
+    /// Returns a key for something computed from this container on this device, such as a compiled
+    /// model.
     ///
-    /// The key is derived from the data key, the device's secret, the statement, and `fields`: the names
-    /// and values of everything else that the result depends on. It also depends on whether digests are
-    /// compared, because without a publisher another recipient can forge chunks (`docs/format.md` §4.4).
+    /// The key is derived from the data key, the device's secret, the statement, and `fields`: the
+    /// names and values of everything else that the result depends on. It also depends on whether
+    /// digests are compared, because without a publisher another recipient can forge chunks
+    /// (`docs/format.md` §4.4).
     pub fn cache_key(&self, device: &DeviceSecret, fields: &[(&str, &[u8])]) -> CacheKey {
         let inner = &self.0;
         let origin = Origin {

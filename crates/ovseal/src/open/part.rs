@@ -74,15 +74,16 @@ impl Part {
         Ok(())
     }
 
-    /// Decrypts the bytes starting at `offset` into `buffer`. Reads only the chunks that contain them.
+    /// Decrypts the bytes starting at `offset` into `buffer`. Reads only the chunks that contain
+    /// them.
     ///
-    /// Each call reads and checks the file again; nothing is remembered between calls. Unless a publisher
-    /// was named, a file that changes in between can show two contents that both pass. Use
-    /// [`read`](Self::read) or [`map`](Self::map) if the content must not change.
+    /// Each call reads and checks the file again; nothing is remembered between calls. Unless a
+    /// publisher was named, a file that changes in between can show two contents that both pass.
+    /// Use [`read`](Self::read) or [`map`](Self::map) if the content must not change.
     ///
     /// # Errors
-    /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] if a chunk is not authentic.
-    /// `buffer` is zeroized after any error.
+    /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] if a chunk is not
+    /// authentic. `buffer` is zeroized after any error.
     pub fn read_range(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OpenError> {
         let length = buffer.len() as u64;
         if offset.checked_add(length).is_none_or(|end| end > self.length()) {
@@ -99,7 +100,8 @@ impl Part {
         self.decrypt_chunk(&self.chunk(index), data)
     }
 
-    /// Decrypts a chunk again, without its digest, for a caller that compares the bytes with the earlier ones.
+    /// Decrypts a chunk again, without its digest, for a caller that compares the bytes with the
+    /// earlier ones.
     pub(super) fn decrypt_again_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
         self.decrypt_checked(&self.chunk(index), data, false)
     }
@@ -174,7 +176,8 @@ impl Part {
         self.decrypt_checked(chunk, data, self.inner.publisher.is_some() || self.inner.checks_digests)
     }
 
-    /// Reads the ciphertext of a chunk into `data`, checks the digest over it, and decrypts it in place.
+    /// Reads the ciphertext of a chunk into `data`, checks the digest over it, and decrypts it in
+    /// place.
     fn decrypt_checked(&self, chunk: &Chunk, data: &mut [u8], checks_digest: bool) -> Result<(), OpenError> {
         let inner = &self.inner;
         let position = inner.layout.position(chunk);

@@ -36,9 +36,9 @@ pub(crate) struct Keyring<'k> {
 /// Finds the data key with one of the caller's identities, then checks the MACs over everything
 /// that held it.
 ///
-/// An interrupted rekeying leaves two regions. The second is tried if the first yields no key or is not
-/// authentic, so a planted file cannot prevent the container from being opened. Keys derived from
-/// passphrases live as long as `context`.
+/// An interrupted rekeying leaves two regions. The second is tried if the first yields no key or is
+/// not authentic, so a planted file cannot prevent the container from being opened. Keys derived
+/// from passphrases live as long as `context`.
 pub(crate) fn unlock(
     container: &Container,
     context: &Context,
@@ -139,7 +139,8 @@ impl Search<'_> {
         Err(failure.unwrap_or_else(|| no_key_fits(stanzas)))
     }
 
-    /// Returns the key in a stanza if it fits. Skips a stanza whose key derivation exceeds the limit.
+    /// Returns the key in a stanza if it fits. Skips a stanza whose key derivation exceeds the
+    /// limit.
     fn unwrap(
         &self,
         number: usize,

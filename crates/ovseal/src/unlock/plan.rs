@@ -6,8 +6,8 @@ use crate::error::OpenError;
 
 /// The limit on key derivation in one call, in MiB of memory times passes.
 ///
-/// It limits the sum over all stanzas that the call could try. A single derivation may use a quarter
-/// of it as memory.
+/// It limits the sum over all stanzas that the call could try. A single derivation may use a
+/// quarter of it as memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KdfLimit {
     pub(crate) mib: u32,
@@ -37,7 +37,8 @@ impl Plan {
         Self { limit, spent_kib: 0, allowed: Vec::new(), needed_mib: None }
     }
 
-    /// Counts a derivation, unless an equal one was counted already. Skips it if it exceeds the limit.
+    /// Counts a derivation, unless an equal one was counted already. Skips it if it exceeds the
+    /// limit.
     pub(crate) fn count(&mut self, numbered: Numbered) {
         if self.allows(&numbered) {
             return;

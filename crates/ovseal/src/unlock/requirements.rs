@@ -14,7 +14,7 @@ use crate::container::{CheckedStatement, Container, Trust};
 use crate::error::OpenError;
 use crate::rollback::RollbackState;
 
-/// What a container must satisfy before anything in it is believed.
+/// The conditions that a container must meet before anything in it is believed.
 #[derive(Clone, Debug)]
 pub(crate) struct Requirements {
     pub(crate) trust: Trust,
@@ -75,7 +75,8 @@ impl Requirements {
         Ok((unlocked, context))
     }
 
-    /// Fails if opening the container at `path` would fail because no sender is named. Takes no key.
+    /// Fails if opening the container at `path` would fail because no sender is named. Takes no
+    /// key.
     pub(crate) fn check_sender(&self, path: &Path) -> Result<(), OpenError> {
         if self.trust != Trust::SharedSecret {
             return Ok(());
