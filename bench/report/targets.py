@@ -16,8 +16,8 @@ LIMITS = {
 def all_targets(record):
     """Returns a row for each target of the record's benchmark: what, limit, found, verdict.
 
-    Targets of loading are compared for any sender, then for a named publisher. Anything not measured
-    is left out.
+    Targets of loading are compared for any sender, then for a named publisher. Anything not
+    measured is left out.
     """
     own = [target for target in TARGETS if target["benchmark"] == record["benchmark"]]
     if record["benchmark"] != "load":
