@@ -1,7 +1,7 @@
 /**
  * Pipelines of OpenVINO GenAI from sealed directories, with your own OpenVINO GenAI headers.
  *
- *     auto pipeline = ovseal::llm_pipeline("llama.ovseal", "CPU", key, options);
+ *     ov::genai::LLMPipeline pipeline = ovseal::llm_pipeline("llama.ovseal", "CPU", key, options);
  *     auto adapter = ov::genai::Adapter(ovseal::tensor(opened.part("adapter.safetensors").map()));
  *
  * Seal the directory that OpenVINO GenAI would load:

@@ -602,8 +602,8 @@ typedef struct ovseal_source {
  *
  * Zero is the default of every member but `size`.
  *
- * Removing a stanza does not revoke access. Anyone who knew the data key, or kept a copy of the old
- * container, can still open this payload. To revoke access, seal again with a higher security
+ * Removing a stanza does not revoke access. Anyone who knew the data key, or kept a copy of the
+ * old container, can still open this payload. To revoke access, seal again with a higher security
  * version.
  *
  * Rekeying vouches for the container. With the default trust, name its publisher.

@@ -18,7 +18,7 @@ long own_kib() {
     return total;
 }
 
-/** Restricts the process to two processors: with many, the runtime starts threads for long. */
+/** Restricts the process to two processors. With many, the runtime keeps starting threads. */
 void take_two_processors() {
     cpu_set_t allowed, two;
     CPU_ZERO(&two);

@@ -1,7 +1,7 @@
 // Sealed compiled models live as long as anything that reads them.
 //
-// imported MODEL BLOB CONTAINER UNFIT EMPTY.
-// With MODEL and BLOB alone, it writes the compiled model to BLOB.
+// imported MODEL BLOB CONTAINER UNFIT EMPTY. With only MODEL and BLOB, it writes the compiled model
+// to BLOB.
 
 #include "network.hpp"
 
