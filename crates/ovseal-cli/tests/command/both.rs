@@ -131,7 +131,7 @@ fn a_container_is_bound_and_rekeyed_to_a_device_and_a_passphrase() {
     // At most one such stanza per device.
     let again = bench.run(&bind);
     assert_eq!(again.code, Some(2));
-    assert!(again.stderr.contains("one for each device with a passphrase"), "{again:?}");
+    assert!(again.stderr.contains("one for each device that needs a passphrase too"), "{again:?}");
     bench.done(&format!("{bind} --side-file"));
     assert_needs_both(&bench, &device, "net.ovseal");
 }

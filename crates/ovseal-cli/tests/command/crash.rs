@@ -1,4 +1,4 @@
-//! Sealing that does not come to its end.
+//! Sealing and rekeying that are interrupted.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -47,10 +47,10 @@ fn a_killed_rekeying_leaves_a_container_that_opens_and_can_be_rekeyed() {
         child.kill().unwrap();
         child.wait().unwrap();
         bench.done("verify net.ovseal --keyfile key");
-        // The stanzas of earlier attempts go, so that there is always room.
+        // Remove the stanzas of earlier attempts, so that there is always room.
         let removed = bench.run(remove);
         if removed.code != Some(0) {
-            // The interrupted rekeying is finished now, and shown.
+            // The interrupted rekeying is now finished, and shown.
             assert!(removed.stderr.starts_with("ovseal: error: the stanzas have changed: "), "{removed:?}");
             bench.done(remove);
         }
@@ -73,7 +73,7 @@ fn a_signal_ends_extracting_and_sealing_with_nothing_left() {
         let end = |wait: &dyn Fn()| {
             let code = code_after_signal(&bench, line, wait);
             if code == Some(0) {
-                // It was faster than the signal.
+                // It finished before the signal.
                 std::fs::remove_dir_all(bench.path("out")).ok();
                 std::fs::remove_file(bench.path("second.ovseal")).ok();
             }
@@ -83,8 +83,8 @@ fn a_signal_ends_extracting_and_sealing_with_nothing_left() {
         for wait in (0..9).map(|power| 1 << power) {
             end(&|| std::thread::sleep(Duration::from_millis(wait)));
         }
-        // Code 1 is its own end. Before it notices signals they end it as they end any program. It
-        // does notice them once it has begun to write, however slow the machine is.
+        // Code 1 is a clean exit. Before the handlers are installed, signals end it like any
+        // program. They are installed before it begins to write.
         let begun = || {
             let started = Instant::now();
             while bench.names() == before && started.elapsed() < PATIENCE {
@@ -104,7 +104,7 @@ fn code_after_signal(bench: &Bench, line: &str, wait: &dyn Fn()) -> Option<i32> 
     child.wait().unwrap().code()
 }
 
-/// The longest time that a busy machine needs to start a command.
+/// The longest time a busy machine needs to start a command.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -117,7 +117,7 @@ fn a_signal_that_is_ignored_as_under_nohup_ends_nothing() {
     bench.done("verify net.ovseal --keyfile key");
 }
 
-/// A moment of up to 4 ms that differs from run to run.
+/// Returns a delay of up to 4 ms that differs between runs.
 fn jitter() -> Duration {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Duration::from_nanos(u64::from(now.subsec_nanos()) % 4_000_000)
@@ -128,10 +128,10 @@ fn assert_nothing_is_left(bench: &Bench, outcome: &Outcome) {
     assert_eq!(bench.names(), ["key", "net.bin", "net.xml"]);
 }
 
-/// A tmpfs of 1 MiB in a name space of its own; where the host allows none, a limit on files stands
-/// in for it.
+/// Mounts a tmpfs of 1 MiB in its own namespace, or limits file sizes if the host forbids
+/// namespaces.
 #[test]
-fn a_full_disk_is_told_and_nothing_is_left() {
+fn a_full_disk_is_reported_and_nothing_is_left() {
     let bench = large_model();
     let line = "seal net.xml -o disk/net.ovseal --keyfile key";
     std::fs::create_dir(bench.path("disk")).unwrap();
@@ -151,18 +151,18 @@ fn a_full_disk_is_told_and_nothing_is_left() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_is_told_and_nothing_is_left() {
+fn a_limit_on_the_size_of_files_is_reported_and_nothing_is_left() {
     let bench = large_model();
     let line = "seal net.xml -o net.ovseal --keyfile key";
     let outcome = bench.shell("trap '' XFSZ\nulimit -f 1024", line, "");
     assert_nothing_is_left(&bench, &outcome);
     let error = "ovseal: error: net.ovseal: cannot write the container: File too large (os error 27)";
-    let hint = "ovseal: hint: neither the file system nor ulimit -f may limit the size of the file";
+    let hint = "ovseal: hint: write to a file system that allows files of this size, and check ulimit -f";
     outcome.is_failure(1, &[error, hint]);
 }
 
 #[test]
-fn a_full_stdout_is_told() {
+fn a_full_stdout_is_reported() {
     let outcome = Bench::sealed().shell("", "inspect net.ovseal", ">/dev/full");
     let error = "ovseal: error: cannot write to stdout: No space left on device (os error 28)";
     outcome.is_failure(1, &[error]);
