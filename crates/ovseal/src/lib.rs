@@ -1,9 +1,8 @@
 //! Seals AI models into encrypted, authenticated and signed containers, and opens them in memory.
 //!
 //! A container is one file that holds a whole model. [`SealOptions`] writes it for any number of
-//! recipients, and a publisher signs it. [`OpenOptions`] checks signature, keys and integrity, and
-//! decrypts straight into memory, so the plaintext never touches a disk. The format is specified in
-//! `docs/format.md`.
+//! recipients, and publishers sign it. [`OpenOptions`] checks it and decrypts straight into memory.
+//! Nothing writes the plaintext to a file. `docs/format.md` specifies the format.
 //!
 //! | need | type |
 //! |---|---|

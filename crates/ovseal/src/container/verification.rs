@@ -22,8 +22,7 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Returns the outcome of verifying this statement, and everything that it covers, without a
-    /// key.
+    /// Returns the outcome of verifying this statement and all that it covers, without a key.
     pub(crate) fn of(checked: &CheckedStatement) -> Self {
         Self {
             publisher: checked.publisher,

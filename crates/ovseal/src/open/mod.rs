@@ -22,9 +22,8 @@ pub use part::Part;
 impl OpenOptions {
     /// Opens the container at `path` with one of `identities`.
     ///
-    /// When this returns, everything but the payload is authentic; parts are decrypted when they
-    /// are read. Call [`Opened::accept`] once the model has been loaded, to raise the rollback
-    /// state.
+    /// Everything but the payload is then authentic. Parts are decrypted when they are read. Once
+    /// the model has been loaded, call [`Opened::accept`] to raise the rollback state.
     ///
     /// # Errors
     /// [`OpenError`]: the first check that fails, in the order of the format.

@@ -7,8 +7,7 @@ use zeroize::Zeroize;
 
 use crate::threads::lock;
 
-/// Buffers of one chunk each, kept for reuse: mapping new memory costs more than decrypting a
-/// chunk.
+/// Reusable buffers of one chunk each. Mapping new memory costs more than decrypting a chunk.
 #[derive(Default)]
 pub(super) struct Scratch(Mutex<Vec<ModelMemory>>);
 

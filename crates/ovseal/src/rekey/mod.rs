@@ -77,8 +77,7 @@ impl<'a> RekeyOptions<'a> {
         self
     }
 
-    /// Requires that the stanzas are still of this generation, to which the numbers to remove
-    /// refer.
+    /// Requires this generation of the stanzas, to which the numbers to remove refer.
     ///
     /// [`Inspection`](crate::Inspection) does not show the stanzas of an interrupted rekeying. That
     /// rekeying is finished first, and then the generation is a different one.
@@ -86,10 +85,9 @@ impl<'a> RekeyOptions<'a> {
         Self { generation: Some(generation), ..self }
     }
 
-    /// Decides about stanzas that wait next to the container and that a rekeying must not adopt on
-    /// its own.
+    /// Sets the decision about stanzas of another rekeying that wait next to the container.
     ///
-    /// Such a decision is work in itself: nothing has to be added or removed.
+    /// With a decision, nothing else has to be added or removed.
     pub fn on_waiting(self, on_waiting: OnWaiting) -> Self {
         Self { on_waiting, ..self }
     }
@@ -115,9 +113,9 @@ impl<'a> RekeyOptions<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rekeyed {
-    /// The new generation of the stanzas.
+    /// The generation of the stanzas.
     pub generation: u64,
-    /// The new number of stanzas.
+    /// The number of stanzas.
     pub stanzas: usize,
     /// The added stanzas, including those of an earlier rekeying that was finished.
     pub added: Vec<StanzaSummary>,

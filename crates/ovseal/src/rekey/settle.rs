@@ -2,8 +2,8 @@
 //! (`docs/format.md` §8).
 //!
 //! Anyone who can write to the directory can put an authentic region of another copy there. So a
-//! file is finished on its own only if a holder of the key wrote it for this very container's file,
-//! to replace the region that is in it.
+//! file is finished on its own only if a holder of the key wrote it for this very container's file.
+//! It must also name the container's own region, unless that is damaged.
 
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::stanza::Stanza;

@@ -5,12 +5,10 @@ use std::path::PathBuf;
 
 use crate::container::inspect::StanzaSummary;
 
-/// The caller's decision about stanzas that wait next to the container and that a rekeying must not
-/// adopt on its own.
+/// The caller's decision about stanzas that a rekeying must not adopt on its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnWaiting {
-    /// Fails with [`RekeyError::Waiting`](crate::RekeyError::Waiting), which shows them, and
-    /// changes nothing.
+    /// Changes nothing and fails with [`RekeyError::Waiting`](crate::RekeyError::Waiting).
     #[default]
     Refuse,
     /// Removes them. Fails if the container's own stanzas are damaged.

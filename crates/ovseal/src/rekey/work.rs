@@ -15,10 +15,10 @@ use crate::container::side_file::{self, SideFile};
 use crate::unlock::Unlocked;
 
 impl RekeyOptions<'_> {
-    /// Rekeys the container at `path` in place. A crash at any moment leaves the old or the new
-    /// stanzas.
+    /// Rekeys the container at `path` in place.
     ///
-    /// A large container takes no longer than a small one.
+    /// A crash at any moment leaves the old or the new stanzas. A large container takes no longer
+    /// than a small one.
     ///
     /// # Errors
     /// [`RekeyError`].
@@ -61,11 +61,9 @@ impl RekeyOptions<'_> {
         self.add.is_empty() && self.remove.is_empty()
     }
 
-    /// Writes the added stanzas to the side file of the container at `path`, replacing any that are
-    /// there.
+    /// Replaces the side file of the container at `path` with one that holds the added stanzas.
     ///
-    /// The container itself is not modified and may be read-only. A side file cannot remove
-    /// stanzas.
+    /// The container is not modified and may be read-only. A side file cannot remove stanzas.
     ///
     /// # Errors
     /// [`RekeyError`].

@@ -92,8 +92,7 @@ impl<'w> RegionWriter<'w> {
         self.write_out(region)
     }
 
-    /// Writes the region of a rekeying file that was found, once that file is known to be on the
-    /// disk.
+    /// Writes the region of a rekeying file that was found, after synchronizing that file.
     pub(super) fn finish(&self, region: &[u8]) -> Result<(), RekeyError> {
         let path = self.rekey_file();
         let synchronize = || File::open(&path)?.sync_all().and_then(|()| sync_directory(&path));

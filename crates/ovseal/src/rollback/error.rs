@@ -84,7 +84,7 @@ pub enum RollbackError {
         /// The counter's value.
         counter: u64,
     },
-    /// The counter is behind the file: its device was set back.
+    /// The counter is behind the file: its device was restored to an earlier state.
     #[error(
         "the counter of the rollback state {} was set back: it is at {counter}, and the state's generation is {generation}",
         path.display()

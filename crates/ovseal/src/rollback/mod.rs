@@ -1,5 +1,4 @@
-//! The rollback state: the minimum security version that a device accepts of each publisher's
-//! models.
+//! The rollback state: the oldest versions of models that a device accepts.
 
 mod anchor;
 mod contents;
@@ -79,8 +78,7 @@ impl RollbackState {
         Ok(state)
     }
 
-    /// Returns the highest floor that a model has from any of `publishers`, or 0 if this device
-    /// never opened it.
+    /// Returns the highest floor that a model has from any of `publishers`, or 0 if it has none.
     ///
     /// # Errors
     /// [`RollbackError`] if the state is missing or damaged, or its anchor contradicts it.
@@ -93,8 +91,7 @@ impl RollbackState {
         Ok(state.read()?.floor(publishers, model))
     }
 
-    /// Raises the floor of a model to at least `version`, atomically and under a lock, and returns
-    /// it.
+    /// Raises a model's floor to at least `version`, under a lock, and returns the floor.
     ///
     /// The floor is raised for each of `publishers`, which are all that the caller trusts. So while
     /// a publisher changes keys, an older version that only one of the two keys signed cannot come
@@ -110,8 +107,7 @@ impl RollbackState {
         let is_below =
             |publisher: &&KeyId| version >= floor && contents.floor(&[**publisher], model) < version;
         let raised: Vec<_> = publishers.iter().filter(is_below).map(|&id| ((id, model), version)).collect();
-        // If nothing is raised, contents that were just checked need no second answer of the
-        // anchor.
+        // If nothing is raised, contents that were just checked are not checked again.
         if !raised.is_empty() || !state.was_checked(&contents) {
             state.check(&contents)?;
         }
@@ -146,8 +142,9 @@ impl RollbackState {
         Contents::parse(&bytes).ok_or_else(|| RollbackError::Damaged { path: self.path.clone() })
     }
 
-    /// Checks that the state is tied to an anchor exactly if the caller requires one, and then asks
-    /// the anchor. The caller holds the lock if there is an anchor.
+    /// Checks that the state has an anchor exactly if the caller requires one, and asks the anchor.
+    ///
+    /// If there is an anchor, the caller holds the lock.
     fn check(&self, contents: &Contents) -> Result<(), RollbackError> {
         match (&self.anchor, &contents.binding) {
             (None, None) => {}
@@ -185,8 +182,9 @@ impl RollbackState {
         }
     }
 
-    /// Writes changed contents, and advances the counter only then. The other order could leave a
-    /// counter that is ahead of every file.
+    /// Writes changed contents, and then advances the counter.
+    ///
+    /// The other order could leave a counter that is ahead of every file.
     fn replace(&self, mut contents: Contents) -> Result<(), RollbackError> {
         let Some((anchor, binding)) = self.anchor.as_ref().zip(contents.binding.as_mut()) else {
             return self.write(&contents, true);

@@ -20,7 +20,7 @@ pub enum SealError {
     /// There are more recipients than a container holds, or too many passphrases.
     #[error("{}", stanza::LIMITS)]
     TooManyRecipients,
-    /// Post-quantum and classical public keys are mixed, so the container is as weak as the latter.
+    /// Post-quantum and classical public keys are mixed. The weakest would decide.
     #[error("post-quantum and classical public keys are mixed")]
     MixedRecipients,
     /// Only an enclave's key could open the container. Such a key changes with the processor's

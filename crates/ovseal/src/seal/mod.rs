@@ -33,8 +33,7 @@ pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
 /// Settings for sealing a model.
 ///
-/// The defaults are suite 1, security version 0, no signature, and one thread per processor, at
-/// most 16.
+/// The defaults are suite 1, security version 0, no signature, and one thread per processor.
 #[must_use = "settings do nothing until they are used to seal"]
 pub struct SealOptions<'a> {
     recipients: Vec<&'a dyn Recipient>,
@@ -131,7 +130,7 @@ impl<'a> SealOptions<'a> {
         Self { private, ..self }
     }
 
-    /// Names a file from which a key was read. It is neither sealed nor overwritten.
+    /// Names a file that was read for a key. It is neither sealed nor overwritten.
     pub fn read_file(mut self, file: FileIdentity) -> Self {
         self.read_files.push(file);
         self
@@ -173,11 +172,9 @@ impl<'a> SealOptions<'a> {
         Ok(sealed)
     }
 
-    /// Fails if sealing would include or overwrite a key's file, or replace anything that it must
-    /// not.
+    /// Fails if sealing would include or overwrite a key's file, or must not replace `output`.
     ///
-    /// [`seal`](Self::seal) checks this too. Call it earlier if you ask a person for a passphrase
-    /// in between.
+    /// [`seal`](Self::seal) checks this too. Call it first if you then ask for a passphrase.
     ///
     /// # Errors
     /// [`SealError::KeyInModel`], [`SealError::OutputIsInput`], [`SealError::OutputIsKey`],
