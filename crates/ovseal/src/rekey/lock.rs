@@ -1,13 +1,12 @@
 //! The lock under which a container, or a file next to it, is written.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use ovseal_files::FileIdentity;
-use rustix::fs::{FlockOperation, OFlags};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 
 use super::error::RekeyError;
 use crate::container::Container;
@@ -38,10 +37,10 @@ impl Locked {
     }
 
     fn acquire(file: File, path: PathBuf) -> Result<Self, RekeyError> {
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(RekeyError::Locked { path }),
-            Err(error) => return Err(RekeyError::write(&path)(error.into())),
+            Err(TryLockError::WouldBlock) => return Err(RekeyError::Locked { path }),
+            Err(TryLockError::Error(error)) => return Err(RekeyError::write(&path)(error)),
         }
         let locked = Self { file, path };
         locked.check_in_place()?;

@@ -1,12 +1,12 @@
 //! The lock of a rollback state.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ovseal_files::next_to;
-use rustix::fs::{FlockOperation, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags};
 
 use super::error::RollbackError;
 
@@ -15,17 +15,18 @@ use super::error::RollbackError;
 /// The lock is a file of its own, because the state itself is replaced. Only its owner can open it,
 /// so no other user can hold it.
 pub(super) fn exclusive(state: &Path, patience: Duration) -> Result<File, RollbackError> {
-    let write = |error: Errno| RollbackError::Write { path: state.into(), source: error.into() };
+    let write = |source: io::Error| RollbackError::Write { path: state.into(), source };
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let path = next_to(state, ".lock");
-    let file = File::from(rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR).map_err(write)?);
+    let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
+    let file = File::from(file.map_err(|error| write(error.into()))?);
     let begin = Instant::now();
     loop {
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK) if begin.elapsed() < patience => std::thread::sleep(PAUSE),
-            Err(Errno::WOULDBLOCK) => return Err(RollbackError::Locked { path }),
-            Err(error) => return Err(write(error)),
+            Err(TryLockError::WouldBlock) if begin.elapsed() < patience => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(RollbackError::Locked { path }),
+            Err(TryLockError::Error(error)) => return Err(write(error)),
         }
     }
 }
