@@ -33,7 +33,7 @@ pub fn tpm(tcti: Option<&str>) -> Result<Tpm, TpmError> {
 /// created on first use.
 ///
 /// # Errors
-/// [`Code::Usage`] if it would be in the cache itself, where a copy of the cache would include it.
+/// [`Code::Usage`] if it would be inside the cache directory, whose copies would include it.
 /// [`Code::Environment`] if it cannot be read or created, or no directory is known.
 pub fn device_secret(cache: &Path, file: Option<&Path>) -> Result<DeviceSecret, StateError> {
     let default = || state_directory().map(|directory| directory.join("device.secret"));

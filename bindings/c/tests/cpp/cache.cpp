@@ -56,7 +56,7 @@ int main(int count, char** arguments) {
     auto broken = options;
     EXPECT(compile(broken.cache_dir(arguments[2])).cache_failure().find(arguments[2]) != std::string::npos);
     auto beside = options;
-    EXPECT(compile(beside.device_secret(directory / "secret")).cache_failure().find("in the cache itself") != std::string::npos);
+    EXPECT(compile(beside.device_secret(directory / "secret")).cache_failure().find("inside the cache directory") != std::string::npos);
     auto tiny = options;
     EXPECT(!compile(tiny.cache_limit(1), {{"NUM_STREAMS", 3}}).cache_failure().empty());
     return 0;
