@@ -14,7 +14,6 @@ use serde_json::Value;
 use crate::Result;
 use crate::machine::Machine;
 use crate::process;
-use crate::runner::START_AGAIN;
 
 /// Everything but the fixtures that decides the results of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -125,6 +124,9 @@ impl Write for Digest {
 const VERSIONS: &str = "import platform, sys\n\
     from importlib.metadata import version\n\
     print('Python', platform.python_version(), *(f'{name} {version(name)}' for name in sys.argv[1:]), sep=', ')";
+
+/// The advice when a run cannot be continued.
+pub(crate) const START_AGAIN: &str = "start again without --resume";
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::environment::Environment;
+use crate::environment::{Environment, START_AGAIN};
 use crate::turns::{Cache, Method, groups, order};
 
 /// One run of a benchmark, and its file.
@@ -176,9 +176,6 @@ impl<S> Measured<S> {
 pub(crate) fn progress(line: &str) {
     eprintln!("{line}");
 }
-
-/// The advice when a run cannot be continued.
-pub(crate) const START_AGAIN: &str = "start again without --resume";
 
 #[cfg(test)]
 mod tests {

@@ -9,10 +9,12 @@ use crate::failure::Failure;
 use crate::packages::{self, C_COMPILER, GOCRYPTFS, PYTHON, PYTHON_VENV, SWTPM, TPM2_TOOLS};
 use crate::python::{self, Environment};
 use crate::workspace::Workspace;
-use crate::{bindings, process, stamp, tpm};
+use crate::{process, stamp, tpm};
 
 pub(crate) use options::Benchmark;
 use options::{LoadOptions, Network};
+
+mod bindings;
 
 // The measuring program is not a member of the workspace. It gets the options as they were typed.
 #[path = "../../bench/src/options.rs"]

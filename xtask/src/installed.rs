@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use crate::failure::Failure;
+use crate::setting::Setting;
 use crate::steps::Steps;
-use crate::test::Setting;
 use crate::{install, process, stamp};
 
 /// Installs the library of the tests, builds the examples against it, and runs them.

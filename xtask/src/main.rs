@@ -6,7 +6,6 @@
 
 mod advisories;
 mod bench;
-mod bindings;
 mod demo;
 mod failure;
 mod fuzz;
@@ -18,6 +17,7 @@ mod process;
 mod python;
 mod report;
 mod sanitize;
+mod setting;
 mod soak;
 mod stamp;
 mod steps;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use crate::failure::Failure;
+use crate::setting::Setting;
 use crate::steps::Steps;
-use crate::test::Setting;
 use crate::workspace::Workspace;
 use crate::{process, stamp};
 

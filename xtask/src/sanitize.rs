@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::process;
+use crate::setting::Setting;
 use crate::steps::Steps;
-use crate::test::Setting;
 use crate::workspace::{Metadata, Workspace};
 
 /// Runs every integration test whose name begins with `lifetime`; a memory error aborts it.

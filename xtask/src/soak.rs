@@ -4,8 +4,8 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::process;
+use crate::setting::Setting;
 use crate::steps::Steps;
-use crate::test::Setting;
 use crate::workspace::Workspace;
 
 /// Options of the soak test.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::python::Environment;
+use crate::setting::Setting;
 use crate::steps::Steps;
-use crate::test::Setting;
 use crate::workspace::Workspace;
 use crate::{process, stamp};
 

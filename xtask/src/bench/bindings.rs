@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bench::{Prepared, make_network};
+use super::{Prepared, make_network};
 use crate::failure::Failure;
 use crate::packages::{self, CXX_COMPILER};
 use crate::python::{self, Environment};
