@@ -2,9 +2,9 @@
 
 /// A kind of stanza, and so of the key that opens a container.
 ///
-/// Stanzas of other types are kept and skipped.
+/// Stanzas of other types are kept and skipped. A new kind breaks programs that match on this enum:
+/// that is intended, because each of them has to decide what the kind means to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum StanzaKind {
     /// A passphrase, from which Argon2id derives a secret.
     Passphrase,
@@ -95,13 +95,22 @@ impl StanzaKind {
         match self {
             Self::Tpm2 | Self::Tpm2Passphrase | Self::X25519 | Self::Pkcs11 => Some(false),
             Self::KeyService => None,
-            _ => Some(true),
+            Self::Passphrase | Self::KeyFile | Self::CompileCache | Self::XWing | Self::Sgx => Some(true),
         }
     }
 
     /// Returns true if only a holder of the secret itself can create such a stanza.
     pub const fn is_shared_secret(self) -> bool {
         matches!(self, Self::Passphrase | Self::KeyFile)
+    }
+
+    /// Returns true if hardware holds the key.
+    pub const fn is_hardware(self) -> bool {
+        match self {
+            Self::Tpm2 | Self::Tpm2Passphrase | Self::Pkcs11 | Self::Sgx => true,
+            Self::Passphrase | Self::KeyFile | Self::CompileCache => false,
+            Self::XWing | Self::X25519 | Self::KeyService => false,
+        }
     }
 
     /// Returns the bytes that no two stanzas of this kind may share, or `None` if there are none.

@@ -17,7 +17,10 @@ pub(crate) fn of_stanza(stanza: &StanzaSummary) -> Option<String> {
         StanzaKind::Sgx => {
             format!("the enclave, by {}", SealingPolicy::of_stanza(&stanza.parameters)?.word())
         }
-        kind => device_needs(&Tpm2Summary::of(kind.word(), &stanza.parameters)?),
+        StanzaKind::CompileCache => return None,
+        kind @ (StanzaKind::Tpm2 | StanzaKind::Tpm2Passphrase) => {
+            device_needs(&Tpm2Summary::of(kind.word(), &stanza.parameters)?)
+        }
     })
 }
 

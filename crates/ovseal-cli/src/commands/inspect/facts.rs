@@ -190,7 +190,7 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
             Some(false) => "not post-quantum",
             None => "post-quantum unknown",
         };
-        let is_hardware = StanzaKind::parse(&stanza.stanza_type).is_some_and(|kind| HARDWARE.contains(&kind));
+        let is_hardware = StanzaKind::parse(&stanza.stanza_type).is_some_and(StanzaKind::is_hardware);
         let needs = stanza.needs.iter().filter(|_| is_hardware).map(String::as_str);
         let marks: Vec<&str> = std::iter::once(mark).chain(needs).filter(|mark| !mark.is_empty()).collect();
         let marks = marks.join("; ");
@@ -198,7 +198,3 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
     };
     std::iter::once(format!("{heading}:")).chain(stanzas.iter().map(line)).collect()
 }
-
-/// Kinds of key in hardware, for which a stanza's line shows what it needs.
-const HARDWARE: [StanzaKind; 4] =
-    [StanzaKind::Tpm2, StanzaKind::Tpm2Passphrase, StanzaKind::Pkcs11, StanzaKind::Sgx];
