@@ -1,4 +1,4 @@
-"""The extension module. A test compares the signatures and docstrings here with those in Rust."""
+"""The extension module. A test compares signatures and first paragraphs with those in Rust."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,72 +28,30 @@ class Key:
     """A key that opens containers, or that a model can be sealed to, or both."""
 
 def passphrase(text: str | bytes) -> Key:
-    """Return a passphrase, to seal and to open.
-
-    Args:
-        text: UTF-8 of 1 to 1024 bytes. A single trailing newline is ignored.
-    """
+    """Return a passphrase, to seal and to open."""
 
 def keyfile(path_or_bytes: _Path | bytes | bytearray) -> Key:
-    """Return a key file, to seal and to open.
-
-    Args:
-        path_or_bytes: The path of the file, or its 32 bytes.
-    """
+    """Return a key file, to seal and to open."""
 
 def identity(path_or_bytes: _Path | bytes | bytearray) -> Key:
-    """Return the identities in a file, to open, and to seal to their recipients.
-
-    Args:
-        path_or_bytes: The path of the file, or its content.
-    """
+    """Return the identities in a file, to open, and to seal to their recipients."""
 
 def recipient(text: str) -> Key:
-    """Return a public key, to seal.
-
-    Args:
-        text: ``age1…``, ``age1pq1…``, or ``ovdev1…`` for a device's TPM.
-    """
+    """Return a public key, to seal."""
 
 def device(folder: _Path | None = None, *, tcti: str | None = None, pin: str | bytes | None = None) -> Key:
-    """Return this device's own key, which its TPM holds, to open.
-
-    To seal to the device, use the recipient that ``ovseal device enroll`` prints.
-
-    Args:
-        folder: The directory with the device's state; by default the one that the command uses.
-        tcti: The TPM to use, as a TCTI string; by default ``OVSEAL_TCTI``, then the kernel's TPM.
-        pin: The PIN, if the key has one.
-    """
+    """Return this device's own key, which its TPM holds, to open."""
 
 def callback(
     *,
     wrap: Callable[[bytearray, ServiceContext], bytes | bytearray] | None = None,
     unwrap: Callable[[bytes, ServiceContext], bytes | bytearray | None] | None = None,
 ) -> Key:
-    """Return a key that your own key service holds.
-
-    Both functions get a `ServiceContext`. The service can limit and log by it, and should bind it.
-    They are called on a thread of their own. An exception from them becomes the ``__cause__`` of
-    the `Error` that is raised.
-
-    Args:
-        wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32
-            random bytes, which is zeroized afterwards. Returns the wrapped secret, 1 byte to 8 KiB.
-        unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or
-            ``None`` if another key wrapped them.
-
-    Raises:
-        TypeError: If neither function is passed, or one is not callable.
-    """
+    """Return a key that your own key service holds."""
 
 @final
 class ServiceContext:
-    """The container for which a key service wraps or unwraps.
-
-    When a container is opened, both ids come from that container. The model id is authentic only if
-    a publisher was named.
-    """
+    """The container for which a key service wraps or unwraps."""
 
     @property
     def container_id(self) -> str:
@@ -118,10 +76,7 @@ def generate_publisher(private: _Path, public: _Path) -> str:
 
 @final
 class Container:
-    """An opened container: its manifest is authentic, and its parts can be read.
-
-    It maps paths to parts, iterates over the parts, and closes itself as a context manager.
-    """
+    """An opened container: its manifest is authentic, and its parts can be read."""
 
     @property
     def name(self) -> str:
@@ -167,10 +122,7 @@ class Container:
 
 @final
 class Part:
-    """A part of an opened container, and a read-only buffer of its decrypted bytes.
-
-    The first buffer decrypts the whole part; later ones share the same memory.
-    """
+    """A part of an opened container, and a read-only buffer of its decrypted bytes."""
 
     @property
     def path(self) -> str:
@@ -189,20 +141,10 @@ class Part:
         """The paths of the parts that this topology refers to."""
 
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Decrypt ``length`` bytes from ``offset`` on; by default all of them.
-
-        Only the chunks that contain these bytes are read.
-
-        Raises:
-            UsageError: If the range goes beyond the end of the part.
-        """
+        """Decrypt ``length`` bytes from ``offset`` on; by default all of them."""
 
     def tensor(self) -> openvino.Tensor:
-        """Decrypt the part into a new ``openvino.Tensor``, in memory that OpenVINO owns.
-
-        Everything that OpenVINO creates from the tensor keeps that memory alive. OpenVINO neither
-        locks nor zeroizes it. For models, use `read_model`, `compile_model` or `import_model`.
-        """
+        """Decrypt the part into a new ``openvino.Tensor``, in memory that OpenVINO owns."""
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -219,33 +161,7 @@ def open(
     kdf_limit: int | None = None,
     _stacklevel: int = 1,
 ) -> Container:
-    """Open a container.
-
-    Without ``publisher``, only a container whose keys are all passphrases or key files opens.
-    Anyone for whom it was ever sealed or rekeyed could have made it, so there is an
-    `UnknownSenderWarning`.
-
-    Args:
-        source: A path, a binary file object, or bytes.
-        key: A key or several; by default this device's own.
-        publisher: The publisher who must have signed: the path of a public key, or its bytes, or
-            several. A dictionary maps model names to the publishers trusted for that name only.
-            ``ovseal.ANY_SENDER`` accepts a container from anyone.
-        name: The model name to require. This and the next two require ``publisher``.
-        min_security_version: The lowest security version to accept.
-        rollback_state: The path of a state that `create_rollback_state` created. Versions below
-            those it records are rejected.
-        threads: The number of threads; by default one per processor, at most 16.
-        kdf_limit: The most work to spend on passphrases, in MiB of memory times passes; by default
-            1024.
-
-    Returns:
-        The opened container. Close it, or use it as a context manager.
-
-    Raises:
-        Error: One of its subclasses.
-        TypeError: If an argument has the wrong type.
-    """
+    """Open a container."""
 
 @final
 class Sealed:
@@ -274,34 +190,7 @@ def seal(
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> Sealed:
-    """Seal a model into a container, which appears complete or not at all.
-
-    Args:
-        model: A model file, which is sealed with its companion files, or a directory.
-        output: The path of the new container.
-        recipients: The keys that can open it: a `Key`, text such as ``age1…``, or several of them.
-        publisher_key: The private key to sign with: its path, or its bytes, or several.
-        name: The model's name; by default derived from its file name.
-        security_version: The security version. Devices can require a minimum.
-        suite: The cryptographic suite, 1 or 2.
-        only: Seal just this file: no companion files, and no check that OpenVINO can load it from
-            memory.
-        follow_symlinks: Follow symbolic links inside the model; by default they are rejected.
-        exclude: A gitignore pattern, or several, of files to leave out of a directory. By default
-            also files that no model needs, and those that ``.ovsealignore`` matches, are left out.
-        include_everything: Leave out only what ``exclude`` matches.
-        allow_mixed: Allow post-quantum and classical recipients in one container.
-        replace: Replace an existing container. Any other file is never replaced.
-        threads: The number of threads; by default one per processor, at most 16.
-        progress: Called as ``progress(done, total)`` from time to time, in bytes of the model. An
-            exception from it cancels the sealing.
-
-    Returns:
-        The container's id and length.
-
-    Raises:
-        Error: One of its subclasses.
-    """
+    """Seal a model into a container, which appears complete or not at all."""
 
 @final
 class PlannedPart:
@@ -339,11 +228,7 @@ def plan(
     exclude: str | Sequence[str] | None = None,
     include_everything: bool = False,
 ) -> Plan:
-    """List the files that `seal` would seal, and write nothing.
-
-    The arguments are those of `seal` that select files. The exceptions about the model are the same
-    as well, such as for a private key in its directory.
-    """
+    """List the files that `seal` would seal, and write nothing."""
 
 @final
 class Rekeyed:
@@ -370,30 +255,7 @@ def rekey(
     waiting: Literal["discard", "finish"] | None = None,
     kdf_limit: int | None = None,
 ) -> Rekeyed:
-    """Change the keys that open a container, without touching its payload.
-
-    A crash at any moment leaves either the old keys or the new ones. Removing a stanza revokes
-    nothing: an old copy of the container still opens.
-
-    Args:
-        path: The container.
-        key: A key or several that open it; by default this device's own.
-        publisher: As for `open`, and for the same reason: rekeying vouches for the container.
-        add: The recipients to add, as for `seal`.
-        remove: The stanzas to remove, by their index in what `inspect` lists.
-        expect_generation: The generation that ``remove`` refers to; fails if it has changed.
-        allow_mixed: Allow post-quantum and classical recipients in one container.
-        waiting: Decides about stanzas that wait in ``path`` + ``.rekey``, if a rekeying may not
-            take them over by itself. ``None`` raises `NotAuthenticError`, ``"discard"`` removes
-            them, ``"finish"`` takes them over. With a decision, nothing else needs to change.
-        kdf_limit: As for `open`.
-
-    Returns:
-        The container's new stanzas.
-
-    Raises:
-        Error: One of its subclasses.
-    """
+    """Change the keys that open a container, without touching its payload."""
 
 @final
 class Stanza:
@@ -451,8 +313,7 @@ class Verification:
     @property
     def content_verified(self) -> bool:
         """True if a key showed that the content is what a holder of that key sealed; without a key
-        ``False``.
-        """
+        ``False``."""
 
 def verify(
     path: _Path,
@@ -466,44 +327,16 @@ def verify(
     kdf_limit: int | None = None,
     progress: _Progress | None = None,
 ) -> Verification:
-    """Verify a container: its signature and digests, and with a key every tag as well.
-
-    A publisher without a key shows who signed the container. It does not show that the content is
-    what a holder of the key sealed: see ``Verification.content_verified``. With neither, the
-    container is only shown to be consistent.
-
-    Args:
-        path: The container.
-        key: A key or several. Without one, no tag is verified.
-        publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for `open`.
-        progress: Called as ``progress(done, total)`` from time to time, in bytes of the payload.
-            An exception from it cancels the verification.
-
-    Returns:
-        The facts that were verified, and those that were only claimed.
-
-    Raises:
-        Error: One of its subclasses.
-    """
+    """Verify a container: its signature and digests, and with a key every tag as well."""
 
 def create_rollback_state(path: _Path) -> None:
-    """Create an empty rollback state at ``path``.
-
-    Do this once per device. The state records the highest security version that the device has
-    accepted of each publisher's models.
-    """
+    """Create an empty rollback state at ``path``."""
 
 def protections() -> dict[str, Any]:
     """Return the facts about this host and process that protect keys and weights."""
 
 def harden_process() -> bool:
-    """Disable core dumps, and keep other processes of the same user out of this one's memory.
-
-    Call it before loading keys or models. Debuggers and profilers cannot attach afterwards.
-
-    Returns:
-        True if both measures succeeded.
-    """
+    """Disable core dumps, and keep other processes of the same user out of this one's memory."""
 
 # Everything below is private to this package.
 
