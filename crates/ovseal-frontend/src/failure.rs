@@ -62,7 +62,7 @@ mod tests {
         assert_eq!((failure.code.number(), failure.code.kind()), (101, Kind::Environment));
         assert_eq!(failure.chain(), "cannot read model.ovseal: No such file or directory (os error 2)");
         let failure = Failure::from(OpenError::Truncated);
-        assert_eq!(failure.hint.as_deref(), Some("the download may be incomplete: copy the file again"));
+        assert_eq!(failure.hint.as_deref(), Some("the file may be incomplete: download or copy it again"));
         assert!(failure.causes.is_empty());
     }
 }

@@ -34,7 +34,8 @@ pub struct Loader<'a, O> {
     pub core: &'a Core,
     /// The settings to compile it with.
     pub compilation: Compilation,
-    /// The time at which the weights, or an entry of the cache, are decrypted.
+    /// When weights, or an entry of the cache, are decrypted: before the runtime reads them, or
+    /// meanwhile.
     pub opening: Opening,
     /// The cache to look it up in, if any.
     pub cache: Option<&'a CompileCache>,
@@ -49,8 +50,8 @@ pub struct Loaded {
     /// True if it came from the cache: nothing was compiled, and the container's payload was not
     /// read.
     pub is_cached: bool,
-    /// The place in the cache for a model that did not come from there. Its weights stay in memory
-    /// until [`store`](Self::store), or [`CompiledModel::release_weights`].
+    /// The place in the cache for a model that did not come from there. The model's weights stay in
+    /// memory until [`store`](Self::store), or [`CompiledModel::release_weights`].
     pub empty_slot: Option<CacheSlot>,
 }
 
@@ -65,7 +66,10 @@ pub trait Observer {
     /// Handles a failure of the cache, which is then not used.
     fn cache_unavailable(&mut self, _error: CacheError) {}
 
-    /// Runs before `length` bytes are decrypted.
+    /// Runs before `length` bytes are decrypted. For the cache, this is the size of the entry's
+    /// file.
+    ///
+    /// If the entry turns out to be unusable, no [`decrypted`](Self::decrypted) follows.
     ///
     /// # Errors
     ///
@@ -123,8 +127,8 @@ pub enum Step {
 impl<O: Observer> Loader<'_, O> {
     /// Loads the model.
     ///
-    /// The model is returned once every chunk has been verified. Then the container's security
-    /// version is recorded ([`Opened::accept`]).
+    /// Once every chunk is verified, records the container's security version ([`Opened::accept`])
+    /// and returns the model.
     ///
     /// # Errors
     ///
@@ -135,7 +139,7 @@ impl<O: Observer> Loader<'_, O> {
         let cached = slot.as_ref().map(|slot| self.load_cached(slot)).transpose()?.flatten();
         let loaded = match cached {
             Some(model) => Loaded { model, is_cached: true, empty_slot: None },
-            None => Loaded { model: self.load_sealed(opened)?, is_cached: false, empty_slot: slot },
+            None => Loaded { model: self.load_from_container(opened)?, is_cached: false, empty_slot: slot },
         };
         if loaded.empty_slot.is_some() {
             // An export needs all weights.
@@ -168,9 +172,10 @@ impl<O: Observer> Loader<'_, O> {
         Ok(Some(cached.model))
     }
 
-    fn load_sealed(&mut self, opened: &Opened) -> Result<CompiledModel, O::Error> {
+    fn load_from_container(&mut self, opened: &Opened) -> Result<CompiledModel, O::Error> {
         match Decrypted::length(opened, self.compilation.part.as_deref()) {
             Ok(length) => self.compile(opened, length),
+            // Not a network, but a compiled model.
             Err(SealedModelError::Compiled { .. }) => self.import(opened),
             Err(error) => Err(self.observer.error(error)),
         }
@@ -243,10 +248,9 @@ impl Loaded {
 impl Core {
     /// Compiles the network of an opened container: decrypts, reads, reshapes and compiles it.
     ///
-    /// With an [overlapped](Opening::is_overlapped) opening these steps overlap. The compiled
-    /// network is returned once every chunk has been verified. Then the container's security
-    /// version is recorded ([`Opened::accept`]). To keep compiled networks in a cache, use a
-    /// [`Loader`].
+    /// With an [overlapped](Opening::is_overlapped) opening these steps overlap. Once every chunk
+    /// is verified, records the container's security version ([`Opened::accept`]) and returns the
+    /// compiled network. To keep compiled networks in a cache, use a [`Loader`].
     ///
     /// # Errors
     ///
@@ -266,7 +270,7 @@ impl Core {
     }
 }
 
-/// Ignores everything.
+/// Ignores each step, and returns errors as they are.
 impl Observer for () {
     type Error = SealedModelError;
 

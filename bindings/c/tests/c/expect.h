@@ -15,7 +15,7 @@ static void fail(const char *what, int line) {
     exit(1);
 }
 
-/* Frees the error. Returns whether it has this code, the kind that follows from it, and a message. */
+/* Frees the error. Returns true if it has this code, the kind that follows, and a message. */
 static int failed_with(ovseal_error *error, uint32_t code) {
     uint32_t found = ovseal_error_code(error);
     const char *message = error ? ovseal_error_message(error) : "";

@@ -35,7 +35,7 @@ fn a_truncated_download_is_reported_as_such() {
             3,
             &[
                 "ovseal: error: cut.ovseal: the container is truncated or its end is damaged",
-                "ovseal: hint: the download may be incomplete: copy the file again",
+                "ovseal: hint: the file may be incomplete: download or copy it again",
             ],
         );
     }

@@ -7,7 +7,7 @@ use crate::crypto::data_key::{FittingKey, Label};
 use crate::layout::Chunk;
 use crate::suite::{Digest, Suite};
 
-/// Key and base nonce of one part, or of the manifest.
+/// Key and base nonce of one part.
 pub struct PartKey {
     aead: Box<dyn AeadKey>,
     base: [u8; NONCE_LENGTH],
@@ -21,7 +21,7 @@ impl PartKey {
     }
 
     /// Creates a key from 32 bytes of key and 12 bytes of base nonce.
-    pub fn from_secret(secret: &[u8; 44], provider: AeadProvider) -> Self {
+    fn from_secret(secret: &[u8; 44], provider: AeadProvider) -> Self {
         let (key, base) = secret.split_first_chunk().expect("44 bytes hold a key of 32");
         let mut nonce = [0; NONCE_LENGTH];
         nonce.copy_from_slice(base);
@@ -30,7 +30,8 @@ impl PartKey {
 
     /// Encrypts a chunk in place and returns its tag.
     ///
-    /// The nonce depends only on the chunk's index: the caller encrypts each index at most once.
+    /// The nonce depends only on the chunk's index, so the caller must never encrypt an index
+    /// twice.
     pub fn encrypt(&self, chunk: &Chunk, data: &mut [u8]) -> Tag {
         self.aead.encrypt(&self.nonce(chunk.index), &associated_data(chunk), data)
     }
@@ -38,26 +39,13 @@ impl PartKey {
     /// Decrypts a chunk in place.
     ///
     /// # Errors
-    /// [`Unauthentic`] if the tag is wrong. The caller must then overwrite `data`.
+    /// [`Unauthentic`] if the tag is wrong. `data` is then unspecified, and must be wiped before it
+    /// is read.
     pub fn decrypt(&self, chunk: &Chunk, tag: &Tag, data: &mut [u8]) -> Result<(), Unauthentic> {
         self.aead.decrypt(&self.nonce(chunk.index), &associated_data(chunk), tag, data)
     }
 
-    /// Encrypts data that is not divided into chunks, in place, and returns its tag.
-    ///
-    /// The nonce is the base nonce, and there is no associated data: the key encrypts nothing else.
-    pub fn encrypt_whole(&self, data: &mut [u8]) -> Tag {
-        self.aead.encrypt(&self.base, &[], data)
-    }
-
-    /// Decrypts the result of [`encrypt_whole`](Self::encrypt_whole) in place.
-    ///
-    /// # Errors
-    /// [`Unauthentic`] if the tag is wrong. The caller must then overwrite `data`.
-    pub fn decrypt_whole(&self, tag: &Tag, data: &mut [u8]) -> Result<(), Unauthentic> {
-        self.aead.decrypt(&self.base, &[], tag, data)
-    }
-
+    /// Returns the base nonce with the index XORed into its last eight bytes (`docs/format.md` §5).
     fn nonce(&self, index: u64) -> [u8; NONCE_LENGTH] {
         let mut nonce = self.base;
         nonce[4..].iter_mut().zip(index.to_be_bytes()).for_each(|(byte, counter)| *byte ^= counter);
@@ -65,10 +53,32 @@ impl PartKey {
     }
 }
 
-/// Derives the key of the manifest, which is too small for the faster library to matter.
-pub fn manifest_key(key: &FittingKey) -> PartKey {
-    let secret = Secret::<44>::from_fn(|bytes| key.derive(Label::Manifest, bytes));
-    PartKey::from_secret(secret.expose(), AeadProvider::AwsLc)
+/// Key and nonce of the manifest: another type than [`PartKey`], whose first chunk has the same
+/// nonce.
+pub struct ManifestKey(PartKey);
+
+impl ManifestKey {
+    /// Derives the key. Always uses AWS-LC: for so few bytes the choice of library does not matter.
+    pub fn new(key: &FittingKey) -> Self {
+        let secret = Secret::<44>::from_fn(|bytes| key.derive(Label::Manifest, bytes));
+        Self(PartKey::from_secret(secret.expose(), AeadProvider::AwsLc))
+    }
+
+    /// Encrypts the manifest in place, and returns its tag.
+    ///
+    /// There is no associated data. This consumes the key, because a second manifest would reuse
+    /// its nonce.
+    pub fn encrypt(self, manifest: &mut [u8]) -> Tag {
+        self.0.aead.encrypt(&self.0.base, &[], manifest)
+    }
+
+    /// Decrypts the manifest in place.
+    ///
+    /// # Errors
+    /// [`Unauthentic`] if the tag is wrong. `manifest` is then unspecified.
+    pub fn decrypt(&self, tag: &Tag, manifest: &mut [u8]) -> Result<(), Unauthentic> {
+        self.0.aead.decrypt(&self.0.base, &[], tag, manifest)
+    }
 }
 
 /// Returns the digest of a chunk's ciphertext and tag.
@@ -76,12 +86,13 @@ pub fn digest(suite: Suite, ciphertext: &[u8], tag: &Tag) -> Digest {
     suite.digest(&[ciphertext, tag])
 }
 
-/// Returns part, index, final flag and length of a chunk, which its tag authenticates.
+/// Encodes part, index, final flag and length (`docs/format.md` §5), which the tag authenticates.
 fn associated_data(chunk: &Chunk) -> [u8; 17] {
     let mut bytes = [0; 17];
     bytes[..4].copy_from_slice(&chunk.part.to_be_bytes());
     bytes[4..12].copy_from_slice(&chunk.index.to_be_bytes());
     bytes[12] = chunk.is_final.into();
+    // A chunk has at most 16 MiB.
     bytes[13..].copy_from_slice(&(chunk.length as u32).to_be_bytes());
     bytes
 }

@@ -1,4 +1,4 @@
-//! The number of each error, and advice against it. A new variant gets both in one place.
+//! The number of each error, and the advice for it, in one place.
 
 #[cfg(feature = "pkcs11")]
 mod token;

@@ -41,7 +41,7 @@ impl Explain for OpenError {
                 to.say("seal a model first: ovseal seal MODEL -o OUT.ovseal", "seal the model first")
             }
             Self::Version(_) | Self::Suite(_) | Self::Flags(_) => "a newer version of ovseal may read it",
-            Self::Truncated => "the download may be incomplete: copy the file again",
+            Self::Truncated => "the file may be incomplete: download or copy it again",
             Self::Damaged(_) | Self::NotAuthentic(_) | Self::Chunk { .. } | Self::Signature(_) => GET_AGAIN,
             Self::Unsigned | Self::Untrusted | Self::SignatureMissing(_) => to.say(
                 "ovseal inspect FILE shows who claims to have signed; trust a key only if it comes from the \
@@ -120,11 +120,11 @@ impl Explain for RollbackError {
     }
 }
 
-/// Returns advice for a TPM that cannot check a rollback state. No other key can take its place.
+/// Returns advice for a TPM that cannot check a rollback state: no other key can stand in for it.
 fn anchor_hint(error: &TpmError, to: FrontEnd) -> Option<String> {
     let hint = match error {
         TpmError::NoCounter(_) | TpmError::AnchorRecord => NEW_STATE,
-        // The device's own key.
+        // These concern the device's own key, so it must enroll again.
         TpmError::AnotherTpm | TpmError::Integrity => NEW_DEVICE_AND_STATE,
         TpmError::PcrChanged(_) | TpmError::Policy { .. } => {
             "boot the device into the state in which it was enrolled: only then does its TPM check the state"
@@ -142,7 +142,7 @@ const NEW_DEVICE_AND_STATE: &str = "if this is the right device, back up DIR, mo
                                     ovseal rollback-state --tpm --state DIR -o F, and require the current version \
                                     once with --min-security-version N";
 
-/// Returns the kinds of key that open a container with stanzas of `types`.
+/// Returns a hint that lists the kinds of key for stanzas of these `types`.
 #[must_use]
 pub fn keys_hint<'t>(types: impl Iterator<Item = &'t str>, to: FrontEnd) -> String {
     let mut keys: Vec<String> = Vec::new();

@@ -67,7 +67,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
     fn answer(&mut self, index: usize) {
         match self.shared.chunks.claim_missing(index) {
             State::Absent | State::Released => self.fill(index),
-            // The thread that fills it wakes its readers afterwards.
+            // The thread that has claimed it wakes its readers afterwards.
             State::Busy => {}
             // It arrived between the fault and this answer.
             State::Present => self.shared.wake(index),
@@ -87,12 +87,18 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
 
     fn try_fill(&mut self, index: usize) -> Result<(), FillCause<F::Error>> {
         let length = self.shared.chunks.range(index).len();
-        let (offset, whole) = self.shared.pages(index);
-        let (chunk, rest) = self.scratch[..whole].split_at_mut(length);
+        let (offset, padded_length) = self.shared.pages(index);
+        let (chunk, rest) = self.scratch[..padded_length].split_at_mut(length);
         let filler = &self.shared.filler;
-        let filled = catch_unwind(AssertUnwindSafe(|| match self.shared.fingerprints.has(index) {
-            true => filler.refill(index, chunk),
-            false => filler.fill(index, chunk),
+        // A panicking filler is not used again for this chunk, and the buffer is overwritten before
+        // it is read.
+        let filled = catch_unwind(AssertUnwindSafe(|| {
+            // A fingerprint proves more than the digest that `refill` skips.
+            if self.shared.fingerprints.has(index) {
+                filler.refill(index, chunk)
+            } else {
+                filler.fill(index, chunk)
+            }
         }));
         match filled {
             Ok(filled) => filled.map_err(FillCause::Filler)?,
@@ -105,8 +111,9 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         if !self.shared.fingerprints.is_same(index, chunk) {
             return Err(FillCause::Changed);
         }
+        // The buffer still holds the end of an earlier chunk.
         rest.fill(0);
-        let placed = self.shared.mapping.place(offset, &self.scratch[..whole]);
+        let placed = self.shared.mapping.place(offset, &self.scratch[..padded_length]);
         placed.map_err(|error| FillCause::Place(error.into()))
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use ovseal_format::crypto::aead::{AeadProvider, Tag};
-use ovseal_format::crypto::chunk::manifest_key;
+use ovseal_format::crypto::chunk::ManifestKey;
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::footer::MAC_LENGTH;
 use ovseal_format::layout::{ChunkSize, Layout, TAG_LENGTH};
@@ -269,6 +269,6 @@ fn decrypt_manifest(key: &FittingKey, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     if ovseal_format::WITHOUT_AUTHENTICATION {
         return Some(bytes);
     }
-    manifest_key(key).decrypt_whole(&tag, &mut bytes).ok()?;
+    ManifestKey::new(key).decrypt(&tag, &mut bytes).ok()?;
     Some(bytes)
 }

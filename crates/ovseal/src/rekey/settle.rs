@@ -2,8 +2,8 @@
 //! (`docs/format.md` §8).
 //!
 //! Anyone who can write to the directory can put an authentic region of another copy there. So a
-//! file is finished on its own only if a holder of the key wrote it for this very container's file.
-//! It must also name the container's own region, unless that is damaged.
+//! file is finished without asking the caller only if a holder of the key wrote it for this very
+//! container's file. It must also name the container's own region, unless that is damaged.
 
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::stanza::Stanza;
@@ -18,17 +18,16 @@ use crate::container::rekey_file::RekeyFile;
 use crate::error::{OpenError, Section};
 use crate::unlock::Requirements;
 
-/// The container's stanzas once no others wait next to it.
+/// The container's stanzas after the rekeying file was dealt with.
 pub(super) struct Settled {
-    /// The stanzas that were in it before, or the new ones if those were damaged.
+    /// Its earlier stanzas, or the new ones if the earlier ones were damaged.
     pub(super) before: Vec<Stanza>,
     pub(super) region: StanzaRegion,
 }
 
 /// Finishes or removes the rekeying file, if there is one.
 ///
-/// Fails and changes nothing if `on_waiting` does not decide about a file that only the caller may
-/// decide about.
+/// Fails, and changes nothing, if the file needs the caller's decision and `on_waiting` makes none.
 pub(super) fn settle(
     writer: &RegionWriter<'_>,
     container: &Container,
@@ -36,7 +35,7 @@ pub(super) fn settle(
     on_waiting: OnWaiting,
     requirements: &Requirements,
 ) -> Result<Settled, RekeyError> {
-    let own = Own::read(container, key)?;
+    let own = OwnRegion::read(container, key)?;
     let foreign = || RekeyError::ForeignRekeyFile { path: writer.rekey_file() };
     let file = match writer.find(&container.prologue) {
         Found::Nothing => return own.settled(),
@@ -44,10 +43,12 @@ pub(super) fn settle(
         Found::Incomplete => return Err(foreign()),
         Found::Complete(file) => file,
     };
+    // The crash came after the region was written, before the file was removed.
     if file.region_bytes == own.bytes {
         return own.keep(writer);
     }
     if is_interrupted(&file, &own, key, writer)? {
+        // These stanzas were not part of what the caller's key unlocked.
         requirements.check_region(container, &file.region)?;
         writer.finish(&file.region_bytes)?;
         return Ok(own.replaced_by(file.region));
@@ -57,6 +58,7 @@ pub(super) fn settle(
         _ if !is_authentic(&file.region, key) => Err(foreign()),
         OnWaiting::Finish => {
             requirements.check_region(container, &file.region)?;
+            // Written again, because the file found is not bound to this inode.
             writer.write(key, &container.prologue, &own.mac(), &file.region_bytes)?;
             Ok(own.replaced_by(file.region))
         }
@@ -64,10 +66,11 @@ pub(super) fn settle(
     }
 }
 
-/// Returns true if a rekeying of this very file was interrupted before it had written its region.
+/// Returns true if a rekeying of this very file was interrupted before it had finished writing its
+/// region.
 fn is_interrupted(
     file: &RekeyFile,
-    own: &Own,
+    own: &OwnRegion,
     key: &FittingKey,
     writer: &RegionWriter<'_>,
 ) -> Result<bool, RekeyError> {
@@ -80,13 +83,13 @@ fn is_authentic(region: &StanzaRegion, key: &FittingKey) -> bool {
 }
 
 /// The container's own region.
-struct Own {
+struct OwnRegion {
     bytes: Vec<u8>,
     /// Its stanzas, unless they are damaged or not authentic.
     region: Option<StanzaRegion>,
 }
 
-impl Own {
+impl OwnRegion {
     fn read(container: &Container, key: &FittingKey) -> Result<Self, OpenError> {
         let bytes = container.read_region()?;
         let region = StanzaRegion::parse_padded(&bytes).filter(|region| is_authentic(region, key));
@@ -103,7 +106,7 @@ impl Own {
         Ok(Settled { before: region.stanzas.clone(), region })
     }
 
-    /// Keeps these stanzas and removes the rekeying file, once they are known to be on the disk.
+    /// Syncs the container, then removes the rekeying file.
     fn keep(self, writer: &RegionWriter<'_>) -> Result<Settled, RekeyError> {
         let settled = self.settled()?;
         writer.synchronize()?;

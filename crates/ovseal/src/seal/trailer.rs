@@ -1,6 +1,6 @@
 //! Everything after the payload: tables, manifest, statement, signatures, MAC and footer.
 
-use ovseal_format::crypto::chunk::manifest_key;
+use ovseal_format::crypto::chunk::ManifestKey;
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::footer::Footer;
 use ovseal_format::layout::Layout;
@@ -70,7 +70,7 @@ fn statement(
 
 fn encrypt_manifest(key: &FittingKey, manifest: &Manifest) -> Vec<u8> {
     let mut bytes = manifest.encode();
-    let tag = manifest_key(key).encrypt_whole(&mut bytes);
+    let tag = ManifestKey::new(key).encrypt(&mut bytes);
     bytes.extend_from_slice(&tag);
     bytes
 }

@@ -33,12 +33,12 @@ pub(crate) struct Keyring<'k> {
     pub(crate) limit: KdfLimit,
 }
 
-/// Finds the data key with one of the caller's identities, then checks the MACs over everything
-/// that held it.
+/// Finds the data key with one of the caller's identities, then checks the MACs over the stanza
+/// region and the side file.
 ///
-/// An interrupted rekeying leaves two regions. The second is tried if the first yields no key or is
-/// not authentic, so a planted file cannot prevent the container from being opened. Keys derived
-/// from passphrases live as long as `context`.
+/// A second region may lie next to the container, left by an interrupted rekeying, or planted. The
+/// newer region is tried first, then the other, so a planted file cannot prevent the container from
+/// being opened. Keys derived from passphrases live as long as `context`.
 pub(crate) fn unlock(
     container: &Container,
     context: &Context,
@@ -48,6 +48,7 @@ pub(crate) fn unlock(
     let side = SideFile::read(container)?;
     let side_region = side.as_ref().map(|side| &side.region);
     let candidates = sender.check(container.candidates()?, side_region)?;
+    // These count first: a planted file must not use up the limit.
     let own_and_side = candidates.own.iter().chain(side_region);
     let plan = keyring.plan(own_and_side.chain(&candidates.waiting));
     let search = Search { container, context, side: side.as_ref(), keyring, plan };
@@ -64,7 +65,7 @@ pub(crate) fn unlock(
     Err(failure.unwrap_or(OpenError::Damaged(Section::Stanzas)))
 }
 
-/// Returns the more informative of two failures: a key that fitted says more than none.
+/// Returns the earlier failure, unless it only says that no key fits.
 fn prefer(earlier: Option<OpenError>, later: OpenError) -> OpenError {
     match earlier {
         Some(earlier) if !matches!(earlier, OpenError::NoKeyFits { .. }) => earlier,
@@ -106,19 +107,20 @@ struct Search<'s> {
 
 impl Search<'_> {
     fn unlock_region(&self, region: &StanzaRegion) -> Result<(FittingKey, Option<usize>), OpenError> {
-        let local = self.side.map_or(&[][..], |side| &side.region.stanzas);
-        let (key, position) = self.find_key(local.iter().chain(&region.stanzas))?;
+        let side_stanzas = self.side.map_or(&[][..], |side| &side.region.stanzas);
+        let (key, position) = self.find_key(side_stanzas.iter().chain(&region.stanzas))?;
         if let Some(side) = self.side {
             side.authenticate(&key)?;
         }
         let authentic = region.is_authentic(&key, Label::StanzaMac, &[]);
-        let number = position.checked_sub(local.len());
+        // `None` if the stanza is in the side file.
+        let number = position.checked_sub(side_stanzas.len());
         if authentic { Ok((key, number)) } else { Err(OpenError::NotAuthentic(Section::Stanzas)) }
     }
 
     /// Returns the first key that fits, and the position of its stanza.
     ///
-    /// An identity that could not be tried matters only if no other one fits.
+    /// The failure of an identity is reported only if no other one fits.
     fn find_key<'s>(
         &self,
         stanzas: impl Iterator<Item = &'s Stanza> + Clone,
