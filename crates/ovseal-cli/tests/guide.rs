@@ -123,13 +123,13 @@ mod service_key {
     include!("guide/service_key.rs");
 
     pub(super) fn run(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        let (key, other) = (ServiceKey(|_| Some([1; 32])), ServiceKey(|_| Some([2; 32])));
+        let (key, other) = (DerivedKey(|_| Some([1; 32])), DerivedKey(|_| Some([2; 32])));
         let model = Model::find(&folder.join("model.xml"), ModelOptions::default())?;
         let container = folder.join("model.ovseal");
         SealOptions::new(ModelName::parse("model")?).recipient(&key).seal(&model, &container)?;
-        let open = |key: &ServiceKey| OpenOptions::new(Trust::AnySender).open(&container, &[key]);
+        let open = |key: &DerivedKey| OpenOptions::new(Trust::AnySender).open(&container, &[key]);
         assert!(matches!(open(&other), Err(OpenError::NoKeyFits { .. })));
-        assert!(matches!(open(&ServiceKey(|_| None)), Err(OpenError::Unwrap(_))));
+        assert!(matches!(open(&DerivedKey(|_| None)), Err(OpenError::Unwrap(_))));
         open(&key)?;
         Ok(())
     }

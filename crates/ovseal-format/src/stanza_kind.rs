@@ -101,7 +101,11 @@ impl StanzaKind {
 
     /// Returns true if only a holder of the secret itself can create such a stanza.
     pub const fn is_shared_secret(self) -> bool {
-        matches!(self, Self::Passphrase | Self::KeyFile)
+        match self {
+            Self::Passphrase | Self::KeyFile => true,
+            Self::CompileCache | Self::XWing | Self::X25519 | Self::KeyService => false,
+            Self::Tpm2 | Self::Tpm2Passphrase | Self::Pkcs11 | Self::Sgx => false,
+        }
     }
 
     /// Returns true if hardware holds the key.
@@ -121,7 +125,8 @@ impl StanzaKind {
         match self {
             Self::Passphrase => Some(&[]),
             Self::Tpm2Passphrase => parameters.get(TPM2_PASSPHRASE_DEVICE),
-            _ => None,
+            Self::KeyFile | Self::CompileCache | Self::XWing | Self::X25519 => None,
+            Self::KeyService | Self::Tpm2 | Self::Pkcs11 | Self::Sgx => None,
         }
     }
 }

@@ -3,9 +3,9 @@ use ovseal::{
 };
 
 /// A key service that derives a secret for each salt; a function stands in for it here.
-struct ServiceKey(fn(&[u8]) -> Option<[u8; 32]>);
+struct DerivedKey(fn(&[u8]) -> Option<[u8; 32]>);
 
-impl Recipient for ServiceKey {
+impl Recipient for DerivedKey {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
         let salt = *KeyFile::generate()?.expose(); // 32 random bytes, never used before
         let secret = (self.0)(&salt).ok_or_else(|| WrapError::Backend("no answer".into()))?;
@@ -17,7 +17,7 @@ impl Recipient for ServiceKey {
     }
 }
 
-impl Identity for ServiceKey {
+impl Identity for DerivedKey {
     fn stanza_type(&self) -> &str {
         "example-service"
     }
