@@ -1,4 +1,4 @@
-//! The error of every task.
+//! The error type that all tasks share.
 
 use std::fmt;
 use std::path::Path;

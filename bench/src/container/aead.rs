@@ -5,7 +5,7 @@ use ring::aead as ring;
 
 use crate::Result;
 
-/// A tag of AES-GCM.
+/// An AES-GCM tag.
 pub(crate) type Tag = [u8; 16];
 
 /// One library with one key.

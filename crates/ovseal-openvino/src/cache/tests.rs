@@ -160,7 +160,7 @@ fn the_topology_of_what_the_real_plugin_exports_is_understood() {
     }
 }
 
-/// An export of the plugin, with a constant that ends beyond the constants.
+/// An export by the plugin in which one constant runs past the end of the constants.
 #[test]
 fn an_entry_whose_topology_names_other_memory_is_never_imported() {
     let mut bench = Bench::new(NETWORKS[0]);

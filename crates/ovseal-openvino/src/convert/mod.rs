@@ -123,8 +123,8 @@ const LONGEST_MESSAGE: usize = 4096;
 mod tests {
     use super::*;
 
-    /// Runs the child on a real model as [`ConvertedModel::convert`] does, but with these files.
-    /// Returns its status and standard error.
+    /// Runs the child on a real model as [`ConvertedModel::convert`] does, but has it write to
+    /// `files`. Returns its status and standard error.
     fn child(files: [Stdio; 2]) -> (ExitStatus, String) {
         let set_up = |name| std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set"));
         let model = Path::new(&set_up("OVSEAL_TEST_MODELS")).join("conv/model.xml");

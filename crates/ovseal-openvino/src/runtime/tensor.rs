@@ -134,7 +134,7 @@ impl Contents {
     }
 }
 
-/// Rejects types without plain bytes, and shapes whose size in bits overflows.
+/// Rejects strings and `dynamic`, and shapes whose size in bits overflows `isize`.
 fn check_size(element_type: ElementType, shape: &[usize]) -> Result<(), TensorError> {
     if element_type.bits() == 0 {
         return Err(TensorError::Unsupported(element_type));

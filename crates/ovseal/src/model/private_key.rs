@@ -61,9 +61,9 @@ fn label_kind(label: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Returns the kind of private key in the middle of a line, as in JSON or after a variable's name.
+/// Returns the kind of private key that a line contains after other text, as JSON does.
 ///
-/// The label alone does not count, since documentation mentions it: some of the key must follow.
+/// The label alone does not count, because documentation mentions it: some of the key must follow.
 fn embedded(line: &[u8]) -> Option<&'static str> {
     let upper = zeroize::Zeroizing::new(line.to_ascii_uppercase());
     let is_key = |rest: &[u8]| begins_with_key(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'-');

@@ -95,7 +95,8 @@ impl Part {
         Ok(())
     }
 
-    /// Decrypts one chunk into `data`, which has its length. After an error, `data` is unspecified.
+    /// Decrypts one chunk into `data`, which must be exactly as long as the chunk. After an error,
+    /// `data` is unspecified.
     pub(super) fn decrypt_chunk_by_index(&self, index: u64, data: &mut [u8]) -> Result<(), OpenError> {
         self.decrypt_chunk(&self.chunk(index), data)
     }

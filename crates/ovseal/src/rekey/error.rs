@@ -62,7 +62,7 @@ pub enum RekeyError {
         /// The container.
         path: PathBuf,
     },
-    /// The path does not name the container itself.
+    /// The path is a symbolic link, or something else that is not a regular file.
     #[error("{} is {what}; only a regular file can be rekeyed", path.display())]
     NotRegular {
         /// The path.

@@ -33,7 +33,8 @@ pub struct Topology {
     shape_constants: Vec<Range<u64>>,
 }
 
-/// An IR is damaged, unsupported, or would make OpenVINO read other memory.
+/// The error for an IR that is damaged, unsupported, or would make OpenVINO read outside the
+/// weights.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the topology: {fault}")]
 pub struct IrError {

@@ -93,7 +93,7 @@ pub(crate) fn named_parts(references: &[Reference], model: &PartPath) -> Result<
     paths.filter(|path| path.as_ref().map_or(true, |path| seen.insert(path.clone()))).collect()
 }
 
-/// Checks that each reference of the model at `model` names bytes of one of `parts`.
+/// Checks that every reference in the model at `model` points to bytes inside one of `parts`.
 ///
 /// # Errors
 /// [`OnnxError`] for the first one that does not.
