@@ -16,6 +16,13 @@ pub struct SecretPages {
     kind: Kind,
 }
 
+/// Access to the pages of a secret.
+///
+/// It seals [`Parkable`](crate::Parkable), because this module is private.
+pub trait Pages {
+    fn pages(&self) -> &SecretPages;
+}
+
 /// The protection of the pages against other readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -2,8 +2,7 @@ use std::alloc::Layout;
 use std::convert::Infallible;
 use std::fmt;
 
-use crate::pages::{Kind, SecretPages};
-use crate::parked::sealed::Pages;
+use crate::pages::{Kind, Pages, SecretPages};
 
 /// `N` secret bytes, at most 4096, on a page of their own.
 ///
