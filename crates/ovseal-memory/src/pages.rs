@@ -142,6 +142,9 @@ fn reserve(length: usize) -> Result<Mapping> {
     Mapping::inaccessible(length.checked_add(2 * page_size()).ok_or(Errno::NOMEM)?)
 }
 
+/// Bytes of the smallest page on any supported kernel.
+pub(crate) const MAXIMUM: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
