@@ -16,7 +16,7 @@ pub enum EvidenceSource {
 
 impl EvidenceSource {
     /// Usual location of Gramine's files.
-    pub const GRAMINE: &str = "/dev/attestation";
+    pub const GRAMINE: &str = crate::sgx::GRAMINE;
     /// Location of the kernel's interface where configfs is usually mounted.
     pub const TSM: &str = "/sys/kernel/config/tsm/report";
 

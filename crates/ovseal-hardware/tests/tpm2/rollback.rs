@@ -266,11 +266,8 @@ fn the_policy_of_the_devices_key_applies_to_the_state() {
     let key = ApproverKey::generate().unwrap();
     let policy = DevicePolicy::default().approved(list("16"), key.approver());
     let device = TestDevice::enrolled(|_| EnrollOptions::new(policy).pin(b"2580"));
-    let approve = |device: &TestDevice| {
-        let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
-        std::fs::write(device.directory.path().join("a.approval"), approval.encode()).unwrap();
-    };
-    approve(&device);
+    let approve = || device.approve("16", &key, "a.approval");
+    approve();
     let (directory, publisher) = (tempfile::tempdir().unwrap(), PublisherKey::generate().unwrap());
     let path = directory.path().join("state");
     let anchor = |pin: &[u8]| Arc::new(TpmAnchor::new(device.identity().with_pin(pin)));
@@ -282,7 +279,7 @@ fn the_policy_of_the_devices_key_applies_to_the_state() {
     assert_eq!(raise(b"0000", 5).unwrap_err().kind(), ErrorKind::Denied);
     device.swtpm.extend(16);
     assert_eq!(raise(b"2580", 5).unwrap_err().kind(), ErrorKind::Denied);
-    approve(&device);
+    approve();
     assert_eq!(raise(b"2580", 5).unwrap(), 5);
 }
 
