@@ -13,7 +13,7 @@ use ovseal::{
 use ovseal_hardware::tpm2::{ApproverKey, DeviceIdentity, DevicePolicy, EnrollOptions, TpmAnchor, TpmError};
 use tempfile::TempDir;
 
-use crate::support::{TestDevice, copy_directory, list};
+use crate::support::{TestDevice, copy_while_off, list};
 
 /// A device with a rollback state, and a model in it.
 struct Tied {
@@ -353,14 +353,8 @@ fn an_older_state_of_a_virtual_tpm_is_detected_only_with_a_newer_file() {
     tied.raise(1).unwrap();
     let one = tied.text();
     let (swtpm, copy) = (&tied.device.swtpm, tempfile::tempdir().unwrap());
-    swtpm.cut_power();
-    copy_directory(&swtpm.state(), copy.path());
-    swtpm.power_on();
-    let set_back = || {
-        swtpm.cut_power();
-        copy_directory(copy.path(), &swtpm.state());
-        swtpm.power_on();
-    };
+    copy_while_off(swtpm, &swtpm.state(), copy.path());
+    let set_back = || copy_while_off(swtpm, copy.path(), &swtpm.state());
     tied.raise(2).unwrap();
     let two = tied.text();
     set_back();

@@ -77,12 +77,14 @@ pub(crate) fn list(text: &str) -> PcrList {
     PcrDemand::parse(text).unwrap().list().unwrap()
 }
 
-/// Copies the files of one directory to another.
-pub(crate) fn copy_directory(from: &Path, to: &Path) {
+/// Copies the files of one directory to another while the TPM is off.
+pub(crate) fn copy_while_off(swtpm: &Swtpm, from: &Path, to: &Path) {
+    swtpm.cut_power();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
+    swtpm.power_on();
 }
 
 /// A container and its directory.
