@@ -4,16 +4,16 @@
 #[allow(dead_code, reason = "the double of the kernel is for the tests of evidence")]
 mod doubles;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use doubles::Mounted;
 use doubles::gramine::Gramine;
 use ovseal::{
-    Identity, KeyFile, Model, ModelName, ModelOptions, OpenError, OpenOptions, RekeyError, RekeyOptions,
-    SealError, SealOptions, Trust, UnwrapError,
+    Identity, ModelName, OpenError, OpenOptions, RekeyError, RekeyOptions, SealError, SealOptions, Trust,
+    UnwrapError,
 };
 use ovseal_hardware::sgx::{EnclaveError, EnclaveIdentity, EnclaveKey, SealingPolicy};
-use tempfile::TempDir;
+use ovseal_testkit::Fixture;
 
 const POLICIES: [SealingPolicy; 2] = [SealingPolicy::Enclave, SealingPolicy::Signer];
 
@@ -22,21 +22,11 @@ fn enclave(enclave: &[u8], signer: &[u8]) -> Mounted {
     Mounted::new(Gramine::new(None, &[("_sgx_mrenclave", enclave), ("_sgx_mrsigner", signer)]))
 }
 
-/// A container sealed to a key file.
-struct Sealed {
-    _directory: TempDir,
-    path: PathBuf,
-    key: KeyFile,
-}
-
-fn sealed() -> Sealed {
-    let directory = tempfile::tempdir().unwrap();
-    let (input, path) = (directory.path().join("notes.txt"), directory.path().join("notes.ovseal"));
-    std::fs::write(&input, "weights").unwrap();
-    let key = KeyFile::generate().unwrap();
-    let model = Model::find(&input, ModelOptions::default()).unwrap();
-    SealOptions::new(ModelName::parse("notes").unwrap()).recipient(&key).seal(&model, &path).unwrap();
-    Sealed { _directory: directory, path, key }
+/// Seals a container to a key file.
+fn sealed() -> Fixture {
+    let fixture = Fixture::new(&[("notes.txt", b"weights")]);
+    fixture.seal(fixture.options());
+    fixture
 }
 
 fn open(container: &Path, identity: &dyn Identity) -> Result<Vec<u8>, OpenError> {
@@ -52,14 +42,15 @@ fn a_container_opens_only_in_the_enclave_that_it_is_bound_to() {
     for (policy, opens_rebuilt) in POLICIES.into_iter().zip([false, true]) {
         let sealed = sealed();
         let key = EnclaveKey::read(home.path(), policy).unwrap();
-        RekeyOptions::new().add_recipient(&key).rekey(&sealed.path, &[&sealed.key]).unwrap();
-        let opens = |enclave: &Mounted| match open(&sealed.path, &EnclaveIdentity::at(enclave.path())) {
+        RekeyOptions::new().add_recipient(&key).rekey(&sealed.container(), &[&sealed.key]).unwrap();
+        let opens = |enclave: &Mounted| match open(&sealed.container(), &EnclaveIdentity::at(enclave.path()))
+        {
             Ok(content) => content == b"weights",
             Err(OpenError::NoKeyFits { .. }) => false,
             Err(error) => panic!("{error}"),
         };
         assert_eq!([&home, &rebuilt, &stranger].map(opens), [true, opens_rebuilt, false], "{policy:?}");
-        assert_eq!(open(&sealed.path, &sealed.key).unwrap(), b"weights");
+        assert_eq!(open(&sealed.container(), &sealed.key).unwrap(), b"weights");
     }
 }
 
@@ -68,15 +59,14 @@ fn an_enclaves_key_is_never_the_only_one_unless_allowed() {
     let (sealed, home) = (sealed(), enclave(&[1; 16], &[2; 16]));
     let key = EnclaveKey::read(home.path(), SealingPolicy::Signer).unwrap();
     let rebind = || RekeyOptions::new().add_recipient(&key).remove_stanza(0);
-    let refused = rebind().rekey(&sealed.path, &[&sealed.key]);
+    let refused = rebind().rekey(&sealed.container(), &[&sealed.key]);
     assert!(matches!(refused, Err(RekeyError::OnlyEnclave)), "{refused:?}");
-    assert_eq!(open(&sealed.path, &sealed.key).unwrap(), b"weights");
-    rebind().allow_only_enclave(true).rekey(&sealed.path, &[&sealed.key]).unwrap();
-    assert_eq!(open(&sealed.path, &EnclaveIdentity::at(home.path())).unwrap(), b"weights");
-    let model = Model::find(&sealed.path, ModelOptions::default()).unwrap();
+    assert_eq!(open(&sealed.container(), &sealed.key).unwrap(), b"weights");
+    rebind().allow_only_enclave(true).rekey(&sealed.container(), &[&sealed.key]).unwrap();
+    assert_eq!(open(&sealed.container(), &EnclaveIdentity::at(home.path())).unwrap(), b"weights");
     let options = SealOptions::new(ModelName::parse("notes").unwrap()).recipient(&key);
-    let output = sealed.path.with_extension("again");
-    assert!(matches!(options.seal(&model, &output), Err(SealError::OnlyEnclave)));
+    let output = sealed.container().with_extension("again");
+    assert!(matches!(options.seal(&sealed.model(), &output), Err(SealError::OnlyEnclave)));
     assert!(!output.exists());
 }
 
@@ -84,9 +74,9 @@ fn an_enclaves_key_is_never_the_only_one_unless_allowed() {
 fn outside_an_enclave_the_missing_file_is_named() {
     let (sealed, home) = (sealed(), enclave(&[1; 16], &[2; 16]));
     let key = EnclaveKey::read(home.path(), SealingPolicy::Signer).unwrap();
-    RekeyOptions::new().add_recipient(&key).rekey(&sealed.path, &[&sealed.key]).unwrap();
+    RekeyOptions::new().add_recipient(&key).rekey(&sealed.container(), &[&sealed.key]).unwrap();
     let nowhere = tempfile::tempdir().unwrap();
-    let error = open(&sealed.path, &EnclaveIdentity::at(nowhere.path())).unwrap_err();
+    let error = open(&sealed.container(), &EnclaveIdentity::at(nowhere.path())).unwrap_err();
     let OpenError::Unwrap(UnwrapError::Backend(error)) = error else { panic!("{error}") };
     let Some(EnclaveError::NoEnclave { path }) = error.downcast_ref() else { panic!("{error}") };
     assert_eq!(*path, nowhere.path().join("keys/_sgx_mrsigner"));

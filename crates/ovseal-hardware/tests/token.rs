@@ -9,10 +9,11 @@ use cryptoki::context::Pkcs11;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
-use ovseal::{ErrorKind, Model, ModelName, ModelOptions, OpenOptions, SealOptions, Trust};
+use ovseal::{ErrorKind, ModelName, OpenOptions, SealOptions, Trust};
 use ovseal_hardware::pkcs11::{
     Module, Pin, Token, TokenError, TokenIdentity, TokenRecipient, TokenSigner, Uri,
 };
+use ovseal_testkit::Fixture;
 use tempfile::TempDir;
 
 const PIN: &str = "271828";
@@ -57,14 +58,8 @@ fn uri(label: &str) -> Uri {
 fn one_token_serves_many_threads() {
     let token = token("threads");
     let recipient = TokenRecipient::make(&token, &uri("threads")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let (input, container) = (directory.path().join("notes.txt"), directory.path().join("notes.ovseal"));
-    std::fs::write(&input, "weights").unwrap();
-    let model = Model::find(&input, ModelOptions::default()).unwrap();
-    SealOptions::new(ModelName::parse("notes").unwrap())
-        .recipient(&recipient)
-        .seal(&model, &container)
-        .unwrap();
+    let fixture = Fixture::new(&[("notes.txt", b"weights")]);
+    let container = fixture.seal(SealOptions::new(ModelName::parse("notes").unwrap()).recipient(&recipient));
     let identity = TokenIdentity::find(&token, &uri("threads")).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..8 {

@@ -16,6 +16,13 @@ pub struct SecretPages {
     kind: Kind,
 }
 
+/// Access to the pages of a secret.
+///
+/// It seals [`Parkable`](crate::Parkable), because this module is private.
+pub trait Pages {
+    fn pages(&self) -> &SecretPages;
+}
+
 /// The protection of the pages against other readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -135,6 +142,9 @@ fn reserve(length: usize) -> Result<Mapping> {
     Mapping::inaccessible(length.checked_add(2 * page_size()).ok_or(Errno::NOMEM)?)
 }
 
+/// Bytes of the smallest page on any supported kernel.
+pub(crate) const MAXIMUM: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use std::fs::File;
@@ -142,10 +152,6 @@ mod tests {
 
     use super::*;
     use crate::support::{afterlife, fork, smaps};
-
-    fn flags(pages: &SecretPages) -> Vec<String> {
-        smaps::flags(pages.address().as_ptr()).unwrap()
-    }
 
     /// Reads one byte the way a debugger would.
     fn read_from_outside(pages: &SecretPages) -> std::io::Result<u8> {
@@ -175,11 +181,7 @@ mod tests {
             return assert_ne!(kind, Kind::Secret, "without secret memory the pages are ordinary ones");
         };
         pages.bytes_mut()[0] = 0xAB;
-        assert!(
-            ["lo", "dd", "dc"].iter().all(|flag| flags(&pages).contains(&(*flag).into())),
-            "{:?}",
-            flags(&pages)
-        );
+        smaps::assert_flags(pages.address().as_ptr(), &["dd", "dc"], true);
         assert_eq!(read_from_outside(&pages).unwrap_err().raw_os_error(), Some(libc::EIO));
         assert_eq!(read_from_process(&pages).unwrap_err().raw_os_error(), Some(libc::EFAULT));
         assert_eq!(SecretPages::new(1).unwrap().kind(), Kind::Secret);
@@ -189,9 +191,7 @@ mod tests {
     fn ordinary_memory_is_undumped_wiped_on_fork_and_locked_as_reported() {
         let mut pages = SecretPages::anonymous(1).unwrap();
         pages.bytes_mut()[0] = 0xAB;
-        let flags = flags(&pages);
-        assert!(["dd", "wf"].iter().all(|flag| flags.contains(&(*flag).into())), "{flags:?}");
-        assert_eq!(flags.contains(&"lo".into()), pages.kind() == Kind::Locked, "{flags:?}");
+        smaps::assert_flags(pages.address().as_ptr(), &["dd", "wf"], pages.kind() == Kind::Locked);
         assert_eq!(read_from_outside(&pages).unwrap(), 0xAB, "what the test of secret memory rests on");
         assert_eq!(read_from_process(&pages).unwrap(), 0xAB, "what the test of secret memory rests on");
     }

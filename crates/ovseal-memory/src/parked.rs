@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Mutex;
 
 use crate::lock::lock;
-use crate::pages::SecretPages;
+use crate::pages::Pages;
 use crate::secret::Secret;
 use crate::secret_bytes::SecretBytes;
 use crate::sys::abort;
@@ -32,21 +32,12 @@ pub struct Parked<S: Parkable> {
 pub struct Exposed<'s, S: Parkable>(&'s Parked<S>);
 
 /// A secret that can be parked: [`Secret`] or [`SecretBytes`].
-pub trait Parkable: sealed::Pages {
+pub trait Parkable: Pages {
     /// The type of the exposed bytes.
     type Bytes: ?Sized;
 
     #[doc(hidden)]
     fn bytes(&self) -> &Self::Bytes;
-}
-
-pub(crate) mod sealed {
-    use super::SecretPages;
-
-    /// Access to the pages of a secret.
-    pub trait Pages {
-        fn pages(&self) -> &SecretPages;
-    }
 }
 
 impl<S: Parkable> Parked<S> {
@@ -137,7 +128,6 @@ mod tests {
     use std::cell::Cell;
     use std::os::fd::AsRawFd;
 
-    use super::sealed::Pages;
     use super::*;
     use crate::support::{fork, smaps};
 

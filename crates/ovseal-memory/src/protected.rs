@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
-use crate::pages::{Kind, SecretPages};
+use crate::pages::{Kind, MAXIMUM, SecretPages};
 
 /// A key object of another library that does not wipe itself, at most 4096 bytes, on its own page.
 ///
@@ -77,9 +77,6 @@ impl<T> fmt::Debug for Protected<T> {
         formatter.write_str("Protected(..)")
     }
 }
-
-/// Bytes of the smallest page on any supported kernel.
-const MAXIMUM: usize = 4096;
 
 #[cfg(test)]
 mod tests {

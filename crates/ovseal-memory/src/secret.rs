@@ -2,8 +2,7 @@ use std::alloc::Layout;
 use std::convert::Infallible;
 use std::fmt;
 
-use crate::pages::{Kind, SecretPages};
-use crate::parked::sealed::Pages;
+use crate::pages::{Kind, MAXIMUM, Pages, SecretPages};
 
 /// `N` secret bytes, at most 4096, on a page of their own.
 ///
@@ -89,9 +88,6 @@ impl<const N: usize> fmt::Debug for Secret<N> {
         formatter.write_str("Secret(..)")
     }
 }
-
-/// Bytes of the smallest page on any supported kernel.
-const MAXIMUM: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,7 @@ use std::io::{self, Read};
 use zeroize::Zeroize;
 
 use crate::error::MemoryError;
-use crate::pages::{Kind, SecretPages};
-use crate::parked::sealed::Pages;
+use crate::pages::{Kind, Pages, SecretPages};
 
 /// Secret bytes of variable length, at most 64 KiB, such as a passphrase or a key file.
 ///

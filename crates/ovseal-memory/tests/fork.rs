@@ -29,24 +29,9 @@ fn a_child_that_uses_a_key_is_aborted() {
     let secret = Secret::<4>::zeroed();
     let bytes = SecretBytes::from_slice(b"pass").unwrap();
     let object = Protected::new(1);
-    assert_eq!(
-        fork::signal(|| {
-            black_box(secret.expose());
-        }),
-        Some(libc::SIGABRT)
-    );
-    assert_eq!(
-        fork::signal(|| {
-            black_box(bytes.expose());
-        }),
-        Some(libc::SIGABRT)
-    );
-    assert_eq!(
-        fork::signal(|| {
-            black_box(&*object);
-        }),
-        Some(libc::SIGABRT)
-    );
+    assert_eq!(fork::signal(|| _ = black_box(secret.expose())), Some(libc::SIGABRT));
+    assert_eq!(fork::signal(|| _ = black_box(bytes.expose())), Some(libc::SIGABRT));
+    assert_eq!(fork::signal(|| _ = black_box(&*object)), Some(libc::SIGABRT));
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod support;
 
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +19,18 @@ use support::{fork, smaps};
 
 fn start<F: ChunkFiller>(filler: F) -> PagedMemory<F> {
     PagedMemory::start(filler, 2).unwrap()
+}
+
+fn filled(filler: Pattern) -> PagedMemory<Pattern> {
+    let memory = start(filler);
+    memory.wait().unwrap();
+    memory
+}
+
+/// Returns a gate that stays closed while the sender exists.
+fn gate() -> (mpsc::Sender<()>, Mutex<mpsc::Receiver<()>>) {
+    let (sender, gate) = mpsc::channel();
+    (sender, Mutex::new(gate))
 }
 
 /// Reads single bytes and runs of bytes from eight threads at once.
@@ -53,8 +65,7 @@ fn threads_that_read_at_random_see_no_differing_byte() {
 #[test]
 fn readers_see_no_differing_byte_while_pages_are_released() {
     within_reason(|| {
-        let memory = start(Pattern::fast(64 * CHUNK));
-        memory.wait().unwrap();
+        let memory = filled(Pattern::fast(64 * CHUNK));
         let (done, releases) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -79,8 +90,7 @@ fn lengths_that_end_anywhere_in_a_page_are_followed_by_zeros() {
     let page = rustix::param::page_size();
     for length in [1, page - 1, page, page + 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + page + 5] {
         within_reason(move || {
-            let memory = start(Pattern::fast(length));
-            memory.wait().unwrap();
+            let memory = filled(Pattern::fast(length));
             assert_pattern(0, &memory);
             let whole = length.next_multiple_of(page);
             // SAFETY: memory is mapped in whole pages.
@@ -93,8 +103,7 @@ fn lengths_that_end_anywhere_in_a_page_are_followed_by_zeros() {
 #[test]
 fn no_bytes_are_allowed() {
     within_reason(|| {
-        let memory = start(Pattern::fast(0));
-        memory.wait().unwrap();
+        let memory = filled(Pattern::fast(0));
         assert!(memory.is_empty() && memory.release());
         assert!(memory.populate().unwrap().is_empty());
     });
@@ -143,8 +152,7 @@ fn a_failed_chunk_is_named_and_none_of_it_is_visible() {
         assert_eq!(failure.index, 5);
         assert!(matches!(failure.cause, FillCause::Filler(Refused(5))), "{failure:?}");
         assert!(memory[5 * CHUNK..6 * CHUNK].iter().all(|byte| *byte == 0));
-        let is_good = |(offset, byte): (usize, &u8)| *byte == 0 || *byte == expected(offset);
-        assert!(memory.iter().enumerate().all(is_good), "each byte is zero or right");
+        read_zero_or_right(&memory);
         assert_eq!(memory.wait().unwrap_err().index, 5);
         assert_eq!(memory.populate().unwrap_err().index, 5);
         assert!(!memory.release());
@@ -154,8 +162,7 @@ fn a_failed_chunk_is_named_and_none_of_it_is_visible() {
 #[test]
 fn readers_waiting_when_a_chunk_fails_go_on_with_zeros() {
     within_reason(|| {
-        let (sender, gate) = mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
+        let (sender, gate) = gate();
         let verdict = move |index, _| {
             let _ = gate.lock().unwrap().recv();
             Err(Refused(index))
@@ -181,8 +188,7 @@ fn readers_waiting_when_a_chunk_fails_go_on_with_zeros() {
 #[test]
 fn readers_go_on_while_another_filler_is_stuck() {
     within_reason(|| {
-        let (sender, gate) = mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
+        let (sender, gate) = gate();
         let verdict = move |index, _| match index {
             1 => Err(Refused(1)),
             _ => gate.lock().unwrap().recv().map_err(|_| Refused(index)),
@@ -238,8 +244,7 @@ fn read_zero_or_right(memory: &[u8]) {
 #[test]
 fn released_pages_are_gone_until_they_are_touched() {
     within_reason(|| {
-        let memory = start(Pattern::fast(20 * CHUNK));
-        memory.wait().unwrap();
+        let memory = filled(Pattern::fast(20 * CHUNK));
         assert_eq!(memory.resident_bytes(), 20 * CHUNK);
         assert!(memory.release());
         assert_eq!(memory.resident_bytes(), 0);
@@ -251,8 +256,7 @@ fn released_pages_are_gone_until_they_are_touched() {
 #[test]
 fn nothing_is_released_before_every_chunk_was_filled() {
     within_reason(|| {
-        let (sender, gate) = mpsc::channel::<()>();
-        let gate = std::sync::Mutex::new(gate);
+        let (sender, gate) = gate();
         let memory = start(Faulty::new(20, move |index, _| {
             // The last chunk is not filled while the sender exists.
             let _ = index == 19 && gate.lock().unwrap().recv().is_ok();
@@ -269,8 +273,7 @@ fn nothing_is_released_before_every_chunk_was_filled() {
 #[test]
 fn populated_memory_can_be_passed_to_a_system_call_and_is_released_afterwards() {
     within_reason(|| {
-        let memory = start(Pattern::fast(20 * CHUNK));
-        memory.wait().unwrap();
+        let memory = filled(Pattern::fast(20 * CHUNK));
         memory.release();
         let target = std::fs::File::create("/dev/null").unwrap();
         assert_eq!(splice_to(&memory), Err(Some(libc::EFAULT)), "what this test rests on");
@@ -323,8 +326,7 @@ fn memory_is_populated_during_reads_and_releases() {
 #[test]
 fn pages_released_in_the_background_stay_while_populated_and_go_afterwards() {
     within_reason(|| {
-        let memory = start(Pattern::fast(60 * CHUNK));
-        memory.wait().unwrap();
+        let memory = filled(Pattern::fast(60 * CHUNK));
         for _ in 0..50 {
             memory.release_in_background();
             let populated = memory.populate().unwrap();
@@ -342,8 +344,7 @@ fn pages_released_in_the_background_stay_while_populated_and_go_afterwards() {
 #[test]
 fn pages_brought_back_by_populating_go_again() {
     within_reason(|| {
-        let memory = start(Pattern::fast(20 * CHUNK));
-        memory.wait().unwrap();
+        let memory = filled(Pattern::fast(20 * CHUNK));
         assert!(memory.release());
         drop(memory.populate().unwrap());
         assert_eq!(memory.resident_bytes(), 0);
@@ -388,8 +389,7 @@ fn a_forked_child_has_no_such_memory_and_drops_it_without_harm_to_the_parent() {
 #[test]
 fn releasing_in_a_forked_child_leaves_the_childs_own_memory_alone() {
     within_reason(|| {
-        let memory = start(Pattern::fast(5 * CHUNK));
-        memory.wait().unwrap();
+        let memory = filled(Pattern::fast(5 * CHUNK));
         let address = memory.as_ptr().cast_mut().cast();
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
         let code = fork::exit_code(|| {
@@ -436,8 +436,7 @@ fn forks_in_another_thread_do_no_harm() {
 #[test]
 fn the_memory_is_locked_as_reported_and_read_only() {
     let memory = start(Pattern::fast(3 * CHUNK));
-    let flags = smaps::flags(memory.as_ptr()).unwrap();
-    assert_eq!(flags.contains(&"lo".into()), memory.is_locked(), "{flags:?}");
+    smaps::assert_flags(memory.as_ptr(), &[], memory.is_locked());
     assert_eq!(smaps::permissions(memory.as_ptr()).as_deref(), Some("r--p"));
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use super::EvidenceError;
-use super::source::{Evidence, EvidenceKind, LENGTH_LIMIT, REPORT_DATA_LENGTH};
+use super::report::{Evidence, EvidenceKind, LENGTH_LIMIT, REPORT_DATA_LENGTH};
 use crate::lock::lock;
 
 /// The one file of an enclave for the verifier's data.

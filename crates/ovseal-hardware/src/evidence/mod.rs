@@ -17,8 +17,10 @@
 
 mod error;
 mod gramine;
+mod report;
 mod source;
 mod tsm;
 
 pub use error::EvidenceError;
-pub use source::{Evidence, EvidenceKind, EvidenceSource, REPORT_DATA_LENGTH};
+pub use report::{Evidence, EvidenceKind, REPORT_DATA_LENGTH};
+pub use source::EvidenceSource;

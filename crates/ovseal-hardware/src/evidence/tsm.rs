@@ -11,7 +11,7 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 
 use super::EvidenceError;
-use super::source::{Evidence, EvidenceKind, LENGTH_LIMIT, REPORT_DATA_LENGTH};
+use super::report::{Evidence, EvidenceKind, LENGTH_LIMIT, REPORT_DATA_LENGTH};
 
 const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(100);

@@ -1,82 +1,19 @@
 //! Finding and creating keys on a token.
 
-use std::fmt;
-
 use aws_lc_rs::rand;
-use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::point::{self, ED25519_PARAMETERS, P256_PARAMETERS};
-use super::{Token, TokenError, Uri};
+use super::{KeyUse, Token, TokenError, Uri, point};
 
 /// Length of a new key's id, which its two halves share.
 const ID_LENGTH: usize = 16;
-
-/// The use of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyUse {
-    /// Opening containers: ECDH with P-256.
-    Opening,
-    /// Signing containers: Ed25519.
-    Signing,
-}
 
 /// The private half of a key on a token, and its public key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PrivateKey<const N: usize> {
     pub(super) handle: ObjectHandle,
     pub(super) public: [u8; N],
-}
-
-impl fmt::Display for KeyUse {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Opening => "a P-256 key that may derive",
-            Self::Signing => "an Ed25519 key that may sign",
-        })
-    }
-}
-
-impl KeyUse {
-    fn key_type(self) -> KeyType {
-        match self {
-            Self::Opening => KeyType::EC,
-            Self::Signing => KeyType::EC_EDWARDS,
-        }
-    }
-
-    fn parameters(self) -> &'static [u8] {
-        match self {
-            Self::Opening => P256_PARAMETERS,
-            Self::Signing => ED25519_PARAMETERS,
-        }
-    }
-
-    fn generation(self) -> Mechanism<'static> {
-        match self {
-            Self::Opening => Mechanism::EccKeyPairGen,
-            Self::Signing => Mechanism::EccEdwardsKeyPairGen,
-        }
-    }
-
-    /// Returns the permission that the private half must have.
-    fn permission(self) -> AttributeType {
-        match self {
-            Self::Opening => AttributeType::Derive,
-            Self::Signing => AttributeType::Sign,
-        }
-    }
-
-    /// Returns the permissions of a new key's public and private half: this use and nothing else.
-    fn permissions(self) -> ([Attribute; 4], [Attribute; 4]) {
-        use Attribute::{Decrypt, Derive, Encrypt, Sign, Unwrap, Verify, Wrap};
-        let opens = self == Self::Opening;
-        (
-            [Derive(opens), Verify(!opens), Encrypt(false), Wrap(false)],
-            [Derive(opens), Sign(!opens), Decrypt(false), Unwrap(false)],
-        )
-    }
 }
 
 /// Finds the private key that fits `uri`, with its public key of `N` bytes.

@@ -95,7 +95,7 @@ mod tests {
         ciphertext: [u8; 48],
     }
 
-    /// Lets the library send to a fresh key, and computes the point as the key's owner would.
+    /// Lets the library send to a fresh key.
     fn sent(info: &[u8]) -> Sent {
         let (private, public) = DhP256HkdfSha256::gen_keypair();
         let (encapsulated, mut sender) =
@@ -103,15 +103,20 @@ mod tests {
                 .unwrap();
         let ciphertext = sender.seal(&[7; 32], &[]).unwrap();
         let private = SecretKey::from_slice(&private.to_bytes()).unwrap();
-        let peer = p256::PublicKey::from_sec1_bytes(&encapsulated.to_bytes()).unwrap();
-        let point = p256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
         assert_eq!(private.public_key().to_sec1_point(false).as_bytes(), &public.to_bytes()[..]);
         Sent {
-            exchanged: Secret::from_fn(|bytes| bytes.copy_from_slice(point.raw_secret_bytes())),
+            exchanged: exchanged(&private, &encapsulated.to_bytes()),
             encapsulated: encapsulated.to_bytes().as_slice().try_into().unwrap(),
             public: public.to_bytes().as_slice().try_into().unwrap(),
             ciphertext: ciphertext.try_into().unwrap(),
         }
+    }
+
+    /// Computes the shared point as the key's owner would.
+    fn exchanged(private: &SecretKey, encapsulated: &[u8]) -> Secret<32> {
+        let peer = p256::PublicKey::from_sec1_bytes(encapsulated).unwrap();
+        let point = p256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
+        Secret::from_fn(|bytes| bytes.copy_from_slice(point.raw_secret_bytes()))
     }
 
     fn opened(sent: &Sent, info: &[u8]) -> Option<[u8; 32]> {
@@ -135,11 +140,7 @@ mod tests {
         let private =
             SecretKey::from_slice(&bytes("f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2"))
                 .unwrap();
-        let peer = p256::PublicKey::from_sec1_bytes(&encapsulated).unwrap();
-        let point = p256::ecdh::diffie_hellman(private.to_nonzero_scalar(), peer.as_affine());
-        let exchanged =
-            Secret::from_fn(|bytes: &mut [u8; 32]| bytes.copy_from_slice(point.raw_secret_bytes()));
-        let shared = shared_secret(&exchanged, &encapsulated, &public);
+        let shared = shared_secret(&exchanged(&private, &encapsulated), &encapsulated, &public);
         let expected = bytes("c0d26aeab536609a572b07695d933b589dcf363ff9d93c93adea537aeabb8cb8");
         assert_eq!(&shared.expose()[..], &expected[..]);
         let info = bytes("4f6465206f6e2061204772656369616e2055726e");

@@ -41,23 +41,26 @@ mod error;
 mod identity;
 mod key;
 mod key_schedule;
+mod key_use;
 mod module;
 mod pin;
 mod point;
 mod recipient;
 mod signer;
 mod token;
+mod tries;
 mod uri;
 
 pub use deadline::DEADLINE;
 pub use error::TokenError;
 pub use identity::TokenIdentity;
-pub use key::KeyUse;
+pub use key_use::KeyUse;
 pub use module::{Module, TokenSummary};
-pub use pin::{Pin, Tries};
+pub use pin::Pin;
 pub use recipient::TokenRecipient;
 pub use signer::TokenSigner;
 pub use token::Token;
+pub use tries::Tries;
 pub use uri::{Uri, UriError};
 
 /// The type of stanza (`docs/format.md` §4.3).

@@ -1,7 +1,5 @@
 //! The PIN of a token.
 
-use std::fmt;
-
 use cryptoki::types::AuthPin;
 use ovseal::without_line_ending;
 use ovseal_memory::{Parked, SecretBytes};
@@ -14,19 +12,6 @@ const LIMIT: usize = 255;
 /// The PIN of a token's user, in secret memory.
 #[derive(Debug)]
 pub struct Pin(Parked<SecretBytes>);
-
-/// The tries left before the PIN is locked, as reported by a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tries {
-    /// No report: enough are left, or the token does not count.
-    Unsaid,
-    /// Wrong PINs were entered since the last correct one.
-    Few,
-    /// The next wrong PIN locks it.
-    Last,
-    /// It is locked.
-    None,
-}
 
 impl Pin {
     /// Accepts UTF-8 of 1 to 255 bytes without a NUL. A single trailing newline is ignored.
@@ -46,29 +31,6 @@ impl Pin {
     /// Copies the PIN for the module's call, to ordinary memory that is zeroized on drop.
     pub(super) fn for_module(&self) -> AuthPin {
         AuthPin::from(String::from_utf8_lossy(&self.0.expose()).into_owned())
-    }
-}
-
-impl Tries {
-    /// Returns the words added to the message that a PIN was wrong.
-    pub(super) const fn warning(self) -> &'static str {
-        match self {
-            Self::Unsaid => "",
-            Self::Few => ", few tries are left",
-            Self::Last => ", one try is left",
-            Self::None => ", and now it is locked",
-        }
-    }
-}
-
-impl fmt::Display for Tries {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Unsaid => "not locked",
-            Self::Few => "few tries left",
-            Self::Last => "one try left",
-            Self::None => "locked",
-        })
     }
 }
 

@@ -31,17 +31,22 @@ pub struct CombinedIdentity {
     passphrase: Passphrase,
 }
 
-impl CombinedRecipient {
-    pub(super) fn new(device: DeviceRecipient, passphrase: Arc<Passphrase>) -> Self {
-        Self { device, passphrase }
+impl DeviceRecipient {
+    /// Adds a passphrase, so that a container requires both.
+    pub fn with_passphrase(self, passphrase: Arc<Passphrase>) -> CombinedRecipient {
+        CombinedRecipient { device: self, passphrase }
+    }
+}
+
+impl DeviceIdentity {
+    /// Adds a passphrase, for stanzas that require both.
+    #[must_use]
+    pub fn with_passphrase(self, passphrase: Passphrase) -> CombinedIdentity {
+        CombinedIdentity { device: self, passphrase }
     }
 }
 
 impl CombinedIdentity {
-    pub(super) fn new(device: DeviceIdentity, passphrase: Passphrase) -> Self {
-        Self { device, passphrase }
-    }
-
     /// Parses the parameters of a stanza, if it is for this device.
     fn own_parameters(&self, stanza: &Stanza) -> Option<CombinedParameters> {
         let ours = |parameters: &CombinedParameters| parameters.share.device == self.device.device().id();

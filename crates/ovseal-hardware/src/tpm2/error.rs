@@ -69,11 +69,11 @@ pub enum TpmError {
     #[error("the device's measured state has changed: {}", Registers(.0))]
     PcrChanged(Vec<u8>),
     /// No approval covers the present state.
-    #[error("the device's state is not approved: the closest of {approvals} approvals differs in {}", Registers(.registers))]
+    #[error("the device's state is not approved: {}", closest(.registers, *.approvals))]
     NotApproved {
-        /// The registers that differ from the closest approval.
+        /// The registers that differ from the closest approval; without one, all of the key's.
         registers: Vec<u8>,
-        /// Number of approvals.
+        /// Number of approvals of the key's registers.
         approvals: usize,
     },
     /// The approval of the present state is not signed by the device's approver.
@@ -130,6 +130,15 @@ impl fmt::Display for Registers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers: Vec<String> = self.0.iter().map(u8::to_string).collect();
         write!(f, "PCR {}", numbers.join(", "))
+    }
+}
+
+/// Compares the present state with the closest approval, if there is one.
+fn closest(registers: &[u8], approvals: usize) -> String {
+    let registers = Registers(registers);
+    match approvals {
+        0 => format!("there is no approval of {registers}"),
+        _ => format!("the closest of {approvals} approvals differs in {registers}"),
     }
 }
 
@@ -230,10 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_register_is_named() {
-        assert_eq!(
-            TpmError::PcrChanged(vec![4, 7]).to_string(),
-            "the device's measured state has changed: PCR 4, 7"
-        );
+    fn registers_are_named() {
+        let said = |error: TpmError| error.to_string();
+        let changed = said(TpmError::PcrChanged(vec![4, 7]));
+        assert_eq!(changed, "the device's measured state has changed: PCR 4, 7");
+        let not_approved = |approvals| said(TpmError::NotApproved { registers: vec![4, 7], approvals });
+        let prefix = "the device's state is not approved: ";
+        assert_eq!(not_approved(0), format!("{prefix}there is no approval of PCR 4, 7"));
+        assert_eq!(not_approved(2), format!("{prefix}the closest of 2 approvals differs in PCR 4, 7"));
     }
 }

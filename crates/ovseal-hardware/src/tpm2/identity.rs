@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use ovseal::{Context, DataKey, Identity, Passphrase, Stanza, UnwrapError, symmetric};
+use ovseal::{Context, DataKey, Identity, Stanza, UnwrapError, symmetric};
 use ovseal_memory::{Parked, Secret};
 
-use super::combined::CombinedIdentity;
 use super::device::{Device, DeviceError};
 use super::error::TpmError;
 use super::open::{DeviceSession, pin_value};
@@ -35,12 +34,6 @@ impl DeviceIdentity {
     #[must_use]
     pub fn with_pin(self, pin: &[u8]) -> Self {
         Self { pin: Some(Arc::new(Parked::new(pin_value(pin)))), is_rejected: Arc::default(), ..self }
-    }
-
-    /// Adds a passphrase, for stanzas that require both.
-    #[must_use]
-    pub fn with_passphrase(self, passphrase: Passphrase) -> CombinedIdentity {
-        CombinedIdentity::new(self, passphrase)
     }
 
     /// Returns the device.

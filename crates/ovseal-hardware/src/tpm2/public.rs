@@ -178,6 +178,12 @@ mod tests {
         [bytes, Point { x: [1; 32], y: [2; 32] }.encode()].concat()
     }
 
+    /// Flips an attribute of a public area.
+    fn flipped(area: &[u8], bit: u32) -> Vec<u8> {
+        let found = u32::from_be_bytes(area[4..8].try_into().unwrap());
+        [&area[..4], &(found ^ bit).to_be_bytes(), &area[8..]].concat()
+    }
+
     #[test]
     fn a_key_that_could_leave_the_tpm_is_rejected() {
         for policy in [None, Some(PolicyDigest([7; 32]))] {
@@ -186,10 +192,7 @@ mod tests {
             for bit in
                 [FIXED_TPM, FIXED_PARENT, SENSITIVE_DATA_ORIGIN, USER_WITH_AUTH, RESTRICTED, DECRYPT, SIGN]
             {
-                let mut bad = good.clone();
-                let found = u32::from_be_bytes(bad[4..8].try_into().unwrap());
-                bad[4..8].copy_from_slice(&(found ^ bit).to_be_bytes());
-                assert_eq!(StorageKey::parse(&bad), None, "{bit:#x}");
+                assert_eq!(StorageKey::parse(&flipped(&good, bit)), None, "{bit:#x}");
             }
         }
     }
@@ -199,10 +202,7 @@ mod tests {
         let good = [mac_key_head(), sized(&[5; 32])].concat();
         assert!(is_mac_key(&good));
         for bit in [FIXED_TPM, FIXED_PARENT, SENSITIVE_DATA_ORIGIN, USER_WITH_AUTH, SIGN, DECRYPT] {
-            let mut bad = good.clone();
-            let found = u32::from_be_bytes(bad[4..8].try_into().unwrap());
-            bad[4..8].copy_from_slice(&(found ^ bit).to_be_bytes());
-            assert!(!is_mac_key(&bad), "{bit:#x}");
+            assert!(!is_mac_key(&flipped(&good, bit)), "{bit:#x}");
         }
         for length in 0..good.len() {
             assert!(!is_mac_key(&good[..length]), "{length}");

@@ -1,19 +1,15 @@
 //! A device as a recipient. Sealing to it requires neither a TPM nor its library.
 
 use std::fmt;
-use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use bech32::primitives::checksum::Checksum;
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Hrp};
-use ovseal::{
-    Context, DataKey, Passphrase, RandomnessError, Recipient, RecipientClass, Stanza, WrapError, symmetric,
-};
+use ovseal::{Context, DataKey, RandomnessError, Recipient, RecipientClass, Stanza, WrapError, symmetric};
 use ovseal_memory::Secret;
 
 use super::bounds::Bounds;
-use super::combined::CombinedRecipient;
 use super::duplicate::{Duplicate, DuplicateError};
 use super::policy::CounterIndex;
 use super::public::StorageKey;
@@ -60,11 +56,6 @@ impl DeviceRecipient {
         // Each key has exactly one text: the prefix and the padding bits are fixed.
         let same = recipient.to_string().eq_ignore_ascii_case(text);
         if same { Ok(recipient) } else { Err(DeviceRecipientError) }
-    }
-
-    /// Adds a passphrase, so that a container requires both.
-    pub fn with_passphrase(self, passphrase: Arc<Passphrase>) -> CombinedRecipient {
-        CombinedRecipient::new(self, passphrase)
     }
 
     /// Sets the bounds of stanzas for this recipient.

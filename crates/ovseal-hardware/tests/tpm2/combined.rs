@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use ovseal::{
-    Argon2Cost, ErrorKind, Model, ModelName, ModelOptions, OpenError, Passphrase, SealError, SealOptions,
-};
+use ovseal::{Argon2Cost, ErrorKind, ModelName, OpenError, Passphrase, SealError, SealOptions};
 use ovseal_hardware::tpm2::{
     Bounds, CombinedIdentity, CombinedRecipient, Device, DeviceIdentity, EnrollOptions, TpmError,
 };
+use ovseal_testkit::Fixture;
 
 use crate::support::{Tampered, TestDevice, assert_refused, open, seal};
 
@@ -82,11 +81,11 @@ fn a_changed_byte_anywhere_opens_nothing() {
 fn a_container_has_at_most_one_stanza_with_a_device_and_a_passphrase() {
     let device = TestDevice::new();
     let recipients = [recipient(&device, Bounds::default()), recipient(&device, Bounds::default())];
-    let directory = tempfile::tempdir().unwrap();
-    let (input, output) = (directory.path().join("weights.bin"), directory.path().join("weights.ovseal"));
-    std::fs::write(&input, "weights").unwrap();
-    let model = Model::find(&input, ModelOptions::default()).unwrap();
+    let fixture = Fixture::new(&[("weights.bin", b"weights")]);
     let options = SealOptions::new(ModelName::parse("weights").unwrap());
     let options = recipients.iter().fold(options, |options, recipient| options.recipient(recipient));
-    assert!(matches!(options.seal(&model, &output), Err(SealError::TooManyRecipients)));
+    assert!(matches!(
+        options.seal(&fixture.model(), &fixture.container()),
+        Err(SealError::TooManyRecipients)
+    ));
 }

@@ -29,33 +29,25 @@ fn a_changed_register_is_rejected_and_named() {
 #[test]
 fn an_approved_state_opens_until_it_changes_and_again_after_the_next_approval() {
     let key = ApproverKey::generate().unwrap();
-    let policy = DevicePolicy::default().approved(list("16"), key.approver());
-    let device = TestDevice::enrolled(|_| EnrollOptions::new(policy));
+    let device = TestDevice::approved("16", &key);
     let sealed = seal(&device.device.recipient());
-    let approve = |name: &str, key: &ApproverKey| {
-        let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
-        std::fs::write(device.directory.path().join(name), approval.encode()).unwrap();
-    };
     assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NotApproved { approvals: 0, .. });
-    approve("one.approval", &key);
+    device.approve("16", &key, "one.approval");
     device.open(&sealed.path).unwrap();
     device.swtpm.extend(16);
-    let refusal = |pcrs: &[u8]| pcrs == [16];
     assert_refused!(device.open(&sealed.path), NoKeyFits,
-        TpmError::NotApproved { registers, approvals: 1 } if refusal(registers));
-    approve("forged.approval", &ApproverKey::generate().unwrap());
+        TpmError::NotApproved { registers, approvals: 1 } if registers == &[16]);
+    device.approve("16", &ApproverKey::generate().unwrap(), "forged.approval");
     assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::ForgedApproval);
-    approve("two.approval", &key);
+    device.approve("16", &key, "two.approval");
     device.open(&sealed.path).unwrap();
 }
 
 #[test]
 fn an_approval_of_other_registers_does_not_count() {
     let key = ApproverKey::generate().unwrap();
-    let policy = DevicePolicy::default().approved(list("7,16"), key.approver());
-    let device = TestDevice::enrolled(|_| EnrollOptions::new(policy));
-    let approval = key.approve(device.tpm().pcr_values(&list("7")).unwrap()).unwrap();
-    std::fs::write(device.directory.path().join("less.approval"), approval.encode()).unwrap();
+    let device = TestDevice::approved("7,16", &key);
+    device.approve("7", &key, "less.approval");
     let sealed = seal(&device.device.recipient());
     assert_refused!(device.open(&sealed.path), NoKeyFits, TpmError::NotApproved { approvals: 0, .. });
 }
@@ -113,8 +105,7 @@ fn all_requirements_hold_together() {
     let key = ApproverKey::generate().unwrap();
     let policy = DevicePolicy::default().approved(list("16"), key.approver());
     let device = TestDevice::enrolled(|_| EnrollOptions::new(policy).pin(b"2580"));
-    let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
-    std::fs::write(device.directory.path().join("a.approval"), approval.encode()).unwrap();
+    device.approve("16", &key, "a.approval");
     let sealed = seal(&device.device.recipient());
     let open = |pin: &[u8]| crate::support::open(&sealed.path, &device.identity().with_pin(pin));
     open(b"2580").unwrap();
@@ -140,9 +131,7 @@ fn the_owners_storage_key_is_used_if_there_is_one() {
 
 #[test]
 fn pipes_in_the_devices_directory_do_not_block() {
-    let approver = ApproverKey::generate().unwrap().approver();
-    let device =
-        TestDevice::enrolled(|_| EnrollOptions::new(DevicePolicy::default().approved(list("16"), approver)));
+    let device = TestDevice::approved("16", &ApproverKey::generate().unwrap());
     let pipe = |name: &str| {
         let path = device.directory.path().join(name);
         std::fs::remove_file(&path).ok();

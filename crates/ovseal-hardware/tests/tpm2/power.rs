@@ -7,7 +7,7 @@ use std::time::Duration;
 use ovseal::ErrorKind;
 use ovseal_hardware::tpm2::TpmError;
 
-use crate::support::{TestDevice, copy_directory, reason, seal};
+use crate::support::{TestDevice, copy_while_off, reason, seal};
 
 /// Cuts the TPM's power while it works. Each time, the device opens its container afterwards.
 #[test]
@@ -60,13 +60,9 @@ fn a_pin_is_the_only_thing_that_power_losses_lock() {
 fn an_older_state_of_a_virtual_tpm_restores_an_earlier_epoch() {
     let device = TestDevice::new();
     let epoch = device.device.epoch(&device.tpm()).unwrap();
-    device.swtpm.cut_power();
-    let copy = tempfile::tempdir().unwrap();
-    copy_directory(&device.swtpm.state(), copy.path());
-    device.swtpm.power_on();
+    let (swtpm, copy) = (&device.swtpm, tempfile::tempdir().unwrap());
+    copy_while_off(swtpm, &swtpm.state(), copy.path());
     assert_eq!(device.device.advance_epoch(&device.tpm()).unwrap(), epoch + 1);
-    device.swtpm.cut_power();
-    copy_directory(copy.path(), &device.swtpm.state());
-    device.swtpm.power_on();
+    copy_while_off(swtpm, copy.path(), &swtpm.state());
     assert_eq!(device.device.epoch(&device.tpm()).unwrap(), epoch);
 }

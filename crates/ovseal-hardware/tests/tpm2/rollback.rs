@@ -13,7 +13,7 @@ use ovseal::{
 use ovseal_hardware::tpm2::{ApproverKey, DeviceIdentity, DevicePolicy, EnrollOptions, TpmAnchor, TpmError};
 use tempfile::TempDir;
 
-use crate::support::{TestDevice, copy_directory, list};
+use crate::support::{TestDevice, copy_while_off, list};
 
 /// A device with a rollback state, and a model in it.
 struct Tied {
@@ -266,11 +266,8 @@ fn the_policy_of_the_devices_key_applies_to_the_state() {
     let key = ApproverKey::generate().unwrap();
     let policy = DevicePolicy::default().approved(list("16"), key.approver());
     let device = TestDevice::enrolled(|_| EnrollOptions::new(policy).pin(b"2580"));
-    let approve = |device: &TestDevice| {
-        let approval = key.approve(device.tpm().pcr_values(&list("16")).unwrap()).unwrap();
-        std::fs::write(device.directory.path().join("a.approval"), approval.encode()).unwrap();
-    };
-    approve(&device);
+    let approve = || device.approve("16", &key, "a.approval");
+    approve();
     let (directory, publisher) = (tempfile::tempdir().unwrap(), PublisherKey::generate().unwrap());
     let path = directory.path().join("state");
     let anchor = |pin: &[u8]| Arc::new(TpmAnchor::new(device.identity().with_pin(pin)));
@@ -282,7 +279,7 @@ fn the_policy_of_the_devices_key_applies_to_the_state() {
     assert_eq!(raise(b"0000", 5).unwrap_err().kind(), ErrorKind::Denied);
     device.swtpm.extend(16);
     assert_eq!(raise(b"2580", 5).unwrap_err().kind(), ErrorKind::Denied);
-    approve(&device);
+    approve();
     assert_eq!(raise(b"2580", 5).unwrap(), 5);
 }
 
@@ -356,14 +353,8 @@ fn an_older_state_of_a_virtual_tpm_is_detected_only_with_a_newer_file() {
     tied.raise(1).unwrap();
     let one = tied.text();
     let (swtpm, copy) = (&tied.device.swtpm, tempfile::tempdir().unwrap());
-    swtpm.cut_power();
-    copy_directory(&swtpm.state(), copy.path());
-    swtpm.power_on();
-    let set_back = || {
-        swtpm.cut_power();
-        copy_directory(copy.path(), &swtpm.state());
-        swtpm.power_on();
-    };
+    copy_while_off(swtpm, &swtpm.state(), copy.path());
+    let set_back = || copy_while_off(swtpm, copy.path(), &swtpm.state());
     tied.raise(2).unwrap();
     let two = tied.text();
     set_back();

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ovseal::{
-    Context, DataKey, ErrorKind, Identity, Model, ModelName, ModelOptions, OpenError, OpenOptions, Recipient,
-    RecipientClass, SealOptions, Stanza, Trust, UnwrapError, WrapError,
+    Context, DataKey, ErrorKind, Identity, ModelName, OpenError, OpenOptions, Recipient, RecipientClass,
+    SealOptions, Stanza, Trust, UnwrapError, WrapError,
 };
 use ovseal_hardware::tpm2::{
-    Bounds, Device, DeviceIdentity, DevicePolicy, EnrollOptions, PcrDemand, PcrList, Tpm, TpmError,
+    ApproverKey, Bounds, Device, DeviceIdentity, DevicePolicy, EnrollOptions, PcrDemand, PcrList, Tpm,
+    TpmError,
 };
-use ovseal_testkit::Swtpm;
+use ovseal_testkit::{Fixture, Swtpm};
 use tempfile::TempDir;
 
 /// An enrolled device.
@@ -41,6 +42,17 @@ impl TestDevice {
         })
     }
 
+    /// Enrolls a device whose key requires a state of registers approved with `key`.
+    pub(crate) fn approved(pcr: &str, key: &ApproverKey) -> Self {
+        Self::enrolled(|_| EnrollOptions::new(DevicePolicy::default().approved(list(pcr), key.approver())))
+    }
+
+    /// Approves the present state of registers with `key`, in the device's file `name`.
+    pub(crate) fn approve(&self, pcr: &str, key: &ApproverKey, name: &str) {
+        let approval = key.approve(self.tpm().pcr_values(&list(pcr)).unwrap()).unwrap();
+        std::fs::write(self.directory.path().join(name), approval.encode()).unwrap();
+    }
+
     pub(crate) fn tpm(&self) -> Tpm {
         tpm(&self.swtpm)
     }
@@ -65,27 +77,26 @@ pub(crate) fn list(text: &str) -> PcrList {
     PcrDemand::parse(text).unwrap().list().unwrap()
 }
 
-/// Copies the files of one directory to another.
-pub(crate) fn copy_directory(from: &Path, to: &Path) {
+/// Copies the files of one directory to another while the TPM is off.
+pub(crate) fn copy_while_off(swtpm: &Swtpm, from: &Path, to: &Path) {
+    swtpm.cut_power();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
+    swtpm.power_on();
 }
 
 /// A container and its directory.
 pub(crate) struct Sealed {
-    _directory: TempDir,
+    _fixture: Fixture,
     pub(crate) path: PathBuf,
 }
 
 pub(crate) fn seal(recipient: &dyn Recipient) -> Sealed {
-    let directory = tempfile::tempdir().unwrap();
-    let (input, path) = (directory.path().join("weights.bin"), directory.path().join("weights.ovseal"));
-    std::fs::write(&input, CONTENT).unwrap();
-    let model = Model::find(&input, ModelOptions::default()).unwrap();
-    SealOptions::new(ModelName::parse("weights").unwrap()).recipient(recipient).seal(&model, &path).unwrap();
-    Sealed { _directory: directory, path }
+    let fixture = Fixture::new(&[("weights.bin", CONTENT)]);
+    let path = fixture.seal(SealOptions::new(ModelName::parse("weights").unwrap()).recipient(recipient));
+    Sealed { _fixture: fixture, path }
 }
 
 pub(crate) fn seal_within(device: &TestDevice, bounds: Bounds) -> Sealed {

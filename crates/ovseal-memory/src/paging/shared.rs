@@ -155,9 +155,7 @@ mod tests {
         let mapping = map_missing(Uffd::open(), 3 * page_size()).unwrap();
         mapping.place(0, &vec![0xEE; page_size()]).unwrap();
         let address = mapping.address().as_ptr();
-        let flags = smaps::flags(address).unwrap();
-        assert!(["dd", "dc", "um"].iter().all(|flag| flags.contains(&(*flag).into())), "{flags:?}");
-        assert_eq!(flags.contains(&"lo".into()), mapping.is_locked(), "{flags:?}");
+        smaps::assert_flags(address, &["dd", "dc", "um"], mapping.is_locked());
         assert_eq!(smaps::permissions(address).as_deref(), Some("r--p"));
         assert_eq!(fork::peek(address, 4), Err(libc::EFAULT));
     }

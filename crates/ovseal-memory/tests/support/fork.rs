@@ -10,20 +10,12 @@ use rustix::process::{DumpableBehavior, Pid, WaitOptions, WaitStatus, set_dumpab
 ///
 /// The child has no other threads of the test, so `child` must not allocate or take a lock.
 pub(crate) fn exit_code(child: impl FnOnce()) -> Option<i32> {
-    status(|| {
-        child();
-        0
-    })
-    .exit_status()
+    ended(child).exit_status()
 }
 
 /// Runs `child` as [`exit_code`] does and returns the signal that ended it.
 pub(crate) fn signal(child: impl FnOnce()) -> Option<i32> {
-    status(|| {
-        child();
-        0
-    })
-    .terminating_signal()
+    ended(child).terminating_signal()
 }
 
 /// Returns `length` bytes at `address` as a forked child sees them, or the error number it got.
@@ -43,6 +35,13 @@ pub(crate) fn peek(address: *const u8, length: usize) -> Result<Vec<u8>, i32> {
         Some(0) => Ok(bytes),
         code => Err(code.expect("no signal ends the child")),
     }
+}
+
+fn ended(child: impl FnOnce()) -> WaitStatus {
+    status(|| {
+        child();
+        0
+    })
 }
 
 fn status(child: impl FnOnce() -> i32) -> WaitStatus {

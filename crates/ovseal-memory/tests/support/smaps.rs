@@ -7,6 +7,14 @@ pub(crate) fn flags(address: *const u8) -> Option<Vec<String>> {
     Some(line.split_whitespace().map(Into::into).collect())
 }
 
+/// Asserts that the mapping at `address` has all `expected` flags, and is locked if `is_locked`.
+#[track_caller]
+pub(crate) fn assert_flags(address: *const u8, expected: &[&str], is_locked: bool) {
+    let flags = flags(address).expect("something is mapped there");
+    assert!(expected.iter().all(|flag| flags.contains(&(*flag).into())), "{flags:?}");
+    assert_eq!(flags.contains(&"lo".into()), is_locked, "{flags:?}");
+}
+
 /// Returns the permissions of the mapping at `address`, such as `rw-p`, `None` if there is none.
 pub(crate) fn permissions(address: *const u8) -> Option<String> {
     entry(address)?.first()?.split_whitespace().nth(1).map(Into::into)
