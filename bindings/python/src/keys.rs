@@ -36,11 +36,6 @@ impl Key {
     fn new(key: ovseal_frontend::Key, kind: &'static str) -> Self {
         Self { key, kind, service: None, process: OwnerProcess::current() }
     }
-
-    pub(crate) fn of_service(service: Arc<Service>) -> Self {
-        let key = ovseal_frontend::Key::service(service.clone());
-        Self { service: Some(service), ..Self::new(key, "callback") }
-    }
 }
 
 /// Return a passphrase, to seal and to open.
@@ -130,6 +125,28 @@ pub(crate) fn device(
     let pin = pin.as_ref().map(|pin| &pin[..]);
     let key = py.detach(|| ovseal_frontend::Key::device(folder.as_deref(), tcti, pin));
     key.map(|key| Key::new(key, "device")).map_err(failed)
+}
+
+/// Return a key that your own key service holds.
+///
+/// Both functions get a `ServiceContext`. The service can limit and log by it, and should bind it.
+/// They are called on a thread of their own. An exception from them becomes the ``__cause__`` of
+/// the `Error` that is raised.
+///
+/// Args:
+///     wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32
+///         random bytes, which is zeroized afterwards. Returns the wrapped secret, 1 byte to 8 KiB.
+///     unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or
+///         ``None`` if another key wrapped them.
+///
+/// Raises:
+///     TypeError: If neither function is passed, or one is not callable.
+#[pyfunction]
+#[pyo3(signature = (*, wrap = None, unwrap = None))]
+pub(crate) fn callback(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<Py<PyAny>>) -> PyResult<Key> {
+    let service = Arc::new(Service::new(py, wrap, unwrap)?);
+    let key = ovseal_frontend::Key::service(service.clone());
+    Ok(Key { service: Some(service), ..Key::new(key, "callback") })
 }
 
 /// The keys that a caller passes to one call.

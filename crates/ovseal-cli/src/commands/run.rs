@@ -25,7 +25,7 @@ use described::{Described, sha256};
 use inputs::Fed;
 use outputs::Places;
 use report::{Report, Run, Seconds};
-use subject::{Ready, Subject};
+use subject::Subject;
 
 pub(crate) use options::RunArgs;
 
@@ -51,7 +51,7 @@ fn infer(
     let mut seconds = Seconds::default();
     // The clock starts here: the runtime and the plugin are loaded, the model is not opened yet.
     let total = Instant::now();
-    let Ready { loaded, origin } = subject.load(&core, cache.as_ref(), &mut seconds, output)?;
+    let (loaded, origin) = subject.load(&core, cache.as_ref(), &mut seconds, output)?;
     let compiled = &loaded.model;
     let places = args.output.as_deref().map(|folder| Places::find(folder, compiled.outputs())).transpose()?;
     let mut request = compiled.create_request()?;

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use ovseal::KeyId;
 use ovseal_openvino::Runtime;
 use serde::Serialize;
 
 use super::RunArgs;
 use super::described::Described;
 use super::memory;
-use super::subject::Origin;
 use crate::errors::CommandError;
 use crate::ui::{Output, text};
 
@@ -38,6 +38,17 @@ impl Seconds {
         *field(self) = start.elapsed().as_secs_f64();
         result
     }
+}
+
+/// The facts about a model's file that the report shows.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Origin {
+    /// True for a container.
+    pub(super) is_sealed: bool,
+    /// The publisher whose signature was verified.
+    pub(super) publisher: Option<KeyId>,
+    /// The way in which the weights were decrypted; `None` for a plaintext or cached model.
+    pub(super) opening: Option<&'static str>,
 }
 
 /// The measurements and results of a run.
