@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 
 use ovseal::{Inspection, StanzaSummary};
 
-use crate::error::{ovseal_error, run};
-use crate::text::{Required, c_string, give, path, pointer};
+use crate::error::{create, ovseal_error};
+use crate::text::{c_string, path, pointer};
 
 /// The facts that a container shows without a key; none of them is authenticated. Free it with
 /// `ovseal_inspection_free`.
@@ -41,12 +41,9 @@ pub unsafe extern "C" fn ovseal_inspect(
     file: *const c_char,
     inspection: Option<&mut MaybeUninit<*mut ovseal_inspection>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = inspection.required("inspection")?;
+    create(inspection, "inspection", || {
         // SAFETY: the header requires a path.
-        let inspection = Inspection::of(unsafe { path(file, "file") }?)?;
-        give(out, ovseal_inspection::from(inspection));
-        Ok(())
+        Ok(Inspection::of(unsafe { path(file, "file") }?)?.into())
     })
 }
 

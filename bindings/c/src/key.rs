@@ -2,12 +2,11 @@
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
-use std::ptr;
 
 use ovseal::PublicKeyIdentity;
 use ovseal_frontend::{Failure, Key};
 
-use crate::error::{ovseal_error, run};
+use crate::error::{create, ovseal_error, run};
 use crate::secret::ovseal_secret;
 use crate::text::{Required, c_string, give, items, optional_path, optional_text, path, text};
 
@@ -151,14 +150,5 @@ pub(crate) fn make(
     out: Option<&mut MaybeUninit<*mut ovseal_key>>,
     key: impl FnOnce() -> Result<Key, Failure>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = out.required("key")?;
-        give(out, ovseal_key(key()?));
-        Ok(())
-    })
-}
-
-/// Returns NULL.
-pub(crate) const fn nothing<T>() -> *mut T {
-    ptr::null_mut()
+    create(out, "key", || Ok(ovseal_key(key()?)))
 }

@@ -6,9 +6,9 @@ use std::mem::MaybeUninit;
 use ovseal::{OnWaiting, RekeyOptions};
 use ovseal_frontend::Failure;
 
-use crate::error::{bad_argument, ovseal_error, run};
+use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
-use crate::text::{Required, list, objects, path};
+use crate::text::{Required, bad_argument, list, objects, path};
 use crate::trust::{self, ovseal_trusted_publisher};
 use crate::versioned::{self, Versioned};
 

@@ -6,9 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{ptr, slice};
 
-use ovseal_frontend::Failure;
-
-use crate::error::bad_argument;
+use ovseal_frontend::{Code, Failure};
 
 /// A pointer that must not be NULL.
 pub(crate) trait Required<T> {
@@ -20,6 +18,11 @@ impl<T> Required<T> for Option<T> {
     fn required(self, name: &str) -> Result<T, Failure> {
         self.ok_or_else(|| bad_argument(format!("{name} is NULL")))
     }
+}
+
+/// Returns a failure that is the caller's mistake.
+pub(crate) fn bad_argument(message: impl Into<String>) -> Failure {
+    Failure::new(Code::BadArgument, message)
 }
 
 /// Hands an object to the caller, who frees it.
