@@ -2,29 +2,11 @@
  *
  * CONTAINER is sealed to the key file of 32 bytes of 7. */
 
-#include <ovseal/ovseal.h>
+#include "expect.h"
 
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define EXPECT(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
-#define DONE(call) EXPECT(failed_with(call, 0))
-#define REJECTED(call) EXPECT(failed_with(call, OVSEAL_CODE_BAD_ARGUMENT))
-
-static void fail(const char *what, int line) {
-    fprintf(stderr, "line %d: %s\n", line, what);
-    exit(1);
-}
-
-static int failed_with(ovseal_error *error, uint32_t code) {
-    uint32_t found = ovseal_error_code(error);
-    if (found != code)
-        fprintf(stderr, "%u: %s\n", found, error ? ovseal_error_message(error) : "");
-    ovseal_error_free(error);
-    return found == code;
-}
+#define REJECTED(call) FAILS(call, OVSEAL_CODE_BAD_ARGUMENT)
 
 static const char *model, *container;
 static const ovseal_key *key;

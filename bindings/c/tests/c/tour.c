@@ -1,36 +1,9 @@
 /* Tests the C interface without OpenVINO: tour MODEL.xml DIR */
 
-#include <ovseal/ovseal.h>
+#include "expect.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define EXPECT(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
-#define DONE(call) EXPECT(done(call))
-#define FAILS(call, code) EXPECT(failed_with(call, code))
-
-static void fail(const char *what, int line) {
-    fprintf(stderr, "line %d: %s\n", line, what);
-    exit(1);
-}
-
-static int done(ovseal_error *error) {
-    if (error)
-        fprintf(stderr, "%s\n", ovseal_error_message(error));
-    return error == NULL;
-}
-
-static int failed_with(ovseal_error *error, uint32_t code) {
-    uint32_t found = ovseal_error_code(error);
-    int good = found == code && ovseal_error_kind(error) == code / 100 && strlen(ovseal_error_message(error)) > 0;
-    if (!good)
-        fprintf(stderr, "%u, not %u: %s\n", found, code, error ? ovseal_error_message(error) : "");
-    ovseal_error_free(error);
-    return good;
-}
 
 static char place[4096];
 static const char *in(const char *directory, const char *name) {
