@@ -49,7 +49,7 @@ impl<'a> Sealed<'a> {
     ) -> Result<(Loaded, Origin), CommandError> {
         let args = self.args;
         let progress = Progress::of_file(&args.model);
-        let opened = seconds.time(|seconds| &mut seconds.open, || self.open(&progress))?;
+        let opened = seconds.time(|seconds| &mut seconds.open_s, || self.open(&progress))?;
         trust::warn_if_unsigned(&args.trust.sender, opened.claimed_publishers(), output);
         let origin = Origin { is_sealed: true, publisher: opened.publisher(), opening: None };
         let compilation = Compilation {
@@ -114,10 +114,10 @@ impl Observer for Watch<'_> {
 
     fn finished(&mut self, step: Step, took: Duration) {
         let field = match step {
-            Step::Cache => &mut self.seconds.cache_load,
-            Step::Decrypt => &mut self.seconds.open,
-            Step::Read => &mut self.seconds.read_model,
-            Step::Compile => &mut self.seconds.compile,
+            Step::Cache => &mut self.seconds.cache_load_s,
+            Step::Decrypt => &mut self.seconds.open_s,
+            Step::Read => &mut self.seconds.read_model_s,
+            Step::Compile => &mut self.seconds.compile_s,
         };
         *field += took.as_secs_f64();
     }

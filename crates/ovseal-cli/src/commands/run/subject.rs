@@ -86,13 +86,13 @@ fn compile_plaintext(
     seconds: &mut Seconds,
 ) -> Result<CompiledModel, CommandError> {
     let mut network =
-        seconds.time(|seconds| &mut seconds.read_model, || core.read_model_from_path(&args.model))?;
+        seconds.time(|seconds| &mut seconds.read_model_s, || core.read_model_from_path(&args.model))?;
     let shapes = inputs::shapes(args);
     if !shapes.is_empty() {
         let shapes: Vec<_> = shapes.iter().map(|(name, shape)| (name.as_str(), shape.clone())).collect();
         network.reshape(&shapes)?;
     }
-    Ok(seconds.time(|seconds| &mut seconds.compile, || core.compile(&network, &args.device, &[]))?)
+    Ok(seconds.time(|seconds| &mut seconds.compile_s, || core.compile(&network, &args.device, &[]))?)
 }
 
 /// The extensions of the models that OpenVINO reads from a path.
