@@ -24,9 +24,9 @@ impl From<Failure> for ovseal_error {
     fn from(failure: Failure) -> Self {
         Self {
             code: failure.code,
-            message: c_string(&failure.message),
-            hint: failure.hint.as_deref().map(c_string),
-            causes: failure.causes.iter().map(|cause| c_string(cause)).collect(),
+            message: c_string(failure.message),
+            hint: failure.hint.map(c_string),
+            causes: failure.causes.into_iter().map(c_string).collect(),
         }
     }
 }

@@ -25,9 +25,9 @@ impl From<Inspection> for ovseal_inspection {
             stanzas.iter().map(|stanza| c_string(stanza.stanza_type.as_str())).collect()
         };
         Self {
-            container_id: c_string(&inspection.container_id.to_string()),
-            model_id: c_string(&inspection.model_id.to_string()),
-            publishers: inspection.publishers.iter().map(|id| c_string(&id.to_string())).collect(),
+            container_id: c_string(inspection.container_id),
+            model_id: c_string(inspection.model_id),
+            publishers: inspection.publishers.iter().map(c_string).collect(),
             stanzas: types(&inspection.stanzas),
             side_stanzas: types(inspection.side_file.as_deref().unwrap_or_default()),
             inspection,

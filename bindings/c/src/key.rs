@@ -140,7 +140,7 @@ pub extern "C" fn ovseal_identity_generate(
         let (identity, recipient) = (identity.required("identity")?, recipient.required("recipient")?);
         let made = PublicKeyIdentity::generate()?;
         let text = ovseal_secret::new(made.encode().expose())?;
-        give(recipient, ovseal_secret::new(c_string(&made.recipient().to_string()).as_bytes())?);
+        give(recipient, ovseal_secret::new(c_string(made.recipient()).as_bytes())?);
         give(identity, text);
         Ok(())
     })

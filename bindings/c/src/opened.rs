@@ -27,9 +27,9 @@ impl ovseal_opened {
         Self {
             name: c_string(manifest.name.as_str()),
             hints: manifest.hints.iter().map(hint).collect(),
-            container_id: c_string(&opened.container_id().to_string()),
-            publisher: opened.publisher().map(|id| c_string(&id.to_string())),
-            claimed: opened.claimed_publishers().iter().map(|id| c_string(&id.to_string())).collect(),
+            container_id: c_string(opened.container_id()),
+            publisher: opened.publisher().map(c_string),
+            claimed: opened.claimed_publishers().iter().map(c_string).collect(),
             opened,
         }
     }

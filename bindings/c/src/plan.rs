@@ -41,7 +41,7 @@ pub unsafe extern "C" fn ovseal_seal_plan(
     create(plan, "plan", || {
         // SAFETY: the header requires options and a path.
         let (_, model) = unsafe { seal::find(options, model) }?;
-        let left_out = model.left_out().map(|path| c_string(&path.display().to_string())).collect();
+        let left_out = model.left_out().map(|path| c_string(path.display())).collect();
         Ok(ovseal_plan { parts: model.parts().map(Part::from).collect(), left_out })
     })
 }

@@ -22,7 +22,7 @@ pub struct ovseal_publisher_key(pub(crate) Arc<PublisherKey>);
 
 impl From<Publisher> for ovseal_publisher {
     fn from(publisher: Publisher) -> Self {
-        let (id, pem) = (c_string(&publisher.id().to_string()), c_string(&publisher.encode()));
+        let (id, pem) = (c_string(publisher.id()), c_string(publisher.encode()));
         Self { publisher, id, pem }
     }
 }

@@ -138,8 +138,8 @@ pub(crate) unsafe fn buffer<'a>(bytes: *mut u8, length: usize, name: &str) -> Re
 }
 
 /// Returns a text for C. A zero byte, which would end it, is replaced.
-pub(crate) fn c_string(text: &str) -> CString {
-    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+pub(crate) fn c_string(text: impl ToString) -> CString {
+    CString::new(text.to_string().replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
 /// Returns the pointer to a text, or NULL.

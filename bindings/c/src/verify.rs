@@ -20,10 +20,9 @@ pub struct ovseal_verification {
 
 impl From<Verification> for ovseal_verification {
     fn from(verification: Verification) -> Self {
-        let claimed = verification.claimed_publishers.iter();
         Self {
-            publisher: verification.publisher.map(|id| c_string(&id.to_string())),
-            claimed: claimed.map(|id| c_string(&id.to_string())).collect(),
+            publisher: verification.publisher.map(c_string),
+            claimed: verification.claimed_publishers.iter().map(c_string).collect(),
             security_version: verification.security_version,
             content_verified: verification.content_verified,
         }
