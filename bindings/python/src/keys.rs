@@ -8,12 +8,12 @@ use ovseal_frontend::Failure;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyList, PyTuple};
 use zeroize::Zeroizing;
 
 use crate::failure::{failed, usage};
 use crate::key_service::Service;
 use crate::owner_process::OwnerProcess;
+use crate::requirements::each;
 use crate::warnings;
 
 /// A key that opens containers, or that a model can be sealed to, or both.
@@ -175,11 +175,7 @@ impl Keys {
 
     fn collect(keys: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<Self> {
         let mut collected = Self { key: ovseal_frontend::Key::default(), services: Vec::new() };
-        if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
-            keys.try_iter()?.try_for_each(|key| collected.add(&key?, is_sealing))?;
-        } else {
-            collected.add(keys, is_sealing)?;
-        }
+        each(keys, |key| collected.add(key, is_sealing))?;
         Ok(collected)
     }
 
