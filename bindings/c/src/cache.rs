@@ -3,16 +3,19 @@
 use std::ffi::{CString, c_char, c_int};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+use std::ptr;
 use std::sync::LazyLock;
 
 use ovseal_frontend::{Failure, device_secret};
 use ovseal_openvino::{CacheSlot, Compilation, CompileCache, ExportedModel, PluginFacts, RuntimeFacts};
 
-use crate::error::{bad_argument, ovseal_error, run, run_or};
+use crate::error::{create, ovseal_error, run, run_or};
 use crate::mapping::ovseal_mapping;
-use crate::network::{NO_MAPPING, ovseal_property, texts};
+use crate::network::{ovseal_property, texts};
 use crate::opened::ovseal_opened;
-use crate::text::{Required, c_string, give, list, optional_path, optional_text, path, pointer, text};
+use crate::text::{
+    Required, bad_argument, c_string, give, list, optional_path, optional_text, path, pointer, text,
+};
 use crate::versioned::{self, Versioned};
 
 /// A directory of compiled models, each in its own container. Free it with `ovseal_cache_free`.
@@ -34,15 +37,13 @@ pub unsafe extern "C" fn ovseal_cache_open(
     limit: u64,
     cache: Option<&mut MaybeUninit<*mut ovseal_cache>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = cache.required("cache")?;
+    create(cache, "cache", || {
         // SAFETY: the header requires a text.
         let directory = unsafe { path(directory, "directory") }?;
         // SAFETY: the header requires a text or NULL.
         let secret = device_secret(directory, unsafe { optional_path(secret) })?;
         let cache = CompileCache::open(directory, secret)?;
-        give(out, ovseal_cache(if limit > 0 { cache.limit(limit) } else { cache }));
-        Ok(())
+        Ok(ovseal_cache(if limit > 0 { cache.limit(limit) } else { cache }))
     })
 }
 
@@ -111,9 +112,9 @@ pub unsafe extern "C" fn ovseal_cache_find(
     compilation: *const ovseal_compilation,
     slot: Option<&mut MaybeUninit<*mut ovseal_cache_slot>>,
 ) -> *mut ovseal_error {
-    run(|| {
+    create(slot, "slot", || {
         let cache = cache.required("cache")?;
-        let (opened, out) = (opened.required("opened")?, slot.required("slot")?);
+        let opened = opened.required("opened")?;
         // SAFETY: the header requires as many bytes as the size says.
         let compilation = unsafe { versioned::read(compilation, "compilation") }?;
         // SAFETY: the header requires that its pointers are NULL or valid.
@@ -125,8 +126,7 @@ pub unsafe extern "C" fn ovseal_cache_find(
         // SAFETY: as above.
         let properties = unsafe { texts(compilation.properties, compilation.property_count) }?;
         let compilation = Compilation { part, properties, ..Compilation::on(device) };
-        give(out, ovseal_cache_slot(cache.0.slot_for(&facts, &opened.opened, &compilation)?));
-        Ok(())
+        Ok(ovseal_cache_slot(cache.0.slot_for(&facts, &opened.opened, &compilation)?))
     })
 }
 
@@ -170,7 +170,7 @@ pub extern "C" fn ovseal_cache_slot_read(
         match slot.0.read() {
             Some(mapping) => give(out, ovseal_mapping::new(mapping)),
             None => {
-                out.write(NO_MAPPING);
+                out.write(ptr::null_mut());
             }
         }
         Ok(())

@@ -1,13 +1,14 @@
 //! The error object, and the boundary that no panic crosses.
 
 use std::ffi::{CString, c_char};
+use std::mem::MaybeUninit;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::ptr;
 use std::sync::{Mutex, Once, PoisonError};
 
 use ovseal_frontend::{Code, Failure};
 
-use crate::text::{c_string, pointer};
+use crate::text::{Required, c_string, give, pointer};
 
 /// Why a call failed. Free it with `ovseal_error_free`.
 ///
@@ -23,9 +24,9 @@ impl From<Failure> for ovseal_error {
     fn from(failure: Failure) -> Self {
         Self {
             code: failure.code,
-            message: c_string(&failure.message),
-            hint: failure.hint.as_deref().map(c_string),
-            causes: failure.causes.iter().map(|cause| c_string(cause)).collect(),
+            message: c_string(failure.message),
+            hint: failure.hint.map(c_string),
+            causes: failure.causes.into_iter().map(c_string).collect(),
         }
     }
 }
@@ -87,6 +88,19 @@ pub(crate) fn run(work: impl FnOnce() -> Result<(), Failure>) -> *mut ovseal_err
     Box::into_raw(Box::new(failure.into()))
 }
 
+/// Runs the body of a function that creates an object, and hands it to the caller in `out`.
+pub(crate) fn create<T>(
+    out: Option<&mut MaybeUninit<*mut T>>,
+    name: &str,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> *mut ovseal_error {
+    run(|| {
+        let out = out.required(name)?;
+        give(out, work()?);
+        Ok(())
+    })
+}
+
 /// Runs the body of a function that cannot return an error. Returns `otherwise` if it panics.
 pub(crate) fn run_or<T>(otherwise: T, work: impl FnOnce() -> T) -> T {
     caught(work).unwrap_or(otherwise)
@@ -111,11 +125,6 @@ fn remember(info: &PanicHookInfo<'_>) {
 
 /// The place of the last panic.
 static PLACE: Mutex<String> = Mutex::new(String::new());
-
-/// Returns a failure that is the caller's mistake.
-pub(crate) fn bad_argument(message: impl Into<String>) -> Failure {
-    Failure::new(Code::BadArgument, message)
-}
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 
 use ovseal_memory::{Swap, harden_process, protections};
 
-use crate::error::{bad_argument, ovseal_error, run, run_or};
-use crate::text::Required;
+use crate::error::{ovseal_error, run, run_or};
+use crate::text::{Required, bad_argument};
 
 /// The protections of keys and weights on this host and in this process, as `ovseal doctor` shows
 /// them.

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 
 use ovseal::{Inspection, StanzaSummary};
 
-use crate::error::{ovseal_error, run};
-use crate::text::{Required, c_string, give, path, pointer};
+use crate::error::{create, ovseal_error};
+use crate::text::{c_string, path, pointer};
 
 /// The facts that a container shows without a key; none of them is authenticated. Free it with
 /// `ovseal_inspection_free`.
@@ -25,9 +25,9 @@ impl From<Inspection> for ovseal_inspection {
             stanzas.iter().map(|stanza| c_string(stanza.stanza_type.as_str())).collect()
         };
         Self {
-            container_id: c_string(&inspection.container_id.to_string()),
-            model_id: c_string(&inspection.model_id.to_string()),
-            publishers: inspection.publishers.iter().map(|id| c_string(&id.to_string())).collect(),
+            container_id: c_string(inspection.container_id),
+            model_id: c_string(inspection.model_id),
+            publishers: inspection.publishers.iter().map(c_string).collect(),
             stanzas: types(&inspection.stanzas),
             side_stanzas: types(inspection.side_file.as_deref().unwrap_or_default()),
             inspection,
@@ -41,12 +41,9 @@ pub unsafe extern "C" fn ovseal_inspect(
     file: *const c_char,
     inspection: Option<&mut MaybeUninit<*mut ovseal_inspection>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = inspection.required("inspection")?;
+    create(inspection, "inspection", || {
         // SAFETY: the header requires a path.
-        let inspection = Inspection::of(unsafe { path(file, "file") }?)?;
-        give(out, ovseal_inspection::from(inspection));
-        Ok(())
+        Ok(Inspection::of(unsafe { path(file, "file") }?)?.into())
     })
 }
 

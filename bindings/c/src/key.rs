@@ -2,12 +2,11 @@
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
-use std::ptr;
 
 use ovseal::PublicKeyIdentity;
 use ovseal_frontend::{Failure, Key};
 
-use crate::error::{ovseal_error, run};
+use crate::error::{create, ovseal_error, run};
 use crate::secret::ovseal_secret;
 use crate::text::{Required, c_string, give, items, optional_path, optional_text, path, text};
 
@@ -141,7 +140,7 @@ pub extern "C" fn ovseal_identity_generate(
         let (identity, recipient) = (identity.required("identity")?, recipient.required("recipient")?);
         let made = PublicKeyIdentity::generate()?;
         let text = ovseal_secret::new(made.encode().expose())?;
-        give(recipient, ovseal_secret::new(c_string(&made.recipient().to_string()).as_bytes())?);
+        give(recipient, ovseal_secret::new(c_string(made.recipient()).as_bytes())?);
         give(identity, text);
         Ok(())
     })
@@ -151,14 +150,5 @@ pub(crate) fn make(
     out: Option<&mut MaybeUninit<*mut ovseal_key>>,
     key: impl FnOnce() -> Result<Key, Failure>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = out.required("key")?;
-        give(out, ovseal_key(key()?));
-        Ok(())
-    })
-}
-
-/// Returns NULL.
-pub(crate) const fn nothing<T>() -> *mut T {
-    ptr::null_mut()
+    create(out, "key", || Ok(ovseal_key(key()?)))
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ovseal::{PartMapping, Populated};
 
-use crate::error::{ovseal_error, run, run_or};
-use crate::text::{Required, give};
+use crate::error::{create, ovseal_error, run_or};
+use crate::text::Required;
 
 /// A handle to decrypted bytes in read-only memory. Free it with `ovseal_mapping_free`.
 ///
@@ -84,14 +84,12 @@ pub extern "C" fn ovseal_mapping_populate(
     mapping: Option<&ovseal_mapping>,
     populated: Option<&mut MaybeUninit<*mut ovseal_populated>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (mapping, out) = (mapping.required("mapping")?, populated.required("populated")?);
-        let owner = mapping.0.clone();
+    create(populated, "populated", || {
+        let owner = mapping.required("mapping")?.0.clone();
         // SAFETY: the `Arc` kept in the same object keeps the value alive and in place, and is
         // dropped later.
         let borrowed: &'static PartMapping = unsafe { &*Arc::as_ptr(&owner) };
-        give(out, ovseal_populated { _populated: borrowed.populate()?, _mapping: owner });
-        Ok(())
+        Ok(ovseal_populated { _populated: borrowed.populate()?, _mapping: owner })
     })
 }
 
@@ -107,11 +105,7 @@ pub extern "C" fn ovseal_mapping_share(
     mapping: Option<&ovseal_mapping>,
     other: Option<&mut MaybeUninit<*mut ovseal_mapping>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (mapping, out) = (mapping.required("mapping")?, other.required("other")?);
-        give(out, ovseal_mapping(mapping.0.clone()));
-        Ok(())
-    })
+    create(other, "other", || Ok(ovseal_mapping(mapping.required("mapping")?.0.clone())))
 }
 
 /// Frees a handle to the memory.

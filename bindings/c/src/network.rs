@@ -8,11 +8,10 @@ use ovseal::{PartMapping, UnverifiedMapping};
 use ovseal_frontend::{Code, Failure};
 use ovseal_openvino::{Decrypted, Environment, NetworkError, Opening, writes_model};
 
-use crate::error::{bad_argument, ovseal_error, run, run_or};
-use crate::key::nothing;
+use crate::error::{create, ovseal_error, run, run_or};
 use crate::mapping::ovseal_mapping;
 use crate::opened::ovseal_opened;
-use crate::text::{Required, give, list, optional_text, text};
+use crate::text::{Required, bad_argument, list, optional_text, text};
 
 /// A network of an opened container, in memory. Free it with `ovseal_network_free`.
 ///
@@ -87,8 +86,8 @@ pub unsafe extern "C" fn ovseal_network_decrypt(
     opening: u32,
     network: Option<&mut MaybeUninit<*mut ovseal_network>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (opened, out) = (opened.required("opened")?, network.required("network")?);
+    create(network, "network", || {
+        let opened = opened.required("opened")?;
         // SAFETY: the header requires a text or NULL.
         let part = unsafe { optional_text(part, "part") }?;
         // SAFETY: the header requires a text.
@@ -99,8 +98,7 @@ pub unsafe extern "C" fn ovseal_network_decrypt(
             OVSEAL_OPENING_OVERLAPPED => Opening::Overlapped,
             _ => return Err(bad_argument("the opening is none of OVSEAL_OPENING_*")),
         };
-        give(out, ovseal_network::new(Decrypted::read(&opened.opened, part, device, opening)?));
-        Ok(())
+        Ok(ovseal_network::new(Decrypted::read(&opened.opened, part, device, opening)?))
     })
 }
 
@@ -164,12 +162,11 @@ pub extern "C" fn ovseal_network_hazmat_weights(
     number: usize,
     mapping: Option<&mut MaybeUninit<*mut ovseal_mapping>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (network, out) = (network.required("network")?, mapping.required("mapping")?);
+    create(mapping, "mapping", || {
+        let network = network.required("network")?;
         let owner = network.owners.get(number);
         let missing = || Failure::new(Code::Usage, format!("the network has no weights {number}"));
-        give(out, ovseal_mapping(owner.ok_or_else(missing)?.clone()));
-        Ok(())
+        Ok(ovseal_mapping(owner.ok_or_else(missing)?.clone()))
     })
 }
 
@@ -241,6 +238,3 @@ pub(crate) unsafe fn texts(
     };
     properties.iter().map(pair).collect()
 }
-
-/// NULL, in place of a mapping.
-pub(crate) const NO_MAPPING: *mut ovseal_mapping = nothing();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ovseal::{ModelName, OpenOptions, RollbackState};
 use ovseal_frontend::Failure;
 
-use crate::error::{ovseal_error, run};
+use crate::error::{create, ovseal_error, run};
 use crate::key::ovseal_key;
 use crate::opened::ovseal_opened;
 use crate::progress::{Progress, ovseal_progress};
@@ -106,15 +106,13 @@ pub unsafe extern "C" fn ovseal_open(
     options: *const ovseal_open_options,
     opened: Option<&mut MaybeUninit<*mut ovseal_opened>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = opened.required("opened")?;
+    create(opened, "opened", || {
         // SAFETY: the header requires options.
         let options = unsafe { read(options) }?;
         // SAFETY: the header requires a path.
         let file = unsafe { path(file, "file") }?;
         let key = &key.required("key")?.0;
-        give(out, ovseal_opened::new(options.open(file, &key.identities())?));
-        Ok(())
+        Ok(ovseal_opened::new(options.open(file, &key.identities())?))
     })
 }
 

@@ -6,9 +6,9 @@ use std::mem::MaybeUninit;
 use ovseal::Opened;
 use ovseal_openvino::find_compiled;
 
-use crate::error::{ovseal_error, run, run_or};
+use crate::error::{create, ovseal_error, run, run_or};
 use crate::part::ovseal_part;
-use crate::text::{Required, c_string, give, optional_text, pointer, text};
+use crate::text::{Required, c_string, optional_text, pointer, text};
 
 /// An opened container. Free it with `ovseal_opened_free`; objects created from it stay valid.
 pub struct ovseal_opened {
@@ -27,9 +27,9 @@ impl ovseal_opened {
         Self {
             name: c_string(manifest.name.as_str()),
             hints: manifest.hints.iter().map(hint).collect(),
-            container_id: c_string(&opened.container_id().to_string()),
-            publisher: opened.publisher().map(|id| c_string(&id.to_string())),
-            claimed: opened.claimed_publishers().iter().map(|id| c_string(&id.to_string())).collect(),
+            container_id: c_string(opened.container_id()),
+            publisher: opened.publisher().map(c_string),
+            claimed: opened.claimed_publishers().iter().map(c_string).collect(),
             opened,
         }
     }
@@ -101,12 +101,11 @@ pub extern "C" fn ovseal_opened_part_by_number(
     number: usize,
     part: Option<&mut MaybeUninit<*mut ovseal_part>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (opened, out) = (opened.required("opened")?, part.required("part")?);
+    create(part, "part", || {
+        let opened = opened.required("opened")?;
         let part = opened.opened.parts().nth(number);
         let missing = || ovseal::OpenError::NoSuchPart(number.to_string());
-        give(out, ovseal_part::new(part.ok_or_else(missing)?));
-        Ok(())
+        Ok(ovseal_part::new(part.ok_or_else(missing)?))
     })
 }
 
@@ -117,12 +116,11 @@ pub unsafe extern "C" fn ovseal_opened_part(
     path: *const c_char,
     part: Option<&mut MaybeUninit<*mut ovseal_part>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (opened, out) = (opened.required("opened")?, part.required("part")?);
+    create(part, "part", || {
+        let opened = opened.required("opened")?;
         // SAFETY: the header requires a text.
         let path = unsafe { text(path, "path") }?;
-        give(out, ovseal_part::new(opened.opened.part(path)?));
-        Ok(())
+        Ok(ovseal_part::new(opened.opened.part(path)?))
     })
 }
 
@@ -138,12 +136,11 @@ pub unsafe extern "C" fn ovseal_opened_compiled_part(
     path: *const c_char,
     part: Option<&mut MaybeUninit<*mut ovseal_part>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (opened, out) = (opened.required("opened")?, part.required("part")?);
+    create(part, "part", || {
+        let opened = opened.required("opened")?;
         // SAFETY: the header requires a text or NULL.
         let path = unsafe { optional_text(path, "path") }?;
-        give(out, ovseal_part::new(find_compiled(&opened.opened, path)?));
-        Ok(())
+        Ok(ovseal_part::new(find_compiled(&opened.opened, path)?))
     })
 }
 

@@ -5,9 +5,9 @@ use std::mem::MaybeUninit;
 
 use ovseal::Part;
 
-use crate::error::{ovseal_error, run};
+use crate::error::{create, ovseal_error, run};
 use crate::mapping::ovseal_mapping;
-use crate::text::{Required, buffer, c_string, give, pointer};
+use crate::text::{Required, buffer, c_string, pointer};
 
 /// A part of an opened container: one file of the model. Free it with `ovseal_part_free`.
 ///
@@ -68,9 +68,8 @@ pub unsafe extern "C" fn ovseal_part_read(
     length: usize,
 ) -> *mut ovseal_error {
     run(|| {
-        let part = part.required("part")?;
         // SAFETY: the header requires so many bytes.
-        part.part.read_into(unsafe { buffer(bytes, length, "bytes") }?)?;
+        part.required("part")?.part.read_into(unsafe { buffer(bytes, length, "bytes") }?)?;
         Ok(())
     })
 }
@@ -86,9 +85,8 @@ pub unsafe extern "C" fn ovseal_part_read_range(
     length: usize,
 ) -> *mut ovseal_error {
     run(|| {
-        let part = part.required("part")?;
         // SAFETY: the header requires so many bytes.
-        part.part.read_range(offset, unsafe { buffer(bytes, length, "bytes") }?)?;
+        part.required("part")?.part.read_range(offset, unsafe { buffer(bytes, length, "bytes") }?)?;
         Ok(())
     })
 }
@@ -102,11 +100,7 @@ pub extern "C" fn ovseal_part_map(
     part: Option<&ovseal_part>,
     mapping: Option<&mut MaybeUninit<*mut ovseal_mapping>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (part, out) = (part.required("part")?, mapping.required("mapping")?);
-        give(out, ovseal_mapping::new(part.part.map()?));
-        Ok(())
-    })
+    create(mapping, "mapping", || Ok(ovseal_mapping::new(part.required("part")?.part.map()?)))
 }
 
 /// Frees a part.

@@ -5,9 +5,9 @@ use std::mem::MaybeUninit;
 
 use ovseal::PartEntry;
 
-use crate::error::{ovseal_error, run};
+use crate::error::{create, ovseal_error};
 use crate::seal::{self, ovseal_seal_options};
-use crate::text::{Required, c_string, give, pointer};
+use crate::text::{c_string, pointer};
 
 /// The parts that sealing would create, and what it would leave out. Free it with
 /// `ovseal_plan_free`.
@@ -38,13 +38,11 @@ pub unsafe extern "C" fn ovseal_seal_plan(
     options: *const ovseal_seal_options,
     plan: Option<&mut MaybeUninit<*mut ovseal_plan>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = plan.required("plan")?;
+    create(plan, "plan", || {
         // SAFETY: the header requires options and a path.
         let (_, model) = unsafe { seal::find(options, model) }?;
-        let left_out = model.left_out().map(|path| c_string(&path.display().to_string())).collect();
-        give(out, ovseal_plan { parts: model.parts().map(Part::from).collect(), left_out });
-        Ok(())
+        let left_out = model.left_out().map(|path| c_string(path.display())).collect();
+        Ok(ovseal_plan { parts: model.parts().map(Part::from).collect(), left_out })
     })
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use ovseal::{KeyError, Publisher, PublisherKey};
 
-use crate::error::{ovseal_error, run};
+use crate::error::{create, ovseal_error};
 use crate::secret::ovseal_secret;
-use crate::text::{Required, c_string, give, path, pointer, text};
+use crate::text::{Required, c_string, path, pointer, text};
 
 /// A publisher's public key. Free it with `ovseal_publisher_free`.
 pub struct ovseal_publisher {
@@ -22,7 +22,7 @@ pub struct ovseal_publisher_key(pub(crate) Arc<PublisherKey>);
 
 impl From<Publisher> for ovseal_publisher {
     fn from(publisher: Publisher) -> Self {
-        let (id, pem) = (c_string(&publisher.id().to_string()), c_string(&publisher.encode()));
+        let (id, pem) = (c_string(publisher.id()), c_string(publisher.encode()));
         Self { publisher, id, pem }
     }
 }
@@ -33,12 +33,10 @@ pub unsafe extern "C" fn ovseal_publisher_parse(
     pem: *const c_char,
     publisher: Option<&mut MaybeUninit<*mut ovseal_publisher>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = publisher.required("publisher")?;
+    create(publisher, "publisher", || {
         // SAFETY: the header requires a text.
         let pem = unsafe { text(pem, "pem") }?;
-        give(out, ovseal_publisher::from(Publisher::parse(pem)?));
-        Ok(())
+        Ok(Publisher::parse(pem)?.into())
     })
 }
 
@@ -48,13 +46,11 @@ pub unsafe extern "C" fn ovseal_publisher_parse_at(
     file: *const c_char,
     publisher: Option<&mut MaybeUninit<*mut ovseal_publisher>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = publisher.required("publisher")?;
+    create(publisher, "publisher", || {
         // SAFETY: the header requires a text.
         let (bytes, _) = ovseal_frontend::read(unsafe { path(file, "file") }?, LIMIT)?;
         let pem = std::str::from_utf8(bytes.expose()).map_err(|_| KeyError::PublisherPublic)?;
-        give(out, Publisher::parse(pem)?.into());
-        Ok(())
+        Ok(Publisher::parse(pem)?.into())
     })
 }
 
@@ -81,11 +77,7 @@ pub extern "C" fn ovseal_publisher_free(publisher: Option<Box<ovseal_publisher>>
 pub extern "C" fn ovseal_publisher_key_generate(
     key: Option<&mut MaybeUninit<*mut ovseal_publisher_key>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = key.required("key")?;
-        give(out, ovseal_publisher_key(Arc::new(PublisherKey::generate()?)));
-        Ok(())
-    })
+    create(key, "key", || Ok(ovseal_publisher_key(Arc::new(PublisherKey::generate()?))))
 }
 
 /// Parses a private key in PEM.
@@ -94,12 +86,10 @@ pub unsafe extern "C" fn ovseal_publisher_key_parse(
     pem: *const c_char,
     key: Option<&mut MaybeUninit<*mut ovseal_publisher_key>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = key.required("key")?;
+    create(key, "key", || {
         // SAFETY: the header requires a text.
         let pem = unsafe { text(pem, "pem") }?;
-        give(out, ovseal_publisher_key(Arc::new(PublisherKey::parse(pem)?)));
-        Ok(())
+        Ok(ovseal_publisher_key(Arc::new(PublisherKey::parse(pem)?)))
     })
 }
 
@@ -109,11 +99,7 @@ pub extern "C" fn ovseal_publisher_key_encode(
     key: Option<&ovseal_publisher_key>,
     pem: Option<&mut MaybeUninit<*mut ovseal_secret>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (key, out) = (key.required("key")?, pem.required("pem")?);
-        give(out, ovseal_secret::new(key.0.encode().expose())?);
-        Ok(())
-    })
+    create(pem, "pem", || ovseal_secret::new(key.required("key")?.0.encode().expose()))
 }
 
 /// Creates the public key that belongs to a private key.
@@ -122,11 +108,7 @@ pub extern "C" fn ovseal_publisher_key_public(
     key: Option<&ovseal_publisher_key>,
     publisher: Option<&mut MaybeUninit<*mut ovseal_publisher>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let (key, out) = (key.required("key")?, publisher.required("publisher")?);
-        give(out, ovseal_publisher::from(key.0.publisher().clone()));
-        Ok(())
-    })
+    create(publisher, "publisher", || Ok(key.required("key")?.0.publisher().clone().into()))
 }
 
 /// Frees a private key.

@@ -2,13 +2,14 @@
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
+use std::path::Path;
 
-use ovseal::{OnWaiting, RekeyOptions};
+use ovseal::{Identity, OnWaiting, RekeyError, RekeyOptions, Rekeyed};
 use ovseal_frontend::Failure;
 
-use crate::error::{bad_argument, ovseal_error, run};
+use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
-use crate::text::{Required, list, objects, path};
+use crate::text::{Required, bad_argument, list, objects, path};
 use crate::trust::{self, ovseal_trusted_publisher};
 use crate::versioned::{self, Versioned};
 
@@ -84,7 +85,7 @@ pub unsafe extern "C" fn ovseal_rekey(
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
     // SAFETY: the caller of this function vouches for what the other one requires.
-    unsafe { perform(file, key, options, rekeyed, Target::Container) }
+    unsafe { perform(file, key, options, rekeyed, RekeyOptions::rekey) }
 }
 
 /// Adds keys without writing to the container, in the file `NAME.ovseal.keys` next to it.
@@ -99,20 +100,15 @@ pub unsafe extern "C" fn ovseal_write_side_file(
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
     // SAFETY: the caller of this function vouches for what the other one requires.
-    unsafe { perform(file, key, options, rekeyed, Target::SideFile) }
+    unsafe { perform(file, key, options, rekeyed, RekeyOptions::write_side_file) }
 }
 
-enum Target {
-    Container,
-    SideFile,
-}
-
-unsafe fn perform(
+unsafe fn perform<'a>(
     file: *const c_char,
     key: Option<&ovseal_key>,
     options: *const ovseal_rekey_options,
     out: Option<&mut MaybeUninit<ovseal_rekeyed>>,
-    target: Target,
+    work: impl FnOnce(&RekeyOptions<'a>, &Path, &[&dyn Identity]) -> Result<Rekeyed, RekeyError>,
 ) -> *mut ovseal_error {
     run(|| {
         // SAFETY: the header requires as many bytes as the size says.
@@ -121,11 +117,7 @@ unsafe fn perform(
         let options = unsafe { options.build() }?;
         // SAFETY: the header requires a path.
         let file = unsafe { path(file, "file") }?;
-        let identities = key.required("key")?.0.identities();
-        let made = match target {
-            Target::Container => options.rekey(file, &identities)?,
-            Target::SideFile => options.write_side_file(file, &identities)?,
-        };
+        let made = work(&options, file, &key.required("key")?.0.identities())?;
         if let Some(out) = out {
             out.write(ovseal_rekeyed { generation: made.generation, stanzas: made.stanzas });
         }

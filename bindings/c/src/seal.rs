@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 use ovseal::{Model, ModelName, ModelOptions, SealOptions};
 use ovseal_frontend::{Code, Failure, Origin};
 
-use crate::error::{bad_argument, ovseal_error, run};
+use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
 use crate::progress::{Progress, ovseal_progress};
 use crate::publisher::ovseal_publisher_key;
-use crate::text::{list, objects, optional_text, path, text};
+use crate::text::{bad_argument, list, objects, optional_text, path, text};
 use crate::versioned::{self, Versioned};
 
 /// Seals just the named file: no companion files, and no check that OpenVINO can load it.

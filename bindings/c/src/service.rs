@@ -7,8 +7,9 @@ use std::sync::Arc;
 use ovseal::{KeyService, Secret, ServiceContext, ServiceError, WRAPPED_LIMIT};
 use ovseal_frontend::Key;
 
-use crate::error::{bad_argument, ovseal_error};
+use crate::error::ovseal_error;
 use crate::key::{make, ovseal_key};
+use crate::text::bad_argument;
 use crate::versioned::{self, Versioned};
 
 /// The maximum length of a wrapped secret, in bytes.

@@ -6,9 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{ptr, slice};
 
-use ovseal_frontend::Failure;
-
-use crate::error::bad_argument;
+use ovseal_frontend::{Code, Failure};
 
 /// A pointer that must not be NULL.
 pub(crate) trait Required<T> {
@@ -20,6 +18,11 @@ impl<T> Required<T> for Option<T> {
     fn required(self, name: &str) -> Result<T, Failure> {
         self.ok_or_else(|| bad_argument(format!("{name} is NULL")))
     }
+}
+
+/// Returns a failure that is the caller's mistake.
+pub(crate) fn bad_argument(message: impl Into<String>) -> Failure {
+    Failure::new(Code::BadArgument, message)
 }
 
 /// Hands an object to the caller, who frees it.
@@ -135,8 +138,8 @@ pub(crate) unsafe fn buffer<'a>(bytes: *mut u8, length: usize, name: &str) -> Re
 }
 
 /// Returns a text for C. A zero byte, which would end it, is replaced.
-pub(crate) fn c_string(text: &str) -> CString {
-    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+pub(crate) fn c_string(text: impl ToString) -> CString {
+    CString::new(text.to_string().replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
 /// Returns the pointer to a text, or NULL.

@@ -5,9 +5,8 @@ use std::ffi::c_char;
 use ovseal::{ModelName, Trust};
 use ovseal_frontend::Failure;
 
-use crate::error::bad_argument;
 use crate::publisher::ovseal_publisher;
-use crate::text::{Required, list, optional_text};
+use crate::text::{Required, bad_argument, list, optional_text};
 
 /// One of the named publishers must have signed the container. Naming none is an error.
 pub const OVSEAL_TRUST_PUBLISHERS: u32 = 0;

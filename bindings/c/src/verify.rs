@@ -5,10 +5,10 @@ use std::mem::MaybeUninit;
 
 use ovseal::Verification;
 
-use crate::error::{ovseal_error, run};
+use crate::error::{create, ovseal_error};
 use crate::key::ovseal_key;
 use crate::open::{self, ovseal_open_options};
-use crate::text::{Required, c_string, give, path, pointer};
+use crate::text::{c_string, path, pointer};
 
 /// The result of a successful verification. Free it with `ovseal_verification_free`.
 pub struct ovseal_verification {
@@ -20,10 +20,9 @@ pub struct ovseal_verification {
 
 impl From<Verification> for ovseal_verification {
     fn from(verification: Verification) -> Self {
-        let claimed = verification.claimed_publishers.iter();
         Self {
-            publisher: verification.publisher.map(|id| c_string(&id.to_string())),
-            claimed: claimed.map(|id| c_string(&id.to_string())).collect(),
+            publisher: verification.publisher.map(c_string),
+            claimed: verification.claimed_publishers.iter().map(c_string).collect(),
             security_version: verification.security_version,
             content_verified: verification.content_verified,
         }
@@ -45,8 +44,7 @@ pub unsafe extern "C" fn ovseal_verify(
     options: *const ovseal_open_options,
     verification: Option<&mut MaybeUninit<*mut ovseal_verification>>,
 ) -> *mut ovseal_error {
-    run(|| {
-        let out = verification.required("verification")?;
+    create(verification, "verification", || {
         // SAFETY: the header requires options.
         let options = unsafe { open::read(options) }?;
         // SAFETY: the header requires a path.
@@ -55,8 +53,7 @@ pub unsafe extern "C" fn ovseal_verify(
             None => options.verify(file)?,
             Some(key) => options.verify_with_key(file, &key.0.identities())?.0,
         };
-        give(out, ovseal_verification::from(verification));
-        Ok(())
+        Ok(verification.into())
     })
 }
 

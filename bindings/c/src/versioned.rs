@@ -5,8 +5,7 @@ use std::{ptr, slice};
 
 use ovseal_frontend::Failure;
 
-use crate::error::bad_argument;
-use crate::text::Required;
+use crate::text::{Required, bad_argument};
 
 /// A struct that begins with its size and may grow at its end.
 ///

@@ -3,11 +3,10 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use common::{C, set_up, succeed};
+use common::{C, model, sealed, succeed};
 use ovseal_hardware::tpm2::{EnrollOptions, Tpm};
 use ovseal_testkit::Swtpm;
 
@@ -15,16 +14,16 @@ use ovseal_testkit::Swtpm;
 fn the_tour_of_the_c_interface_succeeds() {
     let directory = tempfile::tempdir().unwrap();
     let program = C.sanitized("c/tour.c", directory.path());
-    let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
-    succeed(Command::new(program).arg(model).arg(directory.path()));
+    succeed(Command::new(program).arg(model("conv/model.xml")).arg(directory.path()));
 }
 
 #[test]
 fn options_of_other_versions_are_understood_or_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let program = C.sanitized("c/options.c", directory.path());
-    let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
-    succeed(Command::new(program).arg(model).arg(conv(directory.path())));
+    succeed(
+        Command::new(program).arg(model("conv/model.xml")).arg(sealed("conv/model.xml", directory.path())),
+    );
 }
 
 #[test]
@@ -34,7 +33,7 @@ fn a_device_opens_with_the_key_in_its_tpm() {
     let device = EnrollOptions::default().enroll(&tpm, directory.path()).unwrap();
     let program = C.sanitized("c/device.c", directory.path());
     let mut command = Command::new(program);
-    command.arg(set_up("OVSEAL_TEST_MODELS").join("conv/model.bin")).arg(directory.path());
+    command.arg(model("conv/model.bin")).arg(directory.path());
     succeed(command.arg(swtpm.tcti()).arg(device.recipient().to_string()));
 }
 
@@ -51,10 +50,5 @@ fn the_sanitizer_reports_a_leak() {
 fn ten_thousand_openings_leave_memory_flat() {
     let directory = tempfile::tempdir().unwrap();
     let program = C.optimized("c/cycles.c", directory.path());
-    succeed(Command::new(program).arg(conv(directory.path())).arg("10000"));
-}
-
-/// Seals the model `conv` to the key file of 32 bytes of 7.
-fn conv(directory: &Path) -> PathBuf {
-    common::seal(&set_up("OVSEAL_TEST_MODELS").join("conv/model.xml"), &directory.join("conv.ovseal"))
+    succeed(Command::new(program).arg(sealed("conv/model.xml", directory.path())).arg("10000"));
 }

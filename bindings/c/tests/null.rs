@@ -6,7 +6,7 @@ mod common;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use common::{Argument, C, Function, functions, seal, set_up, succeed};
+use common::{Argument, C, Function, functions, sealed, succeed};
 
 /// The arguments for which NULL has a meaning.
 const ALLOWED: &[(&str, &str)] = &[
@@ -27,8 +27,7 @@ const BEGINNING: &str = include_str!("c/null.h");
 #[test]
 fn null_for_each_pointer_is_an_error_or_a_neutral_answer() {
     let directory = tempfile::tempdir().unwrap();
-    let model = set_up("OVSEAL_TEST_MODELS").join("conv/model.xml");
-    let container = seal(&model, &directory.path().join("conv.ovseal"));
+    let container = sealed("conv/model.xml", directory.path());
     let source = directory.path().join("null.c");
     std::fs::write(&source, program()).unwrap();
     let program = C.sanitized_file(&source, directory.path());

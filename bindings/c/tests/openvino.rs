@@ -3,20 +3,10 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{CXX, OPENVINO, seal, set_up, succeed};
+use common::{CXX, OPENVINO, model, seal, sealed, succeed};
 use ovseal::{Model, ModelName, ModelOptions, Passphrase, SealOptions};
-
-/// Returns the path of a model of the test set-up.
-fn model(path: &str) -> PathBuf {
-    set_up("OVSEAL_TEST_MODELS").join(path)
-}
-
-fn sealed(path: &str, directory: &Path) -> PathBuf {
-    seal(&model(path), &directory.join(path.replace('/', "-")))
-}
 
 #[test]
 fn the_tour_of_the_cxx_interface_succeeds() {

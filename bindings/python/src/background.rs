@@ -64,8 +64,7 @@ pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> 
             job()
         });
         let worker = worker.map_err(|error| {
-            let failure = Failure::new(Code::Environment, "cannot start a thread");
-            raise(Failure { causes: vec![error.to_string()], ..failure })
+            raise(Failure::new(Code::Environment, "cannot start a thread").caused_by(error))
         })?;
         let mut interruption = None;
         while !py.detach(|| end.wait()) {

@@ -145,8 +145,7 @@ impl Exported {
         let done = lock(&self.0).as_mut().map(work);
         // The lock is released, because Python code creates exceptions.
         done.ok_or_else(finished)?.map_err(|error| {
-            let failure = Failure::new(Code::Memory, "not enough memory for the compiled model");
-            failed(Failure { causes: vec![error.to_string()], ..failure })
+            failed(Failure::new(Code::Memory, "not enough memory for the compiled model").caused_by(error))
         })
     }
 

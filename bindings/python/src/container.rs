@@ -1,8 +1,8 @@
 //! An opened container.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use ovseal::{KeyId, Opened};
 use ovseal_openvino::find_compiled;
@@ -11,11 +11,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTuple};
 
 use crate::background::{self, Meter};
-use crate::failure::{closed, failed};
+use crate::failure::failed;
 use crate::keys::Keys;
-use crate::lock;
-use crate::owner_process::OwnerProcess;
-use crate::part::Part;
+use crate::part::{Part, Shared};
 use crate::requirements::Requirements;
 use crate::source::Source;
 
@@ -26,23 +24,6 @@ use crate::source::Source;
 pub(crate) struct Container {
     shared: Arc<Shared>,
     parts: Py<PyTuple>,
-}
-
-/// State shared by a container and its parts.
-pub(crate) struct Shared {
-    opened: Mutex<Option<Opened>>,
-    /// The number of bytes decrypted so far.
-    pub(crate) done: Arc<AtomicU64>,
-    process: OwnerProcess,
-}
-
-impl Shared {
-    /// Returns the open container. Fails after `close`, and in a process that did not open it.
-    pub(crate) fn opened(&self) -> PyResult<Opened> {
-        self.process.check()?;
-        let opened = lock(&self.opened).clone();
-        opened.ok_or_else(|| closed("the container is closed"))
-    }
 }
 
 /// Open a container.
@@ -109,8 +90,7 @@ pub(crate) fn open(
 impl Container {
     fn new(py: Python<'_>, opened: Opened, done: Arc<AtomicU64>) -> PyResult<Self> {
         let entries = opened.manifest().parts.clone();
-        let shared =
-            Arc::new(Shared { opened: Mutex::new(Some(opened)), done, process: OwnerProcess::current() });
+        let shared = Arc::new(Shared::new(opened, done));
         let parts = entries.into_iter().map(|entry| Py::new(py, Part::new(Arc::clone(&shared), entry)));
         let parts = parts.collect::<PyResult<Vec<_>>>()?;
         Ok(Self { shared, parts: PyTuple::new(py, parts)?.unbind() })
@@ -171,14 +151,14 @@ impl Container {
 
     /// Forget the keys and the decrypted parts. Buffers that are still in use remain valid.
     fn close(&self, py: Python<'_>) {
-        lock(&self.shared.opened).take();
+        self.shared.close();
         self.each(py).for_each(|part| part.get().forget());
     }
 
     /// True if the container is closed.
     #[getter]
     fn closed(&self) -> bool {
-        lock(&self.shared.opened).is_none()
+        self.shared.is_closed()
     }
 
     /// Return the compiled model at ``path``, or the only one.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use ovseal::{KeyService, ServiceError};
 use ovseal_memory::Secret;
@@ -11,35 +11,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyByteArray, PySlice};
 
-use crate::keys::Key;
 use crate::lock;
-
-/// Return a key that your own key service holds.
-///
-/// Both functions get a `ServiceContext`. The service can limit and log by it, and should bind it.
-/// They are called on a thread of their own. An exception from them becomes the ``__cause__`` of
-/// the `Error` that is raised.
-///
-/// Args:
-///     wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32
-///         random bytes, which is zeroized afterwards. Returns the wrapped secret, 1 byte to 8 KiB.
-///     unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or
-///         ``None`` if another key wrapped them.
-///
-/// Raises:
-///     TypeError: If neither function is passed, or one is not callable.
-#[pyfunction]
-#[pyo3(signature = (*, wrap = None, unwrap = None))]
-pub(crate) fn callback(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<Py<PyAny>>) -> PyResult<Key> {
-    let functions = [&wrap, &unwrap];
-    if functions.iter().all(|function| function.is_none()) {
-        return Err(PyTypeError::new_err("pass wrap, unwrap, or both"));
-    }
-    if functions.into_iter().flatten().any(|function| !function.bind(py).is_callable()) {
-        return Err(PyTypeError::new_err("wrap and unwrap must be callable"));
-    }
-    Ok(Key::of_service(Arc::new(Service { wrap, unwrap, error: Mutex::default() })))
-}
 
 /// The container for which a key service wraps or unwraps.
 ///
@@ -82,6 +54,18 @@ pub(crate) struct Service {
 }
 
 impl Service {
+    /// Fails if neither function is passed, or one is not callable.
+    pub(crate) fn new(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<Py<PyAny>>) -> PyResult<Self> {
+        let functions = [&wrap, &unwrap];
+        if functions.iter().all(|function| function.is_none()) {
+            return Err(PyTypeError::new_err("pass wrap, unwrap, or both"));
+        }
+        if functions.into_iter().flatten().any(|function| !function.bind(py).is_callable()) {
+            return Err(PyTypeError::new_err("wrap and unwrap must be callable"));
+        }
+        Ok(Self { wrap, unwrap, error: Mutex::default() })
+    }
+
     pub(crate) fn can_wrap(&self) -> bool {
         self.wrap.is_some()
     }

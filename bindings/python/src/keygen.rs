@@ -45,15 +45,10 @@ fn write(path: &Path, mode: u32, pieces: &[&[u8]]) -> PyResult<()> {
         file.commit(false)
     });
     written.map_err(|error| {
-        let (code, problem) = match error.kind() {
-            io::ErrorKind::AlreadyExists => (Code::Exists, "already exists"),
-            _ => (Code::Write, "cannot be written"),
-        };
-        let failure = Failure::new(code, format!("{} {problem}", path.display()));
-        raise(if code == Code::Exists {
-            failure
-        } else {
-            Failure { causes: vec![error.to_string()], ..failure }
+        let failure = |code, problem| Failure::new(code, format!("{} {problem}", path.display()));
+        raise(match error.kind() {
+            io::ErrorKind::AlreadyExists => failure(Code::Exists, "already exists"),
+            _ => failure(Code::Write, "cannot be written").caused_by(error),
         })
     })
 }

@@ -8,12 +8,12 @@ use ovseal_frontend::Failure;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyList, PyTuple};
 use zeroize::Zeroizing;
 
 use crate::failure::{failed, usage};
 use crate::key_service::Service;
 use crate::owner_process::OwnerProcess;
+use crate::requirements::each;
 use crate::warnings;
 
 /// A key that opens containers, or that a model can be sealed to, or both.
@@ -35,11 +35,6 @@ impl Key {
 impl Key {
     fn new(key: ovseal_frontend::Key, kind: &'static str) -> Self {
         Self { key, kind, service: None, process: OwnerProcess::current() }
-    }
-
-    pub(crate) fn of_service(service: Arc<Service>) -> Self {
-        let key = ovseal_frontend::Key::service(service.clone());
-        Self { service: Some(service), ..Self::new(key, "callback") }
     }
 }
 
@@ -132,6 +127,28 @@ pub(crate) fn device(
     key.map(|key| Key::new(key, "device")).map_err(failed)
 }
 
+/// Return a key that your own key service holds.
+///
+/// Both functions get a `ServiceContext`. The service can limit and log by it, and should bind it.
+/// They are called on a thread of their own. An exception from them becomes the ``__cause__`` of
+/// the `Error` that is raised.
+///
+/// Args:
+///     wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32
+///         random bytes, which is zeroized afterwards. Returns the wrapped secret, 1 byte to 8 KiB.
+///     unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or
+///         ``None`` if another key wrapped them.
+///
+/// Raises:
+///     TypeError: If neither function is passed, or one is not callable.
+#[pyfunction]
+#[pyo3(signature = (*, wrap = None, unwrap = None))]
+pub(crate) fn callback(py: Python<'_>, wrap: Option<Py<PyAny>>, unwrap: Option<Py<PyAny>>) -> PyResult<Key> {
+    let service = Arc::new(Service::new(py, wrap, unwrap)?);
+    let key = ovseal_frontend::Key::service(service.clone());
+    Ok(Key { service: Some(service), ..Key::new(key, "callback") })
+}
+
 /// The keys that a caller passes to one call.
 pub(crate) struct Keys {
     key: ovseal_frontend::Key,
@@ -158,11 +175,7 @@ impl Keys {
 
     fn collect(keys: &Bound<'_, PyAny>, is_sealing: bool) -> PyResult<Self> {
         let mut collected = Self { key: ovseal_frontend::Key::default(), services: Vec::new() };
-        if keys.is_instance_of::<PyList>() || keys.is_instance_of::<PyTuple>() {
-            keys.try_iter()?.try_for_each(|key| collected.add(&key?, is_sealing))?;
-        } else {
-            collected.add(keys, is_sealing)?;
-        }
+        each(keys, |key| collected.add(key, is_sealing))?;
         Ok(collected)
     }
 

@@ -55,11 +55,11 @@ mod _ovseal {
     #[pymodule_export]
     use crate::host::{harden_process, protections, variables_that_write_models, writes_model};
     #[pymodule_export]
-    use crate::key_service::{ServiceContext, callback};
+    use crate::key_service::ServiceContext;
     #[pymodule_export]
     use crate::keygen::{generate_identity, generate_keyfile, generate_publisher};
     #[pymodule_export]
-    use crate::keys::{Key, device, identity, keyfile, passphrase, recipient};
+    use crate::keys::{Key, callback, device, identity, keyfile, passphrase, recipient};
     #[pymodule_export]
     use crate::memory::{Memory, Weights, WritableView};
     #[pymodule_export]

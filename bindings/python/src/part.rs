@@ -1,9 +1,10 @@
 //! A part of an opened container.
 
 use std::ffi::c_int;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use ovseal::{OpenError, PartEntry};
+use ovseal::{OpenError, Opened, PartEntry};
 use ovseal_memory::ModelMemory;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
@@ -11,10 +12,39 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::background::{self, Meter};
-use crate::container::Shared;
-use crate::failure::failed;
+use crate::failure::{closed, failed};
 use crate::lock;
 use crate::memory::{self, Memory};
+use crate::owner_process::OwnerProcess;
+
+/// State shared by a container and its parts.
+pub(crate) struct Shared {
+    opened: Mutex<Option<Opened>>,
+    /// The number of bytes decrypted so far.
+    pub(crate) done: Arc<AtomicU64>,
+    process: OwnerProcess,
+}
+
+impl Shared {
+    pub(crate) fn new(opened: Opened, done: Arc<AtomicU64>) -> Self {
+        Self { opened: Mutex::new(Some(opened)), done, process: OwnerProcess::current() }
+    }
+
+    /// Returns the open container. Fails after `close`, and in a process that did not open it.
+    pub(crate) fn opened(&self) -> PyResult<Opened> {
+        self.process.check()?;
+        let opened = lock(&self.opened).clone();
+        opened.ok_or_else(|| closed("the container is closed"))
+    }
+
+    pub(crate) fn close(&self) {
+        lock(&self.opened).take();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.opened).is_none()
+    }
+}
 
 /// A part of an opened container, and a read-only buffer of its decrypted bytes.
 ///

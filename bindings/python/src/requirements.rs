@@ -100,7 +100,7 @@ fn read(publisher: &Bound<'_, PyAny>) -> PyResult<Publisher> {
 /// Applies `read` to an object, or to each one in a list or tuple.
 pub(crate) fn each<T>(
     object: &Bound<'_, PyAny>,
-    read: impl Fn(&Bound<'_, PyAny>) -> PyResult<T>,
+    mut read: impl FnMut(&Bound<'_, PyAny>) -> PyResult<T>,
 ) -> PyResult<Vec<T>> {
     if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
         return object.try_iter()?.map(|each| read(&each?)).collect();

@@ -30,10 +30,10 @@ impl Failure {
         Self { hint: hint.map(str::to_owned), ..self }
     }
 
-    /// Returns the message and the causes in one line.
+    /// Sets the only cause.
     #[must_use]
-    pub fn chain(&self) -> String {
-        iter::once(&self.message).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+    pub fn caused_by(self, error: impl ToString) -> Self {
+        Self { causes: vec![error.to_string()], ..self }
     }
 }
 
@@ -60,7 +60,8 @@ mod tests {
         let source = std::io::Error::from_raw_os_error(2);
         let failure = Failure::from(OpenError::Read { what: "model.ovseal".to_owned(), source });
         assert_eq!((failure.code.number(), failure.code.kind()), (101, Kind::Environment));
-        assert_eq!(failure.chain(), "cannot read model.ovseal: No such file or directory (os error 2)");
+        assert_eq!(failure.message, "cannot read model.ovseal");
+        assert_eq!(failure.causes, ["No such file or directory (os error 2)"]);
         let failure = Failure::from(OpenError::Truncated);
         assert_eq!(failure.hint.as_deref(), Some("the file may be incomplete: download or copy it again"));
         assert!(failure.causes.is_empty());

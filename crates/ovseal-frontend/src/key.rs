@@ -205,10 +205,8 @@ pub fn read(path: &Path, limit: usize) -> Result<(SecretBytes, Origin), Failure>
         let hint = "give the path of a file, or the secret itself as bytes";
         return Err(Failure::new(Code::BadKey, secret.to_string()).with_hint(Some(hint)));
     }
-    read_file(path, limit).map_err(|error| {
-        let read = Failure::new(Code::Read, format!("cannot read {}", path.display()));
-        Failure { causes: vec![error.to_string()], ..read }
-    })
+    read_file(path, limit)
+        .map_err(|error| Failure::new(Code::Read, format!("cannot read {}", path.display())).caused_by(error))
 }
 
 fn read_file(path: &Path, limit: usize) -> io::Result<(SecretBytes, Origin)> {

@@ -2,11 +2,7 @@
  *
  * The key file is 32 bytes of 7. */
 
-#include <ovseal/ovseal.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "expect.h"
 
 /* Counts memory that no file backs, including what was swapped out. Pages of libraries come and go
    with the page cache. */
@@ -22,25 +18,18 @@ static long own_kib(void) {
     return total;
 }
 
-static void check(ovseal_error *error) {
-    if (error) {
-        fprintf(stderr, "%s\n", ovseal_error_message(error));
-        exit(1);
-    }
-}
-
 static void cycle(const char *container) {
     uint8_t bytes[32];
     memset(bytes, 7, sizeof bytes);
     ovseal_key *key;
     ovseal_opened *opened;
     ovseal_part *part;
-    check(ovseal_key_keyfile(bytes, sizeof bytes, &key));
+    DONE(ovseal_key_keyfile(bytes, sizeof bytes, &key));
     ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
     options.trust = OVSEAL_TRUST_ANY_SENDER;
-    check(ovseal_open(container, key, &options, &opened));
-    check(ovseal_opened_part(opened, "model.bin", &part));
-    check(ovseal_part_read_range(part, 100, bytes, sizeof bytes));
+    DONE(ovseal_open(container, key, &options, &opened));
+    DONE(ovseal_opened_part(opened, "model.bin", &part));
+    DONE(ovseal_part_read_range(part, 100, bytes, sizeof bytes));
     bytes[0] = 0;
     ovseal_error_free(ovseal_key_keyfile(bytes, 31, &key));
     ovseal_part_free(part);

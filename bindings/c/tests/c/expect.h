@@ -1,4 +1,7 @@
-/* Expectations of the tests in C: the first one that does not hold ends the program. */
+/* Shared by the tests in C: expectations, which end the program if they fail. */
+
+#ifndef EXPECT_H
+#define EXPECT_H
 
 #include <ovseal/ovseal.h>
 
@@ -15,13 +18,15 @@ static void fail(const char *what, int line) {
     exit(1);
 }
 
-/* Frees the error. Returns true if it has this code, the kind that follows, and a message. */
+/* Frees an error. Returns whether it has this code and a message, or is NULL for 0. */
 static int failed_with(ovseal_error *error, uint32_t code) {
     uint32_t found = ovseal_error_code(error);
     const char *message = error ? ovseal_error_message(error) : "";
-    int good = found == code && ovseal_error_kind(error) == code / 100 && !error == !*message;
+    int good = found == code && ovseal_error_kind(error) == code / 100 && !*message == !code;
     if (!good)
         fprintf(stderr, "%u, not %u: %s\n", found, code, message);
     ovseal_error_free(error);
     return good;
 }
+
+#endif

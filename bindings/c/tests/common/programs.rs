@@ -46,6 +46,11 @@ pub(crate) fn set_up(name: &str) -> PathBuf {
     PathBuf::from(value.unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))
 }
 
+/// Returns the path of a model of the test set-up.
+pub(crate) fn model(path: &str) -> PathBuf {
+    set_up("OVSEAL_TEST_MODELS").join(path)
+}
+
 /// Returns the directory of the wheel, with `include/` and `libs/`.
 pub(crate) fn wheel() -> PathBuf {
     set_up("OVSEAL_OPENVINO").parent().unwrap().to_owned()
@@ -109,6 +114,11 @@ pub(crate) fn seal(model: &Path, container: &Path) -> PathBuf {
     let options = SealOptions::new(ModelName::parse("model").unwrap()).recipient(&key).replace(true);
     options.seal(&found, container).unwrap();
     container.to_owned()
+}
+
+/// Seals a model of the test set-up into `directory`, as [`seal`] does.
+pub(crate) fn sealed(path: &str, directory: &Path) -> PathBuf {
+    seal(&model(path), &directory.join(path.replace('/', "-") + ".ovseal"))
 }
 
 /// Runs a program and returns its output. Fails the test if the program fails.

@@ -5,19 +5,10 @@
 
 #include <ovseal/openvino.hpp>
 
-#include "contents.hpp"
+#include "expect.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <iostream>
 #include <numeric>
-
-#define EXPECT(condition) ((condition) ? (void)0 : fail(#condition, __FILE__, __LINE__))
-
-[[noreturn]] inline void fail(const std::string& what, const char* file, int line) {
-    std::cerr << file << ":" << line << ": " << what << "\n";
-    std::exit(1);
-}
 
 /** Checks that `work` throws an exception of a class, with a code. */
 template <typename Class, typename Work>

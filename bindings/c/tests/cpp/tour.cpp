@@ -2,21 +2,13 @@
 
 #include <ovseal/ovseal.hpp>
 
-#include "contents.hpp"
+#include "expect.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <iostream>
 #include <sstream>
 
-#define EXPECT(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
-
 namespace {
-
-[[noreturn]] void fail(const std::string& what, int line) {
-    std::cerr << line << ": " << what << "\n";
-    std::exit(1);
-}
 
 template <typename Class, typename Work>
 Class failure(Work work) {
@@ -25,7 +17,7 @@ Class failure(Work work) {
     } catch (const Class& failure) {
         return failure;
     }
-    fail("nothing was thrown", __LINE__);
+    fail("nothing was thrown", __FILE__, __LINE__);
 }
 
 /** A key service that flips every bit. */

@@ -23,38 +23,32 @@ pub(crate) struct CacheArgs {
 /// The commands for a cache.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheCommand {
-    List(CacheListArgs),
-    Clear(CacheClearArgs),
-}
+    /// List the compiled models in a cache, most recently used first
+    ///
+    /// Entries do not show which model they belong to: only the model's key reveals that.
+    List {
+        /// The cache's directory
+        #[arg(long, value_name = "DIR")]
+        cache_dir: PathBuf,
 
-/// List the compiled models in a cache, most recently used first
-///
-/// Entries do not show which model they belong to: only the model's key reveals that.
-#[derive(Debug, Args)]
-pub(crate) struct CacheListArgs {
-    /// The cache's directory
-    #[arg(long, value_name = "DIR")]
-    pub(crate) cache_dir: PathBuf,
-
-    /// Print JSON: see docs/reference/json.md
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Remove all compiled models from a cache
-///
-/// Other files in the directory are kept.
-#[derive(Debug, Args)]
-pub(crate) struct CacheClearArgs {
-    /// The cache's directory
-    #[arg(long, value_name = "DIR")]
-    pub(crate) cache_dir: PathBuf,
+        /// Print JSON: see docs/reference/json.md
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove all compiled models from a cache
+    ///
+    /// Other files in the directory are kept.
+    Clear {
+        /// The cache's directory
+        #[arg(long, value_name = "DIR")]
+        cache_dir: PathBuf,
+    },
 }
 
 pub(super) fn run(args: &CacheArgs, output: &mut Output) -> Result<(), CommandError> {
     match &args.command {
-        CacheCommand::List(args) => list(&args.cache_dir, args.json, output),
-        CacheCommand::Clear(args) => clear(&args.cache_dir, output),
+        CacheCommand::List { cache_dir, json } => list(cache_dir, *json, output),
+        CacheCommand::Clear { cache_dir } => clear(cache_dir, output),
     }
 }
 

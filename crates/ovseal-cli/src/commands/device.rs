@@ -27,7 +27,13 @@ pub(crate) enum DeviceCommand {
     Enroll(EnrollArgs),
     Status(StatusArgs),
     Approve(ApproveArgs),
-    NextEpoch(NextEpochArgs),
+    /// Begin the device's next epoch; this cannot be undone
+    ///
+    /// The TPM then refuses everything sealed or bound with --until-epoch to an earlier epoch.
+    NextEpoch {
+        #[command(flatten)]
+        device: DeviceOptions,
+    },
 }
 
 /// Create this device's keys in its TPM, once, and print its recipient
@@ -96,15 +102,6 @@ pub(crate) struct ApproveArgs {
     pub(crate) device: DeviceOptions,
 }
 
-/// Begin the device's next epoch; this cannot be undone
-///
-/// The TPM then refuses everything sealed or bound with --until-epoch to an earlier epoch.
-#[derive(Debug, Args)]
-pub(crate) struct NextEpochArgs {
-    #[command(flatten)]
-    pub(crate) device: DeviceOptions,
-}
-
 const KEY_LIMIT: usize = 4096;
 
 pub(super) fn run(args: &DeviceArgs, output: &mut Output) -> Result<(), CommandError> {
@@ -112,7 +109,7 @@ pub(super) fn run(args: &DeviceArgs, output: &mut Output) -> Result<(), CommandE
         DeviceCommand::Enroll(args) => enroll(args, output),
         DeviceCommand::Status(args) => status(args, output),
         DeviceCommand::Approve(args) => approve(args, output),
-        DeviceCommand::NextEpoch(args) => next_epoch(args, output),
+        DeviceCommand::NextEpoch { device } => next_epoch(device, output),
     }
 }
 
@@ -226,9 +223,8 @@ fn approver_key(source: &Source) -> Result<ApproverKey, CommandError> {
     ApproverKey::parse(text).map_err(unusable)
 }
 
-fn next_epoch(args: &NextEpochArgs, output: &mut Output) -> Result<(), CommandError> {
-    let device = tpm::device(&args.device)?;
-    let epoch = device.advance_epoch(&tpm::tpm(&args.device)?)?;
+fn next_epoch(options: &DeviceOptions, output: &mut Output) -> Result<(), CommandError> {
+    let epoch = tpm::device(options)?.advance_epoch(&tpm::tpm(options)?)?;
     output.note("the TPM now refuses what was sealed to earlier epochs");
     output.line(&epoch.to_string())
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use destination::Destination;
-use ovseal::{FileIdentity, OpenError, Opened, Part};
+use ovseal::{FileIdentity, Opened, Part};
 use ovseal_memory::ModelMemory;
 use tempfile::TempDir;
 
@@ -115,11 +115,10 @@ fn write_part(
         io::ErrorKind::AlreadyExists => same_name(part),
         _ => failed(error),
     })?;
-    each_chunk(part, |bytes| {
+    each_chunk(container, part, |bytes| {
         advance(bytes.len() as u64)?;
         file.write_all(bytes).map_err(failed)
-    })
-    .map_err(|failure| failure.into_command_error(container))?;
+    })?;
     file.sync_all().map_err(failed)
 }
 
@@ -138,32 +137,22 @@ fn same_name(part: &Part) -> CommandError {
     .hint("extract to a file system that distinguishes upper and lower case")
 }
 
-/// A part could not be decrypted, or its file could not be written.
-enum Failure {
-    Open(OpenError),
-    Write(CommandError),
-}
-
-impl Failure {
-    fn into_command_error(self, container: &Path) -> CommandError {
-        match self {
-            Self::Open(error) => open_failure(container, error),
-            Self::Write(error) => error,
-        }
-    }
-}
-
 /// Decrypts a part piece by piece. An empty part has one empty chunk, which is checked too.
-fn each_chunk(part: &Part, mut write: impl FnMut(&[u8]) -> Result<(), CommandError>) -> Result<(), Failure> {
+fn each_chunk(
+    container: &Path,
+    part: &Part,
+    mut write: impl FnMut(&[u8]) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let failed = |error| open_failure(container, error);
     if part.length() == 0 {
-        return part.read_into(&mut []).map_err(Failure::Open);
+        return part.read_into(&mut []).map_err(failed);
     }
     let size = part.length().min(PIECE);
-    let mut buffer = ModelMemory::zeroed(size as usize).map_err(|error| Failure::Write(error.into()))?;
+    let mut buffer = ModelMemory::zeroed(size as usize)?;
     for offset in (0..part.length()).step_by(size as usize) {
         let length = size.min(part.length() - offset) as usize;
-        part.read_range(offset, &mut buffer[..length]).map_err(Failure::Open)?;
-        write(&buffer[..length]).map_err(Failure::Write)?;
+        part.read_range(offset, &mut buffer[..length]).map_err(failed)?;
+        write(&buffer[..length])?;
     }
     Ok(())
 }

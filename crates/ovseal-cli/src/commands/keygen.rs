@@ -36,7 +36,7 @@ pub(crate) struct KeygenArgs {
 pub(super) fn run(args: &KeygenArgs, output: &mut Output) -> Result<(), CommandError> {
     refuse_stdout(&args.output)?;
     if args.publisher {
-        publisher(&args.output, output)
+        write_publisher(&PublisherKey::generate()?, &args.output, output)
     } else if args.approver {
         approver(&args.output, output)
     } else if args.keyfile {
@@ -54,10 +54,6 @@ fn identity(path: &Path, output: &mut Output) -> Result<(), CommandError> {
     NewFile::write(path.into(), PRIVATE, &[comment.as_bytes(), secret.expose(), b"\n"])?.commit()?;
     keep_secret(path, output);
     output.line(&recipient)
-}
-
-fn publisher(stem: &Path, output: &mut Output) -> Result<(), CommandError> {
-    write_publisher(&PublisherKey::generate()?, stem, output)
 }
 
 /// Writes a publisher's key to `stem.key` and `stem.pub`, and prints the key id.

@@ -24,8 +24,8 @@ use crate::ui::Output;
 use described::{Described, sha256};
 use inputs::Fed;
 use outputs::Places;
-use report::{Report, Run, Seconds};
-use subject::{Ready, Subject};
+use report::{Report, Seconds};
+use subject::Subject;
 
 pub(crate) use options::RunArgs;
 
@@ -51,30 +51,30 @@ fn infer(
     let mut seconds = Seconds::default();
     // The clock starts here: the runtime and the plugin are loaded, the model is not opened yet.
     let total = Instant::now();
-    let Ready { loaded, origin } = subject.load(&core, cache.as_ref(), &mut seconds, output)?;
+    let (loaded, origin) = subject.load(&core, cache.as_ref(), &mut seconds, output)?;
     let compiled = &loaded.model;
     let places = args.output.as_deref().map(|folder| Places::find(folder, compiled.outputs())).transpose()?;
     let mut request = compiled.create_request()?;
     let fed = inputs::feed(&runtime, &mut request, &args.shapes, files)?;
-    seconds.time(|seconds| &mut seconds.first_inference, || request.infer())?;
-    seconds.time_to_first_inference = total.elapsed().as_secs_f64();
+    seconds.time(|seconds| &mut seconds.first_inference_s, || request.infer())?;
+    seconds.time_to_first_inference_s = total.elapsed().as_secs_f64();
     // An export would decrypt released weights again.
     if loaded.empty_slot.is_none() {
         compiled.release_weights();
     }
-    let settled = memory::resident();
-    seconds.later_inferences = infer_again(&mut request, args.iterations - 1)?;
-    seconds.process = process.elapsed().as_secs_f64();
+    let rss_settled_bytes = memory::resident();
+    seconds.later_inference_s = median(infer_again(&mut request, args.iterations - 1)?);
+    seconds.process_s = process.elapsed().as_secs_f64();
     let inputs = fed.into_iter().map(Fed::describe).collect();
     let outputs = described(&request)?;
     if let Some(places) = places {
         places.write(&request)?;
     }
-    let stored = seconds.time(|seconds| &mut seconds.cache_store, || cache::store(args, &loaded, output));
+    let cache = seconds.time(|seconds| &mut seconds.cache_store_s, || cache::store(args, &loaded, output));
     let payload_read = origin.is_sealed.then_some(!loaded.is_cached);
-    let run = Run { seconds, settled, cache: stored, payload_read, inputs, outputs };
-    let report = Report::new(args, &origin, &runtime, run);
-    report.write(args.json, output)
+    let report = Report::new(args, &origin, &runtime);
+    Report { seconds, rss_settled_bytes, cache, payload_read, inputs, outputs, ..report }
+        .write(args.json, output)
 }
 
 /// Infers `count` more times and returns the seconds of each.
@@ -85,6 +85,11 @@ fn infer_again(request: &mut InferRequest, count: u32) -> Result<Vec<f64>, Comma
         Ok(start.elapsed().as_secs_f64())
     };
     (0..count).map(|_| infer()).collect()
+}
+
+fn median(mut seconds: Vec<f64>) -> Option<f64> {
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied()
 }
 
 /// Describes the outputs for the report.

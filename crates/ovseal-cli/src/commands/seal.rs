@@ -111,8 +111,9 @@ fn failure(path: &Path, error: SealError) -> CommandError {
         SealError::Write(source) if source.kind() == io::ErrorKind::AlreadyExists => {
             exists(&path.display()).hint("replace it with --force")
         }
-        SealError::Write(_) => CommandError::from(error).context(path.display().to_string()),
-        SealError::Irreplaceable { .. } => CommandError::from(error).context(path.display().to_string()),
+        SealError::Write(_) | SealError::Irreplaceable { .. } => {
+            CommandError::from(error).context(path.display().to_string())
+        }
         error => error.into(),
     }
 }

@@ -65,9 +65,7 @@ impl Source {
             Self::File(path) => File::open(path),
         }
     }
-}
 
-impl Source {
     /// Returns the identity of the file, if there is one.
     pub(crate) fn identity(&self) -> Option<FileIdentity> {
         match self {

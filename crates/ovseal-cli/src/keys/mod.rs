@@ -103,7 +103,7 @@ impl Keys {
             identities.extend(read.into_iter().map(|identity| Box::new(identity) as Box<dyn Identity>));
         }
         let refusal = "none of the identities opens the container";
-        Ok(Self { identities, refusal, device: None, options: DeviceOptions::default() })
+        Ok(Self { identities, refusal, ..Self::default() })
     }
 
     /// Returns this device, if its TPM is among the keys.
@@ -193,12 +193,7 @@ impl Keys {
     }
 
     fn one(identity: impl Identity + 'static, refusal: &'static str) -> Self {
-        Self {
-            identities: vec![Box::new(identity)],
-            refusal,
-            device: None,
-            options: DeviceOptions::default(),
-        }
+        Self { identities: vec![Box::new(identity)], refusal, ..Self::default() }
     }
 }
 

@@ -11,8 +11,7 @@ use crate::support::{Bench, Outcome};
 
 /// Creates a signed container of a small network, with its keys and models.
 fn bench() -> Bench {
-    let bench = Bench::new();
-    bench.link_models();
+    let bench = Bench::with_models();
     bench.done("keygen --publisher -o acme");
     seal(&bench, 1);
     bench
@@ -36,23 +35,10 @@ fn cached(bench: &Bench, line: &str) -> String {
     report(&outcome)["cache"].as_str().unwrap().to_owned()
 }
 
-/// Returns all names in the cache, sorted.
-fn names(bench: &Bench) -> Vec<String> {
-    let entries = bench.path("cache").read_dir().unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
 fn entry(bench: &Bench) -> PathBuf {
-    let names = names(bench);
+    let names = bench.names("cache");
     assert_eq!(names.len(), 1, "{names:?}");
     bench.path("cache").join(&names[0])
-}
-
-fn mode(path: PathBuf) -> u32 {
-    path.metadata().unwrap().permissions().mode() & 0o777
 }
 
 #[test]
@@ -67,9 +53,9 @@ fn the_second_run_imports_what_the_first_compiled_and_reads_no_payload() {
         assert_eq!((&told["inputs"], &told["outputs"]), (&plain["inputs"], &plain["outputs"]));
         assert_eq!(told["compile_s"].as_f64().unwrap() > 0.0, is_read);
     }
-    assert_eq!([mode(bench.path("cache")), mode(entry(&bench))], [0o700, 0o600]);
+    assert_eq!([bench.mode("cache"), bench.mode(entry(&bench))], [0o700, 0o600]);
     let secret = bench.path("state/ovseal/device.secret");
-    assert_eq!((mode(secret.clone()), secret.metadata().unwrap().len()), (0o600, 32));
+    assert_eq!((bench.mode(&secret), secret.metadata().unwrap().len()), (0o600, 32));
 }
 
 #[test]
@@ -94,7 +80,7 @@ fn rekeying_keeps_the_model_and_a_new_sealing_does_not() {
     assert_eq!(cached(&bench, &RUN.replace("--keyfile key", "--keyfile second")), "hit");
     seal(&bench, 1);
     assert_eq!(cached(&bench, RUN), "stored");
-    assert_eq!(names(&bench).len(), 2);
+    assert_eq!(bench.names("cache").len(), 2);
 }
 
 #[test]
@@ -171,7 +157,7 @@ fn a_run_that_is_killed_while_it_stores_leaves_nothing_that_is_used() {
         let strace = format!("strace -f -qq -o trace -e trace={call} -e inject={call}:signal=KILL");
         let outcome = bench.script(&format!("{strace} \"$OVSEAL\" {RUN}"));
         assert_ne!(outcome.code, Some(0), "{call}: {outcome:?}");
-        let left = names(&bench);
+        let left = bench.names("cache");
         assert!(left.iter().all(|name| name.ends_with(".partial")) && left.len() == 1, "{call}: {left:?}");
         assert_eq!(bench.done("cache list --cache-dir cache").stdout, "");
         assert_eq!(cached(&bench, RUN), "stored", "{call}");
@@ -180,7 +166,7 @@ fn a_run_that_is_killed_while_it_stores_leaves_nothing_that_is_used() {
         let partial = std::fs::File::open(bench.path("cache").join(&left[0])).unwrap();
         partial.set_times(std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH)).unwrap();
         bench.done("cache clear --cache-dir cache");
-        assert!(names(&bench).is_empty(), "{call}");
+        assert!(bench.names("cache").is_empty(), "{call}");
     }
 }
 
@@ -204,7 +190,7 @@ fn on_a_full_disk_the_model_loads_and_nothing_is_left() {
     assert_eq!((told["cache"].as_str(), &told["payload_read"]), (Some("miss"), &Value::Bool(true)));
     let warning = "ovseal: warning: the cache is not used: cannot store the compiled model: ";
     assert!(outcome.stderr.starts_with(warning) && outcome.stderr.lines().count() == 1, "{outcome:?}");
-    assert!(names(&bench).is_empty());
+    assert!(bench.names("cache").is_empty());
 }
 
 #[test]
@@ -283,6 +269,6 @@ fn a_cache_is_listed_and_cleared_without_a_key() {
     assert_eq!((&told["entries"][0]["name"], &told["length"]), (&name.into(), &length.into()));
     let cleared = bench.done("cache clear --cache-dir cache").stderr;
     assert!(cleared.starts_with("ovseal: removed 1 compiled model, "), "{cleared}");
-    assert_eq!(names(&bench), ["notes.txt"]);
+    assert_eq!(bench.names("cache"), ["notes.txt"]);
     assert_eq!(bench.done("cache list --cache-dir cache").stderr, "ovseal: the cache is empty\n");
 }

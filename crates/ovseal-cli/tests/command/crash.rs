@@ -3,8 +3,6 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::support::{Bench, Outcome};
 
 fn large_model() -> Bench {
@@ -55,7 +53,7 @@ fn a_killed_rekeying_leaves_a_container_that_opens_and_can_be_rekeyed() {
             bench.done(remove);
         }
         bench.done(line);
-        let facts: Value = serde_json::from_str(&bench.done("inspect net.ovseal --json").stdout).unwrap();
+        let facts = bench.json("inspect net.ovseal");
         let count = facts["stanzas"].as_array().unwrap().len();
         (2..count).for_each(|_| drop(bench.done(remove)));
     }
@@ -65,7 +63,7 @@ fn a_killed_rekeying_leaves_a_container_that_opens_and_can_be_rekeyed() {
 fn a_signal_ends_extracting_and_sealing_with_nothing_left() {
     let bench = large_model();
     bench.done("seal net.xml -o net.ovseal --keyfile key");
-    let before = bench.names();
+    let before = bench.names(".");
     for line in [
         "extract net.ovseal --keyfile key --danger-write-plaintext out",
         "seal net.xml -o second.ovseal --keyfile key",
@@ -77,7 +75,7 @@ fn a_signal_ends_extracting_and_sealing_with_nothing_left() {
                 std::fs::remove_dir_all(bench.path("out")).ok();
                 std::fs::remove_file(bench.path("second.ovseal")).ok();
             }
-            assert_eq!(bench.names(), before, "{line}");
+            assert_eq!(bench.names("."), before, "{line}");
             code
         };
         for wait in (0..9).map(|power| 1 << power) {
@@ -87,7 +85,7 @@ fn a_signal_ends_extracting_and_sealing_with_nothing_left() {
         // program. They are installed before it begins to write.
         let begun = || {
             let started = Instant::now();
-            while bench.names() == before && started.elapsed() < PATIENCE {
+            while bench.names(".") == before && started.elapsed() < PATIENCE {
                 std::thread::yield_now();
             }
         };
@@ -125,7 +123,7 @@ fn jitter() -> Duration {
 
 fn assert_nothing_is_left(bench: &Bench, outcome: &Outcome) {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{outcome:?}");
-    assert_eq!(bench.names(), ["key", "net.bin", "net.xml"]);
+    assert_eq!(bench.names("."), ["key", "net.bin", "net.xml"]);
 }
 
 /// Mounts a tmpfs of 1 MiB in its own namespace, or limits file sizes if the host forbids

@@ -28,8 +28,7 @@ impl Device {
     }
 
     pub(super) fn status(&self, bench: &Bench) -> Value {
-        let status = bench.done(&format!("device status {} --pcr 16 --json", self.options()));
-        serde_json::from_str(&status.stdout).unwrap()
+        bench.json(&format!("device status {} --pcr 16", self.options()))
     }
 
     /// Runs a container; returns the first line on stderr that is not a warning.
@@ -43,8 +42,7 @@ impl Device {
 
 /// Creates a directory with the keys of a publisher and an approver, and the set-up's models.
 pub(super) fn publishers_bench() -> Bench {
-    let bench = Bench::new();
-    bench.link_models();
+    let bench = Bench::with_models();
     bench.done("keygen --publisher -o acme");
     bench.done("keygen --approver -o approver");
     bench
@@ -203,8 +201,7 @@ fn wrong_pins_up_to_the_lock_have_their_errors_and_exit_codes() {
         stderr.contains("the TPM is locked: too many wrong PINs") && stderr.contains("hint: "),
         "{stderr}"
     );
-    let doctor = bench.done(&format!("doctor --json {}", device.options()));
-    let doctor: Value = serde_json::from_str(&doctor.stdout).unwrap();
+    let doctor = bench.json(&format!("doctor {}", device.options()));
     assert_eq!(doctor["tpm"]["is_locked"], true);
     device.swtpm.tool("tpm2_dictionarylockout", &["--clear-lockout"]);
     assert_eq!(inspect("pin").0, Some(0));
@@ -245,8 +242,8 @@ fn mistakes_and_a_missing_tpm_have_their_own_errors() {
 #[test]
 fn the_doctor_shows_the_tpm_or_why_there_is_none() {
     let (bench, device) = (Bench::new(), Device::new("d"));
-    let doctor = format!("doctor --json {}", device.options());
-    let tpm = |line: &str| serde_json::from_str::<Value>(&bench.done(line).stdout).unwrap()["tpm"].clone();
+    let doctor = format!("doctor {}", device.options());
+    let tpm = |line: &str| bench.json(line)["tpm"].clone();
     let found = tpm(&doctor);
     assert_eq!(found["found"], true);
     assert_eq!(found["maker"], "IBM");

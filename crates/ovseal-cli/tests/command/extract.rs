@@ -1,6 +1,6 @@
 //! `ovseal extract`.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 use crate::support::Bench;
 
@@ -16,10 +16,6 @@ fn folder_bench() -> Bench {
     bench
 }
 
-fn mode(bench: &Bench, name: &str) -> u32 {
-    bench.path(name).metadata().unwrap().permissions().mode() & 0o777
-}
-
 #[test]
 fn parts_are_written_for_their_owner_alone() {
     let bench = folder_bench();
@@ -29,9 +25,9 @@ fn parts_are_written_for_their_owner_alone() {
     assert_eq!((outcome.stderr.as_str(), outcome.stdout.as_str()), (warning, ""));
     for part in ["net.xml", "net.bin", "tokenizer/empty.txt"] {
         assert_eq!(bench.read(&format!("out/{part}")), bench.read(&format!("model/{part}")));
-        assert_eq!(mode(&bench, &format!("out/{part}")), 0o600);
+        assert_eq!(bench.mode(format!("out/{part}")), 0o600);
     }
-    assert_eq!((mode(&bench, "out"), mode(&bench, "out/tokenizer")), (0o700, 0o700));
+    assert_eq!((bench.mode("out"), bench.mode("out/tokenizer")), (0o700, 0o700));
     assert_eq!(bench.path("out").read_dir().unwrap().count(), 3);
 }
 
@@ -45,7 +41,7 @@ fn existing_files_are_replaced_only_with_force() {
     assert!(!bench.exists("out/net.bin") && bench.read("out/tokenizer/empty.txt") == b"precious");
     bench.done(&format!("{LINE} --force"));
     assert_eq!(bench.read("out/tokenizer/empty.txt"), b"");
-    assert_eq!(mode(&bench, "out/tokenizer/empty.txt"), 0o600);
+    assert_eq!(bench.mode("out/tokenizer/empty.txt"), 0o600);
 }
 
 #[test]

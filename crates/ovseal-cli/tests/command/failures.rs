@@ -138,7 +138,7 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
     const CONSTANT: &str = "<layer id=\"0\" type=\"Const\"><data element_type=\"f32\" shape=\"2048\" offset=\"0\" size=\"8192\"/></layer>";
     const TOGETHER: &str =
         "ovseal: hint: export the model again, or copy its files again: they do not belong together";
-    let bench = Bench::new();
+    let bench = Bench::with_models();
     std::fs::create_dir(bench.path("folder")).unwrap();
     let topology = format!("<net>\n<layers>{CONSTANT}</layers></net>");
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 8192\n";
@@ -167,7 +167,6 @@ fn a_damaged_model_is_not_sealed_and_its_fault_is_named() {
         &["ovseal: error: empty.onnx is not a valid onnx model"],
     );
     assert!(!bench.exists("out.ovseal"));
-    bench.link_models();
     for (name, cut) in [("model.pdmodel", 0), ("model.pdiparams", 1)] {
         let bytes = bench.read(&format!("models/paddle/{name}"));
         bench.write(name, &bytes[..bytes.len() - cut]);

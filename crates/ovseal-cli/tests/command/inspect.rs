@@ -4,10 +4,6 @@ use serde_json::Value;
 
 use crate::support::Bench;
 
-fn json(bench: &Bench, line: &str) -> Value {
-    serde_json::from_str(&bench.done(line).stdout).unwrap()
-}
-
 #[test]
 fn without_a_key_only_public_facts_are_shown_and_called_claims() {
     let bench = Bench::signed();
@@ -18,7 +14,7 @@ fn without_a_key_only_public_facts_are_shown_and_called_claims() {
         "{shown}"
     );
     assert!(!shown.contains("net.bin"), "{shown}");
-    let facts = json(&bench, "inspect net.ovseal --json");
+    let facts = bench.json("inspect net.ovseal");
     assert_eq!(facts["claimed_security_version"], 3);
     assert_eq!(facts["part_lengths"], serde_json::json!([17, 300_000]));
     assert_eq!((&facts["stanzas"][0]["number"], &facts["opened"]), (&Value::from(1), &Value::Null));
@@ -27,7 +23,7 @@ fn without_a_key_only_public_facts_are_shown_and_called_claims() {
 #[test]
 fn with_a_key_name_and_parts_are_shown() {
     let bench = Bench::signed();
-    let facts = json(&bench, "inspect net.ovseal --keyfile key --publisher acme.pub --name net --json");
+    let facts = bench.json("inspect net.ovseal --keyfile key --publisher acme.pub --name net");
     let opened = &facts["opened"];
     assert_eq!((&opened["name"], &opened["security_version"]), (&Value::from("net"), &Value::from(3)));
     assert_eq!(opened["publisher"], facts["claimed_publishers"][0]);

@@ -22,7 +22,7 @@ fn described(command: &str) -> BTreeSet<String> {
 fn printed(bench: &Bench, lines: &[&str]) -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
     for line in lines {
-        collect("", &serde_json::from_str(&bench.done(line).stdout).unwrap(), &mut fields);
+        collect("", &bench.json(line), &mut fields);
     }
     fields
 }
@@ -43,19 +43,17 @@ fn collect(path: &str, value: &Value, fields: &mut BTreeSet<String>) {
 
 #[test]
 fn the_report_of_a_run_is_described() {
-    let bench = Bench::new();
-    bench.link_models();
-    let printed = printed(&bench, &["run models/conv/model.xml --json"]);
+    let bench = Bench::with_models();
+    let printed = printed(&bench, &["run models/conv/model.xml"]);
     assert_eq!(printed, described("run"));
 }
 
 #[test]
 fn the_list_of_a_cache_is_described() {
-    let bench = Bench::new();
-    bench.link_models();
+    let bench = Bench::with_models();
     bench.done("seal models/mask/model.xml -o m.ovseal --keyfile key");
     bench.done("run m.ovseal --keyfile key --cache-dir cache");
-    assert_eq!(printed(&bench, &["cache list --cache-dir cache --json"]), described("cache list"));
+    assert_eq!(printed(&bench, &["cache list --cache-dir cache"]), described("cache list"));
 }
 
 #[test]
@@ -67,21 +65,18 @@ fn what_inspect_shows_is_described() {
     }
     bench.write("m.blob", b"a compiled model of a device that says nothing");
     bench.done("seal m.blob -o blob.ovseal --keyfile key");
-    let lines = [
-        "inspect net.ovseal --keyfile key --json",
-        "inspect side-file.ovseal --json",
-        "inspect blob.ovseal --keyfile key --json",
-    ];
+    let lines =
+        ["inspect net.ovseal --keyfile key", "inspect side-file.ovseal", "inspect blob.ovseal --keyfile key"];
     assert_eq!(printed(&bench, &lines), described("inspect"));
 }
 
 #[test]
 fn what_doctor_finds_is_described() {
-    let lines = ["doctor --json", "doctor --openvino /none --pkcs11-module /none --json"];
+    let lines = ["doctor", "doctor --openvino /none --pkcs11-module /none"];
     let hsm = Hsm::with(&["a"]);
     let mut fields = printed(&hsm.bench, &lines);
     collect("", &serde_json::from_str(&hsm.done("doctor --json")).unwrap(), &mut fields);
     let tpm = Swtpm::start();
-    fields.extend(printed(&hsm.bench, &[&format!("doctor --json --tcti {}", tpm.tcti())]));
+    fields.extend(printed(&hsm.bench, &[&format!("doctor --tcti {}", tpm.tcti())]));
     assert_eq!(fields, described("doctor"));
 }

@@ -1,12 +1,6 @@
 //! `ovseal keygen`.
 
-use std::os::unix::fs::PermissionsExt;
-
 use crate::support::Bench;
-
-fn mode(bench: &Bench, name: &str) -> u32 {
-    bench.path(name).metadata().unwrap().permissions().mode() & 0o777
-}
 
 #[test]
 fn an_identity_is_private_and_its_recipient_is_printed() {
@@ -19,7 +13,7 @@ fn an_identity_is_private_and_its_recipient_is_printed() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], format!("# public key: {recipient}"));
     assert!(lines[1].starts_with("AGE-SECRET-KEY-PQ-1") && lines.len() == 2);
-    assert_eq!(mode(&bench, "id.txt"), 0o600);
+    assert_eq!(bench.mode("id.txt"), 0o600);
 }
 
 #[test]
@@ -40,7 +34,7 @@ fn a_publisher_has_a_private_and_a_public_file_and_its_key_id_is_printed() {
     let bench = Bench::new();
     let outcome = bench.shell("umask 027", "keygen --publisher -o acme", "");
     assert_eq!((outcome.code, outcome.stdout.trim_end().len()), (Some(0), 64), "{outcome:?}");
-    assert_eq!((mode(&bench, "acme.key"), mode(&bench, "acme.pub")), (0o600, 0o640));
+    assert_eq!((bench.mode("acme.key"), bench.mode("acme.pub")), (0o600, 0o640));
     assert!(bench.read("acme.key").starts_with(b"-----BEGIN PRIVATE KEY-----"));
     assert!(bench.read("acme.pub").starts_with(b"-----BEGIN PUBLIC KEY-----"));
 }
@@ -49,7 +43,7 @@ fn a_publisher_has_a_private_and_a_public_file_and_its_key_id_is_printed() {
 fn a_key_file_has_32_bytes_and_nothing_is_printed() {
     let bench = Bench::new();
     assert_eq!(bench.done("keygen --keyfile -o fresh").stdout, "");
-    assert_eq!((bench.read("fresh").len(), mode(&bench, "fresh")), (32, 0o600));
+    assert_eq!((bench.read("fresh").len(), bench.mode("fresh")), (32, 0o600));
 }
 
 #[test]

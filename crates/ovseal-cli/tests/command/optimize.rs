@@ -3,18 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::support::{Bench, Outcome};
 
 const REMEDY: &str = "ovseal: hint: convert it to IR while sealing, with --optimize; or seal the file as it is with --only: then ovseal run does not open it";
-
-/// Creates a directory with the set-up's models, where `python3` has OpenVINO.
-fn bench() -> Bench {
-    let bench = Bench::new();
-    bench.link_models();
-    bench
-}
 
 /// Returns the search path with the set-up's interpreter first.
 fn path() -> PathBuf {
@@ -31,13 +22,9 @@ fn seal(bench: &Bench, line: &str) -> Outcome {
     outcome
 }
 
-fn report(bench: &Bench, line: &str) -> Value {
-    serde_json::from_str(&bench.done(&format!("{line} --json")).stdout).unwrap()
-}
-
 #[test]
 fn what_openvino_reads_from_a_path_only_is_refused_with_a_remedy() {
-    let bench = bench();
+    let bench = Bench::with_models();
     std::fs::copy(bench.path("models/tflite/model.tflite"), bench.path("unnamed")).unwrap();
     bench.write("m.gguf", b"GGUF\x03\0\0\0");
     for (file, format) in [
@@ -58,7 +45,7 @@ fn what_openvino_reads_from_a_path_only_is_refused_with_a_remedy() {
 
 #[test]
 fn it_is_plain_data_when_it_is_sealed_with_only() {
-    let bench = bench();
+    let bench = Bench::with_models();
     bench.done("seal models/tflite/model.tflite -o m.ovseal --keyfile key --only");
     assert!(bench.done("inspect m.ovseal --keyfile key").stdout.contains("  file "));
     bench.fails(
@@ -83,11 +70,11 @@ fn a_converted_model_computes_what_its_file_computes() {
         "paddle/model.pdmodel",
         "conv/model.xml",
     ] {
-        let bench = bench();
+        let bench = Bench::with_models();
         let outcome = seal(&bench, &format!("models/{file} --optimize --keep-precision"));
         assert!(outcome.stderr.starts_with("ovseal: converted to IR by OpenVINO\n"), "{outcome:?}");
-        let sealed = report(&bench, "run m.ovseal --keyfile key");
-        let plaintext = report(&bench, &format!("run models/{file}"));
+        let sealed = bench.json("run m.ovseal --keyfile key");
+        let plaintext = bench.json(&format!("run models/{file}"));
         for field in ["inputs", "outputs"] {
             assert_eq!(sealed[field], plaintext[field], "{file}: {field}");
         }
@@ -96,18 +83,18 @@ fn a_converted_model_computes_what_its_file_computes() {
 
 #[test]
 fn a_saved_model_is_converted_from_its_directory() {
-    let bench = bench();
+    let bench = Bench::with_models();
     seal(&bench, "models/tensorflow/saved --optimize --keep-precision");
-    let sealed = report(&bench, "run m.ovseal --keyfile key");
-    let graph = report(&bench, "run models/tensorflow/model.pb");
+    let sealed = bench.json("run m.ovseal --keyfile key");
+    let graph = bench.json("run models/tensorflow/model.pb");
     assert_eq!(sealed["outputs"][0]["sha256"], graph["outputs"][0]["sha256"]);
 }
 
 #[test]
 fn floating_point_weights_are_halved_by_default() {
-    let bench = bench();
+    let bench = Bench::with_models();
     let length = |bench: &Bench| {
-        let shown = report(bench, "inspect m.ovseal --keyfile key");
+        let shown = bench.json("inspect m.ovseal --keyfile key");
         let parts = shown["opened"]["parts"].as_array().unwrap();
         let weights = parts.iter().find(|part| part["path"] == "model.bin").unwrap();
         weights["length"].as_u64().unwrap()
@@ -123,7 +110,7 @@ fn floating_point_weights_are_halved_by_default() {
 /// Converting and sealing writes only to anonymous files, pipes and the container.
 #[test]
 fn the_plaintext_of_a_converted_model_reaches_no_file() {
-    let bench = bench();
+    let bench = Bench::with_models();
     let calls = "write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range,splice";
     // Without root, strace sees the files of an undumpable process only in its own namespace.
     let unshare = if rustix::process::geteuid().is_root() { "" } else { "unshare --map-root-user " };
@@ -165,7 +152,7 @@ fn is_file_to_write(line: &str) -> bool {
 
 #[test]
 fn without_python_or_its_package_the_line_that_installs_it_is_reported() {
-    let bench = bench();
+    let bench = Bench::with_models();
     std::fs::create_dir(bench.path("empty")).unwrap();
     std::fs::create_dir(bench.path("bare")).unwrap();
     bench.script("printf '#!/bin/sh\\n' > bare/python3; chmod +x bare/python3");
@@ -196,7 +183,7 @@ fn without_python_or_its_package_the_line_that_installs_it_is_reported() {
 
 #[test]
 fn what_the_converter_refuses_is_unsupported_and_leaves_nothing() {
-    let bench = bench();
+    let bench = Bench::with_models();
     bench.write("m.tflite", b"\x1c\0\0\0TFL3 and nothing that belongs to it");
     let line = "seal m.tflite -o m.ovseal --keyfile key --optimize";
     let outcome = bench.run_in(&[("PATH", path())], line);
@@ -218,7 +205,7 @@ fn what_the_converter_refuses_is_unsupported_and_leaves_nothing() {
 /// The caller's environment cannot make the converter write its own copies of the model.
 #[test]
 fn variables_with_which_openvino_writes_models_do_not_reach_the_converter() {
-    let bench = bench();
+    let bench = Bench::with_models();
     std::fs::create_dir(bench.path("here")).unwrap();
     let command = format!(
         "cd here && PATH='{}' OV_ENABLE_SERIALIZE_TRACING=1 \"$OVSEAL\" seal ../models/tensorflow/model.pb -o ../m.ovseal \
@@ -251,7 +238,7 @@ fn what_fails_while_converting_and_is_not_the_models_fault_is_reported_as_such()
         ("kill -9 $$", "signal: 9 (SIGKILL)"),
         ("exit 1", "exit status: 1"),
     ] {
-        let bench = bench();
+        let bench = Bench::with_models();
         let outcome = seal_after(&bench, first);
         let error = format!("ovseal: error: models/tflite/model.tflite: the converter failed: {told}");
         assert!(outcome.code == Some(1) && outcome.stderr.starts_with(&error), "{first}: {outcome:?}");
@@ -271,7 +258,7 @@ fn a_lack_of_memory_inside_the_converter_is_not_the_models_fault() {
         ("RuntimeError(\"std::bad_alloc\")", 1, "the converter failed: RuntimeError: std::bad_alloc"),
         ("RuntimeError(\"no way\")", 6, "OpenVINO cannot convert the model: RuntimeError: no way"),
     ] {
-        let bench = bench();
+        let bench = Bench::with_models();
         let converter = format!(
             "import sys, types\ndef convert(model): raise {raised}\n\
              sys.modules[\"openvino\"] = types.SimpleNamespace(convert_model=convert)\nexec(sys.argv.pop(1))"
@@ -287,7 +274,7 @@ fn a_lack_of_memory_inside_the_converter_is_not_the_models_fault() {
 /// If the host forbids namespaces, an interpreter that creates no files replaces both.
 #[test]
 fn without_a_place_in_memory_nothing_is_converted() {
-    let bench = bench();
+    let bench = Bench::with_models();
     std::fs::create_dir(bench.path("place")).unwrap();
     let mount = "mount -t tmpfs -o ro tmpfs /dev/shm && mount -t ramfs ramfs place";
     let outcome = match bench.script(&format!("unshare -rm sh -c '{mount}'")).code {

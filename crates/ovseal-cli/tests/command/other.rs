@@ -11,7 +11,7 @@ fn doctor_says_what_protects_keys_and_what_encrypts() {
     let bench = Bench::new();
     let shown = bench.done("doctor").stdout;
     assert!(shown.starts_with("memory:\n  secret memory: ") && shown.contains("\nprocessor:\n"), "{shown}");
-    let facts: Value = serde_json::from_str(&bench.done("doctor --json").stdout).unwrap();
+    let facts = bench.json("doctor");
     assert_eq!(facts["memory"]["dumpable"], false);
     assert!(facts["processor"]["cores"].as_u64().unwrap() >= 1);
     let library = facts["processor"]["aead_library"].as_str().unwrap();

@@ -6,8 +6,7 @@ use crate::support::Bench;
 
 /// A signed container of one of the set-up's models, with keys and the models beside it.
 fn sealed(name: &str) -> Bench {
-    let bench = Bench::new();
-    bench.link_models();
+    let bench = Bench::with_models();
     bench.done("keygen --publisher -o acme");
     let line = format!("seal models/{name} -o m.ovseal --keyfile key --publisher-key acme.key --name m");
     bench.done(&line);
@@ -15,10 +14,6 @@ fn sealed(name: &str) -> Bench {
 }
 
 const RUN: &str = "run m.ovseal --keyfile key --publisher acme.pub --name m";
-
-fn report(bench: &Bench, line: &str) -> Value {
-    serde_json::from_str(&bench.done(&format!("{line} --json")).stdout).unwrap()
-}
 
 #[test]
 fn every_format_computes_sealed_what_it_computes_in_plaintext() {
@@ -32,8 +27,8 @@ fn every_format_computes_sealed_what_it_computes_in_plaintext() {
         "paddle/model.pdmodel",
     ] {
         let bench = sealed(name);
-        let plaintext = report(&bench, &format!("run models/{name}"));
-        let sealed = report(&bench, RUN);
+        let plaintext = bench.json(&format!("run models/{name}"));
+        let sealed = bench.json(RUN);
         for field in ["inputs", "outputs", "device", "openvino"] {
             assert_eq!(sealed[field], plaintext[field], "{name}: {field}");
         }
@@ -43,7 +38,7 @@ fn every_format_computes_sealed_what_it_computes_in_plaintext() {
 
 #[test]
 fn the_report_has_its_fields() {
-    let report = report(&sealed("mask/model.xml"), &format!("{RUN} --iterations 3"));
+    let report = sealed("mask/model.xml").json(&format!("{RUN} --iterations 3"));
     for field in [
         "open_s",
         "read_model_s",
@@ -66,14 +61,14 @@ fn the_report_has_its_fields() {
 #[test]
 fn shapes_and_files_reach_the_model_and_outputs_come_back() {
     let bench = sealed("mlp/model.xml");
-    let first = report(&bench, &format!("{RUN} --shape ids=1,5 --output ."));
+    let first = bench.json(&format!("{RUN} --shape ids=1,5 --output ."));
     assert_eq!(first["inputs"][0]["shape"], serde_json::json!([1, 5]));
     assert_eq!(first["outputs"][0]["shape"][1], 5);
     let name = format!("{}.npy", first["outputs"][0]["name"].as_str().unwrap());
     let script = "import numpy, sys; y = numpy.load(sys.argv[1]); assert y.shape[1] == 5; numpy.save('ids.npy', numpy.full((1, 3), 7))";
     let python = bench.script(&format!("\"$OVSEAL_TEST_PYTHON\" -c \"{script}\" {name}"));
     assert_eq!(python.code, Some(0), "is OVSEAL_TEST_PYTHON set? {python:?}");
-    let second = report(&bench, &format!("{RUN} --input ids=ids.npy"));
+    let second = bench.json(&format!("{RUN} --input ids=ids.npy"));
     assert_eq!(second["inputs"][0]["shape"], serde_json::json!([1, 3]));
 }
 
@@ -149,12 +144,10 @@ fn every_name_of_an_input_is_accepted_and_the_directory_for_outputs_is_made() {
     bench.done("seal m.xml -o m.ovseal --keyfile key");
     for model in ["m.xml", "m.ovseal --keyfile key --any-sender"] {
         for name in ["a_alias", "input.1", "x"] {
-            let fed = report(
-                &bench,
-                &format!("run {model} --input {name}=x.npy --output out/{name}/{}", model.len()),
-            );
+            let fed =
+                bench.json(&format!("run {model} --input {name}=x.npy --output out/{name}/{}", model.len()));
             assert_eq!(fed["inputs"][0]["shape"], Value::from(vec![3, 4]), "{model} {name}");
-            let shaped = report(&bench, &format!("run {model} --shape {name}=5,4"));
+            let shaped = bench.json(&format!("run {model} --shape {name}=5,4"));
             assert_eq!(shaped["outputs"][0]["shape"], Value::from(vec![5, 4]), "{model} {name}");
         }
         assert_eq!(bench.run(&format!("run {model} --shape other=5,4")).code, Some(2));
@@ -205,10 +198,9 @@ fn demands_are_met_before_anything_runs() {
 
 #[test]
 fn a_newer_version_shuts_out_the_older_one() {
-    let bench = Bench::new();
+    let bench = Bench::with_models();
     bench.done("keygen --publisher -o acme");
     bench.done("rollback-state -o state");
-    bench.link_models();
     for version in [1, 2] {
         let line = format!(
             "-o v{version}.ovseal --keyfile key --publisher-key acme.key --name m --security-version {version}"
@@ -265,8 +257,7 @@ fn openvinos_words_are_shown_of_plaintext_and_of_sealed_models_when_asked() {
 
 /// Seals what the device exports of one of the set-up's models.
 fn exported(name: &str) -> Bench {
-    let bench = Bench::new();
-    bench.link_models();
+    let bench = Bench::with_models();
     let script = "import openvino as ov, sys; core = ov.Core(); model = core.compile_model(sys.argv[1], 'CPU'); \
         open('m.blob', 'wb').write(model.export_model().getvalue())";
     let python = bench.script(&format!("\"$OVSEAL_TEST_PYTHON\" -c \"{script}\" models/{name}"));
@@ -279,8 +270,8 @@ fn exported(name: &str) -> Bench {
 fn a_compiled_model_computes_sealed_what_its_network_computes() {
     for name in ["conv/model.xml", "mlp/model.xml"] {
         let bench = exported(name);
-        let plaintext = report(&bench, &format!("run models/{name}"));
-        let imported = report(&bench, "run m.ovseal --keyfile key");
+        let plaintext = bench.json(&format!("run models/{name}"));
+        let imported = bench.json("run m.ovseal --keyfile key");
         assert_eq!(imported["outputs"], plaintext["outputs"], "{name}");
         assert_eq!((&imported["opening"], &imported["sealed"]), (&Value::from("eager"), &Value::Bool(true)));
     }
@@ -303,8 +294,7 @@ fn inspect_says_device_version_and_age_of_a_compiled_model() {
     let shown = bench.done("inspect m.ovseal --keyfile key").stdout;
     let line = shown.lines().last().unwrap().trim();
     assert!(line.starts_with("CPU, OpenVINO 2") && line.ends_with(", less than a day old"), "{shown}");
-    let facts: Value =
-        serde_json::from_str(&bench.done("inspect m.ovseal --keyfile key --json").stdout).unwrap();
+    let facts = bench.json("inspect m.ovseal --keyfile key");
     let part = &facts["opened"]["parts"][0];
     assert_eq!((&part["kind"], &part["compiled"]["device"]), (&Value::from("compiled"), &Value::from("CPU")));
     assert!(part["compiled"]["openvino"].is_string() && part["compiled"]["time"].is_u64());

@@ -43,12 +43,12 @@ fn an_ir_and_its_weights_are_not_listed() {
 #[test]
 fn a_dry_run_lists_what_would_be_sealed_and_writes_nothing() {
     let bench = cluttered();
-    let before = bench.names();
+    let before = bench.names(".");
     let run = bench.done("seal model --dry-run --exclude *.json --keyfile none");
     assert_eq!(run.stdout, "net.bin: weights, 2.0 KiB\nnet.xml: ir, 6 bytes\n");
     let told: Vec<&str> = run.stderr.lines().collect();
     assert_eq!(told, ["ovseal: left out .env, .git, config.json", "ovseal: would seal 2.0 KiB in 2 parts"]);
-    assert_eq!(bench.names(), before);
+    assert_eq!(bench.names("."), before);
     assert_eq!(bench.run("seal model --keyfile key").code, Some(2));
 }
 

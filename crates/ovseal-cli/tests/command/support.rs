@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// The program under test; scripts find it in the variable `OVSEAL`.
@@ -49,6 +50,16 @@ impl Bench {
         bench
     }
 
+    /// Like [`new`](Self::new), with the set-up's models as `models`, so that no path in a command
+    /// line contains spaces.
+    pub(crate) fn with_models() -> Self {
+        let bench = Self::new();
+        let folder = std::env::var_os("OVSEAL_TEST_MODELS");
+        let folder = folder.expect("OVSEAL_TEST_MODELS is not set: run `cargo xtask test`");
+        std::os::unix::fs::symlink(folder, bench.path("models")).unwrap();
+        bench
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -61,17 +72,14 @@ impl Bench {
         std::fs::read(self.path(name)).unwrap()
     }
 
+    pub(crate) fn mode(&self, path: impl AsRef<Path>) -> u32 {
+        self.folder.path().join(path).metadata().unwrap().permissions().mode() & 0o777
+    }
+
     /// Writes a file that only its owner can read, as keys require.
     pub(crate) fn write(&self, name: &str, content: &[u8]) {
         std::fs::write(self.path(name), content).unwrap();
         std::fs::set_permissions(self.path(name), Permissions::from_mode(0o600)).unwrap();
-    }
-
-    /// Links the set-up's models as `models`, so that no path in a command line contains spaces.
-    pub(crate) fn link_models(&self) {
-        let folder = std::env::var_os("OVSEAL_TEST_MODELS");
-        let folder = folder.expect("OVSEAL_TEST_MODELS is not set: run `cargo xtask test`");
-        std::os::unix::fs::symlink(folder, self.path("models")).unwrap();
     }
 
     /// Changes one byte of a file.
@@ -81,9 +89,9 @@ impl Bench {
         self.write(name, &bytes);
     }
 
-    /// Returns the names in the directory, sorted.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let entries = self.folder.path().read_dir().unwrap();
+    /// Returns the names in a directory, sorted.
+    pub(crate) fn names(&self, directory: &str) -> Vec<String> {
+        let entries = self.path(directory).read_dir().unwrap();
         let mut names: Vec<_> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
@@ -131,6 +139,11 @@ impl Bench {
         let outcome = self.run(line);
         assert_eq!(outcome.code, Some(0), "{line}: {outcome:?}");
         outcome
+    }
+
+    /// Returns the output of a command that must succeed, with `--json`.
+    pub(crate) fn json(&self, line: &str) -> Value {
+        serde_json::from_str(&self.done(&format!("{line} --json")).stdout).unwrap()
     }
 
     /// Runs a command that must fail with `code`, exactly these lines on stderr, and an empty

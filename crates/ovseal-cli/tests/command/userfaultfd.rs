@@ -7,8 +7,7 @@ use crate::support::{Bench, Outcome};
 const RUN: &str = "run m.ovseal --keyfile key --publisher acme.pub --json";
 
 fn sealed() -> Bench {
-    let bench = Bench::new();
-    bench.link_models();
+    let bench = Bench::with_models();
     bench.done("keygen --publisher -o acme");
     bench.done("seal models/conv/model.xml -o m.ovseal --keyfile key --publisher-key acme.key");
     bench

@@ -15,7 +15,7 @@ fn a_trusted_publisher_makes_it_authentic() {
     let id = bench.done(verify).stdout;
     let id = id.strip_prefix("authentic: signed by the trusted publisher ").unwrap();
     assert_eq!(&id[64..], "\nname: net\nsecurity version: 3\n");
-    let facts: Value = serde_json::from_str(&bench.done(&format!("{verify} --json")).stdout).unwrap();
+    let facts = bench.json(verify);
     let expected = json!({
         "content_verified": true, "publisher": &id[..64], "claimed_publishers": [&id[..64]], "name": "net",
         "security_version": 3,
@@ -34,12 +34,11 @@ fn without_a_key_it_is_signed_and_its_content_not_verified() {
         format!("signed by {id}; the content was not verified, which needs a key\nsecurity version: 3\n");
     assert_eq!(shown, lines);
     for (options, publisher) in [("--publisher acme.pub", json!(id)), ("", Value::Null)] {
-        let facts = bench.done(&format!("verify net.ovseal --json {options}")).stdout;
         let expected = json!({
             "content_verified": false, "publisher": publisher, "claimed_publishers": [id], "name": null,
             "security_version": 3,
         });
-        assert_eq!(serde_json::from_str::<Value>(&facts).unwrap(), expected);
+        assert_eq!(bench.json(&format!("verify net.ovseal {options}")), expected);
     }
 }
 

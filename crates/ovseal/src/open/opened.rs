@@ -15,7 +15,6 @@ use ovseal_format::statement::{self, KeyId};
 use ovseal_format::suite::{Digest, sha256};
 use ovseal_memory::LateFailureHandler;
 
-use super::Part;
 use super::scratch::Scratch;
 use crate::container::inspect::Inspection;
 use crate::container::read_at::{ReadAt, read_vec};
@@ -33,7 +32,7 @@ use crate::unlock::Unlocked;
 /// It can be shared between threads and takes 48 bytes of memory for each chunk. Its keys are
 /// zeroized when the last clone is dropped.
 #[derive(Clone)]
-pub struct Opened(Arc<Inner>);
+pub struct Opened(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) source: Arc<dyn ReadAt>,
@@ -148,20 +147,6 @@ impl Opened {
         self.0.prologue.container_id
     }
 
-    /// Returns the part with this path.
-    ///
-    /// # Errors
-    /// [`OpenError::NoSuchPart`].
-    pub fn part(&self, path: &str) -> Result<Part, OpenError> {
-        let number = self.0.manifest.parts.iter().position(|part| part.path.as_str() == path);
-        number.map(|number| self.part_at(number)).ok_or_else(|| OpenError::NoSuchPart(path.to_owned()))
-    }
-
-    /// Returns all parts, in the order of the container.
-    pub fn parts(&self) -> impl ExactSizeIterator<Item = Part> + '_ {
-        (0..self.0.manifest.parts.len()).map(|number| self.part_at(number))
-    }
-
     /// Raises the rollback state, if there is one, to this container's security version.
     ///
     /// The state is raised for all publishers that were named for this model. Call this once the
@@ -198,10 +183,6 @@ impl Opened {
     /// Returns the size of a chunk. Reading whole chunks is cheapest.
     pub fn chunk_size(&self) -> ChunkSize {
         self.0.layout.chunk_size
-    }
-
-    fn part_at(&self, number: usize) -> Part {
-        Part::new(self.0.clone(), number)
     }
 }
 

@@ -8,7 +8,7 @@ use ovseal_format::manifest::PartEntry;
 use ovseal_memory::{ModelMemory, populate};
 use zeroize::Zeroize;
 
-use super::opened::Inner;
+use super::opened::{Inner, Opened};
 use crate::error::OpenError;
 use crate::threads::{self, lock};
 
@@ -29,8 +29,26 @@ impl std::fmt::Debug for Part {
     }
 }
 
+impl Opened {
+    /// Returns the part with this path.
+    ///
+    /// # Errors
+    /// [`OpenError::NoSuchPart`].
+    pub fn part(&self, path: &str) -> Result<Part, OpenError> {
+        let number = self.0.manifest.parts.iter().position(|part| part.path.as_str() == path);
+        number
+            .map(|number| Part::new(self.0.clone(), number))
+            .ok_or_else(|| OpenError::NoSuchPart(path.to_owned()))
+    }
+
+    /// Returns all parts, in the order of the container.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = Part> + '_ {
+        (0..self.0.manifest.parts.len()).map(|number| Part::new(self.0.clone(), number))
+    }
+}
+
 impl Part {
-    pub(super) fn new(inner: Arc<Inner>, number: usize) -> Self {
+    fn new(inner: Arc<Inner>, number: usize) -> Self {
         Self { inner, number, key: Arc::default() }
     }
 

@@ -34,11 +34,8 @@ fn found(runtime: &Runtime) -> Vec<Finding> {
     ];
     match Core::new(runtime).and_then(|core| core.available_devices()) {
         Ok(devices) => {
-            findings.push(Finding::new(
-                "devices",
-                devices.clone(),
-                format!("devices: {}", devices.join(", ")),
-            ));
+            let text = format!("devices: {}", devices.join(", "));
+            findings.push(Finding::new("devices", devices, text));
         }
         Err(error) => {
             findings.push(Finding::new("devices", Value::Array(Vec::new()), "devices: none usable"));

@@ -2,28 +2,29 @@
 
 use std::time::Instant;
 
+use ovseal::KeyId;
 use ovseal_openvino::Runtime;
 use serde::Serialize;
 
 use super::RunArgs;
 use super::described::Described;
 use super::memory;
-use super::subject::Origin;
 use crate::errors::CommandError;
 use crate::ui::{Output, text};
 
-/// The seconds that each step took.
-#[derive(Debug, Default)]
+/// The seconds that each step took; the field names are part of the command's interface.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Seconds {
-    pub(super) open: f64,
-    pub(super) read_model: f64,
-    pub(super) compile: f64,
-    pub(super) cache_load: f64,
-    pub(super) cache_store: f64,
-    pub(super) first_inference: f64,
-    pub(super) time_to_first_inference: f64,
-    pub(super) later_inferences: Vec<f64>,
-    pub(super) process: f64,
+    pub(super) open_s: f64,
+    pub(super) read_model_s: f64,
+    pub(super) compile_s: f64,
+    pub(super) cache_load_s: f64,
+    pub(super) cache_store_s: f64,
+    pub(super) first_inference_s: f64,
+    pub(super) time_to_first_inference_s: f64,
+    /// The median of the inferences after the first.
+    pub(super) later_inference_s: Option<f64>,
+    pub(super) process_s: f64,
 }
 
 impl Seconds {
@@ -40,70 +41,49 @@ impl Seconds {
     }
 }
 
-/// The measurements and results of a run.
-pub(super) struct Run {
-    pub(super) seconds: Seconds,
-    /// The resident memory after the first inference.
-    pub(super) settled: Option<u64>,
+/// The facts about a model's file that the report shows.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Origin {
+    /// True for a container.
+    pub(super) is_sealed: bool,
+    /// The publisher whose signature was verified.
+    pub(super) publisher: Option<KeyId>,
+    /// The way in which the weights were decrypted; `None` for a plaintext or cached model.
+    pub(super) opening: Option<&'static str>,
+}
+
+/// The report; its field names are part of the command's interface.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    pub(super) sealed: bool,
+    pub(super) publisher: Option<String>,
+    pub(super) opening: Option<&'static str>,
+    pub(super) device: String,
+    pub(super) openvino: String,
     /// The effect of the cache, if `--cache-dir` is given.
     pub(super) cache: Option<&'static str>,
     /// True if the container's payload was read.
     pub(super) payload_read: Option<bool>,
+    #[serde(flatten)]
+    pub(super) seconds: Seconds,
+    pub(super) rss_peak_bytes: Option<u64>,
+    /// The resident memory after the first inference.
+    pub(super) rss_settled_bytes: Option<u64>,
     pub(super) inputs: Vec<Described>,
     pub(super) outputs: Vec<Described>,
 }
 
-/// The report; its field names are part of the command's interface.
-#[derive(Debug, Serialize)]
-pub(super) struct Report {
-    sealed: bool,
-    publisher: Option<String>,
-    opening: Option<&'static str>,
-    device: String,
-    openvino: String,
-    cache: Option<&'static str>,
-    payload_read: Option<bool>,
-    open_s: f64,
-    read_model_s: f64,
-    compile_s: f64,
-    cache_load_s: f64,
-    cache_store_s: f64,
-    first_inference_s: f64,
-    time_to_first_inference_s: f64,
-    /// The median of the inferences after the first.
-    later_inference_s: Option<f64>,
-    process_s: f64,
-    rss_peak_bytes: Option<u64>,
-    rss_settled_bytes: Option<u64>,
-    inputs: Vec<Described>,
-    outputs: Vec<Described>,
-}
-
 impl Report {
-    /// Creates the report. The peak of memory is read now.
-    pub(super) fn new(args: &RunArgs, origin: &Origin, runtime: &Runtime, run: Run) -> Self {
-        let seconds = run.seconds;
+    /// Creates a report without measurements and results. The peak of memory is read now.
+    pub(super) fn new(args: &RunArgs, origin: &Origin, runtime: &Runtime) -> Self {
         Self {
             sealed: origin.is_sealed,
             publisher: origin.publisher.map(|id| id.to_string()),
             opening: origin.opening,
             device: args.device.clone(),
             openvino: runtime.version().to_owned(),
-            cache: run.cache,
-            payload_read: run.payload_read,
-            open_s: seconds.open,
-            read_model_s: seconds.read_model,
-            compile_s: seconds.compile,
-            cache_load_s: seconds.cache_load,
-            cache_store_s: seconds.cache_store,
-            first_inference_s: seconds.first_inference,
-            time_to_first_inference_s: seconds.time_to_first_inference,
-            later_inference_s: median(seconds.later_inferences),
-            process_s: seconds.process,
             rss_peak_bytes: memory::peak(),
-            rss_settled_bytes: run.settled,
-            inputs: run.inputs,
-            outputs: run.outputs,
+            ..Self::default()
         }
     }
 
@@ -126,16 +106,18 @@ impl Report {
             format!("device:  {}, OpenVINO {}", self.device, self.openvino),
             format!(
                 "seconds: open {:.3}, read {:.3}, compile {:.3}, first inference {:.3}, together {:.3}",
-                self.open_s,
-                self.read_model_s,
-                self.compile_s,
-                self.first_inference_s,
-                self.time_to_first_inference_s
+                self.seconds.open_s,
+                self.seconds.read_model_s,
+                self.seconds.compile_s,
+                self.seconds.first_inference_s,
+                self.seconds.time_to_first_inference_s
             ),
         ];
         lines.extend(self.cache_line());
         lines.extend(
-            self.later_inference_s.map(|median| format!("         later inferences {median:.4} (median)")),
+            self.seconds
+                .later_inference_s
+                .map(|median| format!("         later inferences {median:.4} (median)")),
         );
         if let (Some(peak), Some(settled)) = (self.rss_peak_bytes, self.rss_settled_bytes) {
             lines.push(format!("memory:  peak {}, settled {}", text::bytes(peak), text::bytes(settled)));
@@ -149,9 +131,9 @@ impl Report {
         let line = match self.cache? {
             "hit" => format!(
                 "compiled model imported from it in {:.3} s, nothing else was read",
-                self.cache_load_s
+                self.seconds.cache_load_s
             ),
-            "stored" => format!("compiled model stored in {:.3} s", self.cache_store_s),
+            "stored" => format!("compiled model stored in {:.3} s", self.seconds.cache_store_s),
             _ => "not used".to_owned(),
         };
         Some(format!("cache:   {line}"))
@@ -161,9 +143,4 @@ impl Report {
 fn line(label: &str, fed: &Described) -> String {
     let name = text::printable(&fed.name);
     format!("{label} {name} {}{:?} sha256 {}", fed.element_type, fed.shape, fed.sha256)
-}
-
-fn median(mut seconds: Vec<f64>) -> Option<f64> {
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied()
 }

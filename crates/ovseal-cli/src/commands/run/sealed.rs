@@ -7,13 +7,12 @@ use std::time::Duration;
 use ovseal::{OpenOptions, Opened, RollbackState};
 use ovseal_hardware::tpm2::TpmAnchor;
 use ovseal_openvino::{
-    CacheError, Compilation, CompileCache, Core, Loader, NetworkError, Observer, Operation, Plaintext,
-    SealedModelError, Source, Step,
+    CacheError, Compilation, CompileCache, Core, Loaded, Loader, NetworkError, Observer, Operation,
+    Plaintext, SealedModelError, Source, Step,
 };
 
 use super::RunArgs;
-use super::report::Seconds;
-use super::subject::{Origin, Ready};
+use super::report::{Origin, Seconds};
 use super::{cache, inputs, strict};
 use crate::errors::CommandError;
 use crate::keys::{Inputs, Keys, open_failure, tpm, trust};
@@ -47,10 +46,10 @@ impl<'a> Sealed<'a> {
         cache: Option<&CompileCache>,
         seconds: &mut Seconds,
         output: &mut Output,
-    ) -> Result<Ready, CommandError> {
+    ) -> Result<(Loaded, Origin), CommandError> {
         let args = self.args;
         let progress = Progress::of_file(&args.model);
-        let opened = seconds.time(|seconds| &mut seconds.open, || self.open(&progress))?;
+        let opened = seconds.time(|seconds| &mut seconds.open_s, || self.open(&progress))?;
         trust::warn_if_unsigned(&args.trust.sender, opened.claimed_publishers(), output);
         let origin = Origin { is_sealed: true, publisher: opened.publisher(), opening: None };
         let compilation = Compilation {
@@ -61,7 +60,7 @@ impl<'a> Sealed<'a> {
         let observer = Watch { args, origin, progress: &progress, seconds, output };
         let mut loader = Loader { core, compilation, opening: args.opening.into(), cache, observer };
         let loaded = loader.load(&opened)?;
-        Ok(Ready { loaded, origin: loader.observer.origin })
+        Ok((loaded, loader.observer.origin))
     }
 
     /// Opens the container, and wipes the keys: the runtime must not find them in its process.
@@ -115,10 +114,10 @@ impl Observer for Watch<'_> {
 
     fn finished(&mut self, step: Step, took: Duration) {
         let field = match step {
-            Step::Cache => &mut self.seconds.cache_load,
-            Step::Decrypt => &mut self.seconds.open,
-            Step::Read => &mut self.seconds.read_model,
-            Step::Compile => &mut self.seconds.compile,
+            Step::Cache => &mut self.seconds.cache_load_s,
+            Step::Decrypt => &mut self.seconds.open_s,
+            Step::Read => &mut self.seconds.read_model_s,
+            Step::Compile => &mut self.seconds.compile_s,
         };
         *field += took.as_secs_f64();
     }

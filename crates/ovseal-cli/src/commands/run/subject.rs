@@ -1,11 +1,10 @@
 //! The model to run: a container, or a plaintext model to compare it with.
 
-use ovseal::KeyId;
 use ovseal_openvino::{CompileCache, CompiledModel, Core, Loaded};
 
 use super::inputs;
 use super::options::{OpeningChoice, RunArgs};
-use super::report::Seconds;
+use super::report::{Origin, Seconds};
 use super::sealed::Sealed;
 use crate::errors::{CommandError, Kind};
 use crate::ui::Output;
@@ -16,23 +15,6 @@ pub(super) enum Subject<'a> {
     Sealed(Box<Sealed<'a>>),
     /// A plaintext model.
     Plaintext(&'a RunArgs),
-}
-
-/// A model that is ready to infer.
-pub(super) struct Ready {
-    pub(super) loaded: Loaded,
-    pub(super) origin: Origin,
-}
-
-/// The facts about a model's file that the report shows.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Origin {
-    /// True for a container.
-    pub(super) is_sealed: bool,
-    /// The publisher whose signature was verified.
-    pub(super) publisher: Option<KeyId>,
-    /// The way in which the weights were decrypted; `None` for a plaintext or cached model.
-    pub(super) opening: Option<&'static str>,
 }
 
 impl<'a> Subject<'a> {
@@ -56,13 +38,13 @@ impl<'a> Subject<'a> {
         cache: Option<&CompileCache>,
         seconds: &mut Seconds,
         output: &mut Output,
-    ) -> Result<Ready, CommandError> {
+    ) -> Result<(Loaded, Origin), CommandError> {
         match self {
             Self::Sealed(sealed) => sealed.load(core, cache, seconds, output),
             Self::Plaintext(args) => {
                 let model = compile_plaintext(args, core, seconds)?;
                 let loaded = Loaded { model, is_cached: false, empty_slot: None };
-                Ok(Ready { loaded, origin: Origin::default() })
+                Ok((loaded, Origin::default()))
             }
         }
     }
@@ -104,13 +86,13 @@ fn compile_plaintext(
     seconds: &mut Seconds,
 ) -> Result<CompiledModel, CommandError> {
     let mut network =
-        seconds.time(|seconds| &mut seconds.read_model, || core.read_model_from_path(&args.model))?;
+        seconds.time(|seconds| &mut seconds.read_model_s, || core.read_model_from_path(&args.model))?;
     let shapes = inputs::shapes(args);
     if !shapes.is_empty() {
         let shapes: Vec<_> = shapes.iter().map(|(name, shape)| (name.as_str(), shape.clone())).collect();
         network.reshape(&shapes)?;
     }
-    Ok(seconds.time(|seconds| &mut seconds.compile, || core.compile(&network, &args.device, &[]))?)
+    Ok(seconds.time(|seconds| &mut seconds.compile_s, || core.compile(&network, &args.device, &[]))?)
 }
 
 /// The extensions of the models that OpenVINO reads from a path.

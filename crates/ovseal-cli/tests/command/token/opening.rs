@@ -11,7 +11,6 @@ const B: &str = "pkcs11:token=b;object=model";
 /// token.
 fn sealed() -> Hsm {
     let hsm = Hsm::with(&["a", "b"]);
-    hsm.bench.link_models();
     hsm.bench.done("keygen --publisher -o acme");
     hsm.done(&format!("token keygen {B} --pin-file pin"));
     let recipient = hsm.done(&format!("token keygen {A} --pin-file pin"));

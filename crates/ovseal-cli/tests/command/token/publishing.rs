@@ -85,7 +85,7 @@ fn a_signature_that_is_wrong_leaves_no_container() {
     let hsm = publisher().faulty("signs-wrong");
     let error = "ovseal: error: the publisher's key returned a wrong signature";
     hsm.fails(&seal("net.ovseal"), 1, &[error]);
-    assert!(!hsm.bench.names().iter().any(|name| name.contains("ovseal")), "{:?}", hsm.bench.names());
+    assert!(!hsm.bench.names(".").iter().any(|name| name.contains("ovseal")), "{:?}", hsm.bench.names("."));
 }
 
 #[test]

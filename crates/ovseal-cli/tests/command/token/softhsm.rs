@@ -17,7 +17,7 @@ pub(crate) struct Hsm {
 impl Hsm {
     /// Creates a SoftHSM with an empty token for each label.
     pub(crate) fn with(labels: &[&str]) -> Self {
-        let hsm = Self { bench: Bench::new(), module: softhsm() };
+        let hsm = Self { bench: Bench::with_models(), module: softhsm() };
         let folder = hsm.bench.path("tokens");
         std::fs::create_dir(&folder).unwrap();
         let settings = format!("directories.tokendir = {}\nlog.level = ERROR\n", folder.display());

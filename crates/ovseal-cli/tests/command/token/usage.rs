@@ -208,8 +208,7 @@ fn doctor_lists_the_tokens() {
     hsm.done(&format!("token keygen {uri};object=model --pin-file pin"));
     let shown = hsm.done("doctor");
     assert!(shown.contains("tokens:\n  found: 2 tokens\n") && shown.contains(uri), "{shown}");
-    let none: Value =
-        serde_json::from_str(&hsm.bench.done("doctor --json --pkcs11-module /absent.so").stdout).unwrap();
+    let none = hsm.bench.json("doctor --pkcs11-module /absent.so");
     assert_eq!(none["tokens"]["found"], Value::Null);
     assert_eq!((&none["enclave"]["enclave"], &none["enclave"]["evidence"]), (&false.into(), &Value::Null));
 }
