@@ -133,11 +133,11 @@ pub unsafe extern "C" fn ovseal_cache_find(
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn facts(compilation: &ovseal_compilation) -> Result<RuntimeFacts, Failure> {
-    // SAFETY: the caller vouches for the text.
+    // SAFETY: the caller guarantees that the text is valid.
     let version = unsafe { text(compilation.runtime, "compilation->runtime") }?.to_owned();
-    // SAFETY: the caller vouches for so many plugins.
+    // SAFETY: the caller guarantees as many plugins as it says.
     let plugins = unsafe { list(compilation.plugins, compilation.plugin_count, "compilation->plugins") }?;
-    // SAFETY: the caller vouches for what each of them points at.
+    // SAFETY: the caller guarantees that each of them is valid.
     let plugins = plugins.iter().map(|plugin| unsafe { plugin_facts(plugin) });
     Ok(RuntimeFacts { version, plugins: plugins.collect::<Result<_, _>>()? })
 }
@@ -145,13 +145,13 @@ unsafe fn facts(compilation: &ovseal_compilation) -> Result<RuntimeFacts, Failur
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn plugin_facts(plugin: &ovseal_plugin) -> Result<PluginFacts, Failure> {
-    // SAFETY: the caller vouches for the texts.
+    // SAFETY: the caller guarantees that the texts are valid.
     let device = unsafe { text(plugin.device, "a plugin's device") }?.to_owned();
     // SAFETY: as above.
     let name = unsafe { text(plugin.name, "a plugin's name") }?.to_owned();
     // SAFETY: as above.
     let build = unsafe { text(plugin.build, "a plugin's build") }?.to_owned();
-    // SAFETY: the caller vouches for the properties.
+    // SAFETY: the caller guarantees that the properties are valid.
     let properties = unsafe { texts(plugin.properties, plugin.property_count) }?;
     Ok(PluginFacts { device, name, build, properties })
 }

@@ -21,7 +21,7 @@ pub unsafe extern "C" fn ovseal_key_passphrase(
     length: usize,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the header requires so many bytes.
+    // SAFETY: the header requires that many bytes.
     make(key, || Key::passphrase(unsafe { items(passphrase, length, "passphrase") }?))
 }
 
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn ovseal_key_keyfile(
     length: usize,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the header requires so many bytes.
+    // SAFETY: the header requires that many bytes.
     make(key, || Key::keyfile(unsafe { items(bytes, length, "bytes") }?))
 }
 
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn ovseal_key_identities(
     length: usize,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the header requires so many bytes.
+    // SAFETY: the header requires that many bytes.
     make(key, || Key::identities_in(unsafe { items(bytes, length, "bytes") }?))
 }
 

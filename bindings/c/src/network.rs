@@ -63,7 +63,7 @@ pub unsafe extern "C" fn ovseal_check_runtime(
             let message = format!("OpenVINO would write the model to disk, because {name} is set");
             return Err(Failure::new(Code::WritesModel, message));
         }
-        // SAFETY: the header requires so many properties.
+        // SAFETY: the header requires that many properties.
         for (name, value) in unsafe { texts(properties, count) }? {
             if writes_model(&name, &value) {
                 return Err(NetworkError::WritesModel { name }.into());
@@ -227,10 +227,10 @@ pub(crate) unsafe fn texts(
     properties: *const ovseal_property,
     count: usize,
 ) -> Result<Vec<(String, String)>, Failure> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     let properties = unsafe { list(properties, count, "properties") }?;
     let pair = |property: &ovseal_property| {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         let name = unsafe { text(property.name, "a property's name") }?;
         // SAFETY: as above.
         let value = unsafe { text(property.value, "a property's value") }?;

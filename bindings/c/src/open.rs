@@ -63,24 +63,24 @@ unsafe impl Versioned for ovseal_open_options {}
 /// # Safety
 /// `options` is NULL, or points at options whose pointers are NULL or valid.
 pub(crate) unsafe fn read(options: *const ovseal_open_options) -> Result<OpenOptions, Failure> {
-    // SAFETY: the caller vouches for as many bytes as the size says.
+    // SAFETY: the caller guarantees as many bytes as the size says.
     let from = unsafe { versioned::read(options, "options") }?;
-    // SAFETY: the caller vouches for the publishers.
+    // SAFETY: the caller guarantees that the publishers are valid.
     let trust = unsafe { trust::read(from.trust, from.publishers, from.publisher_count) }?;
     let mut options = OpenOptions::new(trust);
-    // SAFETY: the caller vouches for the text.
+    // SAFETY: the caller guarantees that the text is valid.
     if let Some(name) = unsafe { optional_text(from.name, "options->name") }? {
         options = options.name(ModelName::parse(name)?);
     }
-    // SAFETY: the caller vouches for the number.
+    // SAFETY: the caller guarantees that the number is valid.
     if let Some(version) = unsafe { from.min_security_version.as_ref() } {
         options = options.min_security_version(*version);
     }
-    // SAFETY: the caller vouches for the path.
+    // SAFETY: the caller guarantees that the path is valid.
     if let Some(file) = unsafe { optional_path(from.rollback_state) } {
         options = options.rollback_state(RollbackState::new(file));
     }
-    // SAFETY: the caller vouches for the number.
+    // SAFETY: the caller guarantees that the number is valid.
     if let Some(mib) = unsafe { from.kdf_limit.as_ref() } {
         options = options.kdf_limit(*mib);
     }

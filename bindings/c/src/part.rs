@@ -68,7 +68,7 @@ pub unsafe extern "C" fn ovseal_part_read(
     length: usize,
 ) -> *mut ovseal_error {
     run(|| {
-        // SAFETY: the header requires so many bytes.
+        // SAFETY: the header requires that many bytes.
         part.required("part")?.part.read_into(unsafe { buffer(bytes, length, "bytes") }?)?;
         Ok(())
     })
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn ovseal_part_read_range(
     length: usize,
 ) -> *mut ovseal_error {
     run(|| {
-        // SAFETY: the header requires so many bytes.
+        // SAFETY: the header requires that many bytes.
         part.required("part")?.part.read_range(offset, unsafe { buffer(bytes, length, "bytes") }?)?;
         Ok(())
     })

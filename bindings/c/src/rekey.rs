@@ -84,7 +84,7 @@ pub unsafe extern "C" fn ovseal_rekey(
     options: *const ovseal_rekey_options,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the caller of this function vouches for what the other one requires.
+    // SAFETY: the caller of this function guarantees what the other one requires.
     unsafe { perform(file, key, options, rekeyed, RekeyOptions::rekey) }
 }
 
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn ovseal_write_side_file(
     options: *const ovseal_rekey_options,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the caller of this function vouches for what the other one requires.
+    // SAFETY: the caller of this function guarantees what the other one requires.
     unsafe { perform(file, key, options, rekeyed, RekeyOptions::write_side_file) }
 }
 
@@ -129,12 +129,12 @@ impl ovseal_rekey_options {
     /// # Safety
     /// The pointers are NULL or valid, and stay so for `'a`.
     unsafe fn build<'a>(self) -> Result<RekeyOptions<'a>, Failure> {
-        // SAFETY: the caller vouches for the publishers.
+        // SAFETY: the caller guarantees that the publishers are valid.
         let trust = unsafe { trust::read(self.trust, self.publishers, self.publisher_count) }?;
-        // SAFETY: the caller vouches for the keys.
+        // SAFETY: the caller guarantees that the keys are valid.
         let add: Vec<&'a ovseal_key> =
             unsafe { objects(self.add_recipients, self.add_recipient_count, "options->add_recipients") }?;
-        // SAFETY: the caller vouches for the numbers.
+        // SAFETY: the caller guarantees that the numbers are valid.
         let remove =
             unsafe { list(self.remove_stanzas, self.remove_stanza_count, "options->remove_stanzas") }?;
         let mut options = RekeyOptions::new()
@@ -146,7 +146,7 @@ impl ovseal_rekey_options {
             options = recipients.into_iter().fold(options, RekeyOptions::add_recipient);
         }
         options = remove.iter().fold(options, |options, number| options.remove_stanza(*number));
-        // SAFETY: the caller vouches for the number.
+        // SAFETY: the caller guarantees that the number is valid.
         if let Some(generation) = unsafe { self.expected_generation.as_ref() } {
             options = options.expect_generation(*generation);
         }

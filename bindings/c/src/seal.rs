@@ -103,11 +103,11 @@ pub(crate) unsafe fn find(
     options: *const ovseal_seal_options,
     model: *const c_char,
 ) -> Result<(ovseal_seal_options, Model), Failure> {
-    // SAFETY: the caller vouches for as many bytes as the size says.
+    // SAFETY: the caller guarantees as many bytes as the size says.
     let options = unsafe { versioned::read(options, "options") }?;
-    // SAFETY: the caller vouches for the path.
+    // SAFETY: the caller guarantees that the path is valid.
     let model = unsafe { path(model, "model") }?;
-    // SAFETY: the caller vouches for the patterns.
+    // SAFETY: the caller guarantees that the patterns are valid.
     let model = Model::find(model, unsafe { options.model() }?)?;
     Ok((options, model))
 }
@@ -123,9 +123,9 @@ impl ovseal_seal_options {
         if self.flags & !KNOWN_FLAGS != 0 {
             return Err(bad_argument("options->flags has bits other than OVSEAL_SEAL_*"));
         }
-        // SAFETY: the caller vouches for so many patterns.
+        // SAFETY: the caller guarantees as many patterns as it says.
         let patterns = unsafe { list(self.exclude, self.exclude_count, "options->exclude") }?;
-        // SAFETY: the caller vouches for each text.
+        // SAFETY: the caller guarantees that each text is valid.
         let patterns = patterns.iter().map(|pattern| unsafe { text(*pattern, "a pattern") });
         Ok(ModelOptions {
             only: self.has(OVSEAL_SEAL_ONLY),
@@ -138,12 +138,12 @@ impl ovseal_seal_options {
     /// # Safety
     /// The pointers are NULL or valid.
     unsafe fn seal(&self, model: &Model, output: &std::path::Path) -> Result<ovseal::Sealed, Failure> {
-        // SAFETY: the caller vouches for the keys.
+        // SAFETY: the caller guarantees that the keys are valid.
         let keys = unsafe { objects(self.recipients, self.recipient_count, "options->recipients") }?;
         // SAFETY: as above.
         let signers =
             unsafe { objects(self.publisher_keys, self.publisher_key_count, "options->publisher_keys") }?;
-        // SAFETY: the caller vouches for the text.
+        // SAFETY: the caller guarantees that the text is valid.
         let name = unsafe { optional_text(self.name, "options->name") }?.map(ModelName::parse).transpose()?;
         let nameless =
             || Failure::new(Code::Usage, "no name is given, and the file's own name cannot be one");

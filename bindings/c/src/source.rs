@@ -51,7 +51,7 @@ impl ReadAt for Source {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let read = self.0.read.ok_or_else(|| io::Error::other("the function is NULL"))?;
-        // SAFETY: the buffer has so many bytes, and the caller passed both function and context.
+        // SAFETY: the buffer has that many bytes, and the caller passed both function and context.
         match unsafe { read(self.0.context, offset, buffer.as_mut_ptr(), buffer.len()) } {
             0 => Ok(()),
             answer => Err(io::Error::other(format!("the source returned {answer}"))),

@@ -35,7 +35,7 @@ pub(crate) fn give<T>(out: &mut MaybeUninit<*mut T>, object: T) {
 /// # Safety
 /// `text` is NULL, or ends with a zero byte and stays unchanged for `'a`.
 pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Failure> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     let text = unsafe { c_text(text) }.required(name)?;
     text.to_str().map_err(|_| bad_argument(format!("{name} is not UTF-8")))
 }
@@ -48,7 +48,7 @@ pub(crate) unsafe fn optional_text<'a>(
     pointer: *const c_char,
     name: &str,
 ) -> Result<Option<&'a str>, Failure> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     if pointer.is_null() { Ok(None) } else { unsafe { text(pointer, name) }.map(Some) }
 }
 
@@ -57,7 +57,7 @@ pub(crate) unsafe fn optional_text<'a>(
 /// # Safety
 /// As for [`text`].
 pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Path, Failure> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     unsafe { optional_path(path) }.required(name)
 }
 
@@ -66,13 +66,13 @@ pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Pat
 /// # Safety
 /// As for [`text`].
 pub(crate) unsafe fn optional_path<'a>(pointer: *const c_char) -> Option<&'a Path> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     let path = unsafe { c_text(pointer) }?;
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
 unsafe fn c_text<'a>(text: *const c_char) -> Option<&'a CStr> {
-    // SAFETY: it is not NULL, and the caller vouches for the rest.
+    // SAFETY: it is not NULL, and the caller guarantees the rest.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
 }
 
@@ -88,7 +88,7 @@ pub(crate) unsafe fn items<'a, T>(items: *const T, count: usize, name: &str) -> 
         false if count > isize::MAX.unsigned_abs() / size_of::<T>().max(1) => {
             Err(bad_argument(format!("{name} is too long")))
         }
-        // SAFETY: it is not NULL, not too long, and the caller vouches for the items.
+        // SAFETY: it is not NULL, not too long, and the caller guarantees the items.
         false => Ok(unsafe { slice::from_raw_parts(items, count) }),
     }
 }
@@ -102,7 +102,7 @@ pub(crate) unsafe fn list<'a, T>(list: *const T, count: usize, name: &str) -> Re
     if count > LIST_LIMIT {
         return Err(bad_argument(format!("{name} has more than {LIST_LIMIT} items")));
     }
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     unsafe { items(list, count, name) }
 }
 
@@ -115,9 +115,9 @@ pub(crate) unsafe fn objects<'a, T>(
     count: usize,
     name: &str,
 ) -> Result<Vec<&'a T>, Failure> {
-    // SAFETY: the caller vouches for the array.
+    // SAFETY: the caller guarantees the array.
     let pointers = unsafe { list(pointers, count, name) }?;
-    // SAFETY: the caller vouches for each pointer.
+    // SAFETY: the caller guarantees each pointer.
     let objects = pointers.iter().map(|pointer| unsafe { pointer.as_ref() });
     objects.enumerate().map(|(number, object)| object.required(&format!("{name}[{number}]"))).collect()
 }
@@ -132,7 +132,7 @@ pub(crate) unsafe fn buffer<'a>(bytes: *mut u8, length: usize, name: &str) -> Re
         true if length == 0 => Ok(&mut []),
         true => Err(bad_argument(format!("{name} is NULL"))),
         false if length > isize::MAX.unsigned_abs() => Err(bad_argument(format!("{name} is too long"))),
-        // SAFETY: it is not NULL, not too long, and the caller vouches for the bytes.
+        // SAFETY: it is not NULL, not too long, and the caller guarantees the bytes.
         false => Ok(unsafe { slice::from_raw_parts_mut(bytes, length) }),
     }
 }

@@ -37,11 +37,11 @@ pub(crate) unsafe fn read(
     publishers: *const ovseal_trusted_publisher,
     count: usize,
 ) -> Result<Trust, Failure> {
-    // SAFETY: the caller vouches for so many publishers.
+    // SAFETY: the caller guarantees as many publishers as it says.
     let publishers = unsafe { list(publishers, count, "options->publishers") }?;
     match (trust, publishers) {
         (OVSEAL_TRUST_PUBLISHERS, publishers) => {
-            // SAFETY: the caller vouches for what each of them points at.
+            // SAFETY: the caller guarantees that each of them is valid.
             let publishers = publishers.iter().map(|trusted| unsafe { publisher(trusted) });
             Ok(Trust::Publishers(publishers.collect::<Result<_, _>>()?))
         }
@@ -57,7 +57,7 @@ pub(crate) unsafe fn read(
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn publisher(trusted: &ovseal_trusted_publisher) -> Result<ovseal::Publisher, Failure> {
-    // SAFETY: the caller vouches for it.
+    // SAFETY: the caller guarantees it.
     let publisher = unsafe { trusted.publisher.as_ref() }.required("a trusted publisher")?;
     // SAFETY: as above.
     let name = unsafe { optional_text(trusted.model_name, "a trusted publisher's model name") }?;

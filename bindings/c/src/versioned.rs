@@ -33,7 +33,7 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
     }
     let known = size.min(size_of::<T>());
     let bytes = pointer.cast::<u8>();
-    // SAFETY: `known` is at most `size`, and the caller vouches for so many bytes.
+    // SAFETY: `known` is at most `size`, and the caller guarantees that many bytes.
     let rest = unsafe { bytes.add(known) };
     // SAFETY: as above; these are the bytes up to `size`.
     let unknown = unsafe { slice::from_raw_parts(rest, size - known) };
@@ -42,7 +42,7 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
         return Err(bad_argument(message).with_hint(Some("install the library that belongs to the header")));
     }
     let mut value = MaybeUninit::<T>::zeroed();
-    // SAFETY: the caller vouches for `known` bytes at the source, and the value is at least as
+    // SAFETY: the caller guarantees `known` bytes at the source, and the value is at least as
     // long.
     unsafe { ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), known) };
     // SAFETY: all bytes are set, and the trait says that zeros are valid where none was copied.

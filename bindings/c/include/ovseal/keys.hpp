@@ -98,7 +98,7 @@ inline Key join(const Key& first, const Key& second) {
 /**
  * The container for which a key service wraps or unwraps, so that it can limit and log.
  *
- * When a container is opened, both ids come from the container. The model id is authentic if a
+ * When a container is opened, both ids come from the container. The model id is authentic only if a
  * publisher was named.
  */
 struct ServiceContext {

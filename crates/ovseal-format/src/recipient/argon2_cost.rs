@@ -24,8 +24,8 @@ impl Default for Argon2Cost {
 impl Argon2Cost {
     /// Creates a cost within the limits of the format (`docs/format.md` §1.2).
     ///
-    /// Memory must be 8 KiB per lane to 1 GiB, passes and lanes 1 to 16 each, and memory times passes
-    /// at most 4 GiB.
+    /// Memory must be 8 KiB per lane to 1 GiB, passes and lanes 1 to 16 each, and memory times
+    /// passes at most 4 GiB.
     ///
     /// # Errors
     /// [`KeyError::Cost`] outside these limits.

@@ -35,7 +35,7 @@ impl Context {
 
     /// Returns the id of the model.
     ///
-    /// It is authentic if a publisher was named. Otherwise the container only claims it.
+    /// It is authentic only if a publisher was named. Otherwise the container only claims it.
     pub const fn model_id(&self) -> ModelId {
         self.model_id
     }

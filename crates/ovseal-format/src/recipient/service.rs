@@ -22,7 +22,7 @@ pub type ServiceError = Box<dyn Error + Send + Sync>;
 
 /// The container for which a key service wraps or unwraps, to authorize and log the request.
 ///
-/// On opening, both ids come from the container. The model id is authentic if a publisher was
+/// On opening, both ids come from the container. The model id is authentic only if a publisher was
 /// named. A service that binds them as associated data rejects a secret moved to another container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
