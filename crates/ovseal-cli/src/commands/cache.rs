@@ -32,7 +32,7 @@ pub(crate) enum CacheCommand {
 /// Entries do not show which model they belong to: only the model's key reveals that.
 #[derive(Debug, Args)]
 pub(crate) struct CacheListArgs {
-    /// The cache's directory
+    /// Use the cache in DIR
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: PathBuf,
 
@@ -46,7 +46,7 @@ pub(crate) struct CacheListArgs {
 /// Other files in the directory are kept.
 #[derive(Debug, Args)]
 pub(crate) struct CacheClearArgs {
-    /// The cache's directory
+    /// Use the cache in DIR
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: PathBuf,
 }
