@@ -8,7 +8,7 @@
 //! | 2 | usage error |
 //! | 3 | not authentic, damaged or truncated, or a bad signature |
 //! | 4 | none of the given keys opens the container |
-//! | 5 | denied: not the required signer, name or security version |
+//! | 5 | denied: wrong signer or name, or security version too low |
 //! | 6 | not an ovseal container, or an unsupported version |
 //! | 255 | a bug in ovseal |
 //!

@@ -46,7 +46,7 @@ pub fn device_secret(cache: &Path, file: Option<&Path>) -> Result<DeviceSecret, 
 #[non_exhaustive]
 pub enum StateError {
     /// There is no state directory.
-    #[error("neither XDG_STATE_HOME nor HOME names a directory for the device's secret")]
+    #[error("no directory for the device's secret: set XDG_STATE_HOME or HOME to an absolute path")]
     NoDirectory,
     /// The secret's file cannot be used.
     #[error(transparent)]

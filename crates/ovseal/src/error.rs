@@ -139,7 +139,7 @@ pub enum OpenError {
     #[error("the container has no part {0:?}")]
     NoSuchPart(String),
     /// A range ends after its part, or a buffer does not have a part's length.
-    #[error("bytes {offset} to {end} are not within {part}")]
+    #[error("the range {offset}..{end} is not within {part}")]
     OutOfRange {
         /// The part.
         part: PartPath,

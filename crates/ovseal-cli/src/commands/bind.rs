@@ -17,8 +17,9 @@ use crate::ui::{Output, prompt};
 
 /// Bind a container to this device: add a stanza that only its TPM opens
 ///
-/// The key options open the container as it is now. bind then lists every stanza that opens without
-/// this device's TPM. While the key of one is available, a copy of the disk still opens.
+/// The key options must open the container as it is now. bind then lists every stanza that opens
+/// without this device's TPM. As long as the key for any of them can be had, a copied disk still
+/// opens.
 #[derive(Debug, Args)]
 pub(crate) struct BindArgs {
     /// The container, modified in place; symbolic links are not followed
@@ -33,13 +34,13 @@ pub(crate) struct BindArgs {
 
     /// Also require the current values of these PCRs, such as 0,2,4,7
     ///
-    /// They add to what the device's key requires.
+    /// Required in addition to what the device's key requires.
     #[arg(long, value_name = "LIST", help_heading = "Device options")]
     pub(crate) pcr: Option<String>,
 
-    /// Also require a new passphrase, and ask for it: neither the TPM nor the passphrase opens the
-    /// stanza alone
-    #[arg(long, value_name = "BOTH", value_enum, help_heading = "Device options")]
+    /// Also require a new passphrase, asked for unless --new-passphrase-file is given; neither it
+    /// nor the TPM opens the stanza on its own
+    #[arg(long, value_name = "FACTORS", value_enum, help_heading = "Device options")]
     pub(crate) require: Option<Requirement>,
 
     /// Read the new passphrase from a file; a single trailing newline is ignored
@@ -50,25 +51,24 @@ pub(crate) struct BindArgs {
     #[command(flatten)]
     pub(crate) bounds: BoundOptions,
 
-    /// Remove the stanza that the key options opened
+    /// Remove the stanza opened by the given key
     #[arg(long, conflicts_with = "side_file")]
     pub(crate) drop_distribution: bool,
 
-    /// Write the stanza to FILE.keys, next to the container, instead; this replaces the file's
-    /// stanzas
+    /// Write the stanza to FILE.keys instead of the container, replacing any stanzas in FILE.keys
     #[arg(long)]
     pub(crate) side_file: bool,
 
-    /// Remove the stanzas that wait in FILE.rekey and are not taken over automatically
+    /// Discard the pending stanzas in FILE.rekey that are not adopted automatically
     #[arg(long, conflicts_with_all = ["finish_waiting", "side_file"])]
     pub(crate) discard_waiting: bool,
 
-    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an
-    /// attacker can put the stanzas of another copy there
+    /// Adopt the pending stanzas in FILE.rekey. First check where that file came from: an attacker
+    /// can put stanzas of another copy there
     #[arg(long, conflicts_with_all = ["side_file", "drop_distribution"])]
     pub(crate) finish_waiting: bool,
 
-    /// Remove the opened stanza even if only this device's stanzas remain
+    /// With --drop-distribution, remove the stanza even if only this device's stanzas remain
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -146,7 +146,7 @@ fn distribution(args: &BindArgs, opened: &Opened, id: &[u8; 32]) -> Result<(usiz
     let mut others = inspection.stanzas.iter().enumerate().filter(|(other, _)| *other != number);
     if !args.force && others.all(|(_, stanza)| is_of_device(stanza, id)) {
         return Err(CommandError::usage("only this device's stanzas would be left").hint(
-            "add a recovery key first: ovseal rekey FILE --add-recipient R; or continue with --force",
+            "add a recovery key first: ovseal rekey FILE --add-recipient RECIPIENT; or continue with --force",
         ));
     }
     Ok((number, inspection.generation))

@@ -27,7 +27,7 @@ pub(crate) enum CacheCommand {
     ///
     /// Entries do not show which model they belong to: only the model's key reveals that.
     List {
-        /// The cache's directory
+        /// Use the cache in DIR
         #[arg(long, value_name = "DIR")]
         cache_dir: PathBuf,
 
@@ -39,7 +39,7 @@ pub(crate) enum CacheCommand {
     ///
     /// Other files in the directory are kept.
     Clear {
-        /// The cache's directory
+        /// Use the cache in DIR
         #[arg(long, value_name = "DIR")]
         cache_dir: PathBuf,
     },

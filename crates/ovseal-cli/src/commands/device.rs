@@ -38,9 +38,9 @@ pub(crate) enum DeviceCommand {
 
 /// Create this device's keys in its TPM, once, and print its recipient
 ///
-/// Others seal to the recipient (ovdev1…) and need no TPM for it. The files in the state directory
-/// are wrapped by the TPM and useless elsewhere. Without --pcr, --approver or --pin, the key
-/// requires nothing but the TPM.
+/// Others can seal to the recipient (ovdev1…) without a TPM. The files in the state directory are
+/// wrapped by the TPM and useless elsewhere. Without --pcr, --approver or --pin, the key requires
+/// only the TPM.
 #[derive(Debug, Args)]
 pub(crate) struct EnrollArgs {
     /// Bind the key to the current values of these PCRs, such as 0,2,4,7
@@ -49,7 +49,7 @@ pub(crate) struct EnrollArgs {
     #[arg(long, value_name = "LIST")]
     pub(crate) pcr: Option<String>,
 
-    /// Accept states that this approver signs: its public key file, from keygen --approver
+    /// Accept states signed by this approver, given its public key file from keygen --approver
     #[arg(long, value_name = "PUB", requires = "pcr")]
     pub(crate) approver: Option<PathBuf>,
 
@@ -67,7 +67,7 @@ pub(crate) struct EnrollArgs {
 /// Show the device's recipient, what its key requires, and its epoch and clock
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Also show the values of these PCRs, in the form for device approve
+    /// Also show the values of these PCRs, in the form that device approve accepts
     #[arg(long, value_name = "LIST")]
     pub(crate) pcr: Option<String>,
 
@@ -86,15 +86,15 @@ pub(crate) struct StatusArgs {
 /// PCRs.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
-    /// The approver's private key, from keygen --approver
+    /// Sign with the approver's private key, from keygen --approver
     #[arg(long, value_name = "F", value_parser = Source::parser())]
     pub(crate) publisher_key: Source,
 
-    /// The PCRs, with values as in 7=HEX; those without a value are read from this device's TPM
+    /// Approve these PCRs, with values as in 7=HEX; values left out are read from this device's TPM
     #[arg(long, value_name = "LIST")]
     pub(crate) pcr: String,
 
-    /// The approval to write
+    /// Write the approval to FILE
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
@@ -216,7 +216,7 @@ fn approver_key(source: &Source) -> Result<ApproverKey, CommandError> {
     let unusable = |error| {
         CommandError::from(error)
             .context(format!("cannot use {source}"))
-            .hint("create an approver's key: ovseal keygen --approver -o F")
+            .hint("create an approver's key: ovseal keygen --approver -o FILE")
     };
     let text = std::str::from_utf8(pem.expose());
     let text = text.map_err(|_| unusable(ApprovalError::Private))?;

@@ -20,12 +20,12 @@ use crate::ui::Output;
 /// Show which protections this host offers
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// The OpenVINO runtime: a directory or the library's file [default: OVSEAL_OPENVINO, or a
+    /// Use this OpenVINO runtime: a directory or the library's file [default: OVSEAL_OPENVINO, or a
     /// search]
     #[arg(long, value_name = "PATH")]
     pub(crate) openvino: Option<PathBuf>,
 
-    /// The PKCS#11 module whose tokens to show [default: OVSEAL_PKCS11_MODULE, or p11-kit's proxy]
+    /// Show the tokens of this PKCS#11 module [default: OVSEAL_PKCS11_MODULE, or p11-kit's proxy]
     #[cfg(feature = "pkcs11")]
     #[arg(long, value_name = "FILE")]
     pub(crate) pkcs11_module: Option<PathBuf>,

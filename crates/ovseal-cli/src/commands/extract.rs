@@ -23,7 +23,7 @@ use crate::ui::{Interrupt, Output, Progress, text};
 
 /// Write the parts of a container to a directory, in plaintext
 ///
-/// The written files are no longer protected. They appear once all parts are known to be authentic,
+/// The written files are no longer protected. They appear only after every part has been verified,
 /// and only their owner can read them. Symbolic links inside the directory are not followed.
 #[derive(Debug, Args)]
 pub(crate) struct ExtractArgs {
@@ -37,7 +37,7 @@ pub(crate) struct ExtractArgs {
     #[command(flatten)]
     pub(crate) trust: TrustOptions,
 
-    /// The directory for the plaintext; created if missing
+    /// Write the plaintext to DIR; created if missing
     #[arg(long, value_name = "DIR")]
     pub(crate) danger_write_plaintext: PathBuf,
 

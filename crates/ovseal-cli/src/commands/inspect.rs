@@ -16,9 +16,10 @@ use crate::ui::Output;
 
 /// Show what is known about a container
 ///
-/// Without a key, this is what anyone can see, and none of it is authenticated. With a key, it also
-/// includes the name and the parts, which are authentic.
+/// Without a key, this shows what anyone can read, none of it authenticated. With a key, it also
+/// shows the name and the parts, which are authentic.
 #[derive(Debug, Args)]
+#[command(mut_arg("any_sender", trust::is_default))]
 pub(crate) struct InspectArgs {
     /// The container
     #[arg(value_name = "FILE")]

@@ -16,19 +16,20 @@ use crate::ui::{NewFile, Output, PRIVATE, PUBLIC};
 /// Private files are readable by their owner only. Existing files are never overwritten.
 #[derive(Debug, Args)]
 pub(crate) struct KeygenArgs {
-    /// The file to write; with --publisher or --approver, F.key and F.pub
-    #[arg(short, long, value_name = "F")]
+    /// Write to FILE; with --publisher or --approver, to FILE.key and FILE.pub
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
     /// Create a publisher's signing keys, and print the key id
     #[arg(long, conflicts_with = "keyfile")]
     pub(crate) publisher: bool,
 
-    /// Create the keys that approve measured states of devices: P-256, which TPMs can verify
+    /// Create an approver's keys, which approve measured states of devices (P-256, which TPMs can
+    /// verify)
     #[arg(long, conflicts_with_all = ["keyfile", "publisher"])]
     pub(crate) approver: bool,
 
-    /// Create a key file: 32 random bytes that publisher and device share
+    /// Create a key file: 32 random bytes that the publisher and the device share
     #[arg(long)]
     pub(crate) keyfile: bool,
 }

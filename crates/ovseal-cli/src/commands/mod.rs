@@ -29,7 +29,7 @@ use crate::ui::Output;
 /// Encrypts and signs AI models for OpenVINO
 ///
 /// You seal a model into a single file, the container. Your application decrypts it straight into
-/// memory and hands it to OpenVINO. The plaintext never touches a disk.
+/// memory and hands it to OpenVINO, without writing plaintext to a disk.
 #[derive(Debug, Parser)]
 #[command(name = "ovseal", bin_name = "ovseal", version, after_long_help = AFTER_HELP)]
 #[command(max_term_width = 100)]
@@ -105,15 +105,15 @@ Exit codes:
   2    usage error
   3    not authentic, damaged or truncated, or a bad signature
   4    none of the given keys opens the container
-  5    denied: not the required signer, name or security version
+  5    denied: wrong signer or name, or security version too low
   6    not an ovseal container, or an unsupported version
   255  a bug in ovseal
 
-Wherever a key is read from a file F, F may also be - for stdin, or fd:N for the open descriptor N. Never put a secret \
-into an argument.
+Wherever a key, passphrase or PIN is read from F, F may also be - for stdin, or fd:N for the open descriptor N. Never \
+put a secret in an argument.
 
-Outputs are regular files. No command writes through or over a symbolic link, a pipe, a device or a directory, or over a \
-file that it read, not even with --force. seal --force replaces only containers.";
+Commands write only regular files: never over or through a symbolic link, pipe, device or directory, and never over a \
+file they have read, even with --force. seal --force replaces only containers.";
 
 #[cfg(test)]
 mod tests {

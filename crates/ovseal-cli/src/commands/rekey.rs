@@ -15,8 +15,9 @@ use crate::ui::{Output, text};
 
 /// Change who can open a container, without sealing it again
 ///
-/// The size of the container does not matter. Removing a stanza does not revoke access: an old copy
-/// still opens this payload. To revoke, seal the model again with a higher security version.
+/// Takes the same time for a container of any size. Removing a stanza does not revoke access: its
+/// key and an old copy still open this payload. To revoke, seal again without that recipient and
+/// with a higher security version.
 #[derive(Debug, Args)]
 pub(crate) struct RekeyArgs {
     /// The container, modified in place; symbolic links are not followed
@@ -32,9 +33,9 @@ pub(crate) struct RekeyArgs {
     #[command(flatten)]
     pub(crate) changes: ChangeOptions,
 
-    /// Require both the added device's TPM and the new passphrase; neither one opens the container
-    /// alone
-    #[arg(long, value_name = "BOTH", value_enum, help_heading = "Changes")]
+    /// Require both the added device's TPM and the new passphrase; neither opens the container on
+    /// its own
+    #[arg(long, value_name = "FACTORS", value_enum, help_heading = "Changes")]
     pub(crate) require: Option<Requirement>,
 
     /// Allow classical public keys next to post-quantum ones
@@ -43,7 +44,7 @@ pub(crate) struct RekeyArgs {
 
     /// Allow a container that only an SGX enclave's key opens
     ///
-    /// The model is lost when that key changes, with the processor's microcode or with the enclave.
+    /// The model is lost when that key changes, which happens with new microcode or a new enclave.
     #[arg(long)]
     pub(crate) allow_only_sgx: bool,
 }
@@ -54,10 +55,10 @@ pub(crate) struct RekeyArgs {
 pub(crate) struct ChangeOptions {
     /// Add a public key: age1…, age1pq1…, a token's age1tag1… or a device's ovdev1…; may be
     /// repeated
-    #[arg(long = "add-recipient", value_name = "R", help_heading = "Changes")]
+    #[arg(long = "add-recipient", value_name = "RECIPIENT", help_heading = "Changes")]
     pub(crate) recipients: Vec<String>,
 
-    /// Ask for a new passphrase, or generate one, and add it
+    /// Add a new passphrase: ask for it, or generate one if the answer is empty
     #[arg(long, conflicts_with = "add_passphrase_file", help_heading = "Changes")]
     pub(crate) add_passphrase: bool,
 
@@ -65,13 +66,13 @@ pub(crate) struct ChangeOptions {
     #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Changes")]
     pub(crate) add_passphrase_file: Option<Source>,
 
-    /// Add the key file F, 32 bytes; may be repeated
+    /// Add the 32-byte key file F; may be repeated
     #[arg(long = "add-keyfile", value_name = "F", value_parser = Source::parser(), help_heading = "Changes")]
     pub(crate) keyfiles: Vec<Source>,
 
     /// Add a key of this SGX enclave, which must run under Gramine
     ///
-    /// mrenclave is for this enclave only, mrsigner for every enclave of its signer.
+    /// mrenclave: only this enclave. mrsigner: every enclave of the same signer.
     #[arg(long, value_name = "POLICY", value_parser = policy, help_heading = "Changes")]
     pub(crate) add_sgx: Option<SealingPolicy>,
 
@@ -79,12 +80,12 @@ pub(crate) struct ChangeOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Changes")]
     pub(crate) remove: Vec<u16>,
 
-    /// Remove the stanzas that wait in FILE.rekey and are not taken over automatically
+    /// Discard the pending stanzas in FILE.rekey that are not adopted automatically
     #[arg(long, conflicts_with = "finish_waiting", help_heading = "Changes")]
     pub(crate) discard_waiting: bool,
 
-    /// Take over the stanzas that wait in FILE.rekey. Check first where that file comes from: an
-    /// attacker can put the stanzas of another copy there
+    /// Adopt the pending stanzas in FILE.rekey. First check where that file came from: an attacker
+    /// can put stanzas of another copy there
     #[arg(long, conflicts_with = "remove", help_heading = "Changes")]
     pub(crate) finish_waiting: bool,
 }

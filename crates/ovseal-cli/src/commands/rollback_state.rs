@@ -16,14 +16,13 @@ use crate::ui::Output;
 
 /// Create an empty rollback state, once per device
 ///
-/// It records the highest security version that the device has accepted of each publisher's models,
-/// so that older containers are rejected after newer ones. Use --tpm to also detect that the whole
-/// disk was restored.
+/// The state records the highest security version that the device has accepted of each publisher's
+/// models, so that older containers are rejected. With --tpm, a restored disk is detected too.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("device").args(["tcti", "state", "tpm_pin_file"]).multiple(true).requires("tpm")))]
 pub(crate) struct RollbackStateArgs {
-    /// The file to create; it must not exist
-    #[arg(short, long, value_name = "F")]
+    /// Create this file; it must not exist
+    #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
 
     /// Tie the state to a key and a new counter in this device's TPM

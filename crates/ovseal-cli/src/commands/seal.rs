@@ -77,7 +77,7 @@ fn model_name(args: &SealArgs, model: &Model) -> Result<ModelName, CommandError>
         Some(name) => Ok(ModelName::parse(name)?),
         None => model.default_name().ok_or_else(|| {
             CommandError::usage("the model's file name is not a valid model name")
-                .hint("give a name with --name N")
+                .hint("give a name with --name NAME")
         }),
     }
 }

@@ -28,14 +28,14 @@ pub(crate) struct TokenArgs {
 pub(crate) enum TokenCommand {
     /// Create a key that never leaves the token
     ///
-    /// By default, create a P-256 key to which models can be sealed, and print its recipient. With
+    /// By default, create a P-256 key that models can be sealed to, and print its recipient. With
     /// --publisher, create an Ed25519 key that signs models. The URI's object becomes the key's
     /// label, which must be new.
     Keygen {
-        /// The token, with the new key's label as object
+        /// The token's URI, with the new key's label as its object
         uri: String,
 
-        /// Create a key that signs
+        /// Create an Ed25519 signing key instead
         #[arg(long)]
         publisher: bool,
 
@@ -44,7 +44,7 @@ pub(crate) enum TokenCommand {
     },
     /// Print the recipient of a P-256 key, for sealing models to this token
     Recipient {
-        /// The token and the key
+        /// The URI of the token and the key
         uri: String,
 
         #[command(flatten)]
@@ -53,13 +53,13 @@ pub(crate) enum TokenCommand {
     /// Create a publisher's key from an Ed25519 key on the token, and print the key id
     ///
     /// Publishers sign with Ed25519 and ML-DSA-65. Tokens do not support ML-DSA-65 yet, so that
-    /// half is written to a file. Sign with both: seal --publisher-key URI --ml-dsa-key F.
+    /// half is written to a file. Sign with both: seal --publisher-key URI --ml-dsa-key PREFIX.key.
     Publisher {
-        /// The token and the key
+        /// The URI of the token and the key
         uri: String,
 
-        /// The files to write: F.key and F.pub
-        #[arg(short, long, value_name = "F")]
+        /// Write PREFIX.key and PREFIX.pub
+        #[arg(short, long, value_name = "PREFIX")]
         output: PathBuf,
 
         #[command(flatten)]

@@ -14,10 +14,12 @@ use crate::ui::{Output, Progress};
 
 /// Verify a container: its signature and digests, and with a key also every tag
 ///
-/// Without a key, this shows who signed the container, and that it did not change since. It does
-/// not show that a holder of the key sealed the content. With neither --publisher nor a key, it
-/// only shows that the container is consistent, which an attacker's container is too.
+/// Without a key, this shows who signed the container, and that the signed model has not changed
+/// since. Anyone who can open it may have changed the stanzas. With neither --publisher nor a key,
+/// it shows only that the container is consistent, and an attacker's container can be consistent
+/// too.
 #[derive(Debug, Args)]
+#[command(mut_arg("any_sender", trust::is_default))]
 pub(crate) struct VerifyArgs {
     /// The container
     #[arg(value_name = "FILE")]
@@ -77,7 +79,7 @@ fn refuse_unsigned(container: &Path) -> Result<(), CommandError> {
         return Err(CommandError::usage(
             "the container is not signed, so it cannot be verified without a key",
         )
-        .hint("give a key with -i IDENTITY_FILE, -p, --passphrase-file F or --keyfile F"));
+        .hint("give a key with -i F, -p, --passphrase-file F or --keyfile F"));
     }
     Ok(())
 }

@@ -16,8 +16,8 @@ const KIND: &str = "key";
 #[group(skip)]
 #[command(group(ArgGroup::new(KIND).multiple(false)))]
 pub(crate) struct KeyOptions {
-    /// Use the identities in a file, as keygen and age write them; may be repeated
-    #[arg(short, long = "identity", value_name = "IDENTITY_FILE", value_parser = Source::parser())]
+    /// Use the identities in F, in the format of keygen and age; may be repeated
+    #[arg(short, long = "identity", value_name = "F", value_parser = Source::parser())]
     #[arg(group = KIND, help_heading = "Key options")]
     pub(crate) identities: Vec<Source>,
 
@@ -29,7 +29,7 @@ pub(crate) struct KeyOptions {
     #[arg(long, value_name = "F", value_parser = Source::parser(), group = KIND, help_heading = "Key options")]
     pub(crate) passphrase_file: Option<Source>,
 
-    /// Use the key file F, 32 bytes
+    /// Use the 32-byte key file F
     #[arg(long, value_name = "F", value_parser = Source::parser(), group = KIND, help_heading = "Key options")]
     pub(crate) keyfile: Option<Source>,
 
@@ -46,16 +46,16 @@ pub(crate) struct KeyOptions {
     #[command(flatten)]
     pub(crate) token: TokenOptions,
 
-    /// Use this device's TPM. Add a passphrase for containers that require both
+    /// Use this device's TPM; also give a passphrase if the container requires both
     ///
-    /// run, rekey, bind and extract also try the TPM when you give no key and the device is
-    /// enrolled.
+    /// run, rekey, bind and extract use the TPM by default if you give no key, the device is
+    /// enrolled and the container has a stanza for a device.
     #[arg(long, help_heading = "Key options", conflicts_with_all = ["identities", "keyfile", "sgx"])]
     #[cfg_attr(feature = "pkcs11", arg(conflicts_with = "pkcs11"))]
     pub(crate) tpm: bool,
 
-    /// Limit the work of deriving keys from passphrases: MiB of memory times passes, for all
-    /// stanzas together. A single stanza may use a quarter of it as memory
+    /// Limit key derivation from passphrases to this many MiB of memory times passes, over all
+    /// stanzas; a single one may use a quarter of it as memory
     #[arg(long, value_name = "MIB", default_value_t = 1024, help_heading = "Key options")]
     pub(crate) kdf_limit: u32,
 

@@ -14,13 +14,13 @@ use crate::ui::prompt;
 /// The sources of a token's module and PIN.
 #[derive(Debug, Args)]
 pub(crate) struct TokenOptions {
-    /// The token's PKCS#11 module, a shared library [default: the URI's module-path,
+    /// Load this PKCS#11 module, a shared library [default: the URI's module-path,
     /// OVSEAL_PKCS11_MODULE, or p11-kit's proxy]
     #[arg(long, value_name = "FILE", help_heading = "Token options")]
     pub(crate) pkcs11_module: Option<PathBuf>,
 
     /// Read the token's PIN from a file; a single trailing newline is ignored [default: the URI's
-    /// pin-source, or ask]
+    /// pin-source; otherwise asks]
     #[arg(long, value_name = "F", value_parser = Source::parser(), help_heading = "Token options")]
     pub(crate) pin_file: Option<Source>,
 }

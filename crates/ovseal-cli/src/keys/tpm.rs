@@ -17,11 +17,12 @@ use crate::ui::prompt;
 #[derive(Clone, Debug, Default, Args)]
 #[group(skip)]
 pub(crate) struct DeviceOptions {
-    /// The TPM, as the TPM software stack names it [default: OVSEAL_TCTI, or device:/dev/tpmrm0]
+    /// Use this TPM, in the TPM software stack's notation [default: OVSEAL_TCTI, or
+    /// device:/dev/tpmrm0]
     #[arg(long, value_name = "TCTI", help_heading = "Device options")]
     pub(crate) tcti: Option<String>,
 
-    /// The directory of the device's files [default: ovseal in XDG_STATE_HOME or ~/.local/state]
+    /// Keep the device's files in DIR [default: ovseal in XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR", help_heading = "Device options")]
     pub(crate) state: Option<PathBuf>,
 }
@@ -39,7 +40,7 @@ pub(crate) struct PinOptions {
 /// A requirement of a device's stanza in addition to its TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Requirement {
-    /// Both the TPM and the passphrase; neither one opens it alone
+    /// TPM and passphrase, both needed
     #[value(name = "tpm2+passphrase")]
     Tpm2AndPassphrase,
 }
@@ -48,15 +49,15 @@ pub(crate) enum Requirement {
 #[derive(Debug, Default, Args)]
 #[group(skip)]
 pub(crate) struct BoundOptions {
-    /// Let devices open the container only up to this epoch
+    /// Let devices open the container only up to epoch N
     #[arg(long, value_name = "N", help_heading = "Device options")]
     pub(crate) until_epoch: Option<u64>,
 
-    /// Let devices open the container only while their TPM's clock is below this, in milliseconds
+    /// Let devices open the container only while their TPM's clock is below TIME, in milliseconds
     ///
-    /// With bind you can also give a time from now, such as +90d, +12h, +30m or +10s. The clock
-    /// runs only while the device is on.
-    #[arg(long, value_name = "T", value_parser = ClockBound::parse, help_heading = "Device options")]
+    /// bind also accepts a time from now, such as +90d, +12h, +30m or +10s. The clock runs only
+    /// while the device is on.
+    #[arg(long, value_name = "TIME", value_parser = ClockBound::parse, help_heading = "Device options")]
     pub(crate) until_clock: Option<ClockBound>,
 }
 
@@ -104,8 +105,10 @@ pub(crate) fn tpm(options: &DeviceOptions) -> Result<Tpm, CommandError> {
 /// Fails if none is named and there is no home directory.
 pub(crate) fn directory(options: &DeviceOptions) -> Result<PathBuf, CommandError> {
     options.state.clone().or_else(state_directory).ok_or_else(|| {
-        CommandError::usage("neither XDG_STATE_HOME nor HOME names a directory")
-            .hint("name the directory of the device's files with --state DIR")
+        CommandError::usage(
+            "no directory for the device's files: set XDG_STATE_HOME or HOME to an absolute path",
+        )
+        .hint("or name the directory with --state DIR")
     })
 }
 

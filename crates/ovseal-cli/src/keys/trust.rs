@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Arg, Args};
 use ovseal::{KeyId, ModelName, OpenOptions, Opened, Publisher, RecipientClass, StanzaSummary, Trust};
 
 use super::{Inputs, Source, open_failure};
@@ -14,15 +14,14 @@ use crate::ui::Output;
 /// Who must have signed the container.
 #[derive(Debug, Args)]
 pub(crate) struct SenderOptions {
-    /// Require this publisher's signature: a file with its public key; of several publishers, one
-    /// is enough. PUB:NAME trusts it only for the model NAME
+    /// Require a signature by the publisher with this public key file; if repeated, by any one of
+    /// them. PUB:NAME trusts that key only for the model NAME
     #[arg(long = "publisher", value_name = "PUB[:NAME]", help_heading = "Trust options")]
     pub(crate) publishers: Vec<PathBuf>,
 
     /// Accept a container from anyone, without checking a signature
     ///
-    /// One of --publisher and --any-sender is required, unless only passphrases and key files open
-    /// the container.
+    /// Give --publisher or --any-sender, unless only passphrases and key files open the container.
     #[arg(long, conflicts_with = "publishers", help_heading = "Trust options")]
     pub(crate) any_sender: bool,
 }
@@ -34,7 +33,7 @@ pub(crate) struct TrustOptions {
     pub(crate) sender: SenderOptions,
 
     /// Require the model to have this name; needs --publisher
-    #[arg(long, value_name = "N", help_heading = "Trust options")]
+    #[arg(long, value_name = "NAME", help_heading = "Trust options")]
     pub(crate) name: Option<String>,
 
     /// Require at least this security version; needs --publisher
@@ -54,6 +53,11 @@ impl TrustOptions {
     pub(crate) fn is_given(&self) -> bool {
         self.sender.is_given() || self.name.is_some() || self.min_security_version.is_some()
     }
+}
+
+/// Shortens the help of `--any-sender`, for a command that accepts any sender by default.
+pub(crate) fn is_default(any_sender: Arg) -> Arg {
+    any_sender.long_help(None::<&str>)
 }
 
 const PUBLISHER_LIMIT: usize = 64 * 1024;

@@ -35,7 +35,7 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
     error(
         "--tpm --passphrase-file wrong",
         &format!(
-            "{container}: the identity is not allowed to open the container: the passphrase is wrong, or the stanza is \
+            "{container}: the hardware refused to use the identity: the passphrase is wrong, or the stanza is \
              damaged"
         ),
         "if the passphrase is right, get the container again from its publisher",

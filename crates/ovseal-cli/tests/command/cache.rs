@@ -232,7 +232,10 @@ fn a_secret_that_others_may_read_or_that_is_none_is_reported_once_and_not_used()
     told(&within, &format!("the device's secret {place} is inside the cache directory"));
     let outcome = bench.shell("unset XDG_STATE_HOME HOME", RUN, "");
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(outcome.stderr.contains("neither XDG_STATE_HOME nor HOME names a directory"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("no directory for the device's secret: set XDG_STATE_HOME or HOME"),
+        "{outcome:?}"
+    );
     std::fs::write(&secret, [1; 32]).unwrap();
     bench.write("file", b"");
     let file = RUN.replace("--cache-dir cache", "--cache-dir file");

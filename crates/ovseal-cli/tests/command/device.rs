@@ -119,7 +119,7 @@ fn a_bound_container_opens_with_the_tpm_and_its_other_stanzas_are_reported() {
     assert!(shown.lines().any(|shown| shown == line), "{shown}");
     device.swtpm.extend(16);
     let refused = bench.run(&format!("inspect net.ovseal --tpm {}", device.options()));
-    let error = "ovseal: error: net.ovseal: the identity is not allowed to open the container: the device's measured \
+    let error = "ovseal: error: net.ovseal: the hardware refused to use the identity: the device's measured \
                  state has changed: PCR 16";
     assert_eq!((refused.code, refused.stderr.lines().next()), (Some(4), Some(error)));
 }
@@ -173,7 +173,7 @@ fn a_pin_is_taken_from_a_file_and_a_wrong_one_is_refused() {
         let refused = bench.run(&format!("{inspect} {options}"));
         (refused.code, refused.stderr.lines().next().unwrap().to_owned())
     };
-    let prefix = "ovseal: error: net.ovseal: the identity is not allowed to open the container:";
+    let prefix = "ovseal: error: net.ovseal: the hardware refused to use the identity:";
     assert_eq!(refusal("--tpm-pin-file wrong"), (Some(4), format!("{prefix} the PIN is wrong")));
     assert_eq!(refusal(""), (Some(4), format!("{prefix} the device's key needs its PIN")));
 }

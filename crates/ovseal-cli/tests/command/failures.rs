@@ -84,7 +84,7 @@ fn without_a_key_the_kinds_of_key_are_listed() {
     let bench = Bench::new();
     let recipient = bench.done("keygen -o id.txt").stdout;
     bench.done(&format!("seal net.xml -o net.ovseal --keyfile key -r {recipient}"));
-    let kinds = "keyfile (--keyfile F), x-wing (-i IDENTITY_FILE)";
+    let kinds = "keyfile (--keyfile F), x-wing (-i F)";
     let hint = format!("ovseal: hint: the container accepts these kinds of key: {kinds}");
     for line in [
         "extract net.ovseal --any-sender --danger-write-plaintext out",
@@ -101,8 +101,8 @@ fn malformed_keys_are_the_callers_mistake() {
     bench.write("long", &[1; 40]);
     bench.write("empty", b"\n");
     for (option, sentence) in [
-        ("--keyfile short", "cannot use short: a key file has exactly 32 bytes"),
-        ("--keyfile long", "cannot use long: a key file has exactly 32 bytes"),
+        ("--keyfile short", "cannot use short: the key file is not 32 bytes long"),
+        ("--keyfile long", "cannot use long: the key file is not 32 bytes long"),
         ("--passphrase-file empty", "cannot use empty: a passphrase is UTF-8 text of 1 to 1024 bytes"),
     ] {
         let error = format!("ovseal: error: {sentence}");

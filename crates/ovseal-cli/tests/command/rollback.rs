@@ -54,7 +54,7 @@ fn an_older_version_is_denied_also_with_the_state_of_yesterday() {
         assert!(told[0].contains(" is outdated: its generation is "), "{told:?}");
         assert!(
             told[1]
-                .starts_with("ovseal: hint: if you are sure that no older state was restored, move F away, create a new one"),
+                .starts_with("ovseal: hint: if you are sure that no older state was restored, move FILE away, create a new one"),
             "{told:?}"
         );
     }
@@ -69,7 +69,7 @@ fn whether_the_tpm_is_asked_is_said_by_the_caller() {
     assert_eq!((code, told.len()), (Some(5), 2));
     assert_eq!(told[1], "ovseal: hint: check it against this device's TPM with --rollback-tpm");
     std::fs::remove_file(bench.path("state")).unwrap();
-    for (options, hint) in [(TPM, "rollback-state --tpm -o F"), ("", "rollback-state -o F")] {
+    for (options, hint) in [(TPM, "rollback-state --tpm -o FILE"), ("", "rollback-state -o FILE")] {
         let (code, told) = run(&bench, &device, 1, options);
         assert_eq!(code, Some(5));
         let hint = format!("ovseal: hint: if this device is new, create the state once: ovseal {hint}");
@@ -146,7 +146,7 @@ fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_replaced_alone() {
     let (code, told) = run(&bench, &device, 1, TPM);
     assert_eq!(code, Some(5), "{told:?}");
     assert!(told[1].starts_with(
-        "ovseal: hint: if you are sure that no older state was restored, move F away, create a new one"
+        "ovseal: hint: if you are sure that no older state was restored, move FILE away, create a new one"
     ));
 
     bench.write("state", text.as_bytes());
@@ -159,7 +159,7 @@ fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_replaced_alone() {
         told[0].contains("anchor record is damaged, or belongs to another enrolment of this device"),
         "{told:?}"
     );
-    assert!(told[1].contains("move F away, create a new one") && !told[1].contains("enroll"), "{told:?}");
+    assert!(told[1].contains("move FILE away, create a new one") && !told[1].contains("enroll"), "{told:?}");
 }
 
 #[test]

@@ -120,8 +120,7 @@ fn post_quantum_and_classical_recipients_are_mixed_only_when_told() {
 
 #[test]
 fn at_least_one_key_is_needed() {
-    let hint =
-        "ovseal: hint: give at least one of -r RECIPIENT, -R FILE, -p, --passphrase-file F, --keyfile F";
+    let hint = "ovseal: hint: give at least one of -r RECIPIENT, -R F, -p, --passphrase-file F, --keyfile F";
     let bench = Bench::new();
     bench.fails("seal net.xml -o net.ovseal", 2, &["ovseal: error: no recipient", hint]);
 }

@@ -86,7 +86,7 @@ fn an_unsigned_container_cannot_be_verified_without_a_key() {
         2,
         &[
             "ovseal: error: the container is not signed, so it cannot be verified without a key",
-            "ovseal: hint: give a key with -i IDENTITY_FILE, -p, --passphrase-file F or --keyfile F",
+            "ovseal: hint: give a key with -i F, -p, --passphrase-file F or --keyfile F",
         ],
     );
     let verified = bench.done("verify net.ovseal --keyfile key").stdout;

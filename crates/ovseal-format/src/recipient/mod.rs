@@ -112,7 +112,7 @@ pub enum UnwrapError {
     #[error("the identity could not be used")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The stanza is for this identity, but its hardware does not allow its use now.
-    #[error("the identity is not allowed to open the container")]
+    #[error("the hardware refused to use the identity")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -137,7 +137,7 @@ pub enum KeyError {
     #[error("the Argon2id cost is outside the limits of the format")]
     Cost,
     /// The key file does not have 32 bytes.
-    #[error("a key file has exactly 32 bytes")]
+    #[error("the key file is not 32 bytes long")]
     KeyFile,
     /// The text is not a recipient.
     #[error("not a recipient: it has a typo, or does not begin with age1 or age1pq1")]

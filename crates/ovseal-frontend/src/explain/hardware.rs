@@ -59,8 +59,8 @@ impl Explain for TpmError {
             Self::Epoch { .. } | Self::Clock { .. } | Self::Integrity => GET_AGAIN,
             Self::Gone { .. } => "try again; ovseal doctor shows whether the TPM is back",
             Self::NoCounter(_) => {
-                "the TPM's counter was removed: open with another key, enroll the device again into another \
-                 directory, and bind the container again"
+                "open with another key, enroll the device again in another directory, and bind the container \
+                 again"
             }
             Self::Authorization { .. } => {
                 "passwords on the owner hierarchy or the storage key are not supported; remove the owner's with \

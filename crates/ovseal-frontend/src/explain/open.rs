@@ -95,16 +95,16 @@ impl Explain for RollbackError {
     fn hint(&self, to: FrontEnd) -> Option<String> {
         let hint = match self {
             Self::Missing { anchored: true, .. } => {
-                "if this device is new, create the state once: ovseal rollback-state --tpm -o F"
+                "if this device is new, create the state once: ovseal rollback-state --tpm -o FILE"
             }
             Self::Missing { anchored: false, .. } => {
-                "if this device is new, create the state once: ovseal rollback-state -o F"
+                "if this device is new, create the state once: ovseal rollback-state -o FILE"
             }
             Self::Write { source, .. } => return write_hint(source),
             Self::Locked { .. } => "wait until the other process is done",
             Self::NotAnchored { .. } => to.say(
-                "create one that is: ovseal rollback-state --tpm -o F; or leave out --rollback-tpm",
-                "create one that is: ovseal rollback-state --tpm -o F",
+                "create one that is: ovseal rollback-state --tpm -o FILE; or leave out --rollback-tpm",
+                "create one that is: ovseal rollback-state --tpm -o FILE",
             ),
             Self::Anchored { .. } => to.say(
                 "check it against this device's TPM with --rollback-tpm",
@@ -134,12 +134,12 @@ fn anchor_hint(error: &TpmError, to: FrontEnd) -> Option<String> {
     Some(hint.to_owned())
 }
 
-const NEW_STATE: &str = "if you are sure that no older state was restored, move F away, create a new one with \
-                         ovseal rollback-state --tpm -o F, and require the current version once with \
+const NEW_STATE: &str = "if you are sure that no older state was restored, move FILE away, create a new one with \
+                         ovseal rollback-state --tpm -o FILE, and require the current version once with \
                          --min-security-version N";
 const NEW_DEVICE_AND_STATE: &str = "if this is the right device, back up DIR, move it away, and enroll again with \
-                                    ovseal device enroll --state DIR; then move F away, create a new state with \
-                                    ovseal rollback-state --tpm --state DIR -o F, and require the current version \
+                                    ovseal device enroll --state DIR; then move FILE away, create a new state with \
+                                    ovseal rollback-state --tpm --state DIR -o FILE, and require the current version \
                                     once with --min-security-version N";
 
 /// Returns a hint that lists the kinds of key for stanzas of these `types`.
@@ -166,7 +166,7 @@ fn key_for(word: &str) -> (&'static str, &'static str) {
     match kind {
         StanzaKind::Passphrase => ("-p or --passphrase-file F", "a passphrase"),
         StanzaKind::KeyFile => ("--keyfile F", "a key file"),
-        StanzaKind::XWing | StanzaKind::X25519 => ("-i IDENTITY_FILE", "an identity"),
+        StanzaKind::XWing | StanzaKind::X25519 => ("-i F", "an identity"),
         StanzaKind::CompileCache => {
             ("an entry of ovseal run --cache-dir, opened by that command only", "no key: it is a cache entry")
         }
@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(
             hint(FrontEnd::Command),
             "the container accepts these kinds of key: future (unknown to this version), \
-             keyfile (--keyfile F), tpm2 (--tpm, on the device), x-wing (-i IDENTITY_FILE), \
-             x25519 (-i IDENTITY_FILE)"
+             keyfile (--keyfile F), tpm2 (--tpm, on the device), x-wing (-i F), \
+             x25519 (-i F)"
         );
         assert_eq!(
             hint(FrontEnd::Library),
@@ -214,15 +214,15 @@ mod tests {
         };
         for cause in [TpmError::AnotherTpm, TpmError::Integrity] {
             let hint = hint(cause);
-            let (enroll, state) = hint.split_once("then move F away").unwrap();
+            let (enroll, state) = hint.split_once("then move FILE away").unwrap();
             assert!(enroll.contains("enroll again with ovseal device enroll --state DIR"), "{hint}");
-            assert!(state.contains("ovseal rollback-state --tpm --state DIR -o F"), "{hint}");
+            assert!(state.contains("ovseal rollback-state --tpm --state DIR -o FILE"), "{hint}");
         }
         for cause in [TpmError::PcrChanged(vec![7]), TpmError::Policy { command: "HMAC" }] {
             assert!(hint(cause).starts_with("boot the device into the state in which it was enrolled"));
         }
         for cause in [TpmError::NoCounter(1), TpmError::AnchorRecord] {
-            assert!(hint(cause).contains("create a new one with ovseal rollback-state --tpm -o F"));
+            assert!(hint(cause).contains("create a new one with ovseal rollback-state --tpm -o FILE"));
         }
         assert_eq!(Some(hint(TpmError::PinMissing)), TpmError::PinMissing.hint(FrontEnd::Command));
     }
@@ -231,7 +231,7 @@ mod tests {
     fn a_missing_rollback_state_is_created_as_it_is_required() {
         let hint =
             |anchored| RollbackError::Missing { path: "F".into(), anchored }.hint(FrontEnd::Command).unwrap();
-        assert!(hint(true).ends_with(": ovseal rollback-state --tpm -o F"));
-        assert!(hint(false).ends_with(": ovseal rollback-state -o F"));
+        assert!(hint(true).ends_with(": ovseal rollback-state --tpm -o FILE"));
+        assert!(hint(false).ends_with(": ovseal rollback-state -o FILE"));
     }
 }

@@ -42,7 +42,9 @@ impl Explain for SealedModelError {
         let hint = match (self, to) {
             (Self::Open(error), _) => return error.hint(to),
             (Self::Model(error), _) => return error.hint(to),
-            (Self::SeveralModels { .. }, _) => to.say("choose one with --part PATH", "name the model's part"),
+            (Self::SeveralModels { .. }, _) => {
+                to.say("choose one with --part PATH", "specify which part to load")
+            }
             (Self::FixedShapes, _) => to.say("leave out --shape", "leave out the shapes"),
             (Self::NoModel, FrontEnd::Command) => "ovseal inspect FILE with a key option shows the parts",
             (Self::Compiled { .. }, FrontEnd::Library) => "use import_model",

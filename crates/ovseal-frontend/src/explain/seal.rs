@@ -24,7 +24,7 @@ impl Explain for SealError {
     fn hint(&self, to: FrontEnd) -> Option<String> {
         let hint = match self {
             Self::NoRecipient => to.say(
-                "give at least one of -r RECIPIENT, -R FILE, -p, --passphrase-file F, --keyfile F",
+                "give at least one of -r RECIPIENT, -R F, -p, --passphrase-file F, --keyfile F",
                 "name at least one recipient",
             ),
             Self::MixedRecipients => mixed_hint(to),

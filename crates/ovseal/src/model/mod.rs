@@ -117,7 +117,8 @@ impl Model {
         Ok(Self { parts, stem: name.to_owned(), left_out: Vec::new() })
     }
 
-    /// Returns the default name of the model: its file or directory name without the extension.
+    /// Returns the default name of the model: the name of its file without the extension, or
+    /// of its directory.
     pub fn default_name(&self) -> Option<ModelName> {
         ModelName::parse(&self.stem).ok()
     }

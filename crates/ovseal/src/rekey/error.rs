@@ -33,7 +33,7 @@ pub enum RekeyError {
     #[error("the last stanza cannot be removed: no key would open the container")]
     LastStanza,
     /// Only keys of enclaves would be left. Such a key changes with the processor's microcode.
-    #[error("only an enclave's key would be left, and it changes with the processor's microcode")]
+    #[error("this would leave only an enclave's key, which changes with the processor's microcode")]
     OnlyEnclave,
     /// There would be too many stanzas, or too many for passphrases.
     #[error("{}", stanza::LIMITS)]

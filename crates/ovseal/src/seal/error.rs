@@ -25,7 +25,7 @@ pub enum SealError {
     MixedRecipients,
     /// Only an enclave's key could open the container. Such a key changes with the processor's
     /// microcode.
-    #[error("only an enclave's key could open the container, and it changes with the processor's microcode")]
+    #[error("this would leave only an enclave's key, which changes with the processor's microcode")]
     OnlyEnclave,
     /// There are more publishers than a container has room for.
     #[error("at most {PUBLISHER_LIMIT} publishers can sign a container")]

@@ -11,12 +11,12 @@ use crate::keys::trust::TrustOptions;
 
 /// Open a model in memory only, and run it with OpenVINO
 ///
-/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb), to compare the two.
-/// Inputs without --input get the same generated numbers in every run: floats in [0,1), integers
-/// from 0 to 99, alternating booleans.
+/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb, .pbtxt, .meta), to
+/// compare the two. Inputs without --input get the same generated numbers in every run: floats in
+/// [0,1), integers from 0 to 99, alternating booleans.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Container, or a plaintext model
+    /// The container, or a plaintext model
     #[arg(value_name = "FILE")]
     pub(crate) model: PathBuf,
 
@@ -26,36 +26,37 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) trust: TrustOptions,
 
-    /// Require at least the security version in this file, and record a newer one; needs
+    /// Require at least the security version recorded in FILE, and record a newer one; needs
     /// --publisher
-    #[arg(long, value_name = "F", help_heading = "Trust options")]
+    #[arg(long, value_name = "FILE", help_heading = "Trust options")]
     pub(crate) rollback_state: Option<PathBuf>,
 
-    /// Require a rollback state that is anchored in this device's TPM (rollback-state --tpm)
+    /// Require the rollback state to be tied to this device's TPM (see rollback-state --tpm)
     #[arg(long, requires = "rollback_state", help_heading = "Trust options")]
     pub(crate) rollback_tpm: bool,
 
-    /// Fail if this host lacks a protection of keys or weights, or if the sender is unknown
+    /// Fail if this host lacks a protection for keys or weights, or if no --publisher is given
     #[arg(long, help_heading = "Trust options")]
     pub(crate) strict: bool,
 
-    /// Device to run on
+    /// Run on this device
     #[arg(long, value_name = "DEVICE", default_value = "CPU")]
     pub(crate) device: String,
 
     /// Decrypt the weights before the runtime reads them, or while it does
     ///
-    /// auto is overlapped for the device CPU and eager for every other one: only a device that
-    /// reads the weights with the processor can wait for them. The checks are the same: no
-    /// inference starts before every chunk has been verified.
+    /// auto is overlapped on the CPU and eager on any other device: only a device that reads the
+    /// weights with the processor can wait for them. The checks are the same: no inference starts
+    /// until every chunk has been verified.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = OpeningChoice::Auto)]
     pub(crate) opening: OpeningChoice,
 
-    /// OpenVINO runtime: a directory or the library's file [default: $OVSEAL_OPENVINO, or a search]
+    /// Use this OpenVINO runtime: a directory or the library's file [default: OVSEAL_OPENVINO, or a
+    /// search]
     #[arg(long, value_name = "PATH")]
     pub(crate) openvino: Option<PathBuf>,
 
-    /// Path of the network, if the container has several
+    /// Run the network at this path in the container, if it has several
     #[arg(long, value_name = "PATH")]
     pub(crate) part: Option<String>,
 
@@ -63,7 +64,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "input", value_name = "NAME=FILE.npy", value_parser = named_file)]
     pub(crate) inputs: Vec<(String, PathBuf)>,
 
-    /// Set the shape of an input; may be repeated. Other dynamic dimensions are 1
+    /// Set the shape of an input; may be repeated. Dynamic dimensions not set are 1
     #[arg(long = "shape", value_name = "NAME=1,16", value_parser = named_shape)]
     pub(crate) shapes: Vec<(String, Vec<usize>)>,
 
@@ -75,16 +76,16 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
 
-    /// Limit the size of the cache: 500M, 2G (powers of 1000). The least recently used models are
-    /// removed first
+    /// Limit the cache to this size, such as 500M or 2G (powers of 1000); the least recently used
+    /// models are removed first
     #[arg(long, value_name = "SIZE", requires = "cache_dir", value_parser = size::bytes)]
     pub(crate) cache_limit: Option<u64>,
 
-    /// Number of inferences
+    /// Run N inferences
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) iterations: u32,
 
-    /// Show OpenVINO's own message if it fails; it may quote a sealed model
+    /// Show OpenVINO's own message when it fails; the message may quote a sealed model
     #[arg(long)]
     pub(crate) show_detail: bool,
 
@@ -98,9 +99,9 @@ pub(crate) struct RunArgs {
 pub(crate) enum OpeningChoice {
     /// Overlapped for the device CPU, eager otherwise
     Auto,
-    /// Before the runtime reads them
+    /// Decrypt before the runtime reads
     Eager,
-    /// While the runtime reads them, if the host supports it
+    /// Decrypt while it reads, if the host supports it
     Overlapped,
 }
 
