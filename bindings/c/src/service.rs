@@ -23,9 +23,9 @@ pub const OVSEAL_SERVICE_NOT_MINE: c_int = 1;
 
 /// The container for which a key service wraps or unwraps, so that it can limit and log.
 ///
-/// When a container is opened, both ids come from the container. The model id is authentic only if a
-/// publisher was named. Bind the two ids, 64 bytes, as associated data: then a wrapped secret that
-/// was moved to another container is rejected.
+/// When a container is opened, both ids come from the container. The model id is authentic only if
+/// a publisher was named. Bind the two ids, 64 bytes, as associated data: then a wrapped secret
+/// that was moved to another container is rejected.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_service_context {

@@ -346,9 +346,9 @@ typedef struct ovseal_protections {
 /**
  * The container for which a key service wraps or unwraps, so that it can limit and log.
  *
- * When a container is opened, both ids come from the container. The model id is authentic only if a
- * publisher was named. Bind the two ids, 64 bytes, as associated data: then a wrapped secret that
- * was moved to another container is rejected.
+ * When a container is opened, both ids come from the container. The model id is authentic only if
+ * a publisher was named. Bind the two ids, 64 bytes, as associated data: then a wrapped secret
+ * that was moved to another container is rejected.
  */
 typedef struct ovseal_service_context {
     /**
