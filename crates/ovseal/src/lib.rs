@@ -49,6 +49,7 @@
 
 #![forbid(unsafe_code)]
 
+mod byte_callback;
 mod container;
 mod device_secret;
 mod error;
@@ -57,7 +58,6 @@ pub mod fuzzing;
 mod model;
 mod open;
 mod options;
-mod progress;
 mod rekey;
 mod rollback;
 mod seal;

@@ -7,9 +7,9 @@ use ovseal_format::crypto::aead::AeadProvider;
 use ovseal_format::manifest::ModelName;
 use ovseal_memory::{LateFailureHandler, exit_with_line};
 
+use crate::byte_callback::ByteCallback;
 use crate::container::Trust;
 use crate::error::OpenError;
-use crate::progress::Progress;
 use crate::rollback::RollbackState;
 use crate::threads;
 use crate::unlock::{KdfLimit, Requirements};
@@ -24,7 +24,7 @@ pub struct OpenOptions {
     pub(crate) requirements: Requirements,
     pub(crate) threads: NonZeroUsize,
     pub(crate) provider: AeadProvider,
-    pub(crate) progress: Progress,
+    pub(crate) progress: ByteCallback,
     pub(crate) on_late_failure: LateFailureHandler,
     pub(crate) checks_digests: bool,
 }
@@ -36,7 +36,7 @@ impl OpenOptions {
             requirements: Requirements::new(trust),
             threads: threads::default_count(),
             provider: AeadProvider::detect(),
-            progress: Progress::default(),
+            progress: ByteCallback::default(),
             on_late_failure: print_and_exit,
             checks_digests: false,
         }
@@ -84,7 +84,7 @@ impl OpenOptions {
 
     /// Sets a callback that worker threads call with the number of bytes just opened or verified.
     pub fn progress(self, callback: impl Fn(u64) + Send + Sync + 'static) -> Self {
-        Self { progress: Progress::new(callback), ..self }
+        Self { progress: ByteCallback::new(callback), ..self }
     }
 
     /// Sets what ends the process if a mapped chunk that was good before cannot be decrypted again.

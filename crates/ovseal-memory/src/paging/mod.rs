@@ -4,9 +4,9 @@ mod chunks;
 mod failure;
 mod filler;
 mod fingerprints;
+mod first_filling;
 mod memory;
 mod pins;
-mod progress;
 mod shared;
 mod worker;
 

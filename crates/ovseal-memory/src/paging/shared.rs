@@ -7,8 +7,8 @@ use super::chunks::{Chunks, State};
 use super::failure::{FillCause, FillFailure, LateFailureHandler, end_process};
 use super::filler::ChunkFiller;
 use super::fingerprints::Fingerprints;
+use super::first_filling::FirstFilling;
 use super::pins::Pins;
-use super::progress::Progress;
 use crate::error::MemoryError;
 use crate::model::{ModelMemory, lock_leaving_room_for_keys, map};
 use crate::sys::{self, FaultMapping, Shutdown, Uffd, page_size};
@@ -18,7 +18,7 @@ pub(super) struct Shared<F: ChunkFiller> {
     pub(super) mapping: FaultMapping,
     pub(super) chunks: Chunks,
     pub(super) fingerprints: Fingerprints,
-    pub(super) progress: Progress<F::Error>,
+    pub(super) progress: FirstFilling<F::Error>,
     pub(super) pins: Pins,
     pub(super) shutdown: Shutdown,
     /// Asks the thread that serves faults to release all pages.
@@ -42,7 +42,7 @@ impl<F: ChunkFiller> Shared<F> {
         let mapping = map_missing(uffd, length)?;
         let chunks = Chunks::new(length, chunk_size);
         let fingerprints = Fingerprints::new(chunks.count()).map_err(|_| MemoryError::Random)?;
-        let progress = Progress::new(chunks.count());
+        let progress = FirstFilling::new(chunks.count());
         let shutdown = Shutdown::new().map_err(|error| MemoryError::Thread { source: error.into() })?;
         let (pins, release) = (Pins::default(), AtomicBool::new(false));
         Ok(Self {

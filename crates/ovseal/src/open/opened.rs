@@ -16,6 +16,7 @@ use ovseal_format::suite::{Digest, sha256};
 use ovseal_memory::LateFailureHandler;
 
 use super::scratch::Scratch;
+use crate::byte_callback::ByteCallback;
 use crate::container::inspect::Inspection;
 use crate::container::read_at::{ReadAt, read_vec};
 use crate::container::tables::{Tables, check_padding};
@@ -23,7 +24,6 @@ use crate::container::{CheckedStatement, Container, Verification};
 use crate::device_secret::DeviceSecret;
 use crate::error::{OpenError, Section};
 use crate::options::OpenOptions;
-use crate::progress::Progress;
 use crate::rollback::RollbackState;
 use crate::unlock::Unlocked;
 
@@ -52,7 +52,7 @@ pub(super) struct Inner {
     rollback: Option<(RollbackState, Vec<KeyId>)>,
     /// True if digests are compared even though no publisher was named.
     pub(super) checks_digests: bool,
-    pub(super) progress: Progress,
+    pub(super) progress: ByteCallback,
     pub(super) on_late_failure: LateFailureHandler,
     pub(super) scratch: Scratch,
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 /// The callback that counts bytes, if there is one.
 #[derive(Clone, Default)]
-pub(crate) struct Progress(Option<Arc<dyn Fn(u64) + Send + Sync>>);
+pub(crate) struct ByteCallback(Option<Arc<dyn Fn(u64) + Send + Sync>>);
 
-impl Progress {
+impl ByteCallback {
     pub(crate) fn new(callback: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(callback)))
     }
@@ -20,8 +20,8 @@ impl Progress {
     }
 }
 
-impl fmt::Debug for Progress {
+impl fmt::Debug for ByteCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Progress(..)" } else { "Progress" })
+        f.write_str(if self.0.is_some() { "ByteCallback(..)" } else { "ByteCallback" })
     }
 }

@@ -8,7 +8,7 @@ use crate::lock::lock;
 
 /// Counts the chunks that were never filled, keeps the first failure, and signals either end.
 #[derive(Debug)]
-pub(super) struct Progress<E: Error + 'static> {
+pub(super) struct FirstFilling<E: Error + 'static> {
     inner: Mutex<Inner<E>>,
     ended: Condvar,
 }
@@ -19,7 +19,7 @@ struct Inner<E: Error + 'static> {
     failure: Option<Arc<FillFailure<E>>>,
 }
 
-impl<E: Error + 'static> Progress<E> {
+impl<E: Error + 'static> FirstFilling<E> {
     pub(super) fn new(chunks: usize) -> Self {
         Self { inner: Mutex::new(Inner { unfilled: chunks, failure: None }), ended: Condvar::new() }
     }
