@@ -32,7 +32,7 @@ pub(crate) struct Environment {
     /// Versions of the interpreter and its packages.
     #[serde(skip_serializing_if = "Option::is_none")]
     python: Option<String>,
-    /// SHA-256 of the scripts and programs that are started.
+    /// SHA-256 of the started scripts and programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     scripts: Option<String>,
     /// The options of the benchmark.

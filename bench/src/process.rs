@@ -44,7 +44,7 @@ pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A directory that is removed with its contents when this is dropped.
+/// A directory, removed with its contents when this is dropped.
 pub(crate) struct Temporary(PathBuf);
 
 impl Temporary {

@@ -20,7 +20,7 @@ pub(crate) struct Run<S> {
     file: PathBuf,
 }
 
-/// Everything that was measured of one fixture.
+/// All measurements of one fixture.
 #[derive(Serialize, Deserialize)]
 struct Measured<S> {
     #[serde(flatten)]
@@ -28,7 +28,7 @@ struct Measured<S> {
     series: Vec<Series<S>>,
 }
 
-/// The facts about a fixture that are known before it is measured.
+/// The facts about a fixture known before it is measured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Facts {
     /// Its name.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
-/// A method that is measured again and again. `C` is what all methods share, `S` a sample.
+/// A method measured again and again. `C` is what all methods share, `S` a sample.
 pub(crate) struct Method<'m, C, S> {
     /// Its name.
     pub(crate) name: String,

@@ -57,7 +57,7 @@ pub(crate) fn build(workspace: &Workspace, prefix: &Path) -> Result<(), Failure>
 ///
 /// # Errors
 ///
-/// Those of the linker and of the file system.
+/// Any error of the linker or of the file system.
 pub(crate) fn place(workspace: &Workspace, archive: &Path, prefix: &Path) -> Result<(), Failure> {
     let source = workspace.root.join("bindings/c");
     let metadata = Metadata::read(&workspace.root.join("Cargo.toml"))?;

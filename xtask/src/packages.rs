@@ -141,7 +141,7 @@ fn without_network(failure: Failure, missing: &[&str]) -> Failure {
     failure.remedy(format!("check the network, or install these packages yourself: {}", missing.join(" ")))
 }
 
-/// Explains why a package that was just installed is still not found.
+/// Explains why a package just installed is still not found.
 fn shadowed(missing: &[&str]) -> Failure {
     let names = missing.join(" ");
     Failure::new(format!("{names} was installed, but another installation comes first in PATH and lacks it"))

@@ -36,7 +36,7 @@ fn test(setting: &Setting<'_>, package: &str, name: &str) -> Command {
 
 /// Returns a cargo command that builds with AddressSanitizer and `flags`.
 ///
-/// Sanitized builds share a target directory of their own.
+/// Sanitized builds share a separate target directory.
 pub(crate) fn cargo(workspace: &Workspace, verb: &str, flags: &str) -> Command {
     let mut cargo = workspace.cargo();
     // An explicit target keeps the flags away from build scripts and procedural macros.

@@ -77,7 +77,7 @@ impl Area {
 struct Comment {
     /// Counted from 1.
     line: usize,
-    /// The text without comment markers.
+    /// The line without its comment markers.
     text: String,
     begins_documentation: bool,
     is_wide: bool,

@@ -16,7 +16,7 @@ use super::aead::{Aead, Tag};
 use crate::Result;
 use crate::process::Temporary;
 
-/// Files of one length on the disk that is measured, and the keys.
+/// Files of one length on the measured disk, and the keys.
 pub(crate) struct Fixture {
     directory: Temporary,
     /// Length of the plaintext in bytes.

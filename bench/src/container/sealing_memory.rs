@@ -24,7 +24,7 @@ pub(super) struct SealingMemory {
     baseline_bytes: u64,
 }
 
-/// Seals sparse files of these lengths in `directory`, each in a process of its own.
+/// Seals sparse files of these lengths in `directory`, each in a separate process.
 pub(super) fn measure(directory: &Path, sizes: &[u64]) -> Result<Vec<SealingMemory>> {
     let directory = Temporary::create(directory.join("memory"))?;
     sizes.iter().map(|&size| measure_one(&directory, size)).collect()

@@ -173,7 +173,7 @@ impl Fixture {
         Ok(command)
     }
 
-    /// Returns the file that is opened.
+    /// Returns the opened file.
     fn loaded(&self, method: Method) -> PathBuf {
         match (&self.mount, method) {
             (Some(mount), Method::Gocryptfs) => mount.plain().join(self.network.file()),

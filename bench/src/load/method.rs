@@ -10,12 +10,12 @@ use crate::options::{Method, Network};
 use crate::turns::Cache;
 
 impl Network {
-    /// Returns the directory of the plaintext and the input, which is named after the network.
+    /// Returns the directory of the plaintext and the input, named after the network.
     pub(super) fn source(self, places: &Places) -> PathBuf {
         places.dir.join("networks").join(self.to_string())
     }
 
-    /// Returns the name of the file that is loaded.
+    /// Returns the name of the loaded file.
     pub(super) fn file(self) -> &'static str {
         match self {
             Self::Resnet50 => "resnet50.xml",
@@ -33,7 +33,7 @@ impl Method {
         !matches!(self, Self::Plaintext | Self::PlaintextCached | Self::Script | Self::Gocryptfs)
     }
 
-    /// Returns whether it names the publisher, so that digests are checked.
+    /// Returns whether the method names the publisher, so that digests are checked.
     pub(super) fn names_publisher(self) -> bool {
         matches!(
             self,

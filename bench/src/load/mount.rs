@@ -75,7 +75,7 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         unmount(&self.plain);
-        // Once unmounted it ends by itself; otherwise the kernel unmounts when it is killed.
+        // After unmounting it ends by itself; otherwise the kernel unmounts when it is killed.
         let start = Instant::now();
         while matches!(self.server.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
             sleep(Duration::from_millis(10));

@@ -4,7 +4,7 @@ use std::iter;
 
 use crate::{Code, Explain, FrontEnd};
 
-/// A call failed. It contains nothing secret, and nothing of a model's content.
+/// The failure of a call. It contains nothing secret, and nothing of a model's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The number of the failure.

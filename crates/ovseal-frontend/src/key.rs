@@ -15,8 +15,7 @@ use ovseal_memory::SecretBytes;
 
 use crate::{Code, Failure, state_directory, tpm};
 
-/// Keys of a caller. They open containers, or containers are sealed to them, or both. Clones share
-/// them.
+/// A caller's keys, for opening containers, for sealing to, or both. Clones share the keys.
 #[derive(Clone, Default)]
 pub struct Key {
     identities: Vec<Arc<dyn Identity>>,
@@ -105,8 +104,8 @@ impl Key {
     /// Parses a recipient to seal to: `age1…`, `age1pq1…` or `ovdev1…`.
     ///
     /// # Errors
-    /// [`Code::BadKey`] if the text is not a recipient. It is not shown, because it could be an
-    /// identity.
+    /// [`Code::BadKey`] if `text` is not a recipient. The string is not shown, because it could be
+    /// an identity.
     pub fn recipient(text: &str) -> Result<Self, Failure> {
         let text = text.trim();
         if DeviceRecipient::is_meant(text) {

@@ -23,7 +23,7 @@ const INTEGERS: [Type; 10] = [
     I64,
 ];
 
-/// Adds a divisor that is derived from a constant, and returns its type.
+/// Adds a divisor derived from a constant, and returns its type.
 type Route = fn(&mut Ir, Type) -> (usize, Type);
 
 /// The paths from a constant to a divisor.

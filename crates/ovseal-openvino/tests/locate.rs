@@ -14,7 +14,7 @@ fn library(folder: impl AsRef<Path>, name: &str) -> PathBuf {
     path
 }
 
-/// Returns the library that was chosen.
+/// Returns the chosen library.
 fn chosen(explicit: Option<&Path>, environment: &Environment) -> PathBuf {
     match Runtime::locate(explicit, environment) {
         Err(LocateError::Load { path, .. }) => path,

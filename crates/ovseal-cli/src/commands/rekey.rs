@@ -143,7 +143,7 @@ pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
     }
 }
 
-/// Reports the stanzas that were added and removed.
+/// Reports the added and removed stanzas.
 pub(super) fn name_changes(rekeyed: &Rekeyed, output: &mut Output) {
     for (word, stanzas) in [("added", &rekeyed.added), ("removed", &rekeyed.removed)] {
         stanzas.iter().for_each(|stanza| output.note(&format!("{word}: {}", named(stanza))));

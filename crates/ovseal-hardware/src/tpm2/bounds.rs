@@ -16,7 +16,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Requires these values of platform configuration registers.
+    /// Requires these values of PCRs.
     pub fn pcr(self, values: PcrValues) -> Self {
         Self { pcr: Some(values), ..self }
     }
@@ -34,7 +34,7 @@ impl Bounds {
         Self { clock: Some(milliseconds), ..self }
     }
 
-    /// Returns the required values of registers, if any.
+    /// Returns the required values of PCRs, if any.
     pub fn pcr_values(&self) -> Option<&PcrValues> {
         self.pcr.as_ref()
     }

@@ -33,7 +33,7 @@ struct Approved<'a> {
 }
 
 impl DeviceSession {
-    /// Unseals the share in a stanza, and flushes everything that was loaded for it.
+    /// Unseals the share in a stanza, and flushes everything loaded for it.
     pub(super) fn unseal(&self, esys: &Esys, stanza: &Tpm2Parameters) -> Result<Secret<32>, TpmError> {
         let parent = self.parent().open(esys)?;
         let sessions = Sessions::new(esys, &parent);

@@ -15,7 +15,7 @@ impl PolicyDigest {
     /// The digest of a new session.
     pub(super) const EMPTY: Self = Self([0; 32]);
 
-    /// Requires registers to have these values (`TPM2_PolicyPCR`).
+    /// Requires PCRs to have these values (`TPM2_PolicyPCR`).
     pub(super) fn pcr(self, values: &PcrValues) -> Self {
         let digest = sha256(&[&values.concatenated()]);
         self.extend(0x017f, &[&values.selection(), &digest])

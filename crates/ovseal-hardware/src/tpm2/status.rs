@@ -58,7 +58,7 @@ impl Tpm {
         })
     }
 
-    /// Reads registers of the SHA-256 bank.
+    /// Reads PCRs of the SHA-256 bank.
     ///
     /// # Errors
     /// [`TpmError`], also if the bank is not in use.

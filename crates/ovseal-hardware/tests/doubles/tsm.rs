@@ -10,7 +10,7 @@ use super::attribute_files::{Files, Kind};
 /// TSM_INBLOB_MAX.
 const INBLOB_LIMIT: usize = 64;
 
-/// Creates the report and the host's data from the bytes that were written.
+/// Creates the report and the host's data from the written bytes.
 type Reporter = Box<dyn Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync>;
 
 /// The driver of a trusted environment.

@@ -39,7 +39,7 @@ fn a_busy_tpm_is_abandoned_at_the_deadline() {
     }
 }
 
-/// A command that was started may be executed late. One that was still in the queue is not.
+/// A started command may be executed late. A command still in the queue is not.
 #[test]
 fn a_job_abandoned_in_the_queue_does_not_start() {
     let device = TestDevice::new();

@@ -138,7 +138,7 @@ impl Case {
         self.run(&compiled, runtime, names)
     }
 
-    /// Returns the runtime's names of the inputs. An input that is passed through has the output's
+    /// Returns the runtime's names of the inputs. An input passed through has the output's
     /// name; an unused one may be missing.
     fn names(&self, compiled: &CompiledModel) -> Vec<String> {
         let (inputs, fed) = (compiled.inputs(), self.sets.first().map_or(&[][..], Vec::as_slice));

@@ -36,9 +36,9 @@ pub(super) fn open(path: &Path) -> Option<Arc<File>> {
 
 /// Decrypts an entry.
 ///
-/// Overlapped, it returns once everything but the constants has been verified, and threads go on
-/// with the constants. Otherwise, and for an export of unknown layout, it returns once all of it
-/// has been verified.
+/// If `is_overlapped`, this returns after everything but the constants has been verified, and
+/// threads go on with the constants. Otherwise, and for an export of unknown layout, this returns
+/// after all of it has been verified.
 ///
 /// Digests of chunks are not compared: they stop other recipients, and an entry has none.
 pub(super) fn read(
@@ -131,7 +131,7 @@ pub(super) fn touch(file: &File) {
     }
 }
 
-/// The number of threads that decrypt ahead of the runtime, which has threads of its own.
+/// The number of threads that decrypt ahead of the runtime, which has its own threads.
 const AHEAD: usize = 2;
 
 pub(super) const PART: &str = "compiled";

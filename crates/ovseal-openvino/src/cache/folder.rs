@@ -10,7 +10,7 @@ use crate::sys;
 
 /// The directory of a [`CompileCache`](super::CompileCache). Listing and clearing it need no key.
 ///
-/// Files are touched only if they have the name of an entry, or of one that was not finished.
+/// Files are touched only if they have the name of an entry, or of an unfinished one.
 #[derive(Clone, Debug)]
 pub struct CacheFolder {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub struct CacheEntry {
     pub used: SystemTime,
 }
 
-/// A count of the entries that were removed from a cache.
+/// A count of the entries removed from a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleared {
     /// The number of entries.
@@ -170,7 +170,7 @@ mod tests {
         (folder, cache)
     }
 
-    /// Writes a file that was last used `seconds` ago.
+    /// Writes a file last used `seconds` ago.
     fn file(cache: &CacheFolder, name: &str, length: usize, seconds: u64) {
         std::fs::write(cache.path.join(name), vec![1; length]).unwrap();
         let file = std::fs::File::options().append(true).open(cache.path.join(name)).unwrap();

@@ -103,7 +103,7 @@ fn a_chunk_that_fails_is_a_miss_wherever_it_is_and_does_not_crash_the_runtime() 
     }
 }
 
-/// A chunk that is not authentic reads as zeros, and so do chunks that are not decrypted yet.
+/// A chunk that is not authentic reads as zeros. Chunks that are not decrypted yet also do.
 #[test]
 fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
     for network in NETWORKS {

@@ -42,8 +42,8 @@ impl ConvertedModel {
     /// ONNX or PaddlePaddle, or a directory with a SavedModel of TensorFlow. It may also be an IR,
     /// to change the precision of its weights. The child inherits anonymous files and writes to
     /// them through links in a `tmpfs`: `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the
-    /// model, and the files that the model names, with OpenVINO's own parsers: convert only models
-    /// that you would also run.
+    /// model, and the files that the model refers to, with OpenVINO's own parsers: convert only
+    /// models that you would also run.
     ///
     /// # Errors
     ///

@@ -18,7 +18,7 @@ pub struct Decrypted {
 pub(super) enum Topology {
     /// A whole part. Its weights, if any, are the only ones.
     Whole(ModelMemory),
-    /// The skeleton of an ONNX model. It points into the weights: the model's own part and its
+    /// The skeleton of an ONNX model, which points into the weights: the model's own part and its
     /// companions.
     Skeleton(Skeleton),
 }
@@ -26,8 +26,8 @@ pub(super) enum Topology {
 impl Decrypted {
     /// Decrypts the network at `path` of an opened container, or its only network, for `device`.
     ///
-    /// If the opening is [overlapped](Opening::is_overlapped) for the device, this returns once the
-    /// topology is decrypted, and threads go on decrypting the weights.
+    /// If the opening is [overlapped](Opening::is_overlapped) for the device, this returns after
+    /// the topology is decrypted, and threads go on decrypting the weights.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Decrypted {
         matches!(self.topology, Topology::Skeleton(_))
     }
 
-    /// Returns the weights. Base no decision on them before [`UnverifiedMapping::verify`] has
+    /// Returns the weights. Base no decision on them until [`UnverifiedMapping::verify`] has
     /// succeeded for each.
     ///
     /// Unless they are [copied](Self::is_copied) there is at most one, whose memory the runtime
@@ -110,8 +110,8 @@ impl Decrypted {
         &self.weights
     }
 
-    /// Zeroizes the topology and returns the weights. Call it once the runtime has read the
-    /// topology.
+    /// Zeroizes the topology and returns the weights. Call this after the runtime has read
+    /// the topology.
     #[must_use]
     pub fn into_weights(self) -> Vec<UnverifiedMapping> {
         self.weights

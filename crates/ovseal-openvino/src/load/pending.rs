@@ -90,7 +90,7 @@ impl PendingModel {
         self.network.reshape(shapes)
     }
 
-    /// Compiles the network, and returns it once every chunk of its weights has been verified.
+    /// Compiles the network, and returns it after every chunk of its weights has been verified.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl PendingModel {
         }
     }
 
-    /// Returns the network once every chunk of its weights has been verified.
+    /// Returns the network after every chunk of its weights has been verified.
     ///
     /// # Errors
     ///

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct Environment {
     /// Environment variables. An empty one counts as not set.
     pub variables: BTreeMap<OsString, OsString>,
-    /// Directories that are searched last, in this order, without their subdirectories.
+    /// Directories searched last, in this order, without their subdirectories.
     pub system_folders: Vec<PathBuf>,
     /// Directories whose entries `openvino*` are installations, searched after `system_folders`.
     pub installation_folders: Vec<PathBuf>,

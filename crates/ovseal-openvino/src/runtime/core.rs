@@ -133,8 +133,8 @@ impl Core {
     ///
     /// The network shares the memory of `weights` and keeps it alive. The runtime copies and parses
     /// the topology; its parsers were not written for hostile input, so pass only authentic bytes.
-    /// For an ONNX topology that names a file, the runtime would read that file from the current
-    /// directory: reject such a topology first.
+    /// For an ONNX topology that refers to a file, the runtime would read that file from the
+    /// current directory: reject such a topology first.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The builds of the libraries that are loaded into this process.
+//! The builds of the libraries loaded into this process.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -91,7 +91,7 @@ impl<'l> Library<'l> {
         let start = usize::try_from(self.base.checked_add(header.p_vaddr)?).ok()?;
         let length = usize::try_from(header.p_memsz).ok()?;
         // SAFETY: the bytes are in a readable segment, mapped as long as the library. Nothing
-        // writes to segments without write access, nor to notes, even where patchelf has moved them
+        // writes to segments without write access or to notes, even where patchelf has moved them
         // to a writable segment.
         Some(unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(start), length) })
     }

@@ -16,7 +16,7 @@ pub(crate) struct Sealed {
     key: KeyFile,
 }
 
-/// A container with one byte that is changed in every read after the first `good_reads`.
+/// A container with one byte changed in every read after the first `good_reads`.
 pub(crate) struct Flipped {
     pub(crate) bytes: Vec<u8>,
     pub(crate) at: u64,

@@ -55,7 +55,7 @@ impl Esys {
         let functions = functions().map_err(TpmError::Library)?;
         let failed = |code| TpmError::Connect { tcti: tcti.to_string_lossy().into_owned(), code };
         let mut transport = null_mut();
-        // SAFETY: the text ends with a zero byte, and the output has room for a pointer.
+        // SAFETY: the string ends with a zero byte, and the output has room for a pointer.
         let code = unsafe { (functions.tcti_initialize)(tcti.as_ptr(), &raw mut transport) };
         if code != 0 {
             return Err(failed(code));
