@@ -30,7 +30,7 @@ pub(crate) fn give<T>(out: &mut MaybeUninit<*mut T>, object: T) {
     out.write(Box::into_raw(Box::new(object)));
 }
 
-/// Returns a string of the caller.
+/// Returns a string from the caller.
 ///
 /// # Safety
 /// `text` is NULL, or ends with a zero byte and stays unchanged for `'a`.
@@ -40,7 +40,7 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str
     text.to_str().map_err(|_| bad_argument(format!("{name} is not UTF-8")))
 }
 
-/// Returns a string of the caller, or `None` for NULL.
+/// Returns a string from the caller, or `None` for NULL.
 ///
 /// # Safety
 /// As for [`text`].
@@ -52,7 +52,7 @@ pub(crate) unsafe fn optional_text<'a>(
     if pointer.is_null() { Ok(None) } else { unsafe { text(pointer, name) }.map(Some) }
 }
 
-/// Returns a path of the caller, which need not be UTF-8.
+/// Returns a path from the caller, which need not be UTF-8.
 ///
 /// # Safety
 /// As for [`text`].
@@ -61,7 +61,7 @@ pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Pat
     unsafe { optional_path(path) }.required(name)
 }
 
-/// Returns a path of the caller, or `None` for NULL.
+/// Returns a path from the caller, or `None` for NULL.
 ///
 /// # Safety
 /// As for [`text`].
@@ -76,7 +76,7 @@ unsafe fn c_text<'a>(text: *const c_char) -> Option<&'a CStr> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
 }
 
-/// Returns consecutive items of the caller; NULL is allowed if there are none.
+/// Returns consecutive items from the caller; NULL is allowed if there are none.
 ///
 /// # Safety
 /// `items` is NULL, or points at `count` items that stay unchanged for `'a`.
@@ -122,8 +122,8 @@ pub(crate) unsafe fn objects<'a, T>(
     objects.enumerate().map(|(number, object)| object.required(&format!("{name}[{number}]"))).collect()
 }
 
-/// Returns a buffer of the caller; NULL is allowed if it is empty. The buffer may be uninitialized:
-/// only write to it.
+/// Returns a buffer from the caller; NULL is allowed if it is empty. The buffer may be
+/// uninitialized: only write to it.
 ///
 /// # Safety
 /// `bytes` is NULL, or points at `length` bytes that nothing else uses for `'a`.

@@ -34,7 +34,7 @@ impl Meter {
         Self { done, start, total, callback, is_cancelled: AtomicBool::new(false) }
     }
 
-    /// Counts bytes, and breaks after the operation was cancelled.
+    /// Counts bytes, and breaks if the operation has been cancelled.
     pub(crate) fn advance(&self, bytes: u64) -> ControlFlow<()> {
         self.done.fetch_add(bytes, Ordering::Relaxed);
         if self.is_cancelled.load(Ordering::Relaxed) {

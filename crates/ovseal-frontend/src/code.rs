@@ -151,7 +151,7 @@ impl Code {
         }
     }
 
-    /// Returns the number for an error of a kind that has no specific number.
+    /// Returns the number for errors of this kind without their own number.
     pub(crate) const fn rest(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Environment => Self::Environment,

@@ -114,7 +114,7 @@ impl Key {
         Ok(Self::sealed_to(PublicKeyRecipient::parse(text)?))
     }
 
-    /// Creates the key of a caller's key service, to open and to seal to.
+    /// Creates a key of the caller's key service, to open and to seal to.
     #[must_use]
     pub fn service(service: Arc<dyn KeyService>) -> Self {
         Self::both(ServiceKey::new(service))

@@ -122,8 +122,10 @@ fn with_requirements(options: &TrustOptions, trust: Trust) -> Result<OpenOptions
     Ok(open)
 }
 
-/// Warns if anyone could have made the container: no publisher was named, and a stanza is for a
-/// public key, or for an unknown kind of key, which may be public.
+/// Warns if anyone could have made the container.
+///
+/// Anyone could if no publisher was named, and a stanza is for a public key, or for an unknown kind
+/// of key.
 pub(crate) fn warn_of_any_sender(options: &TrustOptions, opened: &Opened, output: &mut Output) {
     let inspection = opened.inspection();
     let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());

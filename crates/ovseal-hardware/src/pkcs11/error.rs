@@ -87,7 +87,7 @@ pub enum TokenError {
         /// The caller's description.
         uri: String,
     },
-    /// The key to be created already exists.
+    /// The key to create already exists.
     #[error("the token already has a key that fits {uri}")]
     KeyExists {
         /// The caller's description.

@@ -73,7 +73,7 @@ impl ApproverKey {
         key.ok_or(ApprovalError::Private)
     }
 
-    /// Returns the PEM block, to be stored.
+    /// Returns the PEM block to store.
     pub fn encode(&self) -> SecretBytes {
         let mut buffer = Zeroizing::new([0; 2 * DER_LIMIT]);
         let block = pem_rfc7468::encode(PRIVATE, LineEnding::LF, self.pkcs8.expose(), buffer.as_mut())
@@ -122,7 +122,7 @@ impl Approver {
         key.and_then(Self::from_sec1).ok_or(ApprovalError::Public)
     }
 
-    /// Returns the PEM block, to be published.
+    /// Returns the PEM block to publish.
     pub fn encode(&self) -> String {
         let der = [&SPKI_PREFIX[..], &self.sec1()].concat();
         pem_rfc7468::encode_string(PUBLIC, LineEnding::LF, &der)

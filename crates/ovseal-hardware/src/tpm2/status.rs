@@ -104,7 +104,7 @@ impl Device {
     }
 }
 
-/// Decodes four characters in a number, without those that are not printable.
+/// Decodes four characters in a number, without the unprintable ones.
 fn text(number: u32) -> String {
     let characters = number.to_be_bytes().map(char::from);
     characters.into_iter().filter(|character| character.is_ascii_graphic() || *character == ' ').collect()

@@ -167,7 +167,7 @@ impl Case {
         Ok(outputs)
     }
 
-    /// Writes outputs, to be compared with the recorded ones.
+    /// Writes outputs, for comparison with the recorded ones.
     fn keep(&self, outputs: &[Given]) -> Result<()> {
         fs::write(self.folder.join("outputs.json"), serde_json::to_vec(outputs)?)?;
         let bytes: Vec<u8> = outputs.iter().flat_map(|output| output.bytes.iter().copied()).collect();

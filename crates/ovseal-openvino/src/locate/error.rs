@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub struct Place {
     /// The origin of the place: a variable, `python3`, `system`, or `given path`.
     pub origin: String,
-    /// The directory or file, if the origin specifies one.
+    /// The directory or file, if the origin points to one.
     pub path: Option<PathBuf>,
     /// The reason why it is not the runtime.
     pub finding: &'static str,

@@ -257,8 +257,8 @@ impl Core {
     /// and runtime.
     ///
     /// The runtime goes on reading the bytes in place, so the compiled model keeps them alive.
-    /// (Seen with the CPU plugin of 2026.4.1: overwriting them afterwards changes the outputs.)
-    /// They must be authentic: the device's own parser trusts their offsets. Constants may still
+    /// (Seen with the CPU plugin of 2026.4.1: overwriting them afterwards changes the outputs.) The
+    /// bytes must be authentic: the device's own parser trusts their offsets. Constants may still
     /// read as zeros if you then drop the model unused.
     ///
     /// # Errors

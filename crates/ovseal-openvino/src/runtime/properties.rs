@@ -30,7 +30,7 @@ impl Properties {
 
 /// Returns whether a property would make the runtime write models to disk in plaintext.
 ///
-/// Such a property is the directory of a cache, or contains one in its value, as
+/// Such a property sets the directory of a cache, or contains one in its value, as
 /// `DEVICE_PROPERTIES` may.
 #[must_use]
 pub fn writes_model(name: &str, value: &str) -> bool {

@@ -8,8 +8,9 @@ use libc::{Elf64_Phdr, PF_R, PF_W, PT_LOAD, PT_NOTE, dl_phdr_info};
 /// follow.
 ///
 /// This is the build id that the linker computed, or else all of the library's code and constants.
-/// It is read from memory, since the file may have been replaced. It distinguishes builds of the
-/// same version and protects nothing: anyone who can change the library runs code in this process.
+/// The identification is read from memory, since the file may have been replaced. It distinguishes
+/// builds of the same version and protects nothing: anyone who can change the library runs code in
+/// this process.
 pub(crate) fn build(library: &str) -> Option<Vec<u8>> {
     let mut search = Search { name: library, found: None };
     let data = (&raw mut search).cast::<c_void>();

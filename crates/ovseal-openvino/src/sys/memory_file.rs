@@ -25,7 +25,7 @@ unsafe impl Send for FileBytes {}
 // SAFETY: through a shared reference the memory is only read.
 unsafe impl Sync for FileBytes {}
 
-/// Creates an empty file that is closed in programs that this process executes.
+/// Creates an empty file, closed in programs that this process executes.
 pub(crate) fn create_memory_file() -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     rustix::fs::memfd_create(c"ovseal", flags)

@@ -22,8 +22,8 @@ pub(super) fn dry_run(model: &Model, output: &mut Output) -> Result<(), CommandE
 
 /// Reports the parts of a sealed container, unless they are obvious from the command line.
 ///
-/// A single file and a network with weights of the same name are obvious. An ONNX model specifies
-/// its own files.
+/// A single file and a network with weights of the same name are obvious. The files of an
+/// ONNX model are not: the model itself specifies them.
 pub(super) fn sealed(model: &Model, output: &mut Output) {
     let parts: Vec<&PartEntry> = model.parts().collect();
     let is_plain = match &parts[..] {
