@@ -18,7 +18,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Creates a failure with a message of the binding's own.
+    /// Creates a failure with the binding's own message.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, causes: Vec::new() }

@@ -123,7 +123,7 @@ impl Key {
     /// Loads this device's own key, in its TPM, to open.
     ///
     /// The device's files are in `directory`, or else in the [state directory](state_directory).
-    /// The TPM is named by `tcti`, or else by the variable `OVSEAL_TCTI`; the default is the
+    /// The TPM is specified by `tcti`, or else by the variable `OVSEAL_TCTI`; the default is the
     /// kernel's.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl Key {
         Ok(Self { identities: vec![Arc::new(identity)], ..Self::default() })
     }
 
-    /// Adds other keys. They are tried in this order.
+    /// Adds other keys, which are tried in this order.
     #[must_use]
     pub fn and(mut self, others: &Self) -> Self {
         self.identities.extend(others.identities.iter().cloned());

@@ -18,7 +18,8 @@ pub fn state_directory() -> Option<PathBuf> {
     state.map(|state| state.join("ovseal"))
 }
 
-/// Returns the TPM named by `tcti`, or else by the variable `OVSEAL_TCTI`; by default the kernel's.
+/// Returns the TPM specified by `tcti`, or else by the variable `OVSEAL_TCTI`; by default the
+/// kernel's.
 ///
 /// # Errors
 /// [`TpmError`] if the name is malformed.

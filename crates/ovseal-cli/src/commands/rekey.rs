@@ -134,7 +134,7 @@ fn warn_if_unsigned(args: &RekeyArgs, output: &mut Output) -> Result<(), Command
     Ok(())
 }
 
-/// Returns what to do with stanzas that wait next to the container.
+/// Returns the decision about the pending stanzas next to the container.
 pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
     match (discard, finish) {
         (true, _) => OnWaiting::Discard,

@@ -14,7 +14,7 @@ use crate::ui::text::printable;
 
 pub(crate) use ovseal_frontend::Kind;
 
-/// A command failed.
+/// The error of a command.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     kind: Kind,
@@ -23,7 +23,7 @@ pub(crate) struct CommandError {
     hints: Vec<String>,
 }
 
-/// A message of the command's own, with the library's error as its cause.
+/// The command's own message, with the library's error as its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 struct Message {

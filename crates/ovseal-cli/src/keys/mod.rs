@@ -137,7 +137,7 @@ impl Keys {
 
     /// Returns which of the two keys for this device's stanza is missing, and how to give it.
     ///
-    /// `None` if the caller gave neither, or the container has no such stanza.
+    /// `None` if the caller passed neither, or the container has no such stanza.
     fn missing(&self, container: &Path) -> Option<(&'static str, &'static str)> {
         let (here, missing) = match StanzaKind::parse(self.identities.first()?.stanza_type())? {
             StanzaKind::Tpm2 => (self.device.as_ref()?.device().id(), (PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
@@ -197,7 +197,7 @@ impl Keys {
     }
 }
 
-/// Returns the error for the container at `path`; names the file unless the library's error does.
+/// Returns the error for the container at `path`; shows the file unless the library's error does.
 pub(crate) fn open_failure(path: &Path, error: OpenError) -> CommandError {
     let names_it = matches!(
         error,

@@ -91,7 +91,7 @@ impl ClockBound {
 
 const PIN_LIMIT: usize = 1024;
 
-/// Returns the TPM that `options` or `OVSEAL_TCTI` name.
+/// Returns the TPM that `options` or `OVSEAL_TCTI` specify.
 ///
 /// # Errors
 /// Fails if the name is malformed.

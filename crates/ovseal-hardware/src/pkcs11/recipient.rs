@@ -115,7 +115,8 @@ pub(super) fn info(context: &Context) -> Vec<u8> {
 
 /// Computes the tag of a stanza.
 ///
-/// With the public key, it shows that the stanza is for that key. Without, it looks random.
+/// With the public key, the tag shows that the stanza is for that key. Without it, the tag looks
+/// random.
 pub(super) fn tag(encapsulated: &[u8], public: &[u8]) -> [u8; TAG_LENGTH] {
     let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     [b"ovseal/v1/pkcs11-tag\0", encapsulated, public].iter().for_each(|piece| digest.update(piece));

@@ -85,12 +85,12 @@ impl Uri {
         Ok(uri)
     }
 
-    /// Returns the module's file, if the URI names one.
+    /// Returns the module's file, if the URI specifies one.
     pub fn module_path(&self) -> Option<&Path> {
         self.module_path.as_deref()
     }
 
-    /// Returns the file with the PIN, if the URI names one.
+    /// Returns the file with the PIN, if the URI specifies one.
     pub fn pin_source(&self) -> Option<&Path> {
         self.pin_source.as_deref()
     }
@@ -184,7 +184,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|digit| digit as u8)
 }
 
-/// Percent-encodes everything that is not unreserved.
+/// Percent-encodes everything except unreserved characters.
 fn encode(text: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encode =

@@ -123,7 +123,7 @@ pub enum TpmError {
     AnchorRecord,
 }
 
-/// Registers as listed in a message.
+/// PCRs as listed in a message.
 struct Registers<'a>(&'a [u8]);
 
 impl fmt::Display for Registers<'_> {

@@ -23,7 +23,7 @@ impl PolicyDigest {
 
     /// Requires an approval of the key with this name (`TPM2_PolicyAuthorize`).
     ///
-    /// It replaces all earlier conditions.
+    /// The approval replaces all earlier conditions.
     pub(super) fn authorize(key: &[u8], policy_ref: &[u8]) -> Self {
         let keyed = Self::EMPTY.extend(0x016a, &[key]);
         Self(sha256(&[&keyed.0, policy_ref]))

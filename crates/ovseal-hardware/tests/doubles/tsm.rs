@@ -95,7 +95,8 @@ impl Files for Tsm {
 
     /// Takes the data (`tsm_report_inblob_write`).
     ///
-    /// It fails with `EBUSY` when generations wrap around, but the program does not see that.
+    /// The kernel's call fails with `EBUSY` when generations wrap around, but the program does not
+    /// see that.
     fn written(&self, path: &str, data: &[u8]) {
         let mut entries = self.entries();
         let Some(entry) = path.split_once('/').and_then(|(name, _)| entries.get_mut(name)) else { return };

@@ -127,7 +127,7 @@ impl CompiledModel {
 
     /// Exports the compiled network to memory, for [`Core::import`](crate::Core::import).
     ///
-    /// The bytes contain the weights and the topology in plaintext. They never have a path:
+    /// The bytes contain the weights and the topology in plaintext, and never have a path:
     /// exporting to a file is deliberately not offered.
     ///
     /// # Errors

@@ -139,7 +139,7 @@ impl Core {
     /// # Errors
     ///
     /// [`NetworkError::Empty`] if the topology is empty; [`NetworkError::PointsAtMemory`] if it
-    /// names addresses; [`NetworkError::Runtime`] if the runtime cannot read it.
+    /// contains addresses; [`NetworkError::Runtime`] if the runtime cannot read it.
     pub fn read_model<W: Weights>(
         &self,
         topology: &[u8],

@@ -17,7 +17,7 @@ pub(in crate::tpm2) struct Esys {
     pub(super) functions: &'static Functions,
     pub(super) context: *mut EsysContext,
     tcti: *mut TctiContext,
-    /// True once a command failed because the connection was lost.
+    /// True after a command failed because the connection was lost.
     failed: Cell<bool>,
 }
 
@@ -50,7 +50,7 @@ macro_rules! call {
 pub(super) use call;
 
 impl Esys {
-    /// Connects to the TPM that `tcti` names.
+    /// Connects to the TPM that `tcti` specifies.
     pub(in crate::tpm2) fn connect(tcti: &CStr) -> Result<Self, TpmError> {
         let functions = functions().map_err(TpmError::Library)?;
         let failed = |code| TpmError::Connect { tcti: tcti.to_string_lossy().into_owned(), code };

@@ -98,8 +98,8 @@ impl Esys {
 
     /// Opens the counter at `index`, which was incremented before.
     ///
-    /// Its name proves that it is a counter, which cannot be written. Another index could show any
-    /// number.
+    /// The name of the index proves that it is a counter, which cannot be written. Another index
+    /// could show any number.
     pub(in crate::tpm2) fn counter(&self, index: CounterIndex) -> Result<Handle<'_>, TpmError> {
         let missing = TpmError::NoCounter(index.0);
         match self.existing(index.0) {
