@@ -16,7 +16,8 @@ use options::{LoadOptions, Network};
 
 mod bindings;
 
-// The measuring program is not a member of the workspace. It gets the options as they were typed.
+// The measuring program is not a member of the workspace. The program gets the options as they were
+// typed.
 #[path = "../../bench/src/options.rs"]
 #[expect(dead_code, reason = "only the measuring program reads most options")]
 mod options;
@@ -107,7 +108,7 @@ fn simulated_tpm(workspace: &Workspace) -> Result<Prepared, Failure> {
     Ok(Prepared { variables, ..Prepared::default() })
 }
 
-/// Writes a network with the first of the scripts, once for the same scripts and packages.
+/// Writes a network with the first of the scripts, unless scripts and packages are unchanged.
 pub(crate) fn make_network(
     python: &Environment,
     requirements: &str,

@@ -10,7 +10,8 @@ use crate::workspace::Workspace;
 
 /// Installs `cargo nextest` if necessary, and returns a search path that includes it.
 ///
-/// It runs each test in a new process: tests measure memory, lower limits and load the runtime.
+/// The runner starts each test in a new process: tests measure memory, lower limits and load the
+/// runtime.
 ///
 /// # Errors
 ///

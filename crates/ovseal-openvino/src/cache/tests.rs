@@ -113,7 +113,7 @@ fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
             for end in [(start + PAGE).min(constants.end), constants.end] {
                 let mut bytes = bench.exported.clone();
                 bytes[start..end].fill(0);
-                // The runtime may accept it: the model is never returned.
+                // The runtime may accept it, but the model is never returned.
                 drop(bench.core.import(Arc::new(bytes), "CPU"));
             }
         }

@@ -143,7 +143,7 @@ fn start_ir(part: &Part, topology: &[u8], is_overlapped: bool) -> Result<Vec<Unv
     Ok(vec![weights])
 }
 
-/// Decrypts and checks parameters of PaddlePaddle. They contain lengths that its parser trusts.
+/// Decrypts and checks parameters of PaddlePaddle, which contain lengths that its parser trusts.
 fn start_paddle(parameters: &Part) -> Result<UnverifiedMapping, OpenError> {
     let mapping = start(parameters, false)?;
     let bytes = mapping.hazmat_unverified();

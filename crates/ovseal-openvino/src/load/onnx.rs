@@ -25,7 +25,7 @@ pub(super) fn read(
     Ok((skeleton?, weights))
 }
 
-/// Creates the skeleton of the first part. It contains addresses in `weights`.
+/// Creates the skeleton of the first part, which contains addresses in `weights`.
 fn skeleton(parts: &[Part], weights: &[UnverifiedMapping]) -> Result<Skeleton, SealedModelError> {
     let mut parts = parts.iter().zip(weights).map(|(part, memory)| (part, memory.hazmat_unverified()));
     let Some((part, model)) = parts.next() else { return Err(SealedModelError::NoModel) };

@@ -71,7 +71,7 @@ fn system_folders() -> Vec<PathBuf> {
 
 /// Variables that make OpenVINO write each network that it transforms to the current directory.
 ///
-/// The first one writes all weights, the others the topology. OpenVINO 2026.4.1 wrote 548 files for
-/// a network of three convolutions.
+/// The first variable writes all weights, the others the topology. OpenVINO 2026.4.1 wrote 548
+/// files for a network of three convolutions.
 const WRITES_MODELS: [&str; 3] =
     ["OV_ENABLE_SERIALIZE_TRACING", "OV_ENABLE_VISUALIZE_TRACING", "OPENVINO_HETERO_VISUALIZE"];

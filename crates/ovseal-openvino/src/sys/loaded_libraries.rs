@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_int, c_void};
 
 use libc::{Elf64_Phdr, PF_R, PF_W, PT_LOAD, PT_NOTE, dl_phdr_info};
 
-/// Returns what identifies the build of the loaded library with this name, which a version may
-/// follow.
+/// Returns the identification of the build of the loaded library with this name. A version may
+/// follow the name.
 ///
 /// This is the build id that the linker computed, or else all of the library's code and constants.
 /// The identification is read from memory, since the file may have been replaced. It distinguishes
@@ -38,7 +38,7 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: usize, data: *mut c_v
     c_int::from(search.found.is_some())
 }
 
-/// A loaded library. It cannot be unloaded during `dl_iterate_phdr`.
+/// A loaded library, which cannot be unloaded during `dl_iterate_phdr`.
 struct Library<'l> {
     path: &'l [u8],
     base: u64,

@@ -34,13 +34,13 @@ pub(crate) fn create_memory_file() -> Result<OwnedFd, Errno> {
 impl FileBytes {
     /// Takes the contents of a file. From here on nothing can change them.
     pub(crate) fn take(file: &OwnedFd) -> Result<Self, Errno> {
-        // This prevents truncation, after which a read would fault. It also rejects other kinds of
-        // files before they are mapped and, in the end, zeroized.
+        // The seals prevent truncation, after which a read would fault. Sealing also rejects other
+        // kinds of files before they are mapped and, in the end, zeroized.
         rustix::fs::fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW)?;
         let length = rustix::fs::fstat(file)?.st_size;
         let length = usize::try_from(length).map_err(|_| Errno::OVERFLOW)?;
         let bytes = Self::map(file, length)?;
-        // This prevents writes and new writable mappings. An earlier mapping of another process
+        // The seals prevent writes and new writable mappings. An earlier mapping of another process
         // stays.
         rustix::fs::fcntl_add_seals(file, SealFlags::FUTURE_WRITE | SealFlags::SEAL)?;
         Ok(bytes)

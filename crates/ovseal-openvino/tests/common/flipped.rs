@@ -93,7 +93,7 @@ pub(crate) fn compile(
     core.compile_sealed(opened, &compilation, opening)
 }
 
-/// Compiles with each chunk failing in turn, and checks that the error names the chunk.
+/// Compiles with each chunk failing in turn, and checks that the error identifies the chunk.
 pub(crate) fn every_bad_chunk_is_an_error(core: &Core, sealed: &Sealed) {
     for (index, at) in sealed.chunks().into_iter().enumerate() {
         let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
