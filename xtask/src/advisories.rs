@@ -16,7 +16,7 @@ use crate::{process, tools};
 ///
 /// # Errors
 ///
-/// If a dependency has an advisory.
+/// Fails if a dependency has an advisory.
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("advisories", || {
         let path = tools::search_path(workspace)?;

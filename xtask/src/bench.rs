@@ -29,7 +29,7 @@ pub(crate) struct Prepared {
     pub(crate) variables: Vec<(&'static str, OsString)>,
 }
 
-/// Builds the measuring program, starts it, and reports what it measured.
+/// Builds the measuring program, starts it, and reports its measurements.
 ///
 /// # Errors
 ///

@@ -13,7 +13,7 @@ use crate::workspace::{Metadata, Workspace};
 ///
 /// # Errors
 ///
-/// If a test fails, or none is found.
+/// Fails if a test fails, or none is found.
 pub(crate) fn run(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     let metadata = Metadata::read(&setting.workspace.root.join("Cargo.toml"))?;
     let mut tests = metadata.targets("test");

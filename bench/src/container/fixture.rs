@@ -123,7 +123,7 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Allocates them for `size` bytes.
+    /// Allocates the buffers for `size` bytes.
     pub(crate) fn new(size: u64) -> Result<Self> {
         let size = size as usize;
         let mut destination = ModelMemory::zeroed(size)?;

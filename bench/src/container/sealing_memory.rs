@@ -20,7 +20,7 @@ pub(super) struct SealingMemory {
     threads: usize,
     /// Peak resident memory of the process that sealed it, in bytes.
     peak_bytes: u64,
-    /// The same of a process that did nothing.
+    /// Peak resident memory of a process that did nothing.
     baseline_bytes: u64,
 }
 

@@ -28,7 +28,7 @@ impl Network {
 }
 
 impl Method {
-    /// Returns whether it loads a container.
+    /// Returns whether the method loads a container.
     pub(super) fn is_sealed(self) -> bool {
         !matches!(self, Self::Plaintext | Self::PlaintextCached | Self::Script | Self::Gocryptfs)
     }
@@ -44,12 +44,12 @@ impl Method {
         )
     }
 
-    /// Returns whether it keeps a compiled model from one load to the next.
+    /// Returns whether the method keeps a compiled model from one load to the next.
     pub(super) fn is_cached(self) -> bool {
         matches!(self, Self::PlaintextCached | Self::CachedAny | Self::CachedPublisher)
     }
 
-    /// Returns whether it is measured with the page cache in this state.
+    /// Returns whether the method is measured with the page cache in this state.
     ///
     /// A process without `userfaultfd` reads from the disk like any other.
     pub(super) fn is_measured(self, cache: Cache) -> bool {

@@ -1,4 +1,4 @@
-//! Call-backs that report progress.
+//! Callbacks that report progress.
 
 use std::ffi::c_void;
 

@@ -1,4 +1,4 @@
-//! Texts, bytes, arrays and results, between C and Rust.
+//! Strings, bytes, arrays and results, between C and Rust.
 
 use std::ffi::{CStr, CString, OsStr, c_char};
 use std::mem::MaybeUninit;

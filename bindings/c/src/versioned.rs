@@ -1,4 +1,4 @@
-//! Structs of the caller that begin with their size, so that later versions can add members.
+//! The caller's structs, which begin with their size, so that later versions can add members.
 
 use std::mem::MaybeUninit;
 use std::{ptr, slice};

@@ -84,7 +84,7 @@ pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> 
     })
 }
 
-/// The end of a thread, which another one waits for.
+/// The end of a thread, for which another thread waits.
 #[derive(Default)]
 struct End {
     has_come: Mutex<bool>,

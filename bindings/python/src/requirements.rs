@@ -124,5 +124,5 @@ pub(crate) fn pem(object: &Bound<'_, PyAny>) -> PyResult<(Zeroizing<String>, Opt
     Ok((text.to_owned().into(), origin))
 }
 
-/// The most bytes to read for a publisher's key; a real one is far smaller.
+/// The maximum number of bytes to read for a publisher's key; a real one is far smaller.
 const LIMIT: usize = 64 << 10;

@@ -36,7 +36,7 @@ pub(crate) fn work(folder: &Path) -> Result<(), Box<dyn Error>> {
 impl Worker {
     pub(crate) fn start(folder: &Path) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        // What the runtime prints of cases that it cannot read is not what is asked for.
+        // The runtime prints messages about cases that it cannot read. They are not results.
         command.arg("--work").arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn()?;
         let missing = || io::Error::other("a worker has no pipe");

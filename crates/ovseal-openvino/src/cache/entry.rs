@@ -77,8 +77,8 @@ fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenErr
     Ok(bytes)
 }
 
-/// Checks the topology of an exported model against its constants. Returns `None` if its
-/// format is unknown.
+/// Checks the topology of an exported model against its constants. Returns `None` if the
+/// topology uses something that this crate does not support.
 fn check(topology: &[u8], constants: usize) -> Result<Option<Topology>, OpenError> {
     let checked = Topology::parse(topology).and_then(|network| {
         network.check_length(constants as u64)?;

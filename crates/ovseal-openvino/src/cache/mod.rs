@@ -90,7 +90,7 @@ impl CompileCache {
     ///
     /// # Errors
     ///
-    /// The errors of [`slot`](Self::slot).
+    /// Any error of [`slot`](Self::slot).
     pub fn slot_for(
         &self,
         runtime: &RuntimeFacts,
@@ -166,7 +166,7 @@ impl CacheSlot {
     ///
     /// # Errors
     ///
-    /// The errors of [`store`](Self::store).
+    /// Any error of [`store`](Self::store).
     pub fn write(&self, exported: ExportedModel) -> Result<(), CacheError> {
         let length = entry::length(exported.as_ref().len() as u64);
         let name = self.name();

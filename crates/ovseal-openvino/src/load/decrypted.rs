@@ -61,7 +61,7 @@ impl Decrypted {
     ///
     /// # Errors
     ///
-    /// The errors of [`Decrypted::read`] that the list of parts reveals.
+    /// Any error of [`Decrypted::read`] that the list of parts reveals.
     pub fn length(opened: &Opened, path: Option<&str>) -> Result<u64, SealedModelError> {
         let part = find(opened, path)?;
         let read = if part.entry().kind == PartKind::Onnx { usize::MAX } else { 1 };

@@ -72,7 +72,7 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// The errors of [`load_device`](Self::load_device).
+    /// Any error of [`load_device`](Self::load_device).
     pub fn facts(&self, device: &str) -> Result<RuntimeFacts, NetworkError> {
         let mut plugins = self.plugins(device)?;
         for plugin in &mut plugins {

@@ -29,9 +29,13 @@ impl Runtime {
     /// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Either
     /// one is the path of the library, of the directory of the libraries, or of a wheel's package,
     /// a virtual environment or an installation. Otherwise the first of these places that has the
-    /// library is used: the variables `OPENVINO_BUILD_DIR`, `OPENVINO_INSTALL_DIR`,
-    /// `INTEL_OPENVINO_DIR`, `OpenVINO_DIR` and `LD_LIBRARY_PATH`; the active virtual environment;
-    /// the wheel that `python3` finds; the system's directories.
+    /// library is used:
+    ///
+    /// - the variables `OPENVINO_BUILD_DIR`, `OPENVINO_INSTALL_DIR`, `INTEL_OPENVINO_DIR`,
+    ///   `OpenVINO_DIR` and `LD_LIBRARY_PATH`;
+    /// - the active virtual environment;
+    /// - the wheel that `python3` finds;
+    /// - the system's directories.
     ///
     /// # Errors
     ///

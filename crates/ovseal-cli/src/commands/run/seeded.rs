@@ -1,4 +1,4 @@
-//! Numbers for inputs without a value, the same in every run.
+//! Numbers for inputs without `--input`, the same in every run.
 
 use ovseal_openvino::ElementType;
 
