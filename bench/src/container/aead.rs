@@ -56,8 +56,8 @@ impl Aead {
     /// Returns the tag with which `data` itself is the ciphertext of chunk number `index`.
     ///
     /// AES-GCM encrypts by XOR. Encrypting `data` returns the plaintext of the ciphertext `data`,
-    /// and encrypting that returns `data` again, with its tag. So any file can serve as a
-    /// ciphertext, and the page cache does not hold a second one.
+    /// and encrypting that returns `data` again, with its tag. Any file can therefore
+    /// serve as a ciphertext, and the page cache does not hold a second one.
     pub(crate) fn tag_as_ciphertext(&self, index: u64, data: &mut [u8]) -> Result<Tag> {
         self.encrypt(index, data)?;
         self.encrypt(index, data)

@@ -124,8 +124,8 @@ fn with_requirements(options: &TrustOptions, trust: Trust) -> Result<OpenOptions
 
 /// Warns if anyone could have made the container.
 ///
-/// This is so if no publisher was named, and a stanza is for a public key, or for an unknown kind
-/// of key, which may be public.
+/// This is so if no publisher was named, and a stanza is for a public key. A key of an unknown kind
+/// counts as public.
 pub(crate) fn warn_of_any_sender(options: &TrustOptions, opened: &Opened, output: &mut Output) {
     let inspection = opened.inspection();
     let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());

@@ -1,4 +1,4 @@
-//! TPMs that are absent, busy, full, cleared or lost, and tampered stanzas.
+//! Absent, busy, full, cleared and lost TPMs, and tampered stanzas.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
