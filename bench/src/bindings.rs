@@ -16,7 +16,7 @@ use crate::runner::Facts;
 use crate::turns::Method;
 use crate::{Places, Result};
 
-/// Measures the call that reads, in a process of its own for each language.
+/// Measures the call that reads, in a separate process for each language.
 pub(crate) fn run(benchmark: &Benchmark, environment: Environment, places: &Places) -> Result<()> {
     let cpp = cpp(places);
     let scripts = [SCRIPT.as_ref(), cpp.as_path()];

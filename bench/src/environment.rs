@@ -15,7 +15,7 @@ use crate::Result;
 use crate::machine::Machine;
 use crate::process;
 
-/// Everything but the fixtures that decides the results of a run.
+/// Everything that determines the results of a run, except the fixtures.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Environment {
     /// The machine.
@@ -32,7 +32,7 @@ pub(crate) struct Environment {
     /// Versions of the interpreter and its packages.
     #[serde(skip_serializing_if = "Option::is_none")]
     python: Option<String>,
-    /// SHA-256 of the scripts and programs that are started.
+    /// SHA-256 of the started scripts and programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     scripts: Option<String>,
     /// The options of the benchmark.
@@ -61,7 +61,7 @@ impl Environment {
         Ok(Self { openvino: Some(runtime.version().to_owned()), ..self })
     }
 
-    /// Adds the versions of an interpreter and its packages, and the digest of what is started.
+    /// Adds the versions of an interpreter and its packages, and the digest of the started files.
     pub(crate) fn with_python(self, python: &Path, packages: &[&str], scripts: &[&Path]) -> Result<Self> {
         let versions = process::output(Command::new(python).args(["-c", VERSIONS]).args(packages))?;
         Ok(Self { python: Some(versions.trim_end().to_owned()), scripts: Some(digest(scripts)?), ..self })

@@ -1,8 +1,8 @@
 //! Measures sealing, opening and loading, next to the machine at its best and to other tools.
 //!
-//! `cargo xtask bench` builds and starts it. It writes samples as JSON, and `bench/report` draws
-//! tables and plots from them. `bench/README.md` describes the JSON, `docs/performance.md` what the
-//! numbers mean.
+//! `cargo xtask bench` builds and starts this program. The program writes samples as JSON, and
+//! `bench/report` draws tables and plots from them. `bench/README.md` describes the JSON,
+//! `docs/performance.md` what the numbers mean.
 
 mod bindings;
 mod container;

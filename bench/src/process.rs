@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::Result;
 use crate::machine::{field, kilobytes};
 
-/// Runs a command to its end, and returns what it printed.
+/// Runs a command to its end, and returns its output.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     command.env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
     let output = command.output()?;
@@ -44,11 +44,11 @@ pub(crate) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A directory that is removed with its contents when this is dropped.
+/// A directory, removed with its contents when this is dropped.
 pub(crate) struct Temporary(PathBuf);
 
 impl Temporary {
-    /// Creates it, without what an interrupted run left in it.
+    /// Creates the directory, without the files that an interrupted run left in it.
     pub(crate) fn create(directory: PathBuf) -> Result<Self> {
         match fs::remove_dir_all(&directory) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),

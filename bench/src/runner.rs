@@ -20,7 +20,7 @@ pub(crate) struct Run<S> {
     file: PathBuf,
 }
 
-/// Everything that was measured of one fixture.
+/// All measurements of one fixture.
 #[derive(Serialize, Deserialize)]
 struct Measured<S> {
     #[serde(flatten)]
@@ -28,7 +28,7 @@ struct Measured<S> {
     series: Vec<Series<S>>,
 }
 
-/// The facts about a fixture that are known before it is measured.
+/// The facts about a fixture known before it is measured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Facts {
     /// Its name.
@@ -55,7 +55,8 @@ pub(crate) struct Absent {
     pub(crate) reason: String,
 }
 
-/// The samples of one method, one for each round; none where it was not its turn.
+/// The samples of one method, one for each round; none in rounds in which it was not the method's
+/// turn.
 #[derive(Serialize, Deserialize)]
 struct Series<S> {
     method: String,
@@ -98,7 +99,7 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
         Ok(measured.rounds() >= self.environment.rounds)
     }
 
-    /// Measures the rounds of a fixture that are missing, and saves the run after each of them.
+    /// Measures the missing rounds of a fixture, and saves the run after each of them.
     ///
     /// The methods take turns in another [`order`] each round, so a disturbance affects all of
     /// them.

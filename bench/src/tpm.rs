@@ -1,4 +1,4 @@
-//! Openings with a TPM, next to a key file. swtpm simulates the TPM, on a socket of its own.
+//! Openings with a TPM, next to a key file. swtpm simulates the TPM, on its own socket.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
-/// A method that is measured again and again. `C` is what all methods share, `S` a sample.
+/// A method measured again and again. `C` is what all methods share, `S` a sample.
 pub(crate) struct Method<'m, C, S> {
     /// Its name.
     pub(crate) name: String,
@@ -14,7 +14,7 @@ pub(crate) struct Method<'m, C, S> {
     measure: Measure<'m, C, S>,
 }
 
-/// Prepares what need not be measured, then measures once.
+/// Prepares everything outside the measurement, then measures once.
 type Measure<'m, C, S> = Box<dyn FnMut(&mut C) -> Result<S> + 'm>;
 
 /// The state of the page cache when the clock starts.
@@ -61,8 +61,8 @@ pub(crate) fn groups<C, S>(methods: &[Method<'_, C, S>]) -> Vec<Vec<usize>> {
 
 /// Returns the order of so many methods in a round.
 ///
-/// Every two rounds begin with another method, and the second of them runs backwards. So each of
-/// any two methods goes first equally often.
+/// Every two rounds begin with another method, and the second of them runs backwards. Of any two
+/// methods, each therefore goes first equally often.
 pub(crate) fn order(methods: usize, round: u32, rounds: u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..methods).collect();
     order.rotate_left(methods * (round & !1) as usize / rounds as usize);

@@ -16,7 +16,7 @@ use crate::{process, tools};
 ///
 /// # Errors
 ///
-/// If a dependency has an advisory.
+/// Fails if a dependency has an advisory.
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("advisories", || {
         let path = tools::search_path(workspace)?;
@@ -71,7 +71,7 @@ fn database(cargo_home: &Path) -> Option<PathBuf> {
     entries.any(|entry| entry.path().is_dir()).then_some(folder)
 }
 
-/// Manifests of the workspace, and of those with lock files of their own.
+/// Manifests of the workspace, and of the packages with separate lock files.
 const MANIFESTS: [&str; 3] = ["Cargo.toml", "bench/Cargo.toml", "fuzz/Cargo.toml"];
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use options::{LoadOptions, Network};
 
 mod bindings;
 
-// The measuring program is not a member of the workspace. It gets the options as they were typed.
+// The measuring program is not a member of the workspace. The program gets the options as they were
+// typed.
 #[path = "../../bench/src/options.rs"]
 #[expect(dead_code, reason = "only the measuring program reads most options")]
 mod options;
@@ -28,7 +29,7 @@ pub(crate) struct Prepared {
     pub(crate) variables: Vec<(&'static str, OsString)>,
 }
 
-/// Builds the measuring program, starts it, and reports what it measured.
+/// Builds the measuring program, starts it, and reports its measurements.
 ///
 /// # Errors
 ///
@@ -107,7 +108,7 @@ fn simulated_tpm(workspace: &Workspace) -> Result<Prepared, Failure> {
     Ok(Prepared { variables, ..Prepared::default() })
 }
 
-/// Writes a network with the first of the scripts, once for the same scripts and packages.
+/// Writes a network with the first of the scripts, unless scripts and packages are unchanged.
 pub(crate) fn make_network(
     python: &Environment,
     requirements: &str,

@@ -19,7 +19,7 @@ use crate::{process, stamp};
 ///
 /// # Errors
 ///
-/// If a package is missing, a command fails, or the outputs differ.
+/// Fails if a package is missing, a command fails, or the outputs differ.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     announce(workspace);
     let demo = Demo::prepare(workspace)?;

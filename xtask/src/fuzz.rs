@@ -13,7 +13,8 @@ use crate::{process, sanitize};
 ///
 /// # Errors
 ///
-/// If one does not build, crashes, hangs or uses too much memory. `fuzz/artifacts` keeps its input.
+/// Fails if one does not build, crashes, hangs or uses too much memory. `fuzz/artifacts` keeps its
+/// input.
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failure> {
     let manifest = workspace.root.join("fuzz/Cargo.toml");
     if !manifest.exists() {

@@ -24,7 +24,7 @@ pub(crate) struct Install {
 ///
 /// # Errors
 ///
-/// If the library cannot be built, or the prefix cannot be written.
+/// Fails if the library cannot be built, or the prefix cannot be written.
 pub(crate) fn run(workspace: &Workspace, install: &Install) -> Result<(), Failure> {
     packages::require(&[C_COMPILER])?;
     build(workspace, &install.prefix)?;
@@ -36,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace, install: &Install) -> Result<(), Failur
 ///
 /// # Errors
 ///
-/// If the library cannot be built, or the prefix cannot be written.
+/// Fails if the library cannot be built, or the prefix cannot be written.
 pub(crate) fn build(workspace: &Workspace, prefix: &Path) -> Result<(), Failure> {
     let mut cargo = workspace.cargo();
     cargo.args([
@@ -57,7 +57,7 @@ pub(crate) fn build(workspace: &Workspace, prefix: &Path) -> Result<(), Failure>
 ///
 /// # Errors
 ///
-/// Those of the linker and of the file system.
+/// Any error of the linker or of the file system.
 pub(crate) fn place(workspace: &Workspace, archive: &Path, prefix: &Path) -> Result<(), Failure> {
     let source = workspace.root.join("bindings/c");
     let metadata = Metadata::read(&workspace.root.join("Cargo.toml"))?;

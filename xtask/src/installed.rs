@@ -14,7 +14,7 @@ use crate::{install, process, stamp};
 ///
 /// # Errors
 ///
-/// If the library cannot be installed, or an example cannot be built or fails.
+/// Fails if the library cannot be installed, or an example cannot be built or fails.
 pub(crate) fn run(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     let folder = setting.workspace.target.join("test/installed");
     stamp::clear(&folder)?;

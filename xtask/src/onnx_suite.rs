@@ -14,7 +14,7 @@ use crate::{process, stamp};
 ///
 /// # Errors
 ///
-/// If a model passes in plaintext but its sealed form fails or returns other bits.
+/// Fails if a model passes in plaintext but its sealed form fails or returns other bits.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let mut steps = Steps::default();
     let outcome = Setting::prepare(workspace, &mut steps).and_then(|setting| suite(&setting, &mut steps));

@@ -54,7 +54,7 @@ pub(crate) const SWTPM: SystemPackage = SystemPackage {
 pub(crate) const TPM2_TOOLS: SystemPackage =
     SystemPackage { debian: "tpm2-tools libtss2-tcti-swtpm0", probe: &["tpm2_clear", "--version"] };
 
-/// Headers that a test compares with the layout of our structures.
+/// Headers that a test compares with the layout of this project's structures.
 pub(crate) const TSS_HEADERS: SystemPackage =
     SystemPackage { debian: "libtss2-dev", probe: &["test", "-e", "/usr/include/tss2/tss2_esys.h"] };
 
@@ -72,7 +72,7 @@ pub(crate) const FUSE: SystemPackage = SystemPackage {
 ///
 /// # Errors
 ///
-/// If packages are missing and cannot be installed.
+/// Fails if packages are missing and cannot be installed.
 pub(crate) fn require(packages: &[SystemPackage]) -> Result<(), Failure> {
     let missing = missing(packages);
     if missing.is_empty() {
@@ -89,7 +89,7 @@ pub(crate) fn require(packages: &[SystemPackage]) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// If this is not root and the system forbids user namespaces.
+/// Fails if this is not root and the system forbids user namespaces.
 pub(crate) fn require_name_spaces() -> Result<(), Failure> {
     if is_root() || process::succeeds(Command::new("unshare").args(["--map-root-user", "true"])) {
         return Ok(());
@@ -141,7 +141,7 @@ fn without_network(failure: Failure, missing: &[&str]) -> Failure {
     failure.remedy(format!("check the network, or install these packages yourself: {}", missing.join(" ")))
 }
 
-/// Explains why a package that was just installed is still not found.
+/// Explains why a package just installed is still not found.
 fn shadowed(missing: &[&str]) -> Failure {
     let names = missing.join(" ");
     Failure::new(format!("{names} was installed, but another installation comes first in PATH and lacks it"))

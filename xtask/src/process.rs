@@ -1,4 +1,4 @@
-//! Child processes, started without standard input; errors name the command.
+//! Child processes, started without standard input; errors show the command.
 
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 ///
 /// # Errors
 ///
-/// If the command cannot be started or fails.
+/// Fails if the command cannot be started or fails.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command.stdin(Stdio::null()).status();
     success(command, status)
@@ -19,7 +19,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// If the command cannot be started, fails, or writes anything but UTF-8.
+/// Fails if the command cannot be started, fails, or writes anything but UTF-8.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let (status, bytes) = match output {

@@ -20,7 +20,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// If `python3` cannot create it, or the packages cannot be installed.
+    /// Fails if `python3` cannot create it, or the packages cannot be installed.
     pub(crate) fn create(folder: &Path, requirements: &str) -> Result<Self, Failure> {
         let environment = Self { folder: folder.to_path_buf() };
         let inputs = format!("{}{requirements}", process::output(Command::new("python3").arg("--version"))?);
@@ -44,7 +44,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// If the package cannot be imported.
+    /// Fails if the package cannot be imported.
     pub(crate) fn openvino_libraries(&self) -> Result<PathBuf, Failure> {
         let place = "import openvino; print(openvino.__path__[0])";
         let package = process::output(self.script("-c").arg(place))?;
@@ -55,7 +55,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// If pip cannot install it.
+    /// Fails if pip cannot install it.
     pub(crate) fn add_alone(&self, requirement: &str, module: &str) -> Result<(), Failure> {
         if process::succeeds(self.script("-c").arg(format!("import {module}"))) {
             return Ok(());
@@ -67,7 +67,7 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// If pip cannot install it.
+    /// Fails if pip cannot install it.
     pub(crate) fn replace_wheel(&self, wheel: &Path) -> Result<(), Failure> {
         process::run(self.pip().args(["--no-deps", "--no-index", "--force-reinstall"]).arg(wheel))
     }
@@ -91,7 +91,7 @@ impl Environment {
 ///
 /// # Errors
 ///
-/// If the file cannot be read.
+/// Fails if the file cannot be read.
 pub(crate) fn requirements(file: &Path) -> Result<String, Failure> {
     let text = fs::read_to_string(file).map_err(|error| Failure::file("read", file, &error))?;
     Ok(without_comments(&text).collect::<Vec<_>>().join("\n"))
@@ -101,7 +101,7 @@ pub(crate) fn requirements(file: &Path) -> Result<String, Failure> {
 ///
 /// # Errors
 ///
-/// If the file cannot be read, or does not pin the package.
+/// Fails if the file cannot be read, or does not pin the package.
 pub(crate) fn requirement(file: &Path, package: &str) -> Result<String, Failure> {
     let all = requirements(file)?;
     let pinned = |line: &&str| line.split("==").next() == Some(package);

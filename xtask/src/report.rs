@@ -31,7 +31,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If a field is missing, or there are no outputs to compare.
+    /// Fails if a field is missing, or there are no outputs to compare.
     pub(crate) fn parse(json: &str) -> Result<Self, Failure> {
         let run: Self = serde_json::from_str(json).map_err(|error| {
             Failure::new(format!("cannot parse the output of `ovseal run --json`: {error}"))
@@ -52,7 +52,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If the outputs differ.
+    /// Fails if the outputs differ.
     pub(crate) fn same_outputs(&self, other: &Self) -> Result<String, Failure> {
         if self.outputs != other.outputs {
             let (ours, theirs) = (self.describe(), other.describe());

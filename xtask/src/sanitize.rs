@@ -13,7 +13,7 @@ use crate::workspace::{Metadata, Workspace};
 ///
 /// # Errors
 ///
-/// If a test fails, or none is found.
+/// Fails if a test fails, or none is found.
 pub(crate) fn run(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     let metadata = Metadata::read(&setting.workspace.root.join("Cargo.toml"))?;
     let mut tests = metadata.targets("test");
@@ -36,7 +36,7 @@ fn test(setting: &Setting<'_>, package: &str, name: &str) -> Command {
 
 /// Returns a cargo command that builds with AddressSanitizer and `flags`.
 ///
-/// Sanitized builds share a target directory of their own.
+/// Sanitized builds share a separate target directory.
 pub(crate) fn cargo(workspace: &Workspace, verb: &str, flags: &str) -> Command {
     let mut cargo = workspace.cargo();
     // An explicit target keeps the flags away from build scripts and procedural macros.

@@ -20,7 +20,7 @@ pub(crate) struct Soak {
 ///
 /// # Errors
 ///
-/// If memory use grows, or the tests cannot be set up.
+/// Fails if memory use grows, or the tests cannot be set up.
 pub(crate) fn run(workspace: &Workspace, soak: &Soak) -> Result<(), Failure> {
     let mut steps = Steps::default();
     let setting = Setting::prepare(workspace, &mut steps)?;

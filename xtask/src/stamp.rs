@@ -1,4 +1,4 @@
-//! Work that is not repeated while its inputs are unchanged.
+//! Work not repeated while its inputs are unchanged.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 ///
 /// # Errors
 ///
-/// Those of `work`, and those of the file system.
+/// Any error of `work` or of the file system.
 pub(crate) fn once(
     folder: &Path,
     inputs: &str,
@@ -33,7 +33,7 @@ pub(crate) fn once(
 ///
 /// # Errors
 ///
-/// Those of the file system.
+/// Any error of the file system.
 pub(crate) fn clear(folder: &Path) -> Result<(), Failure> {
     absent(fs::remove_dir_all(folder), folder)?;
     let parent = folder.parent().unwrap_or(folder);

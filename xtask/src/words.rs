@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 ///
-/// If a file cannot be read, or a line must change.
+/// Fails if a file cannot be read, or a line must change.
 pub(crate) fn run(workspace: &Workspace, paths: &[PathBuf]) -> Result<(), Failure> {
     let mut areas = BTreeMap::<String, Area>::new();
     let mut faults = Vec::new();
@@ -77,7 +77,7 @@ impl Area {
 struct Comment {
     /// Counted from 1.
     line: usize,
-    /// The text without comment markers.
+    /// The line without its comment markers.
     text: String,
     begins_documentation: bool,
     is_wide: bool,

@@ -23,7 +23,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// If one of them cannot be started, or its output cannot be parsed.
+    /// Fails if one of them cannot be started, or its output cannot be parsed.
     pub(crate) fn find() -> Result<Self, Failure> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let root = root.canonicalize().map_err(|error| Failure::file("find", &root, &error))?;
@@ -75,7 +75,7 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// If cargo cannot read the manifest.
+    /// Fails if cargo cannot read the manifest.
     pub(crate) fn read(manifest: &Path) -> Result<Self, Failure> {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(manifest);

@@ -17,7 +17,7 @@ pub(crate) enum Aead {
 }
 
 impl Aead {
-    /// Uses `ring` with a key that everyone knows.
+    /// Uses `ring` with a well-known key.
     pub(crate) fn ring() -> Result<Self> {
         let key = ring::UnboundKey::new(&ring::AES_256_GCM, &KEY).map_err(|_| "ring rejects the key")?;
         Ok(Self::Ring(Box::new(ring::LessSafeKey::new(key))))
@@ -56,8 +56,8 @@ impl Aead {
     /// Returns the tag with which `data` itself is the ciphertext of chunk number `index`.
     ///
     /// AES-GCM encrypts by XOR. Encrypting `data` returns the plaintext of the ciphertext `data`,
-    /// and encrypting that returns `data` again, with its tag. So any file can serve as a
-    /// ciphertext, and the page cache does not hold a second one.
+    /// and encrypting that returns `data` again, with its tag. Any file can therefore
+    /// serve as a ciphertext, and the page cache does not hold a second one.
     pub(crate) fn tag_as_ciphertext(&self, index: u64, data: &mut [u8]) -> Result<Tag> {
         self.encrypt(index, data)?;
         self.encrypt(index, data)
@@ -88,7 +88,7 @@ fn nonce(index: u64) -> [u8; 12] {
     nonce
 }
 
-/// It protects nothing.
+/// The key protects nothing.
 const KEY: [u8; 32] = [7; 32];
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::aead::{Aead, Tag};
 use crate::Result;
 use crate::process::Temporary;
 
-/// Files of one length on the disk that is measured, and the keys.
+/// Files of one length on the measured disk, and the keys.
 pub(crate) struct Fixture {
     directory: Temporary,
     /// Length of the plaintext in bytes.
@@ -123,7 +123,7 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Allocates them for `size` bytes.
+    /// Allocates the buffers for `size` bytes.
     pub(crate) fn new(size: u64) -> Result<Self> {
         let size = size as usize;
         let mut destination = ModelMemory::zeroed(size)?;

@@ -47,7 +47,7 @@ fn age_decrypt(identity: &x25519::Identity, length: usize, buffers: &mut Buffers
     Ok(reader.read_exact(&mut buffers.destination)?)
 }
 
-/// Loads what an earlier round saved; saves it first if there is none.
+/// Loads the file that an earlier round saved; saves it first if there is none.
 fn load(fixture: &Fixture, buffers: &mut Buffers) -> Result<Duration> {
     let file = fixture.file(SAVED);
     if !fs::exists(&file)? {

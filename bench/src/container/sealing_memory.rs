@@ -20,11 +20,11 @@ pub(super) struct SealingMemory {
     threads: usize,
     /// Peak resident memory of the process that sealed it, in bytes.
     peak_bytes: u64,
-    /// The same of a process that did nothing.
+    /// Peak resident memory of a process that did nothing.
     baseline_bytes: u64,
 }
 
-/// Seals sparse files of these lengths in `directory`, each in a process of its own.
+/// Seals sparse files of these lengths in `directory`, each in a separate process.
 pub(super) fn measure(directory: &Path, sizes: &[u64]) -> Result<Vec<SealingMemory>> {
     let directory = Temporary::create(directory.join("memory"))?;
     sizes.iter().map(|&size| measure_one(&directory, size)).collect()

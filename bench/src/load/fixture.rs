@@ -173,7 +173,7 @@ impl Fixture {
         Ok(command)
     }
 
-    /// Returns the file that is opened.
+    /// Returns the opened file.
     fn loaded(&self, method: Method) -> PathBuf {
         match (&self.mount, method) {
             (Some(mount), Method::Gocryptfs) => mount.plain().join(self.network.file()),
@@ -185,7 +185,7 @@ impl Fixture {
     /// Returns all files that one method may read.
     fn files(&self, method: Method) -> Result<Vec<PathBuf>> {
         let mut all = match (&self.mount, method) {
-            // The plaintext first: while it is read or dropped, the encrypted files are read too.
+            // The plaintext first: reading or dropping it also reads the encrypted files.
             (Some(mount), Method::Gocryptfs) => [files(mount.plain())?, files(mount.encrypted())?].concat(),
             (_, Method::Script) => files(&self.script_directory())?,
             _ if method.is_sealed() => vec![self.container()],

@@ -10,12 +10,12 @@ use crate::options::{Method, Network};
 use crate::turns::Cache;
 
 impl Network {
-    /// Returns the directory of the plaintext and the input, which is named after the network.
+    /// Returns the directory of the plaintext and the input, named after the network.
     pub(super) fn source(self, places: &Places) -> PathBuf {
         places.dir.join("networks").join(self.to_string())
     }
 
-    /// Returns the name of the file that is loaded.
+    /// Returns the name of the loaded file.
     pub(super) fn file(self) -> &'static str {
         match self {
             Self::Resnet50 => "resnet50.xml",
@@ -28,12 +28,12 @@ impl Network {
 }
 
 impl Method {
-    /// Returns whether it loads a container.
+    /// Returns whether the method loads a container.
     pub(super) fn is_sealed(self) -> bool {
         !matches!(self, Self::Plaintext | Self::PlaintextCached | Self::Script | Self::Gocryptfs)
     }
 
-    /// Returns whether it names the publisher, so that digests are checked.
+    /// Returns whether the method names the publisher, so that digests are checked.
     pub(super) fn names_publisher(self) -> bool {
         matches!(
             self,
@@ -44,12 +44,12 @@ impl Method {
         )
     }
 
-    /// Returns whether it keeps a compiled model from one load to the next.
+    /// Returns whether the method keeps a compiled model from one load to the next.
     pub(super) fn is_cached(self) -> bool {
         matches!(self, Self::PlaintextCached | Self::CachedAny | Self::CachedPublisher)
     }
 
-    /// Returns whether it is measured with the page cache in this state.
+    /// Returns whether the method is measured with the page cache in this state.
     ///
     /// A process without `userfaultfd` reads from the disk like any other.
     pub(super) fn is_measured(self, cache: Cache) -> bool {

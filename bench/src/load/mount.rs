@@ -30,7 +30,8 @@ impl Mount {
         if !init.status.success() {
             return Err(format!("gocryptfs: {}", String::from_utf8_lossy(&init.stderr).trim()).into());
         }
-        // Its status is enough if it fails. If it succeeds, it only complains about newer kernels.
+        // If the program fails, its status is enough. If it succeeds, it only complains about newer
+        // kernels.
         let mut server = command(&passphrase);
         let server = server.arg("-fg").arg(&encrypted).arg(&plain).stderr(Stdio::null()).spawn()?;
         let mut mount = Self { encrypted, plain, server };
@@ -75,7 +76,7 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         unmount(&self.plain);
-        // Once unmounted it ends by itself; otherwise the kernel unmounts when it is killed.
+        // After unmounting it ends by itself; otherwise the kernel unmounts when it is killed.
         let start = Instant::now();
         while matches!(self.server.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
             sleep(Duration::from_millis(10));

@@ -5,7 +5,7 @@ use ovseal_openvino::{Dimension, InferRequest, PartialShape, Port, Runtime, Tens
 
 use crate::Result;
 
-/// A network that is ready to compute.
+/// A network, ready to compute.
 pub(super) trait Ready {
     /// Sets the inputs' elements, one input after the other.
     fn feed(&mut self, input: &[u8]) -> Result<()>;
@@ -88,7 +88,7 @@ impl Digest {
         self.0.update(bytes);
     }
 
-    /// Returns it in hexadecimal digits.
+    /// Returns the digest in hexadecimal digits.
     pub(super) fn finish(self) -> String {
         base16ct::lower::encode_string(self.0.finish().as_ref())
     }

@@ -1,7 +1,8 @@
 //! OpenVINO's own cache of compiled models, for comparison.
 //!
-//! `ovseal-openvino` switches that cache off, because it writes weights in plaintext. So this
-//! module calls the C interface itself. It frees nothing: the process ends with the measurement.
+//! `ovseal-openvino` switches that cache off, because it writes weights in plaintext. This module
+//! therefore calls the C interface itself. The module frees nothing: the process ends with the
+//! measurement.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;

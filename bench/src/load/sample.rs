@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One load in a process of its own.
+/// One load in a separate process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Sample {
     /// Seconds from the start to the compiled model.

@@ -69,7 +69,7 @@ impl Ended {
 }
 
 impl Cpu {
-    /// Returns that of this process, including threads that have ended.
+    /// Returns the processor time of this process, including threads that have ended.
     fn now() -> Result<Self> {
         let mut usage = MaybeUninit::<libc::rusage>::uninit();
         // SAFETY: `usage` has room for what the call writes.

@@ -1,8 +1,8 @@
 //! The C interface of ovseal.
 //!
 //! `include/ovseal/ovseal.h` is generated from these declarations; `include/ovseal/*.hpp` build on
-//! it. A function here only translates. The work is done, and described, in `ovseal`,
-//! `ovseal-openvino` and `ovseal-frontend`.
+//! it. A function here only translates: `ovseal`, `ovseal-openvino` and `ovseal-frontend` do the
+//! work, and their documentation describes it.
 //!
 //! Every pointer may be NULL: the function then returns an error or a neutral value. Any other
 //! pointer must be valid as the header requires. Results are written only on success, and no panic
@@ -13,7 +13,7 @@
 mod text;
 mod versioned;
 
-// The header has them in this order.
+// The header has the declarations in this order.
 mod error;
 
 mod host;

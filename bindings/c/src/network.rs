@@ -222,7 +222,7 @@ fn topology(network: Option<&ovseal_network>) -> Option<&[u8]> {
 /// Copies the names and values of properties.
 ///
 /// # Safety
-/// `properties` is NULL, or points at `count` properties with texts.
+/// `properties` is NULL, or points at `count` properties with strings.
 pub(crate) unsafe fn texts(
     properties: *const ovseal_property,
     count: usize,

@@ -1,4 +1,4 @@
-//! Call-backs that report progress.
+//! Callbacks that report progress.
 
 use std::ffi::c_void;
 
@@ -9,14 +9,14 @@ use std::ffi::c_void;
 /// no exception and no `longjmp` may leave it.
 pub type ovseal_progress = Option<unsafe extern "C" fn(context: *mut c_void, bytes: u64) -> bool>;
 
-/// A call-back and its context.
+/// A callback and its context.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
     call: unsafe extern "C" fn(*mut c_void, u64) -> bool,
     context: *mut c_void,
 }
 
-// SAFETY: the header says that the call-back is called from several threads at once.
+// SAFETY: the header says that the callback is called from several threads at once.
 unsafe impl Send for Progress {}
 // SAFETY: as above.
 unsafe impl Sync for Progress {}

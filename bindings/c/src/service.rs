@@ -1,4 +1,4 @@
-//! Key services of the caller.
+//! The caller's key services.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -136,8 +136,8 @@ pub unsafe extern "C" fn ovseal_key_from_service(
 
 struct Service(ovseal_key_service);
 
-// SAFETY: the header says that the functions are called from the thread that opens, seals or
-// rekeys, which can be any.
+// SAFETY: the header says that the thread that opens, seals or rekeys calls the functions. This can
+// be any thread.
 unsafe impl Send for Service {}
 // SAFETY: as above; several threads of the caller may open at the same time.
 unsafe impl Sync for Service {}

@@ -32,7 +32,7 @@ pub struct ovseal_source {
 // SAFETY: `repr(C)`, the size comes first, every member is one word, and zeros are NULL or 0.
 unsafe impl Versioned for ovseal_source {}
 
-/// A source of the caller, owned by the library.
+/// The caller's source, owned by the library.
 pub(crate) struct Source(pub(crate) ovseal_source);
 
 // SAFETY: the header says that the function is called from several threads at once.

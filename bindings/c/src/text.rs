@@ -1,4 +1,4 @@
-//! Texts, bytes, arrays and results, between C and Rust.
+//! Strings, bytes, arrays and results, between C and Rust.
 
 use std::ffi::{CStr, CString, OsStr, c_char};
 use std::mem::MaybeUninit;
@@ -30,7 +30,7 @@ pub(crate) fn give<T>(out: &mut MaybeUninit<*mut T>, object: T) {
     out.write(Box::into_raw(Box::new(object)));
 }
 
-/// Returns a text of the caller.
+/// Returns a string from the caller.
 ///
 /// # Safety
 /// `text` is NULL, or ends with a zero byte and stays unchanged for `'a`.
@@ -40,7 +40,7 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str
     text.to_str().map_err(|_| bad_argument(format!("{name} is not UTF-8")))
 }
 
-/// Returns a text of the caller, or `None` for NULL.
+/// Returns a string from the caller, or `None` for NULL.
 ///
 /// # Safety
 /// As for [`text`].
@@ -52,7 +52,7 @@ pub(crate) unsafe fn optional_text<'a>(
     if pointer.is_null() { Ok(None) } else { unsafe { text(pointer, name) }.map(Some) }
 }
 
-/// Returns a path of the caller, which need not be UTF-8.
+/// Returns a path from the caller, which need not be UTF-8.
 ///
 /// # Safety
 /// As for [`text`].
@@ -61,7 +61,7 @@ pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Pat
     unsafe { optional_path(path) }.required(name)
 }
 
-/// Returns a path of the caller, or `None` for NULL.
+/// Returns a path from the caller, or `None` for NULL.
 ///
 /// # Safety
 /// As for [`text`].
@@ -76,7 +76,7 @@ unsafe fn c_text<'a>(text: *const c_char) -> Option<&'a CStr> {
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
 }
 
-/// Returns consecutive items of the caller; NULL is allowed if there are none.
+/// Returns consecutive items from the caller; NULL is allowed if there are none.
 ///
 /// # Safety
 /// `items` is NULL, or points at `count` items that stay unchanged for `'a`.
@@ -122,8 +122,8 @@ pub(crate) unsafe fn objects<'a, T>(
     objects.enumerate().map(|(number, object)| object.required(&format!("{name}[{number}]"))).collect()
 }
 
-/// Returns a buffer of the caller; NULL is allowed if it is empty. It may be uninitialized: only
-/// write to it.
+/// Returns a buffer from the caller; NULL is allowed if it is empty. The buffer may be
+/// uninitialized: only write to it.
 ///
 /// # Safety
 /// `bytes` is NULL, or points at `length` bytes that nothing else uses for `'a`.
@@ -137,12 +137,12 @@ pub(crate) unsafe fn buffer<'a>(bytes: *mut u8, length: usize, name: &str) -> Re
     }
 }
 
-/// Returns a text for C. A zero byte, which would end it, is replaced.
+/// Returns a string for C. A zero byte, which would end it, is replaced.
 pub(crate) fn c_string(text: impl ToString) -> CString {
     CString::new(text.to_string().replace('\0', "\u{fffd}")).unwrap_or_default()
 }
 
-/// Returns the pointer to a text, or NULL.
+/// Returns the pointer to a string, or NULL.
 pub(crate) fn pointer(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
 }

@@ -1,4 +1,4 @@
-//! Who must have made a container.
+//! The accepted senders of a container.
 
 use std::ffi::c_char;
 

@@ -1,4 +1,4 @@
-//! Structs of the caller that begin with their size, so that later versions can add members.
+//! The caller's structs, which begin with their size, so that later versions can add members.
 
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
@@ -49,7 +49,7 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
     Ok(unsafe { value.assume_init() })
 }
 
-/// Every member takes whole words or shares one, so a size that is not a multiple cuts one.
+/// Every member takes whole words or shares one: a size that is not a multiple would cut a word.
 const WORD: usize = size_of::<usize>();
 
 /// No version of a struct is longer; a larger size was never set.

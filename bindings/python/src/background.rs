@@ -1,4 +1,4 @@
-//! Long operations on a thread of their own, while the calling thread watches for signals.
+//! Long operations on a separate thread, while the calling thread watches for signals.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,7 +34,7 @@ impl Meter {
         Self { done, start, total, callback, is_cancelled: AtomicBool::new(false) }
     }
 
-    /// Counts bytes, and breaks once the operation is cancelled.
+    /// Counts bytes, and breaks if the operation has been cancelled.
     pub(crate) fn advance(&self, bytes: u64) -> ControlFlow<()> {
         self.done.fetch_add(bytes, Ordering::Relaxed);
         if self.is_cancelled.load(Ordering::Relaxed) {
@@ -55,7 +55,7 @@ impl Meter {
 /// progress.
 ///
 /// An exception from a signal handler or from the callback cancels a job that watches the meter.
-/// It is raised once the job has ended.
+/// The exception is raised after the job has ended.
 pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> T + Send) -> PyResult<T> {
     let end = End::default();
     thread::scope(|scope| {
@@ -84,7 +84,7 @@ pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> 
     })
 }
 
-/// The end of a thread, which another one waits for.
+/// The end of a thread, for which another thread waits.
 #[derive(Default)]
 struct End {
     has_come: Mutex<bool>,

@@ -1,4 +1,4 @@
-//! Compiled models that are sealed and cached for the next start.
+//! Compiled models, sealed and cached for the next start.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};

@@ -207,7 +207,7 @@ impl Container {
     }
 }
 
-/// Warns about a container that was opened with a passphrase or key file and without a publisher.
+/// Warns about a container opened with a passphrase or key file and without a publisher.
 pub(crate) fn warn_if_unsigned(py: Python<'_>, claimed: &[KeyId], stacklevel: i32) -> PyResult<()> {
     let category = py.import("ovseal._errors")?.getattr("UnknownSenderWarning")?;
     let text = match claimed {

@@ -14,7 +14,7 @@ pub(crate) fn usage(message: &str) -> PyErr {
     raise(Failure::new(Code::Usage, message))
 }
 
-/// Returns the exception for an object that is used after its end.
+/// Returns the exception for an object used after its end.
 pub(crate) fn closed(message: &str) -> PyErr {
     raise(Failure::new(Code::Closed, message))
 }

@@ -164,7 +164,7 @@ impl Keys {
         }
     }
 
-    /// Takes the recipients to seal to: keys, or their text.
+    /// Takes the recipients to seal to: keys, or strings.
     pub(crate) fn sealing(keys: &Bound<'_, PyAny>) -> PyResult<Self> {
         let keys = Self::collect(keys, true)?;
         if keys.services.iter().any(|service| !service.can_wrap()) {

@@ -85,7 +85,7 @@ mod _ovseal {
     }
 }
 
-/// Locks `mutex`, also after a panic: each one here guards a single value that is replaced whole.
+/// Locks `mutex`, also after a panic: each mutex here guards a single value, replaced as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

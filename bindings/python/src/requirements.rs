@@ -108,8 +108,8 @@ pub(crate) fn each<T>(
     Ok(vec![read(object)?])
 }
 
-/// Returns a key's PEM text, and the file it was read from. Bytes are the text itself; anything
-/// else is a path.
+/// Returns a key in PEM, and the file it was read from. Bytes are the PEM itself; anything else is
+/// a path.
 pub(crate) fn pem(object: &Bound<'_, PyAny>) -> PyResult<(Zeroizing<String>, Option<Origin>)> {
     let (bytes, origin) = match object.extract::<PyBackedBytes>() {
         Ok(bytes) => (Zeroizing::new(bytes.to_vec()), None),
@@ -124,5 +124,5 @@ pub(crate) fn pem(object: &Bound<'_, PyAny>) -> PyResult<(Zeroizing<String>, Opt
     Ok((text.to_owned().into(), origin))
 }
 
-/// The most bytes to read for a publisher's key; a real one is far smaller.
+/// The maximum number of bytes to read for a publisher's key; a real one is far smaller.
 const LIMIT: usize = 64 << 10;

@@ -182,7 +182,7 @@ pub(crate) fn create_rollback_state(path: PathBuf) -> PyResult<()> {
     RollbackState::create(&path).map(drop).map_err(failed)
 }
 
-/// Returns a function that counts bytes, and unwinds its thread once the operation is cancelled.
+/// Returns a function that counts bytes, and unwinds its thread if the operation is cancelled.
 ///
 /// A verification has no other way to end early. The caller raises the exception that cancelled it.
 fn until_cancelled(meter: Arc<Meter>) -> impl Fn(u64) + Send + Sync {

@@ -38,8 +38,8 @@ use crate::ui::Output;
 
 /// Runs the command line `args`, program name first, and returns the exit code.
 ///
-/// It writes to stdout and stderr. A panic is caught, and reported by its location in the source,
-/// without its message, which could contain a secret.
+/// The command writes to stdout and stderr. A panic is caught, and reported by its location in the
+/// source, without its message, which could contain a secret.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut output = Output::standard();
     let args: Vec<OsString> = args.into_iter().collect();

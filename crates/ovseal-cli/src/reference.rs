@@ -4,7 +4,7 @@ use clap::{Command, CommandFactory};
 
 use crate::commands::Cli;
 
-/// Width of the help texts in the reference page.
+/// Width of the help in the reference page.
 const WIDTH: usize = 100;
 
 /// Renders the page `docs/reference/cli.md`.

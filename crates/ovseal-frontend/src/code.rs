@@ -40,7 +40,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// An environment error without a number of its own.
+    /// An environment error without its own number.
     Environment = 100,
     /// A file cannot be read.
     Read = 101,
@@ -56,9 +56,9 @@ codes! {
     Cancelled = 106,
     /// Another process has locked the container, or changed it in the meantime.
     Busy = 107,
-    /// A usage error without a number of its own.
+    /// A usage error without its own number.
     Usage = 200,
-    /// Text or bytes are not a key of the expected kind.
+    /// A string or bytes are not a key of the expected kind.
     BadKey = 201,
     /// There is no recipient: no one could open the container.
     NoRecipient = 202,
@@ -66,7 +66,7 @@ codes! {
     NoSuchPart = 203,
     /// A range or a buffer does not fit the part.
     OutOfRange = 204,
-    /// The container has several models, and none was named.
+    /// The container has several models, and none was specified.
     SeveralModels = 205,
     /// The model's files cannot be sealed as they are.
     BadModel = 206,
@@ -78,13 +78,13 @@ codes! {
     Closed = 209,
     /// An object was used in a forked child, which has none of its memory.
     Forked = 210,
-    /// A pointer is null, or a text is not UTF-8.
+    /// A pointer is null, or a string is not UTF-8.
     BadArgument = 211,
     /// A property would make OpenVINO write the model to disk.
     WritesModel = 212,
     /// No publisher is named, and any sender is not accepted explicitly.
     SenderNotNamed = 213,
-    /// An authenticity error without a number of its own.
+    /// An authenticity error without its own number.
     NotAuthentic = 300,
     /// The container is truncated.
     Truncated = 301,
@@ -96,7 +96,7 @@ codes! {
     Signature = 304,
     /// The side file is damaged or another container's.
     SideFile = 305,
-    /// Stanzas wait next to the container, and are not taken over automatically.
+    /// Stanzas are pending next to the container, and are not adopted automatically.
     Waiting = 306,
     /// None of the keys opens the container.
     NoKeyFits = 400,
@@ -104,7 +104,7 @@ codes! {
     Refused = 401,
     /// A passphrase's stanza exceeds the limit for key derivation, and no other stanza fits.
     KdfLimit = 402,
-    /// An unmet requirement without a number of its own.
+    /// An unmet requirement without its own number.
     Denied = 500,
     /// The container is not signed.
     Unsigned = 501,
@@ -118,7 +118,7 @@ codes! {
     SecurityVersion = 505,
     /// The rollback state is missing or damaged.
     Rollback = 506,
-    /// Something unsupported without a number of its own.
+    /// Something unsupported without its own number.
     Unsupported = 600,
     /// The file is not a container.
     NotAContainer = 601,
@@ -151,7 +151,7 @@ impl Code {
         }
     }
 
-    /// Returns the number for what has none of its own within a kind.
+    /// Returns the number for errors of this kind without their own number.
     pub(crate) const fn rest(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Environment => Self::Environment,

@@ -4,7 +4,7 @@ use std::iter;
 
 use crate::{Code, Explain, FrontEnd};
 
-/// A call failed. It contains nothing secret, and nothing of a model's content.
+/// The failure of a call. It contains nothing secret, and nothing of a model's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The number of the failure.
@@ -18,7 +18,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Creates a failure with a message of the binding's own.
+    /// Creates a failure with the binding's own message.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None, causes: Vec::new() }

@@ -15,8 +15,7 @@ use ovseal_memory::SecretBytes;
 
 use crate::{Code, Failure, state_directory, tpm};
 
-/// Keys of a caller. They open containers, or containers are sealed to them, or both. Clones share
-/// them.
+/// A caller's keys, for opening containers, for sealing to, or both. Clones share the keys.
 #[derive(Clone, Default)]
 pub struct Key {
     identities: Vec<Arc<dyn Identity>>,
@@ -105,8 +104,8 @@ impl Key {
     /// Parses a recipient to seal to: `age1…`, `age1pq1…` or `ovdev1…`.
     ///
     /// # Errors
-    /// [`Code::BadKey`] if the text is not a recipient. It is not shown, because it could be an
-    /// identity.
+    /// [`Code::BadKey`] if `text` is not a recipient. The string is not shown, because it could be
+    /// an identity.
     pub fn recipient(text: &str) -> Result<Self, Failure> {
         let text = text.trim();
         if DeviceRecipient::is_meant(text) {
@@ -115,7 +114,7 @@ impl Key {
         Ok(Self::sealed_to(PublicKeyRecipient::parse(text)?))
     }
 
-    /// Creates the key of a caller's key service, to open and to seal to.
+    /// Creates a key of the caller's key service, to open and to seal to.
     #[must_use]
     pub fn service(service: Arc<dyn KeyService>) -> Self {
         Self::both(ServiceKey::new(service))
@@ -124,7 +123,7 @@ impl Key {
     /// Loads this device's own key, in its TPM, to open.
     ///
     /// The device's files are in `directory`, or else in the [state directory](state_directory).
-    /// The TPM is named by `tcti`, or else by the variable `OVSEAL_TCTI`; the default is the
+    /// The TPM is specified by `tcti`, or else by the variable `OVSEAL_TCTI`; the default is the
     /// kernel's.
     ///
     /// # Errors
@@ -144,7 +143,7 @@ impl Key {
         Ok(Self { identities: vec![Arc::new(identity)], ..Self::default() })
     }
 
-    /// Adds other keys. They are tried in this order.
+    /// Adds other keys, which are tried in this order.
     #[must_use]
     pub fn and(mut self, others: &Self) -> Self {
         self.identities.extend(others.identities.iter().cloned());

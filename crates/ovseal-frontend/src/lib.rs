@@ -3,10 +3,10 @@
 //! | need | item |
 //! |---|---|
 //! | the number of an error, and advice | [`Explain`], [`Code`], [`Kind`], [`FrontEnd`] |
-//! | an error as texts, for another language | [`Failure`] |
+//! | an error as strings, for another language | [`Failure`] |
 //! | keys that open, and keys to seal to, in one type | [`Key`] |
 //! | the directory of this device's files, and its secret for a cache | [`state_directory`], [`device_secret`] |
-//! | the TPM that the caller or the environment names | [`tpm`] |
+//! | the TPM that the caller or the environment specifies | [`tpm`] |
 //!
 //! A binding translates these into its language and adds nothing: a failure has the same number
 //! everywhere. Its advice differs only where the remedy does: an option of the command, or an

@@ -18,7 +18,8 @@ pub fn state_directory() -> Option<PathBuf> {
     state.map(|state| state.join("ovseal"))
 }
 
-/// Returns the TPM named by `tcti`, or else by the variable `OVSEAL_TCTI`; by default the kernel's.
+/// Returns the TPM specified by `tcti`, or else by the variable `OVSEAL_TCTI`; by default the
+/// kernel's.
 ///
 /// # Errors
 /// [`TpmError`] if the name is malformed.
@@ -29,19 +30,19 @@ pub fn tpm(tcti: Option<&str>) -> Result<Tpm, TpmError> {
 
 /// Obtains this device's secret for the cache in the directory `cache`.
 ///
-/// It is in `file`, or else in `device.secret` in the [state directory](state_directory), and is
-/// created on first use.
+/// The secret is in `file`, or else in `device.secret` in the [state directory](state_directory),
+/// and is created on first use.
 ///
 /// # Errors
-/// [`Code::Usage`] if it would be inside the cache directory, whose copies would include it.
-/// [`Code::Environment`] if it cannot be read or created, or no directory is known.
+/// [`Code::Usage`] if the secret would be inside the cache directory, whose copies would include
+/// it. [`Code::Environment`] if it cannot be read or created, or no directory is known.
 pub fn device_secret(cache: &Path, file: Option<&Path>) -> Result<DeviceSecret, StateError> {
     let default = || state_directory().map(|directory| directory.join("device.secret"));
     let path = file.map(Path::to_owned).or_else(default).ok_or(StateError::NoDirectory)?;
     Ok(DeviceSecret::obtain_outside(cache, &path)?)
 }
 
-/// The device's secret cannot be used.
+/// Errors of the device's secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {

@@ -18,9 +18,9 @@
 //!
 //! OpenVINO shares the memory of the weights, and reads small constants in place as long as a
 //! compiled model lives. It even goes on reading the bytes that a compiled model was imported from.
-//! So each [`Network`], [`CompiledModel`] and [`InferRequest`] holds the [`Arc`](std::sync::Arc)
-//! that owns those bytes. Whatever the order in which you drop them, the owner is dropped last, and
-//! can zeroize its memory.
+//! Each [`Network`], [`CompiledModel`] and [`InferRequest`] therefore holds the
+//! [`Arc`](std::sync::Arc) that owns those bytes. Whatever the order in which you drop them, the
+//! owner is dropped last, and can zeroize its memory.
 //!
 //! # What this does not protect
 //!

@@ -34,8 +34,8 @@ pub struct Loader<'a, O> {
     pub core: &'a Core,
     /// The settings to compile it with.
     pub compilation: Compilation,
-    /// When weights, or an entry of the cache, are decrypted: before the runtime reads them, or
-    /// meanwhile.
+    /// The time at which weights, or an entry of the cache, are decrypted: before the runtime reads
+    /// them, or while it does.
     pub opening: Opening,
     /// The cache to look it up in, if any.
     pub cache: Option<&'a CompileCache>,
@@ -43,7 +43,7 @@ pub struct Loader<'a, O> {
     pub observer: O,
 }
 
-/// A model that is ready to infer.
+/// A model, ready to infer.
 pub struct Loaded {
     /// The model.
     pub model: CompiledModel,
@@ -63,7 +63,7 @@ pub trait Observer {
     /// Converts an error of the loader.
     fn error(&self, error: SealedModelError) -> Self::Error;
 
-    /// Handles a failure of the cache, which is then not used.
+    /// Handles a failure of the cache, after which the cache is not used.
     fn cache_unavailable(&mut self, _error: CacheError) {}
 
     /// Runs before `length` bytes are decrypted. For the cache, this is the size of the entry's
@@ -78,7 +78,7 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Runs once the bytes are decrypted, or their overlapped decryption has started.
+    /// Runs after the bytes are decrypted, or their overlapped decryption has started.
     ///
     /// # Errors
     ///
@@ -127,8 +127,8 @@ pub enum Step {
 impl<O: Observer> Loader<'_, O> {
     /// Loads the model.
     ///
-    /// Once every chunk is verified, records the container's security version ([`Opened::accept`])
-    /// and returns the model.
+    /// After every chunk has been verified, records the container's security version
+    /// ([`Opened::accept`]) and returns the model.
     ///
     /// # Errors
     ///
@@ -232,7 +232,7 @@ impl<O: Observer> Loader<'_, O> {
 
 impl Loaded {
     /// Stores the model in the cache, unless it came from there or has no place in one. Then
-    /// releases the pages of its weights, which were kept for this.
+    /// releases the pages of its weights, kept for this.
     ///
     /// # Errors
     ///
@@ -248,9 +248,9 @@ impl Loaded {
 impl Core {
     /// Compiles the network of an opened container: decrypts, reads, reshapes and compiles it.
     ///
-    /// With an [overlapped](Opening::is_overlapped) opening these steps overlap. Once every chunk
-    /// is verified, records the container's security version ([`Opened::accept`]) and returns the
-    /// compiled network. To keep compiled networks in a cache, use a [`Loader`].
+    /// With an [overlapped](Opening::is_overlapped) opening these steps overlap. After every chunk
+    /// has been verified, records the container's security version ([`Opened::accept`]) and returns
+    /// the compiled network. To keep compiled networks in a cache, use a [`Loader`].
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! No model is written to disk, whatever properties and environment request.
+//! No model is written to disk, regardless of properties and environment.
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
 
 mod common;

@@ -68,7 +68,7 @@ impl Bench {
         self.core.compile(&model, &compilation.device, &properties.collect::<Vec<_>>()).unwrap()
     }
 
-    /// Loads and stores a model, and returns it with what the cache did.
+    /// Loads and stores a model, and returns it with the effect of the cache.
     fn load(
         &self,
         cache: &CompileCache,
@@ -276,7 +276,7 @@ fn another_secret_of_the_device_finds_nothing() {
     std::fs::remove_file(bench.path("secret")).unwrap();
     assert!(!bench.is_hit());
     let second = bench.entries().into_iter().find(|path| *path != first).unwrap();
-    // The name is not what protects: renamed, the old entry does not open either.
+    // The name does not protect the entry: even renamed, the old entry does not open.
     std::fs::copy(&first, &second).unwrap();
     assert!(!bench.is_hit());
 }
@@ -336,7 +336,7 @@ fn other_settings_are_another_entry() {
         }
     }
     assert_eq!(bench.entries().len(), ways.len());
-    // The named part is the only one, so the model is the same.
+    // The specified part is the only one, so the model is the same.
     let named = Compilation { part: Some("model.xml".to_owned()), ..plain() };
     assert!(matches!(bench.load(&cache, &opened, &named).1, Outcome::Hit));
 }

@@ -23,7 +23,7 @@ const INTEGERS: [Type; 10] = [
     I64,
 ];
 
-/// Adds a divisor that is derived from a constant, and returns its type.
+/// Adds a divisor derived from a constant, and returns its type.
 type Route = fn(&mut Ir, Type) -> (usize, Type);
 
 /// The paths from a constant to a divisor.
@@ -75,7 +75,7 @@ const DIVISIONS: [(&str, &str); 3] = [
 /// Seals a network and compiles it with each chunk failing in turn. Returns whether the runtime
 /// supports it at all.
 fn survives(core: &Core, what: &str, (topology, weights): (String, Vec<u8>)) -> bool {
-    // If a signal ends the test, this line names the network.
+    // If a signal ends the test, this line identifies the network.
     eprintln!("{what}");
     let sealed = Sealed::of(&topology, &weights);
     sealed.compiles(core) && {

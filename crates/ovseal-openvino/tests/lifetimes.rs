@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{CONV, MLP, Network, core};
 use ovseal_openvino::{CompiledModel, Core, InferRequest};
 
-/// Weights that are overwritten on drop, so that a late reader computes something else.
+/// Weights overwritten on drop, so that a late reader computes something else.
 struct Owner {
     bytes: Vec<u8>,
     dropped: Arc<AtomicBool>,

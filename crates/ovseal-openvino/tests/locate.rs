@@ -1,4 +1,5 @@
-//! The search for the runtime. The libraries are empty files: the error of loading one names it.
+//! The search for the runtime. The libraries are empty files: the error of loading one shows its
+//! path.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +15,7 @@ fn library(folder: impl AsRef<Path>, name: &str) -> PathBuf {
     path
 }
 
-/// Returns the library that was chosen.
+/// Returns the chosen library.
 fn chosen(explicit: Option<&Path>, environment: &Environment) -> PathBuf {
     match Runtime::locate(explicit, environment) {
         Err(LocateError::Load { path, .. }) => path,

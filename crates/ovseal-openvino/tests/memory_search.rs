@@ -125,7 +125,7 @@ impl Identity for Telltale {
     }
 }
 
-/// Returns a passphrase and its masked text, without leaving a plain copy.
+/// Returns a passphrase and its masked form, without leaving a plain copy.
 fn passphrase() -> (Passphrase, Hidden) {
     let mut text = SecretBytes::with_capacity(32).unwrap();
     for byte in KeyFile::generate().unwrap().expose().iter() {

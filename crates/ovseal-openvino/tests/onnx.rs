@@ -225,7 +225,7 @@ impl Guarded {
         let (read, private) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         // SAFETY: a new mapping, at a place that the kernel chooses, overlaps nothing.
         let start = unsafe { mmap_anonymous(std::ptr::null_mut(), length, read, private) }.unwrap();
-        // SAFETY: the mapping has `length` bytes, which are zero, and nobody else knows it.
+        // SAFETY: the mapping has `length` bytes, which are zero, and nothing else refers to it.
         let bytes = unsafe { std::slice::from_raw_parts_mut(start.cast::<u8>(), length) };
         bytes[..head.len()].copy_from_slice(head);
         bytes[head.len() + between..][..tail.len()].copy_from_slice(tail);

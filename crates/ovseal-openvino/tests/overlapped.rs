@@ -116,7 +116,7 @@ fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
     every_bad_chunk_is_an_error(&core(), &sealed(REMAINDER, &weights, 3));
 }
 
-/// If their number read as zero, the runtime would read beyond its memory.
+/// If the number of strings read as zero, the runtime would read beyond its memory.
 #[test]
 fn strings_are_authentic_before_the_runtime_takes_them_apart() {
     const COUNT: u32 = 30_000;

@@ -60,8 +60,8 @@ fn plugin(device: &str, location: &Path, cache: Option<&Path>) -> String {
     format!(r#"<plugin name="{device}" location="{}">{properties}</plugin>"#, location.display())
 }
 
-/// Returns whether a plugin rejects its cache directory. Those of 2026.4 do, and the message shows
-/// that the configuration is in effect.
+/// Returns whether a plugin rejects its cache directory. The plugins of 2026.4 do, and the message
+/// shows that the configuration is in effect.
 fn refuses_the_cache_folder(core: &Core, device: &str) -> bool {
     let model = core.read_model(&CONV.topology(), Some(Arc::new(CONV.weights()))).unwrap();
     match core.compile(&model, device, &[]) {
@@ -70,7 +70,7 @@ fn refuses_the_cache_folder(core: &Core, device: &str) -> bool {
     }
 }
 
-/// Finds the directory of the libraries. The test set-up may name a library, their directory, or
+/// Finds the directory of the libraries. The test set-up may specify a library, their directory, or
 /// the directory of a wheel's package.
 fn original_folder() -> PathBuf {
     let set_up = set_up("OVSEAL_OPENVINO");

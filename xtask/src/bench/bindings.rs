@@ -25,7 +25,7 @@ pub(crate) fn prepare(workspace: &Workspace, dir: &Path) -> Result<Prepared, Fai
     Ok(Prepared { python: Some(python.python()), variables })
 }
 
-/// Returns those of the tests' packages that build the wheel and read the model.
+/// Returns the tests' packages that build the wheel and read the model.
 fn requirements(workspace: &Workspace) -> Result<String, Failure> {
     let all = python::requirements(&workspace.requirements())?;
     let is_needed = |line: &&str| {

@@ -124,9 +124,9 @@ fn device(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
     Ok(device.recipient().with_bounds(bounds))
 }
 
-/// Returns the passphrase that is required together with the TPM, if any.
+/// Returns the passphrase required together with the TPM, if any.
 ///
-/// It is asked for last, but fails early if there is no terminal to ask on.
+/// The passphrase is asked for last, but fails early if there is no terminal to ask on.
 fn new_passphrase(args: &BindArgs) -> Result<NewPassphrase<'_>, CommandError> {
     let (file, ask) = (args.new_passphrase_file.as_ref(), args.require.is_some());
     if ask && file.is_none() {

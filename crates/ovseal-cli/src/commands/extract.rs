@@ -1,7 +1,7 @@
 //! `ovseal extract`: a container's parts as plaintext files.
 //!
-//! The parts are decrypted into a staging directory inside the destination. They are renamed once
-//! the last one is authentic: memory stays bounded, and no part appears before all are trusted.
+//! The parts are decrypted into a staging directory inside the destination. They are renamed after
+//! the last one is verified: memory stays bounded, and parts appear only when all are trusted.
 
 mod destination;
 
@@ -100,7 +100,7 @@ fn staging(directory: &Path) -> Result<TempDir, CommandError> {
     let mut builder = tempfile::Builder::new();
     let private = Permissions::from_mode(0o700);
     let made = builder.prefix(".ovseal-").suffix(".partial").permissions(private).tempdir_in(directory);
-    // The error's own text names the staging directory, which means nothing to the caller.
+    // The error's own message shows the staging directory, which means nothing to the caller.
     made.map_err(|error| cannot_write(&directory.display(), error.kind().into()))
 }
 
@@ -157,5 +157,5 @@ fn each_chunk(
     Ok(())
 }
 
-/// Bytes that are decrypted at a time: a multiple of every chunk size.
+/// Bytes decrypted at a time: a multiple of every chunk size.
 const PIECE: u64 = 16 << 20;

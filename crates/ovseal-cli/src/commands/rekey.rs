@@ -134,7 +134,7 @@ fn warn_if_unsigned(args: &RekeyArgs, output: &mut Output) -> Result<(), Command
     Ok(())
 }
 
-/// Returns what to do with stanzas that wait next to the container.
+/// Returns the decision about the pending stanzas next to the container.
 pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
     match (discard, finish) {
         (true, _) => OnWaiting::Discard,
@@ -143,7 +143,7 @@ pub(super) const fn on_waiting(discard: bool, finish: bool) -> OnWaiting {
     }
 }
 
-/// Reports the stanzas that were added and removed.
+/// Reports the added and removed stanzas.
 pub(super) fn name_changes(rekeyed: &Rekeyed, output: &mut Output) {
     for (word, stanzas) in [("added", &rekeyed.added), ("removed", &rekeyed.removed)] {
         stanzas.iter().for_each(|stanza| output.note(&format!("{word}: {}", named(stanza))));

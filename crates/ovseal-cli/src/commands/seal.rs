@@ -50,7 +50,7 @@ pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandErr
     Ok(())
 }
 
-/// Fails if a file that the options name for a key is part of the model.
+/// Fails if a file that the options specify for a key is part of the model.
 fn check_given(model: &Model, given: &[FileIdentity]) -> Result<(), CommandError> {
     match given.iter().find_map(|file| model.file(*file)) {
         Some(path) => Err(SealError::KeyInModel { path: path.into() }.into()),

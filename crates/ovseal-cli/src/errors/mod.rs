@@ -14,7 +14,7 @@ use crate::ui::text::printable;
 
 pub(crate) use ovseal_frontend::Kind;
 
-/// A command failed.
+/// The error of a command.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     kind: Kind,
@@ -23,7 +23,7 @@ pub(crate) struct CommandError {
     hints: Vec<String>,
 }
 
-/// A message of the command's own, with the library's error as its cause.
+/// The command's own message, with the library's error as its cause.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 struct Message {
@@ -37,12 +37,12 @@ impl CommandError {
         Self { kind, error: Box::new(error), details: Vec::new(), hints: Vec::new() }
     }
 
-    /// Creates an error with a message of its own.
+    /// Creates an error with its own message.
     pub(crate) fn message(kind: Kind, message: impl Into<String>) -> Self {
         Self::new(kind, Message { message: message.into(), source: None })
     }
 
-    /// Creates an error for the caller's mistake, with a message of its own.
+    /// Creates an error for the caller's mistake, with its own message.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::message(Kind::Usage, message)
     }
@@ -107,7 +107,7 @@ impl<E: Explain + 'static> From<E> for CommandError {
     }
 }
 
-/// Returns the error for a runtime that was not found, with the places that were searched.
+/// Returns the error for a runtime that was not found, with the searched places.
 pub(crate) fn not_located(error: LocateError) -> CommandError {
     let places: Vec<String> = error.searched().iter().map(|place| format!("searched {place}")).collect();
     if places.is_empty() {

@@ -19,7 +19,7 @@ pub(crate) fn report(error: &clap::Error, output: &mut Output) -> Result<(), Com
     }
 }
 
-/// Returns the error for a missing command or subcommand. The parser's text is its help.
+/// Returns the error for a missing command or subcommand. The parser's message is its help.
 fn incomplete(help: &str) -> CommandError {
     let usage = help.lines().find_map(|line| line.trim().strip_prefix("Usage: ")).unwrap_or("ovseal");
     let command: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['[', '<'])).collect();
@@ -28,7 +28,7 @@ fn incomplete(help: &str) -> CommandError {
         .hint(format!("{} --help lists the commands", command.join(" ")))
 }
 
-/// Parses the parser's text: `error: …` up to the first empty line, lines with `tip:`, and the
+/// Parses the parser's message: `error: …` up to the first empty line, lines with `tip:`, and the
 /// usage.
 fn mistake(text: &str) -> CommandError {
     let mut paragraphs =

@@ -33,7 +33,7 @@ pub(crate) struct Inputs {
 }
 
 impl Source {
-    /// Returns the parser for the command line; every text is a source.
+    /// Returns the parser for the command line; every string is a source.
     pub(crate) fn parser() -> impl TypedValueParser<Value = Self> {
         OsStringValueParser::new().map(Self::parse)
     }
@@ -119,7 +119,7 @@ impl Inputs {
         })
     }
 
-    /// Reads public text of at most `limit` bytes.
+    /// Reads a public string of at most `limit` bytes.
     ///
     /// # Errors
     /// See [`secret`](Self::secret).

@@ -31,7 +31,7 @@ pub(crate) use options::KeyOptions;
 const PASSPHRASE_LIMIT: usize = 8 * 1024;
 const IDENTITY_FILE_LIMIT: usize = 64 * 1024;
 
-/// The caller's keys for a container: of one kind, or two that are required together.
+/// The caller's keys for a container: of one kind, or two required together.
 #[derive(Default)]
 pub(crate) struct Keys {
     identities: Vec<Box<dyn Identity>>,
@@ -43,7 +43,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Returns the keys that `options` name.
+    /// Returns the keys that `options` specify.
     ///
     /// Without any, uses this device's own key if it is enrolled and the container has a stanza for
     /// a device. Otherwise asks at the terminal if the container accepts a passphrase.
@@ -71,7 +71,7 @@ impl Keys {
         Err(error.hint(keys_hint(kinds.iter().map(String::as_str), FrontEnd::Command)))
     }
 
-    /// Returns the keys that `options` name; there is at least one.
+    /// Returns the keys that `options` specify; there is at least one.
     ///
     /// # Errors
     /// Fails if a key cannot be read or is malformed.
@@ -137,7 +137,7 @@ impl Keys {
 
     /// Returns which of the two keys for this device's stanza is missing, and how to give it.
     ///
-    /// `None` if the caller gave neither, or the container has no such stanza.
+    /// `None` if the caller passed neither, or the container has no such stanza.
     fn missing(&self, container: &Path) -> Option<(&'static str, &'static str)> {
         let (here, missing) = match StanzaKind::parse(self.identities.first()?.stanza_type())? {
             StanzaKind::Tpm2 => (self.device.as_ref()?.device().id(), (PASSPHRASE_MISSING, GIVE_PASSPHRASE)),
@@ -197,7 +197,7 @@ impl Keys {
     }
 }
 
-/// Returns the error for the container at `path`; names the file unless the library's error does.
+/// Returns the error for the container at `path`; shows the file unless the library's error does.
 pub(crate) fn open_failure(path: &Path, error: OpenError) -> CommandError {
     let names_it = matches!(
         error,

@@ -10,7 +10,8 @@ use super::tpm::{DeviceOptions, PinOptions};
 /// The group of options of which at most one may be given. --tpm may also come with a passphrase.
 const KIND: &str = "key";
 
-// The members name the group: clap leaves a struct's own group empty when the struct is flattened.
+// Each option declares its group: clap leaves a struct's own group empty when the struct is
+// flattened.
 /// The key that opens the container: one kind, or the TPM together with a passphrase.
 #[derive(Debug, Args)]
 #[group(skip)]

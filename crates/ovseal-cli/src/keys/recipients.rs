@@ -33,7 +33,7 @@ enum Entry {
 pub(crate) struct NewPassphrase<'o> {
     /// The file that contains it.
     pub(crate) file: Option<&'o Source>,
-    /// The option that names the file.
+    /// The option that specifies the file.
     pub(crate) file_option: &'static str,
     /// True to ask for it at the terminal.
     pub(crate) ask: bool,
@@ -68,7 +68,8 @@ impl Recipients {
     /// Adds public keys.
     ///
     /// # Errors
-    /// Fails if a text is not a recipient. It is not shown, because it could be an identity.
+    /// Fails if a string is not a recipient. The string is not shown, because it could be an
+    /// identity.
     pub(crate) fn add_public_keys(&mut self, texts: &[String]) -> Result<(), CommandError> {
         texts.iter().try_for_each(|text| self.add_public_key(text))
     }
@@ -171,7 +172,7 @@ impl Entry {
 }
 
 impl NewPassphrase<'_> {
-    /// Returns the passphrase, if the options name one.
+    /// Returns the passphrase, if the options specify one.
     ///
     /// # Errors
     /// Fails if the file has no usable passphrase, or there is no terminal, or the answer is

@@ -57,7 +57,7 @@ pub(crate) fn signer(
     Ok(TokenSigner::find(&token, uri)?)
 }
 
-/// Loads the module that the option, the URI or the environment names, in this order.
+/// Loads the module that the option, the URI or the environment specifies, in this order.
 ///
 /// # Errors
 /// Fails if it cannot be loaded.

@@ -91,7 +91,7 @@ impl ClockBound {
 
 const PIN_LIMIT: usize = 1024;
 
-/// Returns the TPM that `options` or `OVSEAL_TCTI` name.
+/// Returns the TPM that `options` or `OVSEAL_TCTI` specify.
 ///
 /// # Errors
 /// Fails if the name is malformed.
@@ -102,7 +102,7 @@ pub(crate) fn tpm(options: &DeviceOptions) -> Result<Tpm, CommandError> {
 /// Returns the directory of the device's files.
 ///
 /// # Errors
-/// Fails if none is named and there is no home directory.
+/// Fails if none is specified and there is no home directory.
 pub(crate) fn directory(options: &DeviceOptions) -> Result<PathBuf, CommandError> {
     options.state.clone().or_else(state_directory).ok_or_else(|| {
         CommandError::usage(
@@ -153,7 +153,7 @@ pub(crate) fn identity(
     }
 }
 
-/// Returns a new PIN as the options say, or `None` if there is to be none.
+/// Returns a new PIN as the options say, or `None` if none is wanted.
 ///
 /// # Errors
 /// Fails if it cannot be read, or the two answers differ.

@@ -100,7 +100,7 @@ pub(crate) fn check_sender(options: &OpenOptions, container: &Path) -> Result<()
     options.check_sender(container).map_err(|error| open_failure(container, error))
 }
 
-/// Warns about a container that was opened without naming a sender.
+/// Warns about a container opened without naming a sender.
 pub(crate) fn warn_if_unsigned(options: &SenderOptions, claimed: &[KeyId], output: &mut Output) {
     if options.is_given() {
         return;
@@ -122,8 +122,10 @@ fn with_requirements(options: &TrustOptions, trust: Trust) -> Result<OpenOptions
     Ok(open)
 }
 
-/// Warns if anyone could have made the container: no publisher was named, and a stanza is for a
-/// public key, or for an unknown kind of key, which may be public.
+/// Warns if anyone could have made the container.
+///
+/// This is so if no publisher was named, and a stanza is for a public key. A key of an unknown kind
+/// counts as public.
 pub(crate) fn warn_of_any_sender(options: &TrustOptions, opened: &Opened, output: &mut Output) {
     let inspection = opened.inspection();
     let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
@@ -138,10 +140,10 @@ fn is_for_anyone(stanza: &StanzaSummary) -> bool {
     stanza.stanza_type.class() != Some(RecipientClass::SymmetricOrLocal)
 }
 
-/// Returns the publisher that an argument names, `PUB` or `PUB:NAME`.
+/// Returns the publisher that an argument specifies, `PUB` or `PUB:NAME`.
 ///
-/// Paths and names may contain colons. All readings are tried, and exactly one must name an
-/// existing file: adding a file cannot change who is trusted.
+/// Paths and names may contain colons. All readings are tried, and exactly one must point to
+/// an existing file: adding a file cannot change who is trusted.
 fn publisher(argument: &Path) -> Result<Publisher, CommandError> {
     let mut readings = readings(argument).into_iter().filter(|(path, _)| path.exists());
     match (readings.next(), readings.next()) {

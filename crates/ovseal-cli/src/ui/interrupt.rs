@@ -11,8 +11,8 @@ use crate::errors::{CommandError, Kind};
 
 /// Watches for signals that ask the program to end, so that it can clean up first.
 ///
-/// A second signal ends the program immediately. Create it after all prompts, which signals end as
-/// usual. Signals that were ignored at the start stay ignored, for example under `nohup`.
+/// A second signal ends the program immediately. Create this value after all prompts, which signals
+/// end as usual. Signals ignored at the start stay ignored, for example under `nohup`.
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {

@@ -1,4 +1,4 @@
-//! New files for keys and outputs. They appear complete or not at all, and are private from the
+//! New files for keys and outputs, which appear complete or not at all, and are private from the
 //! start.
 
 use std::io::Write;

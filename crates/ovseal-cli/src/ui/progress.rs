@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Shorter work shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A progress bar on stderr, if that is a terminal. It disappears when dropped.
+/// A progress bar on stderr, if that is a terminal. The bar disappears when dropped.
 pub(crate) struct Progress(Arc<Bar>);
 
 struct Bar {
@@ -32,7 +32,7 @@ impl Progress {
         Self::new(path.metadata().map_or(0, |metadata| metadata.len()))
     }
 
-    /// Sets the total once it is known.
+    /// Sets the total when it is known.
     pub(crate) fn set_total(&self, total: u64) {
         self.0.bar.set_length(total);
     }
@@ -42,7 +42,8 @@ impl Progress {
         self.0.advance(bytes);
     }
 
-    /// Returns a function that counts bytes. It may outlive the bar; it then does nothing.
+    /// Returns a function that counts bytes. The function may outlive the bar; it then does
+    /// nothing.
     pub(crate) fn callback(&self) -> impl Fn(u64) + Send + Sync + 'static {
         let bar = Arc::clone(&self.0);
         move |bytes| bar.advance(bytes)

@@ -116,7 +116,7 @@ impl Wanted {
     }
 }
 
-/// Asks a question, and returns the answer, which is zeroized on drop.
+/// Asks a question, and returns the answer, zeroized on drop.
 ///
 /// `rpassword` replaces bytes that are not UTF-8, so that different answers would become the same
 /// passphrase. Such answers are rejected.

@@ -1,4 +1,4 @@
-//! Text for people: escaped names, sizes, and times.
+//! Output for people: escaped names, sizes, and times.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -32,7 +32,8 @@ pub trait Explain: Error {
     }
 }
 
-/// Who shows an error. The remedy is an option of the command, or an argument of a function.
+/// The front end that shows an error. The remedy is an option of the command, or an argument of a
+/// function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrontEnd {
     /// The command `ovseal`.

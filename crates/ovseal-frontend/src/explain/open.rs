@@ -124,7 +124,7 @@ impl Explain for RollbackError {
 fn anchor_hint(error: &TpmError, to: FrontEnd) -> Option<String> {
     let hint = match error {
         TpmError::NoCounter(_) | TpmError::AnchorRecord => NEW_STATE,
-        // These concern the device's own key, so it must enroll again.
+        // These errors concern the device's own key, so the device must enroll again.
         TpmError::AnotherTpm | TpmError::Integrity => NEW_DEVICE_AND_STATE,
         TpmError::PcrChanged(_) | TpmError::Policy { .. } => {
             "boot the device into the state in which it was enrolled: only then does its TPM check the state"

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failure to collect evidence.
+/// Errors of collecting evidence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
@@ -13,7 +13,7 @@ pub enum EvidenceError {
         /// The interface.
         path: PathBuf,
     },
-    /// The kernel names a provider whose evidence is not supported.
+    /// The kernel reports a provider whose evidence is not supported.
     #[error("evidence provider {0:?} is not supported")]
     UnknownProvider(String),
     /// A file of the interface cannot be read or written.

@@ -9,12 +9,12 @@ use super::TokenError;
 /// Time limit of a call to a module, during which a person may have to touch the token.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Runs `call` on a thread of its own and returns its result.
+/// Runs `call` on a separate thread and returns its result.
 ///
 /// A call that never returns keeps its thread. The process can continue, and end.
 ///
 /// # Errors
-/// Those of `call`; [`TokenError::Unanswered`] if it takes longer than `deadline`.
+/// Any error of `call`; [`TokenError::Unanswered`] if it takes longer than `deadline`.
 pub(super) fn within<T: Send + 'static>(
     deadline: Duration,
     call: impl FnOnce() -> Result<T, TokenError> + Send + 'static,

@@ -7,7 +7,7 @@ use ovseal::ErrorKind;
 
 use super::{KeyUse, Tries};
 
-/// A failure to use a token. No message contains a PIN or a key.
+/// Errors of using a token. No message contains a PIN or a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -87,7 +87,7 @@ pub enum TokenError {
         /// The caller's description.
         uri: String,
     },
-    /// The key to be created already exists.
+    /// The key to create already exists.
     #[error("the token already has a key that fits {uri}")]
     KeyExists {
         /// The caller's description.
@@ -137,7 +137,7 @@ impl TokenError {
         }
     }
 
-    /// Wraps the error of a module's function that was called for `operation`.
+    /// Wraps the error of a module's function called for `operation`.
     pub(super) fn of(operation: &'static str) -> impl FnOnce(Error) -> Self {
         move |source| match source {
             Error::Pkcs11(code, _) if is_removal(code) => Self::Removed,

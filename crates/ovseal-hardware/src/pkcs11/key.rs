@@ -106,7 +106,8 @@ fn find(
 
 /// Returns the public key of a private one, `None` if it is of another kind.
 ///
-/// Some tokens keep it with the private key. Otherwise it is read from the other half of the pair.
+/// Some tokens keep the public key with the private key. Otherwise it is read from the other half
+/// of the pair.
 fn public_of<const N: usize>(
     session: &Session,
     private: ObjectHandle,

@@ -2,7 +2,7 @@
 //!
 //! | task | type |
 //! |---|---|
-//! | name a token and a key | [`Uri`] (RFC 7512) |
+//! | identify a token and a key | [`Uri`] (RFC 7512) |
 //! | load a module, list its tokens | [`Module`], [`TokenSummary`] |
 //! | use a token | [`Token`], [`Pin`] |
 //! | seal to a token's key without the token | [`TokenRecipient`] |

@@ -13,8 +13,8 @@ use crate::lock::lock;
 
 /// A PKCS#11 module, loaded and initialized.
 ///
-/// It stays loaded until the process ends, because modules may not support a second initialization.
-/// Do not use it in a forked child.
+/// The module stays loaded until the process ends, because modules may not support a second
+/// initialization. Do not use it in a forked child.
 #[derive(Clone, Debug)]
 pub struct Module {
     context: Pkcs11,
@@ -39,7 +39,7 @@ pub struct TokenSummary {
     pub has_keypad: bool,
     /// The remaining tries, as reported by the token.
     pub tries: Tries,
-    /// A URI that names it.
+    /// A URI that identifies the token.
     pub uri: Uri,
 }
 

@@ -28,7 +28,7 @@ impl Pin {
         Ok(Self(Parked::new(pin)))
     }
 
-    /// Copies the PIN for the module's call, to ordinary memory that is zeroized on drop.
+    /// Copies the PIN for the module's call, into ordinary memory that is zeroized on drop.
     pub(super) fn for_module(&self) -> AuthPin {
         AuthPin::from(String::from_utf8_lossy(&self.0.expose()).into_owned())
     }

@@ -15,7 +15,7 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 use super::point::P256_LENGTH;
 use super::{KeyUse, STANZA_TYPE, Token, TokenError, Uri, key};
 
-/// Prefix of age's recipients of this kind (C2SP age, `p256tag`), which have the same text form.
+/// Prefix of age's recipients of this kind (C2SP age, `p256tag`), which are written the same way.
 const PREFIX: Hrp = Hrp::parse_unchecked("age1tag");
 const COMPRESSED_LENGTH: usize = 33;
 
@@ -35,13 +35,13 @@ impl TokenRecipient {
     /// Parses a recipient.
     ///
     /// # Errors
-    /// [`KeyError::Recipient`] for any other text.
+    /// [`KeyError::Recipient`] if `text` is not such a recipient.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let checked = CheckedHrpstring::new::<Bech32>(text).map_err(|_| KeyError::Recipient)?;
         let bytes: Vec<u8> = checked.byte_iter().collect();
         let point = PublicKey::from_sec1_bytes(&bytes).map_err(|_| KeyError::Recipient)?;
         let recipient = Self(point);
-        // Each key has exactly one text form: zero padding and a compressed point.
+        // Each key is written in exactly one way: zero padding and a compressed point.
         let is_canonical =
             bytes.len() == COMPRESSED_LENGTH && recipient.to_string().eq_ignore_ascii_case(text);
         is_canonical.then_some(recipient).ok_or(KeyError::Recipient)
@@ -115,7 +115,8 @@ pub(super) fn info(context: &Context) -> Vec<u8> {
 
 /// Computes the tag of a stanza.
 ///
-/// With the public key, it shows that the stanza is for that key. Without, it looks random.
+/// With the public key, the tag shows that the stanza is for that key. Without it, the tag looks
+/// random.
 pub(super) fn tag(encapsulated: &[u8], public: &[u8]) -> [u8; TAG_LENGTH] {
     let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     [b"ovseal/v1/pkcs11-tag\0", encapsulated, public].iter().for_each(|piece| digest.update(piece));

@@ -33,7 +33,7 @@ impl Token {
     /// Finds the one token that fits `uri` and opens a session for creating keys.
     ///
     /// # Errors
-    /// Those of [`find`](Self::find).
+    /// Any error of [`find`](Self::find).
     pub fn find_to_write(module: &Module, uri: &Uri) -> Result<Self, TokenError> {
         Self::open(module, uri, true)
     }
@@ -54,10 +54,10 @@ impl Token {
         self.log_in_with(move |session| session.login(UserType::User, Some(&pin)))
     }
 
-    /// Unlocks the token's private keys with a PIN that is entered on the token's keypad.
+    /// Unlocks the token's private keys with a PIN entered on the token's keypad.
     ///
     /// # Errors
-    /// Those of [`log_in`](Self::log_in).
+    /// Any error of [`log_in`](Self::log_in).
     pub fn log_in_by_keypad(&self) -> Result<(), TokenError> {
         self.log_in_with(|session| session.login(UserType::User, None))
     }
@@ -65,8 +65,8 @@ impl Token {
     /// Runs `work` with the session.
     ///
     /// # Errors
-    /// Those of `work`; [`TokenError::Unanswered`] if it takes too long, [`TokenError::Removed`] if
-    /// the token is gone.
+    /// Any error of `work`; [`TokenError::Unanswered`] if it takes too long,
+    /// [`TokenError::Removed`] if the token is gone.
     pub(super) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Session) -> Result<T, TokenError> + Send + 'static,

@@ -9,14 +9,14 @@ pub enum Tries {
     Unsaid,
     /// Wrong PINs were entered since the last correct one.
     Few,
-    /// The next wrong PIN locks it.
+    /// The next wrong PIN locks the token's PIN.
     Last,
-    /// It is locked.
+    /// The PIN is locked.
     None,
 }
 
 impl Tries {
-    /// Returns the words added to the message that a PIN was wrong.
+    /// Returns the words to add to the message about a wrong PIN.
     pub(super) const fn warning(self) -> &'static str {
         match self {
             Self::Unsaid => "",

@@ -1,4 +1,4 @@
-//! PKCS#11 URIs (RFC 7512), which name a token and one of its keys.
+//! PKCS#11 URIs (RFC 7512), which identify a token and one of its keys.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ const VALUE_LIMIT: usize = 255;
 /// A PKCS#11 URI (RFC 7512) of a token and a key, such as `pkcs11:token=edge-7;object=ovseal`.
 ///
 /// Supported attributes are `token`, `manufacturer`, `model`, `serial`, `object`, `id` and `type`
-/// (`private` or `public`). Those of the query are `module-path` and `pin-source`, an absolute path
-/// with or without `file:`. An omitted attribute fits everything. Any other attribute is rejected,
-/// because ignoring a restriction could choose another key. So is `pin-value`, because a PIN does
-/// not belong in an argument.
+/// (`private` or `public`). Supported query attributes are `module-path` and `pin-source`, an
+/// absolute path with or without `file:`. An omitted attribute fits everything. Any other attribute
+/// is rejected, because ignoring a restriction could choose another key. `pin-value` is also
+/// rejected, because a PIN does not belong in an argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uri {
     text: String,
@@ -27,14 +27,14 @@ pub struct Uri {
     pin_source: Option<PathBuf>,
 }
 
-/// A text is not a PKCS#11 URI, or has something unsupported.
+/// The error for a string that is not a PKCS#11 URI, or has something unsupported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriError {
-    /// It does not begin with `pkcs11:`.
+    /// The string does not begin with `pkcs11:`.
     #[error("a PKCS#11 URI begins with pkcs11:")]
     Scheme,
-    /// It is too long.
+    /// The URI is too long.
     #[error("a PKCS#11 URI has at most {LENGTH_LIMIT} bytes, a value of it {VALUE_LIMIT}")]
     TooLong,
     /// An attribute is not supported.
@@ -46,7 +46,7 @@ pub enum UriError {
     /// The value of an attribute is malformed.
     #[error("the value of {0} in the PKCS#11 URI is malformed")]
     Value(String),
-    /// It contains a PIN.
+    /// The URI contains a PIN.
     #[error("the PKCS#11 URI contains a PIN, which anyone who can list processes can see")]
     Pin,
 }
@@ -85,12 +85,12 @@ impl Uri {
         Ok(uri)
     }
 
-    /// Returns the module's file, if the URI names one.
+    /// Returns the module's file, if the URI specifies one.
     pub fn module_path(&self) -> Option<&Path> {
         self.module_path.as_deref()
     }
 
-    /// Returns the file with the PIN, if the URI names one.
+    /// Returns the file with the PIN, if the URI specifies one.
     pub fn pin_source(&self) -> Option<&Path> {
         self.pin_source.as_deref()
     }
@@ -184,7 +184,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|digit| digit as u8)
 }
 
-/// Percent-encodes everything that is not unreserved.
+/// Percent-encodes everything except unreserved characters.
 fn encode(text: &str) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let encode =

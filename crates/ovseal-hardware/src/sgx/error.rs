@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// A failure to read the key of an enclave.
+/// Errors of reading the key of an enclave.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnclaveError {

@@ -6,18 +6,18 @@
 //! | add a stanza for this enclave | [`EnclaveKey`] |
 //! | open inside the enclave | [`EnclaveIdentity`] |
 //!
-//! The keys are files below `/dev/attestation/keys` and exist only inside an enclave. So a
-//! container is first sealed to another key. Rekey it inside the enclave to add this stanza.
+//! The keys are files below `/dev/attestation/keys` and exist only inside an enclave. Seal
+//! a container to another key first. Rekey it inside the enclave to add this stanza.
 //!
 //! # What it does not protect
 //!
 //! The processor derives these keys from its fuses, its security version and the enclave. Another
-//! enclave or another processor gets another key. With [`SealingPolicy::Enclave`], so does a new
-//! build of the same enclave. So such a stanza must never be the only one of a container. Rekeying
-//! and sealing reject that, unless the caller allows it.
+//! enclave or another processor gets another key. With [`SealingPolicy::Enclave`], a new build of
+//! the same enclave also gets another key. Such a stanza must therefore never be the only one of a
+//! container. Rekeying and sealing reject that, unless the caller allows it.
 //!
 //! The author of the enclave's manifest decides what runs inside. With [`SealingPolicy::Signer`],
-//! so does anyone who holds the enclave's signing key. The application must not use the same key
+//! anyone who holds the enclave's signing key also does. The application must not use the same key
 //! for anything else, and the manifest must not use it for a mount of encrypted files.
 
 mod error;

@@ -26,17 +26,19 @@ pub struct ApproverKey {
     pkcs8: SecretBytes,
 }
 
-/// A text is not the expected key or approval. Messages show none of it.
+/// The error for a string that is not the expected key or approval.
+///
+/// Messages do not show the string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApprovalError {
-    /// The text is not an approver's public key.
+    /// The string is not an approver's public key.
     #[error("an approver's public key is one PEM block with a key on P-256")]
     Public,
-    /// The text is not an approver's private key.
+    /// The string is not an approver's private key.
     #[error("an approver's private key is one PEM block in PKCS #8 with a key on P-256")]
     Private,
-    /// The text is not an approval.
+    /// The string is not an approval.
     #[error("the approval is damaged")]
     Approval,
 }
@@ -62,7 +64,7 @@ impl ApproverKey {
     /// Parses a PEM block `PRIVATE KEY`.
     ///
     /// # Errors
-    /// [`ApprovalError::Private`] for any other text.
+    /// [`ApprovalError::Private`] if `pem` is not an approver's private key.
     pub fn parse(pem: &str) -> Result<Self, ApprovalError> {
         let mut buffer = Zeroizing::new([0; DER_LIMIT]);
         let decoded = pem_rfc7468::decode(pem.as_bytes(), buffer.as_mut());
@@ -71,7 +73,7 @@ impl ApproverKey {
         key.ok_or(ApprovalError::Private)
     }
 
-    /// Returns the PEM block, to be stored.
+    /// Returns the PEM block to store.
     pub fn encode(&self) -> SecretBytes {
         let mut buffer = Zeroizing::new([0; 2 * DER_LIMIT]);
         let block = pem_rfc7468::encode(PRIVATE, LineEnding::LF, self.pkcs8.expose(), buffer.as_mut())
@@ -112,7 +114,7 @@ impl Approver {
     /// Parses a PEM block `PUBLIC KEY`.
     ///
     /// # Errors
-    /// [`ApprovalError::Public`] for any other text.
+    /// [`ApprovalError::Public`] if `pem` is not an approver's public key.
     pub fn parse(pem: &str) -> Result<Self, ApprovalError> {
         let mut buffer = [0; DER_LIMIT];
         let decoded = pem_rfc7468::decode(pem.as_bytes(), &mut buffer).map_err(|_| ApprovalError::Public)?;
@@ -120,7 +122,7 @@ impl Approver {
         key.and_then(Self::from_sec1).ok_or(ApprovalError::Public)
     }
 
-    /// Returns the PEM block, to be published.
+    /// Returns the PEM block to publish.
     pub fn encode(&self) -> String {
         let der = [&SPKI_PREFIX[..], &self.sec1()].concat();
         pem_rfc7468::encode_string(PUBLIC, LineEnding::LF, &der)
@@ -144,7 +146,7 @@ impl Approver {
         name(&self.public())
     }
 
-    /// Returns the policy that this approver's approvals of these registers satisfy.
+    /// Returns the policy that this approver's approvals of these PCRs satisfy.
     pub(super) fn policy(&self, list: &PcrList) -> PolicyDigest {
         PolicyDigest::authorize(&self.name(), &policy_ref(list))
     }
@@ -154,13 +156,14 @@ impl Approval {
     /// Parses an approval. The TPM checks its signature later.
     ///
     /// # Errors
-    /// [`ApprovalError::Approval`] for any other text.
+    /// [`ApprovalError::Approval`] if `text` is not an approval.
     pub fn parse(text: &str) -> Result<Self, ApprovalError> {
         let approval = parse(text).filter(|approval| approval.encode() == text);
         approval.ok_or(ApprovalError::Approval)
     }
 
-    /// Returns the text: the registers and their values, one per line, then the signature.
+    /// Returns the approval as a string: the PCRs and their values, one per line, then the
+    /// signature.
     pub fn encode(&self) -> String {
         let mut text = format!("{FIRST_LINE}\n");
         for (number, value) in self.values.iter() {
@@ -180,7 +183,7 @@ impl Approval {
         PolicyDigest::EMPTY.pcr(&self.values)
     }
 
-    /// Returns the digest that is signed.
+    /// Returns the signed digest.
     pub(super) fn digest(&self) -> [u8; 32] {
         sha256(&[&self.policy().0, &policy_ref(&self.values.list())])
     }
@@ -202,7 +205,8 @@ fn parse(text: &str) -> Option<Approval> {
 
 /// Returns the purpose of an approval, which is signed with it.
 ///
-/// No other signature of the key is an approval, and none of other registers is one of these.
+/// The purpose distinguishes an approval from the key's other signatures, and from approvals of
+/// other PCRs.
 pub(super) fn policy_ref(list: &PcrList) -> Vec<u8> {
     [b"ovseal/v1/approval", &[0][..], &list.bitmap()].concat()
 }

@@ -16,7 +16,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Requires these values of platform configuration registers.
+    /// Requires these values of PCRs.
     pub fn pcr(self, values: PcrValues) -> Self {
         Self { pcr: Some(values), ..self }
     }
@@ -28,13 +28,13 @@ impl Bounds {
 
     /// Requires the TPM's clock to be below `milliseconds`.
     ///
-    /// The clock counts the time the device was powered on since its TPM was cleared. It cannot be
-    /// set back, but may lose some minutes after an unclean power-off.
+    /// The clock counts the time the device was powered on since its TPM was cleared. The clock
+    /// cannot be set back, but may lose some minutes after an unclean power-off.
     pub fn clock_below(self, milliseconds: u64) -> Self {
         Self { clock: Some(milliseconds), ..self }
     }
 
-    /// Returns the required values of registers, if any.
+    /// Returns the required values of PCRs, if any.
     pub fn pcr_values(&self) -> Option<&PcrValues> {
         self.pcr.as_ref()
     }

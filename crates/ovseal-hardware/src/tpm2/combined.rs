@@ -15,8 +15,8 @@ use super::stanza::{CombinedParameters, TPM2_PASSPHRASE};
 
 /// A device and a passphrase, both of which a container requires.
 ///
-/// The TPM must be in the state required by the device's key and the [`Bounds`](super::Bounds). It
-/// counts the tries of a PIN, but not of this passphrase: an attacker with the TPM's share can
+/// The TPM must be in the state required by the device's key and the [`Bounds`](super::Bounds). The
+/// TPM counts the tries of a PIN, but not of this passphrase. An attacker with the TPM's share can
 /// guess as fast as the passphrase's cost allows.
 #[derive(Debug)]
 pub struct CombinedRecipient {

@@ -28,7 +28,7 @@ pub struct Device {
 /// The key in the TPM that wraps the device's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parent {
-    /// The persistent storage key, or `None` for a primary key that is created again each time.
+    /// The persistent storage key, or `None` for a primary key created again each time.
     pub(super) handle: Option<u32>,
     pub(super) name: Vec<u8>,
 }
@@ -49,7 +49,7 @@ pub(super) enum StatePolicy {
     Approved(PcrList, Approver),
 }
 
-/// A failure to use the device's file.
+/// Errors of the device's file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
@@ -117,13 +117,13 @@ struct Wire {
 }
 
 impl DevicePolicy {
-    /// Requires registers to keep these values.
+    /// Requires PCRs to keep these values.
     #[must_use]
     pub fn pcr(self, values: PcrValues) -> Self {
         Self { state: Some(StatePolicy::Values(values)), ..self }
     }
 
-    /// Requires an approver's signature over the values of these registers.
+    /// Requires an approver's signature over the values of these PCRs.
     #[must_use]
     pub fn approved(self, list: PcrList, approver: Approver) -> Self {
         Self { state: Some(StatePolicy::Approved(list, approver)), ..self }
@@ -141,7 +141,7 @@ impl DevicePolicy {
 }
 
 impl Device {
-    /// Reads the device that was enrolled with this directory.
+    /// Reads the device enrolled with this directory.
     ///
     /// # Errors
     /// [`DeviceError`].
@@ -177,7 +177,7 @@ impl Device {
         self.policy.has_pin
     }
 
-    /// Returns the registers on which the device's key depends, if any.
+    /// Returns the PCRs on which the device's key depends, if any.
     pub fn pcr_list(&self) -> Option<PcrList> {
         self.policy.state.as_ref().map(StatePolicy::list)
     }
@@ -202,8 +202,7 @@ impl Device {
         Ok(texts.filter_map(|text| Approval::parse(std::str::from_utf8(&text).ok()?).ok()).collect())
     }
 
-    /// Starts the device's file, so that a directory that is not writable fails before the TPM
-    /// changes.
+    /// Starts the device's file, so that a read-only directory fails before the TPM changes.
     pub(super) fn begin(directory: &Path) -> Result<AtomicFile, DeviceError> {
         let path = directory.join(FILE);
         AtomicFile::with_mode(&path, 0o600).map_err(|source| DeviceError::Write { path, source })

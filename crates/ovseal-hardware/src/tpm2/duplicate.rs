@@ -63,7 +63,7 @@ impl Duplicate {
     }
 }
 
-/// A failure to wrap a secret for a TPM.
+/// Errors of wrapping a secret for a TPM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DuplicateError {
     Randomness,

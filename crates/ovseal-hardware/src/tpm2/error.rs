@@ -7,14 +7,14 @@ use ovseal::{AnchorError, ErrorKind, UnwrapError};
 
 use super::tss::LibraryError;
 
-/// A failure of a TPM, or to use one.
+/// Errors of a TPM, or of using one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TpmError {
     /// A library of the TPM software stack is missing.
     #[error(transparent)]
     Library(&'static LibraryError),
-    /// The text cannot name a TPM.
+    /// The name of the TPM contains a zero byte.
     #[error("the name of the TPM contains a zero byte")]
     Name,
     /// There is no TPM with this name, or it does not answer.
@@ -48,7 +48,7 @@ pub enum TpmError {
         /// The command.
         command: &'static str,
     },
-    /// The SHA-256 bank of platform configuration registers is not in use.
+    /// The TPM's SHA-256 bank of PCRs is not in use.
     #[error("the TPM has no PCR {0} in its SHA-256 bank")]
     NoPcr(u8),
     /// An answer has an impossible value.
@@ -65,15 +65,15 @@ pub enum TpmError {
     /// The device was enrolled with another TPM, or this one was cleared.
     #[error("the device was enrolled with another TPM, or this TPM was cleared")]
     AnotherTpm,
-    /// Registers have other values than at enrolment or binding.
+    /// PCRs have other values than at enrolment or binding.
     #[error("the device's measured state has changed: {}", Registers(.0))]
     PcrChanged(Vec<u8>),
     /// No approval covers the present state.
     #[error("the device's state is not approved: {}", closest(.registers, *.approvals))]
     NotApproved {
-        /// The registers that differ from the closest approval; without one, all of the key's.
+        /// The PCRs that differ from the closest approval; without one, all of the key's.
         registers: Vec<u8>,
-        /// Number of approvals of the key's registers.
+        /// Number of approvals of the key's PCRs.
         approvals: usize,
     },
     /// The approval of the present state is not signed by the device's approver.
@@ -123,7 +123,7 @@ pub enum TpmError {
     AnchorRecord,
 }
 
-/// Registers as listed in a message.
+/// PCRs as listed in a message.
 struct Registers<'a>(&'a [u8]);
 
 impl fmt::Display for Registers<'_> {

@@ -11,7 +11,7 @@
 //! | query a TPM | [`TpmStatus`] |
 //!
 //! The TPM software stack (tpm2-tss 3.0 or later) is loaded when a TPM is first used. Sealing to a
-//! device and approving states use none.
+//! device and approving states do not use it.
 //!
 //! ```no_run
 //! use ovseal::{OpenOptions, Publisher, Trust};

@@ -20,7 +20,7 @@ pub(super) struct DeviceSession {
     pub(super) approvals: Vec<Approval>,
     /// The authorization value of the PIN, if there is one.
     pub(super) pin: Option<Arc<Parked<Secret<32>>>>,
-    /// True if the TPM rejected this PIN. It counts every try, and a container may have many
+    /// True if the TPM rejected this PIN. The TPM counts every try, and a container may have many
     /// stanzas for a device.
     pub(super) is_rejected: Arc<AtomicBool>,
 }
@@ -33,7 +33,7 @@ struct Approved<'a> {
 }
 
 impl DeviceSession {
-    /// Unseals the share in a stanza, and flushes everything that was loaded for it.
+    /// Unseals the share in a stanza, and flushes everything loaded for it.
     pub(super) fn unseal(&self, esys: &Esys, stanza: &Tpm2Parameters) -> Result<Secret<32>, TpmError> {
         let parent = self.parent().open(esys)?;
         let sessions = Sessions::new(esys, &parent);
@@ -160,7 +160,7 @@ impl Parent {
     /// Opens the parent, if it is the one under which the device's key was created.
     pub(super) fn open<'e>(&self, esys: &'e Esys) -> Result<Handle<'e>, TpmError> {
         let parent = match self.handle {
-            // Another TPM may have nothing there, and so may this one after it was cleared.
+            // Another TPM may have nothing there, or this one after it was cleared.
             Some(handle) => esys.existing(handle).map_err(|error| match error {
                 TpmError::Command { .. } => TpmError::AnotherTpm,
                 error => error,
@@ -226,7 +226,7 @@ fn expect_values(esys: &Esys, values: &PcrValues) -> Result<(), TpmError> {
 
 /// Derives an object's authorization value from a PIN.
 ///
-/// It must not end with a zero byte, because TPMs strip those.
+/// The value must not end with a zero byte, because TPMs strip those.
 pub(super) fn pin_value(pin: &[u8]) -> Secret<32> {
     let digest = super::kdf::hmac_sha256(pin, &[b"ovseal/v1/pin"]);
     Secret::from_fn(|bytes| {

@@ -1,26 +1,26 @@
-//! Platform configuration registers and their values.
+//! Platform configuration registers (PCRs) and their values.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::wire::{Bytes32, Reader, SHA256};
 
-/// At least one register of the SHA-256 bank, with values.
+/// At least one PCR of the SHA-256 bank, with values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcrValues(BTreeMap<u8, Bytes32>);
 
-/// At least one register of the SHA-256 bank.
+/// At least one PCR of the SHA-256 bank.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcrList(Vec<u8>);
 
-/// A text does not name registers.
+/// The error for a string that is not a list of PCRs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "PCRs are listed by number from 0 to 23, each once, as in 0,2,4,7; a value follows an equals sign as 64 hexadecimal digits"
 )]
 pub struct PcrListError;
 
-/// Registers named by a caller, some of them with a required value.
+/// PCRs listed by a caller, some of them with a required value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcrDemand(BTreeMap<u8, Option<Bytes32>>);
 
@@ -43,21 +43,21 @@ impl PcrDemand {
         Ok(Self(demand))
     }
 
-    /// Returns the registers, if none has a value.
+    /// Returns the PCRs, if none has a value.
     pub fn list(&self) -> Option<PcrList> {
         self.0.values().all(Option::is_none).then(|| PcrList(self.0.keys().copied().collect()))
     }
 
-    /// Returns the registers without a value, if there are any.
+    /// Returns the PCRs without a value, if there are any.
     pub fn open(&self) -> Option<PcrList> {
         let open: Vec<u8> =
             self.0.iter().filter(|(_, value)| value.is_none()).map(|(&number, _)| number).collect();
         (!open.is_empty()).then_some(PcrList(open))
     }
 
-    /// Returns all registers with values, taking those that are not given from `read`.
+    /// Returns all PCRs with values, taking missing values from `read`.
     ///
-    /// Returns `None` if a register has a value in neither.
+    /// Returns `None` if a value is also missing there.
     pub fn complete(&self, read: Option<&PcrValues>) -> Option<PcrValues> {
         let value = |(&number, &value): (&u8, &Option<Bytes32>)| {
             let value = value.or_else(|| read.and_then(|read| read.0.get(&number).copied()))?;
@@ -83,7 +83,7 @@ impl PcrList {
         &self.0
     }
 
-    /// Returns the registers of a bitmap, if there are any.
+    /// Returns the PCRs of a bitmap, if there are any.
     pub(super) fn from_bitmap(bitmap: [u8; 3]) -> Option<Self> {
         let selected = |number: &u8| bitmap[usize::from(number / 8)] >> (number % 8) & 1 == 1;
         let numbers: Vec<u8> = (0..COUNT).filter(selected).collect();
@@ -96,30 +96,30 @@ impl PcrList {
         bitmap
     }
 
-    /// Pairs these registers with values.
+    /// Pairs these PCRs with values.
     pub(super) fn with(&self, values: Vec<Bytes32>) -> PcrValues {
         PcrValues(self.0.iter().copied().zip(values).collect())
     }
 }
 
 impl PcrValues {
-    /// Returns the registers without their values.
+    /// Returns the PCRs without their values.
     pub fn list(&self) -> PcrList {
         PcrList(self.0.keys().copied().collect())
     }
 
-    /// Iterates over the registers with their values, in ascending order.
+    /// Iterates over the PCRs with their values, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8; 32])> {
         self.0.iter().map(|(&number, value)| (number, value))
     }
 
-    /// Returns the registers for which `other` has a different value or none.
+    /// Returns the PCRs for which `other` has a different value or none.
     pub(super) fn changed(&self, other: &Self) -> Vec<u8> {
         let differs = |number: &u8| self.0.get(number) != other.0.get(number);
         self.0.keys().copied().filter(differs).collect()
     }
 
-    /// Returns whether these are exactly the registers of `list`.
+    /// Returns whether these are exactly the PCRs of `list`.
     pub(super) fn covers(&self, list: &PcrList) -> bool {
         self.0.keys().eq(&list.0)
     }
@@ -160,7 +160,7 @@ impl fmt::Display for PcrList {
     }
 }
 
-/// Number of registers of a bank on a PC.
+/// Number of PCRs of a bank on a PC.
 const COUNT: u8 = 24;
 
 #[cfg(test)]

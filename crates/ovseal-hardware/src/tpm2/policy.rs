@@ -15,7 +15,7 @@ impl PolicyDigest {
     /// The digest of a new session.
     pub(super) const EMPTY: Self = Self([0; 32]);
 
-    /// Requires registers to have these values (`TPM2_PolicyPCR`).
+    /// Requires PCRs to have these values (`TPM2_PolicyPCR`).
     pub(super) fn pcr(self, values: &PcrValues) -> Self {
         let digest = sha256(&[&values.concatenated()]);
         self.extend(0x017f, &[&values.selection(), &digest])
@@ -23,7 +23,7 @@ impl PolicyDigest {
 
     /// Requires an approval of the key with this name (`TPM2_PolicyAuthorize`).
     ///
-    /// It replaces all earlier conditions.
+    /// The approval replaces all earlier conditions.
     pub(super) fn authorize(key: &[u8], policy_ref: &[u8]) -> Self {
         let keyed = Self::EMPTY.extend(0x016a, &[key]);
         Self(sha256(&[&keyed.0, policy_ref]))

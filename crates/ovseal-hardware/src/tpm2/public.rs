@@ -123,7 +123,7 @@ pub(super) fn mac_key_template() -> Vec<u8> {
 
 /// Returns whether `bytes` are the public area of a key created in its TPM from that template.
 ///
-/// An attacker could know a key that was imported.
+/// An attacker could know an imported key.
 pub(super) fn is_mac_key(bytes: &[u8]) -> bool {
     let unique = bytes.strip_prefix(&mac_key_head()[..]).map(Reader);
     let unique = unique.and_then(|mut reader| reader.sized().filter(|_| reader.end().is_some()));

@@ -21,8 +21,8 @@ use super::wire::{Bytes32, Reader};
 /// A stanza for it opens only with that TPM, in the state required by the key's policy, and within
 /// the [`Bounds`] added by the sealer.
 ///
-/// The text states the kind of key, but does not prove that the key is in a TPM. That depends on
-/// how you obtained the text.
+/// The string states the kind of key, but does not prove that the key is in a TPM. That depends on
+/// how you obtained the string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceRecipient {
     key: StorageKey,
@@ -30,7 +30,7 @@ pub struct DeviceRecipient {
     bounds: Bounds,
 }
 
-/// A text is not a device's recipient.
+/// The error for a string that is not a device's recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a device's recipient begins with {PREFIX}1 and is free of typing errors")]
 pub struct DeviceRecipientError;
@@ -48,12 +48,13 @@ impl DeviceRecipient {
     /// Parses a recipient as [`Display`](fmt::Display) writes it.
     ///
     /// # Errors
-    /// [`DeviceRecipientError`] for any other text, and for a key that could leave its TPM.
+    /// [`DeviceRecipientError`] if `text` is not a device's recipient, or its key could leave its
+    /// TPM.
     pub fn parse(text: &str) -> Result<Self, DeviceRecipientError> {
         let checked = CheckedHrpstring::new::<LongBech32>(text).map_err(|_| DeviceRecipientError)?;
         let bytes: Vec<u8> = checked.byte_iter().collect();
         let recipient = Self::from_bytes(&bytes).ok_or(DeviceRecipientError)?;
-        // Each key has exactly one text: the prefix and the padding bits are fixed.
+        // Each key is written in exactly one way: the prefix and the padding bits are fixed.
         let same = recipient.to_string().eq_ignore_ascii_case(text);
         if same { Ok(recipient) } else { Err(DeviceRecipientError) }
     }

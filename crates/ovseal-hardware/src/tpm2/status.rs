@@ -58,7 +58,7 @@ impl Tpm {
         })
     }
 
-    /// Reads registers of the SHA-256 bank.
+    /// Reads PCRs of the SHA-256 bank.
     ///
     /// # Errors
     /// [`TpmError`], also if the bank is not in use.
@@ -104,7 +104,7 @@ impl Device {
     }
 }
 
-/// Decodes four characters in a number, without those that are not printable.
+/// Decodes four characters in a number, without the unprintable ones.
 fn text(number: u32) -> String {
     let characters = number.to_be_bytes().map(char::from);
     characters.into_iter().filter(|character| character.is_ascii_graphic() || *character == ' ').collect()

@@ -56,7 +56,7 @@ impl<'b> Reader<'b> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// Reads bytes that are prefixed with their length.
+    /// Reads bytes prefixed with their length.
     pub(super) fn sized(&mut self) -> Option<&'b [u8]> {
         let length = self.u16()?;
         self.take(length.into())

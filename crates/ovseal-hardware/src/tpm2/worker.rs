@@ -12,10 +12,11 @@ use super::tss::{Esys, c_string};
 use crate::lock::lock;
 use crate::sys::has_single_thread;
 
-/// A TPM, named by its TCTI in the TPM software stack, for example [`KERNEL_TPM`].
+/// A TPM, specified by its TCTI in the TPM software stack, for example [`KERNEL_TPM`].
 ///
 /// Connects on first use and disconnects after 100 ms idle. Clones share one connection and one
-/// thread. After a missed deadline it is not used again. To try again, create a new value.
+/// thread. After a missed deadline, the connection is not used again. To try again, create a new
+/// value.
 #[derive(Clone, Debug)]
 pub struct Tpm {
     shared: Arc<Shared>,
@@ -57,7 +58,7 @@ struct Connection {
 }
 
 impl Tpm {
-    /// Names a TPM, with a `deadline` for each transaction.
+    /// Specifies a TPM, with a `deadline` for each transaction.
     ///
     /// # Errors
     /// [`TpmError::Name`] if the name contains a zero byte.
@@ -66,7 +67,7 @@ impl Tpm {
         Ok(Self { shared: Arc::new(Shared { tcti, deadline, queue: Mutex::new(Queue::Idle) }) })
     }
 
-    /// Returns its name.
+    /// Returns the TPM's name.
     pub fn tcti(&self) -> String {
         self.shared.tcti.to_string_lossy().into_owned()
     }
@@ -211,8 +212,8 @@ fn retry_connect<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmErr
 
 /// Keeps the TPM software stack from writing to stderr, unless `TSS2_LOG` is set.
 ///
-/// It sets that environment variable, which is sound only while the process has a single thread.
-/// Later it does nothing. Call it before you start threads.
+/// This function sets that environment variable, which is sound only while the process has a single
+/// thread. Later the call does nothing. Call this function before you start threads.
 pub fn silence() {
     const VARIABLE: &str = "TSS2_LOG";
     if std::env::var_os(VARIABLE).is_none() && has_single_thread() {
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn a_stuck_tpm_is_not_used_again() {
         let directory = tempfile::tempdir().unwrap();
-        // Both sockets of a swtpm accept connections, and nobody answers.
+        // Both sockets of a swtpm accept connections, and nothing answers.
         let silent = ["tpm", "tpm.ctrl"].map(|name| UnixListener::bind(directory.path().join(name)).unwrap());
         let tcti = format!("swtpm:path={}", directory.path().join("tpm").display());
         let tpm = Tpm::new(&tcti, Duration::from_millis(200)).unwrap();

@@ -1,6 +1,6 @@
 //! A double of Gramine's `/dev/attestation`, after libos/src/fs/dev/attestation.c.
 //!
-//! It has one place for the verifier's data, and creates quotes when they are read.
+//! The double has one place for the verifier's data, and creates quotes when they are read.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,7 +11,7 @@ use super::attribute_files::{Files, Kind};
 
 /// Length of SGX's report data.
 const REPORT_DATA: usize = 64;
-/// Size of Gramine's buffer. It pads shorter data with zeros and cuts off longer data.
+/// Size of Gramine's buffer. Gramine pads shorter data with zeros and cuts off longer data.
 const BUFFER: usize = 256;
 
 /// Creates a quote with these bytes in it.

@@ -10,7 +10,7 @@ use attribute_files::{AttributeFiles, Files};
 use fuser::{BackgroundSession, Config, MountOption};
 use tempfile::TempDir;
 
-/// Mounted files, which are unmounted on drop.
+/// Mounted files, unmounted on drop.
 pub(crate) struct Mounted {
     // Unmounted before the directory is removed.
     _session: BackgroundSession,

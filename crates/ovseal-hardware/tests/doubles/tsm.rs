@@ -10,7 +10,7 @@ use super::attribute_files::{Files, Kind};
 /// TSM_INBLOB_MAX.
 const INBLOB_LIMIT: usize = 64;
 
-/// Creates the report and the host's data from the bytes that were written.
+/// Creates the report and the host's data from the written bytes.
 type Reporter = Box<dyn Fn(&[u8]) -> Result<(Vec<u8>, Vec<u8>), Errno> + Send + Sync>;
 
 /// The driver of a trusted environment.
@@ -95,7 +95,8 @@ impl Files for Tsm {
 
     /// Takes the data (`tsm_report_inblob_write`).
     ///
-    /// It fails with `EBUSY` when generations wrap around, but the program does not see that.
+    /// The kernel's call fails with `EBUSY` when generations wrap around, but the program does not
+    /// see that.
     fn written(&self, path: &str, data: &[u8]) {
         let mut entries = self.entries();
         let Some(entry) = path.split_once('/').and_then(|(name, _)| entries.get_mut(name)) else { return };

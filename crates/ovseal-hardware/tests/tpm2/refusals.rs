@@ -1,4 +1,4 @@
-//! TPMs that are absent, busy, full, cleared or lost, and stanzas that were tampered with.
+//! Absent, busy, full, cleared and lost TPMs, and tampered stanzas.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn without_a_tpm_nothing_opens() {
 fn a_busy_tpm_is_abandoned_at_the_deadline() {
     let device = TestDevice::new();
     let sealed = seal(&device.device.recipient());
-    // It serves one client at a time. This one stays connected and sends nothing.
+    // The TPM serves one client at a time. This client stays connected and sends nothing.
     let busy = UnixStream::connect(device.swtpm.socket()).unwrap();
     let hurried = Tpm::new(&device.swtpm.tcti(), Duration::from_millis(500)).unwrap();
     let identity = DeviceIdentity::new(Device::load(device.directory.path()).unwrap(), hurried);
@@ -39,7 +39,7 @@ fn a_busy_tpm_is_abandoned_at_the_deadline() {
     }
 }
 
-/// A command that was started may be executed late. One that was still in the queue is not.
+/// A started command may be executed late. A command still in the queue is not.
 #[test]
 fn a_job_abandoned_in_the_queue_does_not_start() {
     let device = TestDevice::new();

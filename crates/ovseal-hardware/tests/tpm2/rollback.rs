@@ -236,7 +236,7 @@ fn access_to_the_tpm_can_make_it_deny_a_state_but_never_accept_one() {
     let epoch = format!("anchor 01{:08x}", u32::from_str_radix(&index[2..], 16).unwrap() - 1);
     tied.put_back(&one.replace(&format!("anchor 01{}", &index[2..]), &epoch));
     assert!(matches!(tied.floor(), Err(RollbackError::NotAuthentic { .. })));
-    // Nor can an index that is writable, which could show any number.
+    // A writable index cannot either: it could show any number.
     tied.put_back(&one);
     swtpm.tool("tpm2_nvundefine", &[&index, "-C", "o"]);
     assert_refused!(tied, Denied, TpmError::NoCounter(_));

@@ -35,19 +35,19 @@ impl TestDevice {
         Self { swtpm, directory, device }
     }
 
-    /// Enrolls a device whose key requires the present values of registers.
+    /// Enrolls a device whose key requires the present values of PCRs.
     pub(crate) fn with_pcr(pcr: &str) -> Self {
         Self::enrolled(|tpm| {
             EnrollOptions::new(DevicePolicy::default().pcr(tpm.pcr_values(&list(pcr)).unwrap()))
         })
     }
 
-    /// Enrolls a device whose key requires a state of registers approved with `key`.
+    /// Enrolls a device whose key requires a state of PCRs approved with `key`.
     pub(crate) fn approved(pcr: &str, key: &ApproverKey) -> Self {
         Self::enrolled(|_| EnrollOptions::new(DevicePolicy::default().approved(list(pcr), key.approver())))
     }
 
-    /// Approves the present state of registers with `key`, in the device's file `name`.
+    /// Approves the present state of PCRs with `key`, in the device's file `name`.
     pub(crate) fn approve(&self, pcr: &str, key: &ApproverKey, name: &str) {
         let approval = key.approve(self.tpm().pcr_values(&list(pcr)).unwrap()).unwrap();
         std::fs::write(self.directory.path().join(name), approval.encode()).unwrap();

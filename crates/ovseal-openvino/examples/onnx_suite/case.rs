@@ -138,7 +138,7 @@ impl Case {
         self.run(&compiled, runtime, names)
     }
 
-    /// Returns the runtime's names of the inputs. An input that is passed through has the output's
+    /// Returns the runtime's names of the inputs. An input passed through has the output's
     /// name; an unused one may be missing.
     fn names(&self, compiled: &CompiledModel) -> Vec<String> {
         let (inputs, fed) = (compiled.inputs(), self.sets.first().map_or(&[][..], Vec::as_slice));
@@ -167,7 +167,7 @@ impl Case {
         Ok(outputs)
     }
 
-    /// Writes outputs, to be compared with the recorded ones.
+    /// Writes outputs, for comparison with the recorded ones.
     fn keep(&self, outputs: &[Given]) -> Result<()> {
         fs::write(self.folder.join("outputs.json"), serde_json::to_vec(outputs)?)?;
         let bytes: Vec<u8> = outputs.iter().flat_map(|output| output.bytes.iter().copied()).collect();

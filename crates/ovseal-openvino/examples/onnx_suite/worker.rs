@@ -20,13 +20,13 @@ pub(crate) struct Worker {
     outcomes: Receiver<String>,
 }
 
-/// Examines the cases named on standard input, one per line, and prints a line for each.
+/// Examines the cases listed on standard input, one per line, and prints a line for each.
 pub(crate) fn work(folder: &Path) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::locate(None, &Environment::from_process())?;
     let core = Core::new(&runtime)?;
     for name in io::stdin().lines() {
         let outcome = Case::read(&folder.join(name?)).map(|case| case.examine(&core, &runtime));
-        // What errors say has several lines.
+        // An error message has several lines.
         let text = outcome.map_or_else(|error| format!("unreadable: {error}"), |outcome| outcome.to_string());
         println!("{}", text.split_whitespace().collect::<Vec<_>>().join(" "));
     }
@@ -36,7 +36,7 @@ pub(crate) fn work(folder: &Path) -> Result<(), Box<dyn Error>> {
 impl Worker {
     pub(crate) fn start(folder: &Path) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        // What the runtime prints of cases that it cannot read is not what is asked for.
+        // The runtime prints messages about cases that it cannot read. They are not results.
         command.arg("--work").arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn()?;
         let missing = || io::Error::other("a worker has no pipe");

@@ -7,9 +7,9 @@ use ovseal_memory::{MemoryError, ModelMemory};
 /// Returns the range of the constants: all bytes that no parser reads.
 ///
 /// `None` if the layout differs in any way from that of OpenVINO 2026.4. There, a frame with the
-/// version comes first, then a header with the offsets of three contiguous sections: the inputs and
-/// outputs, the constants, and the topology. Source: `graph_serializer/serializer.cpp` and
-/// `deserializer.cpp` of the plugin.
+/// version comes first, then a header with the offsets of three contiguous sections. These are the
+/// inputs and outputs, the constants, and the topology. Source: `graph_serializer/serializer.cpp`
+/// and `deserializer.cpp` of the plugin.
 pub(super) fn constants(exported: &[u8]) -> Option<Range<usize>> {
     let mut rest = exported;
     if rest.split_off(..MAGIC.len())? != MAGIC || rest.split_off(..VERSION.len())? != VERSION {

@@ -36,9 +36,9 @@ pub(super) fn open(path: &Path) -> Option<Arc<File>> {
 
 /// Decrypts an entry.
 ///
-/// Overlapped, it returns once everything but the constants has been verified, and threads go on
-/// with the constants. Otherwise, and for an export of unknown layout, it returns once all of it
-/// has been verified.
+/// If `is_overlapped`, this returns after everything but the constants has been verified, and
+/// threads go on with the constants. Otherwise, and for an export of unknown layout, this returns
+/// after all of it has been verified.
 ///
 /// Digests of chunks are not compared: they stop other recipients, and an entry has none.
 pub(super) fn read(
@@ -54,7 +54,7 @@ pub(super) fn read(
 
 /// Waits for the bytes that the plugin's parsers read and for the shape constants, and checks them.
 ///
-/// They stay in memory: pages of an entry are never released.
+/// These bytes stay in memory: pages of an entry are never released.
 fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenError> {
     let exported = bytes.hazmat_unverified();
     let Some(constants) = cpu_export::constants(exported) else { return Ok(bytes.verify()?.into()) };
@@ -77,8 +77,8 @@ fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenErr
     Ok(bytes)
 }
 
-/// Checks the topology of an exported model against its constants. Returns `None` if it is not
-/// understood.
+/// Checks the topology of an exported model against its constants. Returns `None` if the
+/// topology uses something that this crate does not support.
 fn check(topology: &[u8], constants: usize) -> Result<Option<Topology>, OpenError> {
     let checked = Topology::parse(topology).and_then(|network| {
         network.check_length(constants as u64)?;
@@ -95,7 +95,7 @@ fn rejected(source: IrError) -> OpenError {
     OpenError::Ir { part: PartPath::parse(PART).expect("the word is a path"), source }
 }
 
-/// Seals an exported model, chunk by chunk. It is zeroized when this returns.
+/// Seals an exported model, chunk by chunk. The model is zeroized when this returns.
 pub(super) fn write(path: &Path, key: &CacheKey, exported: ExportedModel) -> Result<(), CacheError> {
     let part = PartPath::parse(PART).expect("the word is a path");
     let name = ModelName::parse(NAME).expect("the word is a name");
@@ -131,7 +131,7 @@ pub(super) fn touch(file: &File) {
     }
 }
 
-/// The number of threads that decrypt ahead of the runtime, which has threads of its own.
+/// The number of threads that decrypt ahead of the runtime, which has its own threads.
 const AHEAD: usize = 2;
 
 pub(super) const PART: &str = "compiled";

@@ -8,7 +8,9 @@ use ovseal::SealError;
 use crate::load::SealedModelError;
 use crate::runtime::NetworkError;
 
-/// A cache cannot be used, or could not store a compiled model. The model itself is still usable.
+/// The error for a cache that cannot be used, or could not store a compiled model.
+///
+/// The model itself is still usable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CacheError {

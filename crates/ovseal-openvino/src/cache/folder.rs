@@ -10,7 +10,7 @@ use crate::sys;
 
 /// The directory of a [`CompileCache`](super::CompileCache). Listing and clearing it need no key.
 ///
-/// Files are touched only if they have the name of an entry, or of one that was not finished.
+/// Files are touched only if they have the name of an entry, or of an unfinished one.
 #[derive(Clone, Debug)]
 pub struct CacheFolder {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub struct CacheEntry {
     pub used: SystemTime,
 }
 
-/// A count of the entries that were removed from a cache.
+/// A count of the entries removed from a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleared {
     /// The number of entries.
@@ -102,7 +102,7 @@ impl CacheFolder {
         }
     }
 
-    /// Removes files that a process started and apparently did not live to finish.
+    /// Removes files that a process started and apparently did not finish.
     pub(super) fn remove_abandoned(&self) {
         for file in self.files(is_partial).unwrap_or_default() {
             // A time in the future comes from another clock.
@@ -147,7 +147,7 @@ fn is_entry(name: &str) -> bool {
         .is_some_and(|id| id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// Returns whether this is the name of an entry that is being written: a dot, the entry's name,
+/// Returns whether this is the name of an unfinished entry: a dot, the entry's name,
 /// random characters, and `.partial`.
 fn is_partial(name: &str) -> bool {
     let name = name.strip_prefix('.').filter(|name| name.ends_with(PARTIAL));
@@ -170,7 +170,7 @@ mod tests {
         (folder, cache)
     }
 
-    /// Writes a file that was last used `seconds` ago.
+    /// Writes a file last used `seconds` ago.
     fn file(cache: &CacheFolder, name: &str, length: usize, seconds: u64) {
         std::fs::write(cache.path.join(name), vec![1; length]).unwrap();
         let file = std::fs::File::options().append(true).open(cache.path.join(name)).unwrap();

@@ -1,4 +1,4 @@
-//! Compiled models that are kept, sealed, from one start to the next.
+//! Compiled models, kept sealed from one start to the next.
 
 mod cpu_export;
 mod entry;
@@ -17,11 +17,12 @@ pub use folder::{CacheEntry, CacheFolder, Cleared};
 use crate::load::{Compilation, Opening};
 use crate::runtime::{CompiledModel, Core, ExportedModel, NetworkError, RuntimeFacts};
 
-/// A directory of compiled models, each in a container of its own.
+/// A directory of compiled models, each in its own container.
 ///
-/// To open or create an entry takes the data key of the model that it was compiled from, and the
-/// secret of this device. So an entry is looked up only once the model's container is open: its
-/// signature, version, key and manifest have passed by then. The names of the files reveal nothing.
+/// Opening or creating an entry requires the data key of the model that it was compiled from, and
+/// the secret of this device. An entry is therefore looked up only after the model's container is
+/// open: its signature, version, key and manifest have passed by then. The names of the files
+/// reveal nothing.
 ///
 /// The cache is optional: an entry that does not fit, is damaged or was planted counts as missing,
 /// and is replaced. Several processes can use one directory.
@@ -89,7 +90,7 @@ impl CompileCache {
     ///
     /// # Errors
     ///
-    /// The errors of [`slot`](Self::slot).
+    /// Any error of [`slot`](Self::slot).
     pub fn slot_for(
         &self,
         runtime: &RuntimeFacts,
@@ -113,7 +114,7 @@ impl CacheSlot {
     ///
     /// With an [overlapped](Opening::is_overlapped) opening the constants are decrypted while the
     /// runtime imports the model. Everything else is verified before the runtime reads a byte. The
-    /// model is returned once all of it has been verified.
+    /// model is returned after all of it has been verified.
     #[must_use]
     pub fn load(&self, core: &Core, opening: Opening) -> Option<Cached> {
         let bytes = self.start(opening.is_overlapped(&self.compilation.device))?;
@@ -156,8 +157,7 @@ impl CacheSlot {
     ///
     /// # Errors
     ///
-    /// [`CacheError`]. The cache is unchanged then, except for entries that were removed to make
-    /// room.
+    /// [`CacheError`]. The cache is unchanged then, except for entries removed to make room.
     pub fn store(&self, compiled: &CompiledModel) -> Result<(), CacheError> {
         self.write(compiled.export().map_err(CacheError::Export)?)
     }
@@ -166,7 +166,7 @@ impl CacheSlot {
     ///
     /// # Errors
     ///
-    /// The errors of [`store`](Self::store).
+    /// Any error of [`store`](Self::store).
     pub fn write(&self, exported: ExportedModel) -> Result<(), CacheError> {
         let length = entry::length(exported.as_ref().len() as u64);
         let name = self.name();

@@ -103,7 +103,7 @@ fn a_chunk_that_fails_is_a_miss_wherever_it_is_and_does_not_crash_the_runtime() 
     }
 }
 
-/// A chunk that is not authentic reads as zeros, and so do chunks that are not decrypted yet.
+/// A chunk that is not authentic reads as zeros. Chunks that are not decrypted yet also do.
 #[test]
 fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
     for network in NETWORKS {
@@ -113,7 +113,7 @@ fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
             for end in [(start + PAGE).min(constants.end), constants.end] {
                 let mut bytes = bench.exported.clone();
                 bytes[start..end].fill(0);
-                // The runtime may accept it: the model is never returned.
+                // The runtime may accept it, but the model is never returned.
                 drop(bench.core.import(Arc::new(bytes), "CPU"));
             }
         }

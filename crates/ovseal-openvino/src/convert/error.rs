@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use ovseal::ErrorKind;
 use rustix::io::Errno;
 
-/// A model could not be converted to IR.
+/// The error for a model that could not be converted to IR.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConvertError {

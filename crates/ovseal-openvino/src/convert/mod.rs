@@ -26,7 +26,7 @@ pub enum Precision {
 /// An IR in memory.
 ///
 /// The bytes are plaintext. Core dumps leave them out, child processes do not inherit them, and
-/// they are zeroized on drop. They are not locked: they may be swapped out.
+/// they are zeroized on drop. The bytes are not locked: they may be swapped out.
 pub struct ConvertedModel {
     /// The topology, in XML.
     pub topology: Arc<dyn AsRef<[u8]> + Send + Sync>,
@@ -39,11 +39,11 @@ impl ConvertedModel {
     /// process.
     ///
     /// `source` is any argument of `openvino.convert_model`: a file of TensorFlow Lite, TensorFlow,
-    /// ONNX or PaddlePaddle, or a directory with a SavedModel of TensorFlow. It may also be an IR,
-    /// to change the precision of its weights. The child inherits anonymous files and writes to
-    /// them through links in a `tmpfs`: `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. It reads the
-    /// model, and the files that the model names, with OpenVINO's own parsers: convert only models
-    /// that you would also run.
+    /// ONNX or PaddlePaddle, or a directory with a SavedModel of TensorFlow. The source may also be
+    /// an IR, to change the precision of its weights. The child inherits anonymous files and writes
+    /// to them through links in a `tmpfs`: `/dev/shm`, `XDG_RUNTIME_DIR` or `TMPDIR`. The child
+    /// reads the model, and the files that the model refers to, with OpenVINO's own parsers:
+    /// convert only models that you would also run.
     ///
     /// # Errors
     ///

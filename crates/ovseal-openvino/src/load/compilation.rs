@@ -41,7 +41,7 @@ impl Compilation {
         if self.properties.is_empty() {
             return core.import(exported, &self.device);
         }
-        // An import takes no properties. They are set on a new core: the caller's would keep them.
+        // An import takes no properties. Set them on a new core: the caller's core would keep them.
         let core = Core::configured(core.runtime(), &self.device, &self.properties())?;
         core.import(exported, &self.device)
     }

@@ -12,9 +12,9 @@ impl Core {
     /// that exported it.
     ///
     /// All of it is decrypted and verified first, since the device's parser trusts what it reads.
-    /// The runtime goes on reading the bytes in place. They live as long as the compiled model and
-    /// its requests, and are zeroized then. After the import the container's security version is
-    /// recorded ([`Opened::accept`]).
+    /// The runtime goes on reading the bytes in place. The bytes live as long as the compiled model
+    /// and its requests, and are zeroized then. After the import the container's security version
+    /// is recorded ([`Opened::accept`]).
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl Core {
 
 /// Returns the part at `path`, or the only part that is a compiled model.
 ///
-/// A part that you name may also be a plain file: older versions sealed compiled models as such.
+/// The part at `path` may also be a plain file: older versions sealed compiled models as such.
 ///
 /// # Errors
 ///

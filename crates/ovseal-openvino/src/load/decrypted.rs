@@ -18,7 +18,7 @@ pub struct Decrypted {
 pub(super) enum Topology {
     /// A whole part. Its weights, if any, are the only ones.
     Whole(ModelMemory),
-    /// The skeleton of an ONNX model. It points into the weights: the model's own part and its
+    /// The skeleton of an ONNX model, which points into the weights: the model's own part and its
     /// companions.
     Skeleton(Skeleton),
 }
@@ -26,8 +26,8 @@ pub(super) enum Topology {
 impl Decrypted {
     /// Decrypts the network at `path` of an opened container, or its only network, for `device`.
     ///
-    /// If the opening is [overlapped](Opening::is_overlapped) for the device, this returns once the
-    /// topology is decrypted, and threads go on decrypting the weights.
+    /// If the opening is [overlapped](Opening::is_overlapped) for the device, this returns after
+    /// the topology is decrypted, and threads go on decrypting the weights.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Decrypted {
     ///
     /// # Errors
     ///
-    /// The errors of [`Decrypted::read`] that the list of parts reveals.
+    /// Any error of [`Decrypted::read`] that the list of parts reveals.
     pub fn length(opened: &Opened, path: Option<&str>) -> Result<u64, SealedModelError> {
         let part = find(opened, path)?;
         let read = if part.entry().kind == PartKind::Onnx { usize::MAX } else { 1 };
@@ -101,7 +101,7 @@ impl Decrypted {
         matches!(self.topology, Topology::Skeleton(_))
     }
 
-    /// Returns the weights. Base no decision on them before [`UnverifiedMapping::verify`] has
+    /// Returns the weights. Base no decision on them until [`UnverifiedMapping::verify`] has
     /// succeeded for each.
     ///
     /// Unless they are [copied](Self::is_copied) there is at most one, whose memory the runtime
@@ -110,8 +110,8 @@ impl Decrypted {
         &self.weights
     }
 
-    /// Zeroizes the topology and returns the weights. Call it once the runtime has read the
-    /// topology.
+    /// Zeroizes the topology and returns the weights. Call this after the runtime has read
+    /// the topology.
     #[must_use]
     pub fn into_weights(self) -> Vec<UnverifiedMapping> {
         self.weights
@@ -143,7 +143,7 @@ fn start_ir(part: &Part, topology: &[u8], is_overlapped: bool) -> Result<Vec<Unv
     Ok(vec![weights])
 }
 
-/// Decrypts and checks parameters of PaddlePaddle. They contain lengths that its parser trusts.
+/// Decrypts and checks parameters of PaddlePaddle, which contain lengths that its parser trusts.
 fn start_paddle(parameters: &Part) -> Result<UnverifiedMapping, OpenError> {
     let mapping = start(parameters, false)?;
     let bytes = mapping.hazmat_unverified();

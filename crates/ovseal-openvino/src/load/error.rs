@@ -4,7 +4,7 @@ use ovseal::{ErrorKind, OpenError};
 
 use crate::runtime::NetworkError;
 
-/// A model of an opened container could not be loaded into the runtime.
+/// The error for a model of an opened container that could not be loaded into the runtime.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealedModelError {

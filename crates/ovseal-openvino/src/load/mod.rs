@@ -71,5 +71,5 @@ fn start(weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenE
     if is_overlapped { weights.start_mapping(AHEAD) } else { Ok(weights.read_mapping()?.into()) }
 }
 
-/// The number of threads that decrypt ahead of the runtime, which has threads of its own.
+/// The number of threads that decrypt ahead of the runtime, which has its own threads.
 const AHEAD: usize = 1;

@@ -7,7 +7,7 @@ use ovseal::{Part, UnverifiedMapping};
 
 use super::{SealedModelError, check_kind, start};
 
-/// Decrypts an ONNX model and the parts that it names, and creates its skeleton.
+/// Decrypts an ONNX model and the parts that it refers to, and creates its skeleton.
 ///
 /// The skeleton contains addresses in the returned mappings.
 pub(super) fn read(
@@ -25,7 +25,7 @@ pub(super) fn read(
     Ok((skeleton?, weights))
 }
 
-/// Creates the skeleton of the first part. It contains addresses in `weights`.
+/// Creates the skeleton of the first part, which contains addresses in `weights`.
 fn skeleton(parts: &[Part], weights: &[UnverifiedMapping]) -> Result<Skeleton, SealedModelError> {
     let mut parts = parts.iter().zip(weights).map(|(part, memory)| (part, memory.hazmat_unverified()));
     let Some((part, model)) = parts.next() else { return Err(SealedModelError::NoModel) };
@@ -40,5 +40,5 @@ fn skeleton(parts: &[Part], weights: &[UnverifiedMapping]) -> Result<Skeleton, S
 /// A smaller part is decrypted eagerly: threads would cost more.
 const OVERLAPPED_LENGTH: u64 = 1 << 20;
 
-/// A model of more parts is decrypted eagerly: each part would have threads of its own.
+/// A model of more parts is decrypted eagerly: each part would have its own threads.
 const OVERLAPPED_PARTS: usize = 8;

@@ -2,7 +2,7 @@
 
 /// The time at which the weights of a sealed network are decrypted.
 ///
-/// The checks are the same: no model is released before every chunk has been verified.
+/// The checks are the same: a model is released only after every chunk has been verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Opening {
     /// Overlapped for the device `CPU`, eager for every other one.
@@ -10,8 +10,8 @@ pub enum Opening {
     Auto,
     /// Decrypts everything before the runtime reads it.
     Eager,
-    /// Decrypts while the runtime reads. It waits when it touches a chunk that is not decrypted
-    /// yet.
+    /// Decrypts while the runtime reads. The runtime waits when it touches a chunk that is not
+    /// decrypted yet.
     ///
     /// Use it only for devices that read weights with the processor: a driver cannot wait for
     /// memory. On a host without `userfaultfd(2)` the opening is eager.

@@ -67,7 +67,7 @@ impl PendingModel {
     ///
     /// # Errors
     ///
-    /// The errors of [`Network::inputs`].
+    /// Any error of [`Network::inputs`].
     pub fn inputs(&self) -> Result<Vec<Port>, NetworkError> {
         self.network.inputs()
     }
@@ -76,7 +76,7 @@ impl PendingModel {
     ///
     /// # Errors
     ///
-    /// The errors of [`Network::input_index`].
+    /// Any error of [`Network::input_index`].
     pub fn input_index(&self, name: &str) -> Result<usize, NetworkError> {
         self.network.input_index(name)
     }
@@ -85,12 +85,12 @@ impl PendingModel {
     ///
     /// # Errors
     ///
-    /// The errors of [`Network::reshape`].
+    /// Any error of [`Network::reshape`].
     pub fn reshape(&mut self, shapes: &[(&str, PartialShape)]) -> Result<(), NetworkError> {
         self.network.reshape(shapes)
     }
 
-    /// Compiles the network, and returns it once every chunk of its weights has been verified.
+    /// Compiles the network, and returns it after every chunk of its weights has been verified.
     ///
     /// # Errors
     ///
@@ -113,7 +113,7 @@ impl PendingModel {
         }
     }
 
-    /// Returns the network once every chunk of its weights has been verified.
+    /// Returns the network after every chunk of its weights has been verified.
     ///
     /// # Errors
     ///

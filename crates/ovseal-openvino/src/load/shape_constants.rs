@@ -1,6 +1,6 @@
 //! Constants that determine what the runtime does while it reads and compiles a network.
 //!
-//! They must be in memory before the runtime starts.
+//! These constants must be in memory before the runtime starts.
 
 use std::hint::black_box;
 use std::ops::Range;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct Environment {
     /// Environment variables. An empty one counts as not set.
     pub variables: BTreeMap<OsString, OsString>,
-    /// Directories that are searched last, in this order, without their subdirectories.
+    /// Directories searched last, in this order, without their subdirectories.
     pub system_folders: Vec<PathBuf>,
     /// Directories whose entries `openvino*` are installations, searched after `system_folders`.
     pub installation_folders: Vec<PathBuf>,
@@ -71,7 +71,7 @@ fn system_folders() -> Vec<PathBuf> {
 
 /// Variables that make OpenVINO write each network that it transforms to the current directory.
 ///
-/// The first one writes all weights, the others the topology. OpenVINO 2026.4.1 wrote 548 files for
-/// a network of three convolutions.
+/// The first variable writes all weights, the others the topology. OpenVINO 2026.4.1 wrote 548
+/// files for a network of three convolutions.
 const WRITES_MODELS: [&str; 3] =
     ["OV_ENABLE_SERIALIZE_TRACING", "OV_ENABLE_VISUALIZE_TRACING", "OPENVINO_HETERO_VISUALIZE"];

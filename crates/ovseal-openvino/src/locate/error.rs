@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// A place that was searched for the runtime.
+/// A place searched for the runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The origin of the place: a variable, `python3`, `system`, or `given path`.
     pub origin: String,
-    /// The directory or file, if the origin names one.
+    /// The directory or file, if the origin points to one.
     pub path: Option<PathBuf>,
     /// The reason why it is not the runtime.
     pub finding: &'static str,
@@ -23,14 +23,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// The OpenVINO runtime could not be located or loaded.
+/// The error for an OpenVINO runtime that could not be located or loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocateError {
     /// No place has the library `libopenvino_c.so`.
     #[error("the OpenVINO runtime was not found; searched:{}", lines(places))]
     NotFound {
-        /// The places that were searched, in order.
+        /// The searched places, in order.
         places: Vec<Place>,
     },
     /// An environment variable makes the runtime write models to disk.
@@ -52,7 +52,7 @@ pub enum LocateError {
     Unsupported {
         /// The library.
         path: PathBuf,
-        /// The missing function, or the version that is required.
+        /// The missing function, or the required version.
         missing: &'static str,
     },
     /// Another runtime is loaded. A process can load only one.
@@ -74,7 +74,7 @@ pub enum LocateError {
 }
 
 impl LocateError {
-    /// Returns the places that were searched, in order. Empty unless the runtime was not found.
+    /// Returns the searched places, in order. Empty unless the runtime was not found.
     #[must_use]
     pub fn searched(&self) -> &[Place] {
         match self {

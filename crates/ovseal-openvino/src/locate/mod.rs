@@ -163,7 +163,7 @@ fn entries(folder: &Path, prefix: &str) -> Vec<(Vec<u64>, PathBuf)> {
     found
 }
 
-/// Parses `.2026.4.1`, `_2026.4.1` or their short form `.2641`. `None` for other text.
+/// Parses `.2026.4.1`, `_2026.4.1` or their short form `.2641`. `None` for any other string.
 fn version(suffix: &str) -> Option<Vec<u64>> {
     let digits = suffix.trim_start_matches(['.', '_', '-']);
     if digits.is_empty() {

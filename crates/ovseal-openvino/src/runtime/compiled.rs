@@ -16,10 +16,10 @@ use super::port::{self, InputKey, Port, RawPort};
 use super::text;
 use super::weights::KeepAlive;
 
-/// A network that is compiled for a device and ready to infer.
+/// A network compiled for a device and ready to infer.
 ///
 /// Clones share one compiled network. It is freed together with the last of them and of its
-/// requests. Only then the owner of the weights, or of the imported bytes, is dropped.
+/// requests. Only then is the owner of the weights, or of the imported bytes, dropped.
 #[derive(Clone)]
 pub struct CompiledModel {
     shared: Arc<Shared>,
@@ -109,7 +109,7 @@ impl CompiledModel {
     }
 
     /// Returns a property of the compiled model, such as `OPTIMAL_NUMBER_OF_INFER_REQUESTS`, as
-    /// text.
+    /// a string.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl CompiledModel {
 
     /// Exports the compiled network to memory, for [`Core::import`](crate::Core::import).
     ///
-    /// The bytes contain the weights and the topology in plaintext. They never have a path:
+    /// The bytes contain the weights and the topology in plaintext, and never have a path:
     /// exporting to a file is deliberately not offered.
     ///
     /// # Errors

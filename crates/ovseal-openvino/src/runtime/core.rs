@@ -72,7 +72,7 @@ impl Core {
     ///
     /// # Errors
     ///
-    /// The errors of [`load_device`](Self::load_device).
+    /// Any error of [`load_device`](Self::load_device).
     pub fn facts(&self, device: &str) -> Result<RuntimeFacts, NetworkError> {
         let mut plugins = self.plugins(device)?;
         for plugin in &mut plugins {
@@ -133,13 +133,13 @@ impl Core {
     ///
     /// The network shares the memory of `weights` and keeps it alive. The runtime copies and parses
     /// the topology; its parsers were not written for hostile input, so pass only authentic bytes.
-    /// For an ONNX topology that names a file, the runtime would read that file from the current
-    /// directory: reject such a topology first.
+    /// For an ONNX topology that refers to a file, the runtime would read that file from the
+    /// current directory: reject such a topology first.
     ///
     /// # Errors
     ///
     /// [`NetworkError::Empty`] if the topology is empty; [`NetworkError::PointsAtMemory`] if it
-    /// names addresses; [`NetworkError::Runtime`] if the runtime cannot read it.
+    /// contains addresses; [`NetworkError::Runtime`] if the runtime cannot read it.
     pub fn read_model<W: Weights>(
         &self,
         topology: &[u8],
@@ -257,8 +257,8 @@ impl Core {
     /// and runtime.
     ///
     /// The runtime goes on reading the bytes in place, so the compiled model keeps them alive.
-    /// (Seen with the CPU plugin of 2026.4.1: overwriting them afterwards changes the outputs.)
-    /// They must be authentic: the device's own parser trusts their offsets. Constants may still
+    /// (Seen with the CPU plugin of 2026.4.1: overwriting them afterwards changes the outputs.) The
+    /// bytes must be authentic: the device's own parser trusts their offsets. Constants may still
     /// read as zeros if you then drop the model unused.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ element_types! {
     F8e4m3 = F8E4M3, "f8e4m3", 8;
     /// 8-bit float with 5 bits of exponent. (The C header misspells it `F8E5M3`.)
     F8e5m2 = F8E5M3, "f8e5m2", 8;
-    /// Text, without plain bytes.
+    /// A string, without plain bytes.
     String = STRING, "string", 0;
     /// 4-bit float with 2 bits of exponent.
     F4e2m1 = F4E2M1, "f4e2m1", 4;

@@ -7,7 +7,7 @@ use ovseal::ErrorKind;
 use super::element_type::ElementType;
 use super::openvino_error::OpenVinoError;
 
-/// A network could not be read, reshaped, compiled, exported or imported.
+/// The error for a network that could not be read, reshaped, compiled, exported or imported.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
@@ -20,7 +20,7 @@ pub enum NetworkError {
         /// `topology` or `exported model`.
         what: &'static str,
     },
-    /// The topology makes the runtime read memory at addresses that it names.
+    /// The topology makes the runtime read memory at addresses that it contains.
     #[error("the topology points at addresses in memory")]
     PointsAtMemory,
     /// A string for the runtime contains a zero byte.
@@ -73,7 +73,7 @@ impl NetworkError {
     }
 }
 
-/// A tensor could not be created, set or read.
+/// The error for a tensor that could not be created, set or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TensorError {

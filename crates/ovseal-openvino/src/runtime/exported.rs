@@ -13,8 +13,8 @@ use crate::sys::{FileBytes, create_memory_file};
 /// [`CompiledModel::export`](crate::CompiledModel::export).
 ///
 /// The bytes are plaintext in anonymous memory. Core dumps leave it out, child processes do not
-/// inherit it, other processes cannot change it, and it is zeroized on drop. It is not locked: it
-/// may be swapped out.
+/// inherit it, other processes cannot change it, and it is zeroized on drop. The memory is not
+/// locked: it may be swapped out.
 ///
 /// # What this does not protect
 ///

@@ -23,7 +23,7 @@ pub struct PluginFacts {
     /// Its version and build.
     pub build: String,
     /// Names and values of the [`PROPERTIES`](Self::PROPERTIES) that the device has, in any order.
-    /// If other code can configure the core, also of every property that is set for the device.
+    /// If other code can configure the core, also of every property set for the device.
     pub properties: Vec<(String, String)>,
 }
 

@@ -47,8 +47,8 @@ impl<T: Object> Handle<T> {
 
 impl<T: Object> Drop for Handle<T> {
     fn drop(&mut self) {
-        // SAFETY: `create` took the object from the runtime. A handle is not copied, nor used after
-        // its drop.
+        // SAFETY: `create` took the object from the runtime. A handle is not copied, and not used
+        // after its drop.
         unsafe { T::free(self.pointer.as_ptr()) };
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::probe::{self, Probed};
 use crate::locate::{self, Environment, LocateError};
 
-/// An OpenVINO runtime that is loaded into this process.
+/// An OpenVINO runtime loaded into this process.
 ///
 /// A process can load one runtime, which stays loaded. A `Runtime` is the proof that the library
 /// can be called.
@@ -27,15 +27,19 @@ impl Runtime {
     /// Finds and loads the runtime's library, or returns the loaded runtime if it is the same file.
     ///
     /// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Either
-    /// one names the library, the directory of the libraries, or the directory of a wheel's
-    /// package, a virtual environment or an installation. Otherwise the first of these places that
-    /// has the library is used: the variables `OPENVINO_BUILD_DIR`, `OPENVINO_INSTALL_DIR`,
-    /// `INTEL_OPENVINO_DIR`, `OpenVINO_DIR` and `LD_LIBRARY_PATH`; the active virtual environment;
-    /// the wheel that `python3` finds; the system's directories.
+    /// one is the path of the library, of the directory of the libraries, or of a wheel's package,
+    /// a virtual environment or an installation. Otherwise the first of these places that has the
+    /// library is used:
+    ///
+    /// - the variables `OPENVINO_BUILD_DIR`, `OPENVINO_INSTALL_DIR`, `INTEL_OPENVINO_DIR`,
+    ///   `OpenVINO_DIR` and `LD_LIBRARY_PATH`;
+    /// - the active virtual environment;
+    /// - the wheel that `python3` finds;
+    /// - the system's directories.
     ///
     /// # Errors
     ///
-    /// - [`LocateError::NotFound`] lists the places that were searched.
+    /// - [`LocateError::NotFound`] lists the searched places.
     /// - [`LocateError::WritesModels`]: a variable is set that makes the runtime write plaintext to
     ///   the current directory.
     /// - [`LocateError::Load`] and [`LocateError::Unsupported`]: the library cannot be used. No
@@ -65,7 +69,7 @@ impl Runtime {
         self.loaded.takes_arrays
     }
 
-    /// Returns the file that was loaded.
+    /// Returns the loaded file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.loaded.path
@@ -87,5 +91,5 @@ fn load(path: PathBuf) -> Result<Arc<Loaded>, LocateError> {
     Ok(Arc::clone(state.insert(Arc::new(Loaded { path, real_path, version, takes_arrays }))))
 }
 
-/// The bindings keep the library in a global of their own and ignore a second call.
+/// The bindings keep the library in their own global and ignore a second call.
 static LOADED: Mutex<Option<Arc<Loaded>>> = Mutex::new(None);

@@ -11,9 +11,9 @@ use super::port::{self, Port};
 use super::shape::{PartialShape, RawPartialShape};
 use super::weights::KeepAlive;
 
-/// A network that was read and not compiled yet.
+/// A network, read and not compiled yet.
 ///
-/// It reads the weights in place and keeps their owner alive.
+/// The network reads the weights in place and keeps their owner alive.
 pub struct Network {
     // Dropped in this order: the network before its core and the memory that it reads.
     pub(crate) handle: Handle<ov::ov_model_t>,

@@ -10,8 +10,8 @@ use super::text;
 /// An operation that the runtime could not carry out.
 ///
 /// The runtime's message may quote the model: layer names, shapes, even pieces of the topology.
-/// Topologies are secret here, and errors end up in logs. So neither `Display` nor `Debug` shows
-/// the message. To debug a model of your own, call [`OpenVinoError::detail`].
+/// Topologies are secret here, and errors end up in logs. `Display` and `Debug` therefore do
+/// not show the message. To debug your own model, call [`OpenVinoError::detail`].
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("OpenVINO could not {operation}: {}", reason(*.cause, *.status))]
 pub struct OpenVinoError {

@@ -1,7 +1,8 @@
 //! A check of the library before the bindings load it.
 //!
-//! The bindings panic if a function is missing or the version is not a number. After a library that
-//! they rejected they cannot load another. So this module checks their requirements first.
+//! The bindings panic if a function is missing or the version is not a number. After they
+//! have rejected a library, they cannot load another. This module therefore checks their
+//! requirements first.
 
 use std::ffi::CStr;
 use std::path::Path;

@@ -30,7 +30,7 @@ impl Properties {
 
 /// Returns whether a property would make the runtime write models to disk in plaintext.
 ///
-/// Such a property names the directory of a cache, or contains one in its value, as
+/// Such a property sets the directory of a cache, or contains one in its value, as
 /// `DEVICE_PROPERTIES` may.
 #[must_use]
 pub fn writes_model(name: &str, value: &str) -> bool {
@@ -44,8 +44,10 @@ fn property((name, value): &(&str, &str)) -> Result<(CString, CString), NetworkE
     Ok((c_string("property", *name)?, c_string("property", *value)?))
 }
 
-/// Words in the names of the properties that set a cache: of all models in a directory, of one
-/// model in a file, of a plugin (`NPUW_CACHE_DIR`).
+/// Words in the names of the properties that set a cache.
+///
+/// The cache may be for all models in a directory, one model in a file, or a plugin
+/// (`NPUW_CACHE_DIR`).
 const CACHES: [&str; 2] = ["CACHE_DIR", "CACHE_PATH"];
 
 pub(crate) const NO_CACHE: ov::ov_property_t =

@@ -12,7 +12,7 @@ use super::library::Runtime;
 use super::openvino_error::{Operation, check};
 use super::shape::RawShape;
 
-/// A tensor with memory of its own, in C order.
+/// A tensor with its own memory, in C order.
 pub struct Tensor {
     contents: Contents,
 }
@@ -79,7 +79,7 @@ pub struct TensorView<'request> {
 }
 
 impl TensorView<'_> {
-    /// Wraps a tensor whose memory belongs to a request that is borrowed for the view's lifetime.
+    /// Wraps a tensor whose memory belongs to a request borrowed for the view's lifetime.
     pub(crate) fn of(handle: Handle<ov::ov_tensor_t>) -> Result<Self, TensorError> {
         Ok(Self { contents: Contents::of(handle)?, request: PhantomData })
     }

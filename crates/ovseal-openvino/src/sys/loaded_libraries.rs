@@ -1,15 +1,16 @@
-//! The builds of the libraries that are loaded into this process.
+//! The builds of the libraries loaded into this process.
 
 use std::ffi::{CStr, c_int, c_void};
 
 use libc::{Elf64_Phdr, PF_R, PF_W, PT_LOAD, PT_NOTE, dl_phdr_info};
 
-/// Returns what identifies the build of the loaded library with this name, which a version may
-/// follow.
+/// Returns the identification of the build of the loaded library with this name. A version may
+/// follow the name.
 ///
 /// This is the build id that the linker computed, or else all of the library's code and constants.
-/// It is read from memory, since the file may have been replaced. It distinguishes builds of the
-/// same version and protects nothing: anyone who can change the library runs code in this process.
+/// The identification is read from memory, since the file may have been replaced. It distinguishes
+/// builds of the same version and protects nothing: anyone who can change the library runs code in
+/// this process.
 pub(crate) fn build(library: &str) -> Option<Vec<u8>> {
     let mut search = Search { name: library, found: None };
     let data = (&raw mut search).cast::<c_void>();
@@ -37,7 +38,7 @@ unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: usize, data: *mut c_v
     c_int::from(search.found.is_some())
 }
 
-/// A loaded library. It cannot be unloaded during `dl_iterate_phdr`.
+/// A loaded library, which cannot be unloaded during `dl_iterate_phdr`.
 struct Library<'l> {
     path: &'l [u8],
     base: u64,
@@ -91,7 +92,7 @@ impl<'l> Library<'l> {
         let start = usize::try_from(self.base.checked_add(header.p_vaddr)?).ok()?;
         let length = usize::try_from(header.p_memsz).ok()?;
         // SAFETY: the bytes are in a readable segment, mapped as long as the library. Nothing
-        // writes to segments without write access, nor to notes, even where patchelf has moved them
+        // writes to segments without write access or to notes, even where patchelf has moved them
         // to a writable segment.
         Some(unsafe { std::slice::from_raw_parts(std::ptr::with_exposed_provenance(start), length) })
     }

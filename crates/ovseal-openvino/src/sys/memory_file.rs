@@ -25,7 +25,7 @@ unsafe impl Send for FileBytes {}
 // SAFETY: through a shared reference the memory is only read.
 unsafe impl Sync for FileBytes {}
 
-/// Creates an empty file that is closed in programs that this process executes.
+/// Creates an empty file, closed in programs that this process executes.
 pub(crate) fn create_memory_file() -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     rustix::fs::memfd_create(c"ovseal", flags)
@@ -34,13 +34,13 @@ pub(crate) fn create_memory_file() -> Result<OwnedFd, Errno> {
 impl FileBytes {
     /// Takes the contents of a file. From here on nothing can change them.
     pub(crate) fn take(file: &OwnedFd) -> Result<Self, Errno> {
-        // This prevents truncation, after which a read would fault. It also rejects other kinds of
-        // files before they are mapped and, in the end, zeroized.
+        // The seals prevent truncation, after which a read would fault. Sealing also rejects other
+        // kinds of files before they are mapped and, in the end, zeroized.
         rustix::fs::fcntl_add_seals(file, SealFlags::SHRINK | SealFlags::GROW)?;
         let length = rustix::fs::fstat(file)?.st_size;
         let length = usize::try_from(length).map_err(|_| Errno::OVERFLOW)?;
         let bytes = Self::map(file, length)?;
-        // This prevents writes and new writable mappings. An earlier mapping of another process
+        // The seals prevent writes and new writable mappings. An earlier mapping of another process
         // stays.
         rustix::fs::fcntl_add_seals(file, SealFlags::FUTURE_WRITE | SealFlags::SEAL)?;
         Ok(bytes)

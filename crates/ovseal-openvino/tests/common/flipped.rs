@@ -16,7 +16,7 @@ pub(crate) struct Sealed {
     key: KeyFile,
 }
 
-/// A container with one byte that is changed in every read after the first `good_reads`.
+/// A container with one byte changed in every read after the first `good_reads`.
 pub(crate) struct Flipped {
     pub(crate) bytes: Vec<u8>,
     pub(crate) at: u64,
@@ -93,7 +93,7 @@ pub(crate) fn compile(
     core.compile_sealed(opened, &compilation, opening)
 }
 
-/// Compiles with each chunk failing in turn, and checks that the error names the chunk.
+/// Compiles with each chunk failing in turn, and checks that the error identifies the chunk.
 pub(crate) fn every_bad_chunk_is_an_error(core: &Core, sealed: &Sealed) {
     for (index, at) in sealed.chunks().into_iter().enumerate() {
         let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };

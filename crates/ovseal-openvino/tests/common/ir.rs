@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// A network that is built layer by layer. A layer is named `l` and its number.
+/// A network built layer by layer. A layer is named `l` and its number.
 #[derive(Default)]
 pub(crate) struct Ir {
     layers: String,

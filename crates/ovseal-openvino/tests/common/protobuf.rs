@@ -19,7 +19,7 @@ pub(crate) fn key_and_length(number: usize, length: usize) -> Vec<u8> {
     [varint(number << 3 | 2), varint(length)].concat()
 }
 
-/// Returns a field with bytes, text or a message.
+/// Returns a field with bytes, a string or a message.
 pub(crate) fn field(number: usize, content: &[u8]) -> Vec<u8> {
     [key_and_length(number, content.len()), content.to_vec()].concat()
 }

@@ -1,5 +1,5 @@
-//! The directory for extracted parts. It is entered component by component, following no symbolic
-//! link.
+//! The directory for extracted parts, entered component by component without following symbolic
+//! links.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,4 +1,4 @@
-//! A compiled model's description of itself, as text and as JSON.
+//! A compiled model's description of itself, in words and as JSON.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

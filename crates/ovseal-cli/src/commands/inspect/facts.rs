@@ -1,4 +1,4 @@
-//! The facts about a container, as text and as JSON.
+//! The facts about a container, in words and as JSON.
 
 use ovseal::{Inspection, OpenError, Part, StanzaKind, StanzaSummary};
 use serde::Serialize;

@@ -10,7 +10,7 @@ use super::strict;
 use crate::errors::CommandError;
 use crate::ui::Output;
 
-/// Opens the cache, if `--cache-dir` names one. If that fails, warns and returns `None`.
+/// Opens the cache, if `--cache-dir` specifies one. If that fails, warns and returns `None`.
 pub(super) fn open(args: &RunArgs, output: &mut Output) -> Option<CompileCache> {
     match try_open(args.cache_dir.as_deref()?, args.cache_limit) {
         Ok(cache) => Some(cache),
@@ -21,8 +21,8 @@ pub(super) fn open(args: &RunArgs, output: &mut Output) -> Option<CompileCache> 
     }
 }
 
-/// Stores a model that did not come from the cache. Returns the report's word for what the cache
-/// did.
+/// Stores a model that did not come from the cache. Returns the report's word for the effect of
+/// the cache.
 pub(super) fn store(args: &RunArgs, loaded: &Loaded, output: &mut Output) -> Option<&'static str> {
     args.cache_dir.as_ref()?;
     if loaded.is_cached {

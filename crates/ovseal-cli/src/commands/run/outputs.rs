@@ -34,7 +34,7 @@ impl Places {
         Ok(Self(places))
     }
 
-    /// Writes the outputs of the last inference. No file appears before all are written.
+    /// Writes the outputs of the last inference. Files appear only after all are written.
     pub(super) fn write(self, request: &InferRequest) -> Result<(), CommandError> {
         let outputs = self.0.into_iter().enumerate();
         let files = outputs.map(|(index, place)| write(request, index, place));

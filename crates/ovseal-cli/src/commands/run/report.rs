@@ -87,7 +87,7 @@ impl Report {
         }
     }
 
-    /// Writes the report as text or as JSON.
+    /// Writes the report in words or as JSON.
     pub(super) fn write(&self, as_json: bool, output: &mut Output) -> Result<(), CommandError> {
         if as_json {
             return output.json(self);

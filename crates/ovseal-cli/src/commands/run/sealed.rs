@@ -1,4 +1,4 @@
-//! A container that is run.
+//! A container to run.
 
 use std::path::Path;
 use std::sync::Arc;

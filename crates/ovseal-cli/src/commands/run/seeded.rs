@@ -1,4 +1,4 @@
-//! Numbers that are the same in every run, for inputs that are not set.
+//! Numbers for inputs without `--input`, the same in every run.
 
 use ovseal_openvino::ElementType;
 

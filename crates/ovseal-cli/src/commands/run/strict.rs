@@ -23,8 +23,8 @@ pub(super) fn check_host(args: &RunArgs) -> Result<(), CommandError> {
 
 /// Fails if `length` bytes cannot be locked, before any of them is decrypted.
 ///
-/// The only sure test is to try: this maps, locks and frees that much memory. The kernel fills all
-/// of it with zeros, so the test takes as long as touching the whole model. It runs only with
+/// Only a trial is reliable: this maps, locks and frees that much memory. The kernel fills all
+/// of it with zeros, so the test takes as long as touching the whole model. The test runs only with
 /// `--strict` on a host with swap.
 pub(super) fn check_lockable(args: &RunArgs, length: u64) -> Result<(), CommandError> {
     if !forbids_swap(args) {

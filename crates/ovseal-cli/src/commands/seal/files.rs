@@ -39,10 +39,10 @@ pub(super) fn optimize(args: &SealArgs, files: &Model, output: &mut Output) -> R
     Ok(Model::ir_in_memory(name.as_ref().map_or("model", |name| name.as_str()), topology, weights)?)
 }
 
-/// Returns the identities of the files that the options name for keys, passphrases, PINs and
+/// Returns the identities of the files that the options specify for keys, passphrases, PINs and
 /// recipients.
 ///
-/// They are looked up before any of them is read. A missing file is reported when it is read.
+/// The files are looked up before any of them is read. A missing file is reported when it is read.
 pub(super) fn given(args: &SealArgs) -> Vec<FileIdentity> {
     let recipients = &args.recipients;
     let lists = recipients.recipients_files.iter().chain(&recipients.keyfiles);

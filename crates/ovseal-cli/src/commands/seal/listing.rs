@@ -1,4 +1,4 @@
-//! Reports the parts that are sealed, and the files that are left out.
+//! Reports the sealed parts, and the files left out.
 
 use std::path::Path;
 
@@ -22,8 +22,8 @@ pub(super) fn dry_run(model: &Model, output: &mut Output) -> Result<(), CommandE
 
 /// Reports the parts of a sealed container, unless they are obvious from the command line.
 ///
-/// Obvious are a single file, and a network with weights of the same name. An ONNX model names its
-/// own files.
+/// A single file and a network with weights of the same name are obvious. The files of an
+/// ONNX model are not: the model itself specifies them.
 pub(super) fn sealed(model: &Model, output: &mut Output) {
     let parts: Vec<&PartEntry> = model.parts().collect();
     let is_plain = match &parts[..] {
@@ -36,7 +36,7 @@ pub(super) fn sealed(model: &Model, output: &mut Output) {
     }
 }
 
-/// Reports in one line the files that were left out of a directory.
+/// Reports in one line the files left out of a directory.
 pub(super) fn left_out(model: &Model, output: &mut Output) {
     let paths: Vec<&Path> = model.left_out().collect();
     let Some((shown, more)) =

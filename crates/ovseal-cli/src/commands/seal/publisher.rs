@@ -8,7 +8,7 @@ use crate::keys::{Inputs, Source, unusable};
 
 const PUBLISHER_KEY_LIMIT: usize = 4096;
 
-/// Returns the publisher's key that the options name, if any.
+/// Returns the publisher's key that the options specify, if any.
 ///
 /// # Errors
 /// Fails if it cannot be read or parsed, or a token's key is unavailable.

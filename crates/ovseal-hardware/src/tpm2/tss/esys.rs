@@ -17,7 +17,7 @@ pub(in crate::tpm2) struct Esys {
     pub(super) functions: &'static Functions,
     pub(super) context: *mut EsysContext,
     tcti: *mut TctiContext,
-    /// True once a command failed because the connection was lost.
+    /// True after a command failed because the connection was lost.
     failed: Cell<bool>,
 }
 
@@ -50,12 +50,12 @@ macro_rules! call {
 pub(super) use call;
 
 impl Esys {
-    /// Connects to the TPM that `tcti` names.
+    /// Connects to the TPM that `tcti` specifies.
     pub(in crate::tpm2) fn connect(tcti: &CStr) -> Result<Self, TpmError> {
         let functions = functions().map_err(TpmError::Library)?;
         let failed = |code| TpmError::Connect { tcti: tcti.to_string_lossy().into_owned(), code };
         let mut transport = null_mut();
-        // SAFETY: the text ends with a zero byte, and the output has room for a pointer.
+        // SAFETY: the string ends with a zero byte, and the output has room for a pointer.
         let code = unsafe { (functions.tcti_initialize)(tcti.as_ptr(), &raw mut transport) };
         if code != 0 {
             return Err(failed(code));

@@ -112,7 +112,7 @@ impl Esys {
         Ok(Handle { esys: self, tr, is_transient: true })
     }
 
-    /// Imports an object that was wrapped for `parent`.
+    /// Imports an object wrapped for `parent`.
     ///
     /// Returns its private area, for [`load`](Self::load).
     pub(in crate::tpm2) fn import(

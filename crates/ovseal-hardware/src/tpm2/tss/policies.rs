@@ -9,7 +9,7 @@ use crate::tpm2::pcr::PcrList;
 use crate::tpm2::policy::{CLOCK_OFFSET, PolicyDigest, UNSIGNED_LE, UNSIGNED_LT};
 
 impl Esys {
-    /// Requires the present values of these registers.
+    /// Requires the present values of these PCRs.
     pub(in crate::tpm2) fn policy_pcr(&self, session: &Handle<'_>, list: &PcrList) -> Result<(), TpmError> {
         let selection = PcrSelectionList::sha256(list.bitmap());
         let any: Digest = empty();

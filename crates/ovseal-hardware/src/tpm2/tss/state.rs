@@ -1,4 +1,4 @@
-//! The TPM's registers, clock, counters and properties.
+//! The TPM's PCRs, clock, counters and properties.
 
 use std::ptr::null_mut;
 
@@ -12,7 +12,7 @@ use crate::tpm2::policy::CounterIndex;
 pub(in crate::tpm2) const FIXED: u32 = 0x100;
 
 impl Esys {
-    /// Reads registers of the SHA-256 bank.
+    /// Reads PCRs of the SHA-256 bank.
     pub(in crate::tpm2) fn read_pcr(&self, list: &PcrList) -> Result<PcrValues, TpmError> {
         let numbers = list.numbers().iter().copied();
         numbers.map(|number| Ok((number, self.read_one_pcr(number)?))).collect()
@@ -98,8 +98,8 @@ impl Esys {
 
     /// Opens the counter at `index`, which was incremented before.
     ///
-    /// Its name proves that it is a counter, which cannot be written. Another index could show any
-    /// number.
+    /// The name of the index proves that it is a counter, which cannot be written. Another index
+    /// could show any number.
     pub(in crate::tpm2) fn counter(&self, index: CounterIndex) -> Result<Handle<'_>, TpmError> {
         let missing = TpmError::NoCounter(index.0);
         match self.existing(index.0) {

@@ -108,7 +108,7 @@ pub(super) struct PcrSelectionList {
 unsafe impl Plain for PcrSelectionList {}
 
 impl PcrSelectionList {
-    /// Selects registers of the SHA-256 bank.
+    /// Selects PCRs of the SHA-256 bank.
     pub(super) fn sha256(bitmap: [u8; 3]) -> Self {
         let mut list = Self { count: 1, ..Self::default() };
         let [a, b, c] = bitmap;
