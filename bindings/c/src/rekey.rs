@@ -15,9 +15,9 @@ use crate::versioned::{self, Versioned};
 
 /// Allows post-quantum and classical public keys in one container.
 pub const OVSEAL_REKEY_ALLOW_MIXED: u32 = 1;
-/// Removes stanzas that wait next to the container.
+/// Discards the pending stanzas next to the container.
 pub const OVSEAL_REKEY_DISCARD_WAITING: u32 = 2;
-/// Takes over stanzas that wait next to the container. Check first where they come from.
+/// Adopts the pending stanzas next to the container. Check first where they come from.
 pub const OVSEAL_REKEY_FINISH_WAITING: u32 = 4;
 
 /// Which keys a container gains and loses. Start from `OVSEAL_REKEY_OPTIONS_INIT`.
@@ -163,7 +163,7 @@ impl ovseal_rekey_options {
             OVSEAL_REKEY_DISCARD_WAITING => Ok(OnWaiting::Discard),
             OVSEAL_REKEY_FINISH_WAITING => Ok(OnWaiting::Finish),
             flags if flags == OVSEAL_REKEY_DISCARD_WAITING | OVSEAL_REKEY_FINISH_WAITING => {
-                Err(bad_argument("waiting stanzas cannot be both discarded and taken over"))
+                Err(bad_argument("pending stanzas cannot be both discarded and adopted"))
             }
             _ => Err(bad_argument("options->flags has bits other than OVSEAL_REKEY_*")),
         }

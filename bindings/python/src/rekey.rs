@@ -45,9 +45,9 @@ impl Rekeyed {
 ///     remove: The stanzas to remove, by their index in what `inspect` lists.
 ///     expect_generation: The generation that ``remove`` refers to; fails if it has changed.
 ///     allow_mixed: Allow post-quantum and classical recipients in one container.
-///     waiting: Decides about stanzas that wait in ``path`` + ``.rekey``, if a rekeying may not
-///         take them over by itself. ``None`` raises `NotAuthenticError`, ``"discard"`` removes
-///         them, ``"finish"`` takes them over. With a decision, nothing else needs to change.
+///     waiting: Decides about pending stanzas in ``path`` + ``.rekey``, if a rekeying may not
+///         adopt them by itself. ``None`` raises `NotAuthenticError`, ``"discard"`` removes
+///         them, ``"finish"`` adopts them. With a decision, nothing else needs to change.
 ///     kdf_limit: As for `open`.
 ///
 /// Returns:

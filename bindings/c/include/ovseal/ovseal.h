@@ -182,12 +182,12 @@
 #define OVSEAL_REKEY_ALLOW_MIXED 1
 
 /**
- * Removes stanzas that wait next to the container.
+ * Discards the pending stanzas next to the container.
  */
 #define OVSEAL_REKEY_DISCARD_WAITING 2
 
 /**
- * Takes over stanzas that wait next to the container. Check first where they come from.
+ * Adopts the pending stanzas next to the container. Check first where they come from.
  */
 #define OVSEAL_REKEY_FINISH_WAITING 4
 

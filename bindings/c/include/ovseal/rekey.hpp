@@ -34,9 +34,9 @@ public:
     RekeyOptions& expect_generation(std::uint64_t generation) { return generation_ = generation, *this; }
     /** Allows post-quantum and classical public keys in one container. */
     RekeyOptions& allow_mixed(bool allow = true) { return allow_mixed_ = allow ? OVSEAL_REKEY_ALLOW_MIXED : 0, *this; }
-    /** Removes stanzas that wait next to the container. */
+    /** Discards the pending stanzas next to the container. */
     RekeyOptions& discard_waiting() { return on_waiting_ = OVSEAL_REKEY_DISCARD_WAITING, *this; }
-    /** Takes over stanzas that wait next to the container. Check first where they come from. */
+    /** Adopts the pending stanzas next to the container. Check first where they come from. */
     RekeyOptions& finish_waiting() { return on_waiting_ = OVSEAL_REKEY_FINISH_WAITING, *this; }
     /**
      * Limits key derivation from passphrases, in MiB of memory times passes. The default is 1024.

@@ -82,7 +82,7 @@ fn stanzas_that_wait_are_shown_and_not_taken_over() {
         "ovseal: error: {} holds other stanzas: generation 2 (keyfile, keyfile); the container has generation 1 (keyfile)",
         path.display()
     );
-    let hint = "ovseal: hint: remove that file with --discard-waiting; take its stanzas over with --finish-waiting only if you know where it comes from";
+    let hint = "ovseal: hint: remove that file with --discard-waiting; adopt its stanzas with --finish-waiting only if you know where it comes from";
     bench.fails("rekey net.ovseal --keyfile key --add-keyfile third", 3, &[&error, hint]);
     assert_eq!(bench.read("net.ovseal"), before);
     bench.done("verify net.ovseal --keyfile second");

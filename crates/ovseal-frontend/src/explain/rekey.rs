@@ -46,18 +46,18 @@ impl Explain for RekeyError {
             Self::HardLinks { .. } => "rekey a copy of the file",
             Self::ForeignRekeyFile { .. } => to.say(
                 "move that file away if you know where it comes from, or remove it with --discard-waiting",
-                "discard what waits: this removes that file",
+                "discard the pending stanzas, which removes that file",
             ),
             Self::Waiting(waiting) if waiting.own_generation.is_none() => to.say(
-                "if you know where that file comes from, take its stanzas over with --finish-waiting; otherwise \
+                "if you know where that file comes from, adopt its stanzas with --finish-waiting; otherwise \
                  get the container again from its publisher",
-                "if you know where that file comes from, finish it; otherwise get the container again from its \
+                "if you know where that file comes from, adopt its stanzas; otherwise get the container again from its \
                  publisher",
             ),
             Self::Waiting(_) => to.say(
-                "remove that file with --discard-waiting; take its stanzas over with --finish-waiting only if you \
+                "remove that file with --discard-waiting; adopt its stanzas with --finish-waiting only if you \
                  know where it comes from",
-                "discard what waits; finish it only if you know where that file comes from",
+                "discard the pending stanzas; adopt them only if you know where that file comes from",
             ),
             Self::Write { source, .. } => return write_hint(source),
             Self::Wrap(WrapError::Memory { .. }) => MORE_MEMORY,
