@@ -8,7 +8,7 @@ const PATH_LIMIT: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartPath(String);
 
-/// The string is not a valid path of a part.
+/// The error for an invalid path of a part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path:?} is not a valid part path")]
 pub struct PathError {

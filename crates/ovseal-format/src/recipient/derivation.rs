@@ -30,7 +30,7 @@ impl Derivations {
     /// Returns the result of `derive`, or the earlier one for this passphrase and derivation.
     ///
     /// # Errors
-    /// Any error of `derive`. They are not remembered.
+    /// Any error of `derive`. Errors are not remembered.
     pub fn once<E>(
         &self,
         passphrase: &Arc<Parked<SecretBytes>>,
