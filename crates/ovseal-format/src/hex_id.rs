@@ -1,4 +1,4 @@
-//! Ids of 32 bytes, which are shown in hexadecimal.
+//! Ids of 32 bytes, shown in hexadecimal.
 
 /// Implements construction, access, `Display` and `Debug` for a newtype of `[u8; 32]`.
 macro_rules! hex_id {

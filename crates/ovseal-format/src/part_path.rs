@@ -8,7 +8,7 @@ const PATH_LIMIT: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartPath(String);
 
-/// The text is not a valid path of a part.
+/// The error for an invalid path of a part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path:?} is not a valid part path")]
 pub struct PathError {
@@ -53,7 +53,7 @@ impl PartPath {
         Self::parse(&format!("{stem}.{extension}")).ok()
     }
 
-    /// Returns the path that `relative` names in the directory of this path.
+    /// Returns the path that `relative` points to in the directory of this path.
     ///
     /// Empty components and `.` are dropped, and `..` removes the component before it
     /// (`docs/format.md` §6.1). No file system is consulted.
@@ -82,7 +82,7 @@ impl PartPath {
 }
 
 impl PathError {
-    /// Quotes at most 80 characters of the text.
+    /// Quotes at most 80 characters of the string.
     fn new(path: &str) -> Self {
         Self { path: path.chars().take(80).collect() }
     }

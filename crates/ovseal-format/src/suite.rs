@@ -1,4 +1,4 @@
-//! Cryptographic suites: one number names every algorithm of a container.
+//! Cryptographic suites: one number identifies every algorithm of a container.
 
 use std::fmt;
 

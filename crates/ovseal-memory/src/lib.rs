@@ -9,7 +9,7 @@
 //! | either of these, while it is not in use | [`Parked`] | the same, inaccessible in between |
 //! | a key object of another library | [`Protected`] | the same |
 //! | a decrypted part of a model | [`ModelMemory`] | ordinary pages, locked if the limits allow |
-//! | a part that is decrypted while it is read | [`PagedMemory`] | the same |
+//! | a part decrypted while it is read | [`PagedMemory`] | the same |
 //!
 //! All of this memory is left out of core dumps and never reaches a forked child. It is zeroized
 //! before it is returned to the kernel, and `Debug` shows none of it. Call [`harden_process`]

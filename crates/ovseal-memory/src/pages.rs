@@ -28,7 +28,7 @@ pub trait Pages {
 pub(crate) enum Kind {
     /// `memfd_secret(2)`: not in the kernel's own address space, never swapped out.
     Secret,
-    /// Ordinary memory that is locked, so never swapped out.
+    /// Ordinary locked memory, so never swapped out.
     Locked,
     /// Ordinary memory that the limit did not allow to lock.
     Unlocked,

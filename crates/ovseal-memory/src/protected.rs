@@ -29,7 +29,7 @@ pub struct Protected<T> {
 }
 
 impl<T> Protected<T> {
-    /// Moves `object` to a page of its own.
+    /// Moves `object` to its own page.
     ///
     /// If no page can be mapped, ends the process as a failed allocation does.
     pub fn new(object: T) -> Self {

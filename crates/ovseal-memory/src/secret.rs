@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::pages::{Kind, MAXIMUM, Pages, SecretPages};
 
-/// `N` secret bytes, at most 4096, on a page of their own.
+/// `N` secret bytes, at most 4096, on their own page.
 ///
 /// The page is secret memory if the kernel has it, otherwise locked memory that is left out of
 /// dumps. It is zeroized before it is unmapped. There is no `Clone` and no `Display`, and `Debug`

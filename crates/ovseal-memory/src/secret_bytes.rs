@@ -43,7 +43,7 @@ impl SecretBytes {
     ///
     /// # Errors
     ///
-    /// Those of [`SecretBytes::with_capacity`].
+    /// Any error of [`SecretBytes::with_capacity`].
     pub fn from_slice(bytes: &[u8]) -> Result<Self, MemoryError> {
         let mut buffer = Self::with_capacity(bytes.len())?;
         buffer.extend(bytes)?;

@@ -1,4 +1,4 @@
-//! The secret of a device: 32 random bytes in a file of their own.
+//! The secret of a device: 32 random bytes in a separate file.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};

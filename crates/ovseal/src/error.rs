@@ -71,10 +71,10 @@ pub enum OpenError {
     /// A signature of a trusted publisher is missing: its key requires more algorithms.
     #[error("publisher {0} has not signed with every algorithm of its key")]
     SignatureMissing(KeyId),
-    /// The container is not signed, but publishers were named.
+    /// The container is not signed, but publishers were specified.
     #[error("the container is not signed")]
     Unsigned,
-    /// None of the named publishers signed the container.
+    /// None of the specified publishers signed the container.
     #[error("the container is not signed by a trusted publisher")]
     Untrusted,
     /// The caller trusts the publishers that signed, but only for models with other names.
@@ -97,13 +97,13 @@ pub enum OpenError {
     /// The rollback state cannot be used.
     #[error(transparent)]
     Rollback(#[from] RollbackError),
-    /// A requirement depends on a publisher's signature, but no publisher is named.
+    /// A requirement depends on a publisher's signature, but no publisher is specified.
     #[error("a required name, security version or rollback state needs a trusted publisher")]
     DemandWithoutPublisher,
     /// The list of publishers to trust is empty.
     #[error("the list of trusted publishers is empty")]
     NoPublisher,
-    /// No sender is named, and the container is not only for passphrases and key files.
+    /// No sender is specified, and the container is not only for passphrases and key files.
     #[error("no publisher is named, and the container {}", claim(claimed))]
     SenderNotNamed {
         /// The publishers that the container claims as signers. The claim was not checked.

@@ -95,7 +95,7 @@ impl OpenOptions {
         Self { on_late_failure: handler, ..self }
     }
 
-    /// Fails if opening the container at `path` would fail because no sender is named. Takes no
+    /// Fails if opening the container at `path` would fail because no sender is specified. Takes no
     /// key.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
-//! Secrets that were given instead of the path of a file.
+//! Secrets given instead of the path of a file.
 
 use std::fmt;
 use std::path::Path;
 
-/// A secret that was given instead of the path of the file that holds it.
+/// A secret given instead of the path of the file that holds it.
 ///
 /// An error that quotes such a path would show the secret on a terminal and in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum SecretText {
 impl SecretText {
     /// Returns the kind of secret that `path` is, if it is one.
     ///
-    /// A text that could be a file's name counts only if there is no such file.
+    /// A string that could be a file's name counts only if there is no such file.
     pub fn of(path: &Path) -> Option<Self> {
         let text = path.to_str()?.trim();
         if identity_at(text).is_some() {

@@ -17,7 +17,7 @@ pub(crate) fn default_count() -> NonZeroUsize {
 /// Passes each number below `end` to `work` once, in up to `count` threads, and returns the first
 /// error.
 ///
-/// Each thread has a state of its own, created by `start`. After an error, threads finish the
+/// Each thread has its own state, created by `start`. After an error, threads finish the
 /// number they are working on and take no other.
 pub(crate) fn each<S, E: Send>(
     count: NonZeroUsize,

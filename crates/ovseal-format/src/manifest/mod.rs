@@ -128,7 +128,7 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName(String);
 
-/// The text is not a valid model name.
+/// The error for an invalid model name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a model name has 1 to 256 bytes and no control characters")]
 pub struct ModelNameError;

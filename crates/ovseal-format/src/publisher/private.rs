@@ -170,7 +170,7 @@ impl MlDsa {
     }
 }
 
-/// Returns the seeds in the PEM blocks of a text, in the order of [`Algorithm::ALL`].
+/// Returns the seeds in the PEM blocks of a string, in the order of [`Algorithm::ALL`].
 ///
 /// Every block must hold the seed of another algorithm.
 fn parse_seeds(pem: &str) -> Option<[Option<Secret<32>>; 2]> {

@@ -103,7 +103,7 @@ fn parse_block(block: &str) -> Option<(Algorithm, Vec<u8>)> {
     key.filter(|_| label == LABEL)
 }
 
-/// Splits a text into PEM blocks, which end with `end` and have only white space around them.
+/// Splits a string into PEM blocks, which end with `end` and have only white space around them.
 pub(super) fn blocks<'t>(text: &'t str, end: &str) -> Option<Vec<&'t str>> {
     let mut blocks = Vec::new();
     let mut rest = text.trim_start();

@@ -27,12 +27,12 @@ impl Checksum for LongBech32 {
 
 const _: () = assert!(<LongBech32 as Checksum>::MidstateRepr::WIDTH >= Bech32::CHECKSUM_LENGTH);
 
-/// Returns the text of a public key, in lower case.
+/// Returns the encoding of a public key, in lower case.
 pub(super) fn encode_recipient(prefix: &str, key: &[u8]) -> String {
     bech32::encode_lower::<LongBech32>(hrp(prefix), key).expect("keys are far below the length limit")
 }
 
-/// Returns the text of a secret key, in capitals and in secret memory.
+/// Returns the encoding of a secret key, in capitals and in secret memory.
 pub(super) fn encode_identity(prefix: &str, key: &[u8; 32]) -> SecretBytes {
     let mut text = SecretBytes::with_capacity(128).expect("128 bytes are far below the limit");
     bech32::encode_upper_to_fmt::<LongBech32, _>(&mut Writer(&mut text), hrp(prefix), key)
@@ -40,9 +40,9 @@ pub(super) fn encode_identity(prefix: &str, key: &[u8; 32]) -> SecretBytes {
     text
 }
 
-/// Decodes a text into its human-readable part, in lower case, and its data, in `payload`.
+/// Decodes a string into its human-readable part, in lower case, and its data, in `payload`.
 ///
-/// Returns `None` if the text is not Bech32, mixes cases, or has more data than `payload` holds.
+/// Returns `None` if the string is not Bech32, mixes cases, or has more data than `payload` holds.
 pub(super) fn decode<'p>(text: &str, payload: &'p mut [u8]) -> Option<(String, &'p [u8])> {
     let checked = CheckedHrpstring::new::<LongBech32>(text).ok()?;
     let mut length = 0;
@@ -53,7 +53,8 @@ pub(super) fn decode<'p>(text: &str, payload: &'p mut [u8]) -> Option<(String, &
     has_zero_padding(&checked).then_some((checked.hrp().to_lowercase(), &payload[..length]))
 }
 
-/// Returns true if the padding is fewer than five bits, all zero, so that each key has one text.
+/// Returns true if the padding is fewer than five bits, all zero, so that each key has one
+/// encoding.
 fn has_zero_padding(checked: &CheckedHrpstring<'_>) -> bool {
     let characters = checked.data_part_ascii_no_checksum();
     let bits = characters.len() * 5 % 8;

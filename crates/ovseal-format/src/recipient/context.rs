@@ -1,4 +1,4 @@
-//! The container that is sealed, opened or rekeyed, as recipients and identities see it.
+//! The container being sealed, opened or rekeyed, as recipients and identities see it.
 
 use crate::prologue::{Binding, ContainerId, Prologue};
 use crate::recipient::derivation::Derivations;
@@ -6,7 +6,7 @@ use crate::statement::ModelId;
 
 /// The container to which a stanza is bound, during one call.
 ///
-/// It also holds the secrets that were derived from passphrases until the call ends.
+/// It also holds the secrets derived from passphrases until the call ends.
 #[derive(Debug)]
 pub struct Context {
     binding: Binding,
@@ -35,7 +35,7 @@ impl Context {
 
     /// Returns the id of the model.
     ///
-    /// It is authentic only if a publisher was named. Otherwise the container only claims it.
+    /// It is authentic only if a publisher was specified. Otherwise the container only claims it.
     pub const fn model_id(&self) -> ModelId {
         self.model_id
     }

@@ -15,7 +15,7 @@ pub struct Derivation {
     pub cost: Argon2Cost,
 }
 
-/// The secrets that were derived during one call. They are zeroized on drop.
+/// The secrets derived during one call. They are zeroized on drop.
 #[derive(Debug, Default)]
 pub struct Derivations(Mutex<Vec<Derived>>);
 
@@ -30,7 +30,7 @@ impl Derivations {
     /// Returns the result of `derive`, or the earlier one for this passphrase and derivation.
     ///
     /// # Errors
-    /// Those of `derive`. They are not remembered.
+    /// Any error of `derive`. Errors are not remembered.
     pub fn once<E>(
         &self,
         passphrase: &Arc<Parked<SecretBytes>>,

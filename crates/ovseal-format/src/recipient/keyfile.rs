@@ -36,7 +36,7 @@ impl KeyFile {
     /// Reads a key from `reader`, which must end after exactly 32 bytes.
     ///
     /// # Errors
-    /// Those of `reader`, or [`KeyError::KeyFile`] as `InvalidData` for any other length.
+    /// Any error of `reader`, or [`KeyError::KeyFile`] as `InvalidData` for any other length.
     pub fn read_from(reader: &mut impl Read) -> std::io::Result<Self> {
         let bytes = SecretBytes::read_from(reader, LENGTH + 1)?;
         Self::from_bytes(bytes.expose())

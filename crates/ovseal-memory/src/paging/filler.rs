@@ -34,7 +34,7 @@ pub trait ChunkFiller: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`fill`](Self::fill).
+    /// Any error of [`fill`](Self::fill).
     fn refill(&self, index: usize, chunk: &mut [u8]) -> Result<(), Self::Error> {
         self.fill(index, chunk)
     }

@@ -103,7 +103,7 @@ impl<F: ChunkFiller> PagedMemory<F> {
     ///
     /// # Errors
     ///
-    /// Those of [`PagedMemory::start`].
+    /// Any error of [`PagedMemory::start`].
     pub fn start_with(
         filler: F,
         ahead: usize,
@@ -180,7 +180,7 @@ impl<F: ChunkFiller> PagedMemory<F> {
     ///
     /// # Errors
     ///
-    /// Those of [`PagedMemory::wait`].
+    /// Any error of [`PagedMemory::wait`].
     pub fn populate(&self) -> Result<Populated<'_, F>, Arc<FillFailure<F::Error>>> {
         self.wait()?;
         self.shared.pins.pin();

@@ -1,4 +1,4 @@
-//! Memory that is filled chunk by chunk, in order and on access.
+//! Memory filled chunk by chunk, in order and on access.
 
 mod chunks;
 mod failure;

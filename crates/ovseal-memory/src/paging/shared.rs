@@ -76,7 +76,7 @@ impl<F: ChunkFiller> Shared<F> {
 
     /// Returns the pages of a chunk to the kernel, if all are present and no thread works on it.
     ///
-    /// Does nothing in a forked child, which may have memory of its own there.
+    /// Does nothing in a forked child, which may have its own memory there.
     pub(super) fn discard(&self, index: usize) {
         if self.mapping.is_inherited() || self.chunks.claim(index, State::Present) != State::Present {
             return;

@@ -9,7 +9,7 @@ use super::filler::ChunkFiller;
 use super::shared::Shared;
 use crate::model::ModelMemory;
 
-/// A thread that fills chunks in memory of its own and places each one once it is known to be good.
+/// A thread that fills chunks in its own memory and places each one after it is known to be good.
 pub(super) struct Worker<'a, F: ChunkFiller> {
     shared: &'a Shared<F>,
     scratch: ModelMemory,

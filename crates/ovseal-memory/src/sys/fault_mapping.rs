@@ -56,7 +56,7 @@ impl FaultMapping {
             match result {
                 Err(Errno::AGAIN) => thread::yield_now(),
                 Err(Errno::EXIST) => done += page_size(),
-                // A reader may have given some pages a memory policy of their own (`mbind(2)`).
+                // A reader may have given some pages their own memory policy (`mbind(2)`).
                 // That splits the mapping in the kernel, and no copy may cross the border.
                 Err(Errno::NOENT) if at_once > page_size() => at_once = page_size(),
                 result => result?,

@@ -14,7 +14,7 @@ pub(crate) fn core_limit() -> Option<u64> {
     getrlimit(Resource::Core).current
 }
 
-/// The text of `/proc/swaps`, if it can be read.
+/// Returns the contents of `/proc/swaps`, if the file can be read.
 pub(crate) fn swap_table() -> Option<String> {
     fs::read_to_string("/proc/swaps").ok()
 }

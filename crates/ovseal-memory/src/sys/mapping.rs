@@ -1,4 +1,4 @@
-//! A range of pages that is unmapped on drop.
+//! A range of pages, unmapped on drop.
 
 use std::ffi::c_void;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};

@@ -14,7 +14,7 @@ use ovseal_format::suite::sha256;
 use rustix::fs::{AtFlags, StatxFlags};
 
 const MAGIC: [u8; 8] = *b"\x89OVREKY\n";
-/// The version without a MAC of its own. It is read but no longer written.
+/// The version without its own MAC. It is read but no longer written.
 const UNBOUND: u16 = 1;
 const VERSION: u16 = 2;
 const HEAD: usize = 48;
@@ -24,7 +24,7 @@ const MAC: usize = 32;
 const BOND: usize = MAC + INODE + MAC;
 const INODE: usize = 24;
 
-/// A complete rekeying file: a whole stanza region that waits next to its container.
+/// A complete rekeying file: a whole pending stanza region next to its container.
 pub(crate) struct RekeyFile {
     pub(crate) region: StanzaRegion,
     /// The region, byte for byte.
@@ -109,7 +109,7 @@ impl RekeyFile {
         })
     }
 
-    /// Returns true if this file names `region` as the one that it replaces.
+    /// Returns true if this file identifies `region` as the one that it replaces.
     pub(crate) fn replaces(&self, region: &StanzaRegion) -> bool {
         self.bond.as_ref().is_some_and(|bond| bond.replaced == *region.mac())
     }

@@ -12,7 +12,7 @@ pub enum Trust {
     Publishers(Vec<Publisher>),
     /// Anyone who could seal to the caller's key. For a public key, that is anyone at all.
     AnySender,
-    /// No sender is named. This opens only containers for passphrases and key files.
+    /// No sender is specified. This opens only containers for passphrases and key files.
     ///
     /// Every stanza of the container and of its side file must be of these two types. Any other
     /// container fails with [`OpenError::SenderNotNamed`] before a key is tried. The file of an
@@ -23,7 +23,7 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// Returns the key ids of the publishers that are trusted for this model, sorted, each once.
+    /// Returns the key ids of the publishers trusted for this model, sorted, each once.
     pub(crate) fn publishers_of(&self, model: ModelId) -> Vec<KeyId> {
         let Self::Publishers(publishers) = self else { return Vec::new() };
         let named = publishers.iter().filter(|publisher| publisher.may_sign(model));
@@ -34,7 +34,7 @@ impl Trust {
     }
 }
 
-/// Returns the first of these signers that is trusted for this model.
+/// Returns the first of these signers trusted for this model.
 pub(super) fn trusted_for(model: ModelId, signers: &[&Publisher]) -> Result<KeyId, OpenError> {
     let trusted = signers.iter().find(|publisher| publisher.may_sign(model));
     let ids = signers.iter().map(|publisher| publisher.id());

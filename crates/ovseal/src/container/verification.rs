@@ -8,11 +8,11 @@ use super::CheckedStatement;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verification {
-    /// The trusted publisher who signed, if any was named.
+    /// The trusted publisher who signed, if any was specified.
     pub publisher: Option<KeyId>,
     /// All publishers who claim to have signed.
     pub claimed_publishers: Vec<KeyId>,
-    /// The security version. Believe it only if a publisher was named or a key was given.
+    /// The security version. Believe it only if a publisher was specified or a key was given.
     pub security_version: u64,
     /// True if a key verified the content: every MAC, the manifest and every tag.
     ///

@@ -17,7 +17,7 @@ pub(super) const fn weights_extension(kind: PartKind) -> Option<&'static str> {
     }
 }
 
-/// Checks that weights agree with their topology, as far as its kind allows.
+/// Checks that weights agree with their topology, to the extent that its kind allows.
 pub(super) fn check_weights(kind: PartKind, topology: &Part, weights: &Part) -> Result<(), ModelError> {
     match kind {
         PartKind::Ir => check_ir(topology, weights),

@@ -15,7 +15,7 @@ pub struct CompiledBlob {
     pub device: Option<String>,
     /// The version of OpenVINO, such as `2026.4.1`.
     pub openvino: Option<String>,
-    /// The instruction set that it was compiled for, as the device names it.
+    /// The instruction set it was compiled for, as the device calls it.
     pub processor: Option<String>,
     /// The time of compilation, in seconds since 1970: when the sealed file was last written.
     pub time: Option<u64>,

@@ -86,7 +86,7 @@ fn after_each<'l>(line: &'l [u8], mark: &'l str) -> impl Iterator<Item = &'l [u8
     memmem::find_iter(line, mark).map(move |at| &line[at + mark.len()..])
 }
 
-/// Returns whether a text begins with as many letters as the shortest key has.
+/// Returns whether a string begins with as many letters as the shortest key has.
 fn begins_with_key(text: &[u8], is_letter: impl Fn(u8) -> bool) -> bool {
     text.iter().take_while(|byte| is_letter(**byte)).count() >= LEAST_LETTERS
 }
@@ -113,6 +113,6 @@ const KEYFILE_LENGTH: usize = 32;
 /// Distinct values among 32 random bytes. Fewer have a probability below 10^-6.
 const LEAST_DISTINCT: usize = 24;
 
-/// Length of the longest file that is searched. No private key is longer, but a longer file may
+/// Length of the longest file to search. No private key is longer, but a longer file may
 /// contain one.
 const LENGTH_LIMIT: u64 = 64 << 10;

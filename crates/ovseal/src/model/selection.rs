@@ -15,7 +15,7 @@ use super::{ModelError, ModelOptions};
 pub(super) struct Selection {
     excluded: Gitignore,
     usual: Gitignore,
-    /// The directories that were entered, each with the patterns of its ignore file.
+    /// The directories entered so far, each with the patterns of its ignore file.
     files: Vec<(PathBuf, Gitignore)>,
     reads_files: bool,
 }
@@ -48,7 +48,7 @@ impl Selection {
         Ok(())
     }
 
-    /// Drops the patterns of the directory that was entered last.
+    /// Drops the patterns of the directory entered last.
     pub(super) fn leave(&mut self) {
         self.files.pop();
     }

@@ -170,5 +170,5 @@ fn changed() -> io::Error {
     io::Error::other("the file changed while it was read")
 }
 
-/// Number of bytes that are read to recognize a format.
+/// Number of bytes read to recognize a format.
 const START: u64 = 4096;

@@ -11,7 +11,7 @@ use ovseal_memory::{
 use super::Part;
 use crate::error::OpenError;
 
-/// A whole part in read-only memory. Every chunk was found authentic.
+/// A whole part in read-only memory. Every chunk was verified.
 ///
 /// Clones share the memory, which is zeroized when the last of them is dropped. Where
 /// `userfaultfd(2)` is available, [`release`](Self::release) returns the pages to the kernel, and a
@@ -52,7 +52,7 @@ enum Memory {
 struct PartFiller(Part);
 
 impl Part {
-    /// Maps the whole part and starts decrypting it in `threads` threads of its own, at least one.
+    /// Maps the whole part and starts decrypting it in `threads` separate threads, at least one.
     ///
     /// If `userfaultfd(2)` is unavailable or the part is empty, everything is decrypted before this
     /// returns.
@@ -68,7 +68,7 @@ impl Part {
         Ok(UnverifiedMapping(PartMapping(Arc::new(memory))))
     }
 
-    /// Maps the whole part and returns once all of it was found authentic.
+    /// Maps the whole part and returns after all of it was verified.
     ///
     /// # Errors
     /// [`OpenError::Chunk`] if a chunk is not authentic, [`OpenError::Memory`] without memory or
@@ -81,7 +81,7 @@ impl Part {
     /// dropped.
     ///
     /// # Errors
-    /// Those of [`Part::read`].
+    /// Any error of [`Part::read`].
     pub fn read_mapping(&self) -> Result<PartMapping, OpenError> {
         Ok(PartMapping(Arc::new(Memory::Whole(self.read()?))))
     }
@@ -120,12 +120,12 @@ impl UnverifiedMapping {
     /// Checks that all bytes read so far are authentic. Never blocks.
     ///
     /// # Errors
-    /// Those of [`verify`](Self::verify), if any chunk has failed so far, read or not.
+    /// Any error of [`verify`](Self::verify), if any chunk has failed so far, read or not.
     pub fn check(&self) -> Result<(), OpenError> {
         self.0.check()
     }
 
-    /// Waits until every chunk was found authentic.
+    /// Waits until every chunk was verified.
     ///
     /// # Errors
     /// [`OpenError::Chunk`] for the first chunk that is not authentic, [`OpenError::Fill`] for one
@@ -166,10 +166,10 @@ impl PartMapping {
         }
     }
 
-    /// Decrypts everything that was released, and keeps it in memory until the guard is dropped.
+    /// Decrypts everything released, and keeps it in memory until the guard is dropped.
     ///
     /// # Errors
-    /// Those of [`UnverifiedMapping::verify`].
+    /// Any error of [`UnverifiedMapping::verify`].
     pub fn populate(&self) -> Result<Populated<'_>, OpenError> {
         let Memory::OnDemand(memory) = &*self.0 else { return Ok(Populated { _memory: None }) };
         let populated = memory.populate().map_err(|failure| open_error(memory.filler(), failure))?;

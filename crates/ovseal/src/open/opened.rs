@@ -48,9 +48,9 @@ pub(super) struct Inner {
     stanza: Option<usize>,
     pub(super) threads: NonZeroUsize,
     pub(super) provider: AeadProvider,
-    /// The state, and the publishers that the caller named for this model.
+    /// The state, and the publishers that the caller specified for this model.
     rollback: Option<(RollbackState, Vec<KeyId>)>,
-    /// True if digests are compared even though no publisher was named.
+    /// True if digests are compared even though no publisher was specified.
     pub(super) checks_digests: bool,
     pub(super) progress: ByteCallback,
     pub(super) on_late_failure: LateFailureHandler,
@@ -115,7 +115,7 @@ impl Opened {
         self.0.stanza
     }
 
-    /// Returns the trusted publisher who signed, if any was named.
+    /// Returns the trusted publisher who signed, if any was specified.
     pub fn publisher(&self) -> Option<KeyId> {
         self.0.publisher
     }
@@ -149,7 +149,7 @@ impl Opened {
 
     /// Raises the rollback state, if there is one, to this container's security version.
     ///
-    /// The state is raised for all publishers that were named for this model. Call this once the
+    /// The state is raised for all publishers specified for this model. Call this once the
     /// model has loaded completely: a version with a damaged payload must not lock out one that
     /// works.
     ///
@@ -217,7 +217,7 @@ fn read_trailer(
     Ok((tables, encrypted))
 }
 
-/// Longest tables that are read at once. Longer ones are first read in pieces of this length.
+/// Longest tables read at once. Longer ones are first read in pieces of this length.
 const PIECE: u64 = 1 << 20;
 
 /// Checks the MAC of the trailer with little memory, before memory is allocated for the tables.

@@ -14,7 +14,7 @@ use crate::threads::{self, lock};
 
 /// One part of an opened container.
 ///
-/// No byte leaves it before its tag was checked, and also its digest if a publisher was named.
+/// No byte leaves it before its tag was checked, and also its digest if a publisher was specified.
 #[derive(Clone)]
 pub struct Part {
     pub(super) inner: Arc<Inner>,
@@ -96,8 +96,8 @@ impl Part {
     /// them.
     ///
     /// Each call reads and checks the file again; nothing is remembered between calls. Unless a
-    /// publisher was named, a file that changes in between can show two contents that both pass.
-    /// Use [`read`](Self::read) or [`map`](Self::map) if the content must not change.
+    /// publisher was specified, a file that changes in between can show two contents that both
+    /// pass. Use [`read`](Self::read) or [`map`](Self::map) if the content must not change.
     ///
     /// # Errors
     /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] if a chunk is not
@@ -190,7 +190,7 @@ impl Part {
         })
     }
 
-    /// Decrypts a chunk, and compares its digest if a publisher was named.
+    /// Decrypts a chunk, and compares its digest if a publisher was specified.
     fn decrypt_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
         self.decrypt_checked(chunk, data, self.inner.publisher.is_some() || self.inner.checks_digests)
     }

@@ -38,7 +38,7 @@ pub enum RekeyError {
     /// There would be too many stanzas, or too many for passphrases.
     #[error("{}", stanza::LIMITS)]
     TooManyStanzas,
-    /// The stanzas do not fit into the space that was reserved when the container was sealed.
+    /// The stanzas do not fit into the space reserved when the container was sealed.
     #[error("the stanzas do not fit into the {room} bytes reserved for them")]
     NoRoom {
         /// Bytes in the region.
@@ -67,7 +67,7 @@ pub enum RekeyError {
     NotRegular {
         /// The path.
         path: PathBuf,
-        /// The kind of thing that it names, in words.
+        /// The kind of thing that it identifies, in words.
         what: &'static str,
     },
     /// Another file has replaced the container.

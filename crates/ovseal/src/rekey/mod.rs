@@ -85,7 +85,7 @@ impl<'a> RekeyOptions<'a> {
         Self { generation: Some(generation), ..self }
     }
 
-    /// Sets the decision about stanzas of another rekeying that wait next to the container.
+    /// Sets the decision about pending stanzas of another rekeying next to the container.
     ///
     /// With a decision, nothing else has to be added or removed.
     pub fn on_waiting(self, on_waiting: OnWaiting) -> Self {

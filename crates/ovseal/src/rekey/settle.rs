@@ -3,7 +3,7 @@
 //!
 //! Anyone who can write to the directory can put an authentic region of another copy there. So a
 //! file is finished without asking the caller only if a holder of the key wrote it for this very
-//! container's file. It must also name the container's own region, unless that is damaged.
+//! container's file. It must also identify the container's own region, unless that is damaged.
 
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::stanza::Stanza;
@@ -96,7 +96,7 @@ impl OwnRegion {
         Ok(Self { bytes, region })
     }
 
-    /// Returns the MAC by which a rekeying file names this region: zeros if it is damaged.
+    /// Returns the MAC by which a rekeying file identifies this region: zeros if it is damaged.
     fn mac(&self) -> [u8; 32] {
         self.region.as_ref().map_or([0; 32], |region| *region.mac())
     }

@@ -1,4 +1,4 @@
-//! Stanzas that wait next to a container, and the caller's decision about them.
+//! Pending stanzas next to a container, and the caller's decision about them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ pub enum OnWaiting {
     Finish,
 }
 
-/// Stanzas that wait next to a container, and those that are in it.
+/// Pending stanzas next to a container, and those that are in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitingStanzas {
-    /// The file in which they wait.
+    /// The file that holds the pending stanzas.
     pub path: PathBuf,
     /// Their generation.
     pub generation: u64,
-    /// The stanzas that wait.
+    /// The pending stanzas.
     pub stanzas: Vec<StanzaSummary>,
     /// The generation of the container's own stanzas, or `None` if they are damaged.
     pub own_generation: Option<u64>,

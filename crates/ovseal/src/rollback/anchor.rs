@@ -7,7 +7,7 @@ use ovseal_format::error_kind::ErrorKind;
 /// A counter that only grows and a MAC key, both kept where no copy of the disk includes them, as
 /// in a TPM.
 ///
-/// The generation of a state that is tied to an anchor is the counter's value, and the anchor's key
+/// The generation of a state tied to an anchor is the counter's value, and the anchor's key
 /// made its MAC. To raise a floor, the file is written first, with the next generation, and then
 /// the counter is advanced. A process that finds a file one generation ahead advances the counter.
 /// Opening a model without raising a floor does not advance it.

@@ -26,7 +26,8 @@ pub(crate) struct Binding {
 }
 
 impl Contents {
-    /// Returns the whole text. Its last line is a digest to detect damage, or the anchor's MAC.
+    /// Returns the whole file as a string. Its last line is a digest to detect damage, or the
+    /// anchor's MAC.
     pub(crate) fn encode(&self) -> String {
         let covered = self.covered();
         let last = match &self.binding {
@@ -60,7 +61,7 @@ impl Contents {
         std::iter::once(head).chain(self.floors.iter().map(line)).collect()
     }
 
-    /// Parses a text that [`encode`](Self::encode) returned. A MAC is not checked.
+    /// Parses a string returned by [`encode`](Self::encode). A MAC is not checked.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() as u64 <= LENGTH_LIMIT)?;
         parse(text).filter(|parsed| parsed.encode() == text)

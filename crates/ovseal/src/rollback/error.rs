@@ -58,7 +58,7 @@ pub enum RollbackError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is tied to a counter in hardware, but the caller named none.
+    /// The file is tied to a counter in hardware, but the caller specified none.
     #[error("the rollback state {} is tied to a counter, which must be checked", path.display())]
     Anchored {
         /// The file.

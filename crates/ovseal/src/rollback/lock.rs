@@ -12,7 +12,7 @@ use super::error::RollbackError;
 
 /// Locks the state at `state` exclusively until the returned file is dropped.
 ///
-/// The lock is a file of its own, because the state itself is replaced. Only its owner can open it,
+/// The lock is a separate file, because the state itself is replaced. Only its owner can open it,
 /// so no other user can hold it.
 pub(super) fn exclusive(state: &Path, patience: Duration) -> Result<File, RollbackError> {
     let write = |source: io::Error| RollbackError::Write { path: state.into(), source };

@@ -58,7 +58,7 @@ impl RollbackState {
         Ok(state)
     }
 
-    /// Creates an empty state that is tied to `anchor`.
+    /// Creates an empty state tied to `anchor`.
     ///
     /// # Errors
     /// [`RollbackError::Write`], also if the file exists, or [`RollbackError::Anchor`] if the
@@ -184,7 +184,7 @@ impl RollbackState {
 
     /// Writes changed contents, and then advances the counter.
     ///
-    /// The other order could leave a counter that is ahead of every file.
+    /// The other order could leave a counter ahead of every file.
     fn replace(&self, mut contents: Contents) -> Result<(), RollbackError> {
         let Some((anchor, binding)) = self.anchor.as_ref().zip(contents.binding.as_mut()) else {
             return self.write(&contents, true);
@@ -205,7 +205,7 @@ impl RollbackState {
         Ok(contents)
     }
 
-    /// Writes the file. One that is replaced keeps its permissions.
+    /// Writes the file. A replaced file keeps its permissions.
     fn write(&self, contents: &Contents, replace: bool) -> Result<(), RollbackError> {
         self.finish(self.begin()?, contents, replace)
     }

@@ -26,7 +26,7 @@ fn plain() -> (TempDir, RollbackState) {
     (directory, state)
 }
 
-/// Creates a state that is tied to a counter.
+/// Creates a state tied to a counter.
 fn anchored() -> (TempDir, Arc<Counter>, RollbackState) {
     let (directory, counter) = (tempfile::tempdir().unwrap(), Arc::new(Counter::default()));
     let state = RollbackState::create_anchored(&directory.path().join("state"), counter.clone()).unwrap();

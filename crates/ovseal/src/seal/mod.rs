@@ -52,7 +52,7 @@ pub struct SealOptions<'a> {
     progress: &'a Progress<'a>,
 }
 
-/// The container that was made.
+/// The sealed container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// The random id of the container.
@@ -130,7 +130,7 @@ impl<'a> SealOptions<'a> {
         Self { private, ..self }
     }
 
-    /// Names a file that was read for a key. It is neither sealed nor overwritten.
+    /// Specifies a file that a key was read from. It is neither sealed nor overwritten.
     pub fn read_file(mut self, file: FileIdentity) -> Self {
         self.read_files.push(file);
         self

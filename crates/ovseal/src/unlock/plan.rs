@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     limit: KdfLimit,
     spent_kib: u64,
     allowed: Vec<Numbered>,
-    /// The smallest limit that would allow the first derivation that was skipped.
+    /// The smallest limit that would allow the first skipped derivation.
     needed_mib: Option<u64>,
 }
 

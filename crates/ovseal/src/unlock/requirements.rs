@@ -75,7 +75,7 @@ impl Requirements {
         Ok((unlocked, context))
     }
 
-    /// Fails if opening the container at `path` would fail because no sender is named. Takes no
+    /// Fails if opening the container at `path` would fail because no sender is specified. Takes no
     /// key.
     pub(crate) fn check_sender(&self, path: &Path) -> Result<(), OpenError> {
         if self.trust != Trust::SharedSecret {

@@ -26,7 +26,7 @@ impl<'a> Sender<'a> {
     /// ignored as long as the container's own stanzas are undamaged.
     ///
     /// # Errors
-    /// Those of [`check_region`](Self::check_region).
+    /// Any error of [`check_region`](Self::check_region).
     pub(crate) fn check(
         &self,
         candidates: Candidates,
@@ -40,7 +40,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Fails if no sender is named and a stanza is not for a passphrase or a key file.
+    /// Fails if no sender is specified and a stanza is not for a passphrase or a key file.
     ///
     /// Anyone may know a public key, or use the other kinds of key. For a passphrase or a key file,
     /// the sender knew the secret or was a recipient of this container.

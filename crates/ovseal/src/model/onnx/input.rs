@@ -26,7 +26,7 @@ impl Input for &[u8] {
     }
 }
 
-/// A file that is read through a window.
+/// A file read through a window.
 pub(super) struct FileInput<R> {
     read: R,
     length: u64,

@@ -3,8 +3,8 @@
 //! ONNX tensors may keep their data in other files. When the model comes from memory, OpenVINO
 //! resolves such a reference relative to the working directory. It also accepts a special location
 //! as an address in memory, without any check. So a model is sealed and opened only if each
-//! reference names a part of the same container. To open it, a [`Skeleton`] replaces each reference
-//! with that location and an address in the memory of the part.
+//! reference points to a part of the same container. To open it, a [`Skeleton`] replaces each
+//! reference with that location and an address in the memory of the part.
 
 mod error;
 mod input;

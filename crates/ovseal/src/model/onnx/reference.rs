@@ -21,7 +21,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Returns the part that the reference of the model at `model` names.
+    /// Returns the part that the reference of the model at `model` points to.
     pub(super) fn part_path(&self, model: &PartPath) -> Result<PartPath, OnnxError> {
         model.sibling(&self.location).map_err(|_| OnnxError::Outside)
     }
@@ -86,7 +86,7 @@ pub(crate) fn references_of_file(
     Ok(references)
 }
 
-/// Returns the parts that references of the model at `model` name, each once, in order.
+/// Returns the parts that references of the model at `model` point to, each once, in order.
 pub(crate) fn named_parts(references: &[Reference], model: &PartPath) -> Result<Vec<PartPath>, OnnxError> {
     let mut seen = HashSet::new();
     let paths = references.iter().map(|reference| reference.part_path(model));

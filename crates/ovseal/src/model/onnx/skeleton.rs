@@ -117,7 +117,8 @@ impl<'m> Plan<'m> {
         self.point_at(None, self.model, raw).map(Some)
     }
 
-    /// Returns the index and bytes of the companion that a reference names, if it has that range.
+    /// Returns the index and bytes of the companion that a reference points to, if it has that
+    /// range.
     fn companion(&self, reference: &Reference) -> Result<(usize, &'m [u8]), OnnxError> {
         let path = reference.part_path(self.path)?;
         let Some(&(index, bytes)) = self.companions.get(&path) else {
