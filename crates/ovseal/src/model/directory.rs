@@ -147,5 +147,5 @@ fn external_data(
     Ok(companions)
 }
 
-/// Depth to which directories may be nested. It also stops a link that leads to its parent.
+/// Depth to which directories may be nested. It also stops a link to one of its parents.
 const DEPTH_LIMIT: usize = 64;

@@ -94,7 +94,7 @@ pub enum ModelError {
         /// The directory.
         path: PathBuf,
     },
-    /// Directories are nested too deeply, or a link leads to its parent.
+    /// Directories are nested too deeply, or a link leads to one of its parents.
     #[error("{} is nested more than 64 directories deep", path.display())]
     TooDeep {
         /// The directory.

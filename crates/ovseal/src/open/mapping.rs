@@ -166,7 +166,7 @@ impl PartMapping {
         }
     }
 
-    /// Decrypts everything released, and keeps it in memory until the guard is dropped.
+    /// Decrypts everything that was released, and keeps it in memory until the guard is dropped.
     ///
     /// # Errors
     /// Any error of [`UnverifiedMapping::verify`].

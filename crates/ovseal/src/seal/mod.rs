@@ -52,7 +52,7 @@ pub struct SealOptions<'a> {
     progress: &'a Progress<'a>,
 }
 
-/// The sealed container.
+/// Facts about a container that was just sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// The random id of the container.
@@ -130,7 +130,7 @@ impl<'a> SealOptions<'a> {
         Self { private, ..self }
     }
 
-    /// Specifies a file that a key was read from. It is neither sealed nor overwritten.
+    /// Specifies a file read for sealing, such as a key's. It is neither sealed nor overwritten.
     pub fn read_file(mut self, file: FileIdentity) -> Self {
         self.read_files.push(file);
         self
