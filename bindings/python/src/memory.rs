@@ -47,7 +47,7 @@ impl Memory {
     ///
     /// # Safety
     ///
-    /// `view` must be one that the interpreter asks to fill.
+    /// `view` must be the pointer that the interpreter passes.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         // SAFETY: the interpreter's view is passed on.
         unsafe { expose(slf, view, flags) }
@@ -58,7 +58,7 @@ impl Memory {
 ///
 /// # Safety
 ///
-/// `view` must be one that the interpreter asks to fill.
+/// `view` must be the pointer that the interpreter passed to `__getbuffer__`.
 pub(crate) unsafe fn expose(
     memory: Bound<'_, Memory>,
     view: *mut ffi::Py_buffer,
@@ -102,7 +102,7 @@ impl Weights {
     ///
     /// # Safety
     ///
-    /// `view` must be one that the interpreter asks to fill.
+    /// `view` must be the pointer that the interpreter passes.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
             return Err(PyBufferError::new_err("weights are read-only"));
@@ -153,7 +153,7 @@ impl WritableView {
     ///
     /// # Safety
     ///
-    /// `view` must be one that the interpreter asks to fill.
+    /// `view` must be the pointer that the interpreter passes.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let (start, length) = slf.get().0.get().only()?;
         // SAFETY: the view is the interpreter's. The memory has that length and lives as long as
@@ -167,9 +167,9 @@ impl WritableView {
 ///
 /// # Safety
 ///
-/// `view` must be one that the interpreter asks to fill. `start` must point at `length` bytes that
-/// live as long as `owner`. If `is_writable`, the bytes must be writable, or no user of the view
-/// may write to them.
+/// `view` must be the pointer that the interpreter passed to `__getbuffer__`. `start` must point at
+/// `length` bytes that live as long as `owner`. If `is_writable`, the bytes must be writable, or no
+/// user of the view may write to them.
 unsafe fn fill<T>(
     view: *mut ffi::Py_buffer,
     owner: &Bound<'_, T>,

@@ -169,7 +169,7 @@ impl Part {
     ///
     /// # Safety
     ///
-    /// `view` must be one that the interpreter asks to fill.
+    /// `view` must be the pointer that the interpreter passes.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
             return Err(PyBufferError::new_err("a part is read-only"));

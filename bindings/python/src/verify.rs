@@ -41,7 +41,7 @@ pub(crate) struct Inspection {
     publishers: Vec<String>,
 }
 
-/// A stanza: one key that opens the container.
+/// A stanza: the data key, wrapped for one recipient.
 #[pyclass(frozen, get_all, module = "ovseal")]
 #[derive(Clone)]
 pub(crate) struct Stanza {

@@ -23,7 +23,7 @@ pub struct Statement {
     /// Lengths of the parts in bytes.
     #[n(1)]
     pub lengths: Vec<u64>,
-    /// Root over the digests of all chunks.
+    /// Root: one hash over the lengths of all parts and the digests of their chunks.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub root: Digest,
     /// Digest of the encrypted manifest with its tag.

@@ -1,4 +1,5 @@
-//! Limits on work before anything is authentic: key derivation, and memory for the tables.
+//! Limits on work done before anything has been authenticated: key derivation, and memory for the
+//! tables.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 

@@ -259,7 +259,7 @@ def rekey(
 
 @final
 class Stanza:
-    """A stanza: one key that opens the container."""
+    """A stanza: the data key, wrapped for one recipient."""
 
     @property
     def type(self) -> str: ...

@@ -70,7 +70,7 @@ pub(crate) fn module(option: Option<&Path>, uri: Option<&Uri>) -> Result<Module,
 /// Unlocks a token with the PIN from the options, the URI or the terminal.
 ///
 /// # Errors
-/// Fails if the PIN cannot be read, or is wrong.
+/// Fails if the PIN cannot be read, is wrong or locked, or comes from a file and has one try left.
 pub(crate) fn unlock(
     token: &Token,
     uri: &Uri,

@@ -47,7 +47,7 @@ impl<E: Error + 'static> FirstFilling<E> {
         lock(&self.inner).unfilled == 0
     }
 
-    /// Returns the first failure, if there was one so far.
+    /// Returns the first failure so far, if any.
     pub(super) fn failure(&self) -> Option<Arc<FillFailure<E>>> {
         lock(&self.inner).failure.clone()
     }

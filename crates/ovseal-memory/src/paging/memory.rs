@@ -146,7 +146,7 @@ impl<F: ChunkFiller> PagedMemory<F> {
         self.shared.progress.wait()
     }
 
-    /// Returns the first failure, if there was one so far. Never waits.
+    /// Returns the first failure so far, if any. Never waits.
     ///
     /// Zeros replace a chunk only after a failure. So bytes that were read before this returned
     /// `None` are the filler's.

@@ -1,4 +1,4 @@
-//! Limits key derivation, which a container asks for before anything in it is authentic.
+//! Limits key derivation, which a container requests before anything in it has been authenticated.
 
 use ovseal_format::recipient::Derivation;
 
