@@ -51,7 +51,8 @@ pub struct ovseal_open_options {
     pub kdf_limit: *const u32,
     /// Called as bytes are decrypted; NULL for none. The result is ignored.
     pub progress: ovseal_progress,
-    /// Passed to `progress`. It must stay valid until the opened container and its parts are freed.
+    /// Passed to `progress`. It must stay valid until the opened container and everything created
+    /// from it are freed: parts, mappings and networks report chunks that are decrypted later.
     pub progress_context: *mut c_void,
 }
 
@@ -120,7 +121,7 @@ pub unsafe extern "C" fn ovseal_open(
 ///
 /// Files next to the container (side file, unfinished rekeying) are not looked for. The library
 /// takes over `source->context` even if the call fails, and calls `source->release` when it is
-/// done. It does not if `source` is NULL or its size is wrong.
+/// done. It does not if the struct itself is rejected: NULL, a wrong size, or an unknown member.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_open_source(
     source: *const ovseal_source,

@@ -6,8 +6,9 @@ use std::mem::MaybeUninit;
 use ovseal::PartEntry;
 
 use crate::error::{create, ovseal_error};
-use crate::seal::{self, ovseal_seal_options};
+use crate::seal::ovseal_seal_options;
 use crate::text::{c_string, pointer};
+use crate::versioned;
 
 /// The parts that sealing would create, and what it would leave out. Free it with
 /// `ovseal_plan_free`.
@@ -40,7 +41,9 @@ pub unsafe extern "C" fn ovseal_seal_plan(
 ) -> *mut ovseal_error {
     create(plan, "plan", || {
         // SAFETY: the header requires options and a path.
-        let (_, model) = unsafe { seal::find(options, model) }?;
+        let options = unsafe { versioned::read(options, "options") }?;
+        // SAFETY: as above; and a path.
+        let model = unsafe { options.find(model) }?;
         let left_out = model.left_out().map(|path| c_string(path.display())).collect();
         Ok(ovseal_plan { parts: model.parts().map(Part::from).collect(), left_out })
     })

@@ -4,9 +4,10 @@ use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use ovseal::{Model, ModelName, ModelOptions, SealOptions};
-use ovseal_frontend::{Code, Failure, Origin};
+use ovseal_frontend::{Code, Failure, Key, Origin};
 
 use crate::error::{ovseal_error, run};
 use crate::key::ovseal_key;
@@ -83,10 +84,13 @@ pub unsafe extern "C" fn ovseal_seal(
     run(|| {
         // SAFETY: the header requires a path.
         let output = unsafe { path(output, "output") }?;
-        // SAFETY: the header requires options and a path.
-        let (options, model) = unsafe { find(options, model) }?;
+        // SAFETY: the header requires as many bytes as the size says.
+        let options = unsafe { versioned::read(options, "options") }?;
         // SAFETY: the header requires that the pointers in the options are NULL or valid.
-        let sealed = unsafe { options.seal(&model, output) }?;
+        let given = unsafe { options.given() }?;
+        // SAFETY: as above; and a path.
+        let model = unsafe { options.find(model) }?;
+        let sealed = options.seal(given, &model, output)?;
         if let Some(length) = length {
             length.write(sealed.length);
         }
@@ -94,25 +98,25 @@ pub unsafe extern "C" fn ovseal_seal(
     })
 }
 
-/// Reads options and finds the files of the model that they choose.
-///
-/// # Safety
-/// `options` is NULL, or points at options whose pointers are NULL or valid; `model` is NULL or a
-/// path.
-pub(crate) unsafe fn find(
-    options: *const ovseal_seal_options,
-    model: *const c_char,
-) -> Result<(ovseal_seal_options, Model), Failure> {
-    // SAFETY: the caller guarantees as many bytes as the size says.
-    let options = unsafe { versioned::read(options, "options") }?;
-    // SAFETY: the caller guarantees that the path is valid.
-    let model = unsafe { path(model, "model") }?;
-    // SAFETY: the caller guarantees that the patterns are valid.
-    let model = Model::find(model, unsafe { options.model() }?)?;
-    Ok((options, model))
+/// The keys and the name that the options point at.
+struct Given<'o> {
+    recipients: Vec<&'o Key>,
+    signers: Vec<&'o ovseal_publisher_key>,
+    name: Option<ModelName>,
 }
 
 impl ovseal_seal_options {
+    /// Finds the files of the model that the options choose.
+    ///
+    /// # Safety
+    /// The patterns are valid, and `model` is NULL or a path.
+    pub(crate) unsafe fn find(&self, model: *const c_char) -> Result<Model, Failure> {
+        // SAFETY: the caller guarantees that the path is valid.
+        let model = unsafe { path(model, "model") }?;
+        // SAFETY: the caller guarantees that the patterns are valid.
+        Ok(Model::find(model, unsafe { self.model() }?)?)
+    }
+
     fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }
@@ -135,9 +139,11 @@ impl ovseal_seal_options {
         })
     }
 
+    /// Reads keys and name, before anything of the model is read.
+    ///
     /// # Safety
     /// The pointers are NULL or valid.
-    unsafe fn seal(&self, model: &Model, output: &std::path::Path) -> Result<ovseal::Sealed, Failure> {
+    unsafe fn given(&self) -> Result<Given<'_>, Failure> {
         // SAFETY: the caller guarantees that the keys are valid.
         let keys = unsafe { objects(self.recipients, self.recipient_count, "options->recipients") }?;
         // SAFETY: as above.
@@ -145,9 +151,14 @@ impl ovseal_seal_options {
             unsafe { objects(self.publisher_keys, self.publisher_key_count, "options->publisher_keys") }?;
         // SAFETY: the caller guarantees that the text is valid.
         let name = unsafe { optional_text(self.name, "options->name") }?.map(ModelName::parse).transpose()?;
+        let recipients = keys.into_iter().map(|key| key.0.to_be_sealed_to()).collect::<Result<_, _>>()?;
+        Ok(Given { recipients, signers, name })
+    }
+
+    fn seal(&self, given: Given<'_>, model: &Model, output: &Path) -> Result<ovseal::Sealed, Failure> {
         let nameless =
             || Failure::new(Code::Usage, "no name is given, and the file's own name cannot be one");
-        let name = name.or_else(|| model.default_name()).ok_or_else(nameless)?;
+        let name = given.name.or_else(|| model.default_name()).ok_or_else(nameless)?;
         let progress = Progress::new(self.progress, self.progress_context);
         let follow = |bytes| match progress {
             Some(progress) if !progress.report(bytes) => ControlFlow::Break(()),
@@ -162,12 +173,11 @@ impl ovseal_seal_options {
         if let Some(threads) = NonZeroUsize::new(self.threads as usize) {
             options = options.threads(threads);
         }
-        for key in keys {
-            let key = key.0.to_be_sealed_to()?;
+        for key in given.recipients {
             options = key.origins().iter().map(Origin::file).fold(options, SealOptions::read_file);
             options = key.recipients().into_iter().fold(options, SealOptions::recipient);
         }
-        options = signers.into_iter().fold(options, |options, key| options.publisher(&key.0));
+        options = given.signers.into_iter().fold(options, |options, key| options.publisher(&key.0));
         Ok(options.seal(model, output)?)
     }
 }

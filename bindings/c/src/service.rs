@@ -1,7 +1,7 @@
 //! The caller's key services.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::sync::Arc;
 
 use ovseal::{KeyService, Secret, ServiceContext, ServiceError, WRAPPED_LIMIT};
@@ -113,7 +113,9 @@ pub struct ovseal_key_service {
 }
 
 // SAFETY: `repr(C)`, the size comes first, every member is one word, and zeros are NULL.
-unsafe impl Versioned for ovseal_key_service {}
+unsafe impl Versioned for ovseal_key_service {
+    const FIRST: usize = offset_of!(Self, wrap_for);
+}
 
 /// Creates a key that a service of yours holds.
 ///

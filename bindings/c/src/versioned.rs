@@ -14,7 +14,11 @@ use crate::text::{Required, bad_argument};
 /// # Safety
 /// The type is `repr(C)` and its first member is the size, a `usize`. It has no padding, since
 /// older callers leave padding unset. All bits zero are a valid value.
-pub(crate) unsafe trait Versioned: Copy {}
+pub(crate) unsafe trait Versioned: Copy {
+    /// The size in the first version that had the struct. A smaller one is a mistake, and would
+    /// silently drop members that the caller has set.
+    const FIRST: usize = size_of::<Self>();
+}
 
 /// Copies the members that the caller's version of the struct has.
 ///
@@ -28,7 +32,7 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
     (!pointer.is_null()).then_some(()).required(name)?;
     // SAFETY: it is not NULL, and the size is the first member of every version.
     let size = unsafe { pointer.cast::<usize>().read() };
-    if !(WORD..=SIZE_LIMIT).contains(&size) || !size.is_multiple_of(WORD) {
+    if !(T::FIRST..=SIZE_LIMIT).contains(&size) || !size.is_multiple_of(WORD) {
         return Err(bad_argument(format!("{name}->size is {size}, which is not the size of the struct")));
     }
     let known = size.min(size_of::<T>());
@@ -39,7 +43,7 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
     let unknown = unsafe { slice::from_raw_parts(rest, size - known) };
     if unknown.iter().any(|byte| *byte != 0) {
         let message = format!("{name} has members that this version of the library does not know");
-        return Err(bad_argument(message).with_hint(Some("install the library that belongs to the header")));
+        return Err(bad_argument(message).with_hint("install the library that belongs to the header"));
     }
     let mut value = MaybeUninit::<T>::zeroed();
     // SAFETY: the caller guarantees `known` bytes at the source, and the value is at least as

@@ -21,9 +21,9 @@ fn the_tour_of_the_c_interface_succeeds() {
 fn options_of_other_versions_are_understood_or_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let program = C.sanitized("c/options.c", directory.path());
-    succeed(
-        Command::new(program).arg(model("conv/model.xml")).arg(sealed("conv/model.xml", directory.path())),
-    );
+    let container = sealed("conv/model.xml", directory.path());
+    let cache = directory.path().join("cache");
+    succeed(Command::new(program).arg(model("conv/model.xml")).arg(container).arg(cache));
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl OwnerProcess {
         let message =
             "this object was created before the process forked; the child does not inherit its memory";
         let hint = "open the container in the child, or start it with multiprocessing's \"spawn\"";
-        Err(raise(Failure::new(Code::Forked, message).with_hint(Some(hint))))
+        Err(raise(Failure::new(Code::Forked, message).with_hint(hint)))
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn trust(publisher: Option<&Bound<'_, PyAny>>) -> PyResult<Trust> {
 fn read(publisher: &Bound<'_, PyAny>) -> PyResult<Publisher> {
     let (pem, _) = pem(publisher)?;
     Publisher::parse(&pem).map_err(|error| match pem.contains("PRIVATE KEY") {
-        true => raise(Failure::from(error).with_hint(Some("this is a private key: give the .pub file"))),
+        true => raise(Failure::from(error).with_hint("this is a private key: give the .pub file")),
         false => failed(error),
     })
 }

@@ -184,7 +184,7 @@ fn model_name(model: &Model, name: Option<&str>) -> PyResult<ModelName> {
         None => model.default_name().ok_or_else(|| {
             raise(
                 Failure::new(Code::Usage, "the model's file name is not a valid model name")
-                    .with_hint(Some("pass name=")),
+                    .with_hint("pass name="),
             )
         }),
     }

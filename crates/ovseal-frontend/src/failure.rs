@@ -26,8 +26,8 @@ impl Failure {
 
     /// Sets the advice.
     #[must_use]
-    pub fn with_hint(self, hint: Option<&str>) -> Self {
-        Self { hint: hint.map(str::to_owned), ..self }
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     /// Sets the only cause.

@@ -202,7 +202,7 @@ impl Key {
 pub fn read(path: &Path, limit: usize) -> Result<(SecretBytes, Origin), Failure> {
     if let Some(secret) = SecretText::of(path) {
         let hint = "give the path of a file, or the secret itself as bytes";
-        return Err(Failure::new(Code::BadKey, secret.to_string()).with_hint(Some(hint)));
+        return Err(Failure::new(Code::BadKey, secret.to_string()).with_hint(hint));
     }
     read_file(path, limit)
         .map_err(|error| Failure::new(Code::Read, format!("cannot read {}", path.display())).caused_by(error))

@@ -562,7 +562,8 @@ typedef struct ovseal_open_options {
      */
     ovseal_progress progress;
     /**
-     * Passed to `progress`. It must stay valid until the opened container and its parts are freed.
+     * Passed to `progress`. It must stay valid until the opened container and everything created
+     * from it are freed: parts, mappings and networks report chunks that are decrypted later.
      */
     void *progress_context;
 } ovseal_open_options;
@@ -1023,7 +1024,7 @@ struct ovseal_error *ovseal_open(const char *file,
  *
  * Files next to the container (side file, unfinished rekeying) are not looked for. The library
  * takes over `source->context` even if the call fails, and calls `source->release` when it is
- * done. It does not if `source` is NULL or its size is wrong.
+ * done. It does not if the struct itself is rejected: NULL, a wrong size, or an unknown member.
  */
 struct ovseal_error *ovseal_open_source(const struct ovseal_source *source,
                                         const struct ovseal_key *key,

@@ -65,7 +65,7 @@ static ovseal_key *service_key(void) {
         {sizeof service, NULL, NULL, unwrap, release, NULL, NULL},
         {sizeof service, NULL, wrap, NULL, release, NULL, NULL},
         {sizeof service - 1, NULL, wrap, unwrap, release, NULL, NULL},
-        {first_members - 1, NULL, wrap, unwrap, release, NULL, NULL},
+        {first_members - sizeof(void *), NULL, wrap, unwrap, release, NULL, NULL},
         {first_members, NULL, NULL, NULL, release, wrap_for, unwrap_for},
     };
     for (int i = 0; i < 5; ++i)

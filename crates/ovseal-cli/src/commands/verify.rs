@@ -15,9 +15,9 @@ use crate::ui::{Output, Progress};
 /// Verify a container: its signature and digests, and with a key also every tag
 ///
 /// Without a key, this shows who signed the container, and that the signed model has not changed
-/// since. Anyone who can open it may have changed the stanzas. With neither --publisher nor a key,
-/// it shows only that the container is consistent, and an attacker's container can be consistent
-/// too.
+/// since. It does not show that the content is what a holder of the key sealed. Anyone who can open
+/// the container may have changed the stanzas. With neither --publisher nor a key, it shows only
+/// that the container is consistent, and an attacker's container can be consistent too.
 #[derive(Debug, Args)]
 #[command(mut_arg("any_sender", trust::is_default))]
 pub(crate) struct VerifyArgs {
