@@ -143,7 +143,7 @@ fn reserve(length: usize) -> Result<Mapping> {
 }
 
 /// Bytes of the smallest page on any supported kernel.
-pub(crate) const MAXIMUM: usize = 4096;
+pub(crate) const SMALLEST_PAGE: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 
-use crate::pages::{Kind, MAXIMUM, SecretPages};
+use crate::pages::{Kind, SMALLEST_PAGE, SecretPages};
 
 /// A key object of another library that does not wipe itself, at most 4096 bytes, on its own page.
 ///
@@ -33,8 +33,8 @@ impl<T> Protected<T> {
     ///
     /// If no page can be mapped, ends the process as a failed allocation does.
     pub fn new(object: T) -> Self {
-        const { assert!(size_of::<T>() <= MAXIMUM, "a protected object has at most 4096 bytes") };
-        const { assert!(align_of::<T>() <= MAXIMUM, "a page is aligned to at least 4096 bytes") };
+        const { assert!(size_of::<T>() <= SMALLEST_PAGE, "a protected object has at most 4096 bytes") };
+        const { assert!(align_of::<T>() <= SMALLEST_PAGE, "a page is aligned to at least 4096 bytes") };
         let pages = SecretPages::for_layout(Layout::new::<T>());
         // SAFETY: the page is writable, large and aligned enough for a `T`, and nothing else refers
         // to it.

@@ -2,7 +2,7 @@ use std::alloc::Layout;
 use std::convert::Infallible;
 use std::fmt;
 
-use crate::pages::{Kind, MAXIMUM, Pages, SecretPages};
+use crate::pages::{Kind, Pages, SMALLEST_PAGE, SecretPages};
 
 /// `N` secret bytes, at most 4096, on their own page.
 ///
@@ -35,7 +35,7 @@ impl<const N: usize> Secret<N> {
     ///
     /// If not even one page can be mapped, ends the process as a failed allocation does.
     pub fn zeroed() -> Self {
-        const { assert!(N <= MAXIMUM, "a secret has at most 4096 bytes") };
+        const { assert!(N <= SMALLEST_PAGE, "a secret has at most 4096 bytes") };
         Self { pages: SecretPages::for_layout(Layout::new::<[u8; N]>()) }
     }
 

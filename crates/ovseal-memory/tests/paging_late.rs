@@ -165,8 +165,15 @@ fn a_handler_gets_the_line_and_chooses_the_exit_code() {
 
 #[test]
 fn a_handler_that_panics_ends_the_process_all_the_same() {
+    /// A payload that panics again when it is dropped.
+    struct Payload;
+    impl Drop for Payload {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
     fn panics(_line: &str) -> ! {
-        std::panic::resume_unwind(Box::new(()))
+        std::panic::resume_unwind(Box::new(Payload))
     }
     if is_child() {
         return touch_with(Faulty::new(1, fails_the_second_time), 0, panics);

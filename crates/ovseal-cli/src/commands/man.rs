@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::errors::{CommandError, cannot_write};
 use crate::reference;
+use crate::ui::{NewFile, PUBLIC};
 
 /// Write a man page for each command into a directory
 #[derive(Debug, Args)]
@@ -26,6 +27,6 @@ fn write(directory: &Path, name: &str, command: clap::Command) -> Result<(), Com
     let mut page = Vec::new();
     let source = concat!("ovseal ", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command).title(name.to_uppercase()).source(source);
-    let written = man.render(&mut page).and_then(|()| std::fs::write(&path, &page));
-    written.map_err(|error| cannot_write(&path.display(), error))
+    man.render(&mut page).map_err(|error| cannot_write(&path.display(), error))?;
+    NewFile::write(path, PUBLIC, &[&page])?.commit()
 }

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -46,7 +46,9 @@ pub enum FillCause<E: Error + 'static> {
 ///
 /// A handler must follow these rules:
 ///
-/// - It never returns. If it panics, the process ends as with [`exit_with_line`].
+/// - It never returns. If it panics, the process ends as with [`exit_with_line`], unless the program
+///   aborts on panics.
+/// - It runs on a thread of the memory, where all signals but faults are blocked.
 /// - It takes no lock that a waiting reader may hold, such as that of standard error or of an
 ///   interpreter (Python's GIL). That rules out `eprintln!`.
 /// - It does not touch the memory.
@@ -68,10 +70,18 @@ pub(super) fn end_process(handler: LateFailureHandler, text: &str) -> ! {
         thread::park();
     }
     let line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    let _ = catch_unwind(|| {
+    caught(|| {
         handler(&line);
     });
     exit_with_line(&line)
+}
+
+/// Calls the caller's code, and returns `None` if it panics.
+///
+/// The payload of the panic is forgotten, because it may panic again when it is dropped. State that
+/// `work` left half changed must not be used afterwards.
+pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
 }
 
 /// Exit code of a process that must not continue to compute: that of a model that is not authentic.

@@ -1,10 +1,9 @@
 //! State that all threads of one mapping share.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
 
 use super::chunks::{Chunks, State};
-use super::failure::{FillCause, FillFailure, LateFailureHandler, end_process};
+use super::failure::{FillCause, FillFailure, LateFailureHandler, caught, end_process};
 use super::filler::ChunkFiller;
 use super::fingerprints::Fingerprints;
 use super::first_filling::FirstFilling;
@@ -127,8 +126,7 @@ impl<F: ChunkFiller> Shared<F> {
     }
 
     fn late_failure_line(&self, failure: &FillFailure<F::Error>) -> String {
-        let line = catch_unwind(AssertUnwindSafe(|| self.filler.late_failure_line(failure)));
-        line.unwrap_or_else(|_| failure.to_string())
+        caught(|| self.filler.late_failure_line(failure)).unwrap_or_else(|| failure.to_string())
     }
 }
 

@@ -1,10 +1,9 @@
 //! The work of the threads that fill chunks.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use super::chunks::State;
-use super::failure::FillCause;
+use super::failure::{FillCause, caught};
 use super::filler::ChunkFiller;
 use super::shared::Shared;
 use crate::model::ModelMemory;
@@ -92,22 +91,15 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         let filler = &self.shared.filler;
         // A panicking filler is not used again for this chunk, and the buffer is overwritten before
         // it is read.
-        let filled = catch_unwind(AssertUnwindSafe(|| {
+        let filled = caught(|| {
             // A fingerprint proves more than the digest that `refill` skips.
             if self.shared.fingerprints.has(index) {
                 filler.refill(index, chunk)
             } else {
                 filler.fill(index, chunk)
             }
-        }));
-        match filled {
-            Ok(filled) => filled.map_err(FillCause::Filler)?,
-            Err(panic) => {
-                // The panic's payload may panic again when it is dropped.
-                std::mem::forget(panic);
-                return Err(FillCause::Panicked);
-            }
-        }
+        });
+        filled.ok_or(FillCause::Panicked)?.map_err(FillCause::Filler)?;
         if !self.shared.fingerprints.is_same(index, chunk) {
             return Err(FillCause::Changed);
         }

@@ -57,6 +57,13 @@ pub(super) struct Inner {
     pub(super) scratch: Scratch,
 }
 
+impl Inner {
+    /// Returns true if the digest of each chunk is compared before it is decrypted.
+    pub(super) fn compares_digests(&self) -> bool {
+        self.publisher.is_some() || self.checks_digests
+    }
+}
+
 impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Opened({:?})", self.0.prologue.container_id)
@@ -175,7 +182,7 @@ impl Opened {
         let origin = Origin {
             container_id: inner.prologue.container_id,
             statement_digest: inner.statement_digest,
-            checks_digests: inner.publisher.is_some() || inner.checks_digests,
+            checks_digests: inner.compares_digests(),
         };
         CacheKey::derive(inner.key.data_key(), &device.expose(), &origin, fields)
     }

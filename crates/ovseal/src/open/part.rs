@@ -81,7 +81,8 @@ impl Part {
     /// Decrypts the whole part into `buffer`, which must have its length, with several threads.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] if a chunk is not authentic. `buffer` is zeroized after any error.
+    /// [`OpenError::OutOfRange`] for another length, [`OpenError::Chunk`] if a chunk is not authentic.
+    /// `buffer` is zeroized after any error but the first.
     pub fn read_into(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
         if buffer.len() as u64 != self.length() {
             return Err(self.out_of_range(0, buffer.len() as u64));
@@ -101,7 +102,7 @@ impl Part {
     ///
     /// # Errors
     /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] if a chunk is not
-    /// authentic. `buffer` is zeroized after any error.
+    /// authentic. `buffer` is zeroized after any error but the first.
     pub fn read_range(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OpenError> {
         let length = buffer.len() as u64;
         if offset.checked_add(length).is_none_or(|end| end > self.length()) {
@@ -155,6 +156,7 @@ impl Part {
         }
         let destinations = Mutex::new(buffer.chunks_mut(self.chunk_size()).enumerate());
         let start = || Ok(());
+        // The number only counts: the place in `buffer` comes from the iterator.
         threads::each(self.inner.threads, self.chunks(), start, |(), _| {
             let next = lock(&destinations).next();
             let Some((index, data)) = next else { return Ok(()) };
@@ -192,7 +194,7 @@ impl Part {
 
     /// Decrypts a chunk, and compares its digest if a publisher was specified.
     fn decrypt_chunk(&self, chunk: &Chunk, data: &mut [u8]) -> Result<(), OpenError> {
-        self.decrypt_checked(chunk, data, self.inner.publisher.is_some() || self.inner.checks_digests)
+        self.decrypt_checked(chunk, data, self.inner.compares_digests())
     }
 
     /// Reads the ciphertext of a chunk into `data`, checks the digest over it, and decrypts it in
