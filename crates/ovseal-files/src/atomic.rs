@@ -1,9 +1,9 @@
 //! Files that appear whole or not at all: written as a temporary file, synced and renamed.
 
 use std::ffi::OsString;
-use std::fs::{File, Permissions};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -58,6 +58,14 @@ impl AtomicFile {
         persisted.map_err(|error| error.error)?;
         sync_directory(&target)
     }
+}
+
+/// Creates a directory that only its owner can enter, and its parents. An existing one is left alone.
+///
+/// # Errors
+/// Any error of the system.
+pub fn create_private_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Syncs the directory of `path`, so that a rename or removal in it survives a power failure.

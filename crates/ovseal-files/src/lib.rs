@@ -17,6 +17,6 @@ mod atomic;
 mod identity;
 mod regular;
 
-pub use atomic::{AtomicFile, next_to, sync_directory};
+pub use atomic::{AtomicFile, create_private_directory, next_to, sync_directory};
 pub use identity::FileIdentity;
 pub use regular::{exposed_mode, irregular, open, open_no_link, read};

@@ -1,8 +1,8 @@
 //! The secret of a device: 32 random bytes in a separate file.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use ovseal_files::AtomicFile;
@@ -165,7 +165,7 @@ fn create(path: &Path) -> Result<(), DeviceSecretError> {
     let secret = KeyFile::generate()?;
     let write = || -> io::Result<()> {
         if let Some(directory) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+            ovseal_files::create_private_directory(directory)?;
         }
         let file = AtomicFile::with_mode(path, 0o600)?;
         file.file().write_all(&*secret.expose())?;

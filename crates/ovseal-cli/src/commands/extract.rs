@@ -5,9 +5,9 @@
 
 mod destination;
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -124,7 +124,7 @@ fn write_part(
 
 /// Creates a new file, and the directories above it.
 fn stage(path: &Path) -> io::Result<File> {
-    path.parent().map_or(Ok(()), |parent| DirBuilder::new().recursive(true).mode(0o700).create(parent))?;
+    path.parent().map_or(Ok(()), ovseal_files::create_private_directory)?;
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 

@@ -1,11 +1,11 @@
 //! The device's key on its disk: wrapped by the TPM, useless anywhere else.
 
-use ovseal_files::AtomicFile;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
+use ovseal_files::AtomicFile;
 
 use super::approval::{Approval, Approver};
 use super::pcr::{PcrList, PcrValues};

@@ -11,7 +11,6 @@ use super::policy::CounterIndex;
 use super::public::{StorageKey, primary_template};
 use super::tss::{Esys, Handle};
 use super::worker::Tpm;
-use crate::sys::create_private_directory;
 
 /// Options for enrolling a device.
 #[derive(Debug, Default)]
@@ -45,7 +44,7 @@ impl EnrollOptions {
             Device::load(directory)?;
             return Err(DeviceError::Enrolled { path: directory.to_owned() });
         }
-        create_private_directory(directory)
+        ovseal_files::create_private_directory(directory)
             .map_err(|source| DeviceError::Write { path: directory.to_owned(), source })?;
         let file = Device::begin(directory)?;
         let Self { policy, pin } = self;

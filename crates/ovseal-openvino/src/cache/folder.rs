@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::error::CacheError;
-use crate::sys;
 
 /// The directory of a [`CompileCache`](super::CompileCache). Listing and clearing it need no key.
 ///
@@ -49,7 +48,7 @@ impl CacheFolder {
     }
 
     pub(super) fn create(path: &Path) -> Result<Self, CacheError> {
-        let created = sys::create_private_directory(path);
+        let created = ovseal_files::create_private_directory(path);
         created.map_err(|source| CacheError::Folder { path: path.into(), source })?;
         Self::existing(path)
     }
