@@ -36,3 +36,13 @@ fn every_command_gets_a_man_page() {
         assert!(text.contains(".SH SYNOPSIS"), "{name}");
     }
 }
+
+#[test]
+fn a_man_page_replaces_nothing_and_follows_no_link() {
+    let directory = tempfile::tempdir().unwrap();
+    let target = directory.path().join("target");
+    std::os::unix::fs::symlink(&target, directory.path().join("ovseal.1")).unwrap();
+    let arguments = ["ovseal", "man", directory.path().to_str().unwrap()];
+    assert_eq!(ovseal_cli::run(arguments.map(Into::into)), ExitCode::from(2));
+    assert!(!target.exists());
+}
