@@ -231,8 +231,10 @@ impl<O: Observer> Loader<'_, O> {
 }
 
 impl Loaded {
-    /// Stores the model in the cache, unless it came from there or has no place in one. Then
-    /// releases the pages of its weights, kept for this.
+    /// Stores the model in the cache, unless it came from there or has no place in one.
+    ///
+    /// The pages of its weights, kept for this, are released afterwards in the background, but not
+    /// before the first inference.
     ///
     /// # Errors
     ///
@@ -240,7 +242,7 @@ impl Loaded {
     pub fn store(&self) -> Result<(), CacheError> {
         let Some(slot) = &self.empty_slot else { return Ok(()) };
         let stored = slot.store(&self.model);
-        self.model.release_weights();
+        self.model.keep_weights_no_longer();
         stored
     }
 }

@@ -75,8 +75,19 @@ impl Bench {
         opened: &Opened,
         compilation: &Compilation,
     ) -> (CompiledModel, Outcome) {
+        self.load_with(cache, opened, compilation, Opening::Auto)
+    }
+
+    /// Loads as [`load`](Self::load) does, with this opening.
+    fn load_with(
+        &self,
+        cache: &CompileCache,
+        opened: &Opened,
+        compilation: &Compilation,
+        opening: Opening,
+    ) -> (CompiledModel, Outcome) {
         let (core, compilation, observer) = (&self.core, compilation.clone(), Watch::default());
-        let mut loader = Loader { core, compilation, opening: Opening::Auto, cache: Some(cache), observer };
+        let mut loader = Loader { core, compilation, opening, cache: Some(cache), observer };
         let loaded = loader.load(opened).unwrap();
         let Watch { has_compiled, failure } = loader.observer;
         assert_eq!(has_compiled, !loaded.is_cached);
@@ -177,9 +188,9 @@ fn a_kept_model_computes_the_same_with_every_opening() {
     let bench = Bench::new(MLP);
     bench.compile();
     for opening in [Opening::Auto, Opening::Eager, Opening::Overlapped] {
-        let (core, cache, opened) = (&bench.core, &bench.cache(), &bench.open());
-        let slot = cache.slot(core, opened, &plain()).unwrap();
-        assert_eq!(MLP.infer(&slot.load(core, opening).unwrap().model), bench.expected, "{opening:?}");
+        let (model, outcome) = bench.load_with(&bench.cache(), &bench.open(), &plain(), opening);
+        assert!(matches!(outcome, Outcome::Hit), "{opening:?}");
+        assert_eq!(MLP.infer(&model), bench.expected, "{opening:?}");
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicU64;
 
 use common::flipped::{Flipped, Sealed, compile, every_bad_chunk_is_an_error};
 use common::{CONV, MLP, core, set_up};
-use ovseal::OpenError;
-use ovseal_openvino::{Decrypted, Opening, SealedModelError};
+use ovseal::{DeviceSecret, OpenError};
+use ovseal_openvino::{Compilation, CompileCache, Decrypted, Loader, Opening, SealedModelError};
 use ovseal_testkit::{eventually, threads_of_this_project};
 
 #[test]
@@ -144,6 +144,24 @@ fn kept_weights_are_exported_without_being_decrypted_again() {
     assert_eq!(CONV.infer(&compiled), CONV.expected(&core));
     let exported = Arc::new(compiled.export().unwrap());
     assert_eq!(CONV.infer(&core.import(exported, "CPU").unwrap()), CONV.expected(&core));
+}
+
+/// As above, the chunk can be decrypted only once, and an export reads all weights.
+#[test]
+fn storing_keeps_the_weights_until_the_first_inference() {
+    let core = core();
+    let sealed = Sealed::new(&CONV.path());
+    let at = *sealed.chunks().last().unwrap();
+    let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(1) };
+    let directory = tempfile::tempdir().unwrap();
+    let secret = DeviceSecret::obtain(&directory.path().join("secret")).unwrap();
+    let cache = CompileCache::open(&directory.path().join("cache"), secret).unwrap();
+    let (compilation, opening) = (Compilation::on("CPU"), Opening::Overlapped);
+    let mut loader = Loader { core: &core, compilation, opening, cache: Some(&cache), observer: () };
+    let loaded = loader.load(&sealed.open(Arc::new(source))).unwrap();
+    loaded.store().unwrap();
+    drop(loaded.model.export().unwrap());
+    assert_eq!(CONV.infer(&loaded.model), CONV.expected(&core));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ovseal::{Opened, PartMapping, UnverifiedMapping};
 
 use super::decrypted::{Decrypted, Topology};
 use super::{SealedModelError, find};
-use crate::runtime::{CompiledModel, Core, Network, NetworkError, PartialShape, Port};
+use crate::runtime::{CompiledModel, Core, Network, NetworkError, PartialShape};
 
 /// A network that the runtime has read, whose weights may not be decrypted and verified yet.
 ///
@@ -63,24 +63,6 @@ impl Core {
 }
 
 impl PendingModel {
-    /// Returns the inputs in the model's order.
-    ///
-    /// # Errors
-    ///
-    /// Any error of [`Network::inputs`].
-    pub fn inputs(&self) -> Result<Vec<Port>, NetworkError> {
-        self.network.inputs()
-    }
-
-    /// Returns the position of an input, by any of its names.
-    ///
-    /// # Errors
-    ///
-    /// Any error of [`Network::input_index`].
-    pub fn input_index(&self, name: &str) -> Result<usize, NetworkError> {
-        self.network.input_index(name)
-    }
-
     /// Changes the shapes of inputs, by any of their names.
     ///
     /// # Errors

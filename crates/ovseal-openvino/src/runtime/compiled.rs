@@ -38,11 +38,25 @@ struct Shared {
     released: ReleaseOnce,
 }
 
-/// Releases the pages of weights once, after the first inference.
+/// Releases the pages of weights once, after the first inference, unless they are kept.
 #[derive(Default)]
 struct ReleaseOnce {
     weights: Vec<PartMapping>,
+    is_kept: AtomicBool,
+    has_inferred: AtomicBool,
     is_done: AtomicBool,
+}
+
+impl ReleaseOnce {
+    /// Releases in the background if nothing speaks against it.
+    ///
+    /// Each caller has set its own flag before, so one of two concurrent callers sees both.
+    fn release_if_due(&self) {
+        let is_due = self.has_inferred.load(Ordering::SeqCst) && !self.is_kept.load(Ordering::SeqCst);
+        if is_due && !self.is_done.swap(true, Ordering::SeqCst) {
+            self.weights.iter().for_each(PartMapping::release_in_background);
+        }
+    }
 }
 
 impl CompiledModel {
@@ -73,7 +87,7 @@ impl CompiledModel {
     /// The first inference releases them in the background, unless they are
     /// [kept](Self::keep_weights). Call this if no inference follows soon, or to wait for the end.
     pub fn release_weights(&self) {
-        self.shared.released.is_done.store(true, Ordering::Relaxed);
+        self.shared.released.is_done.store(true, Ordering::SeqCst);
         for weights in &self.shared.released.weights {
             weights.release();
         }
@@ -85,14 +99,21 @@ impl CompiledModel {
     /// Use it for a model that you will [export](Self::export) after an inference: an export reads
     /// all weights and would decrypt them again.
     pub fn keep_weights(&self) {
-        self.shared.released.is_done.store(true, Ordering::Relaxed);
+        self.shared.released.is_kept.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends [`keep_weights`](Self::keep_weights): releases the pages after the first inference, or
+    /// now in the background if there was one.
+    pub(crate) fn keep_weights_no_longer(&self) {
+        self.shared.released.is_kept.store(false, Ordering::SeqCst);
+        self.shared.released.release_if_due();
     }
 
     /// Releases the weights if this was the first inference.
     pub(crate) fn note_inference(&self) {
-        let ReleaseOnce { weights, is_done } = &self.shared.released;
-        if !weights.is_empty() && !is_done.swap(true, Ordering::Relaxed) {
-            weights.iter().for_each(PartMapping::release_in_background);
+        let released = &self.shared.released;
+        if !released.weights.is_empty() && !released.has_inferred.swap(true, Ordering::SeqCst) {
+            released.release_if_due();
         }
     }
 

@@ -28,10 +28,9 @@ pub(super) fn store(args: &RunArgs, loaded: &Loaded, output: &mut Output) -> Opt
     if loaded.is_cached {
         return Some("hit");
     }
-    if loaded.empty_slot.is_none() {
-        return Some("miss");
-    }
-    let stored = strict::check_export(args).and_then(|()| Ok(loaded.store()?));
+    let Some(slot) = &loaded.empty_slot else { return Some("miss") };
+    // Not `loaded.store()`: the process ends soon, and with it the weights.
+    let stored = strict::check_export(args).and_then(|()| Ok(slot.store(&loaded.model)?));
     match stored {
         Ok(()) => Some("stored"),
         Err(error) => {
