@@ -60,7 +60,8 @@ impl AtomicFile {
     }
 }
 
-/// Creates a directory that only its owner can enter, and its parents. An existing one is left alone.
+/// Creates a directory that only its owner can enter, and its parents. An existing one is left
+/// alone.
 ///
 /// # Errors
 /// Any error of the system.

@@ -21,7 +21,8 @@ void run(const std::string& plaintext, const std::string& container, const std::
         ovseal::seal(plaintext, container, ovseal::seal_options().recipient(key).publisher_key(publisher).name("hello"));
     }
 
-    // The application does this. The plaintext is only in memory. ovseal's copy is zeroized at the end.
+    // The application does this. The plaintext is only in memory. ovseal's copy is zeroized at the
+    // end.
     ov::Core core;
     auto options = ovseal::options().publisher(container + ".pub").name("hello").cache_dir(container + ".cache");
     auto compiled = ovseal::compile_model(core, container, "CPU", key, options);

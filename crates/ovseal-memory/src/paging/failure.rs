@@ -46,8 +46,8 @@ pub enum FillCause<E: Error + 'static> {
 ///
 /// A handler must follow these rules:
 ///
-/// - It never returns. If it panics, the process ends as with [`exit_with_line`], unless the program
-///   aborts on panics.
+/// - It never returns. If it panics, the process ends as with [`exit_with_line`], unless the
+///   program aborts on panics.
 /// - It runs on a thread of the memory, where all signals but faults are blocked.
 /// - It takes no lock that a waiting reader may hold, such as that of standard error or of an
 ///   interpreter (Python's GIL). That rules out `eprintln!`.

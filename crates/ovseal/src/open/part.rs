@@ -81,8 +81,8 @@ impl Part {
     /// Decrypts the whole part into `buffer`, which must have its length, with several threads.
     ///
     /// # Errors
-    /// [`OpenError::OutOfRange`] for another length, [`OpenError::Chunk`] if a chunk is not authentic.
-    /// `buffer` is zeroized after any error but the first.
+    /// [`OpenError::OutOfRange`] for another length, [`OpenError::Chunk`] if a chunk is not
+    /// authentic. `buffer` is zeroized after any error but the first.
     pub fn read_into(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
         if buffer.len() as u64 != self.length() {
             return Err(self.out_of_range(0, buffer.len() as u64));
