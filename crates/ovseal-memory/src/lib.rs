@@ -68,6 +68,7 @@ mod paging;
 mod parked;
 mod protected;
 mod protections;
+mod room;
 mod secret;
 mod secret_bytes;
 #[cfg(test)]
@@ -78,11 +79,12 @@ mod sys;
 pub use error::MemoryError;
 pub use model::ModelMemory;
 pub use paging::{
-    ChunkFiller, FillCause, FillFailure, LateFailureHandler, PagedMemory, Populated, exit_with_line,
+    ChunkFiller, FillCause, FillFailure, LateFailureHandler, Layout, PagedMemory, Populated, exit_with_line,
 };
 pub use parked::{Exposed, Parkable, Parked};
 pub use protected::Protected;
 pub use protections::{AesHardware, Missing, Protections, Swap, Userfaultfd, protections};
+pub use room::memory_room;
 pub use secret::Secret;
 pub use secret_bytes::SecretBytes;
 pub use sys::{Hardening, harden_process, inherited_descriptor, populate};

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fillers::{CHUNK, Faulty, Refused};
-use ovseal_memory::{ChunkFiller, FillFailure, LateFailureHandler, PagedMemory, exit_with_line};
+use ovseal_memory::{ChunkFiller, FillFailure, LateFailureHandler, Layout, PagedMemory, exit_with_line};
 
 /// Runs the test of this name again, in a child process for which [`is_child`] is true.
 fn child(test: &str) -> Output {
@@ -190,6 +190,20 @@ fn a_filler_that_panics_after_release_ends_the_process() {
     }
     let output = child("a_filler_that_panics_after_release_ends_the_process");
     assert_ended(&output, "cannot fill chunk 0: the filler panicked\n");
+}
+
+#[test]
+fn a_dropped_chunk_that_fails_ends_the_process_before_the_last_one_was_filled() {
+    if is_child() {
+        let verdict = |index, call| if index != 0 || call < 40 { Ok(()) } else { Err(Refused(index)) };
+        let memory = PagedMemory::start(Faulty::new(1000, verdict), 1).unwrap();
+        memory.bound(Layout::default(), Some(2 * CHUNK)).unwrap();
+        loop {
+            (0..60).for_each(|index| assert_ne!(memory[index * CHUNK], 0));
+        }
+    }
+    let output = child("a_dropped_chunk_that_fails_ends_the_process_before_the_last_one_was_filled");
+    assert_ended(&output, "cannot fill chunk 0: the tag of chunk 0 is wrong\n");
 }
 
 const CHILD: &str = "OVSEAL_TEST_CHILD";

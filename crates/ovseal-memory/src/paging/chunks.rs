@@ -20,13 +20,13 @@ pub(super) struct Chunks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum State {
-    /// It was never filled, and no thread works on it.
+    /// It is not known to be good, and no thread works on it.
     Absent,
     /// One thread has claimed it.
     Busy,
     /// All of its pages are in memory.
     Present,
-    /// It was filled before, and none of its pages is in memory now.
+    /// It was good before, and pages of it are missing now.
     Released,
 }
 
@@ -61,6 +61,11 @@ impl Chunks {
         let claimed =
             state.compare_exchange(from as u8, State::Busy as u8, Ordering::AcqRel, Ordering::Acquire);
         State::from(claimed.unwrap_or_else(|other| other))
+    }
+
+    /// Returns whether the chunk is present now.
+    pub(super) fn is_present(&self, index: usize) -> bool {
+        self.states.get(index).is_some_and(|state| state.load(Ordering::Relaxed) == State::Present as u8)
     }
 
     /// Claims the chunk if it is absent or released, and returns its previous state.

@@ -9,8 +9,9 @@ use std::thread::{self, JoinHandle};
 use super::chunks::State;
 use super::shared::Shared;
 use super::worker::Worker;
-use super::{ChunkFiller, FillFailure, LateFailureHandler, exit_with_line};
+use super::{ChunkFiller, FillFailure, LateFailureHandler, Layout, exit_with_line};
 use crate::error::MemoryError;
+use crate::room::memory_room;
 use crate::sys::{self, Uffd, resident_bytes, without_signals};
 
 /// Read-only bytes of a [`ChunkFiller`], paged in on demand.
@@ -137,13 +138,48 @@ impl<F: ChunkFiller> PagedMemory<F> {
         Ok(())
     }
 
-    /// Waits until every chunk was filled once.
+    /// Waits until every chunk was filled once, or checked where there is no room for it.
     ///
     /// # Errors
     ///
     /// The first failure, always the same one. The memory is poisoned, or is about to be.
     pub fn wait(&self) -> Result<(), Arc<FillFailure<F::Error>>> {
+        self.shared.is_awaited.store(true, Ordering::Release);
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
         self.shared.progress.wait()
+    }
+
+    /// Bounds the pages in memory, also before every chunk was filled, for a reader other than a
+    /// system call.
+    ///
+    /// Chunks stay while there is room. If room gets short, as [`memory_room`](crate::memory_room)
+    /// measures it, or the pages exceed `budget` bytes, chunks are dropped, oldest first. They are
+    /// filled again when they are read. The newest 16 MiB stay, or `budget` if that is less, and so
+    /// does what [`Layout`] says. If there is not room for three times the length, chunks are not
+    /// filled long before they are read.
+    ///
+    /// After a failure, the memory drops nothing more. Missing pages are zero then, except those of
+    /// chunks that were dropped: these are filled again, and the [`LateFailureHandler`] ends the
+    /// process if that fails.
+    ///
+    /// The kernel cannot drop locked pages before Linux 5.18: there, the memory is unlocked.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoryError::Map`] if the kernel rejects the advice.
+    pub fn bound(&self, layout: Layout, budget: Option<usize>) -> Result<(), MemoryError> {
+        let length = self.shared.length;
+        let advised = self.shared.mapping.allow_dropping();
+        advised.map_err(|error| MemoryError::Map { length, source: error.into() })?;
+        let budget = budget.unwrap_or(usize::MAX);
+        self.shared.residency.bound(layout, budget, memory_room(), length);
+        self.shared.shutdown.nudge();
+        Ok(())
+    }
+
+    /// Returns the number of chunks that were filled again so far, because they had been dropped.
+    pub fn refilled_chunks(&self) -> u64 {
+        self.shared.residency.refilled()
     }
 
     /// Returns the first failure so far, if any. Never waits.
@@ -246,6 +282,7 @@ impl<F: ChunkFiller> Drop for PagedMemory<F> {
         }
         self.shared.shutdown.set();
         for thread in threads {
+            thread.thread().unpark();
             // Threads catch a filler's panic and have reported it to the waiters.
             let _ = thread.join();
         }

@@ -34,6 +34,14 @@ impl Pins {
         }
     }
 
+    /// Calls `work` if nothing is pinned, and keeps others from pinning until it returns.
+    pub(super) fn if_unpinned(&self, work: impl FnOnce()) {
+        let state = lock(&self.0);
+        if state.count == 0 {
+            work();
+        }
+    }
+
     /// Calls `release` if nothing is pinned, and keeps others from pinning until it returns.
     ///
     /// Returns whether it was called. If not, it is due after the last pin.

@@ -1,5 +1,6 @@
 //! State that all threads of one mapping share.
 
+use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use super::chunks::{Chunks, State};
@@ -8,6 +9,7 @@ use super::filler::ChunkFiller;
 use super::fingerprints::Fingerprints;
 use super::first_filling::FirstFilling;
 use super::pins::Pins;
+use super::residency::Residency;
 use crate::error::MemoryError;
 use crate::model::{ModelMemory, lock_leaving_room_for_keys, map};
 use crate::sys::{self, FaultMapping, Shutdown, Uffd, page_size};
@@ -19,6 +21,9 @@ pub(super) struct Shared<F: ChunkFiller> {
     pub(super) fingerprints: Fingerprints,
     pub(super) progress: FirstFilling<F::Error>,
     pub(super) pins: Pins,
+    pub(super) residency: Residency,
+    /// True once a caller waits for every chunk: those without room are then checked only.
+    pub(super) is_awaited: AtomicBool,
     pub(super) shutdown: Shutdown,
     /// Asks the thread that serves faults to release all pages.
     pub(super) release: AtomicBool,
@@ -43,7 +48,8 @@ impl<F: ChunkFiller> Shared<F> {
         let fingerprints = Fingerprints::new(chunks.count()).map_err(|_| MemoryError::Random)?;
         let progress = FirstFilling::new(chunks.count());
         let shutdown = Shutdown::new().map_err(|error| MemoryError::Thread { source: error.into() })?;
-        let (pins, release) = (Pins::default(), AtomicBool::new(false));
+        let residency = Residency::new(chunks.count());
+        let (pins, is_awaited, release) = (Pins::default(), AtomicBool::new(false), AtomicBool::new(false));
         Ok(Self {
             filler,
             mapping,
@@ -51,6 +57,8 @@ impl<F: ChunkFiller> Shared<F> {
             fingerprints,
             progress,
             pins,
+            residency,
+            is_awaited,
             shutdown,
             release,
             on_late_failure,
@@ -81,9 +89,34 @@ impl<F: ChunkFiller> Shared<F> {
             return;
         }
         let is_dropped = self.fingerprint(index) && self.drop_pages(index);
+        if is_dropped {
+            self.residency.dropped(self.pages(index).1);
+        }
         self.chunks.publish(index, if is_dropped { State::Released } else { State::Present });
         // Faults that arrived during the claim were not answered.
         self.wake(index);
+    }
+
+    /// Drops chunks, oldest first, until `incoming` more bytes are within the limit.
+    ///
+    /// Stops earlier if the rest must stay: it is new, in use or pinned.
+    pub(super) fn make_room(&self, incoming: usize) {
+        if self.residency.excess(incoming) == 0 {
+            return;
+        }
+        let trimming = self.residency.trimming();
+        if trimming.is_over {
+            return;
+        }
+        self.pins.if_unpinned(|| {
+            let is_present = |index| self.chunks.is_present(index);
+            for index in self.residency.oldest(self.chunk_size, is_present) {
+                if self.residency.excess(incoming) == 0 {
+                    return;
+                }
+                self.discard(index);
+            }
+        });
     }
 
     /// Remembers the contents of a claimed chunk. Returns whether that succeeded.
@@ -91,11 +124,16 @@ impl<F: ChunkFiller> Shared<F> {
         self.fingerprints.remember(index, &self.bytes()[self.chunks.range(index)])
     }
 
+    /// Drops the pages of a claimed chunk that need not stay. Returns whether any is gone.
     fn drop_pages(&self, index: usize) -> bool {
         let (offset, length) = self.pages(index);
-        // SAFETY: the chunk has a fingerprint, and workers only replace it by bytes with the same
-        // one.
-        unsafe { self.mapping.discard(offset, length) }.is_ok()
+        let mut is_dropped = false;
+        for Range { start, end } in self.residency.droppable(offset..offset + length) {
+            // SAFETY: the chunk has a fingerprint, and workers only replace it by bytes with the
+            // same one.
+            is_dropped |= start < end && unsafe { self.mapping.discard(start, end - start) }.is_ok();
+        }
+        is_dropped
     }
 
     pub(super) fn wake(&self, index: usize) {
@@ -110,19 +148,39 @@ impl<F: ChunkFiller> Shared<F> {
         (range.start, range.len().next_multiple_of(page_size()))
     }
 
-    /// Makes missing pages zero after a first failure. Ends the process if all chunks had been
-    /// good.
+    /// Makes missing pages zero after a first failure.
+    ///
+    /// Ends the process if all chunks had been good, or a reader may have seen this one.
     pub(super) fn fail(&self, index: usize, cause: FillCause<F::Error>) {
         let failure = FillFailure { index, cause };
-        if self.progress.is_complete() {
+        if self.progress.is_complete() || self.fingerprints.has(index) {
             end_process(self.on_late_failure, &self.late_failure_line(&failure));
         }
-        if self.progress.fail(failure) {
-            if self.mapping.open_up().is_err() {
-                end_process(self.on_late_failure, "cannot release the readers of memory that failed to fill");
-            }
-            self.shutdown.set();
+        if self.progress.fail(failure) && self.open_up().is_err() {
+            end_process(self.on_late_failure, "cannot release the readers of memory that failed to fill");
         }
+    }
+
+    /// Makes missing pages zero, except those of chunks that were dropped: a reader may have seen
+    /// those, so they are filled again.
+    fn open_up(&self) -> sys::Result<()> {
+        // From now on, no other chunk is dropped.
+        self.residency.trimming().is_over = true;
+        let mut position = 0;
+        for index in (0..self.chunks.count()).filter(|index| self.fingerprints.has(*index)) {
+            let (offset, length) = self.pages(index);
+            if position < offset {
+                self.mapping.open_up_range(position, offset - position)?;
+            }
+            position = offset + length;
+        }
+        if position == 0 {
+            self.mapping.open_up()?;
+            self.shutdown.set();
+            return Ok(());
+        }
+        let end = self.length.next_multiple_of(page_size());
+        if position < end { self.mapping.open_up_range(position, end - position) } else { Ok(()) }
     }
 
     fn late_failure_line(&self, failure: &FillFailure<F::Error>) -> String {

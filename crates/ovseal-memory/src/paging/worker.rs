@@ -1,32 +1,86 @@
 //! The work of the threads that fill chunks.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::chunks::State;
 use super::failure::{FillCause, caught};
 use super::filler::ChunkFiller;
 use super::shared::Shared;
 use crate::model::ModelMemory;
+use crate::room::Room;
 
 /// A thread that fills chunks in its own memory and places each one after it is known to be good.
 pub(super) struct Worker<'a, F: ChunkFiller> {
     shared: &'a Shared<F>,
     scratch: ModelMemory,
+    /// The chunk whose reader waited last.
+    last: usize,
+    /// The chunks that follow it.
+    ahead: Range<usize>,
+    room: Option<Room>,
+    measured_again_at: Instant,
 }
 
 impl<'a, F: ChunkFiller> Worker<'a, F> {
     pub(super) fn new(shared: &'a Shared<F>, scratch: ModelMemory) -> Self {
-        Self { shared, scratch }
+        Self { shared, scratch, last: 0, ahead: 0..0, room: None, measured_again_at: Instant::now() }
     }
 
     /// Answers faults until shutdown.
     pub(super) fn serve(mut self) {
-        while self.shared.shutdown.wait_for(&self.shared.mapping) {
+        while self.shared.shutdown.wait_for(&self.shared.mapping, self.pace()) {
             self.serve_pending();
+            self.follow();
+            self.adapt();
             if self.shared.release.swap(false, Ordering::AcqRel) {
                 self.release();
             }
         }
+    }
+
+    /// Returns the time until the next measurement of the room. `None` if there is none.
+    fn pace(&self) -> Option<Duration> {
+        let residency = &self.shared.residency;
+        let is_needed = residency.is_bounded() && residency.bytes() > 0;
+        is_needed.then(|| self.measured_again_at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Measures the room if it is time, and drops what exceeds it.
+    fn adapt(&mut self) {
+        if self.pace() != Some(Duration::ZERO) {
+            return;
+        }
+        let room = self.room.get_or_insert_with(Room::of_process).measure();
+        if let Some(room) = room {
+            self.shared.residency.adapt(room);
+            self.shared.make_room(0);
+        }
+        self.measured_again_at = Instant::now() + time_to_use(room.unwrap_or(u64::MAX));
+    }
+
+    /// Fills the chunks after one that was read in order, unless they are filled anyway.
+    fn follow(&mut self) {
+        while let Some(index) = self.ahead.next() {
+            if self.shared.residency.may_fill_ahead(0) || self.shared.shutdown.is_set() {
+                self.ahead = 0..0;
+                return;
+            }
+            self.answer(index);
+            self.serve_pending();
+            self.adapt();
+        }
+    }
+
+    /// Plans to follow the reader of a chunk, if it reads in order.
+    fn note(&mut self, index: usize) {
+        let distance = (AHEAD / self.shared.chunks.range(0).len().max(1)).max(1);
+        let is_in_order = (self.last..=self.last + distance + 1).contains(&index);
+        self.last = index;
+        let end = (index + 1 + distance).min(self.shared.chunks.count());
+        self.ahead = if is_in_order { index + 1..end } else { 0..0 };
     }
 
     /// Releases all pages if every chunk was filled once. Faults come first here too.
@@ -45,11 +99,21 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
     }
 
     /// Fills all chunks in the state `from`, in order. Faults come first, since their readers wait.
+    ///
+    /// Where there is no room, waits until a caller waits for every chunk, and then only checks
+    /// those that were never filled.
     pub(super) fn fill_ahead(mut self, from: State) {
-        while !self.shared.shutdown.is_set() {
+        while !self.shared.shutdown.is_set() && self.shared.progress.failure().is_none() {
             self.serve_pending();
+            let has_room =
+                from == State::Released || self.shared.residency.may_fill_ahead(self.scratch.len());
+            if !has_room && !self.shared.is_awaited.load(Ordering::Acquire) {
+                thread::park_timeout(PAUSE);
+                continue;
+            }
             match self.shared.chunks.claim_next(from) {
-                Some(index) => self.fill(index),
+                Some(index) if has_room => self.fill(index, from),
+                Some(index) => self.check(index),
                 None => return,
             }
         }
@@ -57,15 +121,18 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
 
     fn serve_pending(&mut self) {
         while !self.shared.shutdown.is_set()
-            && let Some(offset) = self.shared.mapping.next_fault()
+            && let Some((offset, thread)) = self.shared.mapping.next_fault()
         {
-            self.answer(self.shared.chunks.index(offset));
+            let index = self.shared.chunks.index(offset);
+            self.shared.residency.note_reader(thread, offset);
+            self.note(index);
+            self.answer(index);
         }
     }
 
     fn answer(&mut self, index: usize) {
         match self.shared.chunks.claim_missing(index) {
-            State::Absent | State::Released => self.fill(index),
+            from @ (State::Absent | State::Released) => self.fill(index, from),
             // The thread that has claimed it wakes its readers afterwards.
             State::Busy => {}
             // It arrived between the fault and this answer.
@@ -73,11 +140,29 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
     }
 
-    /// Fills a chunk that this worker has claimed.
-    fn fill(&mut self, index: usize) {
+    /// Fills a chunk that this worker has claimed in the state `from`.
+    fn fill(&mut self, index: usize, from: State) {
+        let (_, length) = self.shared.pages(index);
+        self.shared.make_room(length);
         match self.try_fill(index) {
             Ok(()) => {
+                self.shared.residency.filled(index, length, self.shared.fingerprints.has(index));
                 self.shared.chunks.publish(index, State::Present);
+                if from == State::Absent {
+                    self.shared.progress.count_one();
+                }
+            }
+            Err(cause) => self.shared.fail(index, cause),
+        }
+    }
+
+    /// Checks a claimed chunk that was never filled, without placing its pages.
+    fn check(&mut self, index: usize) {
+        match self.decrypt(index) {
+            Ok(_) => {
+                self.shared.chunks.publish(index, State::Released);
+                // Faults that arrived during the claim were not answered.
+                self.shared.wake(index);
                 self.shared.progress.count_one();
             }
             Err(cause) => self.shared.fail(index, cause),
@@ -85,8 +170,16 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
     }
 
     fn try_fill(&mut self, index: usize) -> Result<(), FillCause<F::Error>> {
+        let length = self.decrypt(index)?;
+        let (offset, _) = self.shared.pages(index);
+        let placed = self.shared.mapping.place(offset, &self.scratch[..length]);
+        placed.map_err(|error| FillCause::Place(error.into()))
+    }
+
+    /// Writes the whole pages of a chunk to this worker's own memory, and returns their length.
+    fn decrypt(&mut self, index: usize) -> Result<usize, FillCause<F::Error>> {
         let length = self.shared.chunks.range(index).len();
-        let (offset, padded_length) = self.shared.pages(index);
+        let (_, padded_length) = self.shared.pages(index);
         let (chunk, rest) = self.scratch[..padded_length].split_at_mut(length);
         let filler = &self.shared.filler;
         // A panicking filler is not used again for this chunk, and the buffer is overwritten before
@@ -105,10 +198,26 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
         // The buffer still holds the end of an earlier chunk.
         rest.fill(0);
-        let placed = self.shared.mapping.place(offset, &self.scratch[..padded_length]);
-        placed.map_err(|error| FillCause::Place(error.into()))
+        Ok(padded_length)
     }
 }
+
+/// Returns the time in which a process could use up `room` bytes, within limits.
+fn time_to_use(room: u64) -> Duration {
+    Duration::from_nanos(room / BYTES_PER_NANOSECOND).clamp(SHORTEST_PACE, LONGEST_PACE)
+}
+
+/// The bytes filled ahead of a reader in order while memory is short.
+const AHEAD: usize = 2 << 20;
+
+/// More than a process uses in that time.
+const BYTES_PER_NANOSECOND: u64 = 4;
+
+const SHORTEST_PACE: Duration = Duration::from_millis(2);
+const LONGEST_PACE: Duration = Duration::from_secs(1);
+
+/// The time after which a thread that may not fill ahead looks again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

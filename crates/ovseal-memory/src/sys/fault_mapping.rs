@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::uffd::{Range, Uffd};
@@ -14,13 +15,13 @@ use super::{Errno, Mapping, Result, page_size, zeroize_resident};
 pub(crate) struct FaultMapping {
     mapping: Mapping,
     uffd: Uffd,
-    is_locked: bool,
+    is_locked: AtomicBool,
 }
 
 impl FaultMapping {
     /// Registers the pages of `mapping`, all of which are still missing. `is_locked` if locked.
     pub(crate) fn new(uffd: Uffd, mapping: Mapping, is_locked: bool) -> Result<Self> {
-        let memory = Self { mapping, uffd, is_locked };
+        let memory = Self { mapping, uffd, is_locked: AtomicBool::new(is_locked) };
         // SAFETY: the range belongs to this value, which on drop unregisters it first of all.
         unsafe { memory.uffd.register(memory.whole()) }?;
         Ok(memory)
@@ -33,7 +34,7 @@ impl FaultMapping {
 
     /// Returns whether the pages can never be swapped out.
     pub(crate) fn is_locked(&self) -> bool {
-        self.is_locked
+        self.is_locked.load(Ordering::Relaxed)
     }
 
     /// Returns whether this process is a forked child of the one that made the mapping.
@@ -76,7 +77,7 @@ impl FaultMapping {
     pub(crate) unsafe fn discard(&self, offset: usize, length: usize) -> Result<()> {
         // SAFETY: the range is registered, so the next access waits. The caller answers for the
         // bytes.
-        unsafe { self.mapping.discard(offset, length, self.is_locked) }
+        unsafe { self.mapping.discard(offset, length, self.is_locked()) }
     }
 
     /// Lets the waiters for these pages try again.
@@ -86,17 +87,35 @@ impl FaultMapping {
 
     /// Makes every missing page zero from now on, also for present waiters. Ends all placing.
     pub(crate) fn open_up(&self) -> Result<()> {
-        self.uffd.unregister(self.whole())?;
+        self.open_up_range(0, self.mapping.length())
+    }
+
+    /// Does the same as [`FaultMapping::open_up`] for `length` bytes from `offset` on.
+    pub(crate) fn open_up_range(&self, offset: usize, length: usize) -> Result<()> {
+        let range = self.range(offset, length)?;
+        self.uffd.unregister(range)?;
         // The kernel wakes the waiters before it unregisters the range. A reader that starts to
         // wait in between would wait forever. This was seen with Linux 6.18, where a fault locks
         // one mapping only.
-        self.uffd.wake(self.whole())
+        self.uffd.wake(range)
     }
 
-    /// Takes the offset of the next pending fault. Does not wait.
-    pub(crate) fn next_fault(&self) -> Option<usize> {
-        let start = self.whole().start;
-        self.uffd.next_fault().and_then(|address| usize::try_from(address.checked_sub(start)?).ok())
+    /// Takes the offset of the next pending fault, and the number of its thread. Does not wait.
+    pub(crate) fn next_fault(&self) -> Option<(usize, u32)> {
+        let fault = self.uffd.next_fault()?;
+        let offset = fault.address.checked_sub(self.whole().start)?;
+        Some((usize::try_from(offset).ok()?, fault.thread))
+    }
+
+    /// Makes the kernel keep small pages, and able to drop locked ones: before Linux 5.18, the
+    /// pages are unlocked for that.
+    pub(crate) fn allow_dropping(&self) -> Result<()> {
+        self.mapping.use_small_pages()?;
+        if self.is_locked() && !Mapping::can_drop_locked_pages() {
+            self.mapping.unlock()?;
+            self.is_locked.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn whole(&self) -> Range {
@@ -161,8 +180,9 @@ mod tests {
         let mapping = new(2);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| byte_of(&mapping, 1));
-            let offset = std::iter::repeat_with(|| mapping.next_fault()).flatten().next().unwrap();
+            let (offset, thread) = std::iter::repeat_with(|| mapping.next_fault()).flatten().next().unwrap();
             assert_eq!(offset, page_size());
+            assert_ne!(i64::from(thread), i64::from(rustix::thread::gettid().as_raw_nonzero().get()));
             mapping.place(offset, &page(7)).unwrap();
             assert_eq!(reader.join().unwrap(), 7);
         });

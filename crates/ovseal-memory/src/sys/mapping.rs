@@ -149,6 +149,22 @@ impl Mapping {
         unsafe { rustix::mm::madvise(start, length, advice) }
     }
 
+    /// Returns whether the kernel can drop locked pages: since Linux 5.18.
+    pub(crate) fn can_drop_locked_pages() -> bool {
+        // SAFETY: nothing relies on the bytes of this new mapping.
+        Self::anonymous(page_size()).is_ok_and(|page| unsafe { page.discard(0, page.length, true) }.is_ok())
+    }
+
+    /// Keeps the kernel from replacing small pages by huge ones, of which no part can be dropped
+    /// without splitting them.
+    pub(crate) fn use_small_pages(&self) -> Result<()> {
+        match self.advise(0, self.length, Advice::LinuxNoHugepage) {
+            // The kernel has no huge pages.
+            Err(Errno::INVAL) => Ok(()),
+            result => result,
+        }
+    }
+
     /// Leaves `length` bytes from `offset` on out of core dumps.
     pub(crate) fn leave_out_of_dumps(&self, offset: usize, length: usize) -> Result<()> {
         self.advise(offset, length, Advice::LinuxDontDump)

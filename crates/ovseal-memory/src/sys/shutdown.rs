@@ -2,8 +2,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Result;
 
 /// A request to threads to end, which is never withdrawn.
@@ -34,14 +35,15 @@ impl Shutdown {
         self.flag.load(Ordering::Acquire)
     }
 
-    /// Sleeps until `source` is readable or [`Shutdown::nudge`] was called.
+    /// Sleeps until `source` is readable, [`Shutdown::nudge`] was called, or `limit` has passed.
     ///
     /// Returns `false` if the threads are to end instead. One thread at a time may sleep here.
-    pub(crate) fn wait_for(&self, source: impl AsFd) -> bool {
+    pub(crate) fn wait_for(&self, source: impl AsFd, limit: Option<Duration>) -> bool {
         if !self.is_set() {
             let mut waited = [PollFd::new(&source, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
             // A signal may wake it too, so the caller checks whether there is something to read.
-            let _ = poll(&mut waited, None);
+            let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+            let _ = poll(&mut waited, limit.as_ref());
             // The flag is set before the event is written, so it is seen below once this reads it.
             let _ = rustix::io::read(&self.event, &mut [0; 8]);
         }
@@ -59,13 +61,14 @@ mod tests {
     fn something_to_read_wakes_and_stopping_does_for_ever() {
         let (shutdown, (reader, mut writer)) = (Shutdown::new().unwrap(), std::io::pipe().unwrap());
         writer.write_all(b"1").unwrap();
-        assert!(shutdown.wait_for(&reader) && !shutdown.is_set());
+        assert!(shutdown.wait_for(&reader, None) && !shutdown.is_set());
         let empty = std::io::pipe().unwrap();
+        assert!(shutdown.wait_for(&empty.0, Some(Duration::from_millis(1))));
         std::thread::scope(|scope| {
-            let sleeper = scope.spawn(|| shutdown.wait_for(&empty.0));
+            let sleeper = scope.spawn(|| shutdown.wait_for(&empty.0, None));
             shutdown.set();
             assert!(!sleeper.join().unwrap());
-            assert!(!shutdown.wait_for(&empty.0) && shutdown.is_set());
+            assert!(!shutdown.wait_for(&empty.0, None) && shutdown.is_set());
         });
     }
 }

@@ -54,7 +54,7 @@ impl Uffd {
 
     /// Negotiates the version of the interface with the kernel.
     fn new(descriptor: OwnedFd) -> Result<Self> {
-        let mut api = Api { api: VERSION, features: 0, ioctls: 0 };
+        let mut api = Api { api: VERSION, features: THREAD_ID, ioctls: 0 };
         // SAFETY: for this opcode the kernel reads and writes an `Api`.
         let call = unsafe { Updater::<{ opcode::read_write::<Api>(GROUP, 0x3F) }, Api>::new(&mut api) };
         // SAFETY: the call touches no memory but `api`.
@@ -110,12 +110,12 @@ impl Uffd {
         (usize::try_from(copy.copied).unwrap_or(0), result)
     }
 
-    /// Takes the address of the next pending fault, `None` if there is none. Does not wait.
-    pub(crate) fn next_fault(&self) -> Option<u64> {
+    /// Takes the next pending fault, `None` if there is none. Does not wait.
+    pub(crate) fn next_fault(&self) -> Option<Fault> {
         let mut message = [0; MESSAGE];
         loop {
             match rustix::io::read(&self.descriptor, &mut message) {
-                Ok(MESSAGE) if message[0] == PAGEFAULT => return Some(address(&message)),
+                Ok(MESSAGE) if message[0] == PAGEFAULT => return Some(Fault::parse(&message)),
                 Ok(MESSAGE) | Err(Errno::INTR) => {}
                 Ok(_) | Err(_) => return None,
             }
@@ -173,10 +173,22 @@ struct Copy {
     copied: i64,
 }
 
-/// Reads `arg.pagefault.address` of a `struct uffd_msg`.
-fn address(message: &[u8; MESSAGE]) -> u64 {
-    let [.., a, b, c, d, e, f, g, h, _, _, _, _, _, _, _, _] = *message;
-    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+/// An access to a missing page, whose thread waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) address: u64,
+    /// The kernel's number of the thread.
+    pub(crate) thread: u32,
+}
+
+impl Fault {
+    /// Reads `arg.pagefault` of a `struct uffd_msg`.
+    fn parse(message: &[u8; MESSAGE]) -> Self {
+        let [.., a, b, c, d, e, f, g, h, i, j, k, l, _, _, _, _] = *message;
+        let (address, thread) =
+            (u64::from_ne_bytes([a, b, c, d, e, f, g, h]), u32::from_ne_bytes([i, j, k, l]));
+        Self { address, thread }
+    }
 }
 
 /// `UFFD_USER_MODE_ONLY`, since Linux 5.11.
@@ -193,6 +205,9 @@ const NEW: libc::c_ulong = 0xAA00;
 
 /// `UFFDIO_REGISTER_MODE_MISSING`.
 const MODE_MISSING: u64 = 1;
+
+/// `UFFD_FEATURE_THREAD_ID`, since Linux 4.14.
+const THREAD_ID: u64 = 1 << 8;
 
 /// `UFFD_EVENT_PAGEFAULT`.
 const PAGEFAULT: u8 = 0x12;
@@ -233,9 +248,10 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_in_the_third_quarter_of_a_message() {
+    fn address_and_thread_are_in_the_second_half_of_a_message() {
         let mut message = [0xFF; MESSAGE];
         message[16..24].copy_from_slice(&0x7F00_1234_5000_u64.to_ne_bytes());
-        assert_eq!(address(&message), 0x7F00_1234_5000);
+        message[24..28].copy_from_slice(&4711_u32.to_ne_bytes());
+        assert_eq!(Fault::parse(&message), Fault { address: 0x7F00_1234_5000, thread: 4711 });
     }
 }
