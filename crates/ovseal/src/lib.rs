@@ -87,7 +87,7 @@ pub use ovseal_format::stanza::{Stanza, StanzaError, StanzaType};
 pub use ovseal_format::stanza_kind::{RecipientClass, StanzaKind};
 pub use ovseal_format::statement::{KeyId, ModelId};
 pub use ovseal_format::suite::Suite;
-pub use ovseal_memory::{LateFailureHandler, Secret};
+pub use ovseal_memory::{LateFailureHandler, Layout as MemoryLayout, Secret};
 
 pub use container::inspect::{Inspection, StanzaSummary};
 pub use container::read_at::ReadAt;

@@ -27,6 +27,7 @@ pub struct OpenOptions {
     pub(crate) progress: ByteCallback,
     pub(crate) on_late_failure: LateFailureHandler,
     pub(crate) checks_digests: bool,
+    pub(crate) memory_budget: Option<u64>,
 }
 
 impl OpenOptions {
@@ -39,6 +40,7 @@ impl OpenOptions {
             progress: ByteCallback::default(),
             on_late_failure: print_and_exit,
             checks_digests: false,
+            memory_budget: None,
         }
     }
 
@@ -93,6 +95,17 @@ impl OpenOptions {
     /// ends with exit code 3. A handler must follow the rules of [`LateFailureHandler`].
     pub fn on_late_failure(self, handler: LateFailureHandler) -> Self {
         Self { on_late_failure: handler, ..self }
+    }
+
+    /// Limits the bytes of a network's weights that are in memory while a runtime reads them.
+    ///
+    /// Without a limit, they stay as long as the system and the memory cgroups around the process
+    /// have room. Beyond it, weights are decrypted again when the runtime reads them again. The
+    /// tensors that the runtime is reading stay in memory even if they exceed the limit, and so do
+    /// small constants, up to 4 MiB. The limit applies to mappings that are
+    /// [bounded](crate::UnverifiedMapping::bound); those that you read yourself stay whole.
+    pub fn memory_budget(self, bytes: u64) -> Self {
+        Self { memory_budget: Some(bytes), ..self }
     }
 
     /// Fails if opening the container at `path` would fail because no sender is specified. Takes no

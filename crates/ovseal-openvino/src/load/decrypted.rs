@@ -5,7 +5,7 @@ use ovseal::{OpenError, Opened, Part, PartKind, UnverifiedMapping};
 use ovseal::{ir, paddle};
 use ovseal_memory::ModelMemory;
 
-use super::{Opening, SealedModelError, check_kind, find, onnx, shape_constants, start};
+use super::{Opening, SealedModelError, check_kind, find, onnx, residency, shape_constants, start};
 
 /// A network of an opened container in memory: the topology decrypted, the weights decrypted or
 /// being decrypted.
@@ -136,6 +136,7 @@ fn start_ir(part: &Part, topology: &[u8], is_overlapped: bool) -> Result<Vec<Unv
     let Some(weights) = weights else { return Ok(Vec::new()) };
     let weights = start(&weights, is_overlapped)?;
     if weights.is_on_demand() {
+        weights.bound(residency::of_constants(&network, 0), 1)?;
         shape_constants::bring_in_all(&network, weights.hazmat_unverified());
         weights.check()?;
     }

@@ -7,6 +7,7 @@ mod error;
 mod onnx;
 mod opening;
 mod pending;
+pub(crate) mod residency;
 pub(crate) mod shape_constants;
 
 use ovseal::{OpenError, Opened, Part, PartKind, UnverifiedMapping};

@@ -5,7 +5,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use ovseal_memory::{
-    ChunkFiller, FillCause, FillFailure, MemoryError, ModelMemory, PagedMemory, Populated as PopulatedMemory,
+    ChunkFiller, FillCause, FillFailure, Layout, MemoryError, ModelMemory, PagedMemory,
+    Populated as PopulatedMemory,
 };
 
 use super::Part;
@@ -117,6 +118,23 @@ impl UnverifiedMapping {
         self.0.is_locked()
     }
 
+    /// Bounds the memory of the mapping, for a runtime that reads it with the processor.
+    ///
+    /// Chunks leave memory when room is short, or beyond the
+    /// [budget](crate::OpenOptions::memory_budget), of which each of `mappings` gets the same
+    /// share. They are decrypted again when they are read. See
+    /// [`PagedMemory::bound`](ovseal_memory::PagedMemory::bound). Does nothing unless the part is
+    /// [on demand](Self::is_on_demand).
+    ///
+    /// # Errors
+    /// [`OpenError::Memory`] if the kernel rejects it.
+    pub fn bound(&self, layout: Layout, mappings: usize) -> Result<(), OpenError> {
+        let Memory::OnDemand(memory) = &*self.0.0 else { return Ok(()) };
+        let budget = memory.filler().0.inner.memory_budget;
+        let share = budget.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX) / mappings.max(1));
+        Ok(memory.bound(layout, share)?)
+    }
+
     /// Checks that all bytes read so far are authentic. Never blocks.
     ///
     /// # Errors
@@ -174,6 +192,14 @@ impl PartMapping {
         let Memory::OnDemand(memory) = &*self.0 else { return Ok(Populated { _memory: None }) };
         let populated = memory.populate().map_err(|failure| open_error(memory.filler(), failure))?;
         Ok(Populated { _memory: Some(populated) })
+    }
+
+    /// Returns the number of chunks that were decrypted again so far, because they had left memory.
+    pub fn refilled_chunks(&self) -> u64 {
+        match &*self.0 {
+            Memory::OnDemand(memory) => memory.refilled_chunks(),
+            Memory::Whole(_) => 0,
+        }
     }
 
     /// Returns the number of bytes that are in memory now.

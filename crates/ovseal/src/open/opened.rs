@@ -54,6 +54,7 @@ pub(super) struct Inner {
     pub(super) checks_digests: bool,
     pub(super) progress: ByteCallback,
     pub(super) on_late_failure: LateFailureHandler,
+    pub(super) memory_budget: Option<u64>,
     pub(super) scratch: Scratch,
 }
 
@@ -107,6 +108,7 @@ impl Opened {
             checks_digests: options.checks_digests,
             progress: options.progress.clone(),
             on_late_failure: options.on_late_failure,
+            memory_budget: options.memory_budget,
             scratch: Scratch::default(),
         })))
     }

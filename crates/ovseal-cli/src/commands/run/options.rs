@@ -51,6 +51,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = OpeningChoice::Auto)]
     pub(crate) opening: OpeningChoice,
 
+    /// Keep at most this much of the weights in memory while the runtime reads them, such as 64M
+    ///
+    /// Weights beyond it are decrypted again when they are read again. By default, they stay while
+    /// the system and the memory cgroups around the process have room. Tensors that are being read
+    /// stay in any case. It applies to the overlapped opening only.
+    #[arg(long, value_name = "SIZE", value_parser = size::bytes)]
+    pub(crate) memory_budget: Option<u64>,
+
     /// Use this OpenVINO runtime: a directory or the library's file [default: OVSEAL_OPENVINO, or a
     /// search]
     #[arg(long, value_name = "PATH")]

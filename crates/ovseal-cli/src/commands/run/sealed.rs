@@ -31,6 +31,9 @@ impl<'a> Sealed<'a> {
         strict::check_host(args)?;
         let (mut options, mut inputs) = (trust::open_options(&args.trust)?, Inputs::default());
         options = options.kdf_limit(args.keys.kdf_limit);
+        if let Some(bytes) = args.memory_budget {
+            options = options.memory_budget(bytes);
+        }
         trust::check_sender(&options, &args.model)?;
         let keys = Keys::obtain(&args.keys, &args.model, &mut inputs)?;
         if let Some(path) = &args.rollback_state {

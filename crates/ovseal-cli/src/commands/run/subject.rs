@@ -72,6 +72,7 @@ fn check_plaintext(args: &RunArgs) -> Result<(), CommandError> {
         || args.rollback_state.is_some()
         || args.strict
         || args.opening != OpeningChoice::Auto
+        || args.memory_budget.is_some()
         || args.part.is_some();
     if needs_container {
         let message = format!("{path} is a plaintext model: it has no key, publisher or parts");

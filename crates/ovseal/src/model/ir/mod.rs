@@ -144,6 +144,11 @@ impl Topology {
         tables.map(|constant| (StringTable(constant), constant.range().start..strings::table_end(constant)))
     }
 
+    /// Returns the ranges of all constants in the weights, in no particular order.
+    pub fn constants(&self) -> impl Iterator<Item = Range<u64>> {
+        self.constants.iter().map(Constant::range)
+    }
+
     /// Returns the ranges of the weights that OpenVINO may compute with while it reads and
     /// compiles.
     ///
