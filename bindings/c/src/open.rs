@@ -54,6 +54,11 @@ pub struct ovseal_open_options {
     /// Passed to `progress`. It must stay valid until the opened container and everything created
     /// from it are freed: parts, mappings and networks report chunks that are decrypted later.
     pub progress_context: *mut c_void,
+    /// The limit on the bytes of a network's weights in memory while a runtime reads them; NULL for
+    /// as many as there is room for.
+    ///
+    /// The rest is decrypted again when it is read again. It applies to overlapped openings.
+    pub memory_budget: *const u64,
 }
 
 // SAFETY: `repr(C)`, the size comes first, two `u32` fill one word, and zeros are NULL or 0.
@@ -84,6 +89,10 @@ pub(crate) unsafe fn read(options: *const ovseal_open_options) -> Result<OpenOpt
     // SAFETY: the caller guarantees that the number is valid.
     if let Some(mib) = unsafe { from.kdf_limit.as_ref() } {
         options = options.kdf_limit(*mib);
+    }
+    // SAFETY: the caller guarantees that the number is valid.
+    if let Some(bytes) = unsafe { from.memory_budget.as_ref() } {
+        options = options.memory_budget(*bytes);
     }
     if let Some(threads) = NonZeroUsize::new(from.threads as usize) {
         options = options.threads(threads);

@@ -45,6 +45,9 @@ pub(crate) struct Container {
 ///     threads: The number of threads; by default one per processor, at most 16.
 ///     kdf_limit: The most work to spend on passphrases, in MiB of memory times passes; by default
 ///         1024.
+///     memory_budget: The most bytes of a network's weights to keep in memory while OpenVINO reads
+///         them; by default as many as there is room for. The rest is decrypted again when it is
+///         read again.
 ///
 /// Returns:
 ///     The opened container. Close it, or use it as a context manager.
@@ -53,7 +56,7 @@ pub(crate) struct Container {
 ///     Error: One of its subclasses.
 ///     TypeError: If an argument has the wrong type.
 #[pyfunction]
-#[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, kdf_limit = None, _stacklevel = 1))]
+#[pyo3(signature = (source, *, key = None, publisher = None, name = None, min_security_version = None, rollback_state = None, threads = None, kdf_limit = None, memory_budget = None, _stacklevel = 1))]
 #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -65,11 +68,19 @@ pub(crate) fn open(
     rollback_state: Option<PathBuf>,
     threads: Option<usize>,
     kdf_limit: Option<u32>,
+    memory_budget: Option<u64>,
     _stacklevel: i32,
 ) -> PyResult<Container> {
     let names_no_sender = publisher.is_none();
-    let requirements =
-        Requirements { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
+    let requirements = Requirements {
+        publisher,
+        name,
+        min_security_version,
+        rollback_state,
+        threads,
+        kdf_limit,
+        memory_budget,
+    };
     let (source, done) = (Source::from_object(source)?, Arc::<AtomicU64>::default());
     let counter = Arc::clone(&done);
     let options = requirements.options()?.progress(move |bytes| {

@@ -31,6 +31,7 @@ pub(crate) struct Requirements<'a> {
     pub(crate) rollback_state: Option<PathBuf>,
     pub(crate) threads: Option<usize>,
     pub(crate) kdf_limit: Option<u32>,
+    pub(crate) memory_budget: Option<u64>,
 }
 
 impl Requirements<'_> {
@@ -59,6 +60,9 @@ impl Requirements<'_> {
         }
         if let Some(mib) = self.kdf_limit {
             options = options.kdf_limit(mib);
+        }
+        if let Some(bytes) = self.memory_budget {
+            options = options.memory_budget(bytes);
         }
         Ok(match threads(self.threads)? {
             Some(threads) => options.threads(threads),

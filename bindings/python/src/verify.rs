@@ -150,8 +150,15 @@ pub(crate) fn verify(
     kdf_limit: Option<u32>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Verification> {
-    let requirements =
-        Requirements { publisher, name, min_security_version, rollback_state, threads, kdf_limit };
+    let requirements = Requirements {
+        publisher,
+        name,
+        min_security_version,
+        rollback_state,
+        threads,
+        kdf_limit,
+        memory_budget: None,
+    };
     let options = requirements.verify_options()?;
     let keys = key.map(|key| Keys::opening(py, Some(key))).transpose()?;
     let total = py.detach(|| ovseal::Inspection::of(&path)).map_err(failed)?.part_lengths.iter().sum();

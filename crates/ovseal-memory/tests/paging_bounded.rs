@@ -46,7 +46,8 @@ fn read_at_random(memory: &[u8], threads: u64, reads: usize) {
 #[test]
 fn a_million_random_reads_within_a_mebibyte_see_no_differing_byte() {
     within_reason(|| {
-        let memory = bounded(Pattern::fast((24 << 20) + 777), tensors(vec![0..5 << 20]), MEBIBYTE);
+        let memory =
+            bounded(Pattern::fast((24 << 20) + 777), tensors(vec![0..5 << 20, 5 << 20..6 << 20]), MEBIBYTE);
         // Most reads are near each other, so that the test takes seconds.
         thread::scope(|scope| {
             for seed in 1..=8_u64 {
@@ -88,8 +89,10 @@ fn chunks_without_room_are_only_checked() {
         memory.wait().unwrap();
         assert!(memory.resident_bytes() < 20 * MEBIBYTE, "{}", memory.resident_bytes());
         read_at_random(&memory, 2, 50);
-        assert!(memory.release());
-        assert_eq!(memory.resident_bytes(), 0);
+        // Chunks that are being filled ahead of a reader stay.
+        while memory.resident_bytes() > 0 {
+            assert!(memory.release());
+        }
         assert_pattern(0, &memory);
     });
 }

@@ -54,6 +54,11 @@ impl Bench {
         OpenOptions::new(Trust::AnySender).open(&self.path("m.ovseal"), &[&self.key]).unwrap()
     }
 
+    fn open_within(&self, budget: u64) -> Opened {
+        let options = OpenOptions::new(Trust::AnySender).memory_budget(budget);
+        options.open(&self.path("m.ovseal"), &[&self.key]).unwrap()
+    }
+
     fn cache(&self) -> CompileCache {
         CompileCache::open(&self.path("cache"), DeviceSecret::obtain(&self.path("secret")).unwrap()).unwrap()
     }
@@ -191,6 +196,18 @@ fn a_kept_model_computes_the_same_with_every_opening() {
         let (model, outcome) = bench.load_with(&bench.cache(), &bench.open(), &plain(), opening);
         assert!(matches!(outcome, Outcome::Hit), "{opening:?}");
         assert_eq!(MLP.infer(&model), bench.expected, "{opening:?}");
+    }
+}
+
+#[test]
+fn a_kept_model_computes_the_same_within_a_small_memory_budget() {
+    for network in [CONV, MLP] {
+        let bench = Bench::new(network);
+        for outcome in [Outcome::Stored, Outcome::Hit, Outcome::Hit] {
+            let (compiled, found) = bench.load(&bench.cache(), &bench.open_within(1 << 18), &plain());
+            assert_eq!(std::mem::discriminant(&found), std::mem::discriminant(&outcome));
+            assert_eq!(network.infer(&compiled), bench.expected);
+        }
     }
 }
 

@@ -6,7 +6,9 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use common::flipped::{Flipped, Sealed, compile, every_bad_chunk_is_an_error};
+use common::flipped::{
+    Flipped, Sealed, compile, every_bad_chunk_is_an_error, every_bad_chunk_is_an_error_within_a_budget,
+};
 use common::{CONV, MLP, core, set_up};
 use ovseal::{DeviceSecret, OpenError};
 use ovseal_openvino::{Compilation, CompileCache, Decrypted, Loader, Opening, SealedModelError};
@@ -44,6 +46,37 @@ fn a_bad_chunk_gives_no_model_and_is_named_and_zeros_in_its_place_do_not_crash_t
             assert_eq!(found, index as u64, "{network}");
         }
     }
+}
+
+#[test]
+fn a_small_memory_budget_computes_the_same() {
+    let core = core();
+    for network in [CONV, MLP] {
+        let sealed = Sealed::new(&network.path());
+        let opened = sealed.open_within(Arc::new(sealed.bytes.clone()), 1 << 16);
+        let compiled = compile(&core, &opened, Opening::Overlapped).unwrap();
+        assert_eq!(network.infer(&compiled), network.expected(&core), "{}", network.folder);
+        let exported = Arc::new(compiled.export().unwrap());
+        let imported = core.import(exported, "CPU").unwrap();
+        assert_eq!(network.infer(&imported), network.expected(&core), "{}", network.folder);
+    }
+}
+
+#[test]
+fn a_bad_chunk_is_named_within_a_small_memory_budget() {
+    for network in [CONV, MLP] {
+        every_bad_chunk_is_an_error_within_a_budget(&core(), &Sealed::new(&network.path()));
+    }
+}
+
+/// Dropped before it failed, the divisor would read as zero.
+#[test]
+fn a_divisor_is_authentic_within_a_small_memory_budget() {
+    let mut weights = vec![0; 3 << 16];
+    for (at, number) in [(0, 7_i32), (2 << 16, 4)] {
+        weights[at..at + 16].copy_from_slice(&number.to_le_bytes().repeat(4));
+    }
+    every_bad_chunk_is_an_error_within_a_budget(&core(), &sealed(REMAINDER, &weights, 3));
 }
 
 #[test]

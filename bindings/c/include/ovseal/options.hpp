@@ -59,6 +59,13 @@ public:
      * Limits key derivation from passphrases, in MiB of memory times passes. The default is 1024.
      */
     Options& kdf_limit(std::uint32_t mib) { return kdf_limit_ = mib, *this; }
+    /**
+     * Limits the bytes of a network's weights in memory while OpenVINO reads them. The default is as
+     * many as there is room for.
+     *
+     * The rest is decrypted again when it is read again. It applies to overlapped openings.
+     */
+    Options& memory_budget(std::uint64_t bytes) { return memory_budget_ = bytes, *this; }
     /** Sets the number of threads that decrypt; 0 for one per processor. */
     Options& threads(std::size_t threads) { return threads_ = threads, *this; }
     /**
@@ -102,6 +109,7 @@ public:
         options.min_security_version = detail::pointer(min_security_version_);
         options.rollback_state = detail::c_str(rollback_state_);
         options.kdf_limit = detail::pointer(kdf_limit_);
+        options.memory_budget = detail::pointer(memory_budget_);
         options.threads = static_cast<std::uint32_t>(std::min<std::size_t>(threads_, UINT32_MAX));
         options.progress = progress_ ? follow : nullptr;
         options.progress_context = progress_.get();
@@ -119,6 +127,7 @@ private:
     std::optional<std::uint64_t> min_security_version_;
     std::optional<std::filesystem::path> rollback_state_;
     std::optional<std::uint32_t> kdf_limit_;
+    std::optional<std::uint64_t> memory_budget_;
     std::size_t threads_ = 0;
     std::shared_ptr<std::function<void(std::uint64_t)>> progress_;
     std::optional<std::string> part_;

@@ -566,6 +566,13 @@ typedef struct ovseal_open_options {
      * from it are freed: parts, mappings and networks report chunks that are decrypted later.
      */
     void *progress_context;
+    /**
+     * The limit on the bytes of a network's weights in memory while a runtime reads them; NULL for
+     * as many as there is room for.
+     *
+     * The rest is decrypted again when it is read again. It applies to overlapped openings.
+     */
+    const uint64_t *memory_budget;
 } ovseal_open_options;
 
 /**

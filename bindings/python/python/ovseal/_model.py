@@ -90,6 +90,7 @@ def compile_model(
     cache_limit: int | None = None,
     threads: int | None = None,
     kdf_limit: int | None = None,
+    memory_budget: int | None = None,
     progress: Progress | None = None,
 ) -> ov.CompiledModel:
     """Compile the network of a sealed container for a device.
@@ -105,6 +106,8 @@ def compile_model(
             the model to disk.
         key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
             `open`.
+        memory_budget: As for `open`. It applies while OpenVINO reads the weights in place: with an
+            ``eager`` opening, or a device other than ``CPU``, all of them stay in memory.
         shapes: The shapes to give to inputs before compiling, by input name.
         opening: ``overlapped`` decrypts while OpenVINO compiles, ``eager`` before that. ``auto`` is
             overlapped for the device ``CPU``, and eager for all others.
@@ -120,7 +123,9 @@ def compile_model(
     """
     properties = dict(properties or {})
     reject_writers(core, properties)
-    container = _container(source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit)
+    container = _container(
+        source, key, publisher, name, min_security_version, rollback_state, threads, kdf_limit, memory_budget
+    )
     total = _ovseal.Network.length(container, part)
     with _watched(container, total, progress):
         cache = _cache(core, container, part, device, properties, shapes, cache_dir, cache_limit)
@@ -201,7 +206,15 @@ class _Export(io.BytesIO):
 
 
 def _container(
-    source: Source, key: Any, publisher: Any, name: Any, version: Any, state: Any, threads: Any, kdf_limit: Any
+    source: Source,
+    key: Any,
+    publisher: Any,
+    name: Any,
+    version: Any,
+    state: Any,
+    threads: Any,
+    kdf_limit: Any,
+    memory_budget: Any = None,
 ) -> Container:
     if isinstance(source, _ovseal.Container):
         return source
@@ -214,6 +227,7 @@ def _container(
         rollback_state=state,
         threads=threads,
         kdf_limit=kdf_limit,
+        memory_budget=memory_budget,
         _stacklevel=3,  # the caller of the public function
     )
 

@@ -159,6 +159,7 @@ def open(
     rollback_state: _Path | None = None,
     threads: int | None = None,
     kdf_limit: int | None = None,
+    memory_budget: int | None = None,
     _stacklevel: int = 1,
 ) -> Container:
     """Open a container."""

@@ -64,6 +64,7 @@ fn infer(
     }
     let rss_settled_bytes = memory::resident();
     seconds.later_inference_s = median(infer_again(&mut request, args.iterations - 1)?);
+    memory::warn_if_short(compiled, output);
     seconds.process_s = process.elapsed().as_secs_f64();
     let inputs = fed.into_iter().map(Fed::describe).collect();
     let outputs = described(&request)?;

@@ -39,6 +39,10 @@ pub trait ChunkFiller: Send + Sync + 'static {
         self.fill(index, chunk)
     }
 
+    /// Hints that chunk `index` will be filled soon, so that its source can be read. Does nothing by
+    /// default, and returns at once.
+    fn expect(&self, _index: usize) {}
+
     /// Words the line for a [`LateFailureHandler`](super::LateFailureHandler).
     ///
     /// It describes a chunk that was good before and cannot be filled again. Control characters in

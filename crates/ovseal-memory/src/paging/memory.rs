@@ -154,7 +154,7 @@ impl<F: ChunkFiller> PagedMemory<F> {
     ///
     /// Chunks stay while there is room. If room gets short, as [`memory_room`](crate::memory_room)
     /// measures it, or the pages exceed `budget` bytes, chunks are dropped, oldest first. They are
-    /// filled again when they are read. The newest 16 MiB stay, or `budget` if that is less, and so
+    /// filled again when they are read. The newest 8 MiB stay, or `budget` if that is less, and so
     /// does what [`Layout`] says. If there is not room for three times the length, chunks are not
     /// filled long before they are read.
     ///

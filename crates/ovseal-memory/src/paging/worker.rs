@@ -20,13 +20,23 @@ pub(super) struct Worker<'a, F: ChunkFiller> {
     last: usize,
     /// The chunks that follow it.
     ahead: Range<usize>,
+    /// The first chunk that the filler does not expect yet.
+    expected: usize,
     room: Option<Room>,
     measured_again_at: Instant,
 }
 
 impl<'a, F: ChunkFiller> Worker<'a, F> {
     pub(super) fn new(shared: &'a Shared<F>, scratch: ModelMemory) -> Self {
-        Self { shared, scratch, last: 0, ahead: 0..0, room: None, measured_again_at: Instant::now() }
+        Self {
+            shared,
+            scratch,
+            last: 0,
+            ahead: 0..0,
+            expected: 0,
+            room: None,
+            measured_again_at: Instant::now(),
+        }
     }
 
     /// Answers faults until shutdown.
@@ -79,8 +89,13 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         let distance = (AHEAD / self.shared.chunks.range(0).len().max(1)).max(1);
         let is_in_order = (self.last..=self.last + distance + 1).contains(&index);
         self.last = index;
-        let end = (index + 1 + distance).min(self.shared.chunks.count());
-        self.ahead = if is_in_order { index + 1..end } else { 0..0 };
+        let count = self.shared.chunks.count();
+        self.ahead = if is_in_order { index + 1..(index + 1 + distance).min(count) } else { 0..0 };
+        if is_in_order && !self.shared.residency.may_fill_ahead(0) {
+            let end = (index + 1 + EXPECTED * distance).min(count);
+            (self.expected.max(index + 1)..end).for_each(|index| self.shared.filler.expect(index));
+            self.expected = end;
+        }
     }
 
     /// Releases all pages if every chunk was filled once. Faults come first here too.
@@ -209,6 +224,9 @@ fn time_to_use(room: u64) -> Duration {
 
 /// The bytes filled ahead of a reader in order while memory is short.
 const AHEAD: usize = 2 << 20;
+
+/// The filler reads this many times as far ahead.
+const EXPECTED: usize = 4;
 
 /// More than a process uses in that time.
 const BYTES_PER_NANOSECOND: u64 = 4;

@@ -13,7 +13,7 @@ use ovseal::{
 
 use super::cpu_export;
 use super::error::CacheError;
-use crate::load::shape_constants;
+use crate::load::{residency, shape_constants};
 use crate::runtime::ExportedModel;
 
 /// Returns whether an entry can never be used. A lack of memory or a failing disk may be temporary.
@@ -45,8 +45,13 @@ pub(super) fn read(
     file: &Arc<File>,
     key: &CacheKey,
     is_overlapped: bool,
+    memory_budget: Option<u64>,
 ) -> Result<UnverifiedMapping, OpenError> {
-    let opened = OpenOptions::new(Trust::AnySender).open_source(file.clone(), &[key])?;
+    let mut options = OpenOptions::new(Trust::AnySender);
+    if let Some(bytes) = memory_budget {
+        options = options.memory_budget(bytes);
+    }
+    let opened = options.open_source(file.clone(), &[key])?;
     let part = opened.part(PART)?;
     let bytes = if is_overlapped { part.start_mapping(AHEAD)? } else { part.read_mapping()?.into() };
     with_structure(bytes)
@@ -54,7 +59,7 @@ pub(super) fn read(
 
 /// Waits for the bytes that the plugin's parsers read and for the shape constants, and checks them.
 ///
-/// These bytes stay in memory: pages of an entry are never released.
+/// These bytes stay in memory. The other constants can leave it when room is short.
 fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenError> {
     let exported = bytes.hazmat_unverified();
     let Some(constants) = cpu_export::constants(exported) else { return Ok(bytes.verify()?.into()) };
@@ -70,6 +75,9 @@ fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenErr
         return Ok(bytes.verify()?.into());
     };
     if bytes.is_on_demand() {
+        let mut layout = residency::of_constants(&network, constants.start);
+        layout.kept.extend([0..constants.start, constants.end..exported.len()]);
+        bytes.bound(layout, 1)?;
         shape_constants::bring_in_all(&network, &exported[constants.clone()]);
         bytes.check()?;
     }

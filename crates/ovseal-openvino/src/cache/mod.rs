@@ -39,6 +39,7 @@ pub struct CacheSlot {
     limit: Option<u64>,
     compilation: Compilation,
     key: CacheKey,
+    memory_budget: Option<u64>,
 }
 
 /// A compiled model from the cache.
@@ -104,6 +105,7 @@ impl CompileCache {
             limit: self.limit,
             compilation: compilation.clone(),
             key: opened.cache_key(&self.device, &fields),
+            memory_budget: opened.memory_budget(),
         })
     }
 }
@@ -186,7 +188,7 @@ impl CacheSlot {
     /// Starts to decrypt the compiled model, if it is present.
     fn start(&self, is_overlapped: bool) -> Option<UnverifiedMapping> {
         let file = entry::open(&self.path())?;
-        let bytes = self.usable(entry::read(&file, &self.key, is_overlapped))?;
+        let bytes = self.usable(entry::read(&file, &self.key, is_overlapped, self.memory_budget))?;
         entry::touch(&file);
         Some(bytes)
     }

@@ -127,7 +127,7 @@ fn only_an_overlapped_opening_leaves_constants_to_be_decrypted_later() {
     let slot = bench.slot();
     let file = entry::open(&slot.path()).unwrap();
     for is_overlapped in [true, false] {
-        let bytes = entry::read(&file, &slot.key, is_overlapped).unwrap();
+        let bytes = entry::read(&file, &slot.key, is_overlapped, None).unwrap();
         assert_eq!(bytes.is_on_demand(), is_overlapped);
         assert_eq!(bytes.verify().unwrap()[..], bench.exported);
     }
@@ -140,12 +140,12 @@ fn an_export_of_another_layout_is_decrypted_before_the_import() {
     let good = bench.keep();
     let slot = bench.slot();
     let file = entry::open(&slot.path()).unwrap();
-    assert_eq!(entry::read(&file, &slot.key, true).unwrap().verify().unwrap()[..], bench.exported);
+    assert_eq!(entry::read(&file, &slot.key, true, None).unwrap().verify().unwrap()[..], bench.exported);
     let mut bad = good.clone();
     bad[good.len() / 2] ^= 1;
     fs::write(slot.path(), bad).unwrap();
     let file = entry::open(&slot.path()).unwrap();
-    let refused = entry::read(&file, &slot.key, true).err();
+    let refused = entry::read(&file, &slot.key, true, None).err();
     assert!(matches!(refused, Some(OpenError::Chunk { .. })), "{refused:?}");
 }
 
@@ -178,7 +178,7 @@ fn an_entry_whose_topology_names_other_memory_is_never_imported() {
     let slot = bench.slot();
     let file = entry::open(&slot.path()).unwrap();
     for is_overlapped in [true, false] {
-        let refused = entry::read(&file, &slot.key, is_overlapped).err();
+        let refused = entry::read(&file, &slot.key, is_overlapped, None).err();
         assert!(matches!(refused, Some(OpenError::Ir { .. })), "{refused:?}");
     }
     assert!(slot.load(&bench.core, Opening::Auto).is_none() && !slot.path().exists());

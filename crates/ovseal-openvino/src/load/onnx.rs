@@ -2,8 +2,8 @@
 
 use std::iter;
 
-use ovseal::onnx::Skeleton;
-use ovseal::{Part, UnverifiedMapping};
+use ovseal::onnx::{Pointer, Skeleton};
+use ovseal::{MemoryLayout, Part, UnverifiedMapping};
 
 use super::{SealedModelError, check_kind, start};
 
@@ -22,7 +22,18 @@ pub(super) fn read(
     // A chunk that is not authentic reads as zeros. Report it, not what the walk found in the
     // zeros.
     weights[0].check()?;
-    Ok((skeleton?, weights))
+    let skeleton = skeleton?;
+    for (index, memory) in weights.iter().enumerate() {
+        memory.bound(tensors(&skeleton, index), weights.len())?;
+    }
+    Ok((skeleton, weights))
+}
+
+/// Describes the tensors in one of the mappings, the model's own being the first.
+fn tensors(skeleton: &Skeleton, index: usize) -> MemoryLayout {
+    let of_mapping = |pointer: &&Pointer| pointer.companion.map_or(0, |companion| companion + 1) == index;
+    let range = |pointer: &Pointer| pointer.offset..pointer.offset + pointer.length;
+    MemoryLayout::new(skeleton.pointers().iter().filter(of_mapping).map(range).collect(), Vec::new())
 }
 
 /// Creates the skeleton of the first part, which contains addresses in `weights`.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use openvino_sys as ov;
 use ovseal::PartMapping;
+use ovseal_memory::memory_room;
 use rustix::io::Errno;
 
 use super::error::{NetworkError, TensorError, c_string};
@@ -117,6 +118,18 @@ impl CompiledModel {
         }
     }
 
+    /// Returns the bytes of weights that were decrypted again so far, because they had left memory.
+    #[must_use]
+    pub fn refilled_bytes(&self) -> u64 {
+        self.shared.released.weights.iter().map(PartMapping::refilled_bytes).sum()
+    }
+
+    /// Returns the bytes of the weights that can be decrypted again.
+    #[must_use]
+    pub fn refillable_bytes(&self) -> u64 {
+        self.shared.released.weights.iter().map(|weights| weights.len() as u64).sum()
+    }
+
     /// Returns the inputs in the model's order.
     #[must_use]
     pub fn inputs(&self) -> &[Port] {
@@ -153,9 +166,16 @@ impl CompiledModel {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::Memory`] if memory is short; [`NetworkError::Runtime`] if the device cannot
+    /// [`NetworkError::Memory`] if there is no room for the weights and as much again; [`NetworkError::Runtime`] if the device cannot
     /// export.
     pub fn export(&self) -> Result<ExportedModel, NetworkError> {
+        let weights = &self.shared.released.weights;
+        let missing =
+            weights.iter().map(|weights| weights.len() - weights.resident_bytes().min(weights.len()));
+        let length = weights.iter().map(|weights| weights.len());
+        if memory_room().is_some_and(|room| room < missing.chain(length).sum::<usize>() as u64) {
+            return Err(NetworkError::Memory(Errno::NOMEM));
+        }
         // The runtime passes the weights' own memory to `write(2)`, which cannot wait for released
         // pages. All pages were present once, and a chunk that cannot be decrypted again ends the
         // process: populating them has no other failure.

@@ -70,6 +70,12 @@ impl Sealed {
         OpenOptions::new(Trust::AnySender).open_source(source, &[&self.key]).unwrap()
     }
 
+    /// Opens it with a limit on the bytes of weights in memory.
+    pub(crate) fn open_within(&self, source: Arc<dyn ReadAt>, budget: u64) -> Opened {
+        let options = OpenOptions::new(Trust::AnySender).memory_budget(budget);
+        options.open_source(source, &[&self.key]).unwrap()
+    }
+
     pub(crate) fn opened(&self) -> Opened {
         self.open(Arc::new(self.bytes.clone()))
     }
@@ -91,6 +97,18 @@ pub(crate) fn compile(
 ) -> Result<CompiledModel, SealedModelError> {
     let compilation = Compilation::on("CPU");
     core.compile_sealed(opened, &compilation, opening)
+}
+
+/// Compiles within 64 KiB of weights with each chunk failing in turn, and checks that the error
+/// identifies the chunk.
+pub(crate) fn every_bad_chunk_is_an_error_within_a_budget(core: &Core, sealed: &Sealed) {
+    for (index, at) in sealed.chunks().into_iter().enumerate() {
+        let source = Flipped { bytes: sealed.bytes.clone(), at, good_reads: AtomicU64::new(0) };
+        let opened = sealed.open_within(Arc::new(source), 1 << 16);
+        let error = compile(core, &opened, Opening::Overlapped).err().unwrap();
+        let SealedModelError::Open(OpenError::Chunk { index: found, .. }) = error else { panic!("{error}") };
+        assert_eq!(found, index as u64);
+    }
 }
 
 /// Compiles with each chunk failing in turn, and checks that the error identifies the chunk.

@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
+
+use rustix::fs::Advice;
 
 /// Bytes that can be read at any offset, by several threads at once.
 pub trait ReadAt: Send + Sync {
@@ -18,6 +21,9 @@ pub trait ReadAt: Send + Sync {
     /// Any error of the operating system, or [`io::ErrorKind::UnexpectedEof`] if there are too few
     /// bytes.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Hints that `length` bytes from `offset` on will be read soon. Does nothing by default.
+    fn expect(&self, _offset: u64, _length: u64) {}
 }
 
 impl ReadAt for File {
@@ -27,6 +33,12 @@ impl ReadAt for File {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         FileExt::read_exact_at(self, buffer, offset)
+    }
+
+    /// Asks the kernel to read the bytes into the page cache.
+    fn expect(&self, offset: u64, length: u64) {
+        // A file system may not support it. The bytes are read later then.
+        let _ = rustix::fs::fadvise(self, offset, NonZeroU64::new(length), Advice::WillNeed);
     }
 }
 

@@ -194,10 +194,11 @@ impl PartMapping {
         Ok(Populated { _memory: Some(populated) })
     }
 
-    /// Returns the number of chunks that were decrypted again so far, because they had left memory.
-    pub fn refilled_chunks(&self) -> u64 {
+    /// Returns the bytes that were decrypted again so far, in whole chunks, because they had left
+    /// memory.
+    pub fn refilled_bytes(&self) -> u64 {
         match &*self.0 {
-            Memory::OnDemand(memory) => memory.refilled_chunks(),
+            Memory::OnDemand(memory) => memory.refilled_chunks() * memory.filler().chunk_size() as u64,
             Memory::Whole(_) => 0,
         }
     }
@@ -260,6 +261,10 @@ impl ChunkFiller for PartFiller {
 
     fn fill(&self, index: usize, chunk: &mut [u8]) -> Result<(), OpenError> {
         self.0.decrypt_chunk_by_index(index as u64, chunk)
+    }
+
+    fn expect(&self, index: usize) {
+        self.0.expect_chunk(index as u64);
     }
 
     /// Skips the digest: the memory compares the bytes with those that passed before.

@@ -118,6 +118,11 @@ impl Opened {
         &self.0.manifest
     }
 
+    /// Returns the limit that [`OpenOptions::memory_budget`](crate::OpenOptions::memory_budget) set.
+    pub fn memory_budget(&self) -> Option<u64> {
+        self.0.memory_budget
+    }
+
     /// Returns the number, from 0, of the stanza that held the key, or `None` if it was in the side
     /// file.
     pub fn stanza(&self) -> Option<usize> {

@@ -215,6 +215,12 @@ impl Part {
         Ok(())
     }
 
+    /// Hints that a chunk will be decrypted soon.
+    pub(super) fn expect_chunk(&self, index: u64) {
+        let chunk = self.chunk(index);
+        self.inner.source.expect(self.inner.layout.position(&chunk), chunk.length as u64);
+    }
+
     pub(super) fn key(&self) -> &PartKey {
         self.key.get_or_init(|| PartKey::new(&self.inner.key, self.number as u32, self.inner.provider))
     }

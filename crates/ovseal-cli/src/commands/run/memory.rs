@@ -1,5 +1,9 @@
 //! The memory of the process, as the kernel counts it: including the pages of mapped files.
 
+use ovseal_openvino::CompiledModel;
+
+use crate::ui::Output;
+
 /// Returns the peak of resident memory in bytes (`VmHWM`).
 pub(super) fn peak() -> Option<u64> {
     field("VmHWM:")
@@ -9,6 +13,21 @@ pub(super) fn peak() -> Option<u64> {
 pub(super) fn resident() -> Option<u64> {
     field("VmRSS:")
 }
+
+/// Warns if weights were decrypted again and again because memory was short.
+pub(super) fn warn_if_short(compiled: &CompiledModel, output: &mut Output) {
+    let (again, length) = (compiled.refilled_bytes(), compiled.refillable_bytes());
+    if length > 0 && again / length >= TOO_OFTEN {
+        output.warning(&format!(
+            "memory is short: the weights were decrypted {} times; give the model more, or raise \
+             --memory-budget",
+            1 + again / length
+        ));
+    }
+}
+
+/// The runtime reads some weights twice while it compiles, and once more in an inference.
+const TOO_OFTEN: u64 = 4;
 
 fn field(name: &str) -> Option<u64> {
     parse(&std::fs::read_to_string("/proc/self/status").ok()?, name)
