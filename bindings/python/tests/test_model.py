@@ -37,6 +37,8 @@ def test_outputs_match_the_plaintext_model_bit_for_bit(core, sealed, key, name, 
         compiled = ovseal.compile_model(core, path, "CPU", key=key, opening=opening)
         assert isinstance(compiled, ov.CompiledModel)
         assert outputs(compiled) == expected == outputs(compiled), "the second inference differs"
+    bounded = ovseal.compile_model(core, path, "CPU", key=key, memory_budget=1 << 16)
+    assert outputs(bounded) == expected == outputs(bounded)
 
 
 @pytest.mark.parametrize("device", ["CPU", "HETERO:CPU", "AUTO:CPU", "MULTI:CPU", "BATCH:CPU(1)"])

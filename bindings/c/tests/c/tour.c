@@ -249,6 +249,8 @@ static void decisions(const char *container, const ovseal_key *key, const ovseal
     options.kdf_limit = &mib;
     FAILS(ovseal_open(container, key, &options, &opened), OVSEAL_CODE_KDF_LIMIT);
     mib = 256;
+    const uint64_t budget = 1 << 16;
+    options.memory_budget = &budget;
     DONE(ovseal_open(container, key, &options, &opened));
     ovseal_opened_free(opened);
 

@@ -28,6 +28,8 @@ int main(int count, char** arguments) {
         std::ifstream again(place, std::ios::binary);
         EXPECT(infer(core.import_model(again, "CPU")) == expected);
     }
+    const auto bounded = ovseal::compile_model(core, arguments[2], "CPU", key(), ovseal::options().memory_budget(1 << 16));
+    EXPECT(infer(bounded) == expected && infer(bounded) == expected);
     const auto properties = ov::AnyMap{{"NUM_STREAMS", 2}, {"PERFORMANCE_HINT", "THROUGHPUT"}};
     const auto compiled = ovseal::compile_model(core, arguments[2], "CPU", key(), {}, properties);
     // The result depends on the machine: a single processor turns two streams into one.

@@ -59,6 +59,16 @@ fn the_report_has_its_fields() {
 }
 
 #[test]
+fn a_memory_budget_changes_no_output_and_needs_a_container() {
+    for name in ["conv/model.xml", "onnx/model.onnx", "paddle/model.pdmodel"] {
+        let bench = sealed(name);
+        let [usual, bounded] = [RUN, &format!("{RUN} --memory-budget 1K")].map(|line| bench.json(line));
+        assert_eq!(usual["outputs"], bounded["outputs"], "{name}");
+        assert_eq!(bench.run(&format!("run models/{name} --memory-budget 1K")).code, Some(2));
+    }
+}
+
+#[test]
 fn shapes_and_files_reach_the_model_and_outputs_come_back() {
     let bench = sealed("mlp/model.xml");
     let first = bench.json(&format!("{RUN} --shape ids=1,5 --output ."));
