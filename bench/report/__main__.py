@@ -20,7 +20,7 @@ from titles import METHODS
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 FRONT = DOCS / "performance.md"
 RECORDS = DOCS / "performance"
-BENCHMARKS = ("load", "container", "tpm", "bindings")
+BENCHMARKS = ("load", "memory", "container", "tpm", "bindings")
 
 
 def main():
@@ -70,7 +70,7 @@ def replace(text, section, new):
     return f"{before}{begin}\n\n{new}\n\n{end}{rest.split(end, 1)[1]}"
 
 
-def numbers(load, container, tpm, _bindings):
+def numbers(load, memory, container, tpm, _bindings):
     """Returns the sentences of the front page."""
     sealed = lambda group, pair="overlapped-publisher / plaintext": span(load, group, pair)
     rate = lambda method: "{:.2f} GB/s ({:.2f} to {:.2f})".format(*container["results"]["part"][method]["rate"])
@@ -85,6 +85,8 @@ def numbers(load, container, tpm, _bindings):
         without a cache.""",
         f"""**Memory.** A sealed model needs {sealed("peak warm")} times the plaintext's memory at the
         peak, and {sealed("settled warm")} times after the first inference.""",
+        f"""**Least memory.** A sealed model runs under {span(memory, "least", "overlapped-publisher / plaintext")}
+        times the least memory limit under which its plaintext runs.""",
         f"""**Throughput.** One thread opens a container from the page cache at {rate("open_publisher_1")} for
         a named publisher, and at {rate("open_any_1")} for any sender.""",
         f"**TPM.** Using a TPM (simulated by swtpm) adds {least} to {greatest} ms to an opening.",

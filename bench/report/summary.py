@@ -50,7 +50,8 @@ def add_group(record, fixture, cache, series, output):
 def describe(method, measures, samples, output):
     """Returns how often a method was measured, the spread of each measure, and what went wrong."""
     taken = [sample for sample in samples if sample is not None]
-    entry = {"rounds": len(taken)} | {measure: spread(numbers) for measure, numbers in measures.items()}
+    known = {measure: numbers for measure, numbers in measures.items() if any(n is not None for n in numbers)}
+    entry = {"rounds": len(taken)} | {measure: spread(numbers) for measure, numbers in known.items()}
     if output and (differing := sum(sample["output"] != output for sample in taken)):
         entry["differing_outputs"] = differing
     if method.startswith("overlapped") and any(sample["opening"] != "overlapped" for sample in taken):
@@ -76,6 +77,12 @@ MEASURES = {
         "files": lambda sample: sample["file_bytes"],
         "peak-above-start": lambda sample: max(0, sample["peak_bytes"] - sample["start_bytes"]),
     },
+    "memory": {
+        "least": lambda sample: sample["least_bytes"],
+        "first-inference": lambda sample: sample["first_inference"],
+        "pressed": lambda sample: sample["pressed"],
+        "peak": lambda sample: sample["peak_bytes"],
+    },
     "container": {"rate": lambda sample: sample["rate"]},
     "tpm": {"seconds": lambda sample: sample["seconds"]},
     "bindings": {
@@ -88,6 +95,7 @@ MEASURES = {
 # The measures whose ratios are taken, and the method and measures whose differences are.
 RATIOS = {
     "load": ["compiled", "first-inference", "cpu", "peak", "settled"],
+    "memory": ["least", "pressed", "peak"],
     "container": ["rate"],
     "bindings": ["seconds"],
 }

@@ -68,6 +68,39 @@ def ratio_table(record, measure, cache):
     return table([f"{MEASURES[measure]}, {cache}", *names], rows)
 
 
+def memory(record):
+    """Returns the least limits of each network, and the ratios to the plaintext."""
+    names = [FIXTURES[fixture][1] for fixture in record["fixtures"]]
+    blocks = []
+    for measure in ("least", "pressed"):
+        found = record["ratios"].get(measure, {})
+        rows = [
+            [title] + [around(found[pair].get(fixture), ratio, "{:.2f}") for fixture in record["fixtures"]]
+            for pair, title in PAIRS["memory"].items()
+            if pair in found
+        ]
+        blocks.append(table([MEASURES[measure], *names], rows))
+    return blocks + [memory_table(record, fixture, facts) for fixture, facts in record["fixtures"].items()]
+
+
+def memory_table(record, fixture, facts):
+    mebibytes = lambda entry, measure: f"{entry[measure][0] / MIB:.0f} MiB"
+    seconds = lambda entry, measure: f"{entry[measure][0]:.2f} s" if measure in entry else "failed"
+    rows = [
+        [
+            METHODS[method] + note(entry),
+            mebibytes(entry, "least"),
+            mebibytes(entry, "peak"),
+            seconds(entry, "first-inference"),
+            seconds(entry, "pressed"),
+        ]
+        for method, entry in record["results"].get(fixture, {}).items()
+    ]
+    title = f"{FIXTURES[fixture][0]}, {facts['bytes'] // 10**6} MB"
+    head = [title, "least limit", "peak without a limit", "first inference without a limit", "under 1.15 times"]
+    return table(head, rows)
+
+
 def load_table(record, fixture, facts, cache):
     found = record["results"].get(f"{fixture} {cache}", {})
     seconds = lambda spread: f"{spread[0]:.2f} s"
@@ -154,7 +187,7 @@ def bindings(record):
     return [table(head, rows)]
 
 
-BLOCKS = {"load": load, "container": container, "tpm": tpm, "bindings": bindings}
+BLOCKS = {"load": load, "memory": memory, "container": container, "tpm": tpm, "bindings": bindings}
 
 
 def table(head, rows, column="---:"):

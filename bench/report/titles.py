@@ -66,6 +66,8 @@ MEASURES = {
     "cpu": "processor time",
     "peak": "peak memory",
     "settled": "settled memory",
+    "least": "least memory limit",
+    "pressed": "time to the first inference under 1.15 times the plaintext's least limit",
 }
 
 def pair_title(pair):
@@ -94,9 +96,17 @@ LOAD_PAIRS = [
     "cached-publisher / cached-any",
 ]
 
+MEMORY_PAIRS = [
+    "overlapped-publisher / plaintext",
+    "eager-publisher / plaintext",
+    "cached-publisher / plaintext-cached",
+    "script / plaintext",
+]
+
 # The ratios that are taken within each round. `aes` is the library that ovseal chooses.
 PAIRS = {
     "load": {pair: pair_title(pair) for pair in LOAD_PAIRS},
+    "memory": {pair: pair_title(pair) for pair in MEMORY_PAIRS},
     "container": {
         "open_any_1 / aes": "1 thread, any sender / AES-GCM alone",
         "open_any_1 / pread_aes": "1 thread, any sender / `pread`, then AES-GCM",

@@ -86,6 +86,7 @@ fn measure(benchmark: &Benchmark, places: &Places) -> Result<()> {
     match benchmark {
         Benchmark::Container(options) => container::run(benchmark, options, environment, places),
         Benchmark::Load(options) => load::run(benchmark, options, environment, places),
+        Benchmark::Memory(options) => load::memory::run(benchmark, options, environment, places),
         Benchmark::Tpm(_) => tpm::run(benchmark, environment, places),
         Benchmark::Bindings(_) => bindings::run(benchmark, environment, places),
     }

@@ -12,6 +12,8 @@ pub(crate) enum Benchmark {
     Container(ContainerOptions),
     /// Measure loading of real networks, from file to first inference
     Load(LoadOptions),
+    /// Search the least memory limit under which real networks run
+    Memory(MemoryOptions),
     /// Measure what a TPM (simulated by swtpm) adds to an opening
     Tpm(Common),
     /// Measure reading of a sealed model of 500 MB from C++ and Python, relative to Rust
@@ -21,7 +23,7 @@ pub(crate) enum Benchmark {
 /// The options of every benchmark.
 #[derive(clap::Args)]
 pub(crate) struct Common {
-    /// Measure N rounds [default: container 7, load 15, tpm 30, bindings 21]
+    /// Measure N rounds [default: container 7, load 15, memory 1, tpm 30, bindings 21]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: Option<u32>,
     /// Write the samples to FILE after each round [default: target/bench/BENCHMARK.json]
@@ -64,12 +66,26 @@ pub(crate) struct LoadOptions {
     pub(crate) common: Common,
 }
 
+/// The options of `memory`.
+#[derive(clap::Args)]
+pub(crate) struct MemoryOptions {
+    /// Networks to load, separated by commas [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) models: Vec<Network>,
+    /// Methods of loading, separated by commas, the plaintext first [default: six of them]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) methods: Vec<Method>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
 impl Benchmark {
     /// Returns its name on the command line and in the JSON.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Container(_) => "container",
             Self::Load(_) => "load",
+            Self::Memory(_) => "memory",
             Self::Tpm(_) => "tpm",
             Self::Bindings(_) => "bindings",
         }
@@ -80,6 +96,7 @@ impl Benchmark {
         match self {
             Self::Container(options) => &options.common,
             Self::Load(options) => &options.common,
+            Self::Memory(options) => &options.common,
             Self::Tpm(common) | Self::Bindings(common) => common,
         }
     }
@@ -89,6 +106,7 @@ impl Benchmark {
         self.common().rounds.unwrap_or(match self {
             Self::Container(_) => 7,
             Self::Load(_) => 15,
+            Self::Memory(_) => 1,
             Self::Tpm(_) => 30,
             Self::Bindings(_) => 21,
         })
@@ -96,6 +114,13 @@ impl Benchmark {
 }
 
 impl LoadOptions {
+    /// Returns the networks to load.
+    pub(crate) fn networks(&self) -> &[Network] {
+        if self.models.is_empty() { Network::value_variants() } else { &self.models }
+    }
+}
+
+impl MemoryOptions {
     /// Returns the networks to load.
     pub(crate) fn networks(&self) -> &[Network] {
         if self.models.is_empty() { Network::value_variants() } else { &self.models }

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 use crate::{process, stamp, tpm};
 
 pub(crate) use options::Benchmark;
-use options::{LoadOptions, Network};
+use options::Network;
 
 mod bindings;
 
@@ -39,7 +39,8 @@ pub(crate) fn run(workspace: &Workspace, benchmark: &Benchmark) -> Result<(), Fa
     let dir = workspace.target.join("bench");
     let prepared = match benchmark {
         Benchmark::Container(_) => container(workspace, &dir)?,
-        Benchmark::Load(options) => load(workspace, options, &dir)?,
+        Benchmark::Load(options) => load(workspace, options.networks(), &dir)?,
+        Benchmark::Memory(options) => load(workspace, options.networks(), &dir)?,
         Benchmark::Tpm(_) => simulated_tpm(workspace)?,
         Benchmark::Bindings(_) => bindings::prepare(workspace, &dir)?,
     };
@@ -83,14 +84,14 @@ fn container(workspace: &Workspace, dir: &Path) -> Result<Prepared, Failure> {
     Ok(Prepared { python: Some(python.python()), ..Prepared::default() })
 }
 
-fn load(workspace: &Workspace, options: &LoadOptions, dir: &Path) -> Result<Prepared, Failure> {
+fn load(workspace: &Workspace, networks: &[Network], dir: &Path) -> Result<Prepared, Failure> {
     if let Err(failure) = packages::require(&[GOCRYPTFS]) {
         eprint!("without gocryptfs:\n{failure}");
     }
     // The tests need the same packages in the same versions.
     let requirements = python::requirements(&workspace.requirements())?;
     let python = Environment::create(&workspace.target.join("test/venv"), &requirements)?;
-    for &network in options.networks() {
+    for &network in networks {
         let (name, scripts, arguments) = scripts(network);
         let scripts: Vec<PathBuf> = scripts.iter().map(|script| workspace.scripts().join(script)).collect();
         make_network(&python, &requirements, &dir.join("networks").join(name), &scripts, arguments)?;

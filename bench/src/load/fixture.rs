@@ -137,7 +137,8 @@ impl Fixture {
         Ok(sample)
     }
 
-    fn command(&self, method: Method, prime: bool) -> Result<Command> {
+    /// Returns the command that loads once.
+    pub(super) fn command(&self, method: Method, prime: bool) -> Result<Command> {
         if method == Method::Script {
             let mut command = Command::new(&self.python);
             command.arg(SCRIPT).arg("load").arg(self.input()).args(files(&self.script_directory())?);
@@ -183,7 +184,7 @@ impl Fixture {
     }
 
     /// Returns all files that one method may read.
-    fn files(&self, method: Method) -> Result<Vec<PathBuf>> {
+    pub(super) fn files(&self, method: Method) -> Result<Vec<PathBuf>> {
         let mut all = match (&self.mount, method) {
             // The plaintext first: reading or dropping it also reads the encrypted files.
             (Some(mount), Method::Gocryptfs) => [files(mount.plain())?, files(mount.encrypted())?].concat(),

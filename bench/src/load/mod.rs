@@ -2,6 +2,7 @@
 
 mod child;
 mod fixture;
+pub(crate) mod memory;
 mod method;
 mod mount;
 mod network;
