@@ -1,4 +1,4 @@
-//! Behaviour when little or no memory may be locked.
+//! Behaviour if little or no memory may be locked.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -120,7 +120,7 @@ impl Explain for RollbackError {
     }
 }
 
-/// Returns advice for a TPM that cannot check a rollback state: no other key can stand in for it.
+/// Returns advice for a TPM that cannot check a rollback state. No other key can replace it.
 fn anchor_hint(error: &TpmError, to: FrontEnd) -> Option<String> {
     let hint = match error {
         TpmError::NoCounter(_) | TpmError::AnchorRecord => NEW_STATE,

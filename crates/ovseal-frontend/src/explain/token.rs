@@ -1,4 +1,4 @@
-//! PKCS#11 tokens. The command alone uses them.
+//! PKCS#11 tokens, which only the command uses.
 
 use ovseal_hardware::pkcs11::{TokenError, UriError};
 

@@ -73,7 +73,7 @@ impl Entry {
         file.and_then(|mut file| file.write_all(report_data)).map_err(EvidenceError::file(&path))
     }
 
-    /// Reads a blob, and tries again while the hardware is busy.
+    /// Reads a blob. Tries again while the hardware is busy.
     fn retry_read(&self, name: &str) -> Result<Vec<u8>, EvidenceError> {
         let mut attempt = 1;
         loop {
@@ -89,7 +89,7 @@ impl Entry {
         }
     }
 
-    /// Reads the host's data. Providers without any do not show the file.
+    /// Reads the host's data. Providers without such data do not show the file.
     fn auxiliary(&self) -> Result<Vec<u8>, EvidenceError> {
         match self.read("auxblob") {
             Err(EvidenceError::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),

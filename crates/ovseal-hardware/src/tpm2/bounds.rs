@@ -6,7 +6,7 @@ use super::wire::Reader;
 
 /// Conditions for unsealing a stanza's share, besides the policy of the device's key.
 ///
-/// None by default.
+/// There are none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Bounds {
@@ -39,17 +39,17 @@ impl Bounds {
         self.pcr.as_ref()
     }
 
-    /// Returns the last epoch, if bounded.
+    /// Returns the last epoch in which the stanza opens, if there is such a bound.
     pub fn epoch(&self) -> Option<u64> {
         self.epoch
     }
 
-    /// Returns the bound of the clock in milliseconds, if any.
+    /// Returns the bound of the clock in milliseconds, if there is one.
     pub fn clock(&self) -> Option<u64> {
         self.clock
     }
 
-    /// Returns the policy of the sealed object, `None` without bounds.
+    /// Returns the policy of the sealed object, or `None` if there are no bounds.
     pub(super) fn policy(&self, counter: CounterIndex) -> Option<PolicyDigest> {
         let mut policy = PolicyDigest::EMPTY;
         if let Some(values) = &self.pcr {

@@ -48,8 +48,8 @@ impl DeviceRecipient {
     /// Parses a recipient as [`Display`](fmt::Display) writes it.
     ///
     /// # Errors
-    /// [`DeviceRecipientError`] if `text` is not a device's recipient, or its key could leave its
-    /// TPM.
+    /// [`DeviceRecipientError`] if `text` is not a device's recipient, or if its key could leave
+    /// the TPM.
     pub fn parse(text: &str) -> Result<Self, DeviceRecipientError> {
         let checked = CheckedHrpstring::new::<LongBech32>(text).map_err(|_| DeviceRecipientError)?;
         let bytes: Vec<u8> = checked.byte_iter().collect();

@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use super::failure::FillFailure;
 use crate::lock::lock;
 
-/// Counts the chunks that were never filled, keeps the first failure, and signals either end.
+/// Counts the chunks that were never filled, keeps the first failure, and signals completion or
+/// failure.
 #[derive(Debug)]
 pub(super) struct FirstFilling<E: Error + 'static> {
     inner: Mutex<Inner<E>>,
@@ -24,7 +25,8 @@ impl<E: Error + 'static> FirstFilling<E> {
         Self { inner: Mutex::new(Inner { unfilled: chunks, failure: None }), ended: Condvar::new() }
     }
 
-    /// Counts a chunk that was filled. Does nothing once all were: later fillings are repeats.
+    /// Counts a chunk that was filled. Does nothing after all were filled, because later fillings
+    /// are repeats.
     pub(super) fn count_one(&self) {
         let mut inner = lock(&self.inner);
         inner.unfilled = inner.unfilled.saturating_sub(1);
@@ -42,7 +44,7 @@ impl<E: Error + 'static> FirstFilling<E> {
         is_first
     }
 
-    /// Returns whether every chunk was filled once.
+    /// Returns whether every chunk has been filled.
     pub(super) fn is_complete(&self) -> bool {
         lock(&self.inner).unfilled == 0
     }
@@ -52,7 +54,7 @@ impl<E: Error + 'static> FirstFilling<E> {
         lock(&self.inner).failure.clone()
     }
 
-    /// Waits until every chunk was filled once, or for the first failure.
+    /// Waits until every chunk has been filled, or for the first failure.
     pub(super) fn wait(&self) -> Result<(), Arc<FillFailure<E>>> {
         let is_open = |inner: &mut Inner<E>| inner.unfilled > 0 && inner.failure.is_none();
         let inner = self.ended.wait_while(lock(&self.inner), is_open).unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,8 @@ use super::filler::ChunkFiller;
 use super::shared::Shared;
 use crate::model::ModelMemory;
 
-/// A thread that fills chunks in its own memory and places each one after it is known to be good.
+/// A thread that fills chunks in its own buffer, and places each one only after filling it
+/// succeeded.
 pub(super) struct Worker<'a, F: ChunkFiller> {
     shared: &'a Shared<F>,
     scratch: ModelMemory,
@@ -29,7 +30,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
     }
 
-    /// Releases all pages if every chunk was filled once. Faults come first here too.
+    /// Releases all pages if every chunk has been filled. Faults are also served first here.
     ///
     /// Stops as soon as the pages are pinned.
     fn release(&mut self) {
@@ -44,7 +45,8 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
     }
 
-    /// Fills all chunks in the state `from`, in order. Faults come first, since their readers wait.
+    /// Fills all chunks in the state `from`, in order. Faults are served first, because readers are
+    /// waiting.
     pub(super) fn fill_ahead(mut self, from: State) {
         while !self.shared.shutdown.is_set() {
             self.serve_pending();
@@ -68,7 +70,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
             State::Absent | State::Released => self.fill(index),
             // The thread that has claimed it wakes its readers afterwards.
             State::Busy => {}
-            // It arrived between the fault and this answer.
+            // The chunk arrived between the fault and this answer.
             State::Present => self.shared.wake(index),
         }
     }
@@ -92,7 +94,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         // A panicking filler is not used again for this chunk, and the buffer is overwritten before
         // it is read.
         let filled = caught(|| {
-            // A fingerprint proves more than the digest that `refill` skips.
+            // A fingerprint is a stronger check than the digest that `refill` skips.
             if self.shared.fingerprints.has(index) {
                 filler.refill(index, chunk)
             } else {
@@ -103,7 +105,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         if !self.shared.fingerprints.is_same(index, chunk) {
             return Err(FillCause::Changed);
         }
-        // The buffer still holds the end of an earlier chunk.
+        // The rest of the buffer still holds the end of an earlier chunk.
         rest.fill(0);
         let placed = self.shared.mapping.place(offset, &self.scratch[..padded_length]);
         placed.map_err(|error| FillCause::Place(error.into()))

@@ -1,4 +1,4 @@
-//! A flag that wakes a thread which sleeps in `poll(2)`.
+//! A flag that wakes a thread sleeping in `poll(2)`.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Result;
 
-/// A request to threads to end, which is never withdrawn.
+/// A request that threads end, which is never withdrawn.
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     flag: AtomicBool,
@@ -40,9 +40,11 @@ impl Shutdown {
     pub(crate) fn wait_for(&self, source: impl AsFd) -> bool {
         if !self.is_set() {
             let mut waited = [PollFd::new(&source, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
-            // A signal may wake it too, so the caller checks whether there is something to read.
+            // A signal may also wake the thread, so the caller checks whether there is something to
+            // read.
             let _ = poll(&mut waited, None);
-            // The flag is set before the event is written, so it is seen below once this reads it.
+            // The flag is set before the event is written, so after reading the event the thread
+            // sees the flag.
             let _ = rustix::io::read(&self.event, &mut [0; 8]);
         }
         !self.is_set()

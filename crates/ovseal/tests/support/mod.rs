@@ -1,4 +1,4 @@
-//! Containers that claim to be huge, and the memory that a process needs for them.
+//! Containers that claim to be huge, and the peak memory of a process.
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
@@ -19,7 +19,8 @@ pub(crate) struct Grown {
 
 /// Changes the container of a part of one byte so that the part claims to have `length` bytes.
 ///
-/// The checksum in the footer is right. The trailer's MAC is wrong, since it would take the key.
+/// The checksum in the footer is correct. The trailer's MAC is wrong, because computing it would
+/// require the key.
 pub(crate) fn grow(fixture: &Fixture, length: u64) -> Grown {
     // Sealing a large part would take minutes, so the numbers of a small container are changed.
     let path = fixture.container();
