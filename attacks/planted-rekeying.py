@@ -1,4 +1,4 @@
-"""Plants another copy's stanzas next to a container, as an unfinished rekeying, without a key.
+"""Plants another copy's stanzas next to a container, as an interrupted rekeying, without a key.
 
 In the copy, a rekeying has removed the device's key and added that of a removed recipient. Its
 region is authentic, with the next generation. The owner then rekeys the container.

@@ -178,8 +178,8 @@ pub fn are_allowed(stanzas: &[Stanza]) -> bool {
 }
 
 /// The rule that [`are_allowed`] checks, in words.
-pub const LIMITS: &str = "a container holds at most 32 stanzas, with at most one for a passphrase, and one for \
-                          each device that needs a passphrase too";
+pub const LIMITS: &str = "a container holds at most 32 stanzas, with at most one for a passphrase, and one \
+                          for each device that also needs a passphrase";
 
 /// Returns true if every stanza is for an SGX enclave.
 ///

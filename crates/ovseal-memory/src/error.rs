@@ -60,7 +60,7 @@ pub enum MemoryError {
     },
 
     /// The system provided no random numbers. An environment fault.
-    #[error("the system returned no random numbers")]
+    #[error("the system provided no random numbers")]
     Random,
 
     /// A thread that fills memory could not be started. An environment fault.

@@ -91,7 +91,7 @@ fn a_filler_that_writes_other_bytes_after_release_ends_the_process() {
         return touch_after_release(Counting(AtomicUsize::new(1)), CHUNK - 1);
     }
     let output = child("a_filler_that_writes_other_bytes_after_release_ends_the_process");
-    assert_ended(&output, "cannot fill chunk 0: the bytes differ from those before\n");
+    assert_ended(&output, "cannot fill chunk 0: the bytes differ from before\n");
 }
 
 /// Fails with its own line from the second filling on, or panics instead of writing the line.

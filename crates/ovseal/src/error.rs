@@ -80,8 +80,8 @@ pub enum OpenError {
     /// The caller trusts the publishers that signed, but only for models with other names.
     #[error("a model with this name is not trusted from publisher {}", join(.0, ", "))]
     NotForPublisher(Vec<KeyId>),
-    /// The container does not hold the required model.
-    #[error("the container does not hold the model {name:?}")]
+    /// The container does not contain the required model.
+    #[error("the container does not contain the model {name:?}")]
     WrongName {
         /// The required name.
         name: String,

@@ -101,7 +101,7 @@ impl Explain for RollbackError {
                 "if this device is new, create the state once: ovseal rollback-state -o FILE"
             }
             Self::Write { source, .. } => return write_hint(source),
-            Self::Locked { .. } => "wait until the other process is done",
+            Self::Locked { .. } => "wait until the other process has finished",
             Self::NotAnchored { .. } => to.say(
                 "create one that is: ovseal rollback-state --tpm -o FILE; or leave out --rollback-tpm",
                 "create one that is: ovseal rollback-state --tpm -o FILE",

@@ -43,7 +43,7 @@ impl Entry {
     fn create(root: &Path) -> Result<Self, EvidenceError> {
         let mut name = [0; 8];
         rand::fill(&mut name).map_err(|_| {
-            EvidenceError::file(root)(io::Error::other("the system returned no random numbers"))
+            EvidenceError::file(root)(io::Error::other("the system provided no random numbers"))
         })?;
         let path = root.join(format!("ovseal-{}", base16ct::lower::encode_string(&name)));
         match fs::create_dir(&path) {

@@ -114,7 +114,7 @@ pub enum TokenError {
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
     /// The operating system provided no random numbers.
-    #[error("the operating system returned no random numbers")]
+    #[error("the operating system provided no random numbers")]
     Randomness,
 }
 

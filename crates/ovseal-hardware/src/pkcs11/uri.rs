@@ -35,7 +35,7 @@ pub enum UriError {
     #[error("a PKCS#11 URI begins with pkcs11:")]
     Scheme,
     /// The URI is too long.
-    #[error("a PKCS#11 URI has at most {LENGTH_LIMIT} bytes, a value of it {VALUE_LIMIT}")]
+    #[error("a PKCS#11 URI has at most {LENGTH_LIMIT} bytes, and each value at most {VALUE_LIMIT}")]
     TooLong,
     /// An attribute is not supported.
     #[error("the PKCS#11 URI attribute {0} is not supported")]

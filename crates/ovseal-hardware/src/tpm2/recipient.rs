@@ -32,7 +32,7 @@ pub struct DeviceRecipient {
 
 /// The error for a string that is not a device's recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a device's recipient begins with {PREFIX}1 and is free of typing errors")]
+#[error("a device's recipient begins with {PREFIX}1 and has no typing errors")]
 pub struct DeviceRecipientError;
 
 impl DeviceRecipient {

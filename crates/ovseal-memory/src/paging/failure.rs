@@ -32,7 +32,7 @@ pub enum FillCause<E: Error + 'static> {
     Panicked,
     /// The filler wrote different bytes than before. Readers may hold references to the earlier
     /// bytes.
-    #[error("the bytes differ from those before")]
+    #[error("the bytes differ from before")]
     Changed,
     /// The kernel did not accept the pages, usually for lack of memory. An environment fault.
     #[error("the kernel did not accept the pages")]

@@ -18,8 +18,8 @@ use super::weights::KeepAlive;
 
 /// A network compiled for a device and ready to infer.
 ///
-/// Clones share one compiled network. It is freed together with the last of them and of its
-/// requests. Only then is the owner of the weights, or of the imported bytes, dropped.
+/// Clones share one compiled network. It is freed with the last clone and the last request. Only
+/// then is the owner of the weights, or of the imported bytes, dropped.
 #[derive(Clone)]
 pub struct CompiledModel {
     shared: Arc<Shared>,
@@ -38,7 +38,7 @@ struct Shared {
     released: ReleaseOnce,
 }
 
-/// Releases the pages of weights once, after the first inference, unless they are kept.
+/// State for releasing the pages of weights once, after the first inference, unless they are kept.
 #[derive(Default)]
 struct ReleaseOnce {
     weights: Vec<PartMapping>,
@@ -48,9 +48,10 @@ struct ReleaseOnce {
 }
 
 impl ReleaseOnce {
-    /// Releases in the background if nothing speaks against it.
+    /// Releases the pages in the background, if nothing prevents it.
     ///
-    /// Each caller has set its own flag before, so one of two concurrent callers sees both.
+    /// Each caller sets its own flag first, so at least one of two concurrent callers sees both
+    /// flags.
     fn release_if_due(&self) {
         let is_due = self.has_inferred.load(Ordering::SeqCst) && !self.is_kept.load(Ordering::SeqCst);
         if is_due && !self.is_done.swap(true, Ordering::SeqCst) {
@@ -85,7 +86,8 @@ impl CompiledModel {
     /// decrypted again.
     ///
     /// The first inference releases them in the background, unless they are
-    /// [kept](Self::keep_weights). Call this if no inference follows soon, or to wait for the end.
+    /// [kept](Self::keep_weights). Call this if no inference follows soon, or to wait until the
+    /// pages are released.
     pub fn release_weights(&self) {
         self.shared.released.is_done.store(true, Ordering::SeqCst);
         for weights in &self.shared.released.weights {
@@ -96,14 +98,14 @@ impl CompiledModel {
     /// Keeps the pages of the weights after the first inference, until
     /// [`release_weights`](Self::release_weights).
     ///
-    /// Use it for a model that you will [export](Self::export) after an inference: an export reads
-    /// all weights and would decrypt them again.
+    /// Use this for a model that you will [export](Self::export) after an inference: an export
+    /// reads all weights and would decrypt them again.
     pub fn keep_weights(&self) {
         self.shared.released.is_kept.store(true, Ordering::SeqCst);
     }
 
-    /// Ends [`keep_weights`](Self::keep_weights): releases the pages after the first inference, or
-    /// now in the background if there was one.
+    /// Ends [`keep_weights`](Self::keep_weights). Releases the pages after the first inference, or
+    /// now, in the background, if there was one.
     pub(crate) fn keep_weights_no_longer(&self) {
         self.shared.released.is_kept.store(false, Ordering::SeqCst);
         self.shared.released.release_if_due();
@@ -153,12 +155,12 @@ impl CompiledModel {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::Memory`] if memory is short; [`NetworkError::Runtime`] if the device cannot
-    /// export.
+    /// [`NetworkError::Memory`] if there is not enough memory; [`NetworkError::Runtime`] if the
+    /// device cannot export.
     pub fn export(&self) -> Result<ExportedModel, NetworkError> {
         // The runtime passes the weights' own memory to `write(2)`, which cannot wait for released
-        // pages. All pages were present once, and a chunk that cannot be decrypted again ends the
-        // process: populating them has no other failure.
+        // pages. Populating the pages cannot fail here: they were all present before, and a chunk
+        // that cannot be decrypted again ends the process.
         let populated = self.shared.released.weights.iter().map(PartMapping::populate);
         let _populated =
             populated.collect::<Result<Vec<_>, _>>().map_err(|_| NetworkError::Memory(Errno::FAULT))?;
@@ -207,7 +209,7 @@ impl CompiledModel {
     fn input_named(&self, name: &str) -> Result<RawPort, TensorError> {
         let c_name = CString::new(name).map_err(|_| TensorError::ZeroByte)?;
         let compiled = self.as_ptr();
-        // This fails only if there is no such name.
+        // Finding the port fails only if there is no such name.
         RawPort::create(Operation::SetInput, |place| {
             // SAFETY: the compiled model and the name are alive; `place` receives the result.
             unsafe { ov::ov_compiled_model_input_by_name(compiled, c_name.as_ptr(), place) }

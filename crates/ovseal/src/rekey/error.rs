@@ -90,7 +90,7 @@ pub enum RekeyError {
     #[error("{0}")]
     Waiting(Box<WaitingStanzas>),
     /// The rekeying file belongs to another container, is incomplete, or is not authentic.
-    #[error("{} is not an unfinished rekeying of this container", path.display())]
+    #[error("{} is not an interrupted rekeying of this container", path.display())]
     ForeignRekeyFile {
         /// The file.
         path: PathBuf,
