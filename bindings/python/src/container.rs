@@ -130,7 +130,7 @@ impl Container {
         Ok(self.shared.opened()?.container_id().to_string())
     }
 
-    /// The key id of the trusted publisher who signed; ``None`` if no publisher was specified.
+    /// The key id of the trusted publisher who signed; ``None`` if none was specified.
     #[getter]
     fn publisher(&self) -> PyResult<Option<String>> {
         Ok(self.shared.opened()?.publisher().map(|id| id.to_string()))

@@ -55,8 +55,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the modules that need OpenVINO on first use, so that sealing and verifying do not need
-    it."""
+    """Import modules that need OpenVINO on first use, so that sealing and verifying do not."""
     import importlib
 
     if name in ("read_model", "compile_model", "import_model"):

@@ -22,9 +22,10 @@ def main() -> int:
 def name_runtime() -> None:
     """Set ``OVSEAL_OPENVINO`` to this interpreter's OpenVINO package.
 
-    Outside a virtual environment, the command would not find the package. """ package =
-    importlib.util.find_spec("openvino") if package is not None and
-    package.submodule_search_locations and "OVSEAL_OPENVINO" not in os.environ:
+    Outside a virtual environment, the command would not find the package.
+    """
+    package = importlib.util.find_spec("openvino")
+    if package is not None and package.submodule_search_locations and "OVSEAL_OPENVINO" not in os.environ:
         libraries = os.path.join(package.submodule_search_locations[0], "libs")
         if os.path.isdir(libraries):
             os.environ["OVSEAL_OPENVINO"] = libraries

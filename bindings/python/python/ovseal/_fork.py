@@ -19,7 +19,9 @@ def keep_in_children(*types: type) -> None:
     """Keep a forked child from ever destroying objects of these types.
 
     OpenVINO's destructors wait for threads that a child does not have, so they would never return.
-    A child cannot use such objects anyway, so it exits without destroying them. """ global _types
+    A child cannot use such objects anyway, so it exits without destroying them.
+    """
+    global _types
     if not _types:
         os.register_at_fork(after_in_child=_keep_all)
     _types += types

@@ -102,12 +102,12 @@ def compile_model(
         core, source, part, progress: As for `read_model`.
         device: The device, such as ``CPU``.
         properties: OpenVINO's properties. A property that sets a cache is rejected, because it
-        would write the model to disk. key, publisher, name, min_security_version, rollback_state,
-        threads, kdf_limit: As for
+            would write the model to disk.
+        key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
             `open`.
-        shapes: The shapes to give to inputs before compiling, by input name. opening:
-        ``overlapped`` decrypts while OpenVINO compiles, ``eager`` decrypts before. ``auto`` is
-        overlapped for the device ``CPU``, and eager for all others.
+        shapes: The shapes to give to inputs before compiling, by input name.
+        opening: ``overlapped`` decrypts while OpenVINO compiles, ``eager`` decrypts before.
+            ``auto`` is overlapped for the device ``CPU``, and eager for all others.
         cache_dir: The directory in which compiled models are cached, each sealed for its container
             and this device. A cached model is loaded without reading the container's payload.
         cache_limit: The maximum size of that directory in bytes. The least recently used models are
@@ -306,8 +306,7 @@ def _settings(core: ov.Core, device: str) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """Return a property's value as a string. Sets are sorted, because their order varies between
-    processes."""
+    """Return a property's value as a string. Sets are sorted: their order varies by process."""
     return str(sorted(map(str, value)) if isinstance(value, (set, frozenset)) else value)
 
 
@@ -315,7 +314,9 @@ def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -
     """Import the compiled model if it is cached.
 
     The runtime goes on reading the bytes in place, and an imported model has no ``rt_info`` to keep
-    our memory alive. So the bytes are copied into the runtime's own memory. """ try:
+    our memory alive. So the bytes are copied into the runtime's own memory.
+    """
+    try:
         found = cache.read()
     except _errors.HostError as error:
         warnings.warn(_errors.CacheWarning(f"the cache is not used: {error}"), stacklevel=3)

@@ -92,8 +92,7 @@ class Container:
 
     @property
     def publisher(self) -> str | None:
-        """The key id of the trusted publisher who signed; ``None`` if no publisher was
-        specified."""
+        """The key id of the trusted publisher who signed; ``None`` if none was specified."""
 
     @property
     def parts(self) -> tuple[Part, ...]:

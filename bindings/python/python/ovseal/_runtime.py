@@ -42,7 +42,8 @@ def attempt(operation: str, action: Callable[[], Result], network: _ovseal.Netwo
 
     OpenVINO's message may quote the model, so it is kept separately in ``detail``. If OpenVINO
     fails because of weights that are not authentic, the exception of ``network`` is raised instead.
-    """ try:
+    """
+    try:
         return action()
     except _errors.Error:
         raise

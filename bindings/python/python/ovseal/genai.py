@@ -5,7 +5,8 @@
     print(pipeline.generate("The sun is", max_new_tokens=20))
 
 Seal the directory that OpenVINO GenAI would load, unchanged: ``ovseal seal llama-ov -o llama.ovseal
--R device.recipient --publisher-key acme.key``. """
+-R device.recipient --publisher-key acme.key``.
+"""
 
 from __future__ import annotations
 
@@ -193,7 +194,9 @@ def _accept(container: Container) -> None:
     """Accept a container without a language model.
 
     A language model could still be damaged. So `LLMPipeline` accepts it after loading, or the
-    caller does so with `Container.accept`. """ if "openvino_model.xml" not in container:
+    caller does so with `Container.accept`.
+    """
+    if "openvino_model.xml" not in container:
         container.accept()
 
 
