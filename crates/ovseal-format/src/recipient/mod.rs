@@ -152,7 +152,9 @@ pub enum KeyError {
     #[error("a publisher's private key is two PEM blocks, for Ed25519 and ML-DSA-65")]
     PublisherPrivate,
     /// The string is not the ML-DSA half of a publisher's private key.
-    #[error("the half of a publisher's private key that complements a token's is one PEM block, for \
-             ML-DSA-65")]
+    #[error(
+        "the half of a publisher's private key that complements a token's is one PEM block, for \
+             ML-DSA-65"
+    )]
     PublisherMlDsa,
 }
