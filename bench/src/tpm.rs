@@ -52,7 +52,7 @@ const METHODS: [(&str, Open); 5] = [
     ("keyfile", |fixture| fixture.read(fixture.options(), "keyfile", &fixture.key)),
     // A key without a policy.
     ("tpm", |fixture| fixture.read(fixture.options(), "plain", &fixture.identity("plain")?)),
-    // A key bound to PCR values, and a stanza bound to some and to an epoch.
+    // A key bound to PCR values, and a stanza bound to PCR values and an epoch.
     ("tpm_bound", |fixture| fixture.read(fixture.options(), "bound", &fixture.identity("bound")?)),
     // A key that requires an approved state.
     ("tpm_approved", |fixture| fixture.read(fixture.options(), "approved", &fixture.identity("approved")?)),

@@ -27,7 +27,7 @@ pub(super) struct RawNetwork {
 impl RawCore {
     /// Starts the runtime and loads the plugin for the processor.
     pub(super) fn new(runtime: &Runtime) -> Result<Self> {
-        // A `Runtime` exists only after the library was loaded.
+        // A `Runtime` exists only after the library has been loaded.
         let _ = runtime;
         let mut core = ptr::null_mut();
         // SAFETY: the library is loaded; `core` receives the result.

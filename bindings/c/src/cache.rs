@@ -72,7 +72,7 @@ pub struct ovseal_plugin {
 
 /// A compilation for which a cache has a slot. Start from `OVSEAL_COMPILATION_INIT`.
 ///
-/// The compilation is of a container's network as it is. A reshaped network has no slot.
+/// It is the compilation of a container's network without changes. A reshaped network has no slot.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_compilation {

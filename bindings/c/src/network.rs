@@ -229,10 +229,10 @@ pub(crate) unsafe fn texts(
     properties: *const ovseal_property,
     count: usize,
 ) -> Result<Vec<(String, String)>, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let properties = unsafe { list(properties, count, "properties") }?;
     let pair = |property: &ovseal_property| {
-        // SAFETY: the caller guarantees it.
+        // SAFETY: the caller guarantees what this call requires.
         let name = unsafe { text(property.name, "a property's name") }?;
         // SAFETY: as above.
         let value = unsafe { text(property.value, "a property's value") }?;

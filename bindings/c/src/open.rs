@@ -21,7 +21,7 @@ use crate::versioned::{self, Versioned};
 ///
 /// Zero is the default of every member but `size`. With the default trust, specify at least one
 /// publisher. The model's name, security version and rollback state are checked against a
-/// publisher's signature, so requiring one of them with another trust is an error.
+/// publisher's signature, so requiring one of them with any other trust is an error.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_open_options {
@@ -35,7 +35,7 @@ pub struct ovseal_open_options {
     pub publishers: *const ovseal_trusted_publisher,
     /// The number of trusted publishers.
     pub publisher_count: usize,
-    /// The name the model must have; NULL for any.
+    /// The required name of the model; NULL for any.
     pub name: *const c_char,
     /// The lowest security version to accept; NULL for any.
     pub min_security_version: *const u64,

@@ -35,7 +35,7 @@ pub(crate) fn give<T>(out: &mut MaybeUninit<*mut T>, object: T) {
 /// # Safety
 /// `text` is NULL, or ends with a zero byte and stays unchanged for `'a`.
 pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let text = unsafe { c_text(text) }.required(name)?;
     text.to_str().map_err(|_| bad_argument(format!("{name} is not UTF-8")))
 }
@@ -48,7 +48,7 @@ pub(crate) unsafe fn optional_text<'a>(
     pointer: *const c_char,
     name: &str,
 ) -> Result<Option<&'a str>, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     if pointer.is_null() { Ok(None) } else { unsafe { text(pointer, name) }.map(Some) }
 }
 
@@ -57,7 +57,7 @@ pub(crate) unsafe fn optional_text<'a>(
 /// # Safety
 /// The same as for [`text`].
 pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Path, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     unsafe { optional_path(path) }.required(name)
 }
 
@@ -66,7 +66,7 @@ pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Pat
 /// # Safety
 /// The same as for [`text`].
 pub(crate) unsafe fn optional_path<'a>(pointer: *const c_char) -> Option<&'a Path> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let path = unsafe { c_text(pointer) }?;
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
@@ -101,7 +101,7 @@ pub(crate) unsafe fn list<'a, T>(list: *const T, count: usize, name: &str) -> Re
     if count > LIST_LIMIT {
         return Err(bad_argument(format!("{name} has more than {LIST_LIMIT} items")));
     }
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     unsafe { items(list, count, name) }
 }
 

@@ -57,7 +57,7 @@ pub(crate) unsafe fn read(
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn publisher(trusted: &ovseal_trusted_publisher) -> Result<ovseal::Publisher, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let publisher = unsafe { trusted.publisher.as_ref() }.required("a trusted publisher")?;
     // SAFETY: as above.
     let name = unsafe { optional_text(trusted.model_name, "a trusted publisher's model name") }?;

@@ -72,7 +72,7 @@ pub enum DeviceSecretError {
 }
 
 impl DeviceSecretError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Within { .. } => ErrorKind::Usage,

@@ -205,7 +205,7 @@ pub enum Section {
 }
 
 impl OpenError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { .. } | Self::Memory(_) => ErrorKind::Environment,

@@ -120,7 +120,7 @@ fn a_sealed_compiled_model_records_device_and_time() {
     assert_eq!((blob.processor.as_deref(), blob.time), (Some("AVX2"), Some(1_700_000_000)));
 }
 
-/// A manifest has at most 32 hints, one of which names the producer.
+/// A manifest has at most 32 hints, one of which identifies the producer.
 #[test]
 fn a_directory_with_many_compiled_models_is_sealed() {
     let names: Vec<String> = (0..120).map(|number| format!("{number:03}.blob")).collect();

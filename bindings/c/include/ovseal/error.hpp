@@ -17,7 +17,7 @@
 
 namespace ovseal {
 
-/** The kind of a failure: whose fault it is. */
+/** The kind of a failure, which says whose fault it is. */
 enum class Kind : std::uint32_t {
     environment = OVSEAL_KIND_ENVIRONMENT,
     usage = OVSEAL_KIND_USAGE,
@@ -55,7 +55,7 @@ public:
     const char* what() const noexcept override { return what_.c_str(); }
     /** Returns one of OVSEAL_CODE_*. */
     std::uint32_t code() const noexcept { return code_; }
-    /** Returns the kind of failure: whose fault it is. */
+    /** Returns the kind of the failure, which says whose fault it is. */
     Kind kind() const noexcept { return static_cast<Kind>(code_ / 100); }
     /** Returns the message without its causes. */
     const std::string& message() const noexcept { return message_; }

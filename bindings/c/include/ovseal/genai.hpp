@@ -91,8 +91,8 @@ inline ov::AnyMap checked(ov::AnyMap properties) {
 /**
  * Raises the rollback state at the end of a scope, unless an exception ends it.
  *
- * The object returned there may be neither copied nor moved. If raising the state fails, the object
- * is destroyed; with some compilers it lives until the end of the process.
+ * Used where the object returned from that scope can be neither copied nor moved. If raising the
+ * state fails, that object is destroyed; with some compilers it lives until the end of the process.
  */
 class Acceptance {
 public:

@@ -130,7 +130,7 @@ pub(crate) fn enrolled_id(options: &DeviceOptions) -> Option<[u8; 32]> {
     device(options).ok().map(|device| device.id())
 }
 
-/// Returns this device as an identity; asks for its PIN at the terminal, if it has one.
+/// Returns this device as an identity. If its key has a PIN, asks for it at the terminal.
 ///
 /// # Errors
 /// Fails if the device is not enrolled, or the PIN cannot be read.

@@ -40,7 +40,7 @@ impl Output {
         self.line(&text.map_err(|error| CommandError::new(Kind::Internal, error))?)
     }
 
-    /// Writes data as it is.
+    /// Writes data unchanged.
     ///
     /// # Errors
     /// See [`line`](Self::line).

@@ -43,7 +43,7 @@ impl KeyFile {
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     }
 
-    /// Makes the 32 bytes readable until the result is dropped, to store them.
+    /// Exposes the 32 bytes, for storing them, until the result is dropped.
     pub fn expose(&self) -> Exposed<'_, Secret<LENGTH>> {
         self.0.expose()
     }

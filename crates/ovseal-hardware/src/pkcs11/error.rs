@@ -119,7 +119,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::OtherModule { .. } | Self::AmbiguousToken { .. } | Self::AmbiguousKey { .. } => {

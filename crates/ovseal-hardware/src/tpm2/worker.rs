@@ -200,7 +200,7 @@ fn ensure_waiting(waiting: &Weak<()>, deadline: Duration) -> Result<(), TpmError
     if waiting.strong_count() > 0 { Ok(()) } else { Err(TpmError::Deadline(deadline)) }
 }
 
-/// Tries up to `attempts` times, since the library has one error for a busy and a missing device.
+/// Tries up to `attempts` times, because the library has one error for a busy and a missing device.
 fn retry_connect<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmError>) -> Result<T, TpmError> {
     for _ in 1..attempts {
         match connect() {

@@ -155,7 +155,7 @@ impl<F: Files> Filesystem for AttributeFiles<F> {
         }
     }
 
-    /// Ignores truncation on opening, since written data replaces the whole file anyway.
+    /// Ignores truncation on opening, because written data replaces the whole file anyway.
     #[allow(clippy::too_many_arguments, reason = "the trait's own")]
     fn setattr(
         &self,

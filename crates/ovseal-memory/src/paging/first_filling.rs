@@ -25,8 +25,8 @@ impl<E: Error + 'static> FirstFilling<E> {
         Self { inner: Mutex::new(Inner { unfilled: chunks, failure: None }), ended: Condvar::new() }
     }
 
-    /// Counts a chunk that was filled. Does nothing after all were filled, because later fillings
-    /// are repeats.
+    /// Counts a chunk that was filled. Does nothing after all have been filled, because later
+    /// fillings are repeats.
     pub(super) fn count_one(&self) {
         let mut inner = lock(&self.inner);
         inner.unfilled = inner.unfilled.saturating_sub(1);

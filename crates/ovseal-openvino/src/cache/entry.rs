@@ -106,8 +106,8 @@ pub(super) fn write(path: &Path, key: &CacheKey, exported: ExportedModel) -> Res
     options.seal(&model, path).map(drop).map_err(|error: SealError| CacheError::Seal(error))
 }
 
-/// Removes a file at the path of an entry that is not a container, since sealing replaces only
-/// containers. A directory stays, and writing the entry fails.
+/// Removes a file at the path of an entry if it is not a container, because sealing replaces only
+/// containers. A directory stays, and writing the entry then fails.
 fn clear(path: &Path) {
     let is_other = match ovseal_files::irregular(path) {
         Ok(Some(_)) => true,

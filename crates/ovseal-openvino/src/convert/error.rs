@@ -48,7 +48,7 @@ pub enum ConvertError {
 }
 
 impl ConvertError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -11,10 +11,10 @@ impl Core {
     /// Imports the compiled model at `path` of an opened container, or its only one, on the device
     /// that exported it.
     ///
-    /// All of it is decrypted and verified first, since the device's parser trusts what it reads.
-    /// The runtime goes on reading the bytes in place. The bytes live as long as the compiled model
-    /// and its requests, and are then zeroized. After the import the container's security version
-    /// is recorded ([`Opened::accept`]).
+    /// All of it is decrypted and verified first, because the device's parser trusts its input. The
+    /// runtime goes on reading the bytes in place. The bytes live as long as the compiled model and
+    /// its requests, and are then zeroized. After the import the container's security version is
+    /// recorded ([`Opened::accept`]).
     ///
     /// # Errors
     ///

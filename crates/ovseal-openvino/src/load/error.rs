@@ -50,7 +50,7 @@ pub enum SealedModelError {
 }
 
 impl SealedModelError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

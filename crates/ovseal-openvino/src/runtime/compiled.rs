@@ -34,7 +34,7 @@ struct Shared {
     /// The core that compiled the network, and the core that read it: usually the same.
     _cores: [Arc<Handle<ov::ov_core_t>>; 2],
     _weights: KeepAlive,
-    /// The weights whose pages the kernel can take back, since they can be decrypted again.
+    /// The weights whose pages the kernel can take back, because they can be decrypted again.
     released: ReleaseOnce,
 }
 

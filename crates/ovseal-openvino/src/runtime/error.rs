@@ -62,7 +62,7 @@ pub enum NetworkError {
 }
 
 impl NetworkError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -108,7 +108,7 @@ pub enum TensorError {
 }
 
 impl TensorError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

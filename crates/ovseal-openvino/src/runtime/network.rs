@@ -11,7 +11,7 @@ use super::port::{self, Port};
 use super::shape::{PartialShape, RawPartialShape};
 use super::weights::KeepAlive;
 
-/// A network that was read but not compiled yet.
+/// A network that has been read but not yet compiled.
 ///
 /// The network reads the weights in place and keeps their owner alive.
 pub struct Network {

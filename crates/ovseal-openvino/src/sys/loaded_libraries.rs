@@ -23,7 +23,7 @@ struct Search<'s> {
     found: Option<Vec<u8>>,
 }
 
-/// Examines one loaded library, and ends the search if it is the right one.
+/// Examines one loaded library, and ends the search if its name matches.
 unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
     // SAFETY: `build` passes a search that nothing else uses during this call.
     let search = unsafe { &mut *data.cast::<Search<'_>>() };

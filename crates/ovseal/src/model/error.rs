@@ -155,7 +155,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { .. }

@@ -110,7 +110,7 @@ const LEAST_LETTERS: usize = 43;
 
 const KEYFILE_LENGTH: usize = 32;
 
-/// Distinct values among 32 random bytes. Fewer have a probability below 10^-6.
+/// Minimum number of distinct values among 32 random bytes. Fewer have a probability below 10^-6.
 const LEAST_DISTINCT: usize = 24;
 
 /// Length of the longest file to search. No private key is longer, but a longer file may

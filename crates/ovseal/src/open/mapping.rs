@@ -68,7 +68,7 @@ impl Part {
         Ok(UnverifiedMapping(PartMapping(Arc::new(memory))))
     }
 
-    /// Maps the whole part and returns after all of it was verified.
+    /// Maps the whole part and returns after all of it has been verified.
     ///
     /// # Errors
     /// [`OpenError::Chunk`] if a chunk is not authentic, [`OpenError::Memory`] if there is not
@@ -125,7 +125,7 @@ impl UnverifiedMapping {
         self.0.check()
     }
 
-    /// Waits until every chunk was verified.
+    /// Waits until every chunk has been verified.
     ///
     /// # Errors
     /// [`OpenError::Chunk`] for the first chunk that is not authentic, [`OpenError::Fill`] for one

@@ -14,7 +14,7 @@ use crate::threads::{self, lock};
 
 /// One part of an opened container.
 ///
-/// No byte is returned until its chunk's tag was checked, and its digest if a publisher was
+/// No byte is returned until its chunk's tag has been checked, and its digest if a publisher was
 /// specified.
 #[derive(Clone)]
 pub struct Part {

@@ -106,7 +106,7 @@ pub enum RekeyError {
 }
 
 impl RekeyError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Open(error) => error.kind(),

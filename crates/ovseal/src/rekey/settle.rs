@@ -18,7 +18,7 @@ use crate::container::rekey_file::RekeyFile;
 use crate::error::{OpenError, Section};
 use crate::unlock::Requirements;
 
-/// The container's stanzas, after a rekeying file was adopted or removed.
+/// The container's stanzas, after any rekeying file has been adopted or removed.
 pub(super) struct Settled {
     /// The earlier stanzas, or the new ones if the earlier ones were damaged.
     pub(super) before: Vec<Stanza>,

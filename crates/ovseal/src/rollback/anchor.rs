@@ -62,7 +62,7 @@ pub enum AnchorError {
 }
 
 impl AnchorError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Backend(_) => ErrorKind::Environment,

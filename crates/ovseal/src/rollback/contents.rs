@@ -100,9 +100,9 @@ fn digits(text: &str) -> Option<[u8; 32]> {
     mixed::decode_vec(text).ok()?.try_into().ok()
 }
 
-/// The largest number of bytes in the file.
+/// Maximum length of the file, in bytes.
 pub(crate) const LENGTH_LIMIT: u64 = 1 << 20;
-/// The largest number of bytes in an anchor's record.
+/// Maximum length of an anchor's record, in bytes.
 const RECORD_LIMIT: usize = 1024;
 const PLAIN: &str = "ovseal-rollback-state 1";
 const ANCHORED: &str = "ovseal-rollback-state 2";

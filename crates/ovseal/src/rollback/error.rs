@@ -108,7 +108,7 @@ pub enum RollbackError {
 }
 
 impl RollbackError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } | Self::Damaged { .. } | Self::Read { .. } => ErrorKind::Denied,

@@ -27,7 +27,7 @@ pub use error::RollbackError;
 /// A file with the minimum versions ("floors") that a device accepts.
 ///
 /// It prevents an older version of a model from running after a newer one. Anyone who can restore
-/// the whole disk can restore this file too. Two things protect against that: a floor that the
+/// the whole disk can also restore this file. Two things protect against that: a floor that the
 /// caller supplies, or an anchor, which is a counter in hardware.
 #[derive(Clone, Debug)]
 pub struct RollbackState {
@@ -248,8 +248,8 @@ impl RollbackState {
     }
 }
 
-/// The wait for the lock of a state without an anchor. Writing the file takes milliseconds.
+/// Limit on waiting for the lock of a state without an anchor. Writing the file takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The wait for the lock of an anchored state. The process that holds it asks the anchor up to four
-/// times, and a TPM may take 20 s for each answer.
+/// Limit on waiting for the lock of an anchored state. The process that holds the lock queries the
+/// anchor up to four times, and a TPM may take 20 s for each answer.
 const ANCHORED_PATIENCE: Duration = Duration::from_secs(90);

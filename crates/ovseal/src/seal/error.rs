@@ -83,7 +83,7 @@ pub enum SealError {
 }
 
 impl SealError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoRecipient | Self::TooManyRecipients => ErrorKind::Usage,

@@ -52,7 +52,7 @@ pub(crate) fn grow(fixture: &Fixture, length: u64) -> Grown {
     Grown { path, tables: 48 * chunks }
 }
 
-/// Returns the SHA-256 digest of the file from `offset` on.
+/// Returns the SHA-256 digest of the file, starting at `offset`.
 fn checksum(file: &mut File, offset: u64) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     file.seek(SeekFrom::Start(offset)).unwrap();

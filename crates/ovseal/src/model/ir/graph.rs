@@ -28,7 +28,7 @@ pub(super) struct Layer {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A constant, with its index among all constants once its `data` has been read.
+    /// A constant, with its index among all constants after its `data` has been read.
     Constant(Option<usize>),
     Parameter,
     ShapeOf,

@@ -118,7 +118,7 @@ impl<'t> Markup<'t> {
         if is_known { Ok(()) } else { Err(self.fault(IrFault::NotUnderstood("this kind of markup"))) }
     }
 
-    /// Returns the line of a position. Counts from the last one, since positions ascend.
+    /// Returns the line of a position. Counts from the previous position, because positions ascend.
     fn line_of(&mut self, position: u64) -> u64 {
         let (counted, lines) = self.counted;
         let position = usize::try_from(position).map_or(self.text.len(), |at| at.min(self.text.len()));

@@ -88,7 +88,7 @@ pub enum IrFault {
 }
 
 impl IrError {
-    /// Returns the kind of failure if an authentic model has this fault.
+    /// Returns the kind of the error, if an authentic model cannot be opened.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self.fault {
             IrFault::Root | IrFault::NotUnderstood(_) | IrFault::ElementType => ErrorKind::Unsupported,

@@ -209,7 +209,7 @@ fn tensors_that_protobuf_would_merge_are_rejected() {
     assert_eq!(skeleton(&model(&last_wins, 0), &[0; 4]).unwrap().pointers().len(), 1);
 }
 
-/// The test touches almost none of this memory, so it takes little.
+/// Almost none of this memory is accessed, so hardly any is allocated.
 #[test]
 fn weights_of_more_than_two_gibibytes_are_replaced_by_pointers() {
     const DATA: u64 = 3 << 30;
