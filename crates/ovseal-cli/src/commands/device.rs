@@ -227,6 +227,6 @@ fn approver_key(source: &Source) -> Result<ApproverKey, CommandError> {
 
 fn next_epoch(options: &DeviceOptions, output: &mut Output) -> Result<(), CommandError> {
     let epoch = tpm::device(options)?.advance_epoch(&tpm::tpm(options)?)?;
-    output.note("the TPM now refuses what was sealed to earlier epochs");
+    output.note("the TPM now refuses everything sealed to earlier epochs");
     output.line(&epoch.to_string())
 }

@@ -17,7 +17,7 @@ use crate::ui::{Output, Progress};
 /// Without a key, this shows who signed the container, and that the signed model has not changed
 /// since. It does not show that a holder of the key sealed the content. Anyone who can open the
 /// container may have changed the stanzas. With neither --publisher nor a key, it shows only that
-/// the container is consistent, as an attacker's container can also be.
+/// the container is consistent, which an attacker's container can also be.
 #[derive(Debug, Args)]
 #[command(mut_arg("any_sender", trust::is_default))]
 pub(crate) struct VerifyArgs {

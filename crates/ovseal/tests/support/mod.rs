@@ -17,7 +17,7 @@ pub(crate) struct Grown {
     pub(crate) tables: u64,
 }
 
-/// Changes the container of a part of one byte so that the part claims to have `length` bytes.
+/// Changes the container of a one-byte part so that the part claims to have `length` bytes.
 ///
 /// The checksum in the footer is correct. The trailer's MAC is wrong, because computing it would
 /// require the key.
