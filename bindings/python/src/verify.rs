@@ -62,7 +62,7 @@ pub(crate) struct Verification {
     claimed_publishers: Vec<String>,
     /// The security version; trustworthy only with a publisher or a key.
     security_version: u64,
-    /// True if a key showed that a holder of that key sealed the content; ``False`` without a key.
+    /// True if a key showed that a holder of that key sealed the content, else ``False``.
     content_verified: bool,
 }
 

@@ -312,7 +312,7 @@ class Verification:
     def security_version(self) -> int: ...
     @property
     def content_verified(self) -> bool:
-        """True if a key showed that a holder of that key sealed the content; ``False`` without a key."""
+        """True if a key showed that a holder of that key sealed the content, else ``False``."""
 
 def verify(
     path: _Path,

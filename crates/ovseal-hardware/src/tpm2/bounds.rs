@@ -29,7 +29,7 @@ impl Bounds {
     /// Requires the TPM's clock to be below `milliseconds`.
     ///
     /// The clock counts the time the device was powered on since its TPM was cleared. The clock
-    /// cannot be set back, but may lose some minutes after an unclean power-off.
+    /// cannot be set back, but may lose minutes after an unclean power-off.
     pub fn clock_below(self, milliseconds: u64) -> Self {
         Self { clock: Some(milliseconds), ..self }
     }
