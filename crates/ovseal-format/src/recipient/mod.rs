@@ -154,7 +154,7 @@ pub enum KeyError {
     /// The string is not the ML-DSA half of a publisher's private key.
     #[error(
         "the half of a publisher's private key that complements a token's is one PEM block, for \
-             ML-DSA-65"
+         ML-DSA-65"
     )]
     PublisherMlDsa,
 }
