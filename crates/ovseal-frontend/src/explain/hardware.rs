@@ -44,7 +44,9 @@ impl Explain for TpmError {
                 "use a resource manager (device:/dev/tpmrm0), or flush left-over objects: tpm2_flushcontext -t"
             }
             Self::NoPcr(_) => "enable the sha256 bank in the firmware's settings",
-            Self::AnotherTpm => "open with another key, enroll this device again, and bind the container again",
+            Self::AnotherTpm => {
+                "open with another key, enroll this device again, and bind the container again"
+            }
             Self::PcrChanged(_) => {
                 "boot the device as it was when it was enrolled or bound, or open with another key and bind the \
                  container again"
