@@ -518,7 +518,7 @@ typedef struct ovseal_trusted_publisher {
  *
  * Zero is the default of every member but `size`. With the default trust, specify at least one
  * publisher. The model's name, security version and rollback state are checked against a
- * publisher's signature, so requiring one of them with another trust is an error.
+ * publisher's signature, so requiring one of them with any other trust is an error.
  */
 typedef struct ovseal_open_options {
     /**
@@ -542,7 +542,7 @@ typedef struct ovseal_open_options {
      */
     size_t publisher_count;
     /**
-     * The name the model must have; NULL for any.
+     * The required name of the model; NULL for any.
      */
     const char *name;
     /**
@@ -725,7 +725,7 @@ typedef struct ovseal_plugin {
 /**
  * A compilation for which a cache has a slot. Start from `OVSEAL_COMPILATION_INIT`.
  *
- * The compilation is of a container's network as it is. A reshaped network has no slot.
+ * It is the compilation of a container's network without changes. A reshaped network has no slot.
  */
 typedef struct ovseal_compilation {
     /**
