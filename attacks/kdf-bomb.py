@@ -1,7 +1,7 @@
 """Opens containers whose passphrase stanza requests excessive memory, passes or lanes of Argon2id.
 
-Required outcome: that of the vector (4, no key fits), within two seconds of processor time and 200
-MB of memory.
+Required outcome: the vector's own (4, no key fits), within two seconds of processor time and 200 MB
+of memory.
 """
 
 from support import VECTORS, check, refuse_cheaply, temporary_directory

@@ -1,4 +1,4 @@
-"""A model with unique contents, and a search for its pieces in files."""
+"""Creates a model with unique contents, and searches files for pieces of it."""
 
 import contextlib
 import os
@@ -21,7 +21,8 @@ def fresh_copy(xml):
     check(name in topology, "the topology has no name")
     starts = []
     for start, length in (map(int, place) for place in FLOATS.findall(topology)):
-        # Randomizes half of each number; sign and exponent stay, so that all results are finite.
+        # Randomize half of each number. Sign and exponent stay the same, so that all results are
+        # finite.
         for offset in range(start, start + length, 4):
             weights[offset : offset + 2] = os.urandom(2)
         starts += range(start, start + length - NEEDLE, NEEDLE)

@@ -7,7 +7,7 @@ every file that the programs open for writing. Required outcome: no file written
 --cache-dir` contains 64 bytes of the weights or the network's name, whether it stores or loads the
 compiled model.
 
-OpenVINO's own cache of the same network does contain weights, despite its encryption call-backs
+OpenVINO's own cache of the same network does contain weights, despite its encryption callbacks
 (CACHE_ENCRYPTION_CALLBACKS): they receive only the topology.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from needles import find, fresh_copy
 from support import DONE, check, must, network, temporary_directory
 
-# A call that opens a file for writing, or creates it; strace prints the path of the new descriptor.
+# A call that opens a file for writing, or creates it. strace prints the path of the new descriptor.
 OPENED = re.compile(r"\b(?:open|openat|openat2|creat)\(.*(?:O_WRONLY|O_RDWR|O_CREAT|creat\().* = \d+<(?P<path>[^>]*)>")
 RENAMED = re.compile(r'\brename(?:at2?)?\(.*?"(?P<old>[^"]*)".*?"(?P<new>[^"]*)".* = 0')
 
@@ -52,7 +52,7 @@ core.compile_model(model, "CPU", config)
 def traced(*command):
     """Runs a command and returns its standard output and the files that it opened for writing."""
     trace = Path("trace")
-    # `ovseal` keeps debuggers out, but root in a new user namespace may still trace it.
+    # `ovseal` keeps out debuggers, but root in a new user namespace may still trace it.
     unshare = [] if os.getuid() == 0 else ["unshare", "--map-root-user"]
     calls = "open,openat,openat2,creat,rename,renameat,renameat2"
     strace = [*unshare, "strace", "-f", "-y", "-s", "4096", "-e", f"trace={calls}", "-o", trace, *command]

@@ -1,4 +1,4 @@
-"""Plants another copy's stanzas next to a container, as an unfinished rekeying, without a key.
+"""Plants another copy's stanzas next to a container, as an interrupted rekeying, without a key.
 
 In the copy, a rekeying has removed the device's key and added that of a removed recipient. Its
 region is authentic, with the next generation. The owner then rekeys the container.
@@ -33,7 +33,8 @@ with temporary_directory():
     container[4096 + 40] ^= 1
     with open("weights.ovseal", "r+b") as file:
         file.write(container)
-    # With its own region damaged, only the planted keys open; here, the owner has one of them.
+    # If the container's own region is damaged, only the planted keys open. Here, the owner has one
+    # of them.
     must(NOT_AUTHENTIC, "rekey", "weights.ovseal", "--keyfile", "removed.key", "--add-keyfile", "new.key")
     check(Path("weights.ovseal").read_bytes() == container, "the damaged container was changed")
 

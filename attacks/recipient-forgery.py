@@ -1,7 +1,7 @@
 """Forges containers as a legitimate recipient, who can open the original.
 
-Required outcome with a required publisher: the recipient's own container is denied (5), unsigned or
-signed by the recipient. A container with the publisher's data key, and valid tags and MACs, is
+Required outcome with a required publisher: the recipient's own container, unsigned or signed by the
+recipient, is denied (5). A container with the publisher's data key, and valid tags and MACs, is
 denied (5) or not authentic (3). Without a required publisher, the recipient's own container is
 accepted.
 """

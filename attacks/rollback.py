@@ -1,7 +1,7 @@
 """Replaces a container with an older one, signed and genuine: rollback.py [MODEL.xml]
 
 Required outcome: after the newer container, the older one is denied (5) with a rollback state or a
-minimum version. A damaged or missing state is denied, too. Without either, or with an older copy of
+minimum version. A damaged or missing state is also denied. Without either, or with an older copy of
 the state, the older container runs.
 """
 

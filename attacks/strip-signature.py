@@ -1,7 +1,7 @@
 """Removes the publisher's signatures from a container: all of them, or only the post-quantum one.
 
-Required outcome: denied (5) if the publisher is required, before any key is tried. Otherwise not
-authentic (3), because the statement names a missing signer.
+Required outcome: denied (5) if the publisher is required, before any key is tried. Otherwise the
+container is not authentic (3), because the statement lists a missing signer.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Shared code of the attacks: runs `ovseal` and checks its outcome."""
+"""Code shared by the attacks, which runs `ovseal` and checks the outcome."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def ovseal(*arguments, environment=None):
 
 
 def must(code, *arguments, environment=None):
-    """Runs `ovseal`; the attack fails if the exit code is not `code`."""
+    """Runs `ovseal`. The attack fails if the exit code is not `code`."""
     process = ovseal(*arguments, environment=environment)
     errors = process.stderr.strip().splitlines()
     print(f"ovseal {arguments[0]}: exit code {process.returncode}" + (f", {errors[0]}" if errors else ""))
@@ -119,7 +119,7 @@ def refuse_cheaply(path, seconds=2, megabytes=200):
     command = ["ovseal", *map(str, arguments)]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
-    # Elapsed time would depend on the load of the machine.
+    # Processor time is measured, because elapsed time depends on the load of the machine.
     took, used = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
     process.returncode = os.waitstatus_to_exitcode(status)
     print(f"{path.stem}: exit code {process.returncode}, {took:.2f} s, {used:.0f} MB")

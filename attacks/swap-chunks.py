@@ -1,6 +1,6 @@
 """Swaps two chunks of a part on the disk, with and without their tags and digests.
 
-Required outcome: exit code 3 with a key, with a publisher, and with neither; nothing is extracted.
+Required outcome: exit code 3 with a key, with a publisher, and with neither. Nothing is extracted.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def swap(data, first, second, length):
 
 
 def with_tables(container):
-    """Swaps the tags and digests, too, and corrects the checksum, which requires no key."""
+    """Also swaps the tags and digests, and corrects the checksum, which requires no key."""
     footer = len(container) - FOOTER
     trailer, tags = struct.unpack_from(">QQ", container, footer + 24)
     swap(container, trailer, trailer + 16, 16)
@@ -32,7 +32,7 @@ def with_tables(container):
 
 
 def must_be_rejected():
-    """Checks that the container opens with neither a key nor a publisher."""
+    """Checks that the container fails with a key, with a publisher, and with neither."""
     must(NOT_AUTHENTIC, "verify", "weights.ovseal")
     must(NOT_AUTHENTIC, "verify", "weights.ovseal", "--publisher", "acme.pub")
     must(NOT_AUTHENTIC, "verify", "weights.ovseal", "--keyfile", "device.key")

@@ -2,7 +2,7 @@
 
 Required outcome: neither `ovseal` nor tpm2-tools, which use the TPM directly, can unseal the share:
 the policy fails. In the right state, tpm2-tools do unseal it, and the second implementation then
-opens the container. This proves that the attack is real.
+opens the container. This shows that the attack is real.
 """
 
 import os

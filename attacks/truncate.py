@@ -1,4 +1,4 @@
-"""Truncates a container at typical places of an aborted download, and extends it.
+"""Truncates a container at places typical of an aborted download, and extends it.
 
 Required outcome: exit code 3 with a key and with a publisher. A file too short to recognize is not
 a container (6).
@@ -10,7 +10,7 @@ from support import DONE, NOT_AUTHENTIC, UNSUPPORTED, must, payload, sealed_weig
 
 
 def must_all(code):
-    """Checks the exit code with a key, with a publisher, and of `inspect`."""
+    """Checks the exit code with a key, with a publisher, and for `inspect`."""
     must(code, "verify", "weights.ovseal", "--keyfile", "device.key")
     must(code, "verify", "weights.ovseal", "--publisher", "acme.pub")
     must(code, "inspect", "weights.ovseal")

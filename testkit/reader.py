@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 EXIT_CODES = {"usage": 2, "not-authentic": 3, "no-key-fits": 4, "denied": 5, "not-a-container": 6, "unsupported": 6}
 
 class Failure(Exception):
-    """The container was rejected: Failure(key of EXIT_CODES, violated rule)."""
+    """The error for a rejected container: Failure(key of EXIT_CODES, violated rule)."""
     kind = property(lambda self: self.args[0])
 
 def check(condition, detail, kind="not-authentic"):
@@ -284,7 +284,7 @@ def find_secret(regions, side_file, keys, prologue):
 # Section 6: statement, signatures and trailer.
 
 def read_publisher(pem):
-    """Returns the key id of a publisher's PEM text, and its public keys by algorithm number."""
+    """Returns the key id of a publisher's PEM string, and its public keys by algorithm number."""
     blocks, keys = re.findall("-----BEGIN[^-]+-----[^-]+-----END PUBLIC KEY-----", pem), {}
     check(blocks and not re.sub("-----BEGIN[^-]+-----[^-]+-----END PUBLIC KEY-----", "", pem).strip(), "not a publisher's file", "usage")
     for block in blocks:
@@ -374,7 +374,7 @@ def open_container(path, key, publishers=(), name=None, min_security_version=Non
     `key` is a pair of kind and bytes: "passphrase", "keyfile" or "identity" with the bytes of the
     file. The other kinds are secrets that hardware would not reveal: "token" with a P-256 key in
     PEM, "enclave" with 16 bytes, or "share" with the 32 bytes that a TPM unseals. The share is
-    followed by the passphrase if the stanza requires both. `publishers` are PEM texts.
+    followed by the passphrase if the stanza requires both. `publishers` are PEM strings.
     """
     try:
         keys, publishers = read_key(*key), [read_publisher(pem) for pem in publishers]

@@ -1,4 +1,4 @@
-"""Runs a command with `userfaultfd` forbidden, as by Docker's default profile.
+"""Runs a command with `userfaultfd` forbidden, as in Docker's default profile.
 
     without_userfaultfd.py [--with-device] COMMAND [ARGUMENT...]
 

@@ -14,14 +14,14 @@ import sys
 import time
 from pathlib import Path
 
-# Otherwise OpenVINO's telemetry, in a thread and a forked process, would be measured too.
+# Otherwise OpenVINO's telemetry, in a thread and a forked process, would also be measured.
 sys.modules["openvino_telemetry"] = None
 
 import numpy as np
 import openvino as ov
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-# A key that everyone knows: it protects nothing.
+# A well-known key, which protects nothing.
 KEY = bytes(range(32))
 SUFFIX = ".enc"
 

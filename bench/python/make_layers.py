@@ -1,6 +1,6 @@
 """Writes a network of 500 MB, layers with 16-bit weights: python make_layers.py OUTDIR
 
-The time to read a container depends on its length, not on what the network computes.
+The time to read a container depends on its length, not on the network's operations.
 """
 
 import sys

@@ -1,8 +1,8 @@
 """Saves or loads one large tensor with cryptotensors, and prints the seconds that it took.
 
-It uses the NumPy interface, which encrypts and decrypts with the same compiled code as the others.
-Importing the packages is not measured. The tensor is mapped from the plaintext file, so that its
-bytes are in the page cache only once.
+This uses the NumPy interface, which encrypts and decrypts with the same compiled code as the other
+interfaces. Importing the packages is not measured. The tensor is mapped from the plaintext file, so
+that its bytes are in the page cache only once.
 """
 
 import base64
@@ -19,8 +19,8 @@ def encoded(key: bytes) -> str:
     return base64.b64encode(key).decode()
 
 
-# Keys that everyone knows: they protect nothing. The signing key is that of the first test in
-# RFC 8032, section 7.1.
+# Well-known keys, which protect nothing. The signing key is from the first test in RFC 8032,
+# section 7.1.
 ENCRYPTION_KEY = {"kty": "oct", "alg": "aes256gcm", "kid": "encryption", "k": encoded(bytes(range(32)))}
 SIGNING_KEY = {
     "kty": "okp",
@@ -33,7 +33,7 @@ CONFIG = {"enc_key": ENCRYPTION_KEY, "sign_key": SIGNING_KEY}
 
 
 def save(plaintext: str, saved: str) -> float:
-    """Saves the plaintext's bytes as one tensor, and waits for the disk as sealing does."""
+    """Saves the plaintext's bytes as one tensor, and waits for the disk, as sealing does."""
     tensor = numpy.memmap(plaintext, dtype=numpy.uint8, mode="r")
     start = time.perf_counter()
     save_file({"weights": tensor}, saved, config=CONFIG)
@@ -43,7 +43,7 @@ def save(plaintext: str, saved: str) -> float:
 
 
 def load(plaintext: str, saved: str) -> float:
-    """Loads the tensor into memory of its own."""
+    """Loads the tensor into separate memory."""
     start = time.perf_counter()
     with safe_open(saved, framework="np", config=CONFIG) as file:
         tensor = file.get_tensor("weights")

@@ -23,7 +23,8 @@ def status(name: str) -> int:
 def main() -> None:
     container, keyfile = sys.argv[1:]
     core, key = ov.Core(), ovseal.keyfile(keyfile)
-    # Loads the device's plugin, as the other languages do: `read_model` asks it about its cache.
+    # Load the device's plugin, as the other languages do, because `read_model` asks it about its
+    # cache.
     core.get_versions("CPU")
     read_model = ovseal.read_model  # imports the modules that need OpenVINO
     before = status("VmRSS")

@@ -1,8 +1,8 @@
 """Reports measurements: python3 bench/report [MEASURED.json] [--record] [--check]
 
 Prints the tables of a measurement. With --record, also keeps its summary in docs/performance/ and
-draws the pages and plots from it. Without a measurement, draws them from the summaries that are
-kept; with --check, only fails if a page or a plot differs from that.
+draws the pages and plots from it. Without a measurement, draws them from the stored summaries. With
+--check, only fails if a page or plot differs from them.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main():
 
 
 def draw(check):
-    """Writes every page and plot that has changed, or names them and fails."""
+    """Writes every page and plot that has changed, or lists them and fails."""
     records = [json.loads((RECORDS / f"{name}.json").read_text()) for name in BENCHMARKS]
     stale = {path: text for path, text in pages(records).items() if not path.exists() or path.read_text() != text}
     if check and stale:
@@ -62,7 +62,7 @@ def pages(records):
 
 
 def replace(text, section, new):
-    """Replaces what is between the markers of a section."""
+    """Replaces the text between the markers of a section."""
     begin, end = (f"<!-- {section}: {edge} -->" for edge in ("begin", "end"))
     if begin not in text or end not in text:
         sys.exit(f"the markers of {section} are missing")
@@ -96,14 +96,14 @@ def numbers(load, memory, container, tpm, _bindings):
 
 
 def span(record, group, pair):
-    """Returns the least and the greatest median of the networks."""
+    """Returns the smallest and the largest median of the networks."""
     found = record["ratios"][group][pair]
     medians = [found[fixture][0] for fixture in record["fixtures"] if fixture in found]
     return f"{min(medians):.2f} to {max(medians):.2f}"
 
 
 def refuse_differing(record):
-    """Fails if a load computed other outputs than the plaintext: its speed means nothing."""
+    """Fails if a load computed different outputs than the plaintext: its speed means nothing."""
     differing = [
         f"{group}: {METHODS[method]}"
         for group, results in record["results"].items()

@@ -1,4 +1,4 @@
-"""Draws a record as SVG: a bar for each median, a line for its spread."""
+"""Draws a record as SVG, with a bar for each median and a line for its spread."""
 
 from html import escape
 

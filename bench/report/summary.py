@@ -7,7 +7,7 @@ from titles import METHODS, PAIRS, PROVIDERS
 
 
 def summarize(measured):
-    """Returns the record of one run. A spread is a list: median, least, greatest."""
+    """Returns the record of one run. A spread is a list: median, minimum, maximum."""
     record = {
         "benchmark": measured["benchmark"],
         "environment": measured["environment"],
@@ -32,7 +32,7 @@ def summarize(measured):
 
 
 def add_group(record, fixture, cache, series, output):
-    """Adds the methods of one fixture that took turns with the page cache in one state."""
+    """Adds the methods of one fixture that took turns with the page cache in the same state."""
     if untitled := {one["method"] for one in series} - METHODS.keys():
         raise KeyError(f"methods without a title: {untitled}")
     suffix = f" {cache}" if cache else ""
@@ -48,7 +48,7 @@ def add_group(record, fixture, cache, series, output):
 
 
 def describe(method, measures, samples, output):
-    """Returns how often a method was measured, the spread of each measure, and what went wrong."""
+    """Returns how often a method was measured, the spread of each measure, and the errors."""
     taken = [sample for sample in samples if sample is not None]
     known = {measure: numbers for measure, numbers in measures.items() if any(n is not None for n in numbers)}
     entry = {"rounds": len(taken)} | {measure: spread(numbers) for measure, numbers in known.items()}
@@ -60,7 +60,7 @@ def describe(method, measures, samples, output):
 
 
 def extract(benchmark, samples):
-    """Returns each measure's numbers, one a round; None if it was not the method's turn."""
+    """Returns each measure's numbers, one per round, or None if it was not the method's turn."""
     if all(sample is None for sample in samples):
         return {}
     of = lambda measure: [None if sample is None else measure(sample) for sample in samples]
@@ -92,7 +92,8 @@ MEASURES = {
     },
 }
 
-# The measures whose ratios are taken, and the method and measures whose differences are.
+# The measures of which ratios are taken, and the method and measures of which differences are
+# taken.
 RATIOS = {
     "load": ["compiled", "first-inference", "cpu", "peak", "settled"],
     "memory": ["least", "pressed", "peak"],
@@ -124,7 +125,8 @@ def add_differences(benchmark, results, columns):
 
 
 def add_peak_shares(record, fixture, suffix, results):
-    """Adds the share that a container adds to the plaintext's peak of what the script adds.
+    """Adds a ratio: the memory that a container adds to the plaintext's peak, relative to that of
+    the script.
 
     The interpreter, the runtime and the plugin are not counted.
     """
@@ -137,7 +139,7 @@ def add_peak_shares(record, fixture, suffix, results):
 
 
 def paired(of, to, combine):
-    """Combines two series round by round, where both methods took their turn."""
+    """Combines two series round by round, for rounds in which both methods took their turn."""
     return [combine(a, b) for a, b in zip(of, to) if a is not None and b is not None]
 
 
@@ -148,7 +150,7 @@ def spread(numbers):
 
 
 def dumps(value, levels=3, indent=""):
-    """Formats a record with one method or pair a line."""
+    """Formats a record, with one method or pair per line."""
     if levels == 0 or not isinstance(value, (dict, list)) or not value:
         return json.dumps(value, ensure_ascii=False)
     inner = indent + "  "

@@ -45,7 +45,7 @@ def load(record):
     return blocks
 
 
-# The ratios that are worth a table.
+# The ratios that are shown in a table.
 RATIO_TABLES = [
     ("first-inference", "warm"),
     ("first-inference", "cold"),
@@ -56,7 +56,7 @@ RATIO_TABLES = [
 
 
 def ratio_table(record, measure, cache):
-    """Returns pairs as rows, networks as columns. Memory is compared with the plaintext's only."""
+    """Returns pairs as rows, networks as columns. Memory is compared only with the plaintext's."""
     found = record["ratios"].get(f"{measure} {cache}", {})
     is_memory = measure in ("peak", "settled")
     rows = [
@@ -121,7 +121,7 @@ def load_table(record, fixture, facts, cache):
 
 
 def note(entry):
-    """Says what a method did otherwise than its name says."""
+    """Describes how a method's behaviour differed from its name."""
     if "differing_outputs" in entry:
         return " (**output differs**)"
     return " (was eager)" if "was_eager" in entry else ""
@@ -191,7 +191,7 @@ BLOCKS = {"load": load, "memory": memory, "container": container, "tpm": tpm, "b
 
 
 def table(head, rows, column="---:"):
-    """Returns a table whose columns after the first are numbers; nothing for no rows."""
+    """Returns a table whose columns after the first are numbers; nothing without rows."""
     if not rows:
         return ""
     lines = [head, *rows]
@@ -200,7 +200,7 @@ def table(head, rows, column="---:"):
 
 
 def around(spread, median, rest):
-    """Formats a median with its spread, as far as they are known."""
+    """Formats a median with its spread, if they are known."""
     if not spread:
         return ""
     ends = f" ({rest.format(spread[1])}–{rest.format(spread[2])})" if len(spread) == 3 else ""

@@ -14,7 +14,7 @@ LIMITS = {
 
 
 def all_targets(record):
-    """Returns a row for each target of the record's benchmark: what, limit, found, verdict.
+    """Returns a row for each target of the record's benchmark: name, limit, value, verdict.
 
     Targets of loading are compared for any sender, then for a named publisher. Anything not
     measured is left out.
@@ -42,7 +42,7 @@ def for_sender(target, sender):
 
 
 def compare(record, target, show=None):
-    """Returns one row, or None if nothing of it was measured."""
+    """Returns one row, or None if none of its values was measured."""
     parts = [part for part in target.get("any_of", [target]) if values(record, part)]
     if not parts:
         return None
@@ -55,7 +55,7 @@ def compare(record, target, show=None):
 
 
 def values(record, target):
-    """Returns the medians that have a limit, by the name of what was measured."""
+    """Returns the medians that have a limit, by the name of the measure."""
     if "sealing_memory" in target:
         memory = record.get("sealing_memory", [])
         return {str(one["size"]): one["peak_bytes"] - one["baseline_bytes"] for one in memory}
@@ -102,7 +102,7 @@ def limit_text(target, several):
 
 
 def as_list(found, target):
-    """Lists every value by name; of times and memory, only the greatest."""
+    """Lists every value by name. For times and memory, lists only the largest."""
     if target.get("unit") in ("ms", "MiB"):
         return ("at most " if len(found) > 1 else "") + number(max(found.values()), target)
     if len(found) == 1:
@@ -136,5 +136,5 @@ def number(value, target, is_limit=False):
 
 
 def ratio(value):
-    """Formats a ratio with three digits after the point, or two if no more were recorded."""
+    """Formats a ratio with three digits after the point, or with two if only two were recorded."""
     return f"{value:.2f}" if value == round(value, 2) else f"{value:.3f}"

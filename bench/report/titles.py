@@ -1,4 +1,4 @@
-"""The names of fixtures, methods and measures as readers see them, in the order of the tables."""
+"""The names of fixtures, methods and measures for readers, in the order of the tables."""
 
 # Each fixture: title, and a short title for columns and lists.
 FIXTURES = {
@@ -57,7 +57,7 @@ METHODS = {
     "python": "Python",
 }
 
-# The method that each AES-GCM library has in `container`.
+# The method that measures each AES-GCM library in `container`.
 PROVIDERS = {"ring": "aes_ring", "aws-lc-rs": "aes_aws_lc"}
 
 MEASURES = {

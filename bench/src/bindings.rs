@@ -1,4 +1,4 @@
-//! Reading a sealed model from C++ and Python, next to Rust.
+//! Measures reading a sealed model from C++ and Python, relative to Rust.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::runner::Facts;
 use crate::turns::Method;
 use crate::{Places, Result};
 
-/// Measures the call that reads, in a separate process for each language.
+/// Measures the call that reads the model, in a separate process for each language.
 pub(crate) fn run(benchmark: &Benchmark, environment: Environment, places: &Places) -> Result<()> {
     let cpp = cpp(places);
     let scripts = [SCRIPT.as_ref(), cpp.as_path()];
@@ -27,7 +27,7 @@ pub(crate) fn run(benchmark: &Benchmark, environment: Environment, places: &Plac
     )?;
     let mut run = places.begin(benchmark, environment)?;
     let mut fixture = Fixture::create(&places.dir)?;
-    // The container and the programs are in the page cache from now on.
+    // From now on, the container and the programs are in the page cache.
     LANGUAGES.iter().try_for_each(|language| fixture.read(command(language, places)?).map(drop))?;
     let method = |&language: &&'static str| {
         Method::new(language, move |fixture: &mut Fixture| fixture.read(command(language, places)?))
@@ -37,10 +37,10 @@ pub(crate) fn run(benchmark: &Benchmark, environment: Environment, places: &Plac
     run.measure(Facts { fixture: "layers".to_owned(), bytes, ..Facts::default() }, &mut fixture, methods)
 }
 
-/// The languages. The others are compared with the first.
+/// The languages. The first is the one with which the others are compared.
 const LANGUAGES: [&str; 3] = ["rust", "cpp", "python"];
 
-/// Returns a command that reads a container from a language.
+/// Returns a command that reads a container in this language.
 fn command(language: &str, places: &Places) -> Result<Command> {
     Ok(match language {
         "cpp" => Command::new(cpp(places)),
@@ -62,9 +62,9 @@ fn cpp(places: &Places) -> PathBuf {
 struct Sample {
     /// Seconds of the call.
     seconds: f64,
-    /// Resident memory before the call: the program or interpreter, the runtime, the plugin.
+    /// Resident memory before the call: the program or interpreter, the runtime and the plugin.
     start_bytes: u64,
-    /// The peak of resident memory up to its end.
+    /// The peak of resident memory up to the end of the call.
     peak_bytes: u64,
 }
 

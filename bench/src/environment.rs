@@ -1,4 +1,4 @@
-//! The environment of a run, which must be the same when the run is continued.
+//! The environment of a run, which must not change before the run is continued.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::process;
 pub(crate) struct Environment {
     /// The machine.
     machine: Machine,
-    /// The AES-GCM library that `ovseal` chooses on it.
+    /// The AES-GCM library that `ovseal` chooses on this machine.
     provider: String,
     /// SHA-256 of the measuring program, which includes `ovseal`.
     program: String,
@@ -73,7 +73,7 @@ impl Environment {
         self
     }
 
-    /// Fails if a run of another environment cannot be continued in this one, and says why.
+    /// Fails, with the reason, if a run from that environment cannot be continued in this one.
     pub(crate) fn ensure_same(&self, earlier: &Self) -> Result<()> {
         let [here, there] = [serde_json::to_value(self)?, serde_json::to_value(earlier)?];
         let names = [&here, &there].into_iter().filter_map(Value::as_object).flat_map(|object| object.keys());
@@ -107,7 +107,7 @@ fn digest(files: &[&Path]) -> Result<String> {
     Ok(base16ct::lower::encode_string(digest.0.finish().as_ref()))
 }
 
-/// Digests what is written to it.
+/// A writer that digests everything written to it.
 struct Digest(Context);
 
 impl Write for Digest {
@@ -125,7 +125,7 @@ const VERSIONS: &str = "import platform, sys\n\
     from importlib.metadata import version\n\
     print('Python', platform.python_version(), *(f'{name} {version(name)}' for name in sys.argv[1:]), sep=', ')";
 
-/// The advice when a run cannot be continued.
+/// Advice for a run that cannot be continued.
 pub(crate) const START_AGAIN: &str = "start again without --resume";
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Asks the kernel. Facts that the kernel does not report stay empty.
+    /// Reads the facts from the kernel. Facts that the kernel does not report are left empty.
     pub(crate) fn detect() -> Self {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let flags = field(&cpu, "flags").unwrap_or_default();

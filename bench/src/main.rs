@@ -1,4 +1,4 @@
-//! Measures sealing, opening and loading, next to the machine at its best and to other tools.
+//! Measures sealing, opening and loading, and for comparison the hardware's limits and other tools.
 //!
 //! `cargo xtask bench` builds and starts this program. The program writes samples as JSON, and
 //! `bench/report` draws tables and plots from them. `bench/README.md` describes the JSON,
@@ -28,7 +28,7 @@ use crate::environment::Environment;
 use crate::options::Benchmark;
 use crate::runner::Run;
 
-/// The result of any step: every failure is only reported.
+/// The result of any step. Failures are only reported, never handled.
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Measures sealing, opening and loading.
@@ -43,7 +43,7 @@ struct Program {
 /// The directory and the interpreter of a benchmark.
 #[derive(clap::Args)]
 struct Places {
-    /// An existing directory on the disk that is measured, with what `cargo xtask bench` prepared
+    /// An existing directory on the measured disk, with the files that `cargo xtask bench` prepared
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
     /// A Python interpreter with the packages that the benchmark needs

@@ -1,4 +1,4 @@
-//! The options of the benchmarks, which `cargo xtask bench` reads from this file too.
+//! The options of the benchmarks. `cargo xtask bench` also uses this file.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -43,7 +43,8 @@ pub(crate) struct ContainerOptions {
     /// Length of the part in bytes; K, M and G stand for 10^3, 10^6 and 10^9
     #[arg(long, value_name = "LENGTH", default_value = "2G")]
     pub(crate) size: Size,
-    /// Length of the largest file whose sealing is watched for memory [default: four times --size]
+    /// Length of the largest file for which the memory of sealing is measured [default: four times
+    /// --size]
     #[arg(long, value_name = "LENGTH")]
     pub(crate) largest: Option<Size>,
     #[command(flatten)]
@@ -56,7 +57,7 @@ pub(crate) struct LoadOptions {
     /// Networks to load, separated by commas [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) models: Vec<Network>,
-    /// Methods of loading, separated by commas; the plaintext is always among them [default: all]
+    /// Methods of loading, separated by commas; the plaintext is always included [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) methods: Vec<Method>,
     /// Leave out the rounds with a cold page cache
@@ -142,10 +143,10 @@ pub(crate) enum Network {
     DecoderInt4,
 }
 
-/// A method of getting from a file to a model that computes.
+/// A method of getting from a file to a compiled model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Method {
-    // Methods whose ratio matters are neighbours, so that they are measured soon after each other.
+    // Methods whose ratio matters are adjacent, so that they are measured soon after each other.
     /// A script that decrypts whole files
     Script,
     /// Plaintext in a file system that a process decrypts
@@ -154,7 +155,7 @@ pub(crate) enum Method {
     ForbiddenPublisher,
     /// Sealed, decrypted before the runtime reads it, only tags checked
     EagerAny,
-    /// The same with digests checked, because the publisher is named
+    /// The same with digests checked, because the publisher is specified
     EagerPublisher,
     /// Sealed, decrypted while the runtime compiles, only tags checked
     OverlappedAny,
@@ -162,9 +163,9 @@ pub(crate) enum Method {
     Plaintext,
     /// The same as `overlapped-any` with digests checked
     OverlappedPublisher,
-    /// Sealed, compiled before, in the sealed cache, only tags checked
+    /// Sealed, already compiled, in the sealed cache, only tags checked
     CachedAny,
-    /// Plaintext, compiled before, in OpenVINO's own cache
+    /// Plaintext, already compiled, in OpenVINO's own cache
     PlaintextCached,
     /// The same as `cached-any` with digests checked
     CachedPublisher,
@@ -193,7 +194,7 @@ impl FromStr for Size {
     }
 }
 
-/// Below this, random ranges would have no room.
+/// In a shorter part, there would be no room for random ranges.
 const LEAST: u64 = 16_000_000;
 
 const MOST: u64 = 64_000_000_000;

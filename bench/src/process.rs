@@ -68,7 +68,7 @@ impl Deref for Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Files that cannot be removed stay: there is nothing else to try.
+        // Files that cannot be removed are left behind, because there is nothing else to try.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

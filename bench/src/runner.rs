@@ -35,18 +35,18 @@ pub(crate) struct Facts {
     pub(crate) fixture: String,
     /// Length of its plaintext.
     pub(crate) bytes: u64,
-    /// SHA-256 of its files, if they are not created for the run.
+    /// SHA-256 of the fixture's files, unless they are created for the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<String>,
     /// The digest of outputs that every sample must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) output: Option<String>,
-    /// The methods that cannot be measured here.
+    /// The methods that cannot be measured on this machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) absent: Vec<Absent>,
 }
 
-/// A method that cannot be measured here.
+/// A method that cannot be measured on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Absent {
     /// The method.
@@ -55,7 +55,7 @@ pub(crate) struct Absent {
     pub(crate) reason: String,
 }
 
-/// The samples of one method, one for each round; none in rounds in which it was not the method's
+/// The samples of one method, one per round, or `None` for rounds in which it was not the method's
 /// turn.
 #[derive(Serialize, Deserialize)]
 struct Series<S> {
@@ -83,12 +83,12 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
             Vec::new()
         };
         let run = Self { benchmark: benchmark.to_owned(), environment, fixtures, file };
-        // Fails before an hour of measuring if the file cannot be written.
+        // If the file cannot be written, this fails now, not after an hour of measuring.
         run.save()?;
         Ok(run)
     }
 
-    /// Returns whether all rounds of a fixture are done; fails if it is not the same as before.
+    /// Returns whether all rounds of a fixture are done. Fails if the fixture has changed.
     pub(crate) fn is_complete(&self, fixture: &str, sha256: &str) -> Result<bool> {
         let Some(measured) = self.fixtures.iter().find(|measured| measured.facts.fixture == fixture) else {
             return Ok(false);
@@ -101,8 +101,8 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
 
     /// Measures the missing rounds of a fixture, and saves the run after each of them.
     ///
-    /// The methods take turns in another [`order`] each round, so a disturbance affects all of
-    /// them.
+    /// The methods take turns in a different [`order`] each round, so that a disturbance affects
+    /// all of them.
     pub(crate) fn measure<C>(
         &mut self,
         facts: Facts,
@@ -135,7 +135,7 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
         self.write(self)
     }
 
-    /// Writes the file whole or not at all: an interrupted run keeps the round before.
+    /// Writes the file whole or not at all, so that an interrupted run keeps the previous round.
     fn write(&self, run: &impl Serialize) -> Result<()> {
         let partial = self.file.with_extension("partial");
         fs::write(&partial, serde_json::to_string_pretty(run)? + "\n")?;
@@ -166,13 +166,13 @@ impl<S: Serialize + DeserializeOwned> Run<S> {
 }
 
 impl<S> Measured<S> {
-    /// Returns how many rounds every method has done.
+    /// Returns the number of rounds that every method has completed.
     fn rounds(&self) -> u32 {
         self.series.iter().map(|series| series.samples.len()).min().unwrap_or(0) as u32
     }
 }
 
-/// Shows on standard error that a long measurement goes on.
+/// Shows on standard error that a long measurement is still running.
 #[expect(clippy::print_stderr, reason = "the terminal is for progress, the file for results")]
 pub(crate) fn progress(line: &str) {
     eprintln!("{line}");
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::environment::tests::environment;
 
-    /// Returns a path next to the program, where tests of this crate write.
+    /// Returns a path next to the program, where the tests of this crate write.
     fn file(name: &str) -> PathBuf {
         std::env::current_exe().unwrap().with_extension(name)
     }

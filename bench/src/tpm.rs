@@ -1,4 +1,5 @@
-//! Openings with a TPM, next to a key file. swtpm simulates the TPM, on its own socket.
+//! Measures openings with a TPM, relative to a key file. swtpm simulates the TPM, on its own
+//! socket.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,12 +46,13 @@ pub(crate) fn run(benchmark: &Benchmark, environment: Environment, places: &Plac
 /// Opens a container as a new process does: reads the device's file, and connects to the TPM.
 type Open = fn(&Fixture) -> Result<()>;
 
-/// The methods. All others are compared with the first, which does everything but the TPM's part.
+/// The methods. All others are compared with the first, which does everything except the TPM's
+/// part.
 const METHODS: [(&str, Open); 5] = [
     ("keyfile", |fixture| fixture.read(fixture.options(), "keyfile", &fixture.key)),
     // A key without a policy.
     ("tpm", |fixture| fixture.read(fixture.options(), "plain", &fixture.identity("plain")?)),
-    // A key bound to PCR values, and a stanza bound to some and to an epoch.
+    // A key bound to PCR values, and a stanza bound to PCR values and an epoch.
     ("tpm_bound", |fixture| fixture.read(fixture.options(), "bound", &fixture.identity("bound")?)),
     // A key that requires an approved state.
     ("tpm_approved", |fixture| fixture.read(fixture.options(), "approved", &fixture.identity("approved")?)),
@@ -154,7 +156,8 @@ fn pcrs() -> Result<ovseal_hardware::tpm2::PcrList> {
 
 const PART: &str = "weights.bin";
 
-/// Length of the sealed part: small, because the TPM's share does not grow with it.
+/// Length of the sealed part. It is small, because the TPM's share of the time does not grow with
+/// it.
 const LENGTH: usize = 1 << 20;
 
 const DEADLINE: Duration = Duration::from_secs(20);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
-/// A method measured again and again. `C` is what all methods share, `S` a sample.
+/// A method that is measured repeatedly. `C` is the state that all methods share, `S` a sample.
 pub(crate) struct Method<'m, C, S> {
     /// Its name.
     pub(crate) name: String,
@@ -33,12 +33,12 @@ impl<'m, C, S> Method<'m, C, S> {
         Self { name: name.into(), cache: None, every: 1, measure: Box::new(measure) }
     }
 
-    /// Takes its turn in every third round only, because it waits for the disk.
+    /// Makes the method take its turn only in every third round, because it waits for the disk.
     pub(crate) fn seldom(self) -> Self {
         Self { every: 3, ..self }
     }
 
-    /// Takes turns with the methods whose page cache is in the same state.
+    /// Makes the method take turns with those whose page cache is in the same state.
     pub(crate) fn with_cache(self, cache: Cache) -> Self {
         Self { cache: Some(cache), ..self }
     }
@@ -59,10 +59,10 @@ pub(crate) fn groups<C, S>(methods: &[Method<'_, C, S>]) -> Vec<Vec<usize>> {
     [None, Some(Cache::Warm), Some(Cache::Cold)].map(of).into()
 }
 
-/// Returns the order of so many methods in a round.
+/// Returns the order of this many methods in a round.
 ///
-/// Every two rounds begin with another method, and the second of them runs backwards. Of any two
-/// methods, each therefore goes first equally often.
+/// Every pair of rounds starts with a different method, and its second round runs in reverse order.
+/// So of any two methods, each goes first equally often.
 pub(crate) fn order(methods: usize, round: u32, rounds: u32) -> Vec<usize> {
     let mut order: Vec<usize> = (0..methods).collect();
     order.rotate_left(methods * (round & !1) as usize / rounds as usize);

@@ -1,4 +1,4 @@
-"""Every example runs, and prints what it should."""
+"""Every example runs and prints the expected output."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MODELS = Path(os.environ.get("OVSEAL_TEST_MODELS", ROOT / "target/test/models"))
-# Seconds until something counts as hung. Slow, busy machines need a fraction of this.
+# Seconds until something counts as hung. Even slow, busy machines need only a fraction of this.
 PATIENCE = 1800
 
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use ovseal::{KeyFile, OpenOptions, Trust};
 
-/// Largest part that is read: large buffers would only slow down the fuzzer.
+/// Limit on the length of a part that is read, because large buffers would only slow down the
+/// fuzzer.
 const LIMIT: u64 = 1 << 20;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! Parses keys; valid text must round-trip.
+//! Parses keys. Valid input must round-trip.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Parses single sections and files; the first byte selects which.
+//! Parses single sections and files. The first byte selects the parser.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

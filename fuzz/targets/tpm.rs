@@ -1,4 +1,4 @@
-//! Parses untrusted input of devices with a TPM; the first byte selects the parser.
+//! Parses untrusted input to devices with a TPM. The first byte selects the parser.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

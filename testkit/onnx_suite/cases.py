@@ -19,7 +19,7 @@ from onnx.backend.test.case.node import collect_testcases
 from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import Runner
 
-# Names in numpy or ml_dtypes, and in the runtime.
+# Names of element types in numpy or ml_dtypes, and in the runtime.
 TYPES = {
     "bool": "boolean",
     "float16": "f16",
@@ -36,7 +36,8 @@ TYPES = {
     "uint2": "u2",
     "float4_e2m1fn": "f4e2m1",
 }
-# The runtime packs several of these into a byte, lowest bits first; numpy uses a byte for each.
+# The runtime packs several elements of these types into a byte, lowest bits first. numpy uses a
+# byte for each.
 BITS = {"int4": 4, "uint4": 4, "uint2": 2, "float4_e2m1fn": 4}
 FILES = ("simple", "pytorch-converted", "pytorch-operator")
 LIGHT = "onnx/backend/test/data/light/"

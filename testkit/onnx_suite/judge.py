@@ -1,9 +1,9 @@
 """Compares the runner's results with the recorded outputs: python judge.py CASES RESULTS
 
-`CASES` is the directory that cases.py wrote, with the runner's outputs; `RESULTS` is what the
-runner printed. A case counts if the plaintext model passes by the suite's own tolerances, and two
-runs agree bit for bit. Its sealed form must then return the same bits. The exit code is 1 if one
-does not, or if fewer than `LEAST` cases count.
+`CASES` is the directory that cases.py wrote, with the runner's outputs; `RESULTS` is the runner's
+output. A case counts if the plaintext model passes within the suite's own tolerances, and two runs
+agree bit for bit. Its sealed form must then return the same bits. The exit code is 1 if a sealed
+form does not, or if fewer than `LEAST` cases count.
 """
 
 import collections
@@ -18,7 +18,7 @@ from onnx.backend.test.runner import Runner
 
 from cases import TYPES, unpacked
 
-# Fails if cases are lost unnoticed, with a margin for processors that round differently.
+# Detects lost cases, with a margin for processors that round differently.
 LEAST = 1500
 
 DTYPES = {ours: np.dtype(getattr(ml_dtypes, name, name)) for name, ours in TYPES.items()}

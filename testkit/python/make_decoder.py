@@ -2,7 +2,7 @@
 
 The architecture is Llama's, in the sizes of TinyLlama (P. Zhang et al., "TinyLlama: An Open-Source
 Small Language Model", 2024). It is stateless, without a cache of keys and values: it takes 16
-tokens and returns the logits after the last.
+tokens and returns the logits after the last one.
 
 The weights are random, and generated in the compressed form of NNCF's weight compression. `int8` is
 asymmetric, with a zero point and a scale for each row. `int4` is symmetric, with a scale for each

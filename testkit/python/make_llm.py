@@ -33,7 +33,7 @@ RANK = 4
 
 
 def tokenizer():
-    """Trains a byte-level tokenizer, which can encode every text."""
+    """Trains a byte-level tokenizer, which can encode any text."""
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trained.decoder = decoders.ByteLevel()

@@ -47,7 +47,7 @@ def conv(folder, rng):
 
 
 def embedding_network(path, rng, name, inputs="ids", output="y", width=64, outputs=16):
-    """Writes a network with a gather, whose table OpenVINO reads in place, never copying it."""
+    """Writes a network with a gather, whose table OpenVINO reads in place and never copies."""
     ids = parameter(inputs, [1, -1], ov.Type.i64)
     table = ops.constant(normal(rng, (VOCABULARY, width), 1))
     y = ops.gather(table, ids, ops.constant(np.int64(0)))

@@ -26,7 +26,7 @@ def varint(value):
 
 
 def field(number, value):
-    """Encodes a field: integers as varints, text and bytes with their length, lists repeated."""
+    """Encodes a field: integers as varints, strings and bytes with their length, lists repeated."""
     if isinstance(value, (list, tuple)):
         return b"".join(field(number, item) for item in value)
     if isinstance(value, int):

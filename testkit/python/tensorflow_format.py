@@ -21,7 +21,7 @@ def shape(extents):
 
 
 def boolean(value):
-    # False is encoded, too: an attribute must have a value.
+    # False is also encoded, because an attribute must have a value.
     return varint(5 << 3) + varint(int(value))
 
 

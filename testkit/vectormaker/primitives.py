@@ -51,7 +51,7 @@ def aes_gcm(key, nonce, plaintext, associated_data):
 
 
 class Raw:
-    """Encoded CBOR, which puts an invalid encoding into a value."""
+    """Encoded CBOR, to put an invalid encoding into a value."""
 
     def __init__(self, data):
         self.data = data

@@ -10,7 +10,7 @@ from vectormaker.container import KEYFILE, Container
 class Vector:
     """One test vector.
 
-    `why` names the deciding rule of docs/format.md; `source` is a Container or the bytes of the
+    `why` states the deciding rule of docs/format.md; `source` is a Container or the bytes of the
     file.
     """
 

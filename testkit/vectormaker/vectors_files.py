@@ -26,7 +26,7 @@ def rekeyed(generation=2, secret=NEW, change=lambda data: data, container_id=Non
 
 
 def rekeyed_2(generation=2, secret=NEW, change=lambda data: data, **options):
-    """Returns the same for a file of version 2."""
+    """Returns the same function for a file of version 2."""
     return lambda container: change(rekey_file_2(container, container.make_region(generation, [keyfile(secret, "new")]), **options))
 
 

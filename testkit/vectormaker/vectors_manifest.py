@@ -174,7 +174,7 @@ def companions():
 
 
 def encodings():
-    """Encoding errors: all of them in the manifest, the most likely ones in the statement."""
+    """Encoding errors: all kinds in the manifest, only the most likely ones in the statement."""
     in_statement = {"long-integer", "unknown-key", "trailing-byte"}
     for what, hook, key in (("manifest", "manifest_bytes", 1), ("statement", "statement_bytes", 5)):
         entry = bytes([key, 7])

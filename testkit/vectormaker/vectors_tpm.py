@@ -1,7 +1,7 @@
 """Section 4.3: stanzas for a TPM, opened with the share that it would unseal.
 
-They have a directory of their own because callers of the crates cannot pass a share. Other tests
-cover the data that only a TPM reads.
+They have a separate directory, because callers of the crates cannot pass a share. Other tests cover
+the data that only a TPM reads.
 """
 
 from vectormaker.container import Container

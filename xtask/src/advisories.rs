@@ -64,7 +64,7 @@ fn cargo_home() -> Option<PathBuf> {
     home.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")))
 }
 
-/// Returns the directory of `cargo-deny`'s databases, if it holds one.
+/// Returns the directory of `cargo-deny`'s databases, if it contains one.
 fn database(cargo_home: &Path) -> Option<PathBuf> {
     let folder = cargo_home.join("advisory-dbs");
     let mut entries = folder.read_dir().ok()?.flatten();

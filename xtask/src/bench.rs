@@ -16,7 +16,7 @@ use options::Network;
 
 mod bindings;
 
-// The measuring program is not a member of the workspace. The program gets the options as they were
+// The measuring program is not a member of the workspace. It receives the options as they were
 // typed.
 #[path = "../../bench/src/options.rs"]
 #[expect(dead_code, reason = "only the measuring program reads most options")]
@@ -102,7 +102,7 @@ fn load(workspace: &Workspace, networks: &[Network], dir: &Path) -> Result<Prepa
 
 fn simulated_tpm(workspace: &Workspace) -> Result<Prepared, Failure> {
     packages::require(&[SWTPM, TPM2_TOOLS])?;
-    // The state that the tests use: each start copies it.
+    // The TPM state that the tests also use. Each start copies it.
     let template = workspace.target.join("test/tpm");
     tpm::make(&template)?;
     let variables = vec![("OVSEAL_TEST_TPM", template.into_os_string()), ("TSS2_LOG", "all+none".into())];

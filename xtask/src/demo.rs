@@ -13,7 +13,7 @@ use crate::report::{Run, quoted, size};
 use crate::workspace::Workspace;
 use crate::{process, stamp};
 
-/// Seals and runs a model, then prints the commands for the reader's own.
+/// Seals and runs a model, then prints the commands for the reader's own model.
 ///
 /// Keys from an earlier run are reused, so that containers sealed with them still open.
 ///
@@ -138,7 +138,7 @@ impl<'a> Demo<'a> {
         command
     }
 
-    /// Prints commands for the reader's own model; only their first line must be edited.
+    /// Prints commands for the reader's own model, of which only the first line must be edited.
     fn print_own_model(&self) {
         let [recipient, key] = ["device.recipient", "device.key"].map(|name| quoted(&self.file(name)));
         let [publisher, public] = ["acme.key", "acme.pub"].map(|name| quoted(&self.file(name)));

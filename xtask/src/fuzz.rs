@@ -13,8 +13,8 @@ use crate::{process, sanitize};
 ///
 /// # Errors
 ///
-/// Fails if one does not build, crashes, hangs or uses too much memory. `fuzz/artifacts` keeps its
-/// input.
+/// Fails if a target does not build, crashes, hangs or uses too much memory. `fuzz/artifacts` keeps
+/// the input.
 pub(crate) fn run(workspace: &Workspace, steps: &mut Steps) -> Result<(), Failure> {
     let manifest = workspace.root.join("fuzz/Cargo.toml");
     if !manifest.exists() {
@@ -34,7 +34,7 @@ fn build(workspace: &Workspace, manifest: &Path) -> Command {
     cargo
 }
 
-/// Returns a command that runs one target on its seeds and on a corpus that grows with each run.
+/// Returns a command that runs one target on its seeds, and on a corpus that grows with each run.
 fn fuzz(workspace: &Workspace, name: &str) -> Result<Command, Failure> {
     let binary = sanitize::folder(workspace).join(&workspace.host).join("release").join(name);
     let artifacts = folder(workspace, "artifacts", name)?;
@@ -66,7 +66,7 @@ const SECONDS: u32 = 5;
 const HANG_SECONDS: u32 = 20;
 const MEMORY_MIB: u32 = 2048;
 
-/// Coverage for libFuzzer, and `cfg(fuzzing)`: the flags of `cargo fuzz`, which is not needed then.
+/// Coverage for libFuzzer, and `cfg(fuzzing)`: the flags of `cargo fuzz`, so that it is not needed.
 const INSTRUMENTATION: &str = "--cfg fuzzing --check-cfg cfg(fuzzing) -Cdebug-assertions -Ccodegen-units=1 -Cpasses=sancov-module \
                                -Cllvm-args=-sanitizer-coverage-level=4 \
                                -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

@@ -10,7 +10,7 @@ use crate::setting::Setting;
 use crate::steps::Steps;
 use crate::{install, process, stamp};
 
-/// Installs the library of the tests, builds the examples against it, and runs them.
+/// Installs the library that the tests built, builds the examples against it, and runs them.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! The project's own tasks; `cargo xtask --help` lists them.
 //!
-//! Downloads and results stay in the target directory, except for system packages, which are
+//! Downloads and results stay in the target directory. The exception is system packages, which are
 //! installed only by root, and only on Debian or Ubuntu.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task talks to the terminal")]
 

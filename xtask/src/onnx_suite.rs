@@ -14,7 +14,7 @@ use crate::{process, stamp};
 ///
 /// # Errors
 ///
-/// Fails if a model passes in plaintext but its sealed form fails or returns other bits.
+/// Fails if a model passes in plaintext but its sealed form fails or returns different bits.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     let mut steps = Steps::default();
     let outcome = Setting::prepare(workspace, &mut steps).and_then(|setting| suite(&setting, &mut steps));
@@ -26,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// As for [`run`].
+/// Any error of [`run`].
 pub(crate) fn suite(setting: &Setting<'_>, steps: &mut Steps) -> Result<(), Failure> {
     steps.run("ONNX backend suite", || {
         let scripts = setting.workspace.root.join("testkit/onnx_suite");

@@ -85,7 +85,8 @@ pub(crate) fn require(packages: &[SystemPackage]) -> Result<(), Failure> {
     if self::missing(packages).is_empty() { Ok(()) } else { Err(shadowed(&missing)) }
 }
 
-/// Checks that tests may create user namespaces, in which `strace` sees the same as for root.
+/// Checks that tests may create user namespaces, in which `strace` sees as much as with root
+/// privileges.
 ///
 /// # Errors
 ///
@@ -141,7 +142,7 @@ fn without_network(failure: Failure, missing: &[&str]) -> Failure {
     failure.remedy(format!("check the network, or install these packages yourself: {}", missing.join(" ")))
 }
 
-/// Explains why a package just installed is still not found.
+/// Explains why a package that was just installed is still not found.
 fn shadowed(missing: &[&str]) -> Failure {
     let names = missing.join(" ");
     Failure::new(format!("{names} was installed, but another installation comes first in PATH and lacks it"))

@@ -1,4 +1,4 @@
-//! Child processes, started without standard input; errors show the command.
+//! Child processes, started without standard input. Errors show the command.
 
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};

@@ -63,7 +63,7 @@ impl Environment {
         process::run(self.pip().args(["--no-deps", requirement])).map_err(|_| not_installed(requirement))
     }
 
-    /// Installs a wheel over an older one.
+    /// Installs a wheel, replacing an older one.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Environment {
 
     /// Returns a `pip install` command that accepts only wheels.
     ///
-    /// Installation then needs no compiler and runs no scripts of packages.
+    /// So installation needs no compiler and runs no scripts from packages.
     fn pip(&self) -> Command {
         let mut pip = self.script("-m");
         pip.args(["pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary", ":all:"]);

@@ -1,4 +1,4 @@
-//! Work not repeated while its inputs are unchanged.
+//! Avoids repeating work while its inputs are unchanged.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(crate) fn once(
     if folder.is_dir() && fs::read_to_string(&stamp).is_ok_and(|made| made == inputs) {
         return Ok(());
     }
-    // Removed first, so that interrupted work never looks finished.
+    // Remove the stamp first, so that interrupted work never looks finished.
     absent(fs::remove_file(&stamp), &stamp)?;
     clear(folder)?;
     work()?;
@@ -40,7 +40,7 @@ pub(crate) fn clear(folder: &Path) -> Result<(), Failure> {
     fs::create_dir_all(parent).map_err(|error| Failure::file("create", parent, &error))
 }
 
-/// Accepts that the file to remove did not exist.
+/// Ignores the error for a file that did not exist.
 fn absent(removed: std::io::Result<()>, path: &Path) -> Result<(), Failure> {
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

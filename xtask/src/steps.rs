@@ -15,7 +15,7 @@ impl Steps {
     ///
     /// # Errors
     ///
-    /// The step's own error, prefixed with the step's name.
+    /// The error of the step, prefixed with the step's name.
     pub(crate) fn run<T>(
         &mut self,
         name: &str,

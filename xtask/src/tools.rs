@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 ///
-/// Fails if it is missing and cannot be installed.
+/// Fails if the runner is missing and cannot be installed.
 pub(crate) fn nextest(workspace: &Workspace) -> Result<OsString, Failure> {
     let path = search_path(workspace)?;
     if !process::succeeds(Command::new("cargo-nextest").args(["nextest", "--version"]).env("PATH", &path)) {

@@ -85,7 +85,7 @@ struct Comment {
 
 /// Comment markers of a language, and blocks that hold no comments.
 struct Language {
-    /// Empty for prose, in which every line counts, and only the worst words are faults.
+    /// Empty for prose, where every line is checked and only the worst words are faults.
     lines: &'static [&'static str],
     blocks: &'static [Block],
 }
@@ -163,7 +163,7 @@ fn find(comments: &[Comment], at: usize) -> Vec<String> {
     faults
 }
 
-/// Counts how often a phrase begins in a line; it may end in the next.
+/// Counts how often a phrase begins in a line. It may end in the next line.
 fn occurrences(comments: &[Comment], at: usize, phrase: &str) -> usize {
     let next = comments.get(at + 1).filter(|next| next.line == comments[at].line + 1);
     let own = tokens(&comments[at].text);

@@ -23,7 +23,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// Fails if one of them cannot be started, or its output cannot be parsed.
+    /// Fails if cargo or rustc cannot be started, or its output cannot be parsed.
     pub(crate) fn find() -> Result<Self, Failure> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let root = root.canonicalize().map_err(|error| Failure::file("find", &root, &error))?;
@@ -71,7 +71,7 @@ struct Target {
 }
 
 impl Metadata {
-    /// Reads the metadata of the workspace that `manifest` belongs to.
+    /// Reads the metadata of the workspace to which `manifest` belongs.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! AES-256-GCM of the two libraries that `ovseal` chooses between, called directly.
+//! Calls AES-256-GCM directly in the two libraries between which `ovseal` chooses.
 
 use aws_lc_rs::aead as aws;
 use ring::aead as ring;
@@ -53,7 +53,7 @@ impl Aead {
         if is_authentic { Ok(()) } else { Err("a chunk of the reference is not authentic".into()) }
     }
 
-    /// Returns the tag with which `data` itself is the ciphertext of chunk number `index`.
+    /// Returns the tag that makes `data` itself a valid ciphertext of chunk number `index`.
     ///
     /// AES-GCM encrypts by XOR. Encrypting `data` returns the plaintext of the ciphertext `data`,
     /// and encrypting that returns `data` again, with its tag. Any file can therefore

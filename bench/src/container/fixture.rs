@@ -23,7 +23,7 @@ pub(crate) struct Fixture {
     pub(crate) size: u64,
     /// Bytes in a chunk, for the container and for the methods next to it.
     pub(crate) chunk: usize,
-    /// The tags with which the plaintext itself is a ciphertext.
+    /// The tags that make the plaintext itself a valid ciphertext.
     pub(crate) tags: Vec<Tag>,
     /// The key that opens the container.
     pub(crate) key: KeyFile,
@@ -114,7 +114,7 @@ impl Fixture {
     }
 }
 
-/// Two prefaulted buffers: only the methods that measure page faults pay for them.
+/// Two prefaulted buffers. Only the methods that measure page faults include their cost.
 pub(crate) struct Buffers {
     /// The place for decrypted bytes.
     pub(crate) destination: ModelMemory,

@@ -1,4 +1,5 @@
-//! One container with one large part: opening, sealing, the machine at its best, and other tools.
+//! Measures one container with one large part: opening and sealing, and for comparison the
+//! hardware's limits and other tools.
 
 mod aead;
 mod fixture;
@@ -43,7 +44,7 @@ pub(crate) fn run(
     let scripts: [&Path; 1] = [others::SCRIPT.as_ref()];
     let environment = environment.with_python(&places.python, &["cryptotensors", "numpy"], &scripts)?;
     let mut run = places.begin(benchmark, environment.with_option("size", size))?;
-    // The files and buffers are gone before the memory of sealing is watched.
+    // The files and buffers are dropped before the memory of sealing is measured.
     {
         progress(&format!("preparing files of {size} bytes"));
         let fixture = Fixture::create(&places.dir, size, &places.python)?;

@@ -1,4 +1,4 @@
-//! Opening with `ovseal`: everything from finding the key to the last byte, and random access.
+//! Measures opening with `ovseal`, from finding the key to the last byte, and random access.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -31,7 +31,7 @@ fn whole<'f>(fixture: &'f Fixture, name: &'static str, trust: Trust, threads: No
     })
 }
 
-/// Opens the container and decrypts its part into new memory, page fault by page fault.
+/// Opens the container and decrypts its part into new memory, including its page faults.
 fn fresh<'f>(fixture: &'f Fixture, name: &'static str, trust: Trust) -> Job<'f> {
     job(name, fixture, move |buffers| {
         fixture.warm(&fixture.container(), buffers)?;
@@ -46,7 +46,7 @@ fn fresh<'f>(fixture: &'f Fixture, name: &'static str, trust: Trust) -> Job<'f> 
     })
 }
 
-/// Decrypts ranges at random offsets of an open container, one after the other.
+/// Decrypts ranges at random offsets of an open container, one after another.
 fn ranges<'f>(fixture: &'f Fixture, name: &'static str, length: usize) -> Result<Job<'f>> {
     let part = fixture.part(&Trust::AnySender, default_threads())?;
     let room = fixture.size - length as u64;

@@ -1,4 +1,5 @@
-//! Other tools with the same bytes: the `age` crate, and the Python package `cryptotensors`.
+//! Measures other tools with the same bytes: the `age` crate, and the Python package
+//! `cryptotensors`.
 
 use std::fs;
 use std::io::{Cursor, Read, Write};
@@ -47,7 +48,7 @@ fn age_decrypt(identity: &x25519::Identity, length: usize, buffers: &mut Buffers
     Ok(reader.read_exact(&mut buffers.destination)?)
 }
 
-/// Loads the file that an earlier round saved; saves it first if there is none.
+/// Loads the file that an earlier round saved. If there is none, saves it first.
 fn load(fixture: &Fixture, buffers: &mut Buffers) -> Result<Duration> {
     let file = fixture.file(SAVED);
     if !fs::exists(&file)? {
@@ -57,7 +58,7 @@ fn load(fixture: &Fixture, buffers: &mut Buffers) -> Result<Duration> {
     python(fixture, "load")
 }
 
-/// Starts the script, which prints how many seconds the work alone took.
+/// Starts the script, which prints the seconds that the work itself took.
 fn python(fixture: &Fixture, verb: &str) -> Result<Duration> {
     let mut command = Command::new(&fixture.python);
     command.arg(SCRIPT).arg(verb).arg(fixture.plaintext()).arg(fixture.file(SAVED));

@@ -1,6 +1,6 @@
-//! The machine at its best: copying, reading, decrypting and digesting, on one thread.
+//! Measures the hardware's limits: copying, reading, decrypting and digesting, on one thread.
 //!
-//! Reading, decrypting and digesting go chunk by chunk, as in opening.
+//! Reading, decrypting and digesting are done chunk by chunk, as in opening.
 
 use std::fs::File;
 use std::hint::black_box;

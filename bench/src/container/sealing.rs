@@ -1,4 +1,4 @@
-//! Sealing with `ovseal` to the disk, and writing alone.
+//! Measures sealing with `ovseal` to the disk, and writing without sealing.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -17,7 +17,7 @@ pub(super) fn jobs(fixture: &Fixture) -> Vec<Job<'_>> {
 
 /// Writes as many bytes as sealing does, and waits for the disk.
 ///
-/// Sealing allocates the space first, so this does too: the disk must see the same calls.
+/// This allocates the space first, as sealing does, so that the disk sees the same calls.
 fn write(fixture: &Fixture) -> Job<'_> {
     let work = |buffers: &mut Buffers| {
         let path = fixture.file("written");

@@ -1,4 +1,4 @@
-//! The peak memory of sealing, for several sizes of file.
+//! Measures the peak memory of sealing, for several file sizes.
 
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
@@ -43,7 +43,8 @@ fn child(files: &[&Path]) -> Result<u64> {
     Ok(output(this_program("seal-child")?.args(files))?.trim().parse()?)
 }
 
-/// Seals one file with a key file, or nothing, and prints the peak memory of this process in bytes.
+/// Seals one file to a key file, or does nothing, and prints the peak memory of this process in
+/// bytes.
 #[derive(clap::Args)]
 pub(crate) struct SealChild {
     /// The plaintext

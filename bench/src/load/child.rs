@@ -24,7 +24,7 @@ pub(crate) struct LoadChild {
     /// The model or the container
     #[arg(long)]
     model: PathBuf,
-    /// The elements of all inputs, one input after the other
+    /// The elements of all inputs, one input after another
     #[arg(long)]
     input: PathBuf,
     /// The key file of the container
@@ -36,7 +36,7 @@ pub(crate) struct LoadChild {
     /// The directory of compiled models
     #[arg(long)]
     cache: Option<PathBuf>,
-    /// Expect the compiled model not to be in the cache yet, and store it
+    /// Require that the compiled model is not in the cache yet, and store it
     #[arg(long)]
     prime: bool,
 }
@@ -51,7 +51,7 @@ enum Start {
     Sealed { core: Core, options: Box<OpenOptions>, key: KeyFile, how: How },
 }
 
-/// The path from a container to a compiled model.
+/// The way from a container to a compiled model.
 enum How {
     Compile(Opening),
     Cache(Box<CompileCache>),
@@ -72,7 +72,7 @@ impl LoadChild {
         let runtime = Runtime::locate(None, &Environment::from_process())?;
         let start = self.start(&runtime)?;
         let input = fs::read(&self.input)?;
-        // As in `ovseal run`: the runtime and the plugin are loaded, the keys are read.
+        // As in `ovseal run`, the runtime and the plugin are loaded and the keys are read first.
         let timer = Timer::start()?;
         let (mut network, opening) = self.load(&runtime, start)?;
         let compiled = timer.seconds();
@@ -152,7 +152,7 @@ impl LoadChild {
         Ok((Box::new(network), None))
     }
 
-    /// Loads from the sealed cache, or stores in it.
+    /// Loads from the sealed cache, or stores into it.
     fn import(&self, core: &Core, opened: &Opened, cache: &CompileCache) -> Result<CompiledModel> {
         let (compilation, opening) = (Compilation::on(CPU), Opening::Auto);
         let loaded = Loader { core, compilation, opening, cache: Some(cache), observer: () }.load(opened)?;

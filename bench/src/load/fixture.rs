@@ -19,9 +19,9 @@ use crate::{Places, Result};
 pub(super) struct Fixture {
     /// The network.
     pub(super) network: Network,
-    /// The methods that can be measured here.
+    /// The methods that can be measured on this machine.
     pub(super) methods: Vec<Method>,
-    /// The other methods, and why they cannot be measured.
+    /// The remaining methods, and why they cannot be measured.
     pub(super) absent: Vec<Absent>,
     source: PathBuf,
     python: PathBuf,
@@ -63,7 +63,8 @@ impl Fixture {
         Ok(lengths?.iter().sum())
     }
 
-    /// Loads once before the measurement: fills caches, and shows whether the method works here.
+    /// Loads once before the measurement. This fills caches, and shows whether the method works on
+    /// this machine.
     pub(super) fn trial(&self, method: Method) -> Result<Sample> {
         if method.is_cached() {
             self.start(method, true)?;
@@ -81,7 +82,8 @@ impl Fixture {
         self.start(method, false)
     }
 
-    /// Creates what one method needs; a method whose optional program is missing is left out.
+    /// Creates everything that one method needs. A method whose optional program is missing is left
+    /// out.
     fn add(&mut self, method: Method) -> Result<()> {
         match method {
             Method::Script => self.encrypt()?,
@@ -168,7 +170,7 @@ impl Fixture {
         if method != Method::ForbiddenPublisher {
             return Ok(program);
         }
-        // The script replaces itself with the program, so its own time is not measured.
+        // The script replaces itself with the program, so the time of the script is not measured.
         let mut command = Command::new(&self.python);
         command.arg(FILTER).arg(program.get_program()).args(program.get_args());
         Ok(command)
@@ -186,7 +188,8 @@ impl Fixture {
     /// Returns all files that one method may read.
     pub(super) fn files(&self, method: Method) -> Result<Vec<PathBuf>> {
         let mut all = match (&self.mount, method) {
-            // The plaintext first: reading or dropping it also reads the encrypted files.
+            // The plaintext comes first, because reading or dropping it also reads the encrypted
+            // files.
             (Some(mount), Method::Gocryptfs) => [files(mount.plain())?, files(mount.encrypted())?].concat(),
             (_, Method::Script) => files(&self.script_directory())?,
             _ if method.is_sealed() => vec![self.container()],
@@ -234,5 +237,5 @@ const PUBLISHER: &str = "publisher.pub";
 /// The script that runs a program under a filter of system calls.
 pub(super) const FILTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../testkit/without_userfaultfd.py");
 
-/// The script that people write today.
+/// The script that users write today.
 pub(super) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/load_script.py");

@@ -33,7 +33,7 @@ impl Method {
         !matches!(self, Self::Plaintext | Self::PlaintextCached | Self::Script | Self::Gocryptfs)
     }
 
-    /// Returns whether the method names the publisher, so that digests are checked.
+    /// Returns whether the method specifies the publisher, so that digests are checked.
     pub(super) fn names_publisher(self) -> bool {
         matches!(
             self,
@@ -51,7 +51,8 @@ impl Method {
 
     /// Returns whether the method is measured with the page cache in this state.
     ///
-    /// A process without `userfaultfd` reads from the disk like any other.
+    /// A process without `userfaultfd` reads from the disk like the others, so it is not measured
+    /// with a cold cache.
     pub(super) fn is_measured(self, cache: Cache) -> bool {
         self != Self::ForbiddenPublisher || cache == Cache::Warm
     }

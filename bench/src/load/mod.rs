@@ -1,4 +1,4 @@
-//! Loading of real networks at their real size: from file to first inference, with every method.
+//! Measures loading real networks of real size with every method, from file to first inference.
 
 mod child;
 mod fixture;
@@ -25,7 +25,7 @@ pub(crate) use child::LoadChild;
 use fixture::{FILTER, Fixture, SCRIPT};
 use sample::Sample;
 
-/// Measures every network with every method that works here.
+/// Measures every network with every method that works on this machine.
 pub(crate) fn run(
     benchmark: &Benchmark,
     options: &LoadOptions,
@@ -39,7 +39,8 @@ pub(crate) fn run(
         .with_option("methods", methods.iter().map(Method::to_string).collect::<Vec<_>>())
         .with_option("caches", if options.no_cold { "warm" } else { "warm, cold" });
     let mut run = places.begin(benchmark, environment)?;
-    // Another network than in the interrupted run is found before anything is measured.
+    // A network that differs from that of the interrupted run is detected before anything is
+    // measured.
     let mut missing = Vec::new();
     for &network in options.networks() {
         let sha256 = directory_digest(&network.source(places))?;
@@ -84,7 +85,7 @@ fn measure(run: &mut Run<Sample>, mut fixture: Fixture, sha256: String, caches: 
     run.measure(facts, &mut fixture, turns)
 }
 
-/// Loads once with every method, and leaves out those that do not work here.
+/// Loads once with every method, and leaves out those that do not work on this machine.
 fn try_all(fixture: &mut Fixture) {
     for method in fixture.methods.clone() {
         if let Err(error) = fixture.trial(method) {

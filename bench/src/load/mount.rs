@@ -1,4 +1,4 @@
-//! A directory of `gocryptfs`: a process decrypts its files when they are read.
+//! A `gocryptfs` directory, whose files a process decrypts when they are read.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -24,13 +24,13 @@ impl Mount {
         fs::create_dir_all(&plain)?;
         let passphrase = directory.join("passphrase");
         fs::write(&passphrase, "It protects nothing.\n")?;
-        // A cheap passphrase: its cost is not measured.
+        // The passphrase has a low cost, which is not part of the measurement.
         let init = command(&passphrase).args(["-init", "-scryptn", "10"]).arg(&encrypted).output();
         let init = init.map_err(|error| format!("gocryptfs cannot be started: {error}"))?;
         if !init.status.success() {
             return Err(format!("gocryptfs: {}", String::from_utf8_lossy(&init.stderr).trim()).into());
         }
-        // If the program fails, its status is enough. If it succeeds, it only complains about newer
+        // If the program fails, its status is enough. If it succeeds, it only warns about newer
         // kernels.
         let mut server = command(&passphrase);
         let server = server.arg("-fg").arg(&encrypted).arg(&plain).stderr(Stdio::null()).spawn()?;
@@ -57,7 +57,7 @@ impl Mount {
         Ok([user as f64 / second, system as f64 / second])
     }
 
-    /// Waits until it is mounted, or the process has ended.
+    /// Waits until the directory is mounted, or the process has ended.
     fn wait(&mut self) -> Result<()> {
         let start = Instant::now();
         while fs::metadata(&self.plain)?.dev() == fs::metadata(&self.encrypted)?.dev() {
@@ -76,7 +76,8 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         unmount(&self.plain);
-        // After unmounting it ends by itself; otherwise the kernel unmounts when it is killed.
+        // The process ends by itself after unmounting. Otherwise, killing it makes the kernel
+        // unmount.
         let start = Instant::now();
         while matches!(self.server.try_wait(), Ok(None)) && start.elapsed() < PATIENCE {
             sleep(Duration::from_millis(10));
@@ -90,7 +91,7 @@ impl Drop for Mount {
 pub(super) fn release(directory: &Path) {
     let plain = directory.join("plain");
     let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
-    // Not even the metadata of a mount without its process can be read.
+    // If the process of a mount is gone, even the mount's metadata cannot be read.
     if directory.exists() && device(&plain) != device(directory) {
         unmount(&plain);
     }

@@ -1,4 +1,4 @@
-//! A compiled network, of either interface to the runtime.
+//! A compiled network, from either interface to the runtime.
 
 use aws_lc_rs::digest::{Context, SHA256};
 use ovseal_openvino::{Dimension, InferRequest, PartialShape, Port, Runtime, Tensor};
@@ -13,7 +13,7 @@ pub(super) trait Ready {
     /// Runs one inference.
     fn infer(&mut self) -> Result<()>;
 
-    /// Releases what is not needed after the first inference, and waits for that.
+    /// Releases memory that is not needed after the first inference, and waits until that is done.
     fn settle(&mut self) {}
 
     /// Returns the SHA-256 of all outputs.
@@ -73,7 +73,7 @@ fn extents(port: &Port) -> Result<Vec<usize>> {
     Ok(dimensions.iter().map(fixed).collect::<Option<_>>().ok_or(NOT_FIXED)?)
 }
 
-/// The digest of outputs, one after the other.
+/// The digest of outputs, one after another.
 pub(super) struct Digest(Context);
 
 impl Default for Digest {
@@ -94,7 +94,7 @@ impl Digest {
     }
 }
 
-/// The error if the file of inputs does not belong to the network.
+/// The error for a file of inputs that does not belong to the network.
 pub(super) const TOO_SHORT: &str = "the file of inputs is too short for the network";
 
 const NOT_FIXED: &str = "an input of the network has no fixed shape";

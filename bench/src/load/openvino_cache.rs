@@ -1,7 +1,7 @@
 //! OpenVINO's own cache of compiled models, for comparison.
 //!
 //! `ovseal-openvino` switches that cache off, because it writes weights in plaintext. This module
-//! therefore calls the C interface itself. The module frees nothing: the process ends with the
+//! therefore calls the C interface itself. It frees nothing, because the process ends with the
 //! measurement.
 
 use std::ffi::{CStr, CString};
@@ -15,7 +15,7 @@ use ovseal_openvino::Runtime;
 use super::network::{Digest, Ready, TOO_SHORT};
 use crate::Result;
 
-/// A core whose cache may be used.
+/// A core that may use its cache.
 pub(super) struct RawCore(*mut ov::ov_core_t);
 
 /// A compiled network with one request.
@@ -27,7 +27,7 @@ pub(super) struct RawNetwork {
 impl RawCore {
     /// Starts the runtime and loads the plugin for the processor.
     pub(super) fn new(runtime: &Runtime) -> Result<Self> {
-        // A `Runtime` exists only after the library was loaded.
+        // A `Runtime` exists only after the library has been loaded.
         let _ = runtime;
         let mut core = ptr::null_mut();
         // SAFETY: the library is loaded; `core` receives the result.
@@ -63,7 +63,7 @@ impl RawCore {
 }
 
 impl RawNetwork {
-    /// Returns whether it came from the cache.
+    /// Returns whether the model came from the cache.
     pub(super) fn is_from_cache(&self) -> Result<bool> {
         let mut value = ptr::null_mut();
         // SAFETY: the compiled model and the key are alive; `value` receives the result.
@@ -159,7 +159,8 @@ fn check(what: &str, status: ov::ov_status_e) -> Result<()> {
     if message.is_null() {
         return Err(format!("OpenVINO cannot {what}").into());
     }
-    // SAFETY: not null, so a string with a final zero byte, which is never freed.
+    // SAFETY: the pointer is not null, so it points to a string with a final zero byte, which is
+    // never freed.
     let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
     Err(format!("OpenVINO cannot {what}: {message}").into())
 }

@@ -10,7 +10,7 @@ use rustix::fs::Advice;
 
 use crate::Result;
 
-/// Loads all of a file into the page cache.
+/// Loads a whole file into the page cache.
 pub(super) fn warm(path: &Path) -> Result<()> {
     let mut file = File::open(path)?;
     if residency(&file)? < 1.0 {
@@ -20,7 +20,7 @@ pub(super) fn warm(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Drops all of a file from the page cache.
+/// Drops a whole file from the page cache.
 pub(super) fn chill(path: &Path) -> Result<()> {
     let file = File::open(path)?;
     // Dirty pages would stay.
@@ -59,7 +59,7 @@ struct Mapping {
 impl Mapping {
     fn of(file: &File, length: usize) -> Result<Self> {
         let (protection, flags) = (libc::PROT_READ, libc::MAP_SHARED);
-        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+        // SAFETY: a new mapping at an address chosen by the kernel affects no existing mapping.
         let start = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, file.as_raw_fd(), 0) };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error().into());
@@ -70,19 +70,20 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and nothing points into it.
+        // SAFETY: the mapping belongs to this value, and nothing points into it.
         unsafe { libc::munmap(self.start, self.length) };
     }
 }
 
-/// The share that may stay: another process that looks at the file brings pages back.
+/// The share that may stay in the page cache, because another process that reads the file brings
+/// pages back.
 const MOST_LEFT: f64 = 0.01;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Writes next to the program, since the directory for temporary files may be in memory.
+    /// Writes next to the program, because the directory for temporary files may be in memory.
     #[test]
     fn a_file_is_dropped_and_loaded_again() {
         let path = std::env::current_exe().unwrap().with_extension("page-cache");

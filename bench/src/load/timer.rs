@@ -14,7 +14,7 @@ pub(super) struct Timer {
     start_bytes: u64,
 }
 
-/// A stopped clock, before the memory has settled.
+/// A clock stopped after the first inference, before memory has settled.
 pub(super) struct Ended {
     compiled: f64,
     first_inference: f64,

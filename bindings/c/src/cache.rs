@@ -29,7 +29,7 @@ pub struct ovseal_cache_slot(CacheSlot);
 ///
 /// `secret` is the file with this device's secret, created with mode 0600 if it does not exist;
 /// NULL for `device.secret` among the device's other files. It must not be inside the cache.
-/// `limit` is how many bytes all entries together may use; 0 for no limit.
+/// `limit` is the maximum total size of all entries in bytes; 0 for no limit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_cache_open(
     directory: *const c_char,
@@ -38,9 +38,9 @@ pub unsafe extern "C" fn ovseal_cache_open(
     cache: Option<&mut MaybeUninit<*mut ovseal_cache>>,
 ) -> *mut ovseal_error {
     create(cache, "cache", || {
-        // SAFETY: the header requires a text.
+        // SAFETY: the header requires a string.
         let directory = unsafe { path(directory, "directory") }?;
-        // SAFETY: the header requires a text or NULL.
+        // SAFETY: the header requires a string or NULL.
         let secret = device_secret(directory, unsafe { optional_path(secret) })?;
         let cache = CompileCache::open(directory, secret)?;
         Ok(ovseal_cache(if limit > 0 { cache.limit(limit) } else { cache }))
@@ -63,16 +63,16 @@ pub struct ovseal_plugin {
     pub name: *const c_char,
     /// The plugin's version and build.
     pub build: *const c_char,
-    /// The plugin's properties: each that `ovseal_plugin_wanted_property` names and the plugin has,
-    /// and each that can be set, since cores can differ in their settings.
+    /// The plugin's properties: those listed by `ovseal_plugin_wanted_property` that the plugin
+    /// has, and all that can be set, because cores can differ in their settings.
     pub properties: *const ovseal_property,
     /// The number of properties.
     pub property_count: usize,
 }
 
-/// A compilation, which a cache has a slot for. Start from `OVSEAL_COMPILATION_INIT`.
+/// A compilation for which a cache has a slot. Start from `OVSEAL_COMPILATION_INIT`.
 ///
-/// It compiles a network of a container as it is. A reshaped network has no slot.
+/// It is the compilation of a container's network without changes. A reshaped network has no slot.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_compilation {
@@ -80,7 +80,7 @@ pub struct ovseal_compilation {
     pub size: usize,
     /// The path of the network in the container; NULL for the only one.
     pub part: *const c_char,
-    /// The device to compile for. Required.
+    /// The device for which to compile. Required.
     pub device: *const c_char,
     /// The properties to compile with.
     pub properties: *const ovseal_property,
@@ -97,7 +97,8 @@ pub struct ovseal_compilation {
 // SAFETY: `repr(C)`, the size comes first, every member is one word, and zeros are NULL or 0.
 unsafe impl Versioned for ovseal_compilation {}
 
-/// Returns the name of property `number`, counted from 0, to ask a plugin for; NULL past the last.
+/// Returns the name of property `number`, counted from 0, to read from a plugin; NULL past the
+/// last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_plugin_wanted_property(number: usize) -> *const c_char {
     static WANTED: LazyLock<Vec<CString>> = LazyLock::new(|| PluginFacts::PROPERTIES.map(c_string).to_vec());
@@ -133,7 +134,7 @@ pub unsafe extern "C" fn ovseal_cache_find(
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn facts(compilation: &ovseal_compilation) -> Result<RuntimeFacts, Failure> {
-    // SAFETY: the caller guarantees that the text is valid.
+    // SAFETY: the caller guarantees that the string is valid.
     let version = unsafe { text(compilation.runtime, "compilation->runtime") }?.to_owned();
     // SAFETY: the caller guarantees as many plugins as it says.
     let plugins = unsafe { list(compilation.plugins, compilation.plugin_count, "compilation->plugins") }?;
@@ -145,7 +146,7 @@ unsafe fn facts(compilation: &ovseal_compilation) -> Result<RuntimeFacts, Failur
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn plugin_facts(plugin: &ovseal_plugin) -> Result<PluginFacts, Failure> {
-    // SAFETY: the caller guarantees that the texts are valid.
+    // SAFETY: the caller guarantees that the strings are valid.
     let device = unsafe { text(plugin.device, "a plugin's device") }?.to_owned();
     // SAFETY: as above.
     let name = unsafe { text(plugin.name, "a plugin's name") }?.to_owned();
@@ -156,10 +157,11 @@ unsafe fn plugin_facts(plugin: &ovseal_plugin) -> Result<PluginFacts, Failure> {
     Ok(PluginFacts { device, name, build, properties })
 }
 
-/// Decrypts the compiled model, for `ov::Core::import_model`. Writes NULL to `mapping` if it is
-/// missing or not authentic.
+/// Decrypts the compiled model, for `ov::Core::import_model`. Writes NULL to `mapping` if the model
+/// is missing or not authentic.
 ///
-/// Keep the mapping as long as any object of the imported model, which reads the bytes in place.
+/// Keep the mapping as long as any object of the imported model, because the runtime reads the
+/// bytes in place.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_cache_slot_read(
     slot: Option<&ovseal_cache_slot>,
@@ -186,8 +188,8 @@ pub extern "C" fn ovseal_cache_slot_discard(slot: Option<&ovseal_cache_slot>) ->
     })
 }
 
-/// Creates an anonymous file in memory, to export a compiled model to. Close the descriptor
-/// yourself.
+/// Creates an anonymous file in memory, to which a compiled model can be exported. Close the
+/// descriptor yourself.
 ///
 /// Keep the model's weights in memory during the export, with `ovseal_mapping_populate`: the
 /// runtime passes them to system calls.

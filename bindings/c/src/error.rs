@@ -10,9 +10,9 @@ use ovseal_frontend::{Code, Failure};
 
 use crate::text::{Required, c_string, give, pointer};
 
-/// Why a call failed. Free it with `ovseal_error_free`.
+/// The error of a failed call. Free it with `ovseal_error_free`.
 ///
-/// Its texts never quote a key, a passphrase or plaintext.
+/// Its strings never quote a key, a passphrase or plaintext.
 pub struct ovseal_error {
     code: Code,
     message: CString,
@@ -31,15 +31,15 @@ impl From<Failure> for ovseal_error {
     }
 }
 
-/// Returns whose fault it is: one of `OVSEAL_KIND_*`, which are also the command's exit codes; 0
+/// Returns the kind of failure: one of `OVSEAL_KIND_*`, which are also the command's exit codes; 0
 /// for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_kind(error: Option<&ovseal_error>) -> u32 {
     error.map_or(0, |error| error.code.kind() as u32)
 }
 
-/// Returns what went wrong: one of `OVSEAL_CODE_*`; 0 for NULL. A later version may add codes of a
-/// known kind.
+/// Returns the code of the failure: one of `OVSEAL_CODE_*`; 0 for NULL. A later version may add
+/// codes of a known kind.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_code(error: Option<&ovseal_error>) -> u32 {
     error.map_or(0, |error| error.code.number())
@@ -63,7 +63,7 @@ pub extern "C" fn ovseal_error_cause_count(error: Option<&ovseal_error>) -> usiz
     error.map_or(0, |error| error.causes.len())
 }
 
-/// Returns cause `number`, counted from 0, the most direct one first; NULL past the last.
+/// Returns cause `number`, counted from 0, starting with the most direct one; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_error_cause(error: Option<&ovseal_error>, number: usize) -> *const c_char {
     pointer(error.and_then(|error| error.causes.get(number)))
@@ -82,7 +82,7 @@ pub(crate) fn run(work: impl FnOnce() -> Result<(), Failure>) -> *mut ovseal_err
         Ok(Ok(())) => return ptr::null_mut(),
         Ok(Err(failure)) => failure,
         Err(place) => {
-            Failure::new(Code::Internal, format!("internal error at {place}; this is a bug of ovseal"))
+            Failure::new(Code::Internal, format!("internal error at {place}; this is a bug in ovseal"))
         }
     };
     Box::into_raw(Box::new(failure.into()))
@@ -106,11 +106,11 @@ pub(crate) fn run_or<T>(otherwise: T, work: impl FnOnce() -> T) -> T {
     caught(work).unwrap_or(otherwise)
 }
 
-/// Runs `work`, and returns the place of a panic. Prints nothing, since a message could contain
-/// secrets.
+/// Runs `work`, and returns the location of a panic. Prints nothing, because a message could
+/// contain secrets.
 ///
 /// The hook belongs to the library's own copy of Rust's runtime. Other Rust code in the process has
-/// its own.
+/// a separate copy.
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| panic::set_hook(Box::new(remember)));
@@ -123,7 +123,7 @@ fn remember(info: &PanicHookInfo<'_>) {
     *PLACE.lock().unwrap_or_else(PoisonError::into_inner) = place;
 }
 
-/// The place of the last panic.
+/// The location of the last panic.
 static PLACE: Mutex<String> = Mutex::new(String::new());
 
 #[cfg(test)]

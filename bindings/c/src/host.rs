@@ -21,7 +21,7 @@ pub struct ovseal_protections {
     pub secret_memory: bool,
     /// True if memory can be locked: keys are never swapped out.
     pub locked_memory: bool,
-    /// True if the process can be dumped, and read by others of the same user. See
+    /// True if the process can be dumped, and read by other processes of the same user. See
     /// `ovseal_harden_process`.
     pub dumpable: bool,
     /// True if weights can be decrypted while the runtime reads them: `userfaultfd` works in this
@@ -37,16 +37,16 @@ pub struct ovseal_protections {
     pub keys_may_be_swapped: bool,
 }
 
-/// Finds out how this host protects keys, by trying it. `protections->size` must be set.
+/// Tests how this host protects keys. `protections->size` must be set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_protections_read(
     protections: Option<&mut MaybeUninit<ovseal_protections>>,
 ) -> *mut ovseal_error {
     run(|| {
         let place = protections.required("protections")?;
-        // SAFETY: the pointer is to all members.
+        // SAFETY: the pointer has room for all members.
         let size = unsafe { &raw const (*place.as_ptr()).size };
-        // SAFETY: the header requires this member to be set; no other is read.
+        // SAFETY: the header requires this member to be set. No other member is read.
         let size = unsafe { size.read() };
         if size < size_of::<ovseal_protections>() {
             return Err(bad_argument("protections->size is not sizeof(ovseal_protections)"));
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn ovseal_protections_read(
 
 /// Turns off core dumps and keeps out debuggers of the same user. Returns whether both worked.
 ///
-/// Call it first in `main`: a debugger that is already attached stays attached.
+/// Call this at the start of `main`: a debugger that is already attached stays attached.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_harden_process() -> bool {
     run_or(false, || {

@@ -71,7 +71,8 @@ pub extern "C" fn ovseal_inspection_security_version(inspection: Option<&ovseal_
     inspection.map_or(0, |inspection| inspection.inspection.security_version)
 }
 
-/// Returns the generation: how often the stanzas have been written. 1 after sealing, 0 for NULL.
+/// Returns the generation: the number of times the stanzas have been written, 1 after sealing; 0
+/// for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_generation(inspection: Option<&ovseal_inspection>) -> u64 {
     inspection.map_or(0, |inspection| inspection.inspection.generation)
@@ -107,7 +108,8 @@ pub extern "C" fn ovseal_inspection_side_stanza(
     pointer(inspection.and_then(|inspection| inspection.side_stanzas.get(number)))
 }
 
-/// Returns the id of publisher `number` of those that *claim* to have signed; NULL past the last.
+/// Returns the id of publisher `number` among those that *claim* to have signed; NULL past the
+/// last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_inspection_publisher(
     inspection: Option<&ovseal_inspection>,

@@ -10,8 +10,8 @@ use crate::error::{create, ovseal_error, run};
 use crate::secret::ovseal_secret;
 use crate::text::{Required, c_string, give, items, optional_path, optional_text, path, text};
 
-/// One or more keys. Some open containers, some can be sealed to, most do both. Free it with
-/// `ovseal_key_free`.
+/// One or more keys. Some only open containers, some can only be sealed to, most can do both. Free
+/// it with `ovseal_key_free`.
 pub struct ovseal_key(pub(crate) Key);
 
 /// Creates a key from a passphrase: 1 to 1024 bytes of UTF-8. A single trailing newline is ignored.
@@ -42,13 +42,13 @@ pub unsafe extern "C" fn ovseal_key_keyfile_at(
     file: *const c_char,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the header requires a text.
+    // SAFETY: the header requires a string.
     make(key, || Key::keyfile_at(unsafe { path(file, "file") }?))
 }
 
 /// Parses identities as `ovseal keygen` and age write them, one per line: `AGE-SECRET-KEY-…`.
 ///
-/// They open containers, and their recipients can be sealed to.
+/// The identities open containers, and their recipients can be sealed to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_key_identities(
     bytes: *const u8,
@@ -65,27 +65,27 @@ pub unsafe extern "C" fn ovseal_key_identities_at(
     file: *const c_char,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the header requires a text.
+    // SAFETY: the header requires a string.
     make(key, || Key::identities_at(unsafe { path(file, "file") }?))
 }
 
-/// Parses a recipient: `age1…`, `age1pq1…`, or a device's `ovdev1…`. It can be sealed to, but opens
-/// nothing.
+/// Parses a recipient: `age1…`, `age1pq1…`, or a device's `ovdev1…`. It can be sealed to, but
+/// cannot open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_key_recipient(
     recipient: *const c_char,
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the header requires a text.
+    // SAFETY: the header requires a string.
     make(key, || Key::recipient(unsafe { text(recipient, "recipient") }?))
 }
 
 /// Creates a key that uses this device's TPM 2.0. Enroll the device first, with `ovseal device
 /// enroll`.
 ///
-/// `directory` is the directory with the device's files; NULL for the default. `tcti` names the
-/// TPM; NULL for the one that the variable OVSEAL_TCTI names, or the kernel's. `pin` is NULL for no
-/// PIN.
+/// `directory` is the directory with the device's files; NULL for the default. `tcti` specifies the
+/// TPM; NULL for the one specified by the variable OVSEAL_TCTI, or else the kernel's. `pin` is NULL
+/// for no PIN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_key_device(
     directory: *const c_char,
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn ovseal_key_device(
     key: Option<&mut MaybeUninit<*mut ovseal_key>>,
 ) -> *mut ovseal_error {
     make(key, || {
-        // SAFETY: the header requires texts or NULL.
+        // SAFETY: the header requires strings or NULL.
         let directory = unsafe { optional_path(directory) };
         // SAFETY: as above.
         let tcti = unsafe { optional_text(tcti, "tcti") }?;
@@ -104,9 +104,9 @@ pub unsafe extern "C" fn ovseal_key_device(
     })
 }
 
-/// Returns whether other users can access a file that the key was read from.
+/// Returns whether other users can access a file from which the key was read.
 ///
-/// The key works all the same. Warn the user, who can change the file's mode to 600.
+/// The key still works. Warn the user, who can change the file's mode to 600.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_key_is_exposed(key: Option<&ovseal_key>) -> bool {
     key.is_some_and(|key| key.0.origins().iter().any(|origin| origin.warning().is_some()))
@@ -122,13 +122,13 @@ pub extern "C" fn ovseal_key_join(
     make(key, || Ok(first.required("first")?.0.clone().and(&second.required("second")?.0)))
 }
 
-/// Frees a key. Containers that were opened with it stay open.
+/// Frees a key. Containers opened with it stay open.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_key_free(key: Option<Box<ovseal_key>>) {
     drop(key);
 }
 
-/// Generates a post-quantum key pair (X-Wing), as texts.
+/// Generates a post-quantum key pair (X-Wing), as strings.
 ///
 /// Store the identity. Give the recipient to anyone who seals for you.
 #[unsafe(no_mangle)]

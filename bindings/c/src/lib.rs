@@ -1,12 +1,12 @@
 //! The C interface of ovseal.
 //!
 //! `include/ovseal/ovseal.h` is generated from these declarations; `include/ovseal/*.hpp` build on
-//! it. A function here only translates: `ovseal`, `ovseal-openvino` and `ovseal-frontend` do the
+//! it. The functions here only translate: `ovseal`, `ovseal-openvino` and `ovseal-frontend` do the
 //! work, and their documentation describes it.
 //!
-//! Every pointer may be NULL: the function then returns an error or a neutral value. Any other
-//! pointer must be valid as the header requires. Results are written only on success, and no panic
-//! leaves a function.
+//! Every pointer may be NULL: the function then returns an error or a neutral value. A pointer that
+//! is not NULL must be valid as the header requires. Results are written only on success, and no
+//! panic leaves a function.
 #![allow(non_camel_case_types, reason = "the types are named as C names them")]
 #![allow(clippy::missing_safety_doc, reason = "the header says once what every pointer must be")]
 

@@ -11,8 +11,8 @@ use crate::text::Required;
 
 /// A handle to decrypted bytes in read-only memory. Free it with `ovseal_mapping_free`.
 ///
-/// The memory is zeroized when its last handle is freed. It does not exist in a forked child, which
-/// crashes if it touches the bytes. Freeing the handle there does nothing.
+/// The memory is zeroized when its last handle is freed. A forked child does not have the memory,
+/// and crashes if it accesses the bytes. Freeing the handle there does nothing.
 pub struct ovseal_mapping(pub(crate) Arc<PartMapping>);
 
 /// Keeps all bytes of a mapping in memory, so that system calls can use them. Free it with
@@ -50,16 +50,16 @@ pub extern "C" fn ovseal_mapping_is_locked(mapping: Option<&ovseal_mapping>) -> 
     mapping.is_some_and(|mapping| mapping.0.is_locked())
 }
 
-/// Returns how many bytes of the pages are in memory now; 0 for NULL.
+/// Returns the size in bytes of the pages that are in memory now; 0 for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_resident_bytes(mapping: Option<&ovseal_mapping>) -> usize {
     run_or(0, || mapping.map_or(0, |mapping| mapping.0.resident_bytes()))
 }
 
-/// Returns the pages to the kernel. Returns false where the host has no `userfaultfd`, which this
-/// needs.
+/// Returns the pages to the kernel. This requires `userfaultfd`; returns false if the host does not
+/// offer it.
 ///
-/// A page that is touched later is decrypted again. If the file has changed by then, the process
+/// A page that is accessed later is decrypted again. If the file has changed by then, the process
 /// ends with one line on stderr and exit code 3.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_mapping_release(mapping: Option<&ovseal_mapping>) -> bool {

@@ -1,4 +1,4 @@
-//! Networks of a container, for an OpenVINO that the caller drives.
+//! Networks of a container, for callers with their own OpenVINO.
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
@@ -15,27 +15,28 @@ use crate::text::{Required, bad_argument, list, optional_text, text};
 
 /// A network of an opened container, in memory. Free it with `ovseal_network_free`.
 ///
-/// The topology is decrypted; the weights are, or are still being decrypted. Read both into the
-/// runtime, reshape and compile. Then call `ovseal_network_verify`, and use the result only if that
+/// The topology is decrypted. The weights may still be being decrypted. Read both into the runtime,
+/// reshape and compile. Then call `ovseal_network_verify`, and use the result only if that
 /// succeeds. `ovseal/openvino.hpp` does this for you.
 pub struct ovseal_network {
-    /// Some until the topology is forgotten.
+    /// `Some` until the topology is forgotten.
     decrypted: Option<Decrypted>,
     unverified: Vec<UnverifiedMapping>,
-    /// More handles to the weights, for the runtime.
+    /// Further handles to the weights, for the runtime.
     owners: Vec<Arc<PartMapping>>,
     is_copied: bool,
     is_overlapped: bool,
     is_locked: bool,
-    /// Set once the weights are known not to be authentic.
+    /// Set when the weights turn out not to be authentic.
     failure: Option<Failure>,
 }
 
-/// Overlapped for the device `CPU`, eager for any other.
+/// Overlapped for the device `CPU`, eager for others.
 pub const OVSEAL_OPENING_AUTO: u32 = 0;
 /// Decrypts everything before the runtime reads it.
 pub const OVSEAL_OPENING_EAGER: u32 = 1;
-/// Lets the runtime start at once. It waits when it touches a chunk that is not decrypted yet.
+/// Lets the runtime start at once. The runtime waits when it accesses a chunk that is not decrypted
+/// yet.
 pub const OVSEAL_OPENING_OVERLAPPED: u32 = 2;
 
 /// A property for the runtime. This struct never changes.
@@ -44,15 +45,15 @@ pub const OVSEAL_OPENING_OVERLAPPED: u32 = 2;
 pub struct ovseal_property {
     /// The name.
     pub name: *const c_char,
-    /// The value, as a text.
+    /// The value, as a string.
     pub value: *const c_char,
 }
 
 /// Fails if OpenVINO would write the decrypted model to disk, because of a property or an
 /// environment variable.
 ///
-/// Such a property names a directory for OpenVINO's own cache. Also pass `CACHE_DIR` as "" to every
-/// compilation, since another call may have set it for all.
+/// Such a property sets a directory for OpenVINO's own cache. Also pass `CACHE_DIR` as "" to every
+/// compilation, because another call may have set it for all.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_check_runtime(
     properties: *const ovseal_property,
@@ -75,9 +76,9 @@ pub unsafe extern "C" fn ovseal_check_runtime(
 
 /// Decrypts the network at `part`, or the container's only one if `part` is NULL, for `device`.
 ///
-/// `opening` is one of `OVSEAL_OPENING_*`. An overlapped opening returns once the topology is
-/// decrypted; threads of the library go on with the weights. Without `userfaultfd`, every opening
-/// is eager.
+/// `opening` is one of `OVSEAL_OPENING_*`. An overlapped opening returns after the topology has
+/// been decrypted, and threads of the library go on with the weights. Without `userfaultfd`, every
+/// opening is eager.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_network_decrypt(
     opened: Option<&ovseal_opened>,
@@ -88,9 +89,9 @@ pub unsafe extern "C" fn ovseal_network_decrypt(
 ) -> *mut ovseal_error {
     create(network, "network", || {
         let opened = opened.required("opened")?;
-        // SAFETY: the header requires a text or NULL.
+        // SAFETY: the header requires a string or NULL.
         let part = unsafe { optional_text(part, "part") }?;
-        // SAFETY: the header requires a text.
+        // SAFETY: the header requires a string.
         let device = unsafe { text(device, "device") }?;
         let opening = match opening {
             OVSEAL_OPENING_AUTO => Opening::Auto,
@@ -132,20 +133,21 @@ impl ovseal_network {
     }
 }
 
-/// Returns the topology, for the runtime's parser. It does not end with a zero byte. NULL once
-/// forgotten.
+/// Returns the topology, for the runtime's parser. It does not end with a zero byte. NULL after it
+/// was forgotten.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_topology(network: Option<&ovseal_network>) -> *const u8 {
     topology(network).map_or(std::ptr::null(), <[u8]>::as_ptr)
 }
 
-/// Returns the length of the topology in bytes; 0 once forgotten.
+/// Returns the length of the topology in bytes; 0 after it was forgotten.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_topology_length(network: Option<&ovseal_network>) -> usize {
     topology(network).map_or(0, <[u8]>::len)
 }
 
-/// Returns how many mappings hold the weights: at most one, unless the runtime copies them.
+/// Returns the number of mappings that hold the weights: at most one, unless the runtime copies
+/// them.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_weights_count(network: Option<&ovseal_network>) -> usize {
     network.map_or(0, |network| network.owners.len())
@@ -153,9 +155,9 @@ pub extern "C" fn ovseal_network_weights_count(network: Option<&ovseal_network>)
 
 /// Returns mapping `number` of the weights, counted from 0.
 ///
-/// Let nothing depend on the bytes before `ovseal_network_verify` has succeeded: bytes that are not
-/// authentic read as zeros. Keep the mapping as long as any object of the model, since the runtime
-/// reads small constants in place.
+/// Nothing may depend on the bytes before `ovseal_network_verify` has succeeded: bytes that are not
+/// authentic read as zeros. Keep the mapping as long as any object of the model, because the
+/// runtime reads small constants in place.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_hazmat_weights(
     network: Option<&ovseal_network>,
@@ -191,7 +193,7 @@ pub extern "C" fn ovseal_network_is_locked(network: Option<&ovseal_network>) -> 
     network.is_some_and(|network| network.is_locked)
 }
 
-/// Zeroizes the topology. Call it once the runtime has read it.
+/// Zeroizes the topology. Call this after the runtime has read it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_network_forget_topology(network: Option<&mut ovseal_network>) {
     run_or((), || {
@@ -222,15 +224,15 @@ fn topology(network: Option<&ovseal_network>) -> Option<&[u8]> {
 /// Copies the names and values of properties.
 ///
 /// # Safety
-/// `properties` is NULL, or points at `count` properties with strings.
+/// `properties` is NULL, or points to `count` properties with strings.
 pub(crate) unsafe fn texts(
     properties: *const ovseal_property,
     count: usize,
 ) -> Result<Vec<(String, String)>, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let properties = unsafe { list(properties, count, "properties") }?;
     let pair = |property: &ovseal_property| {
-        // SAFETY: the caller guarantees it.
+        // SAFETY: the caller guarantees what this call requires.
         let name = unsafe { text(property.name, "a property's name") }?;
         // SAFETY: as above.
         let value = unsafe { text(property.value, "a property's value") }?;

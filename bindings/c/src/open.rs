@@ -19,23 +19,23 @@ use crate::versioned::{self, Versioned};
 
 /// Options for opening and verifying. Start from `OVSEAL_OPEN_OPTIONS_INIT`.
 ///
-/// Zero is the default of every member but `size`. With the default trust, name at least one
+/// Zero is the default of every member but `size`. With the default trust, specify at least one
 /// publisher. The model's name, security version and rollback state are checked against a
-/// publisher's signature, so requiring one of them with another trust is an error.
+/// publisher's signature, so requiring one of them with any other trust is an error.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_open_options {
     /// `sizeof(ovseal_open_options)`.
     pub size: usize,
-    /// Who must have made the container: one of `OVSEAL_TRUST_*`.
+    /// The accepted senders of the container: one of `OVSEAL_TRUST_*`.
     pub trust: u32,
     /// The number of threads that decrypt or verify; 0 for one per processor.
     pub threads: u32,
-    /// The trusted publishers. Naming any requires `OVSEAL_TRUST_PUBLISHERS`.
+    /// The trusted publishers. Specifying any requires `OVSEAL_TRUST_PUBLISHERS`.
     pub publishers: *const ovseal_trusted_publisher,
     /// The number of trusted publishers.
     pub publisher_count: usize,
-    /// The name the model must have; NULL for any.
+    /// The required name of the model; NULL for any.
     pub name: *const c_char,
     /// The lowest security version to accept; NULL for any.
     pub min_security_version: *const u64,
@@ -46,8 +46,8 @@ pub struct ovseal_open_options {
     pub rollback_state: *const c_char,
     /// The limit for key derivation from passphrases, in MiB of memory times passes; NULL for 1024.
     ///
-    /// It limits the sum over all stanzas; one stanza may use a quarter of it as memory. Stanzas
-    /// above the limit are skipped.
+    /// This limits the sum over all stanzas; one stanza may use a quarter of the limit as memory.
+    /// Stanzas above the limit are skipped.
     pub kdf_limit: *const u32,
     /// Called as bytes are decrypted; NULL for none. The result is ignored.
     pub progress: ovseal_progress,
@@ -67,14 +67,14 @@ unsafe impl Versioned for ovseal_open_options {}
 /// Reads the caller's options.
 ///
 /// # Safety
-/// `options` is NULL, or points at options whose pointers are NULL or valid.
+/// `options` is NULL, or points to options whose pointers are NULL or valid.
 pub(crate) unsafe fn read(options: *const ovseal_open_options) -> Result<OpenOptions, Failure> {
     // SAFETY: the caller guarantees as many bytes as the size says.
     let from = unsafe { versioned::read(options, "options") }?;
     // SAFETY: the caller guarantees that the publishers are valid.
     let trust = unsafe { trust::read(from.trust, from.publishers, from.publisher_count) }?;
     let mut options = OpenOptions::new(trust);
-    // SAFETY: the caller guarantees that the text is valid.
+    // SAFETY: the caller guarantees that the string is valid.
     if let Some(name) = unsafe { optional_text(from.name, "options->name") }? {
         options = options.name(ModelName::parse(name)?);
     }
@@ -108,7 +108,7 @@ pub(crate) unsafe fn read(options: *const ovseal_open_options) -> Result<OpenOpt
 /// Opens the container at `file` with `key`.
 ///
 /// On return, everything but the payload has been authenticated. Parts are decrypted and
-/// authenticated when they are read. Call `ovseal_opened_accept` once the model has been loaded.
+/// authenticated when they are read. Call `ovseal_opened_accept` after the model has been loaded.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_open(
     file: *const c_char,
@@ -126,11 +126,12 @@ pub unsafe extern "C" fn ovseal_open(
     })
 }
 
-/// Opens a container that is read through a call-back, as `ovseal_open` does.
+/// Opens a container that is read through a callback, as `ovseal_open` does.
 ///
-/// Files next to the container (side file, unfinished rekeying) are not looked for. The library
-/// takes over `source->context` even if the call fails, and calls `source->release` when it is
-/// done. It does not if the struct itself is rejected: NULL, a wrong size, or an unknown member.
+/// Files next to the container (side file, rekeying file) are not looked for. The library takes
+/// over `source->context` even if the call fails, and calls `source->release` when it is done. If
+/// the struct itself is rejected (NULL, a wrong size, or an unknown member), the context stays
+/// yours.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_open_source(
     source: *const ovseal_source,

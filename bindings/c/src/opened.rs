@@ -53,7 +53,7 @@ pub extern "C" fn ovseal_opened_container_id(opened: Option<&ovseal_opened>) -> 
     pointer(opened.map(|opened| &opened.container_id))
 }
 
-/// Returns the id of the trusted publisher who signed; NULL if no publisher was named.
+/// Returns the id of the trusted publisher who signed; NULL if no publisher was specified.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_publisher(opened: Option<&ovseal_opened>) -> *const c_char {
     pointer(opened.and_then(|opened| opened.publisher.as_ref()))
@@ -75,14 +75,14 @@ pub extern "C" fn ovseal_opened_stanza(opened: Option<&ovseal_opened>) -> i64 {
     stanza.and_then(|stanza| i64::try_from(stanza).ok()).unwrap_or(-1)
 }
 
-/// Returns the name of the writer's remark `number`, counted from 0; NULL past the last.
+/// Returns the name of hint `number` from the writer, counted from 0; NULL past the last.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_hint_name(opened: Option<&ovseal_opened>, number: usize) -> *const c_char {
     pointer(opened.and_then(|opened| opened.hints.get(number)).map(|(name, _)| name))
 }
 
-/// Returns the writer's remark `number`, counted from 0; NULL past the last. Remarks have no
-/// effect.
+/// Returns the value of hint `number` from the writer, counted from 0; NULL past the last. Hints
+/// have no effect.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_hint_value(opened: Option<&ovseal_opened>, number: usize) -> *const c_char {
     pointer(opened.and_then(|opened| opened.hints.get(number)).map(|(_, value)| value))
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn ovseal_opened_part(
 ) -> *mut ovseal_error {
     create(part, "part", || {
         let opened = opened.required("opened")?;
-        // SAFETY: the header requires a text.
+        // SAFETY: the header requires a string.
         let path = unsafe { text(path, "path") }?;
         Ok(ovseal_part::new(opened.opened.part(path)?))
     })
@@ -126,10 +126,9 @@ pub unsafe extern "C" fn ovseal_opened_part(
 
 /// Returns the compiled model at `path`, or the container's only one if `path` is NULL.
 ///
-/// A compiled model has been exported by a device, and can be imported by the same device, machine
-/// and runtime. Map it with `ovseal_part_map`. Keep the mapping as long as any object of the
-/// imported model, since the runtime reads the bytes in place. `ovseal/openvino.hpp` does this for
-/// you.
+/// A compiled model was exported by a device, and can be imported with the same device, machine and
+/// runtime. Map it with `ovseal_part_map`. Keep the mapping as long as any object of the imported
+/// model, because the runtime reads the bytes in place. `ovseal/openvino.hpp` does this for you.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_opened_compiled_part(
     opened: Option<&ovseal_opened>,
@@ -138,7 +137,7 @@ pub unsafe extern "C" fn ovseal_opened_compiled_part(
 ) -> *mut ovseal_error {
     create(part, "part", || {
         let opened = opened.required("opened")?;
-        // SAFETY: the header requires a text or NULL.
+        // SAFETY: the header requires a string or NULL.
         let path = unsafe { optional_text(path, "path") }?;
         Ok(ovseal_part::new(find_compiled(&opened.opened, path)?))
     })
@@ -146,8 +145,8 @@ pub unsafe extern "C" fn ovseal_opened_compiled_part(
 
 /// Raises the rollback state, if there is one, to this container's security version.
 ///
-/// Call it once the model has been loaded. A version that turns out to be damaged must not lock out
-/// the one that still works.
+/// Call this after the model has been loaded. A version that turns out to be damaged must not lock
+/// out one that works.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_opened_accept(opened: Option<&ovseal_opened>) -> *mut ovseal_error {
     run(|| Ok(opened.required("opened")?.opened.accept()?))

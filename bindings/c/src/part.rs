@@ -93,8 +93,8 @@ pub unsafe extern "C" fn ovseal_part_read_range(
 
 /// Decrypts and authenticates the whole part, into read-only memory that the library owns.
 ///
-/// The memory is excluded from core dumps and forked children, locked as far as the limits allow,
-/// and zeroized when it is freed.
+/// The memory is excluded from core dumps and forked children, locked if the limits allow, and
+/// zeroized when it is freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_part_map(
     part: Option<&ovseal_part>,

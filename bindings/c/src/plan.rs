@@ -10,7 +10,7 @@ use crate::seal::ovseal_seal_options;
 use crate::text::{c_string, pointer};
 use crate::versioned;
 
-/// The parts that sealing would create, and what it would leave out. Free it with
+/// The parts that sealing would create, and the files that it would leave out. Free it with
 /// `ovseal_plan_free`.
 pub struct ovseal_plan {
     parts: Vec<Part>,
@@ -29,7 +29,7 @@ impl From<&PartEntry> for Part {
     }
 }
 
-/// Finds what `ovseal_seal` would seal with these options, without writing anything.
+/// Finds the files that `ovseal_seal` would seal with these options, without writing anything.
 ///
 /// The options need no recipients. Fails where sealing would fail because of the model, for example
 /// because its directory contains a private key.
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn ovseal_seal_plan(
     create(plan, "plan", || {
         // SAFETY: the header requires options and a path.
         let options = unsafe { versioned::read(options, "options") }?;
-        // SAFETY: as above; and a path.
+        // SAFETY: as above, and the header requires a path.
         let model = unsafe { options.find(model) }?;
         let left_out = model.left_out().map(|path| c_string(path.display())).collect();
         Ok(ovseal_plan { parts: model.parts().map(Part::from).collect(), left_out })

@@ -34,7 +34,7 @@ pub unsafe extern "C" fn ovseal_publisher_parse(
     publisher: Option<&mut MaybeUninit<*mut ovseal_publisher>>,
 ) -> *mut ovseal_error {
     create(publisher, "publisher", || {
-        // SAFETY: the header requires a text.
+        // SAFETY: the header requires a string.
         let pem = unsafe { text(pem, "pem") }?;
         Ok(Publisher::parse(pem)?.into())
     })
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn ovseal_publisher_parse_at(
     publisher: Option<&mut MaybeUninit<*mut ovseal_publisher>>,
 ) -> *mut ovseal_error {
     create(publisher, "publisher", || {
-        // SAFETY: the header requires a text.
+        // SAFETY: the header requires a string.
         let (bytes, _) = ovseal_frontend::read(unsafe { path(file, "file") }?, LIMIT)?;
         let pem = std::str::from_utf8(bytes.expose()).map_err(|_| KeyError::PublisherPublic)?;
         Ok(Publisher::parse(pem)?.into())
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn ovseal_publisher_key_parse(
     key: Option<&mut MaybeUninit<*mut ovseal_publisher_key>>,
 ) -> *mut ovseal_error {
     create(key, "key", || {
-        // SAFETY: the header requires a text.
+        // SAFETY: the header requires a string.
         let pem = unsafe { text(pem, "pem") }?;
         Ok(ovseal_publisher_key(Arc::new(PublisherKey::parse(pem)?)))
     })
@@ -102,7 +102,7 @@ pub extern "C" fn ovseal_publisher_key_encode(
     create(pem, "pem", || ovseal_secret::new(key.required("key")?.0.encode().expose()))
 }
 
-/// Creates the public key that belongs to a private key.
+/// Returns the public key that belongs to a private key.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_publisher_key_public(
     key: Option<&ovseal_publisher_key>,
@@ -117,5 +117,5 @@ pub extern "C" fn ovseal_publisher_key_free(key: Option<Box<ovseal_publisher_key
     drop(key);
 }
 
-/// More than the file of a public key needs, in bytes.
+/// An upper bound for the file of a public key, in bytes.
 const LIMIT: usize = 64 << 10;

@@ -20,7 +20,7 @@ pub const OVSEAL_REKEY_DISCARD_WAITING: u32 = 2;
 /// Adopts the pending stanzas next to the container. Check first where they come from.
 pub const OVSEAL_REKEY_FINISH_WAITING: u32 = 4;
 
-/// Which keys a container gains and loses. Start from `OVSEAL_REKEY_OPTIONS_INIT`.
+/// Options for adding and removing a container's keys. Start from `OVSEAL_REKEY_OPTIONS_INIT`.
 ///
 /// Zero is the default of every member but `size`.
 ///
@@ -28,12 +28,12 @@ pub const OVSEAL_REKEY_FINISH_WAITING: u32 = 4;
 /// old container, can still open this payload. To revoke access, seal again with a higher security
 /// version.
 ///
-/// Rekeying vouches for the container. With the default trust, name its publisher.
+/// Rekeying vouches for the container. With the default trust, specify its publisher.
 ///
 /// An interrupted rekeying leaves stanzas in `NAME.ovseal.rekey`, next to the container. The next
-/// call finishes it. If other stanzas wait there, the call fails with `OVSEAL_CODE_WAITING`, unless
-/// you pass `OVSEAL_REKEY_DISCARD_WAITING` or `OVSEAL_REKEY_FINISH_WAITING`. With either flag, you
-/// need not add or remove anything.
+/// call adopts them. If the pending stanzas there are not from an interrupted rekeying of this
+/// file, the call fails with `OVSEAL_CODE_WAITING`, unless you pass `OVSEAL_REKEY_DISCARD_WAITING`
+/// or `OVSEAL_REKEY_FINISH_WAITING`. With either flag, you need not add or remove anything.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_rekey_options {
@@ -47,7 +47,7 @@ pub struct ovseal_rekey_options {
     pub publishers: *const ovseal_trusted_publisher,
     /// The number of trusted publishers.
     pub publisher_count: usize,
-    /// The keys to add. Each must be one that can be sealed to.
+    /// The keys to add. It must be possible to seal to each of them.
     pub add_recipients: *const *const ovseal_key,
     /// The number of keys to add.
     pub add_recipient_count: usize,
@@ -68,7 +68,7 @@ unsafe impl Versioned for ovseal_rekey_options {}
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_rekeyed {
-    /// The new generation: how often the stanzas have been written. Sealing makes it 1.
+    /// The new generation: the number of times the stanzas have been written, 1 after sealing.
     pub generation: u64,
     /// The number of stanzas.
     pub stanzas: usize,
@@ -84,11 +84,11 @@ pub unsafe extern "C" fn ovseal_rekey(
     options: *const ovseal_rekey_options,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the caller of this function guarantees what the other one requires.
+    // SAFETY: this function has the same requirements as the other one.
     unsafe { perform(file, key, options, rekeyed, RekeyOptions::rekey) }
 }
 
-/// Adds keys without writing to the container, in the file `NAME.ovseal.keys` next to it.
+/// Adds keys in the file `NAME.ovseal.keys` next to the container, which is not modified.
 ///
 /// An existing file of that name is replaced. The result is written to `rekeyed`, unless that is
 /// NULL.
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn ovseal_write_side_file(
     options: *const ovseal_rekey_options,
     rekeyed: Option<&mut MaybeUninit<ovseal_rekeyed>>,
 ) -> *mut ovseal_error {
-    // SAFETY: the caller of this function guarantees what the other one requires.
+    // SAFETY: this function has the same requirements as the other one.
     unsafe { perform(file, key, options, rekeyed, RekeyOptions::write_side_file) }
 }
 

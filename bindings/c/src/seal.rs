@@ -16,15 +16,16 @@ use crate::publisher::ovseal_publisher_key;
 use crate::text::{bad_argument, list, objects, optional_text, path, text};
 use crate::versioned::{self, Versioned};
 
-/// Seals just the named file: no companion files, and no check that OpenVINO can load it.
+/// Seals only the given file: no companion files, and no check that OpenVINO can load it.
 pub const OVSEAL_SEAL_ONLY: u32 = 1;
 /// Follows symbolic links inside the model, instead of rejecting them.
 pub const OVSEAL_SEAL_FOLLOW_SYMLINKS: u32 = 2;
 /// Seals every file of a directory, including those that are left out by default.
 ///
 /// By default these are left out: `.git`, `.cache`, `.ipynb_checkpoints`, `__pycache__`,
-/// `.DS_Store`, `.env`, `*.ovseal*`, and what `.ovsealignore` matches. Patterns in `exclude` still
-/// apply. Private keys are still rejected, except for a file that merely looks like a key file.
+/// `.DS_Store`, `.env`, `*.ovseal*`, and files that `.ovsealignore` matches. Patterns in `exclude`
+/// still apply. Private keys are still rejected, except for a file that merely looks like a key
+/// file.
 pub const OVSEAL_SEAL_INCLUDE_EVERYTHING: u32 = 4;
 /// Allows post-quantum and classical public keys in one container.
 pub const OVSEAL_SEAL_ALLOW_MIXED: u32 = 8;
@@ -45,7 +46,7 @@ pub struct ovseal_seal_options {
     pub flags: u32,
     /// The number of threads that encrypt; 0 for one per processor.
     pub threads: u32,
-    /// The keys to seal to. Each must be one that can be sealed to.
+    /// The recipients. It must be possible to seal to each of these keys.
     pub recipients: *const *const ovseal_key,
     /// The number of recipients.
     pub recipient_count: usize,
@@ -72,7 +73,7 @@ unsafe impl Versioned for ovseal_seal_options {}
 
 /// Seals the model at `model` into a container at `output`, which appears whole or not at all.
 ///
-/// The model is a file, whose companion files are sealed too, or a directory. The container's
+/// The model is a directory, or a file, whose companion files are also sealed. The container's
 /// length in bytes is written to `length`, unless that is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ovseal_seal(
@@ -98,7 +99,7 @@ pub unsafe extern "C" fn ovseal_seal(
     })
 }
 
-/// The keys and the name that the options point at.
+/// The keys and the name to which the options point.
 struct Given<'o> {
     recipients: Vec<&'o Key>,
     signers: Vec<&'o ovseal_publisher_key>,
@@ -106,7 +107,7 @@ struct Given<'o> {
 }
 
 impl ovseal_seal_options {
-    /// Finds the files of the model that the options choose.
+    /// Finds the files of the model that the options select.
     ///
     /// # Safety
     /// The patterns are valid, and `model` is NULL or a path.
@@ -122,14 +123,14 @@ impl ovseal_seal_options {
     }
 
     /// # Safety
-    /// The patterns are valid texts.
+    /// The patterns are valid strings.
     unsafe fn model(&self) -> Result<ModelOptions, Failure> {
         if self.flags & !KNOWN_FLAGS != 0 {
             return Err(bad_argument("options->flags has bits other than OVSEAL_SEAL_*"));
         }
         // SAFETY: the caller guarantees as many patterns as it says.
         let patterns = unsafe { list(self.exclude, self.exclude_count, "options->exclude") }?;
-        // SAFETY: the caller guarantees that each text is valid.
+        // SAFETY: the caller guarantees that each string is valid.
         let patterns = patterns.iter().map(|pattern| unsafe { text(*pattern, "a pattern") });
         Ok(ModelOptions {
             only: self.has(OVSEAL_SEAL_ONLY),
@@ -139,7 +140,7 @@ impl ovseal_seal_options {
         })
     }
 
-    /// Reads keys and name, before anything of the model is read.
+    /// Reads keys and name, before reading any of the model.
     ///
     /// # Safety
     /// The pointers are NULL or valid.
@@ -149,7 +150,7 @@ impl ovseal_seal_options {
         // SAFETY: as above.
         let signers =
             unsafe { objects(self.publisher_keys, self.publisher_key_count, "options->publisher_keys") }?;
-        // SAFETY: the caller guarantees that the text is valid.
+        // SAFETY: the caller guarantees that the string is valid.
         let name = unsafe { optional_text(self.name, "options->name") }?.map(ModelName::parse).transpose()?;
         let recipients = keys.into_iter().map(|key| key.0.to_be_sealed_to()).collect::<Result<_, _>>()?;
         Ok(Given { recipients, signers, name })
@@ -157,7 +158,7 @@ impl ovseal_seal_options {
 
     fn seal(&self, given: Given<'_>, model: &Model, output: &Path) -> Result<ovseal::Sealed, Failure> {
         let nameless =
-            || Failure::new(Code::Usage, "no name is given, and the file's own name cannot be one");
+            || Failure::new(Code::Usage, "no name is given, and the file's own name is not a valid one");
         let name = given.name.or_else(|| model.default_name()).ok_or_else(nameless)?;
         let progress = Progress::new(self.progress, self.progress_context);
         let follow = |bytes| match progress {

@@ -18,13 +18,14 @@ pub const OVSEAL_WRAPPED_LIMIT: usize = 8192;
 pub const OVSEAL_MESSAGE_LIMIT: usize = 256;
 /// The key service succeeded.
 pub const OVSEAL_SERVICE_DONE: c_int = 0;
-/// The key service was asked to unwrap a secret that another service has wrapped.
+/// The answer to a request to unwrap a secret that another service wrapped.
 pub const OVSEAL_SERVICE_NOT_MINE: c_int = 1;
 
-/// The container for which a key service wraps or unwraps, so that it can limit and log.
+/// The container for which a key service wraps or unwraps, so that the service can authorize and
+/// log the request.
 ///
 /// When a container is opened, both ids come from the container. The model id is authentic only if
-/// a publisher was named. Bind the two ids, 64 bytes, as associated data: then a wrapped secret
+/// a publisher was specified. Bind the two ids, 64 bytes, as associated data: then a wrapped secret
 /// that was moved to another container is rejected.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -44,17 +45,18 @@ impl From<&ServiceContext> for ovseal_service_context {
     }
 }
 
-/// A key service of yours: a key management system, a vault, a card. Start from
+/// Your own key service: a key management system, a vault, a card. Start from
 /// `OVSEAL_KEY_SERVICE_INIT`.
 ///
-/// It handles a random 32-byte secret for each container, never the data key. All it learns of the
-/// container are the two ids in `ovseal_service_context`. Set `wrap_for` and `unwrap_for`, or
-/// `wrap` and `unwrap`, which are not told the container.
+/// The service handles a random 32-byte secret for each container, never the data key. The only
+/// facts it learns about the container are the two ids in `ovseal_service_context`. Set `wrap_for`
+/// and `unwrap_for`, or else `wrap` and `unwrap`, which do not receive the ids.
 ///
 /// The functions are called from the thread that opens, seals or rekeys. They must return normally:
 /// no exception and no `longjmp` may leave them. Each returns `OVSEAL_SERVICE_DONE`, or another
-/// number if it failed. It may then write a text that ends with a zero byte to `message`, which has
-/// room for `OVSEAL_MESSAGE_LIMIT` bytes. The text becomes a cause of the error.
+/// number if it failed. In that case, it may write a string that ends with a zero byte to
+/// `message`, which has room for `OVSEAL_MESSAGE_LIMIT` bytes. The string becomes a cause of the
+/// error.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_key_service {
@@ -73,10 +75,10 @@ pub struct ovseal_key_service {
             message: *mut c_char,
         ) -> c_int,
     >,
-    /// Unwraps, and writes 32 bytes to `secret`.
+    /// Unwraps the secret, and writes its 32 bytes to `secret`.
     ///
-    /// `wrapped` comes from the container and can be anything. Return `OVSEAL_SERVICE_NOT_MINE` if
-    /// another service has wrapped it.
+    /// `wrapped` comes from the container and can be any bytes. Return `OVSEAL_SERVICE_NOT_MINE` if
+    /// another service wrapped it.
     pub unwrap: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -88,7 +90,8 @@ pub struct ovseal_key_service {
     >,
     /// Called once, when the service is no longer used; may be NULL.
     pub release: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// Like `wrap`, and is told the container. Called instead of it unless NULL.
+    /// Wraps as `wrap` does, and receives the container's ids. If not NULL, called instead of
+    /// `wrap`.
     pub wrap_for: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -99,7 +102,8 @@ pub struct ovseal_key_service {
             message: *mut c_char,
         ) -> c_int,
     >,
-    /// Like `unwrap`, and is told the container. Called instead of it unless NULL.
+    /// Unwraps as `unwrap` does, and receives the container's ids. If not NULL, called instead of
+    /// `unwrap`.
     pub unwrap_for: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -117,7 +121,7 @@ unsafe impl Versioned for ovseal_key_service {
     const FIRST: usize = offset_of!(Self, wrap_for);
 }
 
-/// Creates a key that a service of yours holds.
+/// Creates a key held by your own key service.
 ///
 /// On success, the library takes over `service->context` until it calls `service->release`.
 #[unsafe(no_mangle)]
@@ -138,10 +142,10 @@ pub unsafe extern "C" fn ovseal_key_from_service(
 
 struct Service(ovseal_key_service);
 
-// SAFETY: the header says that the thread that opens, seals or rekeys calls the functions. This can
-// be any thread.
+// SAFETY: the header says that the functions are called from the thread that opens, seals or
+// rekeys, which can be any thread.
 unsafe impl Send for Service {}
-// SAFETY: as above; several threads of the caller may open at the same time.
+// SAFETY: as above. Several threads of the caller may open at the same time.
 unsafe impl Sync for Service {}
 
 impl KeyService for Service {
@@ -202,7 +206,7 @@ impl KeyService for Service {
 impl Drop for Service {
     fn drop(&mut self) {
         if let Some(release) = self.0.release {
-            // SAFETY: nothing uses the service any more, and this happens once.
+            // SAFETY: nothing uses the service any more, and this is the only release.
             unsafe { release(self.0.context) };
         }
     }

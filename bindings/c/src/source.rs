@@ -7,7 +7,7 @@ use ovseal::ReadAt;
 
 use crate::versioned::Versioned;
 
-/// A container that is read through a call-back. Start from `OVSEAL_SOURCE_INIT`.
+/// A container that is read through a callback. Start from `OVSEAL_SOURCE_INIT`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ovseal_source {
@@ -62,7 +62,7 @@ impl ReadAt for Source {
 impl Drop for Source {
     fn drop(&mut self) {
         if let Some(release) = self.0.release {
-            // SAFETY: nothing reads any more, and this happens once.
+            // SAFETY: nothing reads any more, and this is the only release.
             unsafe { release(self.0.context) };
         }
     }

@@ -10,7 +10,7 @@ use ovseal_frontend::{Code, Failure};
 
 /// A pointer that must not be NULL.
 pub(crate) trait Required<T> {
-    /// Returns the value of the argument `name`, or the error that it is NULL.
+    /// Returns the value of the argument `name`, or an error if it is NULL.
     fn required(self, name: &str) -> Result<T, Failure>;
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn give<T>(out: &mut MaybeUninit<*mut T>, object: T) {
 /// # Safety
 /// `text` is NULL, or ends with a zero byte and stays unchanged for `'a`.
 pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let text = unsafe { c_text(text) }.required(name)?;
     text.to_str().map_err(|_| bad_argument(format!("{name} is not UTF-8")))
 }
@@ -43,30 +43,30 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str
 /// Returns a string from the caller, or `None` for NULL.
 ///
 /// # Safety
-/// As for [`text`].
+/// The same as for [`text`].
 pub(crate) unsafe fn optional_text<'a>(
     pointer: *const c_char,
     name: &str,
 ) -> Result<Option<&'a str>, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     if pointer.is_null() { Ok(None) } else { unsafe { text(pointer, name) }.map(Some) }
 }
 
 /// Returns a path from the caller, which need not be UTF-8.
 ///
 /// # Safety
-/// As for [`text`].
+/// The same as for [`text`].
 pub(crate) unsafe fn path<'a>(path: *const c_char, name: &str) -> Result<&'a Path, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     unsafe { optional_path(path) }.required(name)
 }
 
 /// Returns a path from the caller, or `None` for NULL.
 ///
 /// # Safety
-/// As for [`text`].
+/// The same as for [`text`].
 pub(crate) unsafe fn optional_path<'a>(pointer: *const c_char) -> Option<&'a Path> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let path = unsafe { c_text(pointer) }?;
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
@@ -79,7 +79,7 @@ unsafe fn c_text<'a>(text: *const c_char) -> Option<&'a CStr> {
 /// Returns consecutive items from the caller; NULL is allowed if there are none.
 ///
 /// # Safety
-/// `items` is NULL, or points at `count` items that stay unchanged for `'a`.
+/// `items` is NULL, or points to `count` items that stay unchanged for `'a`.
 pub(crate) unsafe fn items<'a, T>(items: *const T, count: usize, name: &str) -> Result<&'a [T], Failure> {
     match items.is_null() {
         true if count == 0 => Ok(&[]),
@@ -93,23 +93,22 @@ pub(crate) unsafe fn items<'a, T>(items: *const T, count: usize, name: &str) -> 
     }
 }
 
-/// Returns the items of an array in the caller's options, of which there are at most
-/// [`LIST_LIMIT`].
+/// Returns the items of an array in the caller's options. There may be at most [`LIST_LIMIT`].
 ///
 /// # Safety
-/// As for [`items`].
+/// The same as for [`items`].
 pub(crate) unsafe fn list<'a, T>(list: *const T, count: usize, name: &str) -> Result<&'a [T], Failure> {
     if count > LIST_LIMIT {
         return Err(bad_argument(format!("{name} has more than {LIST_LIMIT} items")));
     }
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     unsafe { items(list, count, name) }
 }
 
 /// Returns the objects in an array of pointers, none of which may be NULL.
 ///
 /// # Safety
-/// As for [`items`], and each pointer is NULL or valid for `'a`.
+/// The same as for [`items`], and each pointer is NULL or valid for `'a`.
 pub(crate) unsafe fn objects<'a, T>(
     pointers: *const *const T,
     count: usize,
@@ -126,7 +125,7 @@ pub(crate) unsafe fn objects<'a, T>(
 /// uninitialized: only write to it.
 ///
 /// # Safety
-/// `bytes` is NULL, or points at `length` bytes that nothing else uses for `'a`.
+/// `bytes` is NULL, or points to `length` bytes that nothing else uses for `'a`.
 pub(crate) unsafe fn buffer<'a>(bytes: *mut u8, length: usize, name: &str) -> Result<&'a mut [u8], Failure> {
     match bytes.is_null() {
         true if length == 0 => Ok(&mut []),
@@ -147,5 +146,6 @@ pub(crate) fn pointer(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
 }
 
-/// More items than any option needs: a container holds at most 32 stanzas and 8 publishers.
+/// Limit on the items of an array, higher than any option needs: a container holds at most 32
+/// stanzas and 8 publishers.
 const LIST_LIMIT: usize = 65_536;

@@ -8,7 +8,7 @@ use ovseal_frontend::Failure;
 use crate::publisher::ovseal_publisher;
 use crate::text::{Required, bad_argument, list, optional_text};
 
-/// One of the named publishers must have signed the container. Naming none is an error.
+/// One of the specified publishers must have signed the container. An empty list is an error.
 pub const OVSEAL_TRUST_PUBLISHERS: u32 = 0;
 /// The container may come from anyone. No signature is checked.
 pub const OVSEAL_TRUST_ANY_SENDER: u32 = 1;
@@ -28,10 +28,10 @@ pub struct ovseal_trusted_publisher {
     pub model_name: *const c_char,
 }
 
-/// Reads a choice of `OVSEAL_TRUST_*` and the publishers that belong to it.
+/// Reads one of `OVSEAL_TRUST_*`, and the publishers that go with it.
 ///
 /// # Safety
-/// `publishers` is NULL, or points at `count` items whose pointers are NULL or valid.
+/// `publishers` is NULL, or points to `count` items whose pointers are NULL or valid.
 pub(crate) unsafe fn read(
     trust: u32,
     publishers: *const ovseal_trusted_publisher,
@@ -48,7 +48,7 @@ pub(crate) unsafe fn read(
         (OVSEAL_TRUST_ANY_SENDER, []) => Ok(Trust::AnySender),
         (OVSEAL_TRUST_SHARED_SECRET, []) => Ok(Trust::SharedSecret),
         (OVSEAL_TRUST_ANY_SENDER | OVSEAL_TRUST_SHARED_SECRET, _) => {
-            Err(bad_argument("publishers are named, but options->trust is not OVSEAL_TRUST_PUBLISHERS"))
+            Err(bad_argument("publishers are specified, but options->trust is not OVSEAL_TRUST_PUBLISHERS"))
         }
         _ => Err(bad_argument("options->trust is none of OVSEAL_TRUST_*")),
     }
@@ -57,7 +57,7 @@ pub(crate) unsafe fn read(
 /// # Safety
 /// The pointers are NULL or valid.
 unsafe fn publisher(trusted: &ovseal_trusted_publisher) -> Result<ovseal::Publisher, Failure> {
-    // SAFETY: the caller guarantees it.
+    // SAFETY: the caller guarantees what this call requires.
     let publisher = unsafe { trusted.publisher.as_ref() }.required("a trusted publisher")?;
     // SAFETY: as above.
     let name = unsafe { optional_text(trusted.model_name, "a trusted publisher's model name") }?;

@@ -29,11 +29,11 @@ impl From<Verification> for ovseal_verification {
     }
 }
 
-/// Verifies the container at `file`, with a key or without (NULL).
+/// Verifies the container at `file`, with a key or, if `key` is NULL, without one.
 ///
 /// Without a key, this checks the signature, the requirements in the options, and the digest of
-/// every chunk. It shows who signed, not that the content is what a holder of the key sealed. With
-/// `OVSEAL_TRUST_ANY_SENDER` it only shows that the container is consistent in itself.
+/// every chunk. This shows who signed, not that a holder of the key sealed the content. With
+/// `OVSEAL_TRUST_ANY_SENDER`, it shows only that the container is consistent.
 ///
 /// With a key, it also checks the MACs, the manifest, and the tag of every chunk. See
 /// `ovseal_verification_content_verified`.
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn ovseal_verify(
     })
 }
 
-/// Returns the id of the trusted publisher who signed; NULL if no publisher was named.
+/// Returns the id of the trusted publisher who signed; NULL if no publisher was specified.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_publisher(verification: Option<&ovseal_verification>) -> *const c_char {
     pointer(verification.and_then(|verification| verification.publisher.as_ref()))
@@ -78,7 +78,7 @@ pub extern "C" fn ovseal_verification_security_version(verification: Option<&ovs
     verification.map_or(0, |verification| verification.security_version)
 }
 
-/// Returns true if the content was verified with a key: it is what a holder of the key sealed.
+/// Returns true if the content was verified with a key, so that a holder of the key sealed it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ovseal_verification_content_verified(verification: Option<&ovseal_verification>) -> bool {
     verification.is_some_and(|verification| verification.content_verified)

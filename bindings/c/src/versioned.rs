@@ -12,10 +12,10 @@ use crate::text::{Required, bad_argument};
 /// Members that the caller's version did not have are zero, which is their default.
 ///
 /// # Safety
-/// The type is `repr(C)` and its first member is the size, a `usize`. It has no padding, since
+/// The type is `repr(C)` and its first member is the size, a `usize`. It has no padding, because
 /// older callers leave padding unset. All bits zero are a valid value.
 pub(crate) unsafe trait Versioned: Copy {
-    /// The size in the first version that had the struct. A smaller one is a mistake, and would
+    /// The size in the first version that had the struct. A smaller size is a mistake, and would
     /// silently drop members that the caller has set.
     const FIRST: usize = size_of::<Self>();
 }
@@ -27,7 +27,7 @@ pub(crate) unsafe trait Versioned: Copy {
 /// version.
 ///
 /// # Safety
-/// `pointer` is NULL, or points at a size and at as many bytes, all of them set.
+/// `pointer` is NULL, or points to a size followed by the rest of as many bytes, all of them set.
 pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result<T, Failure> {
     (!pointer.is_null()).then_some(()).required(name)?;
     // SAFETY: it is not NULL, and the size is the first member of every version.
@@ -53,8 +53,9 @@ pub(crate) unsafe fn read<T: Versioned>(pointer: *const T, name: &str) -> Result
     Ok(unsafe { value.assume_init() })
 }
 
-/// Every member takes whole words or shares one: a size that is not a multiple would cut a word.
+/// Every member takes whole words or shares one, so a size that is not a multiple of a word would
+/// cut a member.
 const WORD: usize = size_of::<usize>();
 
-/// No version of a struct is longer; a larger size was never set.
+/// Limit on sizes. No version of a struct is longer, so a larger size is uninitialized memory.
 const SIZE_LIMIT: usize = 4096;

@@ -1,4 +1,4 @@
-//! The C interface, as programs in C use it.
+//! The C interface, used by programs in C.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;

@@ -1,4 +1,5 @@
-//! Each header compiles alone, in each of its languages, and in two units of one program.
+//! Each header compiles alone, in each of its languages, and in two translation units of one
+//! program.
 #![expect(clippy::unwrap_used, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -64,12 +65,12 @@ fn structs_that_grow_have_no_padding() {
         common::run(C.compiler().args(["-Wpadded", "-Wno-error", "-c", "-o", "/dev/null"]).arg(&unit));
     let warnings = String::from_utf8(output.stderr).unwrap();
     let padded = warnings.lines().filter(|line| line.contains("-Wpadded"));
-    // The library never reads this one, apart from its size.
+    // The library reads only the size of this struct.
     let padded: Vec<&str> = padded.filter(|line| declaration(line) != "} ovseal_protections;").collect();
     assert!(output.status.success() && padded.is_empty(), "{padded:?}");
 }
 
-/// Returns the line of the header that a warning points at.
+/// Returns the line of the header to which a warning points.
 fn declaration(warning: &str) -> &'static str {
     let number: usize = warning.split(':').nth(1).unwrap().parse().unwrap();
     include_str!("../include/ovseal/ovseal.h").lines().nth(number - 1).unwrap()

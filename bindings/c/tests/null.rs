@@ -72,7 +72,7 @@ impl Argument {
         self.kind.ends_with('*') && self.kind != "void*"
     }
 
-    /// Returns a value that the function could work with.
+    /// Returns a valid value for the argument.
     fn value(&self) -> String {
         match self.kind.as_str() {
             "const char*" => "\"text\"".into(),

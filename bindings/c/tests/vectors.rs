@@ -1,4 +1,5 @@
-//! Every vector of the format has its stated outcome in C and C++ too, with the code of Rust.
+//! Every vector of the format also has its stated outcome in C and C++, with the same code as in
+//! Rust.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use crate::failure::raise;
 use crate::lock;
 
-/// Counts processed bytes and reports them to Python; the default reports nothing.
+/// A counter of processed bytes, which reports them to Python. The default reports nothing.
 #[derive(Default)]
 pub(crate) struct Meter {
     done: Arc<AtomicU64>,
@@ -34,7 +34,7 @@ impl Meter {
         Self { done, start, total, callback, is_cancelled: AtomicBool::new(false) }
     }
 
-    /// Counts bytes, and breaks if the operation has been cancelled.
+    /// Counts bytes. Returns `Break` if the operation has been cancelled.
     pub(crate) fn advance(&self, bytes: u64) -> ControlFlow<()> {
         self.done.fetch_add(bytes, Ordering::Relaxed);
         if self.is_cancelled.load(Ordering::Relaxed) {
@@ -84,7 +84,7 @@ pub(crate) fn run<T: Send>(py: Python<'_>, meter: &Meter, job: impl FnOnce() -> 
     })
 }
 
-/// The end of a thread, for which another thread waits.
+/// A signal for the end of a thread, on which another thread waits.
 #[derive(Default)]
 struct End {
     has_come: Mutex<bool>,
@@ -99,7 +99,7 @@ impl End {
     }
 }
 
-/// Signals the end also when the thread panics.
+/// Signals the end even if the thread panics.
 struct SignalOnDrop<'e>(&'e End);
 
 impl Drop for SignalOnDrop<'_> {

@@ -129,7 +129,7 @@ impl Exported {
         Ok(bytes.len())
     }
 
-    /// Move to another position, as `io.IOBase.seek` does: devices return to write sizes.
+    /// Move to another position, as `io.IOBase.seek` does. Devices go back to write sizes.
     fn seek(&self, offset: i64, whence: u8) -> PyResult<u64> {
         let position = match whence {
             0 => SeekFrom::Start(offset.try_into()?),
@@ -156,7 +156,7 @@ impl Exported {
     }
 }
 
-/// Converts an extent. A negative one is dynamic, as for the runtime.
+/// Converts an extent. A negative extent is dynamic, as for the runtime.
 fn dimension(extent: i64) -> Dimension {
     usize::try_from(extent).map_or(Dimension::Dynamic { minimum: 0, maximum: None }, Dimension::Fixed)
 }

@@ -29,7 +29,7 @@ pub(crate) struct Container {
 /// Open a container.
 ///
 /// Without ``publisher``, only a container whose keys are all passphrases or key files opens.
-/// Anyone for whom it was ever sealed or rekeyed could have made it, so there is an
+/// Anyone for whom it was ever sealed or rekeyed could have made it, so this issues an
 /// `UnknownSenderWarning`.
 ///
 /// Args:
@@ -38,13 +38,13 @@ pub(crate) struct Container {
 ///     publisher: The publisher who must have signed: the path of a public key, or its bytes, or
 ///         several. A dictionary maps model names to the publishers trusted for that name only.
 ///         ``ovseal.ANY_SENDER`` accepts a container from anyone.
-///     name: The model name to require. This and the next two require ``publisher``.
+///     name: The model name to require. This argument and the next two need ``publisher``.
 ///     min_security_version: The lowest security version to accept.
-///     rollback_state: The path of a state that `create_rollback_state` created. Versions below
-///         those it records are rejected.
+///     rollback_state: The path of a state created by `create_rollback_state`. Versions below those
+///         it records are rejected.
 ///     threads: The number of threads; by default one per processor, at most 16.
-///     kdf_limit: The most work to spend on passphrases, in MiB of memory times passes; by default
-///         1024.
+///     kdf_limit: The limit for key derivation from passphrases, in MiB of memory times passes; by
+///         default 1024.
 ///     memory_budget: The most bytes of a network's weights to keep in memory while OpenVINO reads
 ///         them; by default as many as there is room for. The rest is decrypted again when it is
 ///         read again.
@@ -141,7 +141,7 @@ impl Container {
         Ok(self.shared.opened()?.container_id().to_string())
     }
 
-    /// The key id of the trusted publisher who signed; ``None`` if no publisher was named.
+    /// The key id of the trusted publisher who signed; ``None`` if none was specified.
     #[getter]
     fn publisher(&self) -> PyResult<Option<String>> {
         Ok(self.shared.opened()?.publisher().map(|id| id.to_string()))
@@ -154,7 +154,7 @@ impl Container {
         Ok(self.parts.clone_ref(py))
     }
 
-    /// Record the security version in the rollback state, if one was named.
+    /// Record the security version in the rollback state, if one was specified.
     fn accept(&self, py: Python<'_>) -> PyResult<()> {
         let opened = self.shared.opened()?;
         py.detach(|| opened.accept()).map_err(failed)

@@ -9,7 +9,7 @@ pub(crate) fn failed(error: impl Into<Failure>) -> PyErr {
     raise(error.into())
 }
 
-/// Returns the exception for a call that makes no sense.
+/// Returns the exception for an invalid call.
 pub(crate) fn usage(message: &str) -> PyErr {
     raise(Failure::new(Code::Usage, message))
 }

@@ -22,7 +22,7 @@ pub(crate) fn protections(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 
 /// Disable core dumps, and keep other processes of the same user out of this one's memory.
 ///
-/// Call it before loading keys or models. Debuggers and profilers cannot attach afterwards.
+/// Call this before loading keys or models. Debuggers and profilers cannot attach afterwards.
 ///
 /// Returns:
 ///     True if both measures succeeded.

@@ -1,4 +1,4 @@
-//! Keys that the caller's own key service holds, behind two Python functions.
+//! Keys held by the caller's own key service, which consists of two Python functions.
 
 use std::error::Error;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::lock;
 /// The container for which a key service wraps or unwraps.
 ///
 /// When a container is opened, both ids come from that container. The model id is authentic only if
-/// a publisher was named.
+/// a publisher was specified.
 #[pyclass(frozen, module = "ovseal")]
 pub(crate) struct ServiceContext(ovseal::ServiceContext);
 
@@ -120,7 +120,7 @@ impl KeyService for Service {
     }
 }
 
-/// The name of an exception from a callback. Its message belongs to the caller and is left out.
+/// The name of an exception from a callback. Its message may contain anything and is left out.
 #[derive(Debug)]
 struct Raised(String);
 

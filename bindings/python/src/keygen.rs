@@ -1,4 +1,5 @@
-//! New keys. Secrets are written to files that only their owner can read; Python never sees them.
+//! Creates keys. Secrets are written to files that only their owner can read, and Python never sees
+//! them.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -30,10 +31,10 @@ pub(crate) fn generate_keyfile(path: PathBuf) -> PyResult<()> {
 #[pyfunction]
 pub(crate) fn generate_publisher(private: PathBuf, public: PathBuf) -> PyResult<String> {
     let key = PublisherKey::generate().map_err(failed)?;
-    // The public half first, so that a private key never exists without it.
+    // Commit the public half first, so that a private key never exists without it.
     write(&public, PUBLIC, &[key.publisher().encode().as_bytes()])?;
     write(&private, PRIVATE, &[key.encode().expose()]).inspect_err(|_| {
-        // Best effort: the error returned says why there is no key.
+        // Errors are ignored: the returned error says why there is no key.
         let _ = std::fs::remove_file(&public);
     })?;
     Ok(key.publisher().id().to_string())

@@ -1,4 +1,4 @@
-//! Keys that open containers, and keys that models are sealed to.
+//! Keys that open containers, and keys to which models are sealed.
 
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::owner_process::OwnerProcess;
 use crate::requirements::each;
 use crate::warnings;
 
-/// A key that opens containers, or that a model can be sealed to, or both.
+/// A key that opens containers, or to which a model can be sealed, or both.
 #[pyclass(frozen, module = "ovseal")]
 pub(crate) struct Key {
     key: ovseal_frontend::Key,
@@ -101,7 +101,7 @@ pub(crate) fn recipient(text: &str) -> PyResult<Key> {
     ovseal_frontend::Key::recipient(text).map(|key| Key::new(key, "recipient")).map_err(failed)
 }
 
-/// Return this device's own key, which its TPM holds, to open.
+/// Return this device's own key, held by its TPM, to open.
 ///
 /// To seal to the device, use the recipient that ``ovseal device enroll`` prints.
 ///
@@ -127,16 +127,16 @@ pub(crate) fn device(
     key.map(|key| Key::new(key, "device")).map_err(failed)
 }
 
-/// Return a key that your own key service holds.
+/// Return a key held by your own key service.
 ///
-/// Both functions get a `ServiceContext`. The service can limit and log by it, and should bind it.
-/// They are called on a thread of their own. An exception from them becomes the ``__cause__`` of
-/// the `Error` that is raised.
+/// Both functions receive a `ServiceContext`. The service can use it to authorize and log requests,
+/// and should bind it. The functions are called on a separate thread. An exception from one of them
+/// becomes the ``__cause__`` of the `Error` that is raised.
 ///
 /// Args:
 ///     wrap: Called as ``wrap(secret, context)`` to seal. ``secret`` is a ``bytearray`` of 32
 ///         random bytes, which is zeroized afterwards. Returns the wrapped secret, 1 byte to 8 KiB.
-///     unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the 32 bytes again, or
+///     unwrap: Called as ``unwrap(wrapped, context)`` to open. Returns the same 32 bytes, or
 ///         ``None`` if another key wrapped them.
 ///
 /// Raises:
@@ -156,7 +156,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Takes a key or several to open with; without any, the device's own.
+    /// Takes the keys to open with: one or several, or by default the device's own.
     pub(crate) fn opening(py: Python<'_>, keys: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         match keys {
             Some(keys) => Self::collect(keys, false),
@@ -193,7 +193,7 @@ impl Keys {
         let keys = if is_sealing { key.key.to_be_sealed_to().map_err(failed)? } else { &key.key };
         self.key = mem::take(&mut self.key).and(keys);
         if let Some(service) = &key.service {
-            // An exception from an earlier call is not the cause of a failure in this one.
+            // An exception from an earlier call is not the cause of a failure in this call.
             drop(service.take_error());
         }
         self.services.extend(key.service.clone());
@@ -205,7 +205,7 @@ impl Keys {
         &self.key
     }
 
-    /// Adds the callbacks of `others`, which can then also be the cause of a failure.
+    /// Adds the callbacks of `others`, whose exceptions can then also be the cause of a failure.
     pub(crate) fn with_callbacks_of(mut self, others: Option<&Self>) -> Self {
         self.services.extend(others.into_iter().flat_map(|others| others.services.iter().cloned()));
         self

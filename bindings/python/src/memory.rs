@@ -1,4 +1,4 @@
-//! Memory of this library that Python, and through it the runtime, reads as buffers.
+//! Memory of this library that Python, and the runtime through Python, read as buffers.
 
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ pub(crate) struct Memory {
     process: OwnerProcess,
 }
 
-/// The decrypted weights of a network, and everything else its topology points at. They live as
-/// long as this object.
+/// The decrypted weights of a network, and everything else to which its topology points. They live
+/// as long as this object.
 ///
 /// If there is exactly one mapping, the object is also a read-only buffer of it.
 #[pyclass(frozen, weakref, module = "ovseal._ovseal")]
@@ -92,7 +92,7 @@ pub(crate) unsafe fn fill_buffer(
     let (start, length) = (buffer.buf_ptr().cast::<u8>(), buffer.len_bytes());
     // SAFETY: the buffer has that many writable bytes, and is held until this returns.
     unsafe { start.write_bytes(0, length) };
-    // SAFETY: the bytes are initialized now, and the caller promises that nothing else uses them.
+    // SAFETY: the bytes are initialized now, and the caller guarantees that nothing else uses them.
     fill(unsafe { std::slice::from_raw_parts_mut(start, length) })
 }
 
@@ -167,7 +167,7 @@ impl WritableView {
 ///
 /// # Safety
 ///
-/// `view` must be the pointer that the interpreter passed to `__getbuffer__`. `start` must point at
+/// `view` must be the pointer that the interpreter passed to `__getbuffer__`. `start` must point to
 /// `length` bytes that live as long as `owner`. If `is_writable`, the bytes must be writable, or no
 /// user of the view may write to them.
 unsafe fn fill<T>(
@@ -179,7 +179,7 @@ unsafe fn fill<T>(
     flags: c_int,
 ) -> PyResult<()> {
     let length = isize::try_from(length).map_err(|_| PyBufferError::new_err("the buffer is too long"))?;
-    // SAFETY: the caller promises both view and memory, and the view takes a new reference to the
+    // SAFETY: the caller guarantees view and memory, and the view takes a new reference to the
     // owner.
     let status = unsafe {
         ffi::PyBuffer_FillInfo(view, owner.as_ptr(), start, length, c_int::from(!is_writable), flags)

@@ -1,4 +1,4 @@
-//! A network of an opened container, as it is loaded into the runtime.
+//! A network of an opened container, while it is loaded into the runtime.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +14,7 @@ use crate::lock;
 use crate::memory::{Weights, WritableView};
 use crate::owner_process::OwnerProcess;
 
-/// A network in memory: its topology, and weights that may still be decrypting.
+/// A network in memory: its topology, and weights that may still be being decrypted.
 #[pyclass(frozen, module = "ovseal._ovseal")]
 pub(crate) struct Network {
     opened: Opened,
@@ -49,7 +49,8 @@ impl Network {
         Ok(Self { opened, decrypted: Mutex::new(Some(decrypted)), owner, process })
     }
 
-    /// Return the length in bytes of the network at `part`, or of the only one, with its weights.
+    /// Return the length in bytes of the network at `part`, or of the only one, including its
+    /// weights.
     #[staticmethod]
     fn length(container: &Container, part: Option<&str>) -> PyResult<u64> {
         Decrypted::length(&container.shared().opened()?, part).map_err(failed)
@@ -60,7 +61,7 @@ impl Network {
         self.with(|decrypted| PyBytes::new(py, decrypted.topology()))
     }
 
-    /// True if the topology points at the weights, which the runtime then copies.
+    /// True if the topology points to the weights. In that case, the runtime copies them.
     #[getter]
     fn is_copied(&self) -> PyResult<bool> {
         self.with(Decrypted::is_copied)

@@ -16,7 +16,7 @@ impl OwnerProcess {
         Self(process::id())
     }
 
-    /// Fails in a forked child, where touching keys or weights would end the process.
+    /// Fails in a forked child, where accessing keys or weights would end the process.
     pub(crate) fn check(self) -> PyResult<()> {
         if self.0 == process::id() {
             return Ok(());

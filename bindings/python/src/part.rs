@@ -65,8 +65,8 @@ impl Part {
         lock(&self.bytes).take();
     }
 
-    /// Returns the decrypted bytes. No lock is held while decrypting: two threads may both decrypt,
-    /// and one result is kept.
+    /// Returns the decrypted bytes. No lock is held while decrypting, so two threads may both
+    /// decrypt; one result is kept.
     fn memory(&self, py: Python<'_>) -> PyResult<Memory> {
         let opened = self.shared.opened()?;
         if let Some(bytes) = self.kept() {
@@ -116,7 +116,7 @@ impl Part {
         Ok(self.entry.companions.iter().map(|&number| parts[number].path.as_str().to_owned()).collect())
     }
 
-    /// Decrypt ``length`` bytes from ``offset`` on; by default all of them.
+    /// Decrypt ``length`` bytes starting at ``offset``; by default all of them.
     ///
     /// Only the chunks that contain these bytes are read.
     ///
@@ -126,7 +126,7 @@ impl Part {
     fn read<'py>(&self, py: Python<'py>, offset: u64, length: Option<u64>) -> PyResult<Bound<'py, PyBytes>> {
         let part = self.shared.opened()?.part(self.path()).map_err(failed)?;
         let length = length.unwrap_or(part.length().saturating_sub(offset));
-        // Rejected before any memory is allocated.
+        // Reject this before allocating any memory.
         if offset.checked_add(length).is_none_or(|end| end > part.length()) {
             let (part, end) = (part.entry().path.clone(), offset.saturating_add(length));
             return Err(failed(OpenError::OutOfRange { part, offset, end }));

@@ -1,4 +1,4 @@
-//! Changing the keys of a container.
+//! Changes the keys of a container.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,8 @@ pub(crate) struct Rekeyed {
     generation: u64,
     /// The new number of stanzas.
     stanzas: usize,
-    /// The stanzas that were added, including those of an earlier rekeying that was finished.
+    /// The stanzas that were added, including those of an interrupted rekeying that was completed
+    /// first.
     added: Vec<Stanza>,
     /// The stanzas that were removed.
     removed: Vec<Stanza>,
@@ -34,20 +35,20 @@ impl Rekeyed {
 
 /// Change the keys that open a container, without touching its payload.
 ///
-/// A crash at any moment leaves either the old keys or the new ones. Removing a stanza revokes
-/// nothing: an old copy of the container still opens.
+/// A crash at any moment leaves either the old keys or the new ones. Removing a stanza does not
+/// revoke access: an old copy of the container still opens.
 ///
 /// Args:
 ///     path: The container.
 ///     key: A key or several that open it; by default this device's own.
 ///     publisher: As for `open`, and for the same reason: rekeying vouches for the container.
 ///     add: The recipients to add, as for `seal`.
-///     remove: The stanzas to remove, by their index in what `inspect` lists.
-///     expect_generation: The generation that ``remove`` refers to; fails if it has changed.
+///     remove: The stanzas to remove, by their index in the list that `inspect` returns.
+///     expect_generation: The generation to which ``remove`` refers; fails if it has changed.
 ///     allow_mixed: Allow post-quantum and classical recipients in one container.
-///     waiting: Decides about pending stanzas in ``path`` + ``.rekey``, if a rekeying may not
-///         adopt them by itself. ``None`` raises `NotAuthenticError`, ``"discard"`` removes
-///         them, ``"finish"`` adopts them. With a decision, nothing else needs to change.
+///     waiting: Decides about pending stanzas in ``path`` + ``.rekey``, if a rekeying may not adopt
+///         them on its own. ``None`` raises `NotAuthenticError`, ``"discard"`` removes them,
+///         ``"finish"`` adopts them. With a decision, nothing else needs to change.
 ///     kdf_limit: As for `open`.
 ///
 /// Returns:

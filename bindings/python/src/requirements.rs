@@ -41,7 +41,8 @@ impl Requirements<'_> {
         self.with(trust)
     }
 
-    /// Returns the options for verifying, whose result says whether a signature was checked.
+    /// Returns the options for verifying. The result of a verification says whether a signature was
+    /// checked.
     pub(crate) fn verify_options(self) -> PyResult<OpenOptions> {
         let trust = self.publisher.map_or(Ok(Trust::AnySender), |publisher| trust(Some(publisher)))?;
         self.with(trust)
@@ -101,7 +102,7 @@ fn read(publisher: &Bound<'_, PyAny>) -> PyResult<Publisher> {
     })
 }
 
-/// Applies `read` to an object, or to each one in a list or tuple.
+/// Applies `read` to an object, or to each object in a list or tuple.
 pub(crate) fn each<T>(
     object: &Bound<'_, PyAny>,
     mut read: impl FnMut(&Bound<'_, PyAny>) -> PyResult<T>,
@@ -112,8 +113,8 @@ pub(crate) fn each<T>(
     Ok(vec![read(object)?])
 }
 
-/// Returns a key in PEM, and the file it was read from. Bytes are the PEM itself; anything else is
-/// a path.
+/// Returns a key in PEM, and the file from which it was read. Bytes are the PEM itself; anything
+/// else is a path.
 pub(crate) fn pem(object: &Bound<'_, PyAny>) -> PyResult<(Zeroizing<String>, Option<Origin>)> {
     let (bytes, origin) = match object.extract::<PyBackedBytes>() {
         Ok(bytes) => (Zeroizing::new(bytes.to_vec()), None),
@@ -128,5 +129,5 @@ pub(crate) fn pem(object: &Bound<'_, PyAny>) -> PyResult<(Zeroizing<String>, Opt
     Ok((text.to_owned().into(), origin))
 }
 
-/// The maximum number of bytes to read for a publisher's key; a real one is far smaller.
+/// The maximum number of bytes to read for a publisher's key. A real key is far smaller.
 const LIMIT: usize = 64 << 10;

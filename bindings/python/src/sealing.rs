@@ -1,4 +1,4 @@
-//! Sealing models into containers, and planning it.
+//! Seals models into containers, and lists the files that would be sealed.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub(crate) struct Sealed {
     length: u64,
 }
 
-/// The content that `seal` would seal.
+/// The files that `seal` would seal.
 #[pyclass(frozen, get_all, module = "ovseal")]
 pub(crate) struct Plan {
     /// The files that would become parts, in the order of the container.
@@ -68,19 +68,20 @@ impl PlannedPart {
 /// Args:
 ///     model: A model file, which is sealed with its companion files, or a directory.
 ///     output: The path of the new container.
-///     recipients: The keys that can open it: a `Key`, text such as ``age1…``, or several of them.
+///     recipients: The keys that can open it: a `Key`, a string such as ``age1…``, or several of
+///         them.
 ///     publisher_key: The private key to sign with: its path, or its bytes, or several.
 ///     name: The model's name; by default derived from its file name.
 ///     security_version: The security version. Devices can require a minimum.
 ///     suite: The cryptographic suite, 1 or 2.
-///     only: Seal just this file: no companion files, and no check that OpenVINO can load it from
+///     only: Seal only this file: no companion files, and no check that OpenVINO can load it from
 ///         memory.
 ///     follow_symlinks: Follow symbolic links inside the model; by default they are rejected.
-///     exclude: A gitignore pattern, or several, of files to leave out of a directory. By default
-///         also files that no model needs, and those that ``.ovsealignore`` matches, are left out.
+///     exclude: A gitignore pattern, or several, of files to leave out of a directory. Files that
+///         no model needs, and those that ``.ovsealignore`` matches, are also left out.
 ///     include_everything: Leave out only what ``exclude`` matches.
 ///     allow_mixed: Allow post-quantum and classical recipients in one container.
-///     replace: Replace an existing container. Any other file is never replaced.
+///     replace: Replace an existing container. No other file is ever replaced.
 ///     threads: The number of threads; by default one per processor, at most 16.
 ///     progress: Called as ``progress(done, total)`` from time to time, in bytes of the model. An
 ///         exception from it cancels the sealing.
@@ -145,8 +146,8 @@ pub(crate) fn seal(
 
 /// List the files that `seal` would seal, and write nothing.
 ///
-/// The arguments are those of `seal` that select files. The exceptions about the model are the same
-/// as well, such as for a private key in its directory.
+/// The arguments are those of `seal` that select files. The exceptions about the model are also the
+/// same, such as for a private key in its directory.
 #[pyfunction]
 #[pyo3(signature = (model, *, only = false, follow_symlinks = false, exclude = None, include_everything = false))]
 pub(crate) fn plan(

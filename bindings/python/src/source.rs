@@ -13,7 +13,7 @@ use crate::failure::failed;
 /// The source of a container.
 pub(crate) enum Source {
     Path(PathBuf),
-    /// An open file, or bytes, which have no side file.
+    /// An open file, or bytes. Neither has a side file.
     Open(Arc<dyn ReadAt>),
 }
 

@@ -45,25 +45,24 @@ pub(crate) struct Inspection {
 #[pyclass(frozen, get_all, module = "ovseal")]
 #[derive(Clone)]
 pub(crate) struct Stanza {
-    /// Its type, such as ``passphrase`` or ``x-wing``.
+    /// The stanza's type, such as ``passphrase`` or ``x-wing``.
     r#type: String,
     /// Its length in bytes.
     length: usize,
-    /// True if it withstands a quantum computer; ``None`` if this version does not know the type.
+    /// True if the stanza withstands a quantum computer; ``None`` if its type does not decide that.
     post_quantum: Option<bool>,
 }
 
 /// The result of a successful verification.
 #[pyclass(frozen, get_all, module = "ovseal")]
 pub(crate) struct Verification {
-    /// The key id of the trusted publisher who signed, if a publisher was named.
+    /// The key id of the trusted publisher who signed, if a publisher was specified.
     publisher: Option<String>,
     /// The key ids of the publishers that the container claims as signers.
     claimed_publishers: Vec<String>,
     /// The security version; trustworthy only with a publisher or a key.
     security_version: u64,
-    /// True if a key showed that the content is what a holder of that key sealed; without a key
-    /// ``False``.
+    /// True if a key showed that a holder of that key sealed the content, else ``False``.
     content_verified: bool,
 }
 
@@ -117,11 +116,11 @@ pub(crate) fn inspect(py: Python<'_>, path: PathBuf) -> PyResult<Inspection> {
     })
 }
 
-/// Verify a container: its signature and digests, and with a key every tag as well.
+/// Verify a container: its signature and digests and, with a key, every tag.
 ///
-/// A publisher without a key shows who signed the container. It does not show that the content is
-/// what a holder of the key sealed: see ``Verification.content_verified``. With neither, the
-/// container is only shown to be consistent.
+/// With a publisher but no key, this shows who signed the container. It does not show that a holder
+/// of the key sealed the content: see ``Verification.content_verified``. With neither, it shows
+/// only that the container is consistent.
 ///
 /// Args:
 ///     path: The container.
@@ -191,7 +190,8 @@ pub(crate) fn create_rollback_state(path: PathBuf) -> PyResult<()> {
 
 /// Returns a function that counts bytes, and unwinds its thread if the operation is cancelled.
 ///
-/// A verification has no other way to end early. The caller raises the exception that cancelled it.
+/// There is no other way to end a verification early. The caller raises the exception that
+/// cancelled it.
 fn until_cancelled(meter: Arc<Meter>) -> impl Fn(u64) + Send + Sync {
     move |bytes| {
         if meter.advance(bytes).is_break() {

@@ -6,7 +6,7 @@ use ovseal_frontend::Origin;
 use ovseal_memory::{Missing, protections};
 use pyo3::prelude::*;
 
-/// Warns if other users can access the file that a secret was read from.
+/// Warns if other users can access the file from which a secret was read.
 pub(crate) fn exposed(py: Python<'_>, origin: &Origin) -> PyResult<()> {
     origin.warning().map_or(Ok(()), |warning| warn(py, &format!("{warning}: change its mode to 600")))
 }

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 MODELS = Path(os.environ.get("OVSEAL_TEST_MODELS", ROOT / "target/test/models"))
 KEY_BYTES = bytes(range(32))
-# Seconds until something counts as hung. Slow, busy machines need a fraction of this.
+# Seconds until something counts as hung. Even slow, busy machines need only a fraction of this.
 PATIENCE = 1800
 
 
@@ -65,7 +65,8 @@ def damaged(sealed):
     """A container with one flipped bit in the payload of its last part."""
     path = sealed("conv")
     content = bytearray(path.read_bytes())
-    # The weights are longer than everything that follows, so the middle is among them.
+    # The weights are longer than everything that follows them, so the middle of the file is among
+    # them.
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     return path
@@ -80,7 +81,7 @@ def raises(exception, code, **match):
 
 
 def eventually(condition):
-    """Wait until a condition holds, and return whether it ever did."""
+    """Wait until a condition holds. Return false if it never does."""
     begin = time.monotonic()
     while not (holds := condition()) and time.monotonic() - begin < PATIENCE:
         time.sleep(0.01)

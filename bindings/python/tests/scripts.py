@@ -1,4 +1,4 @@
-"""Scripts that run in processes of their own, and must exit cleanly."""
+"""Scripts that run in separate processes, and must exit cleanly."""
 
 import subprocess
 import sys

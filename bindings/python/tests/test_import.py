@@ -47,10 +47,10 @@ def test_an_exported_model_is_recognized_without_its_extension(exported, key):
 def test_other_models_are_not_imported(exported, sealed, core, key, tmp_path):
     with pytest.raises(ovseal.UnsupportedError) as raised:
         ovseal.import_model(core, sealed("mlp"), "CPU", key=key)
-    assert (raised.value.code, str(raised.value)) == (603, "the container holds no compiled model")
+    assert (raised.value.code, str(raised.value)) == (603, "the container has no compiled model")
     with pytest.raises(ovseal.UnsupportedError) as raised:
         ovseal.read_model(core, exported("mlp"), key=key)
-    assert str(raised.value) == "model.blob is a compiled model, which is imported, not read"
+    assert str(raised.value) == "model.blob is a compiled model, which must be imported, not read"
     assert raised.value.hint == "use import_model"
     with raises(ovseal.UsageError, 212):
         ovseal.import_model(core, exported("mlp"), "CPU", {"CACHE_DIR": str(tmp_path)}, key=key)

@@ -146,7 +146,7 @@ def test_a_key_service_wraps_and_unwraps(tmp_path):
 
     path = seal_to(tmp_path / "m.ovseal", ovseal.callback(wrap=wrap))
     assert secrets[0] == bytes(32), "the secret is not zeroized after wrap returns"
-    # Anyone who can call the service could have sealed it.
+    # Anyone who can call the service could have sealed the container.
     with pytest.raises(ovseal.UsageError, match="no publisher is named"):
         ovseal.open(path, key=ovseal.callback(unwrap=unwrap))
     with ovseal.open(path, key=ovseal.callback(unwrap=unwrap), publisher=ovseal.ANY_SENDER) as sealed:

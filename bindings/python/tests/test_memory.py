@@ -95,6 +95,6 @@ print(resident() - before, peak + highest())
 """
     weights = (tmp_path / "big.bin").stat().st_size
     kept, most = map(int, run(script, sealed("mlp"), tmp_path / "big.ovseal"))
-    # This detects an eighth of a lasting copy, and half of a temporary one.
+    # These limits detect an eighth of a lasting copy, and half of a temporary one.
     assert weights * 7 / 8 < kept < weights * 9 / 8
     assert most < weights * 3 / 2

@@ -140,7 +140,7 @@ def test_inspection_and_doctor_show_facts(sealed):
 
 
 def test_an_exception_from_progress_cancels_the_operation(tmp_path, key):
-    # Too large for any machine to seal before the callback is called for the first time.
+    # The file is too large for any machine to seal before the first call of the callback.
     with open(tmp_path / "big", "wb") as big:
         big.truncate(3 << 30)
     (tmp_path / "small").write_bytes(bytes(64 << 20))

@@ -18,7 +18,7 @@
 //! # What it does not protect
 //!
 //! [`run`] does not harden the process against dumps and debuggers. A program must do that before
-//! anything else, so `ovseal` does it before it calls [`run`].
+//! anything else, as `ovseal` does before it calls [`run`].
 
 #![forbid(unsafe_code)]
 

@@ -64,7 +64,7 @@ fn the_readmes_session_and_its_rust_work_as_they_stand_there() {
         ("conv/model.xml", "resnet50.xml"),
         ("conv/model.bin", "resnet50.bin"),
     ]);
-    // Its Python needs this project's package; the package's own tests run it.
+    // The page's Python needs this project's package, so the package's own tests run it.
     run(&without_installing(&page.replace("```python", "```text")), folder.path());
     assert_shows(&page, include_str!("guide/in_memory.rs"));
     in_memory::run(folder.path()).unwrap();
@@ -95,7 +95,7 @@ mod open {
     }
 }
 
-/// Runs the Rust for evidence, on a machine that may have none.
+/// Runs the Rust for evidence, on a machine that may have no trusted environment.
 mod evidence {
     include!("guide/evidence.rs");
 
@@ -114,7 +114,8 @@ mod in_memory {
     }
 }
 
-/// Runs the architecture's Rust: another key of the same kind does not open.
+/// Runs the Rust of the architecture page. A different key of the same kind does not open the
+/// container.
 mod service_key {
     use std::path::Path;
 
@@ -154,7 +155,8 @@ fn blocks(page: &str) -> impl Iterator<Item = Block<'_>> {
     })
 }
 
-/// Returns a page without the lines that install programs or make a model: the tests have both.
+/// Returns a page without the lines that install programs or make a model, because the test set-up
+/// has both.
 fn without_installing(page: &str) -> String {
     let installs = |line: &str| {
         ["sudo ", "curl ", "cargo ", "pip ", "python3 "].iter().any(|word| line.starts_with(word))
@@ -162,7 +164,7 @@ fn without_installing(page: &str) -> String {
     page.lines().filter(|line| !installs(line)).map(|line| format!("{line}\n")).collect()
 }
 
-/// Runs the blocks in `sh` and `python`, one after the other, in `folder`.
+/// Runs the blocks in `sh` and `python`, one after another, in `folder`.
 fn run(page: &str, folder: &Path) {
     run_with(page, folder, &[]);
 }

@@ -60,8 +60,8 @@ impl AtomicFile {
     }
 }
 
-/// Creates a directory that only its owner can enter, and its parents. An existing one is left
-/// alone.
+/// Creates a directory that only its owner can enter, and its parents. An existing directory is
+/// left alone.
 ///
 /// # Errors
 /// Any error of the system.
@@ -77,7 +77,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory(path))?.sync_all()
 }
 
-/// Drops the random name that `tempfile` adds to errors: it means nothing to the caller.
+/// Removes the random name that `tempfile` adds to errors, which means nothing to the caller.
 fn without_path(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::NotFound => Errno::NOENT.into(),

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The identity of a file: its device and inode.
 ///
-/// Paths with the same identity lead to the same file, as hard and symbolic links do.
+/// Paths with the same identity lead to the same file, for example through hard or symbolic links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileIdentity {
     device: u64,

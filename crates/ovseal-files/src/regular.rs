@@ -1,4 +1,4 @@
-//! Opens files in places where others may have put something else.
+//! Opens files in places where other users may have put something else.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 /// Opens a regular file for reading, following symbolic links. Never blocks on a pipe.
 ///
 /// # Errors
-/// Any error of the system, or an error if it is not a regular file.
+/// Any error of the system, or an error if the file is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NONBLOCK)
 }
@@ -18,7 +18,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Opens a regular file as [`open`] does, but does not follow a symbolic link at `path` itself.
 ///
 /// # Errors
-/// Those of [`open`], or `ELOOP` for a symbolic link.
+/// Any error of [`open`], or `ELOOP` for a symbolic link.
 pub fn open_no_link(path: &Path) -> io::Result<File> {
     open_with(path, OFlags::NONBLOCK | OFlags::NOFOLLOW)
 }
@@ -49,10 +49,11 @@ pub fn irregular(path: &Path) -> io::Result<Option<&'static str>> {
     })
 }
 
-/// Reads at most `limit` + 1 bytes of a regular file; more than `limit` means that it is too long.
+/// Reads at most `limit` + 1 bytes of a regular file. If there are more than `limit` bytes, the
+/// file is too long.
 ///
 /// # Errors
-/// Those of [`open`], or any error while reading.
+/// Any error of [`open`] or of reading.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(limit + 1).read_to_end(&mut bytes)?;

@@ -7,7 +7,8 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     minicbor::to_vec(value).expect("writing to a growing buffer cannot fail")
 }
 
-/// Decodes `bytes`, or returns `None` unless [`encode`] returns exactly them for the decoded value.
+/// Decodes `bytes`. Returns `None` unless [`encode`] turns the decoded value back into the same
+/// bytes.
 pub fn decode<'b, T: Decode<'b, ()> + Encode<()>>(bytes: &'b [u8]) -> Option<T> {
     let value = minicbor::decode(bytes).ok()?;
     (encode(&value) == bytes).then_some(value)

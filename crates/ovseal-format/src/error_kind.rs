@@ -7,7 +7,7 @@ pub enum ErrorKind {
     Environment,
     /// The caller's input is invalid, for example a malformed key.
     Usage,
-    /// The container is damaged, truncated, or not as its publisher made it.
+    /// The container is damaged, truncated, or differs from what its publisher made.
     NotAuthentic,
     /// None of the caller's keys opens the container.
     NoKeyFits,

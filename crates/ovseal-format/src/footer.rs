@@ -56,7 +56,7 @@ impl Footer {
         (good && footer.is_within_limits() && footer.file_length() == Some(file_length)).then_some(footer)
     }
 
-    /// Returns the bytes that [`parse`](Self::parse) reads.
+    /// Encodes the footer into the bytes that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> [u8; FOOTER_LENGTH] {
         let mut bytes = [0; FOOTER_LENGTH];
         bytes[..8].copy_from_slice(&MAGIC);
@@ -86,7 +86,7 @@ impl Footer {
         self.tags + self.digests + self.manifest + self.statement + self.signatures + MAC_LENGTH as u64
     }
 
-    /// Returns true if the tables of tags and digests have the lengths for `chunks` chunks.
+    /// Returns true if the tables of tags and digests have the right lengths for `chunks` chunks.
     pub const fn has_chunks(&self, chunks: u64) -> bool {
         self.tags == chunks * TAG_LENGTH as u64 && self.digests == chunks * DIGEST_LENGTH as u64
     }

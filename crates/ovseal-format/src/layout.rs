@@ -5,21 +5,21 @@ use std::ops::Range;
 /// Alignment of the stanza region, the parts and the trailer, in bytes.
 pub const ALIGNMENT: u64 = 4096;
 
-/// Greatest length of a stanza region, in bytes.
+/// Maximum length of a stanza region, in bytes.
 pub(crate) const REGION_LIMIT: u64 = 1 << 20;
 
 /// Length of an AES-GCM tag, in bytes.
 pub const TAG_LENGTH: usize = 16;
 
-/// Greatest number of parts in a container.
+/// Maximum number of parts in a container.
 pub const PART_LIMIT: usize = 4096;
 
-/// Greatest length of a part, in bytes: 1 TiB.
+/// Maximum length of a part, in bytes: 1 TiB.
 pub const PART_LENGTH_LIMIT: u64 = 1 << 40;
 
-/// Greatest number of chunks in all parts together.
+/// Maximum number of chunks in all parts together.
 ///
-/// An open container keeps 48 bytes in memory for each: its tag and its digest.
+/// An open container keeps 48 bytes in memory for each chunk: its tag and its digest.
 pub const CHUNK_LIMIT: u64 = 1 << 24;
 
 /// The size of every chunk except the last of a part: a power of two from 64 KiB to 16 MiB.
@@ -66,7 +66,7 @@ pub struct Extent {
     pub chunks: u64,
 }
 
-/// A chunk: its numbers, and the bytes of its part that it holds.
+/// A chunk: its position, and the bytes of its part that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// Number of its part.
@@ -97,8 +97,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Lays out parts of these lengths from offset `payload` on, or returns `None` if they exceed a
-    /// limit of the format.
+    /// Lays out parts of these lengths, starting at offset `payload`. Returns `None` if they exceed
+    /// a limit of the format.
     pub fn new(chunk_size: ChunkSize, payload: u64, lengths: &[u64]) -> Option<Self> {
         if lengths.is_empty() || lengths.len() > PART_LIMIT {
             return None;
@@ -148,13 +148,13 @@ impl Layout {
         self.parts[chunk.part as usize].offset + chunk.start
     }
 
-    /// Returns the indices of the chunks that hold `length` bytes of a part from `offset` on.
+    /// Returns the indices of the chunks that hold `length` bytes of a part, starting at `offset`.
     pub fn chunks_of_range(&self, offset: u64, length: u64) -> Range<u64> {
         let size = self.chunk_size.bytes() as u64;
         if length == 0 { 0..0 } else { offset / size..(offset + length).div_ceil(size) }
     }
 
-    /// Returns the ranges between parts, whose bytes must be zero.
+    /// Returns the ranges between parts. Their bytes must be zero.
     pub fn padding(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.parts.iter().map(|extent| extent.offset + extent.length..align(extent.offset + extent.length))
     }

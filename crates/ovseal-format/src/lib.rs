@@ -42,5 +42,6 @@ mod testing;
 
 /// True in builds for this project's fuzz targets, where every MAC, digest and commitment passes.
 ///
-/// It requires both the compiler flag and the feature, so fuzzing another project disables nothing.
+/// It requires both the compiler flag and the feature, so fuzzing a different project disables no
+/// check.
 pub const WITHOUT_AUTHENTICATION: bool = cfg!(all(fuzzing, feature = "hazmat-fuzzing"));

@@ -21,7 +21,7 @@ impl PartPath {
     /// It has no backslash, no control character, and no component that is empty, `.` or `..`.
     ///
     /// # Errors
-    /// [`PathError`] for any other text.
+    /// [`PathError`] if `path` is not such a path.
     pub fn parse(path: &str) -> Result<Self, PathError> {
         let clean = path.split('/').all(|component| !matches!(component, "" | "." | ".."));
         let plain = !path.chars().any(|character| character == '\\' || character.is_control());
@@ -36,7 +36,7 @@ impl PartPath {
 
     /// Returns the extension of the last component in lower case, without the dot.
     ///
-    /// It is empty if there is none.
+    /// The extension is empty if there is none.
     pub fn extension(&self) -> String {
         let name = self.file_name();
         name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
@@ -47,13 +47,13 @@ impl PartPath {
         self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
     }
 
-    /// Returns this path with another extension in the last component, if that has one.
+    /// Returns this path with a different extension, or `None` if the last component has none.
     pub fn with_extension(&self, extension: &str) -> Option<Self> {
         let (stem, _) = self.0.rsplit_once('.').filter(|(_, old)| !old.contains('/'))?;
         Self::parse(&format!("{stem}.{extension}")).ok()
     }
 
-    /// Returns the path that `relative` points to in the directory of this path.
+    /// Resolves `relative` against the directory of this path.
     ///
     /// Empty components and `.` are dropped, and `..` removes the component before it
     /// (`docs/format.md` §6.1). No file system is consulted.
@@ -94,7 +94,7 @@ impl fmt::Display for PartPath {
     }
 }
 
-/// Returns true if no two paths are the same and none is a directory of another.
+/// Returns true if no two paths are equal and no path is a directory of another.
 pub fn are_distinct<'a>(paths: impl Iterator<Item = &'a PartPath>) -> bool {
     // Sorted by components, a directory comes directly before its contents.
     let mut components: Vec<Vec<&str>> = paths.map(|path| path.as_str().split('/').collect()).collect();

@@ -13,7 +13,7 @@ const MAGIC: [u8; 8] = *b"\x89OVSEAL\n";
 const VERSION: u16 = 1;
 const COMMITMENT: std::ops::Range<usize> = 64..96;
 
-/// Returns true if `bytes` begin with the magic bytes of a container.
+/// Returns true if `bytes` starts with the magic bytes of a container.
 ///
 /// The first 8 bytes of a file are enough to distinguish a container from a plaintext model.
 pub fn is_container(bytes: &[u8]) -> bool {
@@ -78,7 +78,8 @@ impl Prologue {
     /// Parses a prologue.
     ///
     /// # Errors
-    /// [`PrologueError`] for the first that is wrong: magic, version, suite, flags, other fields.
+    /// [`PrologueError`] for the first wrong field, in this order: magic, version, suite, flags,
+    /// others.
     pub fn parse(bytes: &[u8; PROLOGUE_LENGTH]) -> Result<Self, PrologueError> {
         if !is_container(bytes) {
             return Err(PrologueError::Magic);

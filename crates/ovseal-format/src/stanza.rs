@@ -20,11 +20,11 @@ pub struct Stanza {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StanzaType(String);
 
-/// A stanza cannot be built from these pieces.
+/// The error for pieces that do not form a valid stanza.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StanzaError {
-    /// The type has a length or characters that are not allowed.
+    /// The type's length, or one of its characters, is not allowed.
     #[error("a stanza type has 1 to 32 characters from a-z, 0-9 and '-'")]
     Type,
     /// The encoded stanza is longer than 16,384 bytes.
@@ -36,7 +36,7 @@ impl StanzaType {
     /// Parses a type of 1 to 32 characters `a`–`z`, `0`–`9`, `-`.
     ///
     /// # Errors
-    /// [`StanzaError::Type`] for any other text.
+    /// [`StanzaError::Type`] if `text` is not such a type.
     pub fn parse(text: &str) -> Result<Self, StanzaError> {
         let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let valid = (1..=32).contains(&text.len()) && text.bytes().all(good);
@@ -77,7 +77,7 @@ impl fmt::Debug for Stanza {
 }
 
 impl Stanza {
-    /// Creates a stanza, whose body `wrap` returns for its [`header`](Self::header).
+    /// Creates a stanza. `wrap` returns its body, given its [`header`](Self::header).
     ///
     /// # Errors
     /// [`StanzaError`] if the type or the encoded length is not allowed.
@@ -165,8 +165,8 @@ pub fn parse_all(mut bytes: &[u8], count: u32) -> Option<Vec<Stanza>> {
 
 /// Returns true if these stanzas may be in one region or side file (`docs/format.md` §1.2).
 ///
-/// There are 1 to 32 of them: at most one `passphrase` stanza, and at most one `tpm2-passphrase`
-/// stanza for each device. So a passphrase is derived at most once for each kind.
+/// They are 1 to 32 stanzas, with at most one `passphrase` stanza, and at most one
+/// `tpm2-passphrase` stanza per device. So a passphrase is derived at most once for each kind.
 pub fn are_allowed(stanzas: &[Stanza]) -> bool {
     let slot = |stanza: &'_ Stanza| {
         let kind = stanza.stanza_type.kind()?;
@@ -178,8 +178,8 @@ pub fn are_allowed(stanzas: &[Stanza]) -> bool {
 }
 
 /// The rule that [`are_allowed`] checks, in words.
-pub const LIMITS: &str = "a container holds at most 32 stanzas, with at most one for a passphrase, and one for \
-                          each device that needs a passphrase too";
+pub const LIMITS: &str = "a container holds at most 32 stanzas, with at most one for a passphrase, and one \
+                          for each device that also needs a passphrase";
 
 /// Returns true if every stanza is for an SGX enclave.
 ///

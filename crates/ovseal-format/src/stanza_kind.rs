@@ -1,9 +1,9 @@
 //! The kinds of stanza that this version of the format defines (`docs/format.md` §4).
 
-/// A kind of stanza, and so of the key that opens a container.
+/// A kind of stanza, and of the key that opens it.
 ///
-/// Stanzas of other types are kept and skipped. A new kind breaks programs that match on this enum:
-/// that is intended, because each of them has to decide what the kind means to it.
+/// Stanzas of other types are kept and skipped. A new kind deliberately breaks programs that match
+/// on this enum, because each has to decide how to handle that kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StanzaKind {
     /// A passphrase, from which Argon2id derives a secret.
@@ -77,7 +77,8 @@ impl StanzaKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// Returns the class of the key behind it, or `None` if that depends on the recipient.
+    /// Returns the class of the key behind such a stanza, or `None` if that depends on the
+    /// recipient.
     pub const fn class(self) -> Option<RecipientClass> {
         match self {
             Self::Passphrase | Self::KeyFile | Self::CompileCache | Self::Sgx => {
@@ -119,8 +120,8 @@ impl StanzaKind {
 
     /// Returns the bytes that no two stanzas of this kind may share, or `None` if there are none.
     ///
-    /// They limit the key derivations from a passphrase. A stanza too short to name its device is
-    /// unusable and conflicts with no other.
+    /// This limits the number of key derivations from a passphrase. A stanza too short to identify
+    /// its device is unusable and conflicts with no other.
     pub(crate) fn derivation_slot(self, parameters: &[u8]) -> Option<&[u8]> {
         match self {
             Self::Passphrase => Some(&[]),
@@ -140,7 +141,7 @@ pub fn are_mixed(classes: impl IntoIterator<Item = RecipientClass>) -> bool {
 
 /// Position of the device's id in the parameters of a `tpm2-passphrase` stanza (§1.2).
 ///
-/// It follows the salt, the Argon2id cost and the version.
+/// The id follows the salt, the Argon2id cost and the version.
 const TPM2_PASSPHRASE_DEVICE: std::ops::Range<usize> = 45..77;
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ const DEFAULT_LENGTH: u64 = 65_536;
 /// Stanzas with a generation and a MAC, which [`is_authentic`](Self::is_authentic) checks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StanzaRegion {
-    /// Generation of the stanzas: 1 when sealed, one more after each rekeying.
+    /// Generation of the stanzas: 1 after sealing, increased by one by each rekeying.
     pub generation: u64,
     /// The stanzas.
     pub stanzas: Vec<Stanza>,
@@ -28,7 +28,7 @@ pub struct StanzaRegion {
 }
 
 impl StanzaRegion {
-    /// Parses the region at the beginning of `bytes`; returns it and the bytes after it.
+    /// Parses the region at the start of `bytes`. Returns the region and the bytes after it.
     ///
     /// MAC and checksum also cover `prefix`. Returns `None` if the checksum is wrong, the region is
     /// malformed, or a limit is exceeded.
@@ -54,7 +54,7 @@ impl StanzaRegion {
         all_zero(padding).then_some(region)
     }
 
-    /// Creates a region, with its MAC under the secret of `label` over `prefix` and its content.
+    /// Creates a region. Its MAC, under the secret for `label`, covers `prefix` and the content.
     pub fn new(key: &FittingKey, label: Label, prefix: &[u8], generation: u64, stanzas: Vec<Stanza>) -> Self {
         let mut region = Self { generation, stanzas, mac: [0; MAC] };
         region.mac = key.mac(label, &[prefix, &region.content()]);
@@ -66,7 +66,7 @@ impl StanzaRegion {
         &self.mac
     }
 
-    /// Returns true if the MAC is right.
+    /// Returns true if the MAC is correct.
     pub fn is_authentic(&self, key: &FittingKey, label: Label, prefix: &[u8]) -> bool {
         key.mac_is(label, &[prefix, &self.content()], &self.mac)
     }

@@ -7,10 +7,10 @@ use crate::hex_id::hex_id;
 use crate::layout::Layout;
 use crate::suite::{Digest, Suite, sha256};
 
-/// Greatest length of a statement, in bytes.
+/// Maximum length of a statement, in bytes.
 pub const STATEMENT_LIMIT: u64 = 65_536;
 
-/// Greatest number of publishers of a container.
+/// Maximum number of publishers of a container.
 pub const PUBLISHER_LIMIT: usize = 8;
 
 /// The statement of a container: hashes of its sections, the model's id and its security version.
@@ -49,7 +49,7 @@ hex_id!(KeyId);
 
 /// The id of a model: a SHA-256 digest of its name, the same for every version of the model.
 ///
-/// It is in clear in the container. Anyone who guesses the name can confirm it.
+/// The container stores it in the clear. Anyone who guesses the name can confirm it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelId(pub(crate) Digest);
 
@@ -63,7 +63,7 @@ impl ModelId {
 }
 
 impl Statement {
-    /// Parses a statement. Returns `None` unless it is in the one valid encoding.
+    /// Parses a statement. Returns `None` unless it has the one valid encoding.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let statement: Self = cbor::decode(bytes)?;
         let ids = &statement.publishers;

@@ -8,9 +8,9 @@ use ovseal::ErrorKind;
 pub enum Kind {
     /// An I/O, device, memory or runtime error.
     Environment = 1,
-    /// A call or command line that makes no sense.
+    /// An invalid call or command line.
     Usage = 2,
-    /// The container is damaged, truncated, or not what its publisher sealed.
+    /// The container is damaged, truncated, or differs from what its publisher sealed.
     NotAuthentic = 3,
     /// None of the keys opens the container.
     NoKeyFits = 4,
@@ -24,8 +24,8 @@ pub enum Kind {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
-        /// The number of a failure: 100 times its [`Kind`], plus a number within the kind, 0 for
-        /// the rest.
+        /// The number of a failure: 100 times its [`Kind`], plus a number within the kind. Failures
+        /// without a number of their own have 0.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u32)]
         pub enum Code {
@@ -60,7 +60,7 @@ codes! {
     Usage = 200,
     /// A string or bytes are not a key of the expected kind.
     BadKey = 201,
-    /// There is no recipient: no one could open the container.
+    /// There is no recipient, so no one could open the container.
     NoRecipient = 202,
     /// The container has no such part.
     NoSuchPart = 203,
@@ -82,7 +82,7 @@ codes! {
     BadArgument = 211,
     /// A property would make OpenVINO write the model to disk.
     WritesModel = 212,
-    /// No publisher is named, and any sender is not accepted explicitly.
+    /// No publisher is specified, and accepting any sender was not requested.
     SenderNotNamed = 213,
     /// An authenticity error without its own number.
     NotAuthentic = 300,
@@ -94,7 +94,7 @@ codes! {
     Chunk = 303,
     /// A trusted publisher's signature is wrong.
     Signature = 304,
-    /// The side file is damaged or another container's.
+    /// The side file is damaged or belongs to another container.
     SideFile = 305,
     /// Stanzas are pending next to the container, and are not adopted automatically.
     Waiting = 306,
@@ -122,7 +122,7 @@ codes! {
     Unsupported = 600,
     /// The file is not a container.
     NotAContainer = 601,
-    /// The container has another version, suite or flag.
+    /// The container has an unsupported version, suite or flag.
     Version = 602,
     /// The container or the part is not a model that OpenVINO can read from memory.
     NotAModel = 603,

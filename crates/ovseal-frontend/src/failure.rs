@@ -4,14 +4,14 @@ use std::iter;
 
 use crate::{Code, Explain, FrontEnd};
 
-/// The failure of a call. It contains nothing secret, and nothing of a model's content.
+/// The failure of a call. It contains no secrets and none of a model's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The number of the failure.
     pub code: Code,
     /// The failure in a sentence, without its causes.
     pub message: String,
-    /// Advice, where something is known to help.
+    /// Advice, if a remedy is known.
     pub hint: Option<String>,
     /// The causes, the nearest first.
     pub causes: Vec<String>,

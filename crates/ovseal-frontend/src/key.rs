@@ -15,7 +15,7 @@ use ovseal_memory::SecretBytes;
 
 use crate::{Code, Failure, state_directory, tpm};
 
-/// A caller's keys, for opening containers, for sealing to, or both. Clones share the keys.
+/// A caller's keys, to open containers, to seal to, or both. Clones share the keys.
 #[derive(Clone, Default)]
 pub struct Key {
     identities: Vec<Arc<dyn Identity>>,
@@ -64,7 +64,7 @@ impl Key {
     /// Creates a key from the 32 bytes of a key file, to open and to seal to.
     ///
     /// # Errors
-    /// [`Code::BadKey`] for another length.
+    /// [`Code::BadKey`] if there are not exactly 32 bytes.
     pub fn keyfile(bytes: &[u8]) -> Result<Self, Failure> {
         Ok(Self::both(KeyFile::from_bytes(bytes)?))
     }
@@ -72,7 +72,7 @@ impl Key {
     /// Reads the key file at `path`, to open and to seal to.
     ///
     /// # Errors
-    /// [`Code::Read`]; see also [`keyfile`](Self::keyfile).
+    /// [`Code::Read`], or any error of [`keyfile`](Self::keyfile).
     pub fn keyfile_at(path: &Path) -> Result<Self, Failure> {
         let (bytes, origin) = read(path, KEYFILE_LIMIT)?;
         Ok(Self { origins: vec![origin], ..Self::keyfile(bytes.expose())? })
@@ -95,7 +95,7 @@ impl Key {
     /// Reads the identities in the file at `path`.
     ///
     /// # Errors
-    /// [`Code::Read`]; see also [`identities_in`](Self::identities_in).
+    /// [`Code::Read`], or any error of [`identities_in`](Self::identities_in).
     pub fn identities_at(path: &Path) -> Result<Self, Failure> {
         let (text, origin) = read(path, IDENTITIES_LIMIT)?;
         Ok(Self { origins: vec![origin], ..Self::identities_in(text.expose())? })
@@ -114,13 +114,13 @@ impl Key {
         Ok(Self::sealed_to(PublicKeyRecipient::parse(text)?))
     }
 
-    /// Creates a key of the caller's key service, to open and to seal to.
+    /// Creates a key from the caller's key service, to open and to seal to.
     #[must_use]
     pub fn service(service: Arc<dyn KeyService>) -> Self {
         Self::both(ServiceKey::new(service))
     }
 
-    /// Loads this device's own key, in its TPM, to open.
+    /// Loads this device's own key, which is in its TPM, to open containers.
     ///
     /// The device's files are in `directory`, or else in the [state directory](state_directory).
     /// The TPM is specified by `tcti`, or else by the variable `OVSEAL_TCTI`; the default is the
@@ -135,7 +135,7 @@ impl Key {
             directory.ok_or_else(|| Failure::new(Code::NoKeyFits, "this device is not enrolled"))?;
         let identity = DeviceIdentity::new(Device::load(&directory)?, tpm(tcti)?);
         let identity = match pin {
-            // The TPM would count it as a wrong PIN.
+            // The TPM would count an empty PIN as a wrong one.
             Some([]) => return Err(Failure::new(Code::Usage, "the PIN is empty")),
             Some(pin) => identity.with_pin(pin),
             None => identity,
@@ -155,7 +155,7 @@ impl Key {
     /// Checks that containers can be sealed to these keys.
     ///
     /// # Errors
-    /// [`Code::NoRecipient`] if they only open.
+    /// [`Code::NoRecipient`] if the keys can only open.
     pub fn to_be_sealed_to(&self) -> Result<&Self, Failure> {
         if self.recipients.is_empty() {
             return Err(Failure::new(
@@ -197,8 +197,8 @@ impl Key {
 /// Reads a key file of at most `limit` bytes.
 ///
 /// # Errors
-/// [`Code::BadKey`] if the path is itself a secret, which is not shown. [`Code::Read`] also for a
-/// longer file.
+/// [`Code::BadKey`] if the path is itself a secret, which is not shown. [`Code::Read`] if the file
+/// cannot be read or is too long.
 pub fn read(path: &Path, limit: usize) -> Result<(SecretBytes, Origin), Failure> {
     if let Some(secret) = SecretText::of(path) {
         let hint = "give the path of a file, or the secret itself as bytes";

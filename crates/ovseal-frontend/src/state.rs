@@ -30,12 +30,12 @@ pub fn tpm(tcti: Option<&str>) -> Result<Tpm, TpmError> {
 
 /// Obtains this device's secret for the cache in the directory `cache`.
 ///
-/// The secret is in `file`, or else in `device.secret` in the [state directory](state_directory),
-/// and is created on first use.
+/// The secret is in `file`, or else in `device.secret` in the [state directory](state_directory).
+/// It is created on first use.
 ///
 /// # Errors
 /// [`Code::Usage`] if the secret would be inside the cache directory, whose copies would include
-/// it. [`Code::Environment`] if it cannot be read or created, or no directory is known.
+/// it. [`Code::Environment`] if the secret cannot be read or created, or no directory is known.
 pub fn device_secret(cache: &Path, file: Option<&Path>) -> Result<DeviceSecret, StateError> {
     let default = || state_directory().map(|directory| directory.join("device.secret"));
     let path = file.map(Path::to_owned).or_else(default).ok_or(StateError::NoDirectory)?;

@@ -1,6 +1,6 @@
 //! Keys held by hardware.
 //!
-//! They reach the container only through the traits [`Recipient`](ovseal::Recipient) and
+//! These keys work with containers only through the traits [`Recipient`](ovseal::Recipient) and
 //! [`Identity`](ovseal::Identity).
 //!
 //! | hardware | module | feature |
@@ -10,14 +10,14 @@
 //! | an SGX enclave under Gramine | `sgx` | `sgx` |
 //! | quotes and reports for a remote verifier | `evidence` | `sgx` |
 //!
-//! No back end needs a system library to build. Its libraries are loaded, and its devices opened,
-//! when the program runs.
+//! No back end needs a system library to build. Libraries are loaded, and devices opened, when the
+//! program runs.
 //!
 //! # What it does not protect
 //!
-//! Hardware keeps its key, but uses it for anyone who controls the running device. The data key
-//! that it unwraps is in memory from then on, as with any other kind of key. It opens every copy of
-//! that container. Each back end documents its own protection.
+//! Hardware never reveals its key, but uses it for anyone who controls the running device. The data
+//! key that it unwraps is in memory from then on, as with any other kind of key. The data key opens
+//! every copy of that container. Each back end documents its own protection.
 
 #[cfg(feature = "sgx")]
 pub mod evidence;

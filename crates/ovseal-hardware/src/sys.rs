@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// Returns whether this process has a single thread. False if unknown.
+/// Returns whether this process has a single thread, or false if that is unknown.
 pub(crate) fn has_single_thread() -> bool {
     fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }

@@ -24,7 +24,7 @@ const TDX_COLLATERAL: &[u8] = include_bytes!("data/tdx_quote_collateral.json");
 const SGX_OFFSET: usize = 368;
 const TDX_OFFSET: usize = 568;
 
-/// 25 June 2025, when the collateral was valid.
+/// 25 June 2025, a date on which the collateral was valid.
 const THEN: u64 = 1_750_809_600;
 
 fn report_data(quote: &[u8], offset: usize) -> [u8; 64] {

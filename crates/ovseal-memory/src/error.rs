@@ -42,7 +42,7 @@ pub enum MemoryError {
     /// This host offers no `userfaultfd(2)`, so memory cannot be paged in on demand. An environment
     /// fault.
     ///
-    /// Container profiles often forbid it. Kernels before 5.11 lack the kind that requires no
+    /// Container profiles often forbid this system call. Before Linux 5.11, it always requires
     /// privilege.
     #[error("this host cannot page memory in on demand")]
     Unavailable {
@@ -59,8 +59,8 @@ pub enum MemoryError {
         page_size: usize,
     },
 
-    /// The system returned no random numbers. An environment fault.
-    #[error("the system returned no random numbers")]
+    /// The system provided no random numbers. An environment fault.
+    #[error("the system provided no random numbers")]
     Random,
 
     /// A thread that fills memory could not be started. An environment fault.

@@ -12,16 +12,16 @@
 //! | a part decrypted while it is read | [`PagedMemory`] | the same |
 //!
 //! All of this memory is left out of core dumps and never reaches a forked child. It is zeroized
-//! before it is returned to the kernel, and `Debug` shows none of it. Call [`harden_process`]
-//! first in `main`. [`protections`] reports what the host offers and what is [`Missing`].
+//! before it is returned to the kernel, and `Debug` shows none of it. Call [`harden_process`] at
+//! the start of `main`. [`protections`] reports what the host offers and what is [`Missing`].
 //!
 //! # What it does not protect
 //!
 //! - **Root on the running machine** can read the weights, and so can code inside the process.
 //!   Secret memory blocks `/proc/PID/mem` and `process_vm_readv`, even for root. It does not stop a
 //!   debugger that runs code in the process.
-//! - Copies made elsewhere are not covered: registers, stack frames of moved values, buffers of a
-//!   reader, memory of other libraries. A runtime that compiles a model copies the weights.
+//! - Copies elsewhere are not covered: in registers, stack frames of moved values, buffers of a
+//!   reader, or memory of other libraries. A runtime that compiles a model copies the weights.
 //! - Weights larger than the limit for locked memory can be swapped out.
 //! - A forked child cannot use its parent's secrets. It is aborted if it tries.
 //! - While secret memory is in use, the machine cannot hibernate.

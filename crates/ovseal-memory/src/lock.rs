@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks `mutex`, even if another thread panicked while it held the lock.
 ///
-/// Nothing in this crate panics between two changes that belong together.
+/// Nothing in this crate panics halfway through a change of the locked value.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

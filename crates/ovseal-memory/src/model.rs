@@ -6,10 +6,10 @@ use crate::sys::{self, Errno, Mapping, whole_pages, zeroize_resident};
 
 /// Memory for decrypted parts of a model, left out of dumps and forks and zeroized on drop.
 ///
-/// It starts as zeros, and its address never changes. The address is a multiple of 4096 bytes, or
-/// of 2 MiB if the memory is at least that long. Pages are allocated on first access, and locked
-/// against swapping if the limits allow; see [`ModelMemory::is_locked`]. Anything swapped out of
-/// memory that is not locked stays on the disk.
+/// The memory starts as zeros, and its address never changes. The address is a multiple of 4096
+/// bytes, or of 2 MiB if the memory is at least that long. Pages are allocated on first access, and
+/// locked against swapping if the limits allow; see [`ModelMemory::is_locked`]. Anything swapped
+/// out of memory that is not locked stays on the disk.
 ///
 /// In a forked child the memory does not exist: an access ends the child, or finds whatever is
 /// mapped there by then. Dropping it there does nothing.
@@ -34,8 +34,8 @@ impl ModelMemory {
     ///
     /// # Errors
     ///
-    /// [`MemoryError::TooLong`] if no machine can have that much, [`MemoryError::Map`] if this one
-    /// does not.
+    /// [`MemoryError::TooLong`] if no machine can have that much memory, [`MemoryError::Map`] if
+    /// this one does not.
     pub fn zeroed(length: usize) -> Result<Self, MemoryError> {
         let mapping = map(length)?;
         let locked = lock_leaving_room_for_keys(&mapping);
@@ -109,7 +109,7 @@ fn map_pages(length: usize) -> sys::Result<Mapping> {
     Ok(mapping)
 }
 
-/// Locks the mapping, unless that leaves no room for keys, which need it more.
+/// Locks the mapping, unless that would leave too little of the limit for keys.
 ///
 /// Returns whether it is locked.
 pub(crate) fn lock_leaving_room_for_keys(mapping: &Mapping) -> bool {

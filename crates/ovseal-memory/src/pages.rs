@@ -18,7 +18,7 @@ pub struct SecretPages {
 
 /// Access to the pages of a secret.
 ///
-/// It seals [`Parkable`](crate::Parkable), because this module is private.
+/// This trait seals [`Parkable`](crate::Parkable), because its module is private.
 pub trait Pages {
     fn pages(&self) -> &SecretPages;
 }
@@ -26,7 +26,7 @@ pub trait Pages {
 /// The protection of the pages against other readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// `memfd_secret(2)`: not in the kernel's own address space, never swapped out.
+    /// `memfd_secret(2)`: outside the kernel's own address space, never swapped out.
     Secret,
     /// Ordinary locked memory, so never swapped out.
     Locked,
@@ -40,7 +40,7 @@ impl SecretPages {
         Self::secret(length).or_else(|_| Self::anonymous(length))
     }
 
-    /// Maps pages for `layout`. Failing that, ends the process as a failed allocation does.
+    /// Maps pages for `layout`. If that fails, ends the process as a failed allocation does.
     pub(crate) fn for_layout(layout: Layout) -> Self {
         Self::new(layout.size()).unwrap_or_else(|_| handle_alloc_error(layout))
     }
@@ -74,12 +74,12 @@ impl SecretPages {
 
     /// Returns whether this process is a forked child of the one that made the pages.
     ///
-    /// If so, it has lost them.
+    /// A forked child has lost the pages.
     pub(crate) fn is_inherited(&self) -> bool {
         self.mapping.is_inherited()
     }
 
-    /// Makes the pages inaccessible. Their bytes stay, and stay locked.
+    /// Makes the pages inaccessible. Their bytes stay in place and locked.
     pub(crate) fn park(&self) {
         if !self.is_inherited() {
             // This fails only if the kernel lacks memory for its own tables. The pages then stay
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::support::{afterlife, fork, smaps};
 
-    /// Reads one byte the way a debugger would.
+    /// Reads one byte as a debugger would.
     fn read_from_outside(pages: &SecretPages) -> std::io::Result<u8> {
         let mut byte = [0];
         let memory = File::open("/proc/self/mem")?;

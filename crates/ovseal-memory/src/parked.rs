@@ -52,7 +52,7 @@ impl<S: Parkable> Parked<S> {
     /// Aborts a forked child of the process that made the secret, as [`Secret::expose`] does. Also
     /// aborts if the kernel does not make the pages accessible again.
     pub fn expose(&self) -> Exposed<'_, S> {
-        // In a forked child, the thread that holds the lock may not exist.
+        // A forked child must not lock: the thread that held the lock may not exist there.
         if self.secret.pages().is_inherited() {
             abort();
         }
@@ -67,7 +67,8 @@ impl<S: Parkable> Parked<S> {
 
 impl<S: Parkable> Drop for Parked<S> {
     fn drop(&mut self) {
-        // The secret zeroizes its bytes next. A forked child has lost them.
+        // The secret zeroizes its bytes next, so they must be accessible. A forked child has lost
+        // them.
         if !self.secret.pages().is_inherited() && self.secret.pages().unpark().is_err() {
             abort();
         }

@@ -8,8 +8,8 @@ use crate::pages::{Kind, SMALLEST_PAGE, SecretPages};
 
 /// A key object of another library that does not wipe itself, at most 4096 bytes, on its own page.
 ///
-/// It uses the same memory as [`Secret`](crate::Secret). On drop the object is dropped first, then
-/// its bytes are zeroized.
+/// The object is kept in the same memory as a [`Secret`](crate::Secret). On drop the object is
+/// dropped first, then its bytes are zeroized.
 ///
 /// An object is made elsewhere and *moved* here, which may leave copies on the stack. Memory that
 /// the object allocated is not covered either. So use it for plain data.

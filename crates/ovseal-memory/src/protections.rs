@@ -3,7 +3,7 @@ use std::fmt;
 use crate::pages::{Kind, SecretPages};
 use crate::sys::{Uffd, core_limit, is_dumpable, lock_limit, page_size, swap_table};
 
-/// The means of this host, and of this process on it, to protect keys and weights.
+/// The protections for keys and weights that this host and this process have.
 ///
 /// Created by [`protections`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Protections {
     /// Ordinary memory can be locked, which keeps keys from being swapped out.
     pub locked_memory: bool,
     /// Bytes that the process may lock (`RLIMIT_MEMLOCK`, soft); `None` is unlimited.
-    /// `CAP_IPC_LOCK` lifts it.
+    /// `CAP_IPC_LOCK` lifts the limit.
     pub locked_memory_limit: Option<u64>,
     /// The process can be dumped and, by the same user, read.
     ///
@@ -22,7 +22,7 @@ pub struct Protections {
     pub dumpable: bool,
     /// Bytes of a core file (`RLIMIT_CORE`, soft); `None` is unlimited.
     ///
-    /// A host that pipes its dumps to a program ignores it.
+    /// A host that pipes its dumps to a program ignores this limit.
     pub core_limit: Option<u64>,
     /// Swap space, to which memory that is not locked may be written.
     pub swap: Swap,
@@ -32,7 +32,7 @@ pub struct Protections {
     pub aes: AesHardware,
 }
 
-/// The host's swap space, which may be encrypted or compressed memory. That is not visible here.
+/// The host's swap space. Whether it is encrypted, or compressed memory, is not visible here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swap {
     /// No swap space is in use.
@@ -48,14 +48,14 @@ pub enum Swap {
 pub struct Userfaultfd {
     /// Faults of this process's own code, which require no privilege on most hosts.
     ///
-    /// Containers often forbid the system call. `/dev/userfaultfd` replaces it if the process may
-    /// open that.
+    /// Containers often forbid the system call. A process that may open `/dev/userfaultfd` uses
+    /// that instead.
     pub user_mode: bool,
     /// Also faults inside system calls.
     pub kernel_mode: bool,
 }
 
-/// The processor's AES instructions that at least one provider uses.
+/// The processor's AES instructions, if at least one AES-GCM library uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AesHardware {
     /// AES-NI, or the AES instructions of aarch64.
@@ -76,7 +76,7 @@ pub enum Missing {
     DumpsOff,
 }
 
-/// Tries out what this host offers, and leaves nothing behind.
+/// Tests which protections this host offers. Leaves nothing behind.
 ///
 /// ```
 /// ovseal_memory::harden_process();
@@ -100,7 +100,7 @@ pub fn protections() -> Protections {
 }
 
 impl Protections {
-    /// Returns the protections that keys and weights need and this host does not offer.
+    /// Returns the protections that keys and weights need but this host does not offer.
     ///
     /// Whether weights can be swapped also depends on their size; see
     /// [`ModelMemory::is_locked`](crate::ModelMemory::is_locked).

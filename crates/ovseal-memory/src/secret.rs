@@ -6,7 +6,7 @@ use crate::pages::{Kind, Pages, SMALLEST_PAGE, SecretPages};
 
 /// `N` secret bytes, at most 4096, on their own page.
 ///
-/// The page is secret memory if the kernel has it, otherwise locked memory that is left out of
+/// The page is secret memory if the kernel offers it, otherwise locked memory that is left out of
 /// dumps. It is zeroized before it is unmapped. There is no `Clone` and no `Display`, and `Debug`
 /// shows no byte.
 ///
@@ -39,7 +39,7 @@ impl<const N: usize> Secret<N> {
         Self { pages: SecretPages::for_layout(Layout::new::<[u8; N]>()) }
     }
 
-    /// Creates a secret that `fill` writes in place. The bytes are zero before.
+    /// Creates a secret that `fill` writes in place. The bytes are initially zero.
     pub fn from_fn(fill: impl FnOnce(&mut [u8; N])) -> Self {
         let filled = Self::try_from_fn(|bytes| {
             fill(bytes);
@@ -58,7 +58,8 @@ impl<const N: usize> Secret<N> {
 
     /// Returns the bytes. Do not copy them to memory that is not zeroized.
     ///
-    /// Aborts a forked child of the process that made the secret. It has no copy of the bytes.
+    /// Aborts a forked child of the process that made the secret, because the child has no copy of
+    /// the bytes.
     pub fn expose(&self) -> &[u8; N] {
         // SAFETY: the page has at least `N` initialized bytes and is borrowed with `self`.
         unsafe { self.pages.address().cast().as_ref() }

@@ -26,7 +26,7 @@ pub struct SecretBytes {
 }
 
 impl SecretBytes {
-    /// Largest capacity of a buffer: 64 KiB.
+    /// Maximum capacity of a buffer: 64 KiB.
     pub const LIMIT: usize = 64 * 1024;
 
     /// Creates an empty buffer for `capacity` bytes.
@@ -39,7 +39,7 @@ impl SecretBytes {
         Self::with_spare(capacity, 0)
     }
 
-    /// Creates a buffer that a copy of `bytes` fills exactly.
+    /// Creates a buffer with a copy of `bytes` and no room for more.
     ///
     /// # Errors
     ///
@@ -52,12 +52,13 @@ impl SecretBytes {
 
     /// Reads to the end, at most `limit` bytes, straight into secret memory.
     ///
-    /// A buffered reader keeps copies in its buffer.
+    /// Do not pass a buffered reader: it keeps copies in its buffer.
     ///
     /// # Errors
     ///
-    /// The reader's own. `InvalidData` with [`MemoryError::InputTooLong`] inside if the input is
-    /// longer than `limit` bytes. `InvalidInput` if `limit` is above [`SecretBytes::LIMIT`].
+    /// Any error of the reader. `InvalidData` with [`MemoryError::InputTooLong`] inside if the
+    /// input is longer than `limit` bytes. `InvalidInput` if `limit` is above
+    /// [`SecretBytes::LIMIT`].
     pub fn read_from(reader: &mut impl Read, limit: usize) -> io::Result<Self> {
         // Reading one byte past the limit shows whether the input ends there.
         let mut buffer = Self::with_spare(limit, 1).map_err(into_io)?;
@@ -76,7 +77,7 @@ impl SecretBytes {
     ///
     /// # Errors
     ///
-    /// [`MemoryError::Full`] if they do not fit. None is appended then.
+    /// [`MemoryError::Full`] if they do not all fit. In that case, none is appended.
     pub fn extend(&mut self, bytes: &[u8]) -> Result<(), MemoryError> {
         let needed = self.length.saturating_add(bytes.len());
         if needed > self.capacity {
@@ -96,7 +97,7 @@ impl SecretBytes {
         self.extend(&[byte])
     }
 
-    /// Shortens the buffer to `length` bytes and zeroizes the rest, if it is longer.
+    /// Shortens the buffer to `length` bytes, if it is longer, and zeroizes the rest.
     pub fn truncate(&mut self, length: usize) {
         if length < self.length {
             self.pages.bytes_mut()[length..self.length].zeroize();
@@ -106,7 +107,8 @@ impl SecretBytes {
 
     /// Returns the bytes.
     ///
-    /// Aborts a forked child of the process that made the buffer. It has no copy of the bytes.
+    /// Aborts a forked child of the process that made the buffer, because the child has no copy of
+    /// the bytes.
     pub fn expose(&self) -> &[u8] {
         &self.pages.bytes()[..self.length]
     }
@@ -170,7 +172,7 @@ fn into_io(error: MemoryError) -> io::Error {
 mod tests {
     use super::*;
 
-    /// Returns one byte at a time, and an interruption before each.
+    /// A reader that returns one byte at a time, with an interruption before each.
     struct Dribble<'a>(&'a [u8], bool);
 
     impl Read for Dribble<'_> {

@@ -1,4 +1,4 @@
-//! A forked child gets no secret of its parent and does it no harm.
+//! A forked child inherits no secret from its parent, and does the parent no harm.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Hardening changes the whole process, so this test has a process of its own.
+//! Hardening changes the whole process, so this test has its own process.
 
 use ovseal_memory::{Missing, harden_process, protections};
 

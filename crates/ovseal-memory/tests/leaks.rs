@@ -1,4 +1,5 @@
-//! Nothing leaks. This is the only test here, so no other thread maps memory at the same time.
+//! No memory leaks. This is the only test in the file, so no other thread maps memory at the same
+//! time.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

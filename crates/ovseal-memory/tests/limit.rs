@@ -1,4 +1,4 @@
-//! Behaviour when little or no memory may be locked.
+//! Behaviour if little or no memory may be locked.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,8 +18,8 @@ const KIB: u64 = 1 << 10;
 
 /// Runs `test` with a limit for locked memory and without the privilege to exceed it.
 ///
-/// The limit applies to the whole process. `test` gets it as an argument, since a host may allow
-/// less than `bytes`.
+/// The limit applies to the whole process. `test` receives the limit as an argument, because a host
+/// may allow less than `bytes`.
 fn with_limit(bytes: u64, test: impl FnOnce(u64)) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);

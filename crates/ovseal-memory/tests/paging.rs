@@ -287,7 +287,7 @@ fn populated_memory_can_be_passed_to_a_system_call_and_is_released_afterwards() 
     });
 }
 
-/// Writes the first 4096 bytes to a pipe, which really reads them.
+/// Writes the first 4096 bytes to a pipe, which makes the kernel read them.
 fn splice_to(bytes: &[u8]) -> Result<isize, Option<i32>> {
     let pipe = std::io::pipe().unwrap();
     // SAFETY: the bytes are borrowed, and the kernel itself checks whether they are present.

@@ -1,4 +1,4 @@
-//! A chunk that fails after it was good ends the process. Each case runs in a process of its own.
+//! A chunk that cannot be filled again ends the process. Each case runs in a separate process.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a child reports how far it got")]
@@ -65,7 +65,7 @@ fn many_failing_chunks_produce_one_line() {
     assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1);
 }
 
-/// Fills a chunk with the number of calls so far, which breaks the contract in safe code.
+/// Fills a chunk with the number of calls so far, which violates the contract without unsafe code.
 struct Counting(AtomicUsize);
 
 impl ChunkFiller for Counting {
@@ -91,10 +91,10 @@ fn a_filler_that_writes_other_bytes_after_release_ends_the_process() {
         return touch_after_release(Counting(AtomicUsize::new(1)), CHUNK - 1);
     }
     let output = child("a_filler_that_writes_other_bytes_after_release_ends_the_process");
-    assert_ended(&output, "cannot fill chunk 0: the bytes differ from those before\n");
+    assert_ended(&output, "cannot fill chunk 0: the bytes differ from before\n");
 }
 
-/// Fails with its own line from the second filling on, or panics instead of wording it.
+/// Fails with its own line from the second filling on, or panics instead of writing the line.
 struct Worded(Faulty<Verdict>, &'static str);
 
 type Verdict = fn(usize, usize) -> Result<(), Refused>;

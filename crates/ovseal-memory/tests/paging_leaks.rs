@@ -15,7 +15,8 @@ fn entries(directory: &str) -> usize {
     std::fs::read_dir(directory).unwrap().count()
 }
 
-/// Counts accessible bytes. The C library reserves more for the heaps of threads and keeps it.
+/// Counts accessible bytes. The C library reserves more address space for the heaps of threads, and
+/// keeps it.
 fn accessible_bytes() -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let accessible = maps.lines().filter(|line| !line.contains(" ---p "));
@@ -59,7 +60,8 @@ fn a_thousand_lives_leak_no_thread_no_mapping_and_no_descriptor() {
     // The kernel may still list a thread for a while after it was joined.
     eventually(|| entries("/proc/self/task") == threads);
     assert_eq!(entries("/proc/self/fd"), descriptors);
-    // The C library keeps some stacks of ended threads. One leaked chunk per life would be more.
+    // The C library keeps some stacks of ended threads. A leak of one chunk each time would be
+    // larger.
     let grown = accessible_bytes().saturating_sub(before);
     assert!(grown < 1000 * CHUNK, "{grown} bytes more than before");
 }

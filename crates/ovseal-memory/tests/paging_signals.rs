@@ -1,4 +1,4 @@
-//! Signals affect the whole process, so this test has a process of its own.
+//! Signals affect the whole process, so this test has its own process.
 
 #[path = "support/fillers.rs"]
 mod fillers;
@@ -16,7 +16,7 @@ static MEMORY: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 static SIGNALS: AtomicUsize = AtomicUsize::new(0);
 static DIFFERING: AtomicUsize = AtomicUsize::new(0);
 
-/// Reads a byte of the memory. A thread that fills it would wait for itself here.
+/// Reads a byte of the memory. A thread that fills the memory would wait for itself here.
 extern "C" fn handler(_signal: libc::c_int) {
     let offset = SIGNALS.fetch_add(1, Ordering::Relaxed) * 4099 % LENGTH;
     let address = MEMORY.load(Ordering::Relaxed);

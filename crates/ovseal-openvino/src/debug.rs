@@ -1,5 +1,5 @@
-//! `Debug` for objects that hold plaintext: their type's name only. Topologies and tensors must not
-//! appear in logs.
+//! `Debug` for objects that hold plaintext, which shows only the type's name. Topologies and
+//! tensors must not appear in logs.
 
 use std::fmt::{Debug, Formatter, Result};
 

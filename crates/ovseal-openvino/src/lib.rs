@@ -17,10 +17,10 @@
 //! # Lifetimes
 //!
 //! OpenVINO shares the memory of the weights, and reads small constants in place as long as a
-//! compiled model lives. It even goes on reading the bytes that a compiled model was imported from.
-//! Each [`Network`], [`CompiledModel`] and [`InferRequest`] therefore holds the
-//! [`Arc`](std::sync::Arc) that owns those bytes. Whatever the order in which you drop them, the
-//! owner is dropped last, and can zeroize its memory.
+//! compiled model lives. It also goes on reading the bytes from which a compiled model was
+//! imported. Each [`Network`], [`CompiledModel`] and [`InferRequest`] therefore holds the
+//! [`Arc`](std::sync::Arc) that owns those bytes. In whatever order you drop them, the owner is
+//! dropped last and can zeroize its memory.
 //!
 //! # What this does not protect
 //!

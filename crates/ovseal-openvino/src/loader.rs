@@ -1,4 +1,4 @@
-//! Loading a model: from the cache, or from its container.
+//! Loads a model from the cache or from its container.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,14 +30,14 @@ use crate::runtime::{CompiledModel, Core};
 /// # }
 /// ```
 pub struct Loader<'a, O> {
-    /// The core to load the model into.
+    /// The core into which the model is loaded.
     pub core: &'a Core,
-    /// The settings to compile it with.
+    /// The settings with which the model is compiled.
     pub compilation: Compilation,
     /// The time at which weights, or an entry of the cache, are decrypted: before the runtime reads
     /// them, or while it does.
     pub opening: Opening,
-    /// The cache to look it up in, if any.
+    /// The cache in which the model is looked up, if there is one.
     pub cache: Option<&'a CompileCache>,
     /// The observer of each step; `()` ignores them.
     pub observer: O,
@@ -47,8 +47,8 @@ pub struct Loader<'a, O> {
 pub struct Loaded {
     /// The model.
     pub model: CompiledModel,
-    /// True if it came from the cache: nothing was compiled, and the container's payload was not
-    /// read.
+    /// True if the model came from the cache: nothing was compiled, and the container's payload was
+    /// not read.
     pub is_cached: bool,
     /// The place in the cache for a model that did not come from there. The model's weights stay in
     /// memory until [`store`](Self::store), or [`CompiledModel::release_weights`].
@@ -63,7 +63,7 @@ pub trait Observer {
     /// Converts an error of the loader.
     fn error(&self, error: SealedModelError) -> Self::Error;
 
-    /// Handles a failure of the cache, after which the cache is not used.
+    /// Handles a failure of the cache. The cache is not used after it.
     fn cache_unavailable(&mut self, _error: CacheError) {}
 
     /// Runs before `length` bytes are decrypted. For the cache, this is the size of the entry's
@@ -103,7 +103,7 @@ pub enum Source {
 /// The state of a model's decrypted bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Plaintext {
-    /// The file that they come from.
+    /// The file from which they come.
     pub source: Source,
     /// True if they are locked in memory, so that they cannot be swapped to disk.
     pub is_locked: bool,
@@ -152,7 +152,7 @@ impl<O: Observer> Loader<'_, O> {
     fn slot(&mut self, opened: &Opened) -> Option<CacheSlot> {
         match self.cache?.slot(self.core, opened, &self.compilation) {
             Ok(slot) => Some(slot),
-            // Loading the model fails for the same reason, and reports it.
+            // Loading the model fails for the same reason, and reports the error.
             Err(CacheError::Container(_)) => None,
             Err(error) => {
                 self.observer.cache_unavailable(error);
@@ -175,7 +175,7 @@ impl<O: Observer> Loader<'_, O> {
     fn load_from_container(&mut self, opened: &Opened) -> Result<CompiledModel, O::Error> {
         match Decrypted::length(opened, self.compilation.part.as_deref()) {
             Ok(length) => self.compile(opened, length),
-            // Not a network, but a compiled model.
+            // The part is not a network but a compiled model.
             Err(SealedModelError::Compiled { .. }) => self.import(opened),
             Err(error) => Err(self.observer.error(error)),
         }
@@ -231,10 +231,10 @@ impl<O: Observer> Loader<'_, O> {
 }
 
 impl Loaded {
-    /// Stores the model in the cache, unless it came from there or has no place in one.
+    /// Stores the model in the cache, unless it came from the cache or has no place in one.
     ///
-    /// The pages of its weights, kept for this, are released afterwards in the background, but not
-    /// before the first inference.
+    /// The pages of its weights, which were kept for this, are released afterwards in the
+    /// background, but not before the first inference.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ impl Loaded {
 impl Core {
     /// Compiles the network of an opened container: decrypts, reads, reshapes and compiles it.
     ///
-    /// With an [overlapped](Opening::is_overlapped) opening these steps overlap. After every chunk
+    /// With an [overlapped](Opening::is_overlapped) opening, these steps overlap. After every chunk
     /// has been verified, records the container's security version ([`Opened::accept`]) and returns
     /// the compiled network. To keep compiled networks in a cache, use a [`Loader`].
     ///

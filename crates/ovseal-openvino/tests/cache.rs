@@ -38,7 +38,7 @@ fn a_variable_that_makes_the_runtime_write_models_is_refused() {
     }
 }
 
-/// Also the body of the child process in [`variables_do_not_bring_a_cache_back`].
+/// This is also the body of the child process in [`variables_do_not_bring_a_cache_back`].
 #[test]
 fn a_network_compiles_and_infers_on_each_device_that_wraps_the_cpu() {
     let core = core();

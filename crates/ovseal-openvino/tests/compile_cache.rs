@@ -216,7 +216,7 @@ fn a_model_from_the_cache_needs_neither_payload_nor_cache() {
     let bench = Bench::new(CONV);
     bench.compile();
     let opened = bench.open();
-    // The payload is overwritten, without consequences: it is not read.
+    // The payload is overwritten, which has no effect because it is not read.
     let container = File::options().write(true).open(bench.path("m.ovseal")).unwrap();
     let (payload, length) = (4096 + 65_536, 8192);
     std::os::unix::fs::FileExt::write_all_at(&container, &vec![0; length], payload).unwrap();
@@ -304,7 +304,7 @@ fn another_secret_of_the_device_finds_nothing() {
     std::fs::remove_file(bench.path("secret")).unwrap();
     assert!(!bench.is_hit());
     let second = bench.entries().into_iter().find(|path| *path != first).unwrap();
-    // The name does not protect the entry: even renamed, the old entry does not open.
+    // Protection does not depend on the name: even renamed, the old entry does not open.
     std::fs::copy(&first, &second).unwrap();
     assert!(!bench.is_hit());
 }
@@ -356,7 +356,7 @@ fn other_settings_are_another_entry() {
             let plain = bench.plain(way);
             assert_eq!(MLP.infer(&model), MLP.infer(&plain), "{number}, round {round}");
             for (name, _) in &way.properties {
-                // A machine with one processor reduces two streams to one.
+                // On a machine with one processor, two streams become one.
                 let [found, expected] = [&model, &plain].map(|model| model.property(name).unwrap());
                 assert_eq!(found, expected, "{number}, round {round}");
             }
@@ -398,7 +398,8 @@ fn the_least_recently_used_model_makes_room() {
     bench.load(&bench.cache(), &opened, &way(0));
     let first = bench.entry();
     let length = first.metadata().unwrap().len();
-    // Two entries fit. The estimate for a new entry is a little higher than its size.
+    // Two entries fit into this limit. The estimate for a new entry is slightly higher than its
+    // size.
     let cache = || bench.cache().limit(length * 2 + (200 << 10));
     bench.load(&cache(), &opened, &way(1));
     let second = bench.entries().into_iter().find(|path| *path != first).unwrap();
@@ -461,7 +462,7 @@ fn an_entry_shows_nothing_of_the_model() {
     let pieces: HashSet<&[u8]> = pieces.filter(|piece| piece.iter().any(|&byte| byte != piece[0])).collect();
     assert!(pieces.len() > 1000);
     assert!(!entry.windows(32).any(|window| pieces.contains(window)));
-    // The search works: it finds these bytes in a plaintext export.
+    // This shows that the search works: it finds these bytes in a plaintext export.
     let exported = CONV.compile(&bench.core).export().unwrap();
     assert!(exported.as_ref().windows(32).any(|window| pieces.contains(window)));
     let inspection = ovseal::Inspection::of(&bench.entry()).unwrap();

@@ -38,8 +38,7 @@ fn other_bytes_are_not_imported() {
 #[test]
 fn a_forked_child_drops_an_exported_model_safely() {
     let exported = CONV.compile(&core()).export().unwrap();
-    // SAFETY: the child only compares process ids and ends, without memory of the heap and without
-    // locks.
+    // SAFETY: the child only compares process ids and ends. It uses neither the heap nor locks.
     let child = unsafe { libc::fork() };
     if child == 0 {
         drop(exported);

@@ -42,7 +42,7 @@ fn a_sealed_compiled_model_computes_what_its_network_computes() {
     }
 }
 
-/// The real device writes what the tests for the kind of part assume.
+/// The real device writes the format that the tests for this kind of part assume.
 #[test]
 fn what_the_device_exports_says_device_and_version() {
     let core = core();

@@ -1,4 +1,4 @@
-//! Networks from memory compute the same as from files.
+//! Networks from memory compute the same results as from files.
 
 mod common;
 

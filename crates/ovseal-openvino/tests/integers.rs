@@ -1,4 +1,4 @@
-//! Chunks of integers that fail: each is an error, never a signal.
+//! Chunks of integers that fail to decrypt cause an error, never a signal.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 #![allow(clippy::print_stderr, reason = "a network that ends the process by a signal is named before")]
 
@@ -50,7 +50,7 @@ const ROUTES: [Route; 8] = [
     },
     |net, of| {
         let constant = net.ones(of, ELEMENTS);
-        // Another operation computes integers from the same constant.
+        // A different operation computes integers from the same constant.
         let twice = net.layer("Concat", "opset1", "axis=\"0\"", &[constant, constant], of.1);
         let shape = net.ones(I64, 1);
         net.layer("Reshape", "opset1", "special_zero=\"false\"", &[twice, shape], of.1);

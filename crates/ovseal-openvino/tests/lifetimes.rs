@@ -28,7 +28,7 @@ impl Drop for Owner {
     }
 }
 
-/// Everything that a caller can hold; `None` once dropped.
+/// Everything that a caller can hold; `None` for dropped objects.
 struct Held {
     core: Option<Core>,
     owner: Option<Arc<Owner>>,

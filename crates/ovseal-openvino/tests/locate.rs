@@ -1,5 +1,5 @@
-//! The search for the runtime. The libraries are empty files: the error of loading one shows its
-//! path.
+//! The search for the runtime. The libraries are empty files: the error of loading such a file
+//! shows its path.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! A stray read of the runtime finds no key of the caller in the process.
+//! A stray read by the runtime finds none of the caller's keys in the process.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -33,8 +33,8 @@ impl Hidden {
     }
 }
 
-/// A search of this process's memory through the kernel, which can read more than the process
-/// itself.
+/// A search of this process's memory through the kernel, which can read more of it than the process
+/// can.
 struct Search {
     reader: PipeReader,
     writer: PipeWriter,
@@ -71,8 +71,7 @@ impl Search {
 
     /// Copies and masks memory at an address. Returns 0 if it cannot be read.
     fn read(&mut self, address: usize, length: usize) -> usize {
-        // SAFETY: the kernel checks the address itself, and answers `EFAULT` where nothing can be
-        // read.
+        // SAFETY: the kernel checks the address itself, and returns `EFAULT` if it cannot be read.
         let written = unsafe { libc::write(self.writer.as_raw_fd(), address as *const _, length) };
         let Ok(length) = usize::try_from(written) else { return 0 };
         self.reader.read_exact(&mut self.chunk[..length]).unwrap();
@@ -192,7 +191,7 @@ fn no_key_of_the_caller_can_be_read_while_a_model_runs() {
         assert_eq!(search.count(secret), 0, "{what}");
     }
     drop((compiled, kept));
-    // The search works: it finds a key that can be read.
+    // This shows that the search works: it finds a key that can be read.
     let exposed = here.key.expose();
     assert_eq!(search.count(&secrets[0].1), 1);
     drop(exposed);

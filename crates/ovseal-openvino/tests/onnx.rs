@@ -1,4 +1,4 @@
-//! ONNX models that are read with pointers into memory compute the same as from files.
+//! ONNX models read with pointers into memory compute the same results as from files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;

@@ -149,7 +149,7 @@ fn a_divisor_is_authentic_before_the_runtime_divides_by_it() {
     every_bad_chunk_is_an_error(&core(), &sealed(REMAINDER, &weights, 3));
 }
 
-/// If the number of strings read as zero, the runtime would read beyond its memory.
+/// If the number of strings were zero, the runtime would read beyond its memory.
 #[test]
 fn strings_are_authentic_before_the_runtime_takes_them_apart() {
     const COUNT: u32 = 30_000;
@@ -165,7 +165,7 @@ fn sealed(topology: &str, weights: &[u8], chunks: usize) -> Sealed {
     sealed
 }
 
-/// A chunk is damaged when it is read again, so decrypting it again would end the process.
+/// A chunk is damaged on the second read, so decrypting it again would end the process.
 #[test]
 fn kept_weights_are_exported_without_being_decrypted_again() {
     let core = core();

@@ -1,7 +1,7 @@
 //! A configuration file next to the runtime does not bring the cache back.
 //!
-//! The test has its own binary, since it loads the runtime from another directory, and a process
-//! can load only one.
+//! The test has its own binary, because it loads the runtime from a different directory and a
+//! process can load only one.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 
 mod common;
@@ -31,7 +31,7 @@ fn a_cache_folder_in_plugins_xml_stays_empty_and_a_second_runtime_is_refused() {
     assert_eq!(same.version(), runtime.version());
 }
 
-/// Links all libraries, but copies the one of the C interface, so that it is another file.
+/// Links all libraries except that of the C interface, which is copied to make it a different file.
 fn link_runtime(original: &Path, folder: &Path) {
     for entry in std::fs::read_dir(original).unwrap().flatten() {
         let place = folder.join(entry.file_name());
@@ -43,7 +43,8 @@ fn link_runtime(original: &Path, folder: &Path) {
     }
 }
 
-/// Writes an installation's list of plugins, with a cache directory among the properties of one.
+/// Writes an installation's list of plugins. The properties of one plugin include a cache
+/// directory.
 fn configure_cache(libraries: &Path, cache: &Path, configured: &str) {
     let mut plugins = String::new();
     for (device, library) in [("CPU", "intel_cpu"), ("AUTO", "auto"), ("HETERO", "hetero")] {

@@ -1,4 +1,4 @@
-//! Each failure of the runtime is an error that reveals nothing about the model.
+//! Every failure of the runtime becomes an error that reveals nothing about the model.
 
 mod common;
 

@@ -54,7 +54,7 @@ fn inline_onnx_and_paddle_are_read_from_memory() {
     }
 }
 
-/// If a runtime does read them from memory, they can be sealed as they are.
+/// If this fails, a runtime can read these formats from memory, and they can be sealed as they are.
 #[test]
 fn what_is_refused_at_sealing_is_what_the_runtime_reads_from_a_path_only() {
     let core = core();

@@ -1,6 +1,6 @@
 //! Shared test code: vectors, small models, software TPMs, and doubles for faults.
 //!
-//! Only tests depend on this crate, so it panics like a test.
+//! Only tests depend on this crate, so it panics where a test would.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

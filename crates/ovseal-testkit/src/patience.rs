@@ -26,5 +26,5 @@ pub fn threads_of_this_project() -> usize {
     names.filter(|name| name.starts_with("ovseal-")).count()
 }
 
-/// Even busy and slow machines need only a fraction of it.
+/// Even busy and slow machines need only a fraction of this.
 const PATIENCE: Duration = Duration::from_secs(600);

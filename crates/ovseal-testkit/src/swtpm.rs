@@ -21,12 +21,12 @@ impl Swtpm {
         std::fs::create_dir(tpm.state()).unwrap();
         copy(&template(), &tpm.state());
         tpm.power_on();
-        // All copies of the template have the same seeds; clearing creates new ones.
+        // All copies of the template have the same seeds. Clearing the TPM creates new ones.
         tpm.tool("tpm2_clear", &["-c", "p"]);
         tpm
     }
 
-    /// Returns its name for the TPM software stack.
+    /// Returns the TPM's name for the TPM software stack.
     pub fn tcti(&self) -> String {
         format!("swtpm:path={}", self.socket().display())
     }
@@ -36,14 +36,14 @@ impl Swtpm {
         std::fs::read_to_string(self.pid_file()).unwrap().trim().parse().unwrap()
     }
 
-    /// Cuts its power, even during a command.
+    /// Cuts the TPM's power, even during a command.
     pub fn cut_power(&self) {
         let process = self.process();
         signal(process, "KILL");
         eventually("the TPM is gone", || !is_running(process));
     }
 
-    /// Starts it with its current state.
+    /// Starts the TPM with its current state.
     pub fn power_on(&self) {
         for file in [self.socket(), self.control(), self.pid_file()] {
             let _ = std::fs::remove_file(file);
@@ -59,7 +59,7 @@ impl Swtpm {
         eventually("the TPM is there", || self.socket().exists() && self.pid_file().exists());
     }
 
-    /// Cuts its power and starts it again.
+    /// Cuts the TPM's power and starts it again.
     pub fn power_cycle(&self) {
         self.cut_power();
         self.power_on();
@@ -96,12 +96,12 @@ impl Swtpm {
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     }
 
-    /// Extends a register, like a modified program at boot.
+    /// Extends a PCR, as a modified program does at boot.
     pub fn extend(&self, pcr: u8) {
         self.tool("tpm2_pcrextend", &[&format!("{pcr}:sha256={}", "ab".repeat(32))]);
     }
 
-    /// Advances its clock to a time in milliseconds, so that tests need not wait.
+    /// Advances the TPM's clock to a time in milliseconds, so that tests need not wait.
     pub fn set_clock(&self, milliseconds: u64) {
         self.tool("tpm2_setclock", &["-c", "p", &milliseconds.to_string()]);
     }

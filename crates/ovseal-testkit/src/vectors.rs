@@ -14,7 +14,7 @@ pub struct Vector {
     pub description: String,
     /// Key to open it with.
     pub key: Option<VectorKey>,
-    /// File name of the trusted publisher's public key, or none for any sender.
+    /// File name of the trusted publisher's public key, or `None` for any sender.
     pub publisher: Option<String>,
     /// Required model name.
     #[serde(rename = "name")]
@@ -81,7 +81,7 @@ impl Vector {
         vectors_folder().join(format!("{}.ovseal", self.name))
     }
 
-    /// Returns the text of the trusted publisher's key.
+    /// Reads the trusted publisher's key as a string.
     pub fn publisher_pem(&self) -> Option<String> {
         self.publisher.as_ref().map(|file| std::fs::read_to_string(vectors_folder().join(file)).unwrap())
     }

@@ -12,7 +12,7 @@ impl ByteCallback {
         Self(Some(Arc::new(callback)))
     }
 
-    /// Reports `length` more bytes as done.
+    /// Reports that `length` more bytes are done.
     pub(crate) fn advance(&self, length: usize) {
         if let Some(callback) = &self.0 {
             callback(length as u64);

@@ -15,12 +15,12 @@ const LENGTH: u64 = 32;
 
 /// A secret that never leaves its device. The keys of the device's own cache depend on it.
 ///
-/// It opens nothing on its own. Keep its file away from the models and the cache, so that a copy of
-/// those does not include it.
+/// The secret opens nothing on its own. Keep its file away from the models and the cache, so that a
+/// copy of them does not include it.
 #[derive(Debug)]
 pub struct DeviceSecret(KeyFile);
 
-/// The device's secret cannot be used.
+/// The error for a device secret that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceSecretError {
@@ -60,7 +60,7 @@ pub enum DeviceSecretError {
         /// The cause.
         source: io::Error,
     },
-    /// The file would be inside the cache that depends on it.
+    /// The file would be inside the cache that it protects.
     #[error("the device's secret {} is inside the cache directory", path.display())]
     Within {
         /// The file.
@@ -72,7 +72,7 @@ pub enum DeviceSecretError {
 }
 
 impl DeviceSecretError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Within { .. } => ErrorKind::Usage,
@@ -100,11 +100,11 @@ impl DeviceSecret {
 
     /// Obtains the secret for a cache in the directory `cache`, which must not contain it.
     ///
-    /// Otherwise a copy of the cache would include its secret.
+    /// Otherwise a copy of the cache would include the secret.
     ///
     /// # Errors
-    /// [`DeviceSecretError::Within`] if `path` is in that directory, also through symbolic links,
-    /// and the errors of [`obtain`](Self::obtain).
+    /// [`DeviceSecretError::Within`] if `path` leads into that directory, directly or through
+    /// symbolic links; otherwise, any error of [`obtain`](Self::obtain).
     pub fn obtain_outside(cache: &Path, path: &Path) -> Result<Self, DeviceSecretError> {
         if real(path).starts_with(real(cache)) {
             return Err(DeviceSecretError::Within { path: path.into() });
@@ -130,7 +130,7 @@ impl DeviceSecret {
 
 /// Returns the path without symbolic links and `..`.
 ///
-/// The part that does not exist yet is taken for plain directories.
+/// Components that do not exist yet are treated as plain directories.
 fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let resolved = |ancestor: &Path| {
@@ -160,7 +160,7 @@ fn check(path: &Path, file: &File) -> Result<(), DeviceSecretError> {
     if mode & 0o077 != 0 { Err(DeviceSecretError::Permissions { path: path.into(), mode }) } else { Ok(()) }
 }
 
-/// Creates the file, unless another process was faster.
+/// Creates the file, unless another process has just created it.
 fn create(path: &Path) -> Result<(), DeviceSecretError> {
     let secret = KeyFile::generate()?;
     let write = || -> io::Result<()> {

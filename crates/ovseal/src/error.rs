@@ -14,7 +14,7 @@ use crate::model::onnx::OnnxError;
 use crate::model::paddle::PaddleError;
 use crate::rollback::RollbackError;
 
-/// A container cannot be opened or verified. None of its content is returned.
+/// The error of opening or verifying a container. None of its content is returned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -55,7 +55,7 @@ pub enum OpenError {
         /// Number of the chunk in the part, from 0.
         index: u64,
     },
-    /// A chunk cannot be decrypted into a mapping, for another reason than its authenticity.
+    /// A chunk cannot be decrypted into a mapping, for a reason other than authenticity.
     #[error("chunk {index} of {part} cannot be decrypted")]
     Fill {
         /// The part.
@@ -68,7 +68,7 @@ pub enum OpenError {
     /// A signature of a trusted publisher is wrong.
     #[error("the signature of publisher {0} does not verify")]
     Signature(KeyId),
-    /// A signature of a trusted publisher is missing: its key requires more algorithms.
+    /// A signature by a trusted publisher is missing: the key has an algorithm that did not sign.
     #[error("publisher {0} has not signed with every algorithm of its key")]
     SignatureMissing(KeyId),
     /// The container is not signed, but publishers were specified.
@@ -80,8 +80,8 @@ pub enum OpenError {
     /// The caller trusts the publishers that signed, but only for models with other names.
     #[error("a model with this name is not trusted from publisher {}", join(.0, ", "))]
     NotForPublisher(Vec<KeyId>),
-    /// The container does not hold the required model.
-    #[error("the container does not hold the model {name:?}")]
+    /// The container does not contain the required model.
+    #[error("the container does not contain the model {name:?}")]
     WrongName {
         /// The required name.
         name: String,
@@ -121,7 +121,7 @@ pub enum OpenError {
          (memory times passes), and the limit is {limit} MiB"
     )]
     KdfLimit {
-        /// The lowest limit in MiB for which the first such stanza is tried.
+        /// The lowest limit, in MiB, with which the first such stanza would be tried.
         needed: u64,
         /// The limit in MiB.
         limit: u32,
@@ -138,7 +138,7 @@ pub enum OpenError {
     /// The container has no part with this path.
     #[error("the container has no part {0:?}")]
     NoSuchPart(String),
-    /// A range ends after its part, or a buffer does not have a part's length.
+    /// A range extends beyond its part, or a buffer's length differs from that of the part.
     #[error("the range {offset}..{end} is not within {part}")]
     OutOfRange {
         /// The part.
@@ -205,7 +205,7 @@ pub enum Section {
 }
 
 impl OpenError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { .. } | Self::Memory(_) => ErrorKind::Environment,
@@ -245,7 +245,7 @@ impl OpenError {
     /// Returns a function that turns a failure to read `what` into an error.
     pub(crate) fn read(what: impl ToString) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.to_string();
-        // Places of sections were checked against the file's length, so it must have shrunk.
+        // The sections were checked against the file's length, so the file must have shrunk since.
         move |source| match source.kind() {
             std::io::ErrorKind::UnexpectedEof => Self::Truncated,
             _ => Self::Read { what, source },
@@ -253,7 +253,7 @@ impl OpenError {
     }
 }
 
-/// Names the signers that a container claims, in words.
+/// Describes the signers that a container claims.
 fn claim(publishers: &[KeyId]) -> String {
     match publishers {
         [] => "is not signed".to_owned(),

@@ -1,4 +1,4 @@
-//! Parsers that are not public, for the fuzz targets.
+//! Internal parsers, made public for the fuzz targets.
 //!
 //! This module exists only in builds for fuzzing, in which every MAC passes.
 
@@ -22,7 +22,8 @@ pub fn statement(bytes: &[u8]) {
 
 /// Parses a manifest without its statement, and checks that it encodes to the same bytes.
 ///
-/// The words of unknown kinds of parts are not kept, so a manifest with one is only parsed.
+/// The words for unknown kinds of parts are not kept, so a manifest with such a part is only
+/// parsed.
 pub fn manifest(bytes: &[u8]) {
     let known = |manifest: &Manifest| manifest.parts.iter().all(|part| part.kind != PartKind::Other);
     if let Some(manifest) = Manifest::parse_unchecked(bytes).filter(known) {

@@ -14,7 +14,7 @@ use crate::rollback::RollbackState;
 use crate::threads;
 use crate::unlock::{KdfLimit, Requirements};
 
-/// The requirements that a container must meet, and how it is read.
+/// The requirements that a container must meet, and settings for reading it.
 ///
 /// [`Trust`] is mandatory. A required name, security version or rollback state means nothing
 /// without a publisher's signature, so each of them needs [`Trust::Publishers`].
@@ -56,7 +56,7 @@ impl OpenOptions {
         self
     }
 
-    /// Requires at least the security version that this device accepted before.
+    /// Requires at least the highest security version that this device has accepted before.
     pub fn rollback_state(mut self, state: RollbackState) -> Self {
         self.requirements.rollback = Some(state);
         self
@@ -76,9 +76,9 @@ impl OpenOptions {
     /// default.
     ///
     /// The limit covers the sum over all stanzas that the call could try: in the container, in the
-    /// file of an unfinished rekeying and in the side file. The sum is counted before the first one
-    /// is tried. A single derivation may use a quarter of the limit as memory. Stanzas beyond it
-    /// are skipped. The format itself allows up to 4096 MiB for each stanza.
+    /// rekeying file and in the side file. The sum is computed before the first stanza is tried. A
+    /// single derivation may use a quarter of the limit as memory. Stanzas beyond the limit are
+    /// skipped. The format itself allows up to 4096 MiB for each stanza.
     pub fn kdf_limit(mut self, mib: u32) -> Self {
         self.requirements.kdf_limit = KdfLimit { mib };
         self
@@ -89,7 +89,8 @@ impl OpenOptions {
         Self { progress: ByteCallback::new(callback), ..self }
     }
 
-    /// Sets what ends the process if a mapped chunk that was good before cannot be decrypted again.
+    /// Sets the handler that ends the process if a chunk of a mapping, authentic before, cannot be
+    /// decrypted again.
     ///
     /// By default, `ovseal: error: ` and the message are written to standard error, and the process
     /// ends with exit code 3. A handler must follow the rules of [`LateFailureHandler`].
@@ -112,7 +113,7 @@ impl OpenOptions {
     /// key.
     ///
     /// # Errors
-    /// [`OpenError::SenderNotNamed`]; with [`Trust::SharedSecret`] also the errors of reading the
+    /// [`OpenError::SenderNotNamed`]. With [`Trust::SharedSecret`], also any error of reading the
     /// container.
     pub fn check_sender(&self, path: &Path) -> Result<(), OpenError> {
         self.requirements.check_sender(path)

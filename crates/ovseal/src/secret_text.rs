@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// A secret given instead of the path of the file that holds it.
 ///
-/// An error that quotes such a path would show the secret on a terminal and in logs.
+/// An error that quotes the path would show the secret on a terminal and in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretText {
@@ -20,7 +20,7 @@ pub enum SecretText {
 impl SecretText {
     /// Returns the kind of secret that `path` is, if it is one.
     ///
-    /// A string that could be a file's name counts only if there is no such file.
+    /// A string that could be a file's name counts as a secret only if there is no such file.
     pub fn of(path: &Path) -> Option<Self> {
         let text = path.to_str()?.trim();
         if identity_at(text).is_some() {
@@ -50,7 +50,7 @@ pub fn identity_at(text: &str) -> Option<usize> {
 
 /// Returns true if `text` is 32 bytes in hexadecimal digits, or in Base64 with padding.
 ///
-/// Hardly any file has such a name.
+/// File names hardly ever look like this.
 fn is_key_file(text: &str) -> bool {
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
     match text.strip_suffix('=') {

@@ -14,11 +14,11 @@ pub(crate) fn default_count() -> NonZeroUsize {
     })
 }
 
-/// Passes each number below `end` to `work` once, in up to `count` threads, and returns the first
+/// Calls `work` once for each number below `end`, in up to `count` threads, and returns the first
 /// error.
 ///
-/// Each thread has its own state, created by `start`. After an error, threads finish the
-/// number they are working on and take no other.
+/// Each thread has its own state, created by `start`. After an error, threads finish their current
+/// number and take no more.
 pub(crate) fn each<S, E: Send>(
     count: NonZeroUsize,
     end: u64,
@@ -39,8 +39,8 @@ pub(crate) fn each<S, E: Send>(
     run((count.get() as u64).min(end), || drain().inspect_err(|_| next.store(end, Ordering::Relaxed)))
 }
 
-/// Runs `work` in `count` threads, one of which is the caller's, and returns the first error once
-/// all have finished.
+/// Runs `work` in `count` threads, including the caller's, and returns the first error after all
+/// have finished.
 ///
 /// A panic in a thread continues in the caller. If the system cannot start that many threads, fewer
 /// do the work.

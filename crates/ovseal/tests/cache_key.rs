@@ -1,4 +1,4 @@
-//! Results computed from a container are sealed under a key of container and device together.
+//! Results computed from a container are sealed under a key derived from both container and device.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -68,7 +68,7 @@ fn rekeying_does_not_change_the_key() {
 
 /// Another recipient can forge a chunk that opens where digests are not compared.
 ///
-/// A caller that names the publisher must not find a result that was computed from it.
+/// A caller that specifies the publisher must not find a result computed from such a chunk.
 #[test]
 fn results_computed_without_a_named_publisher_have_another_key() {
     let fixture = Fixture::new(&[("w.bin", b"weights")]);

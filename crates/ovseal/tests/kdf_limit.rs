@@ -12,7 +12,7 @@ use ovseal::{
 use ovseal_testkit::Fixture;
 use support::{Grown, grow, peak_memory};
 
-/// A `passphrase` stanza with an expensive cost, which no passphrase opens.
+/// A `passphrase` stanza with a high cost, which no passphrase opens.
 struct Expensive {
     memory_mib: u32,
     passes: u32,
@@ -98,7 +98,7 @@ fn the_tables_are_in_memory_once() {
     let Grown { path, tables } = grow(&fixture, 1 << 39);
     let before = peak_memory();
     let error = OpenOptions::new(Trust::AnySender).verify(&path).unwrap_err();
-    // The checksum is right and the root wrong, so the tables were needed.
+    // The checksum is correct and the root is wrong, so the tables were read.
     assert!(matches!(error, OpenError::NotAuthentic(Section::Trailer)), "{error}");
     let grown = peak_memory() - before;
     assert!(tables == 96 << 20 && grown < tables + tables / 4, "{grown} bytes");

@@ -116,7 +116,7 @@ fn a_failing_disk_is_an_environment_error_and_unblocks_readers() {
 
 /// Opens and maps from a disk that fails after this many reads.
 ///
-/// Returns `None` if it failed before the part was reached.
+/// Returns `None` if the disk failed before the part was reached.
 fn read_and_map(fixture: &Fixture, bytes: &[u8], reads: u64) -> Option<Result<(), OpenError>> {
     let source = FailingSource::new(bytes.to_vec(), reads, std::io::ErrorKind::Other);
     let opened = OpenOptions::new(Trust::AnySender).open_source(Arc::new(source), &[&fixture.key]).ok()?;
@@ -164,7 +164,8 @@ fn the_caller_decides_how_a_late_failure_ends_the_process() {
     let mut bad = good.clone();
     bad[payload(&good)] ^= 1;
     let source = Arc::new(Changing { good, bad, is_changed: AtomicBool::new(false) });
-    // No thread of the child reads the mapping at exit or holds a lock, so an orderly exit is safe.
+    // At exit, no thread of the child reads the mapping or holds a lock, so an orderly exit is
+    // safe.
     let options = OpenOptions::new(Trust::AnySender).on_late_failure(|message| {
         print!("told: {message}");
         std::process::exit(17)
@@ -183,7 +184,7 @@ fn the_caller_decides_how_a_late_failure_ends_the_process() {
     }
 }
 
-/// Without a named publisher, the digests of chunks are never compared.
+/// Unless a publisher is specified, the digests of chunks are never compared.
 #[test]
 fn without_a_named_publisher_a_chunk_with_another_digest_is_filled_again() {
     let all = vectors();

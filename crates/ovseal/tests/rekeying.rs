@@ -141,8 +141,8 @@ fn a_container_with_several_hard_links_is_not_rekeyed() {
 fn a_planted_rekey_file_neither_locks_out_nor_is_adopted() {
     let fixture = sealed();
     let other = sealed();
-    // A file for this container with the stanzas of another one, a higher generation and a right
-    // checksum.
+    // A rekeying file for this container with another container's stanzas, a higher generation and
+    // a correct checksum.
     let mut head = b"\x89OVREKY\n\0\x01\0\0\0\0\0\0".to_vec();
     head.extend_from_slice(Inspection::of(&fixture.container()).unwrap().container_id.as_bytes());
     RekeyOptions::new().add_recipient(&other.key).rekey(&other.container(), &[&other.key]).unwrap();

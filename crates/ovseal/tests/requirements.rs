@@ -68,7 +68,7 @@ fn floors_apply_only_to_publishers_that_may_sign_the_name() {
     let named = || trust_for(&[(&ours, "model"), (&theirs, "other")]);
     accept(&ours, 2, named()).unwrap();
     assert!(matches!(accept(&ours, 1, named()), Err(OpenError::SecurityVersion { found: 1, floor: 2 })));
-    // A version that the other publisher signed under this name does not raise the floor of ours.
+    // A version that another publisher signed under this name does not raise the floor for ours.
     accept(&theirs, 9, trust(&[&theirs])).unwrap();
 }
 

@@ -53,7 +53,7 @@ proptest! {
     }
 }
 
-/// Lengths around the boundaries of chunks and pages, and others.
+/// Various lengths, including those around the boundaries of chunks and pages.
 fn lengths() -> impl Strategy<Value = usize> {
     let borders = vec![0, 1, 4095, 4096, 4097, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 5 * CHUNK + 3];
     prop_oneof![prop::sample::select(borders), 0usize..3 * CHUNK]

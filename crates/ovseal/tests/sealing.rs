@@ -1,4 +1,4 @@
-//! Sealing: the inputs that are rejected, and files that appear whole or not at all.
+//! Sealing: rejected inputs, and files that appear whole or not at all.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -58,7 +58,7 @@ fn other_xml_in_a_directory_is_a_file_and_a_damaged_network_an_error() {
 
 #[test]
 fn a_file_whose_content_contradicts_its_extension_is_not_a_topology() {
-    // Whatever its name, the runtime would read an ONNX model as one and follow its references.
+    // The runtime recognizes an ONNX model regardless of its name, and would follow its references.
     let onnx = b"\x08\x07\x3a\x00";
     let fixture = Fixture::new(&[
         ("a.xml", onnx),
@@ -120,7 +120,7 @@ fn a_sealed_compiled_model_records_device_and_time() {
     assert_eq!((blob.processor.as_deref(), blob.time), (Some("AVX2"), Some(1_700_000_000)));
 }
 
-/// A manifest has at most 32 hints, one of which names the producer.
+/// A manifest has at most 32 hints, one of which identifies the producer.
 #[test]
 fn a_directory_with_many_compiled_models_is_sealed() {
     let names: Vec<String> = (0..120).map(|number| format!("{number:03}.blob")).collect();
@@ -280,7 +280,8 @@ fn a_file_that_changes_during_sealing_leaves_no_container() {
     for shrink in [true, false] {
         let fixture = Fixture::new(&[("w.bin", &pattern(40 << 20))]);
         let path = fixture.model_path().join("w.bin");
-        // Some kernels count time in ticks of 10 ms. A fast machine begins to seal within one.
+        // Some kernels count time in ticks of 10 ms. A fast machine starts sealing within a single
+        // tick.
         std::fs::File::open(&path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         let done = AtomicU64::new(0);
         let progress = |bytes| {

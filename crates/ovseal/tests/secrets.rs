@@ -22,7 +22,7 @@ fn left_out(model: &Model) -> Vec<&Path> {
     model.left_out().collect()
 }
 
-/// Returns a directory with a model and the clutter that collects next to one.
+/// Creates a directory with a model and the clutter that collects next to one.
 fn cluttered() -> Fixture {
     Fixture::new(&[
         ("config.json", b"{}"),
@@ -130,7 +130,7 @@ fn a_file_like_a_key_file_is_rejected_unless_everything_is_included() {
         let fixture = Fixture::new(&[("other", &harmless[..])]);
         find(&fixture, ModelOptions::default()).unwrap();
     }
-    // The weights of a small network can look the same.
+    // The weights of a small network can look like a key file.
     let fixture = Fixture::new(&[("m.xml", b"<net name=\"m\"/>"), ("m.bin", &*key.expose())]);
     find(&fixture, ModelOptions::default()).unwrap();
 }

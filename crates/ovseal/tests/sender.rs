@@ -1,4 +1,4 @@
-//! Opening and rekeying without a named sender.
+//! Opening and rekeying without specifying a sender.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
@@ -28,7 +28,7 @@ impl Recipient for Foreign {
     }
 }
 
-/// A key that counts how often it is tried.
+/// An identity that counts how often it is tried.
 struct Counting<'k>(&'k KeyFile, AtomicUsize);
 
 impl Identity for Counting<'_> {

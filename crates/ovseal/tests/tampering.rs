@@ -37,7 +37,7 @@ fn every_flipped_byte_is_found_with_and_without_a_publisher() {
     let (fixture, good) = sealed(&key);
     for trust in [Trust::AnySender, named(&key)] {
         open_all(good.clone(), trust.clone(), &fixture.key).unwrap();
-        // One byte in about a hundred of the payload and its padding, and every other byte.
+        // About one in a hundred bytes of the payload and its padding, and every byte of the rest.
         let payload = PAYLOAD..PAYLOAD + 4096 + 3 * CHUNK;
         for position in (0..good.len()).filter(|at| !payload.contains(at) || at % 101 == 0) {
             let mut bytes = good.clone();
@@ -50,7 +50,7 @@ fn every_flipped_byte_is_found_with_and_without_a_publisher() {
 
 /// Returns true if a changed byte at this position may cause this failure.
 ///
-/// Version, suite and flags are checked first. A changed key id names another publisher.
+/// Version, suite and flags are checked first. A changed key id identifies a different publisher.
 fn is_expected(kind: ErrorKind, position: usize, trust: &Trust) -> bool {
     match kind {
         ErrorKind::Unsupported => position < 16,

@@ -54,7 +54,7 @@ fn is_same(found: &VectorPart, expected: &VectorPart) -> bool {
         && found.companions == expected.companions
 }
 
-/// Opens the container and reads all its parts. The error is `None` if the caller's input is bad.
+/// Opens the container and reads all its parts. The error is `None` if the vector's key is invalid.
 fn open(vector: &Vector) -> Result<(Opened, Vec<VectorPart>), Option<OpenError>> {
     let identity = identity(vector.key.as_ref())?;
     let identities: Vec<&dyn Identity> = identity.iter().map(AsRef::as_ref).collect();

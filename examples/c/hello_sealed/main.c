@@ -22,7 +22,8 @@ static void check(ovseal_error *error) {
 }
 
 static ovseal_key *read_passphrase(const char *path) {
-    /* One byte more than a passphrase and a newline: a longer one is rejected, not truncated. */
+    /* One byte more than a passphrase and a newline, so that a longer one is rejected, not
+     * truncated. */
     char text[1027] = "";
     FILE *file = fopen(path, "r");
     if (!file || !fgets(text, sizeof text, file)) {

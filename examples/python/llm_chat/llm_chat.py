@@ -3,7 +3,7 @@
     ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key
     python llm_chat.py llama.ovseal --identity device.key --publisher acme.pub
 
-The directory is one that OpenVINO GenAI loads, sealed as it is.
+Seal the directory that OpenVINO GenAI would load, unchanged.
 """
 
 import argparse

@@ -19,7 +19,7 @@ def build(safetensors: Path) -> ov.Model:
     tokens, mask = ops.parameter([-1, -1], ov.Type.i64, "tokens"), ops.parameter([-1, -1], ov.Type.i64, "mask")
     states = embeddings(weights, tokens)
     attended = ops.unsqueeze(ops.convert(mask, ov.Type.f32), number([1, 2]))
-    # Low enough that softmax turns the scores of masked tokens into 0.
+    # This is low enough that softmax turns the scores of masked tokens into 0.
     penalty = ops.multiply(ops.subtract(real(1), attended), real(-10_000))
     for layer in range(LAYERS):
         states = encoder(weights, f"encoder.layer.{layer}.", states, penalty)

@@ -17,7 +17,7 @@
 
 namespace ovseal {
 
-/** Whose fault a failure is. */
+/** The kind of a failure, which says whose fault it is. */
 enum class Kind : std::uint32_t {
     environment = OVSEAL_KIND_ENVIRONMENT,
     usage = OVSEAL_KIND_USAGE,
@@ -29,7 +29,7 @@ enum class Kind : std::uint32_t {
 };
 
 namespace detail {
-/** Copies a text of the C interface; empty for NULL. */
+/** Copies a string of the C interface; empty for NULL. */
 inline std::string text(const char* text) { return text ? text : ""; }
 } // namespace detail
 
@@ -55,7 +55,7 @@ public:
     const char* what() const noexcept override { return what_.c_str(); }
     /** Returns one of OVSEAL_CODE_*. */
     std::uint32_t code() const noexcept { return code_; }
-    /** Returns whose fault it is. */
+    /** Returns the kind of the failure, which says whose fault it is. */
     Kind kind() const noexcept { return static_cast<Kind>(code_ / 100); }
     /** Returns the message without its causes. */
     const std::string& message() const noexcept { return message_; }
@@ -80,9 +80,9 @@ private:
 
 /** A problem with a file, memory, a device or OpenVINO. */
 class EnvironmentError : public Error { using Error::Error; };
-/** A mistake in the call. */
+/** An invalid call. */
 class UsageError : public Error { using Error::Error; };
-/** The container is damaged, truncated, or not what its publisher made. */
+/** The container is damaged, truncated, or differs from what its publisher made. */
 class NotAuthenticError : public Error { using Error::Error; };
 /** None of the keys opens the container. */
 class NoKeyFitsError : public Error { using Error::Error; };
@@ -95,7 +95,7 @@ class InternalError : public Error { using Error::Error; };
 
 namespace detail {
 
-/** Throws the exception that belongs to a kind. */
+/** Throws the exception for a kind. */
 template <typename... Arguments>
 [[noreturn]] inline void raise(std::uint32_t kind, Arguments&&... arguments) {
     switch (kind) {
@@ -137,7 +137,7 @@ auto made(Make make, Kept kept = {}) {
     });
 }
 
-/** Copies the texts that an accessor returns for the numbers from 0 up to the first NULL. */
+/** Copies the strings that an accessor returns for the numbers from 0 up to the first NULL. */
 template <typename Accessor>
 std::vector<std::string> texts(Accessor accessor) {
     std::vector<std::string> all;
@@ -146,7 +146,7 @@ std::vector<std::string> texts(Accessor accessor) {
     return all;
 }
 
-/** Returns a text or path for the C interface, or NULL. */
+/** Returns a string or path for the C interface, or NULL. */
 template <typename Text>
 const char* c_str(const std::optional<Text>& text) {
     return text ? text->c_str() : nullptr;

@@ -9,7 +9,7 @@
  *     ovseal seal llama-ov -o llama.ovseal -R device.recipient --publisher-key acme.key
  *
  * Model, tokenizer and detokenizer are read from memory. Their weights live as long as anything
- * that reads them. GenAI only reads the generation configuration from a path, so that is an
+ * that reads them. GenAI reads the generation configuration only from a path, so that is an
  * anonymous file in memory. The chat template comes from the tokenizer's IR, where
  * `openvino_tokenizers` writes it, or from the part chat_template.jinja. Templates in JSON files
  * are ignored.
@@ -32,10 +32,10 @@ namespace ovseal {
 
 namespace detail {
 
-/** A network for GenAI: its topology as a text, its weights as a tensor, both authenticated. */
+/** A network for GenAI: its topology as a string, its weights as a tensor, both authenticated. */
 class Piece {
 public:
-    // GenAI reads and compiles by itself, so everything is decrypted first.
+    // GenAI reads and compiles the network itself, so everything is decrypted first.
     Piece(const Opened& opened, const std::string& path) : Piece(Network(opened, path, "", Opening::eager), path) {}
 
     const std::string& topology() const noexcept { return topology_.text(); }
@@ -58,10 +58,10 @@ inline bool has_part(const Opened& opened, const std::string& path) {
     return std::any_of(parts.begin(), parts.end(), [&](const Part& part) { return part.path() == path; });
 }
 
-/** An anonymous file in memory with the content of a part, for classes that only read a path. */
+/** An anonymous file in memory with the content of a part, for classes that read only a path. */
 class MemoryFile {
 public:
-    // Delegates, so that the file is closed if this constructor throws.
+    // This delegates, so that the file is closed if this constructor throws.
     explicit MemoryFile(const Part& part) : MemoryFile() {
         const auto bytes = part.map();
         std::ofstream file(path(), std::ios::binary);
@@ -91,8 +91,8 @@ inline ov::AnyMap checked(ov::AnyMap properties) {
 /**
  * Raises the rollback state at the end of a scope, unless an exception ends it.
  *
- * The object returned there may be neither copied nor moved. If raising the state fails, the object
- * is destroyed; with some compilers it lives until the end of the process.
+ * Used where the object returned from that scope can be neither copied nor moved. If raising the
+ * state fails, that object is destroyed; with some compilers it lives until the end of the process.
  */
 class Acceptance {
 public:

@@ -10,20 +10,21 @@ namespace ovseal {
 
 /** The result of a successful verification. */
 struct Verification {
-    /** The id of the trusted publisher who signed; empty if no publisher was named. */
+    /** The id of the trusted publisher who signed; empty if no publisher was specified. */
     std::string publisher;
     /** The ids of all publishers who claim to have signed. */
     std::vector<std::string> claimed_publishers;
     /** The security version. It is authentic only with a publisher or a key. */
     std::uint64_t security_version;
-    /** True if the content was verified with a key: it is what a holder of the key sealed. */
+    /** True if the content was verified with a key, so that a holder of the key sealed it. */
     bool content_verified;
 };
 
 namespace detail {
 inline Verification verify(const std::filesystem::path& path, const ovseal_key* key, const Options& options) {
     const auto verify = [&](ovseal_verification** out) {
-        // Any sender will do if none is named: the result says whether a signature was checked.
+        // Any sender is accepted if none is specified: the result says whether a signature was
+        // checked.
         return options.lend([&](auto options) { return ovseal_verify(path.c_str(), key, options, out); },
                             OVSEAL_TRUST_ANY_SENDER);
     };
@@ -57,7 +58,7 @@ struct Inspection {
     /** The length of the file in bytes. */
     std::uint64_t length;
     std::uint64_t security_version;
-    /** The generation: how often the stanzas have been written. Sealing makes it 1. */
+    /** The generation: the number of times the stanzas have been written, 1 after sealing. */
     std::uint64_t generation;
     /** The types of the container's stanzas, such as passphrase or x-wing. */
     std::vector<std::string> stanzas;

@@ -28,14 +28,14 @@ inline void zeroize(void* bytes, std::size_t length) noexcept {
 
 } // namespace detail
 
-/** One or more keys. Some open containers, some can be sealed to, most do both. */
+/** One or more keys. Some only open containers, some can only be sealed to, most can do both. */
 class Key {
 public:
     /** Wraps a handle of the C interface. */
     explicit Key(std::shared_ptr<ovseal_key> handle) : handle_(std::move(handle)) {}
     /** Returns the handle of the C interface. */
     const ovseal_key* get() const noexcept { return handle_.get(); }
-    /** Returns whether other users can access a file that the key was read from. */
+    /** Returns whether other users can access a file from which the key was read. */
     bool is_exposed() const noexcept { return ovseal_key_is_exposed(get()); }
 
 private:
@@ -74,7 +74,7 @@ inline Key identity(const std::filesystem::path& path) {
     return detail::key([&](auto key) { return ovseal_key_identities_at(path.c_str(), key); });
 }
 
-/** Parses a recipient, which opens nothing: age1…, age1pq1…, or a device's ovdev1…. */
+/** Parses a recipient, which cannot open: age1…, age1pq1…, or a device's ovdev1…. */
 inline Key recipient(const std::string& text) {
     return detail::key([&](auto key) { return ovseal_key_recipient(text.c_str(), key); });
 }
@@ -96,17 +96,18 @@ inline Key join(const Key& first, const Key& second) {
 }
 
 /**
- * The container for which a key service wraps or unwraps, so that it can limit and log.
+ * The container for which a key service wraps or unwraps, so that the service can authorize and log
+ * the request.
  *
  * When a container is opened, both ids come from the container. The model id is authentic only if a
- * publisher was named.
+ * publisher was specified.
  */
 struct ServiceContext {
     /** The random id of the container, different for each sealing. */
     std::array<std::uint8_t, 32> container_id;
     /** The id of the model, the same for all its versions. */
     std::array<std::uint8_t, 32> model_id;
-    /** Returns both ids, container first. Bind them as associated data where your service can. */
+    /** Returns both ids, container first. Bind them as associated data if your service can. */
     std::array<std::uint8_t, 64> associated_data() const {
         std::array<std::uint8_t, 64> data;
         std::memcpy(data.data(), container_id.data(), 32);
@@ -116,11 +117,11 @@ struct ServiceContext {
 };
 
 /**
- * A key service of yours: a key management system, a vault, a card.
+ * Your own key service: a key management system, a vault, a card.
  *
- * It handles a random secret for each container, never the data key. All it learns of the container
- * are the two ids in ServiceContext. Implement wrap_for and unwrap_for, or wrap and unwrap, which
- * are not told the container. An exception becomes the cause of an EnvironmentError.
+ * It handles a random secret for each container, never the data key. The only facts it learns about
+ * the container are the two ids in ServiceContext. Implement wrap_for and unwrap_for, or else wrap
+ * and unwrap, which do not receive the ids. An exception becomes the cause of an EnvironmentError.
  */
 class KeyService {
 public:
@@ -132,17 +133,17 @@ public:
     /**
      * Returns the secret, or nothing if another service has wrapped it.
      *
-     * The bytes come from the container and can be anything.
+     * The bytes come from the container and can be any bytes.
      */
     virtual std::optional<std::array<std::uint8_t, 32>> unwrap_for(const ServiceContext&,
                                                                    const std::vector<std::uint8_t>& wrapped) {
         return unwrap(wrapped);
     }
-    /** Like wrap_for, without the container. */
+    /** Wraps as wrap_for does, without the container's ids. */
     virtual std::vector<std::uint8_t> wrap(const std::array<std::uint8_t, 32>&) {
         throw std::logic_error("the key service does not wrap");
     }
-    /** Like unwrap_for, without the container. */
+    /** Unwraps as unwrap_for does, without the container's ids. */
     virtual std::optional<std::array<std::uint8_t, 32>> unwrap(const std::vector<std::uint8_t>&) {
         throw std::logic_error("the key service does not unwrap");
     }
@@ -150,7 +151,7 @@ public:
 
 namespace detail {
 
-/** The functions of a key service for C. They let no exception through. */
+/** The functions of a key service, for C. No exception leaves them. */
 struct ServiceCalls {
     using Owner = std::shared_ptr<KeyService>;
 
@@ -208,7 +209,7 @@ struct ServiceCalls {
 
 } // namespace detail
 
-/** Creates a key that a service of yours holds. */
+/** Creates a key held by your own key service. */
 inline Key service(std::shared_ptr<KeyService> service) {
     if (!service)
         throw UsageError(OVSEAL_CODE_BAD_ARGUMENT, "the key service is NULL");

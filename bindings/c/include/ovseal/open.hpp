@@ -28,11 +28,11 @@ public:
     const std::uint8_t* end() const noexcept { return data() + size(); }
     /** Returns whether the memory is locked, and so never swapped to disk. */
     bool is_locked() const noexcept { return ovseal_mapping_is_locked(handle_.get()); }
-    /** Returns how many bytes of the pages are in memory now. */
+    /** Returns the size in bytes of the pages that are in memory now. */
     std::size_t resident_bytes() const noexcept { return ovseal_mapping_resident_bytes(handle_.get()); }
     /**
-     * Returns the pages to the kernel, which decrypts them again when they are touched. False if
-     * the host cannot.
+     * Returns the pages to the kernel. They are decrypted again when they are accessed. Returns
+     * false if the host does not support that.
      */
     bool release() const noexcept { return ovseal_mapping_release(handle_.get()); }
     /** Does the same as release(), on another thread. */
@@ -70,14 +70,15 @@ public:
         return numbers;
     }
     /**
-     * Decrypts all of it into ordinary memory, which is not zeroized. Use map() for secret content.
+     * Decrypts the whole part into ordinary memory, which is not zeroized. Use map() for secret
+     * content.
      */
     std::vector<std::uint8_t> read() const {
         std::vector<std::uint8_t> bytes(length());
         read_into(bytes.data(), bytes.size());
         return bytes;
     }
-    /** Decrypts all of it into a buffer of exactly its length. */
+    /** Decrypts the whole part into a buffer of exactly its length. */
     void read_into(void* buffer, std::size_t length) const {
         detail::check(ovseal_part_read(handle_.get(), static_cast<std::uint8_t*>(buffer), length));
     }
@@ -85,7 +86,7 @@ public:
     void read_range(std::uint64_t offset, void* buffer, std::size_t length) const {
         detail::check(ovseal_part_read_range(handle_.get(), offset, static_cast<std::uint8_t*>(buffer), length));
     }
-    /** Decrypts all of it into memory that is excluded from dumps and forks, and zeroized. */
+    /** Decrypts the whole part into memory that is excluded from dumps and forks, and zeroized. */
     Mapping map() const {
         return Mapping(detail::made<ovseal_mapping_free>(
             [&](auto mapping) { return ovseal_part_map(handle_.get(), mapping); }, handle_));
@@ -106,7 +107,7 @@ public:
     std::uint64_t security_version() const noexcept { return ovseal_opened_security_version(get()); }
     /** Returns the container's random id, 64 hexadecimal digits. */
     std::string container_id() const { return detail::text(ovseal_opened_container_id(get())); }
-    /** Returns the id of the trusted publisher who signed; empty if no publisher was named. */
+    /** Returns the id of the trusted publisher who signed; empty if no publisher was specified. */
     std::string publisher() const { return detail::text(ovseal_opened_publisher(get())); }
     /** Returns the ids of all publishers who claim to have signed. */
     std::vector<std::string> claimed_publishers() const {
@@ -129,7 +130,7 @@ public:
     Part compiled_part(const std::optional<std::string>& path = std::nullopt) const {
         return make_part([&](auto part) { return ovseal_opened_compiled_part(get(), detail::c_str(path), part); });
     }
-    /** Raises the rollback state, if there is one. Call it once the model has been loaded. */
+    /** Raises the rollback state, if there is one. Call this after the model has been loaded. */
     void accept() const { detail::check(ovseal_opened_accept(get())); }
     /** Returns the handle of the C interface. */
     const ovseal_opened* get() const noexcept { return handle_.get(); }
@@ -137,7 +138,7 @@ public:
     const std::shared_ptr<ovseal_opened>& owner() const noexcept { return handle_; }
 
 private:
-    /** A part keeps the opened container, which keeps the call-back for progress. */
+    /** A part keeps the opened container, which keeps the progress callback. */
     template <typename Make>
     Part make_part(Make make) const {
         return Part(detail::made<ovseal_part_free>(make, handle_));
@@ -148,7 +149,7 @@ private:
 
 namespace detail {
 
-/** Opens a container, and keeps the call-back for progress as long as it. */
+/** Opens a container, which keeps the progress callback. */
 template <typename Make>
 Opened opened(const Options& options, Make make) {
     const auto opening = [&](ovseal_opened** opened) {
@@ -201,8 +202,8 @@ inline Opened open(std::shared_ptr<const std::vector<std::uint8_t>> bytes, const
 /**
  * Decrypts a container with a single part, as `ovseal seal --only` makes it.
  *
- * OpenVINO's guide "Using Encrypted Models" leaves this function to its readers. Anyone who knows
- * the passphrase can have made the container. The result is in ordinary memory, which is not
+ * OpenVINO's guide "Using Encrypted Models" leaves this function to its readers. The container may
+ * come from anyone who knows the passphrase. The result is in ordinary memory, which is not
  * zeroized. read_model() of `ovseal/openvino.hpp` avoids both.
  */
 inline void decrypt_file(std::istream& stream, const std::string& password, std::vector<std::uint8_t>& result) {

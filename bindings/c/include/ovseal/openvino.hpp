@@ -26,7 +26,7 @@ namespace ovseal {
 inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const Opened& opened, const Options& options = {}) {
     detail::check_runtime();
     detail::reject_cache_of(core);
-    // The device is unknown, so everything is decrypted first.
+    // The device is not known yet, so everything is decrypted first.
     detail::Network network(opened, options.part(), "", Opening::eager);
     auto model = network.read(core);
     network.verify();
@@ -35,7 +35,7 @@ inline std::shared_ptr<ov::Model> read_model(const ov::Core& core, const Opened&
 }
 
 /**
- * Opens a container and reads its only network, or the one that options.part() names.
+ * Opens a container and reads its only network, or the one chosen with options.part().
  *
  * The default key is this device's own. On return, all of the network has been authenticated. A
  * core that uses OpenVINO's own cache (CACHE_DIR) is rejected: compiling the model would write it
@@ -53,14 +53,14 @@ inline CompiledModel compile_model(ov::Core& core, const Opened& opened, const s
 }
 
 /**
- * Opens a container and compiles its only network, or the one that options.part() names.
+ * Opens a container and compiles its only network, or the one chosen with options.part().
  *
  * The default key is this device's own. For the CPU, OpenVINO compiles while the weights are
  * decrypted. On return, all of the network has been authenticated.
  *
  * With options.cache_dir(), the compiled model is kept for the next time, sealed for this device
- * and container. OpenVINO's own cache, which stores plaintext, is switched off. Properties that
- * name a directory for it are rejected.
+ * and container. OpenVINO's own cache, which stores plaintext, is switched off. Properties that set
+ * a directory for it are rejected.
  */
 inline CompiledModel compile_model(ov::Core& core, const std::filesystem::path& path, const std::string& device,
                                    const Key& key = ovseal::device(), const Options& options = {},

@@ -19,7 +19,7 @@ class Compilation;
 }
 
 /**
- * An ov::CompiledModel that knows its decrypted weights. Use, copy and store it as an
+ * An ov::CompiledModel with access to its decrypted weights. Use, copy and store it as an
  * ov::CompiledModel.
  */
 class CompiledModel : public ov::CompiledModel {
@@ -29,9 +29,9 @@ public:
     /**
      * Returns the pages of the decrypted weights to the kernel, in the background.
      *
-     * compile_model() has already done this, since the device then has its own copies of nearly all
-     * weights. Call it after something has read them again, such as an export. They are decrypted
-     * again when they are read.
+     * compile_model() has already done this, because the device has its own copies of nearly all
+     * weights. Call this after something else has read the weights, such as an export. Released
+     * pages are decrypted again when they are read.
      */
     void release_weights() const noexcept {
         if (weights_)
@@ -39,7 +39,7 @@ public:
     }
 
     /**
-     * Exports the model. First brings the weights into memory, since the runtime passes them to
+     * Exports the model. First brings the weights into memory, because the runtime passes them to
      * system calls.
      *
      * To export through an ov::CompiledModel, keep the result of weights().populate() during the
@@ -57,11 +57,12 @@ public:
     const Mapping& weights() const noexcept { return weights_; }
 
     /**
-     * Returns whether it came from the cache: the payload was not read and nothing was compiled.
+     * Returns whether the model came from the cache: the payload was not read and nothing was
+     * compiled.
      */
     bool is_cached() const noexcept { return is_cached_; }
 
-    /** Returns why the cache was not used; empty if it was, or was not requested. */
+    /** Returns the reason why the cache was not used; empty if it was used, or not requested. */
     const std::string& cache_failure() const noexcept { return cache_failure_; }
 
 private:
@@ -76,7 +77,7 @@ private:
 
 namespace detail {
 
-/** A stream buffer that reads memory it does not own. */
+/** A stream buffer over memory that it does not own. */
 class MemoryBuffer : public std::streambuf {
 public:
     MemoryBuffer(const std::uint8_t* bytes, std::size_t length) {
@@ -147,9 +148,9 @@ private:
         return {std::move(compiled), network.shared()};
     }
 
-    /** Imports exported bytes. Before 2025.3, the runtime only reads a stream, and copies it. */
+    /** Imports exported bytes. Before 2025.3, the runtime reads only a stream, and copies it. */
     ov::CompiledModel import(const Mapping& mapping) {
-        // An import writes nothing, and not every version accepts the property there.
+        // An import writes nothing, and not every version accepts the property for an import.
         auto properties = properties_;
         properties.erase(ov::cache_dir.name());
 #if OVSEAL_OPENVINO_2025_3
@@ -161,7 +162,8 @@ private:
 #endif
     }
 
-    /** Finds the slot in the cache, or returns nothing and says why. The cache is optional. */
+    /** Finds the slot in the cache, or returns nothing and gives the reason. The cache is optional.
+     * */
     Slot find_slot(std::string& failure) {
         try {
             if (!texts_.are_complete())
@@ -210,8 +212,7 @@ private:
     }
 
     /**
-     * Returns the properties that decide what is compiled for a device: what it is, and how it is
-     * set.
+     * Returns the properties that affect compilation for a device: its identity and its settings.
      */
     ov::AnyMap decisive_properties(const std::string& device) {
         ov::AnyMap properties;
@@ -229,7 +230,7 @@ private:
         return false;
     }
 
-    /** Returns a property as a text, if it has one. */
+    /** Returns a property as a string, if it has one. */
     std::optional<std::string> property(const std::string& device, const std::string& name) {
         try {
             std::ostringstream text;

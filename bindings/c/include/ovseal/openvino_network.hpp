@@ -32,14 +32,14 @@ inline ov::Tensor tensor(const Mapping& mapping) {
 namespace detail {
 
 /**
- * Throws that the runtime failed. Its own exception may quote the model, so it is nested, not
- * shown.
+ * Throws the error for a failure of the runtime. The runtime's own exception may quote the model,
+ * so it is nested and not shown.
  */
 [[noreturn]] inline void runtime_failed(const char* operation) {
     std::throw_with_nested(EnvironmentError(OVSEAL_CODE_RUNTIME, std::string("OpenVINO could not ") + operation));
 }
 
-/** Runs `work` with the runtime. Errors of ovseal stay what they are. */
+/** Runs `work` with the runtime. Errors of ovseal are left unchanged. */
 template <typename Work>
 auto attempt(const char* operation, Work work) -> decltype(work()) {
     try {
@@ -51,7 +51,7 @@ auto attempt(const char* operation, Work work) -> decltype(work()) {
     }
 }
 
-/** Properties as texts, for the C interface. */
+/** Properties as strings, for the C interface. */
 class Texts {
 public:
     explicit Texts(const ov::AnyMap& properties) {
@@ -64,7 +64,8 @@ public:
     Texts& operator=(Texts&&) = default;
     const ovseal_property* data() const noexcept { return properties_.data(); }
     std::size_t size() const noexcept { return properties_.size(); }
-    /** Returns whether every property has a text. A function, for example, has none. */
+    /** Returns whether every property can be converted to a string. A function, for example,
+     * cannot. */
     bool are_complete() const noexcept { return are_complete_; }
 
 private:
@@ -72,7 +73,7 @@ private:
         try {
             std::ostringstream text;
             value.print(text);
-            // A value without a text prints nothing.
+            // A value without a string form prints nothing.
             are_complete_ = are_complete_ && (!text.str().empty() || value.is<std::string>());
             return text.str();
         } catch (const std::exception&) {
@@ -81,7 +82,7 @@ private:
         }
     }
 
-    // Moving the vector leaves the texts in place.
+    // Moving the vector leaves the strings in place.
     std::vector<std::pair<std::string, std::string>> pairs_;
     std::vector<ovseal_property> properties_;
     bool are_complete_ = true;
@@ -95,7 +96,7 @@ inline void check_runtime(const Texts& properties = Texts(ov::AnyMap())) {
 /** Rejects a core whose own cache, or a device's, is on: OpenVINO would write the model there. */
 inline void reject_cache_of(const ov::Core& core) {
     auto devices = core.get_available_devices();
-    // The core itself, and virtual devices, which are not listed.
+    // The core itself, and virtual devices, which OpenVINO does not list.
     for (const char* device : {"", "AUTO", "BATCH", "HETERO", "MULTI"})
         devices.emplace_back(device);
     for (const auto& device : devices) {
@@ -111,7 +112,7 @@ inline void reject_cache_of(const ov::Core& core) {
     }
 }
 
-/** A text that is zeroized when it is destroyed. */
+/** A string that is zeroized when it is destroyed. */
 class Plaintext {
 public:
     Plaintext(const std::uint8_t* bytes, std::size_t length) : text_(reinterpret_cast<const char*>(bytes), length) {}
@@ -124,7 +125,7 @@ private:
     std::string text_;
 };
 
-/** Keeps weights alive as long as a model, where no tensor does. */
+/** Keeps weights alive as long as a model, if no tensor does. */
 class WeightsOwner : public ov::RuntimeAttribute {
 public:
     OPENVINO_RTTI("ovseal_weights", "0", ov::RuntimeAttribute);
@@ -143,7 +144,7 @@ public:
               return ovseal_network_decrypt(opened.get(), c_str(part), device.c_str(),
                                             static_cast<std::uint32_t>(opening), network);
           })) {
-        // The mappings keep the opened container, which keeps the call-back for progress.
+        // The mappings keep the opened container, which keeps the progress callback.
         for (std::size_t number = 0; number < ovseal_network_weights_count(network_.get()); ++number)
             weights_.emplace_back(made<ovseal_mapping_free>(
                 [&](auto mapping) { return ovseal_network_hazmat_weights(network_.get(), number, mapping); },
@@ -161,7 +162,8 @@ public:
     /** Returns the weights that the runtime reads in place. */
     Mapping shared() const { return weights_.size() == 1 ? weights_.front() : Mapping(); }
 
-    /** Reads the network into the runtime. Let nothing depend on the model before verify(). */
+    /** Reads the network into the runtime. Nothing may depend on the model before verify()
+     * succeeds. */
     std::shared_ptr<ov::Model> read(const ov::Core& core) {
         const auto weights = is_copied() ? ov::Tensor() : tensor(shared());
         auto model = root_cause("read the model", [&] { return core.read_model(topology().text(), weights); });
@@ -174,7 +176,8 @@ public:
     /** Waits until every chunk has been authenticated. */
     void verify() { check(ovseal_network_verify(network_.get())); }
 
-    /** Runs `work` with the runtime. If both fail, it throws that the weights are not authentic. */
+    /** Runs `work` with the runtime. If the weights are not authentic, throws that error instead.
+     * */
     template <typename Work>
     auto root_cause(const char* operation, Work work) -> decltype(work()) {
         try {
@@ -187,8 +190,8 @@ public:
 
 private:
     /**
-     * This runtime has copied the weights, and may use them once they are authentic. Another may
-     * share them.
+     * This runtime has copied the weights, and may use them after they have been authenticated.
+     * Another runtime may share them.
      */
     void keep(ov::Model& model) {
         verify();

@@ -11,22 +11,22 @@
 
 namespace ovseal {
 
-/** When the weights of a network are decrypted. */
+/** The choice of when the weights of a network are decrypted. */
 enum class Opening : std::uint32_t {
-    /** Overlapped for the device CPU, eager for any other. */
+    /** Overlapped for the device CPU, eager for others. */
     automatic = OVSEAL_OPENING_AUTO,
     /** Before the runtime reads anything. */
     eager = OVSEAL_OPENING_EAGER,
-    /** While the runtime reads. It waits when it touches a chunk that is not decrypted yet. */
+    /** While the runtime reads, which waits when it accesses a chunk that is not decrypted yet. */
     overlapped = OVSEAL_OPENING_OVERLAPPED
 };
 
 /**
  * The requirements for a container, and how to open it.
  *
- * Name a publisher, or accept any sender. Without either, you can only open containers whose keys
- * are all passphrases and key files. A required name, a minimum security version and a rollback
- * state need a publisher.
+ * Specify a publisher, or accept any sender. Without either, you can only open containers whose
+ * keys are all passphrases and key files. A required name, a minimum security version and a
+ * rollback state need a publisher.
  */
 class Options {
 public:
@@ -34,17 +34,17 @@ public:
     Options& publisher(const Publisher& publisher) { return trust_.add(publisher), *this; }
     /** Trusts the publisher whose public key is in a file. */
     Options& publisher(const std::filesystem::path& path) { return publisher(Publisher::read(path)); }
-    /** Trusts a publisher, for the model of this name only. Call it again for other names. */
+    /** Trusts a publisher, but only for the model of this name. Call it again for other names. */
     Options& publisher_for(const Publisher& publisher, std::string name) {
         return trust_.add(publisher, std::move(name)), *this;
     }
-    /** Trusts the publisher whose public key is in a file, for the model of this name only. */
+    /** Trusts the publisher whose public key is in a file, but only for the model of this name. */
     Options& publisher_for(const std::filesystem::path& path, std::string name) {
         return publisher_for(Publisher::read(path), std::move(name));
     }
     /**
-     * Accepts a container from anyone, without checking signatures. Naming a publisher overrides
-     * it.
+     * Accepts a container from anyone, without checking signatures. Specifying a publisher
+     * overrides this.
      */
     Options& any_sender(bool accept = true) { return trust_.accept_any_sender(accept), *this; }
     /** Requires the model to have this name. */
@@ -52,7 +52,8 @@ public:
     /** Requires at least this security version. */
     Options& min_security_version(std::uint64_t version) { return min_security_version_ = version, *this; }
     /**
-     * Requires at least the security version that this device has accepted before, kept in a file.
+     * Requires at least the highest security version that this device has accepted before, which is
+     * kept in a file.
      */
     Options& rollback_state(std::filesystem::path file) { return rollback_state_ = std::move(file), *this; }
     /**
@@ -60,8 +61,8 @@ public:
      */
     Options& kdf_limit(std::uint32_t mib) { return kdf_limit_ = mib, *this; }
     /**
-     * Limits the bytes of a network's weights in memory while OpenVINO reads them. The default is as
-     * many as there is room for.
+     * Limits the bytes of a network's weights in memory while OpenVINO reads them. The default is
+     * as many as there is room for.
      *
      * The rest is decrypted again when it is read again. It applies to overlapped openings.
      */
@@ -83,12 +84,12 @@ public:
     Options& opening(Opening opening) { return opening_ = opening, *this; }
     /** Caches compiled models in a directory, sealed for this device and their container. */
     Options& cache_dir(std::filesystem::path directory) { return cache_dir_ = std::move(directory), *this; }
-    /** Limits how many bytes the cached models may use together. */
+    /** Limits the total size of the cached models, in bytes. */
     Options& cache_limit(std::uint64_t bytes) { return cache_limit_ = bytes, *this; }
-    /** Sets the file with this device's secret, which the cache is sealed with. */
+    /** Sets the file with this device's secret, which protects the cache. */
     Options& device_secret(std::filesystem::path file) { return device_secret_ = std::move(file), *this; }
 
-    /** These return what was set. */
+    /** These return the options that were set. */
     const std::shared_ptr<std::function<void(std::uint64_t)>>& progress() const noexcept { return progress_; }
     const std::optional<std::string>& part() const noexcept { return part_; }
     Opening opening() const noexcept { return opening_; }
@@ -99,7 +100,7 @@ public:
     /**
      * Passes these options to a call of the C interface, and returns its error.
      *
-     * `unnamed` is the trust if you name neither a publisher nor any sender.
+     * `unnamed` is the trust if you neither specify a publisher nor accept any sender.
      */
     template <typename Call>
     ovseal_error* lend(Call call, std::uint32_t unnamed = OVSEAL_TRUST_SHARED_SECRET) const {

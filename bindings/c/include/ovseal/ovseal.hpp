@@ -1,5 +1,5 @@
 /**
- * ovseal for C++17. Needs no OpenVINO.
+ * ovseal for C++17, without OpenVINO.
  *
  *     auto options = ovseal::options().publisher("acme.pub");
  *     auto opened = ovseal::open("model.ovseal", ovseal::passphrase(password), options);
@@ -25,7 +25,7 @@
 
 namespace ovseal {
 
-/** Returns how this host and this process protect keys and weights. */
+/** Returns the protections of keys and weights on this host and in this process. */
 inline ovseal_protections protections() {
     ovseal_protections found = OVSEAL_PROTECTIONS_INIT;
     detail::check(ovseal_protections_read(&found));
@@ -35,7 +35,7 @@ inline ovseal_protections protections() {
 /**
  * Turns off core dumps and keeps out debuggers of the same user. Returns whether both worked.
  *
- * Call it first in main().
+ * Call this at the start of main().
  */
 inline bool harden_process() noexcept { return ovseal_harden_process(); }
 

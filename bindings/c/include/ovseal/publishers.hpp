@@ -66,7 +66,7 @@ private:
 
 namespace detail {
 
-/** Who must have made a container. */
+/** The accepted senders of a container. */
 class Trust {
 public:
     void add(const Publisher& publisher, std::optional<std::string> model_name = std::nullopt) {
@@ -76,9 +76,9 @@ public:
     void accept_any_sender(bool accept) { any_sender_ = accept; }
 
     /**
-     * Writes the trust to options of the C interface; `unnamed` if no sender is named.
+     * Writes the trust to options of the C interface; `unnamed` if no sender is specified.
      *
-     * Returns the array that the options point at.
+     * Returns the array to which the options point.
      */
     template <typename Options>
     [[nodiscard]] std::vector<ovseal_trusted_publisher> fill(Options& options, std::uint32_t unnamed) const {

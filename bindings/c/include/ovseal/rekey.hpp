@@ -9,11 +9,11 @@
 namespace ovseal {
 
 /**
- * Which keys a container gains and loses.
+ * Options for adding and removing a container's keys.
  *
  * Removing a stanza does not revoke access: anyone who could open the container can keep a copy.
- * Name the publisher, or accept any sender, unless all of the container's keys are passphrases and
- * key files.
+ * Specify the publisher, or accept any sender, unless all of the container's keys are passphrases
+ * and key files.
  */
 class RekeyOptions {
 public:
@@ -30,7 +30,7 @@ public:
     RekeyOptions& any_sender(bool accept = true) { return trust_.accept_any_sender(accept), *this; }
     /** Removes the stanza with this number, counted from 0. */
     RekeyOptions& remove_stanza(std::size_t number) { return remove_.push_back(number), *this; }
-    /** Fails if the container's generation is another one. */
+    /** Requires this generation of the container's stanzas. */
     RekeyOptions& expect_generation(std::uint64_t generation) { return generation_ = generation, *this; }
     /** Allows post-quantum and classical public keys in one container. */
     RekeyOptions& allow_mixed(bool allow = true) { return allow_mixed_ = allow ? OVSEAL_REKEY_ALLOW_MIXED : 0, *this; }
@@ -80,7 +80,7 @@ inline ovseal_rekeyed rekey(const std::filesystem::path& path, const Key& key, c
     return rekeyed;
 }
 
-/** Adds keys without writing to the container, in the file NAME.ovseal.keys next to it. */
+/** Adds keys in the file NAME.ovseal.keys next to the container, which is not modified. */
 inline ovseal_rekeyed write_side_file(const std::filesystem::path& path, const Key& key, const RekeyOptions& options) {
     ovseal_rekeyed rekeyed = {};
     detail::check(

@@ -36,7 +36,7 @@ public:
     SealOptions& name(std::string name) { return name_ = std::move(name), *this; }
     /** Sets the security version. Devices can require a minimum. */
     SealOptions& security_version(std::uint64_t version) { return security_version_ = version, *this; }
-    /** Seals just the named file: no companion files, and no check that OpenVINO can load it. */
+    /** Seals only the given file: no companion files, and no check that OpenVINO can load it. */
     SealOptions& only(bool only = true) { return set(OVSEAL_SEAL_ONLY, only); }
     /** Follows symbolic links inside the model, instead of rejecting them. */
     SealOptions& follow_symlinks(bool follow = true) { return set(OVSEAL_SEAL_FOLLOW_SYMLINKS, follow); }

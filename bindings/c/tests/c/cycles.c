@@ -4,8 +4,8 @@
 
 #include "expect.h"
 
-/* Counts memory that no file backs, including what was swapped out. Pages of libraries come and go
-   with the page cache. */
+/* Counts memory that no file backs, including swapped-out memory. Pages of libraries come and go
+ * with the page cache. */
 static long own_kib(void) {
     char line[256];
     long total = 0, kib = 0;

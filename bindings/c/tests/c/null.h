@@ -19,7 +19,7 @@ static ovseal_publisher_key *a_publisher_key;
 static ovseal_plan *a_plan;
 static ovseal_secret *a_secret;
 static ovseal_verification *a_verification;
-/* Creating one requires OpenVINO. NULL will do, since the functions check this argument first. */
+/* Creating one requires OpenVINO. NULL will do, because the functions check this argument first. */
 static ovseal_cache_slot *a_cache_slot;
 
 static ovseal_property properties[1] = {{"NUM_STREAMS", "1"}};
@@ -48,7 +48,7 @@ static ovseal_source source = {.size = sizeof(ovseal_source), .length = 1, .read
 static ovseal_source *a_source = &source;
 
 static uint8_t bytes[32];
-/* Where a result would be written. */
+/* The destinations of results. */
 static void *place = bytes;
 static int calls;
 

@@ -1,4 +1,4 @@
-/* Structs that begin with their size, and options that make no sense: options MODEL CONTAINER DIR
+/* Structs that begin with their size, and invalid options: options MODEL CONTAINER DIR
  *
  * CONTAINER is sealed to the key file of 32 bytes of 7. */
 
@@ -32,7 +32,7 @@ static ovseal_error *rekey_with(const void *options) {
     return ovseal_rekey(container, key, options, NULL);
 }
 
-/* Drops an error that comes only after the arguments were accepted. */
+/* Frees an error that occurs only after the arguments were accepted. */
 static ovseal_error *unless(ovseal_error *error, uint32_t code) {
     if (ovseal_error_code(error) != code)
         return error;
@@ -53,7 +53,7 @@ static int read_nothing(void *context, uint64_t offset, uint8_t *buffer, size_t 
     return 5;
 }
 
-/* Nothing can be read from the source. */
+/* A source whose reads all fail. */
 static ovseal_error *source_with(const void *source) {
     ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
     options.trust = OVSEAL_TRUST_ANY_SENDER;
@@ -78,10 +78,10 @@ static ovseal_error *with_size(ovseal_error *(*call)(const void *), const void *
 
 static void every_size(ovseal_error *(*call)(const void *), const void *options, size_t length) {
     DONE(call(options));
-    /* No version had fewer members: they would be dropped silently. */
+    /* No version had fewer members, and the missing ones would be dropped silently. */
     for (size_t size = sizeof size; size < length; size += sizeof size)
         REJECTED(with_size(call, options, length, size, 0));
-    /* A newer one may set only members that this library knows. */
+    /* A newer caller may set only members that this library knows. */
     for (size_t size = length + sizeof size; size <= length + 64; size += sizeof size) {
         DONE(with_size(call, options, length, size, 0));
         REJECTED(with_size(call, options, length, size, 1));
@@ -105,7 +105,7 @@ static void sizes(void) {
     every_size(open_with, &open, sizeof open);
     const ovseal_seal_options seal = OVSEAL_SEAL_OPTIONS_INIT;
     every_size(plan_with, &seal, sizeof seal);
-    /* With a decision about waiting stanzas, rekeying may leave everything unchanged. */
+    /* With a decision about pending stanzas, rekeying need not add or remove anything. */
     ovseal_rekey_options rekey = OVSEAL_REKEY_OPTIONS_INIT;
     rekey.trust = OVSEAL_TRUST_ANY_SENDER;
     rekey.flags = OVSEAL_REKEY_DISCARD_WAITING;

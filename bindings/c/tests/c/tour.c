@@ -236,7 +236,7 @@ static void without_key(const char *container, const ovseal_publisher *acme) {
     ovseal_inspection_free(inspection);
 }
 
-/* Stanzas that wait next to the container, limits, and publishers trusted for one model. */
+/* Pending stanzas next to the container, limits, and publishers trusted for one model. */
 static void decisions(const char *container, const ovseal_key *key, const ovseal_publisher *acme) {
     const ovseal_trusted_publisher trusted[] = {{acme, "other"}, {acme, "tour"}};
     ovseal_open_options options = OVSEAL_OPEN_OPTIONS_INIT;
@@ -319,7 +319,7 @@ static void other_keys(const char *container, const ovseal_key *key) {
     seen = 1;
     DONE(ovseal_rekey(container, key, &options, &rekeyed));
     EXPECT(rekeyed.generation == 2 && rekeyed.stanzas == 3);
-    /* Now it is also sealed to a public key, so a sender must be named. */
+    /* Now it is also sealed to a public key, so a sender must be specified. */
     options.expected_generation = NULL;
     FAILS(ovseal_rekey(container, key, &options, &rekeyed), OVSEAL_CODE_SENDER_NOT_NAMED);
     ovseal_open_options shared = OVSEAL_OPEN_OPTIONS_INIT;

@@ -1,8 +1,8 @@
 /* Opens a vector and reads its parts: vector CONTAINER KEY VALUE PUBLISHER NAME VERSION DIR
  *
  * KEY is none, passphrase, keyfile or identity, and VALUE is hexadecimal. A "-" stands for an
- * argument that is not given. Writes the content of part N to DIR/N. Prints the code of a failure,
- * and exits with its kind. */
+ * omitted argument. Writes the content of part N to DIR/N. Prints the code of a failure, and exits
+ * with its kind. */
 
 #include <ovseal/ovseal.h>
 

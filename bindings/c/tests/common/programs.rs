@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use ovseal::{KeyFile, Model, ModelName, ModelOptions, SealOptions};
 
-/// A language, whose programs are compiled with warnings as errors.
+/// The language of a program. Warnings are errors in each.
 #[derive(Clone, Copy)]
 pub(crate) struct Language {
     compiler: &'static str,
@@ -134,7 +134,7 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 pub(crate) fn run(command: &mut Command) -> Output {
     // Otherwise the runtime's TBB loads a library in a way that AddressSanitizer does not allow.
     command.env("TBB_ENABLE_SANITIZERS", "1").env("ASAN_OPTIONS", "detect_stack_use_after_return=1");
-    // In quotes, since a space would start another option.
+    // Quoted, because a space would start another option.
     command.env("LSAN_OPTIONS", format!("suppressions='{}'", root().join("tests/leaks.txt").display()));
     command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
@@ -149,7 +149,7 @@ pub(crate) fn library() -> PathBuf {
     let map = root().join("ovseal.map");
     let name = format!("ovseal-c-{}-{}", stamp(&archive), stamp(&map));
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // Tests run at the same time. The first to finish puts the whole directory in place.
+    // Tests run concurrently. The first to finish puts the whole directory in place.
     if !directory.exists() {
         let made = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap().keep();
         link(&archive, &map, &made);

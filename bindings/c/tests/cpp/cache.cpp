@@ -2,7 +2,7 @@
 
 #include "network.hpp"
 
-/** A property that has no text. */
+/** A property that cannot be converted to a string. */
 struct Mute {};
 
 int main(int count, char** arguments) {
@@ -15,7 +15,7 @@ int main(int count, char** arguments) {
     ov::Core core;
     const auto compile = [&](const ovseal::Options& options, const ov::AnyMap& properties = {}) {
         const auto compiled = ovseal::compile_model(core, container, "CPU", key(), options, properties);
-        // The plaintext is compiled with the same settings, since the result can depend on them.
+        // The plaintext is compiled with the same settings, because the result can depend on them.
         EXPECT(infer(compiled) == infer(core.compile_model(core.read_model(arguments[1]), "CPU", properties)));
         return compiled;
     };
@@ -32,13 +32,13 @@ int main(int count, char** arguments) {
         EXPECT(!is_found(directory, weights.substr(at, 64)));
     EXPECT(!is_found(directory, "MatMul") && is_found(std::filesystem::path(arguments[1]).parent_path(), "MatMul"));
 
-    // Other properties have their own entry, and so has another device's secret.
+    // Other properties have a separate entry, and so does another device's secret.
     EXPECT(!compile(options, {{"NUM_STREAMS", 2}}).is_cached() && entries() == 2);
     EXPECT(compile(options, {{"NUM_STREAMS", 2}}).is_cached());
     auto other = options;
     EXPECT(!compile(other.device_secret(directory.string() + ".other")).is_cached() && entries() == 3);
 
-    // So has a core with other settings.
+    // A core with other settings also has a separate entry.
     core.set_property("CPU", ov::hint::execution_mode(ov::hint::ExecutionMode::ACCURACY));
     EXPECT(!compile(options).is_cached());
     EXPECT(entries() == 4);

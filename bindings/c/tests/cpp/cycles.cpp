@@ -6,7 +6,7 @@
 
 namespace {
 
-// Counts memory that no file backs, including what was swapped out. Pages of libraries come and go
+// Counts memory that no file backs, including swapped-out memory. Pages of libraries come and go
 // with the page cache.
 long own_kib() {
     std::ifstream status("/proc/self/status");

@@ -1,4 +1,5 @@
-// What `ovseal/genai.hpp` passes to OpenVINO GenAI, here a double: genai CONTAINER DIR
+// The arguments that `ovseal/genai.hpp` passes to OpenVINO GenAI, here a double: genai CONTAINER
+// DIR
 
 #include "network.hpp"
 

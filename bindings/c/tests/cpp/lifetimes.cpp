@@ -71,7 +71,7 @@ void in_order(const Output& expected, const std::vector<int>& things, bool core_
     }
 }
 
-/** Lets go in every order. `hold` creates the objects, and returns the weights' owner. */
+/** Drops the objects in every order. `hold` creates them, and returns the weights' owner. */
 template <typename Hold>
 void every_order(const Output& expected, std::vector<int> things, Hold hold) {
     for (const bool core_goes_first : {true, false})

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <numeric>
 
-/** Checks that `work` throws an exception of a class, with a code. */
+/** Checks that `work` throws an exception of the given class, with the given code. */
 template <typename Class, typename Work>
 void expect_failure(std::uint32_t code, Work work) {
     try {

@@ -1,4 +1,4 @@
-// What is rejected, without leaving anything behind: refusals CONTAINER DAMAGED SEVERAL UNFIT DIR
+// Rejected calls, which leave nothing behind: refusals CONTAINER DAMAGED SEVERAL UNFIT DIR
 
 #include "network.hpp"
 
@@ -47,7 +47,7 @@ int main(int count, char** arguments) {
         }
     }
 
-    // The default is this device's own key, and it has none.
+    // The default is this device's own key, but the device has none.
     setenv("XDG_STATE_HOME", directory.c_str(), 1);
     for (const auto& attempt : std::vector<std::function<void()>>{
              [&] { ovseal::open(container); },

@@ -1,4 +1,5 @@
-// A sealed model computes the same as the plaintext model, bit for bit: same MODEL CONTAINER
+// A sealed model computes the same results as the plaintext model, bit for bit: same MODEL
+// CONTAINER
 
 #include <sys/mman.h>
 

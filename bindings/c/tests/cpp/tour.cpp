@@ -98,7 +98,7 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
         opened.accept();
         parts = opened.parts();
     }
-    // Parts outlive the opened container, and so does the call-back.
+    // Parts and the callback outlive the opened container.
     options = ovseal::options();
     const auto weights = contents(std::filesystem::path(model).replace_extension("bin"));
     const auto read = parts.at(1).read();
@@ -121,7 +121,7 @@ void seals_and_opens(const std::filesystem::path& model, const std::filesystem::
     const auto named = ovseal::options().publisher(acme);
     failure<ovseal::NoKeyFitsError>([&] { ovseal::open(container, ovseal::passphrase("wrong"), named); });
 
-    // Without a publisher no key is tried, and the message says who claims to have signed.
+    // Without a publisher, no key is tried, and the message says who claims to have signed.
     const auto nameless = failure<ovseal::UsageError>([&] { ovseal::open(container, key); });
     EXPECT(nameless.code() == OVSEAL_CODE_SENDER_NOT_NAMED && !nameless.hint().empty());
     EXPECT(nameless.message() == "no publisher is named, and the container claims to be signed by " + acme.id());
@@ -191,7 +191,8 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
     EXPECT(plan.parts[1].path == "m.xml" && plan.parts[1].kind == "ir" && plan.parts[1].length == std::filesystem::file_size(model));
     EXPECT(ovseal::seal_options().include_everything().plan(work).parts.size() == 4);
 
-    // A key in the model's directory is rejected, whether it is used or only recognized.
+    // A key in the model's directory is rejected, whether it was passed to the call or only
+    // recognized.
     std::ofstream(work / "key", std::ios::binary) << std::string(32, '\7');
     std::filesystem::permissions(work / "key", std::filesystem::perms(0600));
     const auto key = ovseal::keyfile(work / "key");
@@ -209,7 +210,7 @@ void secrets_stay_where_they_are(const std::filesystem::path& model, const std::
         failure<ovseal::UsageError>([&] { replacing.seal(model, output); });
     EXPECT(std::filesystem::file_size(directory / "key") == 32);
 
-    // A file that others can access is reported. A secret in place of a path is not shown.
+    // A file that others can access is reported. A secret passed instead of a path is not shown.
     EXPECT(!key.is_exposed());
     std::filesystem::permissions(directory / "key", std::filesystem::perms(0644));
     EXPECT(ovseal::keyfile(directory / "key").is_exposed());

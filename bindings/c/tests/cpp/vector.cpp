@@ -23,7 +23,7 @@ ovseal::Key make_key(const std::string& kind, const std::string& value) {
         return ovseal::keyfile(ovseal::detail::bytes(bytes), bytes.size());
     if (kind == "identity")
         return ovseal::identities(bytes);
-    // No key: one that opens nothing.
+    // No key: a key that cannot open.
     return ovseal::recipient(ovseal::generate_identity().recipient);
 }
 

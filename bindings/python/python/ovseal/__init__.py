@@ -55,7 +55,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use what needs OpenVINO, so that sealing and verifying do not need it."""
+    """Import modules that need OpenVINO on first use, so that sealing and verifying do not."""
     import importlib
 
     if name in ("read_model", "compile_model", "import_model"):

@@ -20,9 +20,9 @@ def main() -> int:
 
 
 def name_runtime() -> None:
-    """Point ``OVSEAL_OPENVINO`` at this interpreter's OpenVINO package.
+    """Set ``OVSEAL_OPENVINO`` to this interpreter's OpenVINO package.
 
-    Outside a virtual environment the command would not find it.
+    Outside a virtual environment, the command would not find the package.
     """
     package = importlib.util.find_spec("openvino")
     if package is not None and package.submodule_search_locations and "OVSEAL_OPENVINO" not in os.environ:

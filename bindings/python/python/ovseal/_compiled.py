@@ -72,5 +72,5 @@ class Guard:
             weights.release()
 
 
-# This covers models that others compile from ours as well.
+# This also covers models that other code compiles from ours.
 keep_in_children(openvino.CompiledModel, openvino.InferRequest, openvino.AsyncInferQueue)

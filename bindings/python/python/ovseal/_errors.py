@@ -23,9 +23,9 @@ class Error(Exception):
         self.code = code
         """The failure as a number, which is the same in every language and never reused."""
         self.hint = hint
-        """Advice for the caller, if there is any."""
+        """Advice for the caller, or ``None``."""
         self.causes = tuple(causes)
-        """The causes, the nearest one first."""
+        """The causes, starting with the most direct one."""
         if hint is not None:
             self.add_note(f"hint: {hint}")
 
@@ -42,7 +42,7 @@ class HostError(Error):
 
 
 class UsageError(Error):
-    """The call makes no sense."""
+    """The call is invalid."""
 
     kind = "usage"
 
@@ -56,7 +56,7 @@ class ClosedError(UsageError):
 
 
 class NotAuthenticError(Error):
-    """The container is damaged, truncated, or not what its publisher sealed."""
+    """The container is damaged, truncated, or differs from what its publisher sealed."""
 
     kind = "not-authentic"
 

@@ -19,7 +19,7 @@ def keep_in_children(*types: type) -> None:
     """Keep a forked child from ever destroying objects of these types.
 
     OpenVINO's destructors wait for threads that a child does not have, so they would never return.
-    A child cannot use such objects anyway. It leaves them alone and exits without destroying them.
+    A child cannot use such objects anyway, so it exits without destroying them.
     """
     global _types
     if not _types:
@@ -28,7 +28,7 @@ def keep_in_children(*types: type) -> None:
 
 
 def keep_in_child(kept: Kept) -> Kept:
-    """Do the same for one object, whose type the garbage collector does not track."""
+    """Do the same for a single object of a type that the garbage collector does not track."""
     _objects.add(kept)
     return kept
 

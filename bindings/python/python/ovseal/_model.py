@@ -48,15 +48,15 @@ def read_model(
     (``model.get_ops()``) do not keep them alive.
 
     Args:
-        core: OpenVINO's core. One with a ``CACHE_DIR`` is rejected, because it would write the
+        core: OpenVINO's core. A core with a ``CACHE_DIR`` is rejected, because it would write the
             model to disk.
         source: A path, a binary file object, bytes, or an opened `Container`. With a container,
             ``key`` and the requirements are ignored.
         key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
             `open`.
         part: The path of the network in the container, if there are several.
-        device: The device that the model will be compiled for, if not ``CPU``. Not every device
-            keeps the ``rt_info``: for those that do not, the weights are in OpenVINO's own memory.
+        device: The device for which the model will be compiled, if not ``CPU``. For a device that
+            does not keep the ``rt_info``, the weights are in OpenVINO's own memory.
         progress: Called as ``progress(done, total)`` from time to time, in decrypted bytes.
 
     Raises:
@@ -96,29 +96,30 @@ def compile_model(
     """Compile the network of a sealed container for a device.
 
     For the device ``CPU``, decryption continues while OpenVINO compiles. The compiled model is
-    returned once every chunk has been verified. After its first inference, the pages of the weights
-    are returned to the kernel if they can be decrypted again on the next access.
+    returned after every chunk has been verified. After its first inference, the pages of the
+    weights are returned to the kernel if they can be decrypted again on the next access.
 
     Args:
         core, source, part, progress: As for `read_model`.
         device: The device, such as ``CPU``.
-        properties: OpenVINO's properties. One that sets a cache is rejected, because it would write
-            the model to disk.
+        properties: OpenVINO's properties. A property that sets a cache is rejected, because it
+            would write the model to disk.
         key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
             `open`.
         memory_budget: As for `open`. It applies while OpenVINO reads the weights in place: with an
             ``eager`` opening, or a device other than ``CPU``, all of them stay in memory.
         shapes: The shapes to give to inputs before compiling, by input name.
-        opening: ``overlapped`` decrypts while OpenVINO compiles, ``eager`` before that. ``auto`` is
-            overlapped for the device ``CPU``, and eager for all others.
-        cache_dir: The directory to cache compiled models in, each sealed for its container and this
-            device. A cached model is loaded without reading the container's payload.
-        cache_limit: The most bytes to keep in that directory. The least recently used models are
+        opening: ``overlapped`` decrypts while OpenVINO compiles, ``eager`` decrypts before.
+            ``auto`` is overlapped for the device ``CPU``, and eager for all others.
+        cache_dir: The directory in which compiled models are cached, each sealed for its container
+            and this device. A cached model is loaded without reading the container's payload.
+        cache_limit: The maximum size of that directory in bytes. The least recently used models are
             removed first.
 
     Raises:
-        Error: One of its subclasses. The cache itself only raises `UsageError`, if the device's
-            secret would be stored inside ``cache_dir``. Its other failures are a `CacheWarning`.
+        Error: One of its subclasses. The cache raises only one, `UsageError`, if the device's
+            secret would be stored inside ``cache_dir``. All other failures of the cache are a
+            `CacheWarning`.
         TypeError: If an argument has the wrong type.
     """
     properties = dict(properties or {})
@@ -157,18 +158,17 @@ def import_model(
 ) -> ov.CompiledModel:
     """Import a sealed compiled model. Use it instead of ``core.import_model``.
 
-    The model is what ``export_model`` wrote. Device, machine and OpenVINO must be those that
-    exported it. All of it is verified before OpenVINO reads it. The device keeps reading the bytes
-    in place: they are in OpenVINO's own memory, and live as long as everything created from the
-    compiled model.
+    The model was written by ``export_model``, with the same device, machine and OpenVINO. All of it
+    is verified before OpenVINO reads it. The device goes on reading the bytes in place: they are in
+    OpenVINO's own memory, and live as long as everything created from the compiled model.
 
-    Import only models of publishers that you trust: the device's parser is not built for hostile
+    Import only models from publishers that you trust: the device's parser is not built for hostile
     input.
 
     Args:
         core, source, progress: As for `read_model`.
         device: The device, such as ``CPU``.
-        properties: OpenVINO's properties. One that sets a cache is rejected.
+        properties: OpenVINO's properties. A property that sets a cache is rejected.
         key, publisher, name, min_security_version, rollback_state, threads, kdf_limit: As for
             `open`.
         part: The path of the compiled model in the container, if there are several.
@@ -189,7 +189,7 @@ def import_model(
 
 
 class _Export(io.BytesIO):
-    """The stream that OpenVINO exports to. It must be a `BytesIO`, but stores nothing itself."""
+    """The stream to which OpenVINO exports. It must be a `BytesIO`, but stores nothing itself."""
 
     def __init__(self, exported: _ovseal.Exported):
         super().__init__()
@@ -238,13 +238,13 @@ def _read(core: ov.Core, network: _ovseal.Network, device: str | None) -> ov.Mod
     weights = _tensor(network, device) if needs_tensor else b""
     model = attempt("read the model", lambda: core.read_model(network.topology(), weights), network)
     if network.is_copied or keeps_rt_info(device):
-        # The model keeps reading that memory.
+        # The model goes on reading that memory.
         model.set_rt_info(network.owner, "ovseal")
     return model
 
 
 def _tensor(network: _ovseal.Network, device: str | None) -> ov.Tensor:
-    """Return the weights: our memory if the device keeps its owner alive, else a copy."""
+    """Return the weights: our memory if the device keeps its owner alive, otherwise a copy."""
     array = numpy.frombuffer(memoryview(network.writable_view()), numpy.uint8)
     if keeps_rt_info(device):
         return openvino.Tensor(array, [len(array)], openvino.Type.u8)
@@ -309,7 +309,7 @@ def _plugin(core: ov.Core, device: str, version: Any) -> tuple[str, str, str, li
             said.append((name, str(core.get_property(device, name))))
         except RuntimeError:
             pass  # A device has only the properties that apply to it.
-    # The device's settings decide what is compiled.
+    # The compiled model depends on the device's settings.
     said += attempt("ask the device for its settings", lambda: _settings(core, device))
     return device, version.description, version.build_number, said
 
@@ -320,15 +320,15 @@ def _settings(core: ov.Core, device: str) -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    """Return a property's value as text. Sets are sorted: their order varies between processes."""
+    """Return a property's value as a string. Sets are sorted: their order varies by process."""
     return str(sorted(map(str, value)) if isinstance(value, (set, frozenset)) else value)
 
 
 def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -> ov.CompiledModel | None:
     """Import the compiled model if it is cached.
 
-    The runtime keeps reading the bytes in place, and an imported model has no ``rt_info`` to keep
-    our memory alive. So the bytes are copied into memory of the runtime's own.
+    The runtime goes on reading the bytes in place, and an imported model has no ``rt_info`` to keep
+    our memory alive. So the bytes are copied into the runtime's own memory.
     """
     try:
         found = cache.read()
@@ -340,7 +340,8 @@ def _import(core: ov.Core, cache: _ovseal.Cache, device: str, properties: Any) -
     tensor = openvino.Tensor(openvino.Type.u8, [len(found)])
     tensor.data[:] = numpy.frombuffer(memoryview(found), numpy.uint8)
     try:
-        # No CACHE_DIR here: an import writes nothing, and some versions reject the property.
+        # Do not pass CACHE_DIR here: an import writes nothing, and some versions reject the
+        # property.
         compiled = attempt("import the compiled model", lambda: _imported(core, tensor, device, properties))
     except _errors.HostError as error:
         warnings.warn(_errors.CacheWarning(f"the cached model is not used: {error}"), stacklevel=3)
@@ -368,7 +369,7 @@ def _store(cache: _ovseal.Cache, compiled: ov.CompiledModel) -> None:
 
 @contextmanager
 def _watched(container: Container, total: int, progress: Progress | None) -> Iterator[None]:
-    """Report progress from a thread of its own while the caller's thread is inside OpenVINO."""
+    """Report progress from a separate thread while the caller's thread is inside OpenVINO."""
     if progress is None:
         yield
         return

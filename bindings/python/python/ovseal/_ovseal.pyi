@@ -25,7 +25,7 @@ ANY_SENDER: AnySender
 
 @final
 class Key:
-    """A key that opens containers, or that a model can be sealed to, or both."""
+    """A key that opens containers, or to which a model can be sealed, or both."""
 
 def passphrase(text: str | bytes) -> Key:
     """Return a passphrase, to seal and to open."""
@@ -40,14 +40,14 @@ def recipient(text: str) -> Key:
     """Return a public key, to seal."""
 
 def device(folder: _Path | None = None, *, tcti: str | None = None, pin: str | bytes | None = None) -> Key:
-    """Return this device's own key, which its TPM holds, to open."""
+    """Return this device's own key, held by its TPM, to open."""
 
 def callback(
     *,
     wrap: Callable[[bytearray, ServiceContext], bytes | bytearray] | None = None,
     unwrap: Callable[[bytes, ServiceContext], bytes | bytearray | None] | None = None,
 ) -> Key:
-    """Return a key that your own key service holds."""
+    """Return a key held by your own key service."""
 
 @final
 class ServiceContext:
@@ -92,7 +92,7 @@ class Container:
 
     @property
     def publisher(self) -> str | None:
-        """The key id of the trusted publisher who signed; ``None`` if no publisher was named."""
+        """The key id of the trusted publisher who signed; ``None`` if none was specified."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -103,7 +103,7 @@ class Container:
         """True if the container is closed."""
 
     def accept(self) -> None:
-        """Record the security version in the rollback state, if one was named."""
+        """Record the security version in the rollback state, if one was specified."""
 
     def close(self) -> None:
         """Forget the keys and the decrypted parts. Buffers that are still in use remain valid."""
@@ -141,7 +141,7 @@ class Part:
         """The paths of the parts that this topology refers to."""
 
     def read(self, offset: int = 0, length: int | None = None) -> bytes:
-        """Decrypt ``length`` bytes from ``offset`` on; by default all of them."""
+        """Decrypt ``length`` bytes starting at ``offset``; by default all of them."""
 
     def tensor(self) -> openvino.Tensor:
         """Decrypt the part into a new ``openvino.Tensor``, in memory that OpenVINO owns."""
@@ -211,7 +211,7 @@ class PlannedPart:
 
 @final
 class Plan:
-    """The content that `seal` would seal."""
+    """The files that `seal` would seal."""
 
     @property
     def parts(self) -> list[PlannedPart]:
@@ -313,8 +313,7 @@ class Verification:
     def security_version(self) -> int: ...
     @property
     def content_verified(self) -> bool:
-        """True if a key showed that the content is what a holder of that key sealed; without a key
-        ``False``."""
+        """True if a key showed that a holder of that key sealed the content, else ``False``."""
 
 def verify(
     path: _Path,
@@ -328,7 +327,7 @@ def verify(
     kdf_limit: int | None = None,
     progress: _Progress | None = None,
 ) -> Verification:
-    """Verify a container: its signature and digests, and with a key every tag as well."""
+    """Verify a container: its signature and digests and, with a key, every tag."""
 
 def create_rollback_state(path: _Path) -> None:
     """Create an empty rollback state at ``path``."""

@@ -40,8 +40,8 @@ def reject_writing_settings(properties: Mapping[str, Any] | None = None) -> None
 def attempt(operation: str, action: Callable[[], Result], network: _ovseal.Network | None = None) -> Result:
     """Call OpenVINO, and replace its exceptions with our own.
 
-    OpenVINO's message may quote the model, so it is kept apart in ``detail``. Weights that are not
-    authentic can make OpenVINO fail: then the exception of ``network`` is raised instead.
+    OpenVINO's message may quote the model, so it is kept separately in ``detail``. If OpenVINO
+    fails because of weights that are not authentic, the exception of ``network`` is raised instead.
     """
     try:
         return action()
@@ -50,7 +50,7 @@ def attempt(operation: str, action: Callable[[], Result], network: _ovseal.Netwo
     except Exception as error:
         failure = _errors.HostError(f"OpenVINO could not {operation}", _errors.RUNTIME)
         failure.detail = str(error)
-    # Outside the handler, OpenVINO's exception does not become the context of ours.
+    # Raise outside the handler, so that OpenVINO's exception does not become the context of ours.
     if network is not None:
         network.verify()
     raise failure

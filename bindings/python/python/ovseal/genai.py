@@ -4,7 +4,7 @@
     pipeline = ovseal.genai.LLMPipeline("llama.ovseal", "CPU", key=key, publisher="acme.pub")
     print(pipeline.generate("The sun is", max_new_tokens=20))
 
-Seal the directory that OpenVINO GenAI loads as it is: ``ovseal seal llama-ov -o llama.ovseal
+Seal the directory that OpenVINO GenAI would load, unchanged: ``ovseal seal llama-ov -o llama.ovseal
 -R device.recipient --publisher-key acme.key``.
 """
 
@@ -39,7 +39,7 @@ class LLMPipeline(openvino_genai.LLMPipeline):
     """An ``openvino_genai.LLMPipeline`` from a sealed directory.
 
     Model, tokenizer, detokenizer, chat template and generation configuration are loaded from
-    memory. The constructor returns once all of them have been verified. The decrypted weights live
+    memory. The constructor returns after all of them have been verified. The decrypted weights live
     as long as this object.
 
     Args:
@@ -161,7 +161,7 @@ def adapter(
     container = _container(source, key, publisher, name, min_security_version, rollback_state, None, kdf_limit)
     paths = [each.path for each in container if each.path.endswith(".safetensors")] if part is None else [part]
     if len(paths) > 1:
-        message = f"the container holds several adapters: {', '.join(paths)}"
+        message = f"the container has several adapters: {', '.join(paths)}"
         raise _errors.UsageError(message, _errors.SEVERAL_MODELS, "choose one with part=")
     tensor = _part(container, paths[0] if paths else "*.safetensors").tensor()
     result = attempt("read the adapter", lambda: openvino_genai.Adapter(tensor))
@@ -170,7 +170,7 @@ def adapter(
 
 
 def _tokenizer(container: Container) -> openvino_genai.Tokenizer:
-    """Return the tokenizer. It may outlive everything else, so its memory is OpenVINO's own."""
+    """Return the tokenizer, in OpenVINO's own memory, because it may outlive everything else."""
     networks = *_copied(container, "openvino_tokenizer.xml"), *_copied(container, "openvino_detokenizer.xml")
     result = attempt("read the tokenizer", lambda: openvino_genai.Tokenizer(*networks, CACHE_DIR=""))
     if not result.chat_template and (template := _chat_template(container)):
@@ -193,8 +193,8 @@ def _copied(container: Container, path: str) -> tuple[str, openvino.Tensor]:
 def _accept(container: Container) -> None:
     """Accept a container without a language model.
 
-    A language model may be damaged, so `LLMPipeline` accepts it after loading, or the caller does
-    with `Container.accept`.
+    A language model could still be damaged. So `LLMPipeline` accepts it after loading, or the
+    caller does so with `Container.accept`.
     """
     if "openvino_model.xml" not in container:
         container.accept()
@@ -213,7 +213,7 @@ def _chat_template(container: Container) -> str | None:
         return container[path].read().decode() if path in container else None
     except ValueError:
         pass
-    # Outside the handler, whose exception holds the whole file.
+    # Raise outside the handler, because its exception holds the whole file.
     raise _errors.UnsupportedError(f"{path} is malformed", _errors.NOT_A_MODEL)
 
 

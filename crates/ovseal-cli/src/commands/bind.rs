@@ -18,7 +18,7 @@ use crate::ui::{Output, prompt};
 /// Bind a container to this device: add a stanza that only its TPM opens
 ///
 /// The key options must open the container as it is now. bind then lists every stanza that opens
-/// without this device's TPM. As long as the key for any of them can be had, a copied disk still
+/// without this device's TPM. As long as anyone has the key for one of these, a copied disk still
 /// opens.
 #[derive(Debug, Args)]
 pub(crate) struct BindArgs {
@@ -64,7 +64,7 @@ pub(crate) struct BindArgs {
     pub(crate) discard_waiting: bool,
 
     /// Adopt the pending stanzas in FILE.rekey. First check where that file came from: an attacker
-    /// can put stanzas of another copy there
+    /// can put another copy's stanzas there
     #[arg(long, conflicts_with_all = ["side_file", "drop_distribution"])]
     pub(crate) finish_waiting: bool,
 
@@ -85,7 +85,8 @@ pub(super) fn run(args: &BindArgs, output: &mut Output) -> Result<(), CommandErr
         None => Box::new(device),
     };
     let identities = keys.identities();
-    // A stanza of this device's key does not mix keys: it never leaves the device.
+    // A stanza for this device's own key does not count as mixing, because that key never leaves
+    // the device.
     let mut options = RekeyOptions::new()
         .trust(trust.clone())
         .allow_mixed(true)
@@ -115,7 +116,8 @@ fn device(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
     let options = &args.keys.device;
     let list = args.pcr.as_deref().map(tpm::pcr_list).transpose()?;
     let (device, tpm) = (tpm::device(options)?, tpm::tpm(options)?);
-    // A stanza bound to a missing TPM, or to one that is no longer this device's, would never open.
+    // A stanza bound to a missing TPM, or to one that no longer belongs to this device, would never
+    // open.
     device.epoch(&tpm)?;
     let mut bounds = tpm::bounds(&args.bounds, Some(&tpm))?;
     if let Some(list) = list {
@@ -124,9 +126,9 @@ fn device(args: &BindArgs) -> Result<DeviceRecipient, CommandError> {
     Ok(device.recipient().with_bounds(bounds))
 }
 
-/// Returns the passphrase required together with the TPM, if any.
+/// Returns the passphrase required together with the TPM, if there is one.
 ///
-/// The passphrase is asked for last, but fails early if there is no terminal to ask on.
+/// The passphrase is asked for last. If there is no terminal, this fails early.
 fn new_passphrase(args: &BindArgs) -> Result<NewPassphrase<'_>, CommandError> {
     let (file, ask) = (args.new_passphrase_file.as_ref(), args.require.is_some());
     if ask && file.is_none() {
@@ -137,10 +139,10 @@ fn new_passphrase(args: &BindArgs) -> Result<NewPassphrase<'_>, CommandError> {
 
 /// Returns the number and generation of the stanza that the caller's key opened.
 ///
-/// Fails if only this device's stanzas would be left without it, unless forced.
+/// Unless forced, fails if removing the stanza would leave only this device's stanzas.
 fn distribution(args: &BindArgs, opened: &Opened, id: &[u8; 32]) -> Result<(usize, u64), CommandError> {
     let Some(number) = opened.stanza() else {
-        return Err(CommandError::usage("the key opens a stanza of the side file, not one of the container"));
+        return Err(CommandError::usage("the key opens a stanza of the side file, not one in the container"));
     };
     let inspection = opened.inspection();
     let mut others = inspection.stanzas.iter().enumerate().filter(|(other, _)| *other != number);

@@ -86,11 +86,12 @@ pub(crate) struct StatusArgs {
 /// PCRs.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
-    /// Sign with the approver's private key, from keygen --approver
+    /// Sign with the approver's private key from keygen --approver
     #[arg(long, value_name = "F", value_parser = Source::parser())]
     pub(crate) publisher_key: Source,
 
-    /// Approve these PCRs, with values as in 7=HEX; values left out are read from this device's TPM
+    /// Approve these PCRs, with values such as 7=HEX; omitted values are read from this device's
+    /// TPM
     #[arg(long, value_name = "LIST")]
     pub(crate) pcr: String,
 
@@ -131,7 +132,8 @@ fn policy(args: &EnrollArgs, tpm: &Tpm) -> Result<DevicePolicy, CommandError> {
     let Some(list) = args.pcr.as_deref().map(tpm::pcr_list).transpose()? else {
         return Ok(DevicePolicy::default());
     };
-    // Even with an approver: a disabled bank must fail here, before a key depends on it.
+    // The values are read even with an approver: a disabled bank must fail here, before a key
+    // depends on it.
     let values = tpm.pcr_values(&list)?;
     Ok(match &args.approver {
         Some(path) => DevicePolicy::default().approved(list, approver(path)?),
@@ -225,6 +227,6 @@ fn approver_key(source: &Source) -> Result<ApproverKey, CommandError> {
 
 fn next_epoch(options: &DeviceOptions, output: &mut Output) -> Result<(), CommandError> {
     let epoch = tpm::device(options)?.advance_epoch(&tpm::tpm(options)?)?;
-    output.note("the TPM now refuses what was sealed to earlier epochs");
+    output.note("the TPM now refuses everything sealed to earlier epochs");
     output.line(&epoch.to_string())
 }

@@ -1,7 +1,8 @@
 //! `ovseal extract`: a container's parts as plaintext files.
 //!
-//! The parts are decrypted into a staging directory inside the destination. They are renamed after
-//! the last one is verified: memory stays bounded, and parts appear only when all are trusted.
+//! The parts are decrypted into a staging directory inside the destination, and renamed after the
+//! last one has been verified. So memory stays bounded, and parts appear only after all have been
+//! verified.
 
 mod destination;
 
@@ -69,7 +70,7 @@ pub(super) fn run(args: &ExtractArgs, output: &mut Output) -> Result<(), Command
 /// Extracts all parts, and returns the number of bytes.
 fn extract(args: &ExtractArgs, opened: &Opened) -> Result<u64, CommandError> {
     let directory = &args.danger_write_plaintext;
-    // First, because a signal must not leave anything behind.
+    // Watch for signals first, because a signal must not leave anything behind.
     let interrupt = Interrupt::notice()?;
     let destination = Destination::open(directory)?;
     let paths: Vec<_> = opened.parts().map(|part| part.entry().path.clone()).collect();
@@ -100,7 +101,7 @@ fn staging(directory: &Path) -> Result<TempDir, CommandError> {
     let mut builder = tempfile::Builder::new();
     let private = Permissions::from_mode(0o700);
     let made = builder.prefix(".ovseal-").suffix(".partial").permissions(private).tempdir_in(directory);
-    // The error's own message shows the staging directory, which means nothing to the caller.
+    // The error's own message shows the staging directory, which means nothing to the user.
     made.map_err(|error| cannot_write(&directory.display(), error.kind().into()))
 }
 
@@ -132,12 +133,12 @@ fn stage(path: &Path) -> io::Result<File> {
 fn same_name(part: &Part) -> CommandError {
     CommandError::message(
         Kind::Environment,
-        format!("this file system cannot tell {} from another part", part.entry().path),
+        format!("this file system cannot distinguish {} from another part", part.entry().path),
     )
     .hint("extract to a file system that distinguishes upper and lower case")
 }
 
-/// Decrypts a part piece by piece. An empty part has one empty chunk, which is checked too.
+/// Decrypts a part piece by piece. An empty part has one empty chunk, which is also checked.
 fn each_chunk(
     container: &Path,
     part: &Part,

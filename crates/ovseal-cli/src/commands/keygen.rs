@@ -82,11 +82,11 @@ fn pair(stem: &Path, private: &[u8], public: &[u8], output: &mut Output) -> Resu
     let public = NewFile::write(public_path.clone(), PUBLIC, &[public])?;
     public.commit()?;
     private.commit().inspect_err(|_| {
-        // Best effort: the reported error explains why there is no key.
+        // Errors are ignored: the reported error explains why there is no key.
         let _ = std::fs::remove_file(&public_path);
     })?;
     keep_secret(&private_path, output);
-    output.note(&format!("wrote {}: give it to those who should trust you", public_path.display()));
+    output.note(&format!("wrote {}: give it to everyone who should trust you", public_path.display()));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The commands, one module each: its options, and what it does.
+//! The commands. Each module has a command's options and its implementation.
 //!
 //! Help, completions, man pages and the reference page come from these definitions.
 

@@ -1,4 +1,4 @@
-//! `ovseal rekey`: other keys for the same container.
+//! `ovseal rekey`: changes the keys that open a container.
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ use crate::ui::{Output, text};
 
 /// Change who can open a container, without sealing it again
 ///
-/// Takes the same time for a container of any size. Removing a stanza does not revoke access: its
-/// key and an old copy still open this payload. To revoke, seal again without that recipient and
-/// with a higher security version.
+/// This takes the same time for a container of any size. Removing a stanza does not revoke access:
+/// its key still opens an old copy with this payload. To revoke, seal again without that recipient
+/// and with a higher security version.
 #[derive(Debug, Args)]
 pub(crate) struct RekeyArgs {
     /// The container, modified in place; symbolic links are not followed
@@ -49,7 +49,7 @@ pub(crate) struct RekeyArgs {
     pub(crate) allow_only_sgx: bool,
 }
 
-/// The stanzas to add and to remove; at least one.
+/// The stanzas to add and to remove, at least one in total.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct ChangeOptions {
@@ -195,7 +195,7 @@ fn added(args: &RekeyArgs, inputs: &mut Inputs, output: &mut Output) -> Result<R
 fn failure(path: &Path, keys: &Keys, error: RekeyError) -> CommandError {
     match error {
         RekeyError::Open(error) => keys.failure(path, error),
-        // The library counts from 0, people from 1.
+        // The library counts from 0, users count from 1.
         RekeyError::NoSuchStanza(number) => no_such_stanza(number + 1),
         error => error.into(),
     }

@@ -17,7 +17,7 @@ use crate::ui::Output;
 /// Create an empty rollback state, once per device
 ///
 /// The state records the highest security version that the device has accepted of each publisher's
-/// models, so that older containers are rejected. With --tpm, a restored disk is detected too.
+/// models, so that older containers are rejected. With --tpm, a restored disk is also detected.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("device").args(["tcti", "state", "tpm_pin_file"]).multiple(true).requires("tpm")))]
 pub(crate) struct RollbackStateArgs {

@@ -1,4 +1,4 @@
-//! `ovseal run`: opens a model in memory only and infers.
+//! `ovseal run`: opens a model in memory only, and runs inferences.
 
 mod cache;
 mod described;
@@ -49,7 +49,8 @@ fn infer(
     let files = inputs::read_files(&args.inputs)?;
     let cache = cache::open(args, output);
     let mut seconds = Seconds::default();
-    // The clock starts here: the runtime and the plugin are loaded, the model is not opened yet.
+    // The clock starts here, after the runtime and the plugin are loaded and before the model is
+    // opened.
     let total = Instant::now();
     let (loaded, origin) = subject.load(&core, cache.as_ref(), &mut seconds, output)?;
     let compiled = &loaded.model;
@@ -78,7 +79,7 @@ fn infer(
         .write(args.json, output)
 }
 
-/// Infers `count` more times and returns the seconds of each.
+/// Runs `count` more inferences and returns the seconds that each took.
 fn infer_again(request: &mut InferRequest, count: u32) -> Result<Vec<f64>, CommandError> {
     let mut infer = || {
         let start = Instant::now();

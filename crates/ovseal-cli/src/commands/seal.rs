@@ -37,7 +37,7 @@ pub(super) fn run(args: &SealArgs, output: &mut Output) -> Result<(), CommandErr
         .allow_mixed(args.allow_mixed)
         .replace(args.force);
     let options = given.into_iter().fold(options, SealOptions::read_file);
-    // What can be rejected is rejected before asking for a passphrase.
+    // Everything that can be rejected early is rejected before asking for a passphrase.
     options.check_files(&files, target).map_err(|error| failure(target, error))?;
     let mut inputs = Inputs::default();
     let publisher = publisher::key(args, &mut inputs)?;

@@ -15,8 +15,8 @@ use crate::ui::Output;
 
 /// Create and show keys on a PKCS#11 token
 ///
-/// A URI (RFC 7512) names the token and the key, for example pkcs11:token=edge-7;object=model. It
-/// must not contain the PIN.
+/// A URI (RFC 7512) identifies the token and the key, for example pkcs11:token=edge-7;object=model.
+/// It must not contain the PIN.
 #[derive(Debug, Args)]
 pub(crate) struct TokenArgs {
     #[command(subcommand)]

@@ -12,12 +12,12 @@ use crate::keys::{Inputs, KeyOptions, Keys, open_failure};
 use crate::ui::text::printable;
 use crate::ui::{Output, Progress};
 
-/// Verify a container: its signature and digests, and with a key also every tag
+/// Verify a container: its signature and digests and, with a key, every tag
 ///
 /// Without a key, this shows who signed the container, and that the signed model has not changed
-/// since. It does not show that the content is what a holder of the key sealed. Anyone who can open
-/// the container may have changed the stanzas. With neither --publisher nor a key, it shows only
-/// that the container is consistent, and an attacker's container can be consistent too.
+/// since. It does not show that a holder of the key sealed the content. Anyone who can open the
+/// container may have changed the stanzas. With neither --publisher nor a key, it shows only that
+/// the container is consistent, which an attacker's container can also be.
 #[derive(Debug, Args)]
 #[command(mut_arg("any_sender", trust::is_default))]
 pub(crate) struct VerifyArgs {
@@ -41,7 +41,7 @@ pub(super) fn run(args: &VerifyArgs, output: &mut Output) -> Result<(), CommandE
     if args.keys.is_given() { with_key(args, options, output) } else { without_key(args, options, output) }
 }
 
-/// Runs `verify` with a progress bar, which is gone before anything is printed.
+/// Runs `verify` with a progress bar, which disappears before anything is printed.
 fn with_progress<T>(container: &Path, options: OpenOptions, verify: impl FnOnce(&OpenOptions) -> T) -> T {
     let progress = Progress::of_file(container);
     verify(&options.progress(progress.callback()))
@@ -84,7 +84,7 @@ fn refuse_unsigned(container: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The facts that a successful verification shows.
+/// The facts that a successful verification establishes.
 #[derive(Serialize)]
 struct Facts {
     content_verified: bool,
@@ -109,7 +109,8 @@ impl Facts {
         if json { output.json(self) } else { self.lines().iter().try_for_each(|line| output.line(line)) }
     }
 
-    /// Returns the facts in words: those that a key or a trusted publisher vouches for, and claims.
+    /// Returns the facts in words: those for which a key or a trusted publisher vouches, and mere
+    /// claims.
     fn lines(&self) -> Vec<String> {
         let first = match (&self.publisher, self.content_verified) {
             (Some(id), true) => format!("authentic: signed by the trusted publisher {id}"),

@@ -1,4 +1,4 @@
-//! Catches panics, and reports them without their message.
+//! Catches panics and reports them without their messages.
 
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +28,8 @@ pub(crate) fn catch(work: impl FnOnce() -> Result<(), CommandError>) -> Result<(
 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
-/// Records the location of the first panic. Prints nothing: messages and backtraces may contain
-/// secrets.
+/// Records the location of the first panic. Prints nothing, because messages and backtraces may
+/// contain secrets.
 fn remember(place: Arc<Mutex<Option<String>>>) -> Hook {
     Box::new(move |info| {
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);

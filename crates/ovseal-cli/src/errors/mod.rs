@@ -1,4 +1,4 @@
-//! The one error of all commands: its kind, what happened, and what helps.
+//! The error of all commands: its kind, a message, and hints.
 
 pub(crate) mod guard;
 pub(crate) mod usage;
@@ -32,7 +32,7 @@ struct Message {
 }
 
 impl CommandError {
-    /// Creates an error from a library's, without advice.
+    /// Creates an error from a library's error, without advice.
     pub(crate) fn new(kind: Kind, error: impl Error + 'static) -> Self {
         Self { kind, error: Box::new(error), details: Vec::new(), hints: Vec::new() }
     }
@@ -137,7 +137,8 @@ pub(crate) fn cannot_write(path: &dyn fmt::Display, error: io::Error) -> Command
     CommandError::new(Kind::Environment, error).context(format!("cannot write {path}")).hints(hint)
 }
 
-/// Returns `text` without the identities in it: someone may give one in place of another argument.
+/// Returns `text` without the identities in it: users may give one in place of a different
+/// argument.
 fn shown(text: &str) -> String {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some(start) = identity_at(rest) {

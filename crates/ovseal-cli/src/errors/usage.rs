@@ -5,7 +5,7 @@ use clap::error::ErrorKind;
 use super::CommandError;
 use crate::ui::Output;
 
-/// Writes help or the version if requested; everything else becomes an error.
+/// Writes help or the version if requested. Everything else becomes an error.
 ///
 /// # Errors
 /// Fails for a mistake in the command line; the parser's tips become hints.

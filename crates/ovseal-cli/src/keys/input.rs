@@ -26,7 +26,7 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
-/// Reads sources, and stdin at most once.
+/// A reader of sources, which reads stdin at most once.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     stdin_is_used: bool,
@@ -47,7 +47,7 @@ impl Source {
         }
     }
 
-    /// Fails if this is a secret itself, not the source of one.
+    /// Fails if the argument is itself a secret, not the source of one.
     fn refuse_secret(&self) -> Result<(), CommandError> {
         let Self::File(path) = self else { return Ok(()) };
         let Some(secret) = SecretText::of(path) else { return Ok(()) };
@@ -82,7 +82,7 @@ impl fmt::Display for Source {
         match self {
             Self::Stdin => f.write_str("stdin"),
             Self::Descriptor(number) => write!(f, "descriptor {number}"),
-            // A secret is never repeated, whatever the error.
+            // No error repeats a secret.
             Self::File(path) if SecretText::of(path).is_some() => f.write_str("a secret"),
             Self::File(path) => write!(f, "{}", path.display()),
         }
@@ -93,16 +93,16 @@ impl Inputs {
     /// Reads at most `limit` bytes directly into secret memory.
     ///
     /// # Errors
-    /// Fails if `source` cannot be read, is longer, or is stdin for the second time.
+    /// Fails if `source` cannot be read, is longer than `limit`, or is stdin for the second time.
     pub(crate) fn secret(&mut self, source: &Source, limit: usize) -> Result<SecretBytes, CommandError> {
         self.read_secret(source, |file| SecretBytes::read_from(file, limit))
     }
 
-    /// Reads a secret with `read`. Warns if other users can read it too, or it cannot be locked in
-    /// memory.
+    /// Reads a secret with `read`. Warns if other users can also read it, or if it cannot be locked
+    /// in memory.
     ///
     /// # Errors
-    /// See [`secret`](Self::secret); fails also if `read` does.
+    /// Any error of [`secret`](Self::secret) or of `read`.
     pub(crate) fn read_secret<T>(
         &mut self,
         source: &Source,
@@ -151,7 +151,7 @@ impl Inputs {
     }
 }
 
-/// Returns the error of reading `source`. Data of the wrong form is the caller's mistake.
+/// Returns the error of reading `source`. Malformed data is the caller's mistake.
 fn read_error(source: &Source, error: io::Error) -> CommandError {
     let kind = if error.kind() == io::ErrorKind::InvalidData { Kind::Usage } else { Kind::Environment };
     CommandError::new(kind, error).context(format!("cannot read {source}"))

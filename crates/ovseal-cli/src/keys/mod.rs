@@ -38,15 +38,16 @@ pub(crate) struct Keys {
     refusal: &'static str,
     /// This device, if its TPM is among the keys.
     device: Option<DeviceIdentity>,
-    /// The device options, to tell whether a passphrase is one of two keys.
+    /// The device options, which determine whether a passphrase is one of two keys.
     options: DeviceOptions,
 }
 
 impl Keys {
     /// Returns the keys that `options` specify.
     ///
-    /// Without any, uses this device's own key if it is enrolled and the container has a stanza for
-    /// a device. Otherwise asks at the terminal if the container accepts a passphrase.
+    /// Without key options, uses this device's own key if the device is enrolled and the container
+    /// has a stanza for a device. Otherwise, if the container accepts a passphrase, asks for it at
+    /// the terminal.
     ///
     /// # Errors
     /// Fails if a key cannot be read or is malformed, or there is none. The hint then lists the
@@ -71,7 +72,7 @@ impl Keys {
         Err(error.hint(keys_hint(kinds.iter().map(String::as_str), FrontEnd::Command)))
     }
 
-    /// Returns the keys that `options` specify; there is at least one.
+    /// Returns the keys that `options` specify, at least one.
     ///
     /// # Errors
     /// Fails if a key cannot be read or is malformed.
@@ -111,7 +112,7 @@ impl Keys {
         self.device.as_ref()
     }
 
-    /// Returns the keys for the library.
+    /// Returns the keys in the library's form.
     pub(crate) fn identities(&self) -> Vec<&dyn Identity> {
         self.identities.iter().map(|identity| &**identity).collect()
     }
@@ -135,7 +136,7 @@ impl Keys {
         for_device || self.identities.iter().any(|identity| identity.stanza_type() == kind)
     }
 
-    /// Returns which of the two keys for this device's stanza is missing, and how to give it.
+    /// Returns the message and hint for the missing one of the two keys for this device's stanza.
     ///
     /// `None` if the caller passed neither, or the container has no such stanza.
     fn missing(&self, container: &Path) -> Option<(&'static str, &'static str)> {
@@ -197,7 +198,7 @@ impl Keys {
     }
 }
 
-/// Returns the error for the container at `path`; shows the file unless the library's error does.
+/// Returns the error for the container at `path`. Shows the path unless the library's error does.
 pub(crate) fn open_failure(path: &Path, error: OpenError) -> CommandError {
     let names_it = matches!(
         error,
@@ -225,7 +226,7 @@ pub(crate) fn passphrase(source: &Source, inputs: &mut Inputs) -> Result<Passphr
 /// Fails if it cannot be read, or does not contain exactly 32 bytes.
 pub(crate) fn keyfile(source: &Source, inputs: &mut Inputs) -> Result<KeyFile, CommandError> {
     let key = inputs.read_secret(source, |file| match KeyFile::read_from(file) {
-        // A file of another length is readable, but not a key.
+        // A file of a different length is readable, but is not a key.
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Err(KeyError::KeyFile)),
         read => read.map(Ok),
     })?;

@@ -55,8 +55,8 @@ pub(crate) struct KeyOptions {
     #[cfg_attr(feature = "pkcs11", arg(conflicts_with = "pkcs11"))]
     pub(crate) tpm: bool,
 
-    /// Limit key derivation from passphrases to this many MiB of memory times passes, over all
-    /// stanzas; a single one may use a quarter of it as memory
+    /// Limit key derivation from passphrases to this many MiB of memory times passes, summed over
+    /// all stanzas; a single derivation may use a quarter of the limit as memory
     #[arg(long, value_name = "MIB", default_value_t = 1024, help_heading = "Key options")]
     pub(crate) kdf_limit: u32,
 

@@ -23,7 +23,7 @@ pub(crate) struct Recipients {
     bounds: Bounds,
 }
 
-/// A recipient. A device may get further requirements later.
+/// A recipient. Further requirements may be added to a device later.
 enum Entry {
     Device(DeviceRecipient),
     Other(Box<dyn Recipient>),
@@ -35,19 +35,19 @@ pub(crate) struct NewPassphrase<'o> {
     pub(crate) file: Option<&'o Source>,
     /// The option that specifies the file.
     pub(crate) file_option: &'static str,
-    /// True to ask for it at the terminal.
+    /// True to ask for the passphrase at the terminal.
     pub(crate) ask: bool,
-    /// The options that give it, for a hint.
+    /// The options that provide the passphrase, for a hint.
     pub(crate) options: &'static str,
 }
 
 impl Recipients {
-    /// Returns an empty list, with bounds for the devices to come.
+    /// Creates an empty list, with bounds for the devices to be added.
     pub(crate) fn within(bounds: Bounds) -> Self {
         Self { bounds, ..Self::default() }
     }
 
-    /// Returns whether one of them is a device.
+    /// Returns whether one of the recipients is a device.
     pub(crate) fn has_device(&self) -> bool {
         self.all.iter().any(|entry| matches!(entry, Entry::Device(_)))
     }
@@ -57,7 +57,7 @@ impl Recipients {
         self.all.len()
     }
 
-    /// Returns the recipients for the library.
+    /// Returns the recipients in the library's form.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Recipient> {
         self.all.iter().map(|entry| match entry {
             Entry::Device(device) => device,
@@ -95,7 +95,8 @@ impl Recipients {
     /// Adds the passphrase, if there is one. With `require`, every device requires it instead.
     ///
     /// # Errors
-    /// Fails if it cannot be read, or is required and missing, or there is no device to require it.
+    /// Fails if the passphrase cannot be read, is required but missing, or is required and there is
+    /// no device.
     pub(crate) fn add_passphrase(
         &mut self,
         new: &NewPassphrase<'_>,
@@ -146,7 +147,7 @@ impl Recipients {
 
     fn add_public_key(&mut self, text: &str) -> Result<(), CommandError> {
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
-            return Err(CommandError::usage("an identity was given in place of a recipient").hint(
+            return Err(CommandError::usage("an identity was given instead of a recipient").hint(
                 "an identity is secret: if others may have seen it, create a new one with ovseal keygen",
             ));
         }
@@ -175,8 +176,8 @@ impl NewPassphrase<'_> {
     /// Returns the passphrase, if the options specify one.
     ///
     /// # Errors
-    /// Fails if the file has no usable passphrase, or there is no terminal, or the answer is
-    /// unusable.
+    /// Fails if the file does not contain a valid passphrase, there is no terminal, or the answer
+    /// is not valid.
     pub(crate) fn obtain(
         &self,
         inputs: &mut Inputs,

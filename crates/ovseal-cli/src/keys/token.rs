@@ -1,4 +1,4 @@
-//! PKCS#11 tokens: the options for module and PIN, and what they select.
+//! PKCS#11 tokens: options for the module and PIN, and the keys that they select.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ pub(crate) fn identity(
 /// Finds a token's key that signs containers.
 ///
 /// # Errors
-/// See [`identity`].
+/// The same errors as [`identity`].
 pub(crate) fn signer(
     uri: &Uri,
     options: &TokenOptions,
@@ -70,7 +70,8 @@ pub(crate) fn module(option: Option<&Path>, uri: Option<&Uri>) -> Result<Module,
 /// Unlocks a token with the PIN from the options, the URI or the terminal.
 ///
 /// # Errors
-/// Fails if the PIN cannot be read, is wrong or locked, or comes from a file and has one try left.
+/// Fails if the PIN cannot be read, is wrong or locked, or comes from a file and only one try is
+/// left.
 pub(crate) fn unlock(
     token: &Token,
     uri: &Uri,

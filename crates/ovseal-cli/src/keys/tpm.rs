@@ -1,4 +1,4 @@
-//! This device's TPM: its options, and what they select.
+//! This device's TPM: its options, and the device and bounds that they select.
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -102,13 +102,13 @@ pub(crate) fn tpm(options: &DeviceOptions) -> Result<Tpm, CommandError> {
 /// Returns the directory of the device's files.
 ///
 /// # Errors
-/// Fails if none is specified and there is no home directory.
+/// Fails if no directory is specified and there is no home directory.
 pub(crate) fn directory(options: &DeviceOptions) -> Result<PathBuf, CommandError> {
     options.state.clone().or_else(state_directory).ok_or_else(|| {
         CommandError::usage(
             "no directory for the device's files: set XDG_STATE_HOME or HOME to an absolute path",
         )
-        .hint("or name the directory with --state DIR")
+        .hint("or specify the directory with --state DIR")
     })
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn is_enrolled(options: &DeviceOptions) -> bool {
 /// Returns this device.
 ///
 /// # Errors
-/// Fails if it is not enrolled, or its file is damaged.
+/// Fails if the device is not enrolled, or its file is damaged.
 pub(crate) fn device(options: &DeviceOptions) -> Result<Device, CommandError> {
     Ok(Device::load(&directory(options)?)?)
 }
@@ -130,7 +130,7 @@ pub(crate) fn enrolled_id(options: &DeviceOptions) -> Option<[u8; 32]> {
     device(options).ok().map(|device| device.id())
 }
 
-/// Returns this device as an identity; asks for its PIN at the terminal, if it has one.
+/// Returns this device as an identity. If its key has a PIN, asks for it at the terminal.
 ///
 /// # Errors
 /// Fails if the device is not enrolled, or the PIN cannot be read.
@@ -153,10 +153,10 @@ pub(crate) fn identity(
     }
 }
 
-/// Returns a new PIN as the options say, or `None` if none is wanted.
+/// Returns a new PIN as the options require, or `None` if there is to be none.
 ///
 /// # Errors
-/// Fails if it cannot be read, or the two answers differ.
+/// Fails if the PIN cannot be read, or the two answers differ.
 pub(crate) fn new_pin(
     ask: bool,
     options: &PinOptions,
@@ -186,7 +186,7 @@ pub(crate) fn pcr_list(text: &str) -> Result<PcrList, CommandError> {
     Ok(PcrDemand::parse(text)?.list().ok_or(PcrListError)?)
 }
 
-/// Returns the bounds on a device's stanza; `tpm` is that of this device, if it is the one meant.
+/// Returns the bounds on a device's stanza. `tpm` is given if the stanza is for this device.
 ///
 /// # Errors
 /// Fails if a time from now is given without `tpm`, or the TPM does not answer.

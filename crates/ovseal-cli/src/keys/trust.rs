@@ -42,7 +42,7 @@ pub(crate) struct TrustOptions {
 }
 
 impl SenderOptions {
-    /// Returns whether the caller says who may have made the container.
+    /// Returns whether the caller specifies who may have made the container.
     pub(crate) fn is_given(&self) -> bool {
         !self.publishers.is_empty() || self.any_sender
     }
@@ -86,13 +86,13 @@ pub(crate) fn open_options(options: &TrustOptions) -> Result<OpenOptions, Comman
 /// check.
 ///
 /// # Errors
-/// As [`open_options`].
+/// Any error of [`open_options`].
 pub(crate) fn look_options(options: &TrustOptions) -> Result<OpenOptions, CommandError> {
     let trust = if options.sender.is_given() { sender(&options.sender)? } else { Trust::AnySender };
     with_requirements(options, trust)
 }
 
-/// Checks that a sender is named if the container requires one, before any key is read.
+/// Checks that a sender is specified if the container requires that, before any key is read.
 ///
 /// # Errors
 /// Fails with the library's error and the name of the file.
@@ -100,7 +100,7 @@ pub(crate) fn check_sender(options: &OpenOptions, container: &Path) -> Result<()
     options.check_sender(container).map_err(|error| open_failure(container, error))
 }
 
-/// Warns about a container opened without naming a sender.
+/// Warns about a container opened without specifying a sender.
 pub(crate) fn warn_if_unsigned(options: &SenderOptions, claimed: &[KeyId], output: &mut Output) {
     if options.is_given() {
         return;
@@ -124,8 +124,8 @@ fn with_requirements(options: &TrustOptions, trust: Trust) -> Result<OpenOptions
 
 /// Warns if anyone could have made the container.
 ///
-/// This is so if no publisher was named, and a stanza is for a public key. A key of an unknown kind
-/// counts as public.
+/// That is the case if no publisher was specified and a stanza is for a public key. A key of an
+/// unknown kind counts as public.
 pub(crate) fn warn_of_any_sender(options: &TrustOptions, opened: &Opened, output: &mut Output) {
     let inspection = opened.inspection();
     let mut stanzas = inspection.stanzas.iter().chain(inspection.side_file.iter().flatten());
@@ -142,13 +142,13 @@ fn is_for_anyone(stanza: &StanzaSummary) -> bool {
 
 /// Returns the publisher that an argument specifies, `PUB` or `PUB:NAME`.
 ///
-/// Paths and names may contain colons. All readings are tried, and exactly one must point to
-/// an existing file: adding a file cannot change who is trusted.
+/// Paths and names may contain colons. All ways to split the argument are tried, and exactly one
+/// must point to an existing file. So adding a file cannot change who is trusted.
 fn publisher(argument: &Path) -> Result<Publisher, CommandError> {
     let mut readings = readings(argument).into_iter().filter(|(path, _)| path.exists());
     match (readings.next(), readings.next()) {
         (Some(_), Some(_)) => {
-            let message = format!("--publisher {} names more than one file", argument.display());
+            let message = format!("--publisher {} could mean more than one file", argument.display());
             Err(CommandError::usage(message).hint("rename the files so that PUB:NAME has only one meaning"))
         }
         (Some((path, Some(name))), None) => Ok(publisher_at(path)?.only_for(&ModelName::parse(name)?)),

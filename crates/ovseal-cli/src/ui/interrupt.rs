@@ -11,8 +11,9 @@ use crate::errors::{CommandError, Kind};
 
 /// Watches for signals that ask the program to end, so that it can clean up first.
 ///
-/// A second signal ends the program immediately. Create this value after all prompts, which signals
-/// end as usual. Signals ignored at the start stay ignored, for example under `nohup`.
+/// A second signal ends the program immediately. Create this value after all prompts, so that
+/// signals end prompts as usual. Signals ignored at the start stay ignored, for example under
+/// `nohup`.
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {

@@ -1,4 +1,4 @@
-//! New files for keys and outputs, which appear complete or not at all, and are private from the
+//! New files for keys and outputs. They appear complete or not at all, and are private from the
 //! start.
 
 use std::io::Write;
@@ -13,7 +13,7 @@ pub(crate) const PRIVATE: u32 = 0o600;
 /// Permissions of a file for everyone, restricted by the umask.
 pub(crate) const PUBLIC: u32 = 0o666;
 
-/// A written file that does not have its name yet. Dropping it removes it.
+/// A written file that does not have its name yet. Dropping the value removes the file.
 pub(crate) struct NewFile {
     file: AtomicFile,
     target: PathBuf,

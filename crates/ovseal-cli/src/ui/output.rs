@@ -1,4 +1,4 @@
-//! Writes to stdout and stderr; nothing else does.
+//! Writes to stdout and stderr. Nothing else does.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Once;
@@ -26,7 +26,7 @@ impl Output {
     /// Writes a line of data.
     ///
     /// # Errors
-    /// Fails if stdout cannot be written, unless its reader is gone.
+    /// Fails if stdout cannot be written, except if its reader is gone.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), CommandError> {
         self.raw(format!("{line}\n").as_bytes())
     }
@@ -40,7 +40,7 @@ impl Output {
         self.line(&text.map_err(|error| CommandError::new(Kind::Internal, error))?)
     }
 
-    /// Writes data as it is.
+    /// Writes data unchanged.
     ///
     /// # Errors
     /// See [`line`](Self::line).
@@ -70,7 +70,7 @@ impl Output {
         error.code()
     }
 
-    /// Writes a line to stderr. Errors are ignored: there is nowhere else to report them.
+    /// Writes a line to stderr. Errors are ignored, because there is nowhere else to report them.
     fn message(&mut self, line: &str) {
         let _ = writeln!(self.messages, "{line}");
     }

@@ -27,7 +27,8 @@ impl Progress {
         Self(Arc::new(Bar { bar, started: Instant::now() }))
     }
 
-    /// Creates a bar for the container at `path`: nearly all of the file is payload.
+    /// Creates a bar for the container at `path`. Its total is the file's length, nearly all of
+    /// which is payload.
     pub(crate) fn of_file(path: &Path) -> Self {
         Self::new(path.metadata().map_or(0, |metadata| metadata.len()))
     }
@@ -42,7 +43,7 @@ impl Progress {
         self.0.advance(bytes);
     }
 
-    /// Returns a function that counts bytes. The function may outlive the bar; it then does
+    /// Returns a function that counts bytes. The function may outlive the bar, after which it does
     /// nothing.
     pub(crate) fn callback(&self) -> impl Fn(u64) + Send + Sync + 'static {
         let bar = Arc::clone(&self.0);
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!((bar.position(), bar.is_finished()), (5, false));
         drop(progress);
         callback(4);
-        // A finished bar is at its end.
+        // A finished bar shows its total.
         assert_eq!((bar.position(), bar.is_finished()), (10, true));
     }
 }

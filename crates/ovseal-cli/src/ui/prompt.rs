@@ -37,12 +37,12 @@ pub(crate) fn pin(token: &str) -> Result<Pin, CommandError> {
     Ok(Pin::new(answer.as_bytes())?)
 }
 
-/// Asks twice for a new passphrase; for an empty answer, generates one and shows it.
+/// Asks twice for a new passphrase. If the answer is empty, generates a passphrase and shows it.
 ///
-/// `option` is the option that reads it from a file.
+/// `option` is the option that reads the passphrase from a file.
 ///
 /// # Errors
-/// Fails if there is no terminal, the answers differ, or they are not a passphrase.
+/// Fails if there is no terminal, the answers differ, or the answer is not a valid passphrase.
 pub(crate) fn new_passphrase(option: &'static str, output: &mut Output) -> Result<Passphrase, CommandError> {
     let wanted = Wanted::NewPassphrase(option);
     let first = ask("New passphrase (leave empty to generate one): ", wanted)?;
@@ -86,7 +86,7 @@ pub(crate) fn expect_new_passphrase(option: &'static str) -> Result<(), CommandE
 #[derive(Clone, Copy)]
 enum Wanted {
     Passphrase,
-    /// With the option that reads it from a file.
+    /// A new passphrase, with the option that reads it from a file.
     NewPassphrase(&'static str),
     #[cfg(feature = "pkcs11")]
     TokenPin,
@@ -104,7 +104,7 @@ impl Wanted {
         }
     }
 
-    /// Returns the option that reads it from a file.
+    /// Returns the option that reads this secret from a file.
     const fn option(self) -> &'static str {
         match self {
             Self::Passphrase => "--passphrase-file",
@@ -150,7 +150,7 @@ fn generate(wanted: Wanted, output: &mut Output) -> Result<Passphrase, CommandEr
     Ok(Passphrase::from_bytes(text.as_bytes())?)
 }
 
-/// Shows a passphrase on the terminal itself, because stderr may be a log.
+/// Shows a passphrase on the terminal itself, because stderr may go to a log.
 fn show(passphrase: &str) -> io::Result<()> {
     let mut terminal = terminal()?;
     ["ovseal: the passphrase is: ", passphrase, "\n"]

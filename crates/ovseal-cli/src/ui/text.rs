@@ -26,7 +26,7 @@ fn is_invisible(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Formats a number of bytes in the largest unit that fits; below 1 KiB it is exact.
+/// Formats a number of bytes in the largest unit that fits. Below 1 KiB the number is exact.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut value = count as f64;
@@ -50,7 +50,7 @@ pub(crate) fn ago(time: Duration) -> String {
     format!("{} ago", plural(seconds / length, noun))
 }
 
-/// Formats a number with its noun, which gets an `s` unless the number is one.
+/// Formats a number with its noun, adding an `s` unless the number is one.
 pub(crate) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

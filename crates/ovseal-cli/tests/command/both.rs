@@ -12,7 +12,7 @@ fn enrolled() -> (Bench, Device, String) {
     (bench, device, recipient)
 }
 
-/// Asserts that the container opens with both keys, and how it fails with less.
+/// Asserts that the container opens with both keys, and the errors with only one of them.
 fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
     let inspect = format!("inspect {container} {}", device.options());
     bench.done(&format!("{inspect} --tpm --passphrase-file words"));
@@ -48,7 +48,8 @@ fn assert_needs_both(bench: &Bench, device: &Device, container: &str) {
         ),
         "if you trust the container's origin, raise --kdf-limit to 256",
     );
-    // Without a key, the device's own is tried, and there is no terminal to ask for the passphrase.
+    // Without a key, the device's own key is tried, and there is no terminal to ask for the
+    // passphrase.
     let refused = bench.run(&format!("verify {container} {}", device.options()));
     assert_eq!(refused.code, Some(2), "not signed: {refused:?}");
     let refused = bench
@@ -128,10 +129,10 @@ fn a_container_is_bound_and_rekeyed_to_a_device_and_a_passphrase() {
     for container in ["net.ovseal", "rekeyed.ovseal"] {
         assert_needs_both(&bench, &device, container);
     }
-    // At most one such stanza per device.
+    // There can be at most one such stanza per device.
     let again = bench.run(&bind);
     assert_eq!(again.code, Some(2));
-    assert!(again.stderr.contains("one for each device that needs a passphrase too"), "{again:?}");
+    assert!(again.stderr.contains("one for each device that also needs a passphrase"), "{again:?}");
     bench.done(&format!("{bind} --side-file"));
     assert_needs_both(&bench, &device, "net.ovseal");
 }

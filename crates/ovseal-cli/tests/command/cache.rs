@@ -28,7 +28,7 @@ fn report(outcome: &Outcome) -> Value {
     serde_json::from_str(&outcome.stdout).unwrap()
 }
 
-/// Returns what the cache did, in a run that must succeed and report nothing else.
+/// Returns the effect of the cache in a run that must succeed and print nothing else.
 fn cached(bench: &Bench, line: &str) -> String {
     let outcome = bench.done(line);
     assert_eq!(outcome.stderr, "");
@@ -162,7 +162,7 @@ fn a_run_that_is_killed_while_it_stores_leaves_nothing_that_is_used() {
         assert_eq!(bench.done("cache list --cache-dir cache").stdout, "");
         assert_eq!(cached(&bench, RUN), "stored", "{call}");
         assert_eq!(cached(&bench, RUN), "hit", "{call}");
-        // Leftovers are removed when they are old.
+        // Leftovers are removed after some time.
         let partial = std::fs::File::open(bench.path("cache").join(&left[0])).unwrap();
         partial.set_times(std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH)).unwrap();
         bench.done("cache clear --cache-dir cache");

@@ -45,10 +45,10 @@ fn a_killed_rekeying_leaves_a_container_that_opens_and_can_be_rekeyed() {
         child.kill().unwrap();
         child.wait().unwrap();
         bench.done("verify net.ovseal --keyfile key");
-        // Remove the stanzas of earlier attempts, so that there is always room.
+        // Remove the stanza of the previous attempt, so that there is always room.
         let removed = bench.run(remove);
         if removed.code != Some(0) {
-            // The interrupted rekeying is now finished, and shown.
+            // The interrupted rekeying is now completed, and reported.
             assert!(removed.stderr.starts_with("ovseal: error: the stanzas have changed: "), "{removed:?}");
             bench.done(remove);
         }
@@ -81,8 +81,8 @@ fn a_signal_ends_extracting_and_sealing_with_nothing_left() {
         for wait in (0..9).map(|power| 1 << power) {
             end(&|| std::thread::sleep(Duration::from_millis(wait)));
         }
-        // Code 1 is a clean exit. Before the handlers are installed, signals end it like any
-        // program. They are installed before it begins to write.
+        // Code 1 is a clean exit. Before its handlers are installed, signals end the command like
+        // any program. The handlers are installed before it begins to write.
         let begun = || {
             let started = Instant::now();
             while bench.names(".") == before && started.elapsed() < PATIENCE {
@@ -102,7 +102,7 @@ fn code_after_signal(bench: &Bench, line: &str, wait: &dyn Fn()) -> Option<i32> 
     child.wait().unwrap().code()
 }
 
-/// The longest time a busy machine needs to start a command.
+/// The longest time that a busy machine needs to start a command.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]

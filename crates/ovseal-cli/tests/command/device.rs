@@ -16,7 +16,7 @@ impl Device {
         Self { swtpm: Swtpm::start(), folder }
     }
 
-    /// Returns the options that name it.
+    /// Returns the options that specify the device.
     pub(super) fn options(&self) -> String {
         format!("--tcti {} --state {}", self.swtpm.tcti(), self.folder)
     }
@@ -80,7 +80,7 @@ fn a_model_runs_on_its_device_in_an_approved_state_within_its_time_and_nowhere_e
     let changed = a.run(&bench, "net.ovseal");
     assert_eq!(changed.0, Some(4));
     assert!(changed.1.ends_with("the closest of 1 approvals differs in PCR 16"), "{changed:?}");
-    // The approver has no TPM either: it receives the device's state.
+    // The approver has no TPM either: the device sends its state.
     let state = a.status(&bench)["state"].as_str().unwrap().to_owned();
     bench.done(&format!("device approve --publisher-key approver.key --pcr {state} -o a/2.approval"));
     assert_eq!(a.run(&bench, "net.ovseal").0, Some(0));
@@ -224,7 +224,7 @@ fn mistakes_and_a_missing_tpm_have_their_own_errors() {
     bench.fails(
         &format!("seal net.xml -o new.ovseal -r {typo}"),
         2,
-        &["ovseal: error: a device's recipient begins with ovdev1 and is free of typing errors"],
+        &["ovseal: error: a device's recipient begins with ovdev1 and has no typing errors"],
     );
     assert_eq!(bench.run("seal net.xml -o new.ovseal --keyfile key --until-epoch 3").code, Some(2));
     assert_eq!(

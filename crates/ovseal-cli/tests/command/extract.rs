@@ -88,7 +88,8 @@ fn neither_a_pipe_nor_a_file_that_was_read_is_replaced_with_force() {
 #[test]
 fn a_damaged_part_leaves_nothing_behind() {
     let bench = folder_bench();
-    // The second chunk of the weights: the first one is already written when this is detected.
+    // Damages the second chunk of the weights: the first one is already written when this is
+    // detected.
     bench.flip("net.ovseal", 4096 + 65_536 + 262_144 + 10);
     let error = "ovseal: error: net.ovseal: chunk 1 of net.bin is not authentic";
     bench.fails(LINE, 3, &[error, "ovseal: hint: get the container again from its publisher"]);

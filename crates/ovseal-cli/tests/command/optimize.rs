@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Bench, Outcome};
 
-const REMEDY: &str = "ovseal: hint: convert it to IR while sealing, with --optimize; or seal the file as it is with --only: then ovseal run does not open it";
+const REMEDY: &str = "ovseal: hint: convert it to IR while sealing, with --optimize; or seal the file as \
+                      it is with --only, but then ovseal run cannot open it";
 
 /// Returns the search path with the set-up's interpreter first.
 fn path() -> PathBuf {
@@ -52,7 +53,8 @@ fn it_is_plain_data_when_it_is_sealed_with_only() {
         "run m.ovseal --any-sender --keyfile key",
         6,
         &[
-            "ovseal: error: m.ovseal: the container holds no model that can be run: no IR, ONNX or PaddlePaddle part",
+            "ovseal: error: m.ovseal: the container has no model that can be run: no IR, ONNX or \
+             PaddlePaddle part",
             "ovseal: hint: ovseal inspect FILE with a key option shows the parts",
         ],
     );
@@ -112,7 +114,8 @@ fn floating_point_weights_are_halved_by_default() {
 fn the_plaintext_of_a_converted_model_reaches_no_file() {
     let bench = Bench::with_models();
     let calls = "write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range,splice";
-    // Without root, strace sees the files of an undumpable process only in its own namespace.
+    // Without root privileges, strace sees the files of an undumpable process only in its own
+    // namespace.
     let unshare = if rustix::process::geteuid().is_root() { "" } else { "unshare --map-root-user " };
     let calls = format!("{calls},mmap,openat,creat,rename,link,linkat");
     let strace = format!("{unshare}strace -f -qq -yy -o trace -e trace={calls}");
@@ -136,7 +139,7 @@ fn the_plaintext_of_a_converted_model_reaches_no_file() {
     assert!(!trace.lines().any(|line| line.contains("MAP_SHARED") && is_file_to_write(line)), "{trace}");
 }
 
-/// Returns the file that a line of the trace writes to.
+/// Returns the file to which a line of the trace writes.
 fn target_of_write(line: &str) -> Option<&str> {
     let call = line.split_once(' ').map(|(_, call)| call.trim_start())?;
     let is_write = ["write", "pwrite", "sendfile", "copy_file_range", "splice"];
@@ -175,7 +178,8 @@ fn without_python_or_its_package_the_line_that_installs_it_is_reported() {
         1,
         &[
             &error,
-            "ovseal: hint: install it: python3 -m pip install openvino; or activate the environment that has it",
+            "ovseal: hint: install it: python3 -m pip install openvino; or activate the environment in \
+             which it is installed",
         ],
     );
     assert!(!bench.exists("m.ovseal"));
@@ -196,7 +200,7 @@ fn what_the_converter_refuses_is_unsupported_and_leaves_nothing() {
         2,
         &[
             "ovseal: error: the output is a file of the model",
-            "ovseal: hint: give the container another name with -o",
+            "ovseal: hint: give the container a different name with -o",
         ],
     );
     assert!(bench.run("seal m.tflite -o m.ovseal --keyfile key --optimize --only").code == Some(2));
@@ -219,7 +223,7 @@ fn variables_with_which_openvino_writes_models_do_not_reach_the_converter() {
 
 const LINE: &str = "seal models/tflite/model.tflite -o m.ovseal --keyfile key --optimize";
 
-/// Seals with a `python3` that does something else before it runs the set-up's interpreter.
+/// Seals with a `python3` that first runs other commands, and then the set-up's interpreter.
 fn seal_after(bench: &Bench, first: &str) -> Outcome {
     let python = std::env::var("OVSEAL_TEST_PYTHON").unwrap();
     let script = format!("#!/bin/sh\n[ \"$2\" = -B ] && {{ {first}; }}\nexec '{python}' \"$@\"\n");
@@ -246,8 +250,8 @@ fn what_fails_while_converting_and_is_not_the_models_fault_is_reported_as_such()
     }
 }
 
-/// Replaces the converter by one that fails on request: OpenVINO's runs out of memory at a
-/// different point each time.
+/// Replaces the converter with one that fails on request, because OpenVINO's runs out of memory at
+/// a different point each time.
 #[test]
 fn a_lack_of_memory_inside_the_converter_is_not_the_models_fault() {
     let python = std::env::var("OVSEAL_TEST_PYTHON").unwrap();
@@ -269,7 +273,7 @@ fn a_lack_of_memory_inside_the_converter_is_not_the_models_fault() {
     }
 }
 
-/// Makes `/dev/shm` read-only and another directory not in memory according to the kernel.
+/// Makes `/dev/shm` read-only, and a second directory appear not to be in memory.
 ///
 /// If the host forbids namespaces, an interpreter that creates no files replaces both.
 #[test]

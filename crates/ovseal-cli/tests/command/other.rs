@@ -1,4 +1,4 @@
-//! The small commands, and what all commands share.
+//! The small commands, and behaviour common to all commands.
 
 use std::process::Stdio;
 

@@ -102,7 +102,7 @@ fn the_caller_decides_what_becomes_of_stanzas_that_wait() {
     assert_eq!(finished.stderr, lines);
     assert!(!bench.exists("net.ovseal.rekey"));
     bench.done("verify net.ovseal --keyfile second");
-    // The numbers of stanzas to remove are those before the change.
+    // The numbers of stanzas to remove refer to the container before the change.
     for options in ["--discard-waiting --finish-waiting", "--finish-waiting --remove 1"] {
         assert_eq!(bench.run(&format!("rekey net.ovseal --keyfile key {options}")).code, Some(2));
     }

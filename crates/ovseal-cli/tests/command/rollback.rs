@@ -17,7 +17,7 @@ fn device() -> (Bench, Device) {
     (bench, device)
 }
 
-/// Runs a version; returns the exit code, and the error with its hint.
+/// Runs a version. Returns the exit code, and the error with its hint.
 fn run(bench: &Bench, device: &Device, version: u8, options: &str) -> (Option<i32>, Vec<String>) {
     let line = format!(
         "run {version}.ovseal --publisher acme.pub --rollback-state state {options} {}",
@@ -109,7 +109,7 @@ fn a_state_in_a_directory_that_is_missing_takes_no_room_in_the_tpm() {
 #[test]
 fn a_tpm_that_is_absent_or_was_cleared_has_its_own_error() {
     let (bench, device) = device();
-    // With another key, so that only the state needs the missing TPM.
+    // This uses a different key, so that only the state needs the missing TPM.
     bench.done(
         "seal models/conv/model.xml -o 3.ovseal --keyfile key --publisher-key acme.key --security-version 3",
     );
@@ -165,8 +165,8 @@ fn a_state_whose_anchor_is_damaged_or_of_another_enrolment_is_replaced_alone() {
 #[test]
 fn runs_at_the_same_time_raise_the_state_once_and_wait_for_one_another() {
     let (bench, device) = device();
-    // With a key file: without a resource manager, only the state's lock separates the commands of
-    // several processes.
+    // This uses a key file: without a resource manager, only the state's lock separates the
+    // commands of several processes.
     let seal = "seal models/conv/model.xml -o 2k.ovseal --keyfile key --publisher-key acme.key";
     bench.done(&format!("{seal} --name net --security-version 2"));
     let line = format!(

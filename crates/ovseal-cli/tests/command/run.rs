@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::Bench;
 
-/// A signed container of one of the set-up's models, with keys and the models beside it.
+/// A signed container of one of the set-up's models, with keys and the models next to it.
 fn sealed(name: &str) -> Bench {
     let bench = Bench::with_models();
     bench.done("keygen --publisher -o acme");
@@ -86,7 +86,7 @@ fn shapes_and_files_reach_the_model_and_outputs_come_back() {
 fn outputs_that_cannot_be_written_are_refused_before_anything_is_computed() {
     let bench = sealed("conv/model.xml");
     bench.write("y.npy", b"precious");
-    // An input that is refused when it is fed would be told first otherwise.
+    // Otherwise, an input rejected when it is set would be reported first.
     bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
     let run = format!("{RUN} --input x=x.npy --output");
     bench.fails(&format!("{run} ."), 2, &["ovseal: error: ./y.npy already exists"]);
@@ -120,7 +120,7 @@ fn inputs_that_do_not_fit_are_refused() {
     let error = "ovseal: error: cannot read none.npy: No such file or directory (os error 2)";
     bench.fails(&format!("{RUN} --input x=none.npy"), 1, &[error]);
     bench.write("x.npy", &npy("<f8", "(1, 3, 32, 32)", 8 * 3 * 32 * 32));
-    let error = "ovseal: error: the input x takes f32[1,3,32,32]; its file has f64[1, 3, 32, 32]";
+    let error = "ovseal: error: the input x requires f32[1,3,32,32], but its file has f64[1, 3, 32, 32]";
     bench.fails(&format!("{RUN} --input x=x.npy"), 2, &[error]);
 }
 
@@ -265,7 +265,7 @@ fn openvinos_words_are_shown_of_plaintext_and_of_sealed_models_when_asked() {
     assert!(bench.run(&format!("{line} --show-detail")).stderr.contains(words));
 }
 
-/// Seals what the device exports of one of the set-up's models.
+/// Exports one of the set-up's models from the device, and seals the export.
 fn exported(name: &str) -> Bench {
     let bench = Bench::with_models();
     let script = "import openvino as ov, sys; core = ov.Core(); model = core.compile_model(sys.argv[1], 'CPU'); \

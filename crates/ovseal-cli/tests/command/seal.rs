@@ -79,7 +79,7 @@ fn a_file_of_the_model_is_never_the_output() {
             2,
             &[
                 "ovseal: error: the output is a file of the model",
-                "ovseal: hint: give the container another name with -o",
+                "ovseal: hint: give the container a different name with -o",
             ],
         );
     }
@@ -130,7 +130,7 @@ fn an_identity_in_place_of_a_recipient_is_not_repeated() {
     let bench = Bench::new();
     let outcome = bench.run("seal net.xml -o net.ovseal -r AGE-SECRET-KEY-PQ-1HUNTER2");
     assert_eq!(outcome.code, Some(2));
-    assert!(outcome.stderr.starts_with("ovseal: error: an identity was given in place of a recipient\n"));
+    assert!(outcome.stderr.starts_with("ovseal: error: an identity was given instead of a recipient\n"));
     assert!(!outcome.stderr.contains("HUNTER2"));
 }
 

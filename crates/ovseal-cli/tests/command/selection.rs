@@ -107,14 +107,14 @@ fn private_keys_in_a_directory_are_refused_and_not_shown() {
 #[test]
 fn force_replaces_containers_only_and_never_a_key() {
     let bench = Bench::sealed();
-    let hint = "ovseal: hint: give the container another name with -o";
+    let hint = "ovseal: hint: give the container a different name with -o";
     let error = "ovseal: error: the output is a file from which a key was read";
     bench.fails("seal net.xml -o key --force --keyfile key", 2, &[error, hint]);
     assert_eq!(bench.read("key"), [0x2a; 32]);
     bench.write("precious", b"precious");
     std::os::unix::fs::symlink("net.ovseal", bench.path("link")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(bench.path("pipe")).status().unwrap().success());
-    let hint = "ovseal: hint: remove it first, or give the container another name with -o";
+    let hint = "ovseal: hint: remove it first, or give the container a different name with -o";
     for (output, what) in
         [("precious", "another file"), ("link", "a symbolic link"), ("pipe", "a pipe or a device")]
     {
@@ -140,7 +140,7 @@ fn links_and_pipes_are_outputs_of_no_command() {
             assert_eq!(bench.run(&line).code, Some(2), "{line}");
         }
     }
-    let hint = "ovseal: hint: name the container itself; readlink -f shows where a link points";
+    let hint = "ovseal: hint: give the path of the container itself; readlink -f shows where a link points";
     for (file, what) in [("link", "a symbolic link"), ("pipe", "a pipe or a device")] {
         let error = format!("ovseal: error: {file} is {what}; only a regular file can be rekeyed");
         bench.fails(

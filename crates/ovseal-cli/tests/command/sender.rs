@@ -1,4 +1,4 @@
-//! The sender of a container: a named publisher, anyone, or a holder of the shared secret.
+//! The sender of a container: a specified publisher, anyone, or a holder of the shared secret.
 
 use crate::support::Bench;
 
@@ -15,7 +15,7 @@ const LINES: [&str; 5] = [
     "bind net.ovseal --keyfile none",
 ];
 
-/// Seals `net.ovseal` to `id.txt`, signed with `acme.key`; returns the publisher's key id.
+/// Seals `net.ovseal` to `id.txt`, signed with `acme.key`. Returns the publisher's key id.
 fn for_a_public_key() -> (Bench, String) {
     let bench = Bench::new();
     let id = bench.done("keygen --publisher -o acme").stdout.trim().to_owned();

@@ -15,7 +15,7 @@ struct Dialogue {
     screen: ChildStdout,
     seen: String,
     child: std::process::Child,
-    /// The file that names the terminal.
+    /// The file that contains the terminal's path.
     terminal: PathBuf,
 }
 
@@ -44,8 +44,8 @@ impl Dialogue {
             assert_eq!(self.screen.read(&mut byte).unwrap(), 1, "ended before {question:?}: {:?}", self.seen);
             self.seen.push(byte[0].into());
         }
-        // The program switches the echo off after asking: soon enough for a person, not for this
-        // test.
+        // The program switches off echo after printing the question: soon enough for a person, but
+        // not for this test.
         while self.is_echoing() {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -58,7 +58,7 @@ impl Dialogue {
         !String::from_utf8(settings.stdout).unwrap().contains(" -echo ")
     }
 
-    /// Waits for the end; returns the exit code and everything on the screen.
+    /// Waits for the program to end. Returns the exit code and everything on the screen.
     fn finish(mut self) -> (Option<i32>, String) {
         self.screen.read_to_string(&mut self.seen).unwrap();
         drop(self.keyboard);

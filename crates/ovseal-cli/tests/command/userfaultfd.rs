@@ -19,7 +19,7 @@ fn forbidden(bench: &Bench, options: &str, line: &str) -> Outcome {
     bench.script(&format!("exec \"$OVSEAL_TEST_PYTHON\" '{script}' {options} \"$OVSEAL\" {line}"))
 }
 
-/// Runs the command so; it must succeed. Returns its stdout.
+/// Runs the command under that filter. It must succeed. Returns its stdout.
 fn without(bench: &Bench, options: &str, line: &str) -> String {
     let outcome = forbidden(bench, options, line);
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");

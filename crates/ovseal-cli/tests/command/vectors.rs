@@ -1,4 +1,4 @@
-//! Every vector of the format has its stated outcome on the command line too.
+//! Every vector of the format also has its stated outcome on the command line.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use ovseal_testkit::{Expected, Vector, VectorKey, vectors, vectors_folder};
 
 use crate::support::OVSEAL;
 
-/// The longest file name on Linux; a vector has a longer one.
+/// The longest file name on Linux. One vector has a longer name.
 const NAME_LIMIT: usize = 255;
 
 #[test]
@@ -41,7 +41,8 @@ fn check_content(vector: &Vector, out: &Path) -> Result<(), String> {
     if same { Ok(()) } else { Err(format!("{}: other parts were extracted", vector.name)) }
 }
 
-/// Extracts the container, which reads every part; inspects it if no file system could store it.
+/// Extracts the container, which reads every part. Inspects it instead if no file system could
+/// store its parts.
 fn command(vector: &Vector, folder: &Path) -> Command {
     let mut command = Command::new(OVSEAL);
     if fits_a_file_system(vector) {

@@ -55,13 +55,13 @@ fn a_publisher_is_trusted_for_a_name_and_paths_may_have_colons() {
     bench.done("verify net.ovseal --publisher a:b.pub");
     bench.done("verify net.ovseal --publisher a:b.pub:net");
     assert_eq!(bench.run("verify net.ovseal --publisher a:b.pub:other").code, Some(5));
-    // Adding a file does not change who is trusted, or for what.
+    // Adding a file does not change who is trusted, or for which model.
     bench.write("acme.pub:net", &bench.read("acme.pub"));
     bench.fails(
         "verify net.ovseal --publisher acme.pub:net",
         2,
         &[
-            "ovseal: error: --publisher acme.pub:net names more than one file",
+            "ovseal: error: --publisher acme.pub:net could mean more than one file",
             "ovseal: hint: rename the files so that PUB:NAME has only one meaning",
         ],
     );
@@ -115,7 +115,7 @@ fn another_name_is_denied() {
         "verify net.ovseal --publisher acme.pub --name other",
         5,
         &[
-            "ovseal: error: net.ovseal: the container does not hold the model \"other\"",
+            "ovseal: error: net.ovseal: the container does not contain the model \"other\"",
             "ovseal: hint: ovseal inspect FILE with a key option shows the name",
         ],
     );

@@ -24,7 +24,7 @@ impl Identity for DerivedKey {
 
     fn unwrap(&self, stanza: &Stanza, context: &Context) -> Result<Option<DataKey>, UnwrapError> {
         if stanza.parameters().len() != symmetric::SALT_LENGTH {
-            return Ok(None); // made by another, or damaged: the next stanza is tried
+            return Ok(None); // made by another service, or damaged: the next stanza is tried
         }
         let secret = (self.0)(stanza.parameters()).ok_or_else(|| UnwrapError::Backend("no answer".into()))?;
         Ok(symmetric::unwrap(stanza, &secret, context))

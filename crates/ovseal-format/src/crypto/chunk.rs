@@ -53,12 +53,13 @@ impl PartKey {
     }
 }
 
-/// Key and nonce of the manifest: another type than [`PartKey`], whose first chunk has the same
+/// Key and nonce of the manifest. A separate type from [`PartKey`], whose first chunk has the same
 /// nonce.
 pub struct ManifestKey(PartKey);
 
 impl ManifestKey {
-    /// Derives the key. Always uses AWS-LC: for so few bytes the choice of library does not matter.
+    /// Derives the key. Always uses AWS-LC, because the choice of library makes no difference for
+    /// so few bytes.
     pub fn new(key: &FittingKey) -> Self {
         let secret = Secret::<44>::from_fn(|bytes| key.derive(Label::Manifest, bytes));
         Self(PartKey::from_secret(secret.expose(), AeadProvider::AwsLc))
@@ -81,7 +82,7 @@ impl ManifestKey {
     }
 }
 
-/// Returns the digest of a chunk's ciphertext and tag.
+/// Returns the digest over a chunk's ciphertext and tag.
 pub fn digest(suite: Suite, ciphertext: &[u8], tag: &Tag) -> Digest {
     suite.digest(&[ciphertext, tag])
 }

@@ -6,14 +6,14 @@ use ovseal_memory::{Exposed, Parked, Secret};
 use super::kdf;
 use crate::prologue::{Binding, Prologue};
 
-/// The random key of one container, never used for another.
+/// The random key of one container, never reused.
 ///
 /// It is kept in secret memory and zeroized when dropped. Each stanza holds it, wrapped for one
 /// recipient.
 #[derive(Debug)]
 pub struct DataKey(Parked<Secret<32>>);
 
-/// A data key that fits a container: it has the commitment in the prologue.
+/// A data key that fits a container: it matches the commitment in the prologue.
 #[derive(Debug)]
 pub struct FittingKey {
     key: DataKey,
@@ -70,7 +70,7 @@ impl DataKey {
         commitment
     }
 
-    /// Returns the key as one that fits, if it has the commitment in `prologue`.
+    /// Returns the key as a [`FittingKey`] if it matches the commitment in `prologue`.
     ///
     /// Commitments are compared in constant time. In builds for fuzzing, every key fits.
     pub fn fit(self, prologue: &Prologue) -> Option<FittingKey> {
@@ -137,7 +137,7 @@ impl BegunMac {
 
     /// Returns true if the result is `mac`.
     ///
-    /// They are compared in constant time. In builds for fuzzing, every MAC passes.
+    /// The comparison takes constant time. In builds for fuzzing, every MAC passes.
     pub fn is(self, mac: &[u8]) -> bool {
         constant_time::verify_slices_are_equal(&self.finish(), mac).is_ok() || crate::WITHOUT_AUTHENTICATION
     }
@@ -161,7 +161,7 @@ impl Label {
     }
 }
 
-/// The operating system provided no random bytes.
+/// The error for an operating system that provides no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system provided no random bytes")]
 pub struct RandomnessError;
@@ -174,7 +174,7 @@ pub(crate) fn random_secret<const N: usize>() -> Result<Secret<N>, RandomnessErr
 /// Returns `N` random bytes that need not stay secret, for a salt or an id.
 ///
 /// # Errors
-/// [`RandomnessError`] if the operating system provides none.
+/// [`RandomnessError`] if the operating system provides no random bytes.
 pub fn random_array<const N: usize>() -> Result<[u8; N], RandomnessError> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| RandomnessError)?;

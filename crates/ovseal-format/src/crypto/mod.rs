@@ -1,7 +1,8 @@
 //! Keys, key derivation and encryption (`docs/format.md` §3 and §5).
 //!
-//! [`data_key`] and [`kdf`] serve everything that wraps a key. Only [`chunk`] encrypts and decrypts
-//! payloads. No other module of this crate uses it: wrapping keys stays apart from payloads.
+//! Everything that wraps a key uses [`data_key`] and [`kdf`]. Only [`chunk`] encrypts and decrypts
+//! payloads. No other module of this crate uses [`chunk`], so wrapping keys stays separate from
+//! payloads.
 
 pub mod aead;
 pub mod chunk;

@@ -7,7 +7,7 @@ use crate::part_path::{self, PartPath};
 use crate::statement::{ModelId, Statement};
 use wire::{WireHints, WireManifest, WirePart};
 
-/// Greatest length of a manifest without its tag, in bytes.
+/// Maximum length of a manifest without its tag, in bytes.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
 
 const NAME_LIMIT: usize = 256;
@@ -56,12 +56,12 @@ impl PartKind {
 
     /// Returns true if `content`, or its beginning, can only be read as this kind of topology.
     ///
-    /// A runtime may detect formats by their content and try one after another (`docs/format.md`
-    /// §6.1). Content that it could read as another kind would escape the checks of that kind.
-    /// Kinds that are not topologies fit any content.
+    /// A runtime may detect the format from the content, trying one format after another
+    /// (`docs/format.md` §6.1). Content that it could read as a different kind would escape the
+    /// checks of that kind. Any content fits a kind that is not a topology.
     pub fn fits(self, content: &[u8]) -> bool {
         match self {
-            // No protobuf message begins with `<`. With white space before it, many do.
+            // No protobuf message begins with `<`, but many begin with white space and then `<`.
             Self::Ir => without_mark(content).first() == Some(&b'<'),
             // The first field of a ProgramDesc is a block. An ONNX model begins with a number.
             Self::Paddle => content.first() == Some(&BLOCK_KEY) && !holds_net(content),
@@ -87,9 +87,9 @@ fn without_mark(content: &[u8]) -> &[u8] {
     content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content)
 }
 
-/// Returns true if an IR's root element may begin somewhere before the first zero byte.
+/// Returns true if an IR's root element could begin before the first zero byte.
 ///
-/// OpenVINO's XML parser skips what is before it.
+/// OpenVINO's XML parser skips anything before the root element.
 fn holds_net(content: &[u8]) -> bool {
     let text = content.split(|byte| *byte == 0).next().unwrap_or_default();
     memchr::memchr_iter(b'<', text)
@@ -107,11 +107,11 @@ pub struct PartEntry {
     pub length: u64,
     /// Numbers of the parts that this topology needs, ascending.
     ///
-    /// They are of kind [`PartKind::Weights`], unless this part is of an unknown kind.
+    /// These parts are of kind [`PartKind::Weights`], unless this part is of an unknown kind.
     pub companions: Vec<usize>,
 }
 
-/// The description of a model: its name, its version and its parts.
+/// The description of a model: name, version and parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The model's name.
@@ -120,7 +120,7 @@ pub struct Manifest {
     pub security_version: u64,
     /// All parts, in the order of the container.
     pub parts: Vec<PartEntry>,
-    /// Hints of the writer, for example its name under `producer`. Readers may ignore them.
+    /// Hints from the writer, for example its name under `producer`. Readers may ignore them.
     pub hints: Vec<(String, String)>,
 }
 
@@ -137,7 +137,7 @@ impl ModelName {
     /// Parses a name of 1 to 256 bytes without control characters.
     ///
     /// # Errors
-    /// [`ModelNameError`] for any other text.
+    /// [`ModelNameError`] if `name` is not valid.
     pub fn parse(name: &str) -> Result<Self, ModelNameError> {
         let good = (1..=NAME_LIMIT).contains(&name.len()) && !name.chars().any(char::is_control);
         good.then(|| Self(name.to_owned())).ok_or(ModelNameError)

@@ -17,8 +17,8 @@ const PEM_LIMIT: usize = 512;
 
 /// The private key of a publisher: an Ed25519 key and an ML-DSA-65 key, both of which sign.
 ///
-/// The Ed25519 half can be elsewhere, behind an [`Ed25519Signer`]. The ML-DSA half is here until
-/// tokens support that algorithm.
+/// The Ed25519 half can be held elsewhere, behind an [`Ed25519Signer`]. The ML-DSA half is held
+/// here until tokens support that algorithm.
 pub struct PublisherKey {
     ed25519: Ed25519,
     ml_dsa: MlDsa,
@@ -64,7 +64,7 @@ impl PublisherKey {
     /// Parses PEM blocks `PRIVATE KEY`, one for each algorithm.
     ///
     /// # Errors
-    /// [`KeyError::PublisherPrivate`] for any other text.
+    /// [`KeyError::PublisherPrivate`] if `pem` is not such a key.
     pub fn parse(pem: &str) -> Result<Self, KeyError> {
         let seeds = parse_seeds(pem).and_then(|[ed25519, ml_dsa]| ed25519.zip(ml_dsa));
         let (ed25519, ml_dsa) = seeds.ok_or(KeyError::PublisherPrivate)?;
@@ -74,10 +74,11 @@ impl PublisherKey {
             .ok_or(KeyError::PublisherPrivate)
     }
 
-    /// Parses one PEM block `PRIVATE KEY` for ML-DSA-65. The Ed25519 key is that behind `signer`.
+    /// Parses one PEM block `PRIVATE KEY` for ML-DSA-65. The Ed25519 key is the one behind
+    /// `signer`.
     ///
     /// # Errors
-    /// [`KeyError::PublisherMlDsa`] for any other text, such as one with a second Ed25519 key.
+    /// [`KeyError::PublisherMlDsa`] if `pem` is not such a block, or also holds an Ed25519 key.
     pub fn parse_with(pem: &str, signer: Box<dyn Ed25519Signer>) -> Result<Self, KeyError> {
         let Some([None, Some(ml_dsa)]) = parse_seeds(pem) else { return Err(KeyError::PublisherMlDsa) };
         MlDsa::from_seed(ml_dsa)
@@ -85,7 +86,7 @@ impl PublisherKey {
             .ok_or(KeyError::PublisherMlDsa)
     }
 
-    /// Returns the PEM blocks to store, without an Ed25519 key that is elsewhere.
+    /// Returns the PEM blocks to store. An Ed25519 key held elsewhere is not among them.
     pub fn encode(&self) -> SecretBytes {
         let mut text = SecretBytes::with_capacity(PEM_LIMIT).expect("512 bytes are far below the limit");
         for (algorithm, seed) in self.seeds() {
@@ -170,9 +171,9 @@ impl MlDsa {
     }
 }
 
-/// Returns the seeds in the PEM blocks of a string, in the order of [`Algorithm::ALL`].
+/// Parses PEM blocks, and returns their seeds in the order of [`Algorithm::ALL`].
 ///
-/// Every block must hold the seed of another algorithm.
+/// Every block must hold the seed of a different algorithm.
 fn parse_seeds(pem: &str) -> Option<[Option<Secret<32>>; 2]> {
     let blocks = super::public::blocks(pem, END)?;
     let find = |algorithm| blocks.iter().find_map(|block| parse_block(block, algorithm));

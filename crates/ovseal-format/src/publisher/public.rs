@@ -15,12 +15,12 @@ const DER_LIMIT: usize = 2048;
 
 /// The public key of a publisher: an Ed25519 key, an ML-DSA-65 key, or both.
 ///
-/// A container is this publisher's only if every algorithm of the key has signed it.
+/// A container is from this publisher only if every algorithm of the key has signed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publisher {
     keys: Vec<(Algorithm, Vec<u8>)>,
     id: KeyId,
-    /// The only model that it is trusted for; `None` for every model.
+    /// The only model for which the key is trusted; `None` for every model.
     model: Option<ModelId>,
 }
 
@@ -28,7 +28,7 @@ impl Publisher {
     /// Parses PEM blocks `PUBLIC KEY`, each algorithm at most once.
     ///
     /// # Errors
-    /// [`KeyError::PublisherPublic`] for any other text.
+    /// [`KeyError::PublisherPublic`] if `pem` is not such a key.
     pub fn parse(pem: &str) -> Result<Self, KeyError> {
         let blocks = blocks(pem, END).ok_or(KeyError::PublisherPublic)?;
         let keys = blocks.iter().map(|block| parse_block(block)).collect::<Option<Vec<_>>>();
@@ -46,8 +46,8 @@ impl Publisher {
 
     /// Returns the same key, trusted only for the model of this name.
     ///
-    /// To trust a publisher for several names, name it several times. The rollback state of a model
-    /// applies only to publishers that may sign it.
+    /// To trust a publisher for several names, list it once for each name. The rollback state of a
+    /// model applies only to publishers that may sign that model.
     pub fn only_for(self, name: &ModelName) -> Self {
         Self { model: Some(name.id()), ..self }
     }
@@ -57,7 +57,7 @@ impl Publisher {
         self.model.is_none_or(|only| only == model)
     }
 
-    /// Returns the PEM blocks that [`parse`](Self::parse) reads.
+    /// Encodes the key as the PEM blocks that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> String {
         let block = |(algorithm, key): &(Algorithm, Vec<u8>)| {
             pem_rfc7468::encode_string(LABEL, LineEnding::LF, &encode(*algorithm, key))

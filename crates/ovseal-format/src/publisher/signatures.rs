@@ -6,7 +6,7 @@ use super::{Algorithm, Publisher, PublisherKey, SignError};
 use crate::cbor;
 use crate::statement::{KeyId, Statement, signed_message};
 
-/// Greatest length of all signatures of a container together, in bytes.
+/// Maximum length of all signatures of a container together, in bytes.
 pub const SIGNATURES_LIMIT: u64 = 65_536;
 
 const COUNT_LIMIT: usize = 16;
@@ -69,12 +69,14 @@ impl Signatures {
         Ok(Self(entries))
     }
 
-    /// Returns the publishers among `trusted` with complete and right signatures, at least one.
+    /// Returns the publishers among `trusted` whose signatures are complete and valid: at least
+    /// one.
     ///
     /// `statement` holds the bytes in the container, not yet parsed.
     ///
     /// # Errors
-    /// [`SignaturesError`] if there is none. A wrong signature takes precedence over a missing one.
+    /// [`SignaturesError`] if there is no such publisher. A wrong signature takes precedence over a
+    /// missing one.
     pub fn verify<'t>(
         &self,
         statement: &[u8],
@@ -184,7 +186,7 @@ mod tests {
         assert_eq!(Publisher::parse(&key.publisher().encode()).unwrap(), *key.publisher());
     }
 
-    /// Returns what a faulty device returns instead of a signature.
+    /// The answer of a faulty device in place of a signature.
     type Fault = fn() -> Result<[u8; 64], SignError>;
 
     /// A device that signs with its own key pair, unless it is faulty.

@@ -1,4 +1,4 @@
-//! The interface for keys elsewhere that sign: in a hardware token or a key service.
+//! The interface for signing keys held elsewhere: in a hardware token or a key service.
 
 /// A signer with a publisher's Ed25519 key (RFC 8032, pure).
 pub trait Ed25519Signer: Send + Sync {
@@ -7,14 +7,14 @@ pub trait Ed25519Signer: Send + Sync {
 
     /// Signs `message`, which has less than 64 KiB.
     ///
-    /// It is called once at the end of a sealing. The signature is verified before it is used.
+    /// Sealing calls this once, at the end. The signature is verified before it is used.
     ///
     /// # Errors
     /// [`SignError::Backend`] if the key cannot be used.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
 }
 
-/// A publisher's key could not sign.
+/// The error for a publisher's key that could not sign.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {

@@ -14,7 +14,7 @@ pub(super) const X25519_IDENTITY: &str = "age-secret-key-";
 /// Human-readable part of an X-Wing identity.
 pub(super) const X_WING_IDENTITY: &str = "age-secret-key-pq-";
 
-/// Bech32's checksum over strings of any length: an X-Wing recipient has about 1,960 characters.
+/// Bech32's checksum without a limit on length: an X-Wing recipient has about 1,960 characters.
 enum LongBech32 {}
 
 impl Checksum for LongBech32 {

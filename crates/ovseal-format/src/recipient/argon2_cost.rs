@@ -47,8 +47,8 @@ impl Argon2Cost {
         bytes
     }
 
-    /// Decodes the result of [`encode`](Self::encode), or returns `None` outside the limits of the
-    /// format.
+    /// Decodes the result of [`encode`](Self::encode). Returns `None` if the cost is outside the
+    /// limits of the format.
     pub fn decode(bytes: &[u8; COST_LENGTH]) -> Option<Self> {
         Self::new(read_be32(bytes, 0), read_be32(bytes, 4), read_be32(bytes, 8)).ok()
     }

@@ -23,15 +23,15 @@ pub struct Origin {
     pub container_id: ContainerId,
     /// SHA-256 of its encoded statement.
     pub statement_digest: Digest,
-    /// True if the digest of each chunk is compared before it is decrypted.
+    /// True if each chunk's digest is compared before the chunk is decrypted.
     pub checks_digests: bool,
 }
 
 impl CacheKey {
     /// Derives a key from a container's data key and the secret of this device.
     ///
-    /// It is bound to `origin` and to `fields`, which name everything else that the result depends
-    /// on. The order of `fields` matters.
+    /// The key is bound to `origin` and to `fields`, which list everything else that the result
+    /// depends on. The order of `fields` matters.
     pub fn derive(
         key: &DataKey,
         device_secret: &[u8; 32],
@@ -47,13 +47,14 @@ impl CacheKey {
         Self(Parked::new(Secret::from_fn(derive)))
     }
 
-    /// Returns a name under which to store the result, which reveals nothing about the container.
+    /// Returns a name under which to store the result. The name reveals nothing about the
+    /// container.
     pub fn lookup_id(&self) -> [u8; 32] {
         *self.0.expose().last_chunk().expect("64 bytes end with 32")
     }
 }
 
-/// Encodes origin and fields, each into different bytes.
+/// Encodes origin and fields without ambiguity.
 fn info(origin: &Origin, fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut info = b"ovseal/v1/compile-cache\0".to_vec();
     info.extend_from_slice(origin.container_id.as_bytes());

@@ -6,7 +6,7 @@ use crate::statement::ModelId;
 
 /// The container to which a stanza is bound, during one call.
 ///
-/// It also holds the secrets derived from passphrases until the call ends.
+/// Until the call ends, it also holds the secrets derived from passphrases.
 #[derive(Debug)]
 pub struct Context {
     binding: Binding,
@@ -35,7 +35,8 @@ impl Context {
 
     /// Returns the id of the model.
     ///
-    /// It is authentic only if a publisher was specified. Otherwise the container only claims it.
+    /// The id is authentic only if a publisher was specified. Otherwise it is only the container's
+    /// claim.
     pub const fn model_id(&self) -> ModelId {
         self.model_id
     }

@@ -11,7 +11,7 @@ use crate::stanza_kind::{RecipientClass, StanzaKind};
 
 const LENGTH: usize = 32;
 
-/// A key of 32 random bytes that the publisher and the devices share.
+/// A key of 32 random bytes, shared by the publisher and the devices.
 #[derive(Debug)]
 pub struct KeyFile(Parked<Secret<LENGTH>>);
 
@@ -24,10 +24,10 @@ impl KeyFile {
         Ok(Self(Parked::new(random_secret()?)))
     }
 
-    /// Creates a key from `bytes`, of which there must be exactly 32.
+    /// Creates a key from exactly 32 bytes.
     ///
     /// # Errors
-    /// [`KeyError::KeyFile`] for any other length.
+    /// [`KeyError::KeyFile`] if the length differs.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         let bytes: &[u8; LENGTH] = bytes.try_into().map_err(|_| KeyError::KeyFile)?;
         Ok(Self(Parked::new(Secret::from_fn(|key| key.copy_from_slice(bytes)))))
@@ -36,14 +36,14 @@ impl KeyFile {
     /// Reads a key from `reader`, which must end after exactly 32 bytes.
     ///
     /// # Errors
-    /// Any error of `reader`, or [`KeyError::KeyFile`] as `InvalidData` for any other length.
+    /// Any error of `reader`, or [`KeyError::KeyFile`] as `InvalidData` if the length differs.
     pub fn read_from(reader: &mut impl Read) -> std::io::Result<Self> {
         let bytes = SecretBytes::read_from(reader, LENGTH + 1)?;
         Self::from_bytes(bytes.expose())
             .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
     }
 
-    /// Makes the 32 bytes readable until the result is dropped, to store them.
+    /// Exposes the 32 bytes, for storing them, until the result is dropped.
     pub fn expose(&self) -> Exposed<'_, Secret<LENGTH>> {
         self.0.expose()
     }

@@ -1,7 +1,7 @@
 //! Recipients wrap the data key, and identities unwrap it (`docs/format.md` §4).
 //!
-//! Other crates add kinds of key by implementing the two traits. [`symmetric`] does the wrapping
-//! for those with a symmetric secret.
+//! Other crates add kinds of key by implementing the two traits. For keys with a symmetric secret,
+//! [`symmetric`] does the wrapping.
 
 mod age_encoding;
 mod argon2_cost;
@@ -27,7 +27,7 @@ pub use passphrase::{Argon2MemoryError, Passphrase};
 pub use public_key::{PublicKeyIdentity, PublicKeyRecipient};
 pub use service::{KeyService, ServiceContext, ServiceError, ServiceKey, WRAPPED_LIMIT};
 
-/// A key to which a model can be sealed: it wraps the data key.
+/// A key to which a model can be sealed. It wraps the data key.
 pub trait Recipient: Send + Sync {
     /// Wraps `key` into a stanza, which must be bound to `context`.
     ///
@@ -55,14 +55,14 @@ pub trait Identity: Send + Sync {
 
     /// Returns the key derivation that [`unwrap`](Self::unwrap) does for this stanza, if any.
     ///
-    /// It is called for all stanzas before the first one is tried. Stanzas whose derivation exceeds
-    /// the caller's limit are not passed to `unwrap`.
+    /// This is called for all stanzas before the first one is tried. Stanzas whose derivation
+    /// exceeds the caller's limit are not passed to `unwrap`.
     fn derivation(&self, _stanza: &Stanza) -> Option<Derivation> {
         None
     }
 }
 
-/// A recipient could not wrap the data key.
+/// The error for a recipient that could not wrap the data key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WrapError {
@@ -78,7 +78,7 @@ pub enum WrapError {
         /// The memory that the derivation needs, in MiB.
         mib: u32,
     },
-    /// The shared secret with the recipient's public key would be known to anyone.
+    /// Anyone could compute the shared secret with the recipient's public key.
     #[error("the recipient's public key is weak: anyone could compute the shared secret")]
     WeakPublicKey,
     /// The recipient's back end failed.
@@ -98,7 +98,7 @@ impl WrapError {
     }
 }
 
-/// An identity could not try to unwrap, or its hardware did not allow it.
+/// The error for an identity that could not try to unwrap, or whose hardware did not allow it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnwrapError {
@@ -126,7 +126,7 @@ impl UnwrapError {
     }
 }
 
-/// The text or bytes are not a key of the expected kind. The message quotes nothing of them.
+/// The error for input that is not a key of the expected kind. No message quotes the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -139,19 +139,22 @@ pub enum KeyError {
     /// The key file does not have 32 bytes.
     #[error("the key file is not 32 bytes long")]
     KeyFile,
-    /// The text is not a recipient.
+    /// The string is not a recipient.
     #[error("not a recipient: it has a typo, or does not begin with age1 or age1pq1")]
     Recipient,
-    /// The text is not an identity, or the file has none.
+    /// The string is not an identity, or the file has none.
     #[error("not an identity: it has a typo, or does not begin with AGE-SECRET-KEY-1 or AGE-SECRET-KEY-PQ-1")]
     Identity,
-    /// The text is not a publisher's public key.
+    /// The string is not a publisher's public key.
     #[error("a publisher's public key is one or two PEM blocks, for Ed25519 and ML-DSA-65")]
     PublisherPublic,
-    /// The text is not a publisher's private key.
+    /// The string is not a publisher's private key.
     #[error("a publisher's private key is two PEM blocks, for Ed25519 and ML-DSA-65")]
     PublisherPrivate,
-    /// The text is not the ML-DSA half of a publisher's private key.
-    #[error("the half of a publisher's private key next to a token's is one PEM block, for ML-DSA-65")]
+    /// The string is not the ML-DSA half of a publisher's private key.
+    #[error(
+        "the half of a publisher's private key that complements a token's is one PEM block, for \
+         ML-DSA-65"
+    )]
     PublisherMlDsa,
 }

@@ -18,7 +18,7 @@ use crate::stanza_kind::{RecipientClass, StanzaKind};
 
 const LENGTH_LIMIT: usize = 1024;
 
-/// Greatest factor by which normalization form C lengthens UTF-8 (Unicode FAQ, Normalization).
+/// Maximum factor by which normalization form C lengthens UTF-8 (Unicode FAQ, Normalization).
 const EXPANSION: usize = 3;
 
 /// A passphrase in Unicode normalization form C.
@@ -48,12 +48,13 @@ impl From<Argon2MemoryError> for UnwrapError {
 }
 
 impl Passphrase {
-    /// Creates a passphrase from UTF-8 text.
+    /// Creates a passphrase from UTF-8 bytes.
     ///
-    /// One final LF or CRLF is removed, the rest normalized. The result must have 1 to 1024 bytes.
+    /// One final LF or CRLF is removed, and the rest is normalized. The result must have 1 to 1024
+    /// bytes.
     ///
     /// # Errors
-    /// [`KeyError::Passphrase`] for any other bytes.
+    /// [`KeyError::Passphrase`] if `bytes` are not such a passphrase.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         let text = std::str::from_utf8(without_line_ending(bytes)).map_err(|_| KeyError::Passphrase)?;
         if text.len() > EXPANSION * LENGTH_LIMIT {
@@ -65,7 +66,7 @@ impl Passphrase {
         allowed.then_some(passphrase).ok_or(KeyError::Passphrase)
     }
 
-    /// Returns the same passphrase with another cost for sealing.
+    /// Returns the same passphrase with a different cost for sealing.
     ///
     /// For opening, the cost comes from the container.
     pub fn with_cost(self, cost: Argon2Cost) -> Self {
@@ -79,7 +80,7 @@ impl Passphrase {
 
     /// Derives 32 bytes with Argon2id.
     ///
-    /// This is for kinds of key in other crates that combine a passphrase with another secret.
+    /// Other crates use this for kinds of key that combine a passphrase with another secret.
     ///
     /// # Errors
     /// [`Argon2MemoryError`] if the memory cannot be allocated.
@@ -91,7 +92,8 @@ impl Passphrase {
         self.argon2id(salt, cost)
     }
 
-    /// Derives 32 bytes as [`derive`](Self::derive) does, once for each salt and cost in a context.
+    /// Derives 32 bytes as [`derive`](Self::derive) does, but only once per salt and cost in a
+    /// context.
     ///
     /// This is for implementations of [`Identity`]. The context keeps the result in secret memory
     /// and zeroizes it on drop.

@@ -42,7 +42,7 @@ impl PublicKeyRecipient {
     /// Parses a recipient as age writes it.
     ///
     /// # Errors
-    /// [`KeyError::Recipient`] for any other text.
+    /// [`KeyError::Recipient`] if `text` is not a recipient.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut buffer = [0; 1216];
         let (prefix, key) = age_encoding::decode(text, &mut buffer).ok_or(KeyError::Recipient)?;
@@ -107,7 +107,7 @@ impl PublicKeyIdentity {
     /// Parses an identity as age writes it.
     ///
     /// # Errors
-    /// [`KeyError::Identity`] for any other text.
+    /// [`KeyError::Identity`] if `text` is not an identity.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut prefix = String::new();
         let secret = Secret::try_from_fn(|bytes| {
@@ -148,7 +148,7 @@ impl PublicKeyIdentity {
         })
     }
 
-    /// Returns the text of the identity, to store it.
+    /// Encodes the identity as a string to store.
     pub fn encode(&self) -> SecretBytes {
         let prefix = match self.scheme {
             Scheme::XWing => age_encoding::X_WING_IDENTITY,
@@ -222,9 +222,9 @@ fn last_point(bytes: &[u8]) -> Point {
 
 /// Returns true if X25519 with this point results in an all-zero shared secret (RFC 7748 §6.1).
 ///
-/// A random private key decides it for all of them. Clamped scalars are multiples of the cofactor,
-/// so the result is zero for every scalar if the point has small order, and for none otherwise.
-/// `hpke` does not check this inside X-Wing.
+/// One random private key decides this for all private keys. Clamped scalars are multiples of the
+/// cofactor, so the result is zero for every scalar if the point has small order, and for none
+/// otherwise. `hpke` does not check this inside X-Wing.
 fn has_zero_share(point: &Point) -> bool {
     let peer = agreement::UnparsedPublicKey::new(&agreement::X25519, point);
     agreement::PrivateKey::generate(&agreement::X25519)

@@ -20,10 +20,11 @@ pub const WRAPPED_LIMIT: usize = 8 << 10;
 /// The error of a key service, which is reported unchanged.
 pub type ServiceError = Box<dyn Error + Send + Sync>;
 
-/// The container for which a key service wraps or unwraps, to authorize and log the request.
+/// The container for which a key service wraps or unwraps. Use it to authorize and log the request.
 ///
 /// On opening, both ids come from the container. The model id is authentic only if a publisher was
-/// named. A service that binds them as associated data rejects a secret moved to another container.
+/// specified. A service that binds them as associated data rejects a secret moved to another
+/// container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServiceContext {
@@ -34,7 +35,8 @@ pub struct ServiceContext {
 }
 
 impl ServiceContext {
-    /// Returns container id and model id, 64 bytes that a service should bind as associated data.
+    /// Returns the container id and the model id: 64 bytes that a service should bind as associated
+    /// data.
     pub fn associated_data(&self) -> [u8; 64] {
         let mut bytes = [0; 64];
         bytes[..32].copy_from_slice(self.container_id.as_bytes());
@@ -51,12 +53,13 @@ impl From<&Context> for ServiceContext {
 
 /// The caller's key service, for example a key management system, a vault or a card.
 ///
-/// It receives a random secret, made for one stanza, and the ids of container and model. It never
-/// receives the data key.
+/// The service receives a random secret, made for one stanza, and the ids of container and model.
+/// It never receives the data key.
 pub trait KeyService: Send + Sync {
     /// Wraps a secret for [`unwrap`](Self::unwrap) into 1 to [`WRAPPED_LIMIT`] bytes.
     ///
-    /// The container holds the result in clear. Bind [`ServiceContext::associated_data`] to it.
+    /// The container stores the result in the clear. Bind [`ServiceContext::associated_data`] to
+    /// it.
     ///
     /// # Errors
     /// Any failure of the service.
@@ -67,7 +70,7 @@ pub trait KeyService: Send + Sync {
     /// `wrapped` comes from the container, and can be any bytes.
     ///
     /// # Errors
-    /// Any failure of the service that kept it from trying.
+    /// Any failure that kept the service from trying.
     fn unwrap(
         &self,
         wrapped: &[u8],
@@ -75,7 +78,7 @@ pub trait KeyService: Send + Sync {
     ) -> Result<Option<Secret<LENGTH>>, ServiceError>;
 }
 
-/// A key that a [`KeyService`] holds, as recipient and identity.
+/// A key held by a [`KeyService`], usable as recipient and identity.
 #[derive(Clone)]
 pub struct ServiceKey(Arc<dyn KeyService>);
 

@@ -1,4 +1,4 @@
-//! Wrapping under a symmetric secret, for every kind of key that has one (`docs/format.md` §4.1).
+//! Wrapping under a symmetric secret, for the kinds of key that have one (`docs/format.md` §4.1).
 
 use aws_lc_rs::constant_time;
 use ovseal_memory::Secret;
@@ -45,7 +45,7 @@ pub fn wrap(
     })
 }
 
-/// Unwraps a stanza of [`wrap`]; returns `None` if it is damaged or has another secret.
+/// Unwraps a stanza from [`wrap`]. Returns `None` if it is damaged or has a different secret.
 pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataKey> {
     let (body, tag) = stanza.body().split_last_chunk()?;
     if stanza.parameters().len() < SALT_LENGTH || stanza.body().len() != BODY {
@@ -57,7 +57,7 @@ pub fn unwrap(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataK
     let mut data = Secret::<32>::from_fn(|bytes| bytes.copy_from_slice(wrapped));
     let aead = AeadProvider::AwsLc.key(keys.key());
     let opened = committed && aead.decrypt(keys.nonce(), &stanza.header(), tag, data.expose_mut()).is_ok();
-    // Builds for fuzzing continue with any key, to reach the parsers behind it.
+    // Builds for fuzzing continue with any key, to reach the parsers behind this check.
     if !opened && !crate::WITHOUT_AUTHENTICATION {
         return None;
     }
@@ -75,7 +75,7 @@ pub(super) fn wrap_salted(
     Ok(wrap(kind.word(), salt.to_vec(), secret, key, context)?)
 }
 
-/// Unwraps a stanza of [`wrap_salted`], or returns `None` as [`unwrap`] does.
+/// Unwraps a stanza from [`wrap_salted`]. Returns `None` in the same cases as [`unwrap`].
 pub(super) fn unwrap_salted(stanza: &Stanza, secret: &[u8], context: &Context) -> Option<DataKey> {
     if stanza.parameters().len() == SALT_LENGTH { unwrap(stanza, secret, context) } else { None }
 }

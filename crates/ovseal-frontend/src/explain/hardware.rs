@@ -30,10 +30,10 @@ impl Explain for TpmError {
                  libtss2-tcti-device0"
             }
             Self::Connect { .. } => to.say(
-                "look for the TPM with ovseal doctor; for /dev/tpmrm0, add your user to the tss group; name another \
-                 TPM with --tcti",
-                "for /dev/tpmrm0, add your user to the tss group; name another TPM with the argument tcti or with \
-                 OVSEAL_TCTI",
+                "look for the TPM with ovseal doctor; for /dev/tpmrm0, add your user to the tss group; \
+                 choose another TPM with --tcti",
+                "for /dev/tpmrm0, add your user to the tss group; choose another TPM with the argument \
+                 tcti or with OVSEAL_TCTI",
             ),
             Self::Deadline(_) => "end other programs that use the TPM, or restart the device",
             Self::Lockout => {
@@ -44,7 +44,9 @@ impl Explain for TpmError {
                 "use a resource manager (device:/dev/tpmrm0), or flush left-over objects: tpm2_flushcontext -t"
             }
             Self::NoPcr(_) => "enable the sha256 bank in the firmware's settings",
-            Self::AnotherTpm => "open with another key, enroll this device again, and bind the container again",
+            Self::AnotherTpm => {
+                "open with another key, enroll this device again, and bind the container again"
+            }
             Self::PcrChanged(_) => {
                 "boot the device as it was when it was enrolled or bound, or open with another key and bind the \
                  container again"
@@ -89,7 +91,7 @@ impl Explain for DeviceError {
             Self::Tpm(error) => return error.hint(to),
             Self::NotEnrolled { .. } => "create the device's keys once: ovseal device enroll",
             Self::Enrolled { .. } => {
-                "ovseal device status shows its recipient; --state DIR names another directory"
+                "ovseal device status shows its recipient; --state DIR selects another directory"
             }
             Self::Damaged { .. } => {
                 "restore the file from a backup, or open with another key and enroll the device again"

@@ -1,4 +1,4 @@
-//! The number of each error, and the advice for it, in one place.
+//! The number of each error, and advice on it, in one place.
 
 #[cfg(feature = "pkcs11")]
 mod token;
@@ -20,12 +20,12 @@ use crate::Code;
 
 pub use open::keys_hint;
 
-/// An error that a front end shows to people.
+/// An error that a front end shows to its users.
 pub trait Explain: Error {
     /// Returns the number of the failure.
     fn code(&self) -> Code;
 
-    /// Returns advice for users of `front_end`, where something is known to help.
+    /// Returns advice for users of `front_end`, if a remedy is known.
     fn hint(&self, front_end: FrontEnd) -> Option<String> {
         let _ = front_end;
         None

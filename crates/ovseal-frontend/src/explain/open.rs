@@ -101,7 +101,7 @@ impl Explain for RollbackError {
                 "if this device is new, create the state once: ovseal rollback-state -o FILE"
             }
             Self::Write { source, .. } => return write_hint(source),
-            Self::Locked { .. } => "wait until the other process is done",
+            Self::Locked { .. } => "wait until the other process has finished",
             Self::NotAnchored { .. } => to.say(
                 "create one that is: ovseal rollback-state --tpm -o FILE; or leave out --rollback-tpm",
                 "create one that is: ovseal rollback-state --tpm -o FILE",
@@ -120,7 +120,7 @@ impl Explain for RollbackError {
     }
 }
 
-/// Returns advice for a TPM that cannot check a rollback state: no other key can stand in for it.
+/// Returns advice for a TPM that cannot check a rollback state. No other key can replace it.
 fn anchor_hint(error: &TpmError, to: FrontEnd) -> Option<String> {
     let hint = match error {
         TpmError::NoCounter(_) | TpmError::AnchorRecord => NEW_STATE,

@@ -34,14 +34,14 @@ impl Explain for RekeyError {
             Self::OnlyEnclave => {
                 to.say("keep another stanza, or allow it with --allow-only-sgx", "keep another stanza")
             }
-            Self::Locked { .. } => "wait until the other process is done",
+            Self::Locked { .. } => "wait until the other process has finished",
             Self::GenerationChanged { .. } => to.say(
                 "look at the stanzas again with ovseal inspect FILE, and choose again",
                 "inspect the container again, and choose again",
             ),
             Self::NotRegular { .. } => to.say(
-                "name the container itself; readlink -f shows where a link points",
-                "name the container itself",
+                "give the path of the container itself; readlink -f shows where a link points",
+                "give the path of the container itself",
             ),
             Self::HardLinks { .. } => "rekey a copy of the file",
             Self::ForeignRekeyFile { .. } => to.say(

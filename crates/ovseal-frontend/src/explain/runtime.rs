@@ -16,8 +16,9 @@ impl Explain for LocateError {
 
     fn hint(&self, to: FrontEnd) -> Option<String> {
         let hint = to.say(
-            "install it with pip install openvino, or name its directory with --openvino or OVSEAL_OPENVINO",
-            "install it with pip install openvino, or name its directory with OVSEAL_OPENVINO",
+            "install it with pip install openvino, or specify its directory with --openvino or \
+             OVSEAL_OPENVINO",
+            "install it with pip install openvino, or specify its directory with OVSEAL_OPENVINO",
         );
         matches!(self, Self::NotFound { .. }).then(|| hint.to_owned())
     }

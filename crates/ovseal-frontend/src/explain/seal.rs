@@ -25,7 +25,7 @@ impl Explain for SealError {
         let hint = match self {
             Self::NoRecipient => to.say(
                 "give at least one of -r RECIPIENT, -R F, -p, --passphrase-file F, --keyfile F",
-                "name at least one recipient",
+                "specify at least one recipient",
             ),
             Self::MixedRecipients => mixed_hint(to),
             Self::KeyInModel { .. } => to.say(
@@ -33,11 +33,11 @@ impl Explain for SealError {
                 "move it out of the model's directory, or exclude it",
             ),
             Self::Irreplaceable { .. } => to.say(
-                "remove it first, or give the container another name with -o",
-                "remove it first, or give the container another name",
+                "remove it first, or give the container a different name with -o",
+                "remove it first, or give the container a different name",
             ),
             Self::OutputIsInput | Self::OutputIsKey => {
-                to.say("give the container another name with -o", "give the container another name")
+                to.say("give the container a different name with -o", "give the container a different name")
             }
             Self::Write(source) => return write_hint(source),
             Self::Sign(SignError::Backend(source)) => return key_holder_hint(&**source, to),
@@ -68,7 +68,7 @@ impl Explain for ModelError {
                 "seal what it points to, or allow following links",
             ),
             Self::FolderNotFile { .. } => {
-                to.say("leave out --only to seal the whole directory", "name the file itself")
+                to.say("leave out --only to seal the whole directory", "specify the file itself")
             }
             Self::PrivateKey { .. } => to.say(
                 "move it out of the model's directory, or leave it out with --exclude; --dry-run lists what would \
@@ -77,21 +77,21 @@ impl Explain for ModelError {
             ),
             Self::AllLeftOut { .. } => to.say(
                 "seal it anyway with --include-everything",
-                "include everything, or name the file itself",
+                "include everything, or specify the file itself",
             ),
             Self::Pattern { .. } => "write the pattern as in .gitignore, without ! or # at its beginning",
             Self::Name { .. } | Self::Path(_) => "rename the file",
             Self::PathOnly { path, .. } if to == FrontEnd::Command && path.ends_with("saved_model.pb") => {
-                "name its directory instead, with --optimize: TensorFlow's weights are next to the graph"
+                "seal its directory instead, with --optimize: TensorFlow's weights are next to the graph"
             }
             Self::PathOnly { format, .. } if format.is_convertible() => to.say(
-                "convert it to IR while sealing, with --optimize; or seal the file as it is with --only: then \
-                 ovseal run does not open it",
+                "convert it to IR while sealing, with --optimize; or seal the file as it is with --only, \
+                 but then ovseal run cannot open it",
                 "convert it to IR while sealing: ovseal seal --optimize",
             ),
             Self::PathOnly { .. } => to.say(
-                "export the original model to IR, for example with optimum-cli export openvino; or seal the file \
-                 as it is with --only: then ovseal run does not open it",
+                "export the original model to IR, for example with optimum-cli export openvino; or seal \
+                 the file as it is with --only, but then ovseal run cannot open it",
                 "export the original model to IR, for example with optimum-cli export openvino",
             ),
             Self::GitLfsPointer { .. } => "fetch the file first: git lfs pull",
@@ -117,7 +117,8 @@ impl Explain for ConvertError {
         let hint = match self {
             Self::NoInterpreter => "install Python 3 and OpenVINO's package: python3 -m pip install openvino",
             Self::NoPackage { .. } => {
-                "install it: python3 -m pip install openvino; or activate the environment that has it"
+                "install it: python3 -m pip install openvino; or activate the environment in which it is \
+                 installed"
             }
             Self::Memory(_) => MORE_MEMORY,
             _ => return None,

@@ -1,4 +1,4 @@
-//! PKCS#11 tokens. The command alone uses them.
+//! PKCS#11 tokens, which only the command uses.
 
 use ovseal_hardware::pkcs11::{TokenError, UriError};
 
@@ -13,7 +13,7 @@ impl Explain for TokenError {
     fn hint(&self, _: FrontEnd) -> Option<String> {
         let hint = match self {
             Self::Module { .. } => {
-                "name the token's module with --pkcs11-module FILE or OVSEAL_PKCS11_MODULE"
+                "specify the token's module with --pkcs11-module FILE or OVSEAL_PKCS11_MODULE"
             }
             Self::NoToken { .. } => "plug the token in; ovseal doctor lists the tokens",
             Self::AmbiguousToken { .. } => "add the serial number to the URI; ovseal doctor lists the tokens",

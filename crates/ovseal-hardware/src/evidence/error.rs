@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// The interface exists, but has no provider: no trusted environment, or attestation is off.
+    /// The interface exists, but has no provider: there is no trusted environment, or attestation
+    /// is off.
     #[error("no evidence is available: {} has no provider", path.display())]
     NoProvider {
         /// The interface.

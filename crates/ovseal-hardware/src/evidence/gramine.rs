@@ -13,7 +13,7 @@ use crate::lock::lock;
 pub(super) const REPORT_DATA: &str = "user_report_data";
 const QUOTE: &str = "quote";
 
-/// Serializes the requests of this process, which Gramine does not keep apart.
+/// Serializes the requests of this process, because Gramine does not separate them.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 pub(super) fn collect(

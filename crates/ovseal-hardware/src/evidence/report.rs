@@ -3,7 +3,7 @@
 /// Length of the verifier's data in evidence.
 pub const REPORT_DATA_LENGTH: usize = 64;
 
-/// Longer than any evidence. The kernel's own limits are 32 KiB to 16 MiB.
+/// Limit on the length of evidence. The kernel's own limits are 32 KiB to 16 MiB.
 pub(super) const LENGTH_LIMIT: u64 = 1 << 20;
 
 /// The signer and form of evidence.
@@ -25,12 +25,13 @@ pub struct Evidence {
     pub kind: EvidenceKind,
     /// The quote or report.
     pub bytes: Vec<u8>,
-    /// Data added by the host: for SEV-SNP a table of certificates, otherwise often empty.
+    /// Data added by the host: a table of certificates for SEV-SNP, otherwise often empty.
     pub auxiliary: Vec<u8>,
 }
 
 impl Evidence {
-    /// Returns the verifier's bytes. `None` if it is too short or of an unknown version.
+    /// Returns the verifier's bytes, or `None` if the evidence is too short or has an unknown
+    /// version.
     pub fn report_data(&self) -> Option<&[u8; REPORT_DATA_LENGTH]> {
         let offset = match self.kind {
             EvidenceKind::SgxQuote => QUOTE_HEADER + SGX_REPORT_DATA,

@@ -20,7 +20,8 @@ impl EvidenceSource {
     /// Location of the kernel's interface where configfs is usually mounted.
     pub const TSM: &str = "/sys/kernel/config/tsm/report";
 
-    /// Returns the interface of this machine, if any. Inside an enclave it is Gramine's.
+    /// Returns the interface of this machine, if there is one. Inside an enclave, this is
+    /// Gramine's.
     pub fn detect() -> Option<Self> {
         let gramine = Path::new(Self::GRAMINE).join(gramine::REPORT_DATA).exists();
         let tsm = Path::new(Self::TSM).is_dir();
@@ -31,12 +32,12 @@ impl EvidenceSource {
 
     /// Collects evidence that contains `report_data`.
     ///
-    /// It takes milliseconds to seconds. A process makes one request to Gramine at a time, because
-    /// an enclave has one place for the data.
+    /// This takes milliseconds to seconds. A process makes one request to Gramine at a time,
+    /// because an enclave has only one place for the data.
     ///
     /// # Errors
-    /// [`EvidenceError`]. Evidence with other data than requested is
-    /// [`EvidenceError::Interference`].
+    /// [`EvidenceError`]; [`EvidenceError::Interference`] for evidence with data other than
+    /// requested.
     pub fn collect(&self, report_data: &[u8; REPORT_DATA_LENGTH]) -> Result<Evidence, EvidenceError> {
         let evidence = match self {
             Self::Gramine(root) => gramine::collect(root, report_data)?,

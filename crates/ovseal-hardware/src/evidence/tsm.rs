@@ -43,7 +43,7 @@ impl Entry {
     fn create(root: &Path) -> Result<Self, EvidenceError> {
         let mut name = [0; 8];
         rand::fill(&mut name).map_err(|_| {
-            EvidenceError::file(root)(io::Error::other("the system returned no random numbers"))
+            EvidenceError::file(root)(io::Error::other("the system provided no random numbers"))
         })?;
         let path = root.join(format!("ovseal-{}", base16ct::lower::encode_string(&name)));
         match fs::create_dir(&path) {
@@ -73,7 +73,7 @@ impl Entry {
         file.and_then(|mut file| file.write_all(report_data)).map_err(EvidenceError::file(&path))
     }
 
-    /// Reads a blob, and tries again while the hardware is busy.
+    /// Reads a blob. Tries again while the hardware is busy.
     fn retry_read(&self, name: &str) -> Result<Vec<u8>, EvidenceError> {
         let mut attempt = 1;
         loop {
@@ -89,7 +89,7 @@ impl Entry {
         }
     }
 
-    /// Reads the host's data. Providers without any do not show the file.
+    /// Reads the host's data. Providers without such data do not show the file.
     fn auxiliary(&self) -> Result<Vec<u8>, EvidenceError> {
         match self.read("auxblob") {
             Err(EvidenceError::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),

@@ -11,7 +11,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs `call` on a separate thread and returns its result.
 ///
-/// A call that never returns keeps its thread. The process can continue, and end.
+/// A call that never returns keeps its thread, but the process can continue and end.
 ///
 /// # Errors
 /// Any error of `call`; [`TokenError::Unanswered`] if it takes longer than `deadline`.

@@ -45,7 +45,7 @@ pub enum TokenError {
         /// The token's label.
         label: String,
     },
-    /// No token accepts such a PIN: it is empty, too long, not UTF-8, or contains a NUL.
+    /// The PIN is empty, too long, not UTF-8, or contains a NUL. No token accepts such a PIN.
     #[error("a PIN has 1 to 255 bytes of UTF-8 without a NUL")]
     PinForm,
     /// The token rejected the PIN.
@@ -56,7 +56,7 @@ pub enum TokenError {
         /// The remaining tries, as reported by the token.
         tries: Tries,
     },
-    /// The token accepts no PIN any more, after too many wrong ones.
+    /// The token no longer accepts any PIN, after too many wrong ones.
     #[error("the PIN is locked after too many wrong tries")]
     PinLocked,
     /// No key of the token fits the URI.
@@ -110,16 +110,16 @@ pub enum TokenError {
         /// The module's error.
         source: Error,
     },
-    /// The operating system started no thread.
+    /// The operating system could not start a thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
-    /// The operating system returned no random numbers.
-    #[error("the operating system returned no random numbers")]
+    /// The operating system provided no random numbers.
+    #[error("the operating system provided no random numbers")]
     Randomness,
 }
 
 impl TokenError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::OtherModule { .. } | Self::AmbiguousToken { .. } | Self::AmbiguousKey { .. } => {

@@ -1,4 +1,4 @@
-//! Finding and creating keys on a token.
+//! Finds and creates keys on a token.
 
 use aws_lc_rs::rand;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
@@ -104,7 +104,7 @@ fn find(
     }
 }
 
-/// Returns the public key of a private one, `None` if it is of another kind.
+/// Returns the public key of a private key, or `None` if the key is of another kind.
 ///
 /// Some tokens keep the public key with the private key. Otherwise it is read from the other half
 /// of the pair.
@@ -118,7 +118,7 @@ fn public_of<const N: usize>(
     if let Some(public) = attributes.iter().find_map(point::from_attribute) {
         return Ok(Some(public));
     }
-    // The halves share an id. On a token without ids, they share a label.
+    // The two halves share an id, or a label on a token without ids.
     let id = attributes.iter().find(|attribute| matches!(attribute, Attribute::Id(id) if !id.is_empty()));
     let label =
         attributes.iter().find(|attribute| matches!(attribute, Attribute::Label(label) if !label.is_empty()));

@@ -1,7 +1,7 @@
 //! The receiver's side of HPKE (RFC 9180) for a private key on a token.
 //!
-//! The token computes the shared point. The rest, HKDF and AES-256-GCM, is done here. The sender's
-//! side uses the library `hpke`.
+//! The token computes the shared point. This module does the rest: HKDF and AES-256-GCM. The
+//! sender's side uses the library `hpke`.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
@@ -95,7 +95,7 @@ mod tests {
         ciphertext: [u8; 48],
     }
 
-    /// Lets the library send to a fresh key.
+    /// Sends to a new key with the library `hpke`.
     fn sent(info: &[u8]) -> Sent {
         let (private, public) = DhP256HkdfSha256::gen_keypair();
         let (encapsulated, mut sender) =

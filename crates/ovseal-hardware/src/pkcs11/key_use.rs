@@ -1,4 +1,4 @@
-//! The two uses of keys, and what they mean to a token.
+//! The two uses of keys, and the permissions that they require on a token.
 
 use std::fmt;
 

@@ -32,8 +32,8 @@
 //!
 //! # What it does not protect
 //!
-//! The token's key cannot be copied, but anyone who has the token and its PIN can use it. The data
-//! key that it unwraps is in the memory of this process, as with any other kind of key. A module is
+//! The token's key cannot be copied, but anyone who has the token and its PIN can use it. The
+//! unwrapped data key is in the memory of this process, as with any other kind of key. A module is
 //! code that runs in this process with all its rights.
 
 mod deadline;

@@ -25,7 +25,7 @@ pub struct Module {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenSummary {
-    /// Its label, which its owner chose.
+    /// The token's label, chosen by its owner.
     pub label: String,
     /// Its maker.
     pub manufacturer: String,
@@ -33,7 +33,7 @@ pub struct TokenSummary {
     pub model: String,
     /// Its serial number.
     pub serial: String,
-    /// True if its private keys require a PIN.
+    /// True if the token's private keys require a PIN.
     pub wants_pin: bool,
     /// True if the PIN is entered on the token itself.
     pub has_keypad: bool,
@@ -49,8 +49,8 @@ impl Module {
     /// Loads the module at `path`, or returns the one already loaded from there.
     ///
     /// # Errors
-    /// [`TokenError::Module`] if it cannot be loaded, [`TokenError::OtherModule`] if this process
-    /// has another one.
+    /// [`TokenError::Module`] if the module cannot be loaded, [`TokenError::OtherModule`] if this
+    /// process has loaded a different one.
     pub fn load(path: &Path) -> Result<Self, TokenError> {
         let mut loaded = lock(&LOADED);
         match &*loaded {

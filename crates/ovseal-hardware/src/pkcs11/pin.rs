@@ -6,7 +6,7 @@ use ovseal_memory::{Parked, SecretBytes};
 
 use super::TokenError;
 
-/// Largest length of a PIN in bytes. Tokens allow far fewer.
+/// Maximum length of a PIN, in bytes. Tokens allow far fewer.
 const LIMIT: usize = 255;
 
 /// The PIN of a token's user, in secret memory.
@@ -17,7 +17,7 @@ impl Pin {
     /// Accepts UTF-8 of 1 to 255 bytes without a NUL. A single trailing newline is ignored.
     ///
     /// # Errors
-    /// [`TokenError::PinForm`] for other bytes.
+    /// [`TokenError::PinForm`] if `bytes` are not such a PIN.
     pub fn new(bytes: &[u8]) -> Result<Self, TokenError> {
         let line = without_line_ending(bytes);
         let is_text = std::str::from_utf8(line).is_ok() && !line.contains(&0);

@@ -12,7 +12,7 @@ use crate::lock::lock;
 
 /// A token with an open session.
 ///
-/// Clones share the session, which one thread at a time uses.
+/// Clones share the session. Only one thread uses it at a time.
 #[derive(Clone, Debug)]
 pub struct Token {
     module: Module,
@@ -38,7 +38,7 @@ impl Token {
         Self::open(module, uri, true)
     }
 
-    /// Returns the token's description of itself when it was found.
+    /// Returns the token's description, as read when the token was found.
     pub fn summary(&self) -> &TokenSummary {
         &self.summary
     }
@@ -116,7 +116,7 @@ impl Token {
         self.summary_now().map_or(Tries::Unsaid, |summary| summary.tries)
     }
 
-    /// Returns [`TokenError::Removed`] for any error of the module if the token is not there.
+    /// Replaces an error of the module with [`TokenError::Removed`] if the token is gone.
     fn explain(&self, error: TokenError) -> TokenError {
         match error {
             TokenError::Refused { .. } if self.summary_now().is_none() => TokenError::Removed,

@@ -5,7 +5,7 @@ use std::fmt;
 /// The tries left before the PIN is locked, as reported by a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tries {
-    /// No report: enough are left, or the token does not count.
+    /// Nothing was reported: enough tries are left, or the token does not count them.
     Unsaid,
     /// Wrong PINs were entered since the last correct one.
     Few,

@@ -11,9 +11,9 @@ const VALUE_LIMIT: usize = 255;
 ///
 /// Supported attributes are `token`, `manufacturer`, `model`, `serial`, `object`, `id` and `type`
 /// (`private` or `public`). Supported query attributes are `module-path` and `pin-source`, an
-/// absolute path with or without `file:`. An omitted attribute fits everything. Any other attribute
-/// is rejected, because ignoring a restriction could choose another key. `pin-value` is also
-/// rejected, because a PIN does not belong in an argument.
+/// absolute path with or without `file:`. An omitted attribute matches everything. Any other
+/// attribute is rejected, because ignoring a restriction could select the wrong key. `pin-value` is
+/// also rejected, because a PIN does not belong in an argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uri {
     text: String,
@@ -27,7 +27,7 @@ pub struct Uri {
     pin_source: Option<PathBuf>,
 }
 
-/// The error for a string that is not a PKCS#11 URI, or has something unsupported.
+/// The error for a string that is not a supported PKCS#11 URI.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriError {
@@ -35,7 +35,7 @@ pub enum UriError {
     #[error("a PKCS#11 URI begins with pkcs11:")]
     Scheme,
     /// The URI is too long.
-    #[error("a PKCS#11 URI has at most {LENGTH_LIMIT} bytes, a value of it {VALUE_LIMIT}")]
+    #[error("a PKCS#11 URI has at most {LENGTH_LIMIT} bytes, and each value at most {VALUE_LIMIT}")]
     TooLong,
     /// An attribute is not supported.
     #[error("the PKCS#11 URI attribute {0} is not supported")]
@@ -68,8 +68,8 @@ impl Uri {
         if text.len() > LENGTH_LIMIT {
             return Err(UriError::TooLong);
         }
-        // This also finds it after the wrong separator, where it would be part of a value that
-        // messages show.
+        // This also finds `pin-value` after a wrong separator, where it would be part of a value
+        // that messages show.
         if text.to_ascii_lowercase().contains("pin-value=") {
             return Err(UriError::Pin);
         }
@@ -131,7 +131,7 @@ impl Uri {
     }
 }
 
-/// Writes the URI without its query, which only applies to this machine.
+/// Writes the URI without its query, which applies only to this machine.
 impl fmt::Display for Uri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnclaveError {
-    /// Gramine's file is missing: no enclave, another library OS, or an older Gramine.
+    /// Gramine's file is missing: this is not an enclave, or a different library OS, or an older
+    /// Gramine.
     #[error("this program does not run in an SGX enclave under Gramine: there is no {}", path.display())]
     NoEnclave {
         /// The missing file.

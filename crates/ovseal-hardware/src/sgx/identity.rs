@@ -13,12 +13,12 @@ pub struct EnclaveIdentity {
 }
 
 impl EnclaveIdentity {
-    /// Uses Gramine's files in their usual location.
+    /// Creates an identity that reads Gramine's files in their usual location.
     pub fn new() -> Self {
         Self::at(GRAMINE)
     }
 
-    /// Uses Gramine's files below another directory.
+    /// Creates an identity that reads Gramine's files below a different directory.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }

@@ -11,13 +11,14 @@ use zeroize::Zeroizing;
 
 use super::{EnclaveError, STANZA_TYPE};
 
-/// Length of a key of Gramine.
+/// Length of Gramine's keys, in bytes.
 const KEY_LENGTH: usize = 16;
 
 /// The enclaves that share a key, on one processor at the same or a higher security version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SealingPolicy {
-    /// Only the same enclave (`MRENCLAVE`). A new build or a new Gramine version makes another one.
+    /// Only the same enclave (`MRENCLAVE`). A new build or a new version of Gramine is a different
+    /// enclave.
     Enclave = 1,
     /// All enclaves of the same signer (`MRSIGNER`) with the same product id.
     Signer = 2,
@@ -73,8 +74,9 @@ impl EnclaveKey {
             }
             opened => opened.map_err(|source| EnclaveError::Read { path: path.clone(), source })?,
         };
-        // Reading one byte more than a key shows whether the file ends there. The buffer is not in
-        // secret memory, to which the kernel lets no user-space file system write.
+        // Reading one byte more than a key shows whether the file ends there. The buffer is in
+        // ordinary memory, because the kernel lets no user-space file system write to secret
+        // memory.
         let mut bytes = Zeroizing::new([0; KEY_LENGTH + 1]);
         let length = fill(&mut file, bytes.as_mut())
             .map_err(|source| EnclaveError::Read { path: path.clone(), source })?;

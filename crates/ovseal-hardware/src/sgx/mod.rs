@@ -11,13 +11,14 @@
 //!
 //! # What it does not protect
 //!
-//! The processor derives these keys from its fuses, its security version and the enclave. Another
-//! enclave or another processor gets another key. With [`SealingPolicy::Enclave`], a new build of
-//! the same enclave also gets another key. Such a stanza must therefore never be the only one of a
-//! container. Rekeying and sealing reject that, unless the caller allows it.
+//! The processor derives these keys from its fuses, its security version and the enclave. A
+//! different enclave or a different processor gets a different key. With
+//! [`SealingPolicy::Enclave`], so does a new build of the same enclave. Such a stanza must
+//! therefore never be a container's only one. Sealing and rekeying reject such a container, unless
+//! the caller allows it.
 //!
 //! The author of the enclave's manifest decides what runs inside. With [`SealingPolicy::Signer`],
-//! anyone who holds the enclave's signing key also does. The application must not use the same key
+//! so does anyone who holds the enclave's signing key. The application must not use the same key
 //! for anything else, and the manifest must not use it for a mount of encrypted files.
 
 mod error;

@@ -15,9 +15,9 @@ use super::wire::{Bytes32, Reader, sha256, sized};
 /// A device's TPM as the anchor of rollback states.
 ///
 /// Each state has its own NV counter and key. The key is created under the device's key, so the TPM
-/// only uses it in the state that the device's key requires. Anyone with access to the TPM can
+/// uses it only in the state that the device's key requires. Anyone with access to the TPM can
 /// increment or remove the counter, which makes the state unusable. Only the host of a virtual TPM
-/// can set it back.
+/// can set the counter back.
 #[derive(Debug)]
 pub struct TpmAnchor(DeviceIdentity);
 
@@ -30,7 +30,7 @@ pub(super) struct AnchorRecord {
 }
 
 impl TpmAnchor {
-    /// Uses the TPM of a device.
+    /// Creates an anchor in the TPM of a device.
     pub fn new(identity: DeviceIdentity) -> Self {
         Self(identity)
     }

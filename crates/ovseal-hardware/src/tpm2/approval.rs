@@ -54,7 +54,7 @@ impl ApproverKey {
     /// Generates a key.
     ///
     /// # Errors
-    /// Fails only if the operating system returns no random numbers.
+    /// Fails only if the operating system provides no random numbers.
     pub fn generate() -> Result<Self, RandomnessError> {
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let document = document.map_err(|_| RandomnessError)?;

@@ -6,7 +6,7 @@ use super::wire::Reader;
 
 /// Conditions for unsealing a stanza's share, besides the policy of the device's key.
 ///
-/// None by default.
+/// There are none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Bounds {
@@ -29,7 +29,7 @@ impl Bounds {
     /// Requires the TPM's clock to be below `milliseconds`.
     ///
     /// The clock counts the time the device was powered on since its TPM was cleared. The clock
-    /// cannot be set back, but may lose some minutes after an unclean power-off.
+    /// cannot be set back, but may lose minutes after an unclean power-off.
     pub fn clock_below(self, milliseconds: u64) -> Self {
         Self { clock: Some(milliseconds), ..self }
     }
@@ -39,17 +39,17 @@ impl Bounds {
         self.pcr.as_ref()
     }
 
-    /// Returns the last epoch, if bounded.
+    /// Returns the last epoch in which the stanza opens, if there is such a bound.
     pub fn epoch(&self) -> Option<u64> {
         self.epoch
     }
 
-    /// Returns the bound of the clock in milliseconds, if any.
+    /// Returns the bound of the clock in milliseconds, if there is one.
     pub fn clock(&self) -> Option<u64> {
         self.clock
     }
 
-    /// Returns the policy of the sealed object, `None` without bounds.
+    /// Returns the policy of the sealed object, or `None` if there are no bounds.
     pub(super) fn policy(&self, counter: CounterIndex) -> Option<PolicyDigest> {
         let mut policy = PolicyDigest::EMPTY;
         if let Some(values) = &self.pcr {

@@ -1,4 +1,4 @@
-//! TPM and passphrase together: neither one opens the stanza alone.
+//! TPM and passphrase combined: neither one opens the stanza alone.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use super::stanza::{CombinedParameters, TPM2_PASSPHRASE};
 /// A device and a passphrase, both of which a container requires.
 ///
 /// The TPM must be in the state required by the device's key and the [`Bounds`](super::Bounds). The
-/// TPM counts the tries of a PIN, but not of this passphrase. An attacker with the TPM's share can
-/// guess as fast as the passphrase's cost allows.
+/// TPM counts attempts to guess a PIN, but not this passphrase. An attacker with the TPM's share
+/// can guess as fast as the passphrase's cost allows.
 #[derive(Debug)]
 pub struct CombinedRecipient {
     device: DeviceRecipient,

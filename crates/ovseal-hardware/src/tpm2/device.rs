@@ -1,4 +1,4 @@
-//! The device's key on its disk: wrapped by the TPM, useless anywhere else.
+//! The device's key on its disk, wrapped by the TPM and useless anywhere else.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -28,7 +28,8 @@ pub struct Device {
 /// The key in the TPM that wraps the device's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parent {
-    /// The persistent storage key, or `None` for a primary key created again each time.
+    /// The handle of the persistent storage key, or `None` for a primary key created again each
+    /// time.
     pub(super) handle: Option<u32>,
     pub(super) name: Vec<u8>,
 }
@@ -53,7 +54,7 @@ pub(super) enum StatePolicy {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// The device was not enrolled, or with another directory.
+    /// The device was not enrolled, or was enrolled with a different directory.
     #[error("the device is not enrolled: {} does not exist", path.display())]
     NotEnrolled {
         /// The file.
@@ -105,7 +106,7 @@ struct Wire {
     private: ByteVec,
     #[n(4)]
     public: ByteVec,
-    /// The bitmap, followed by the values unless an approver signs those.
+    /// The bitmap, followed by the values unless an approver signs the values.
     #[n(5)]
     pcr: Option<ByteVec>,
     #[n(6)]
@@ -167,7 +168,7 @@ impl Device {
         DeviceRecipient::new(self.key.clone(), self.counter)
     }
 
-    /// Returns the device's id, which its stanzas show.
+    /// Returns the device's id, which is visible in its stanzas.
     pub fn id(&self) -> [u8; 32] {
         self.key.id()
     }
@@ -187,7 +188,7 @@ impl Device {
         matches!(self.policy.state, Some(StatePolicy::Approved(..)))
     }
 
-    /// Reads the approvals in the device's directory, its files `*.approval`. Skips invalid ones.
+    /// Reads the approvals in the device's directory (`*.approval`). Skips invalid files.
     ///
     /// # Errors
     /// [`DeviceError::Read`] if the directory cannot be read.
@@ -263,7 +264,7 @@ impl Device {
             counter: CounterIndex::new(wire.counter)?,
             key,
         };
-        // The TPM enforces the policy of the key. A file that states another one is damaged.
+        // The TPM enforces the policy of the key. A file that states a different policy is damaged.
         let consistent = device.policy.digest() == device.key.policy() && device.encode() == bytes;
         (wire.version == VERSION && consistent).then_some(device)
     }

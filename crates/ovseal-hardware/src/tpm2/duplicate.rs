@@ -1,4 +1,4 @@
-//! Sealing to a storage key in a TPM, without a TPM.
+//! Seals to a storage key in a TPM, without using a TPM.
 //!
 //! The result is a blob for `TPM2_Import` (TPM 2.0 Library, part 1, 23.3).
 
@@ -27,7 +27,7 @@ impl Duplicate {
     /// Wraps `share` so that only the TPM with this key unwraps it, and only under `policy`.
     ///
     /// # Errors
-    /// Fails if the operating system returns no random numbers, or the key is not on the curve.
+    /// Fails if the operating system provides no random numbers, or the key is not on the curve.
     pub(super) fn wrap(
         key: &StorageKey,
         share: &Secret<32>,

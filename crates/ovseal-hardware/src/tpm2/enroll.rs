@@ -1,4 +1,4 @@
-//! Creating a device's keys in its TPM.
+//! Creates a device's keys in its TPM.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl EnrollOptions {
         Self { policy, pin: None }
     }
 
-    /// Also requires a PIN. The TPM locks after some wrong ones, or after some unclean power-offs.
+    /// Also requires a PIN. The TPM locks after several wrong PINs or unclean power-offs.
     pub fn pin(self, pin: &[u8]) -> Self {
         let policy = DevicePolicy { has_pin: true, ..self.policy };
         Self { policy, pin: Some(pin_value(pin)) }
@@ -63,7 +63,7 @@ impl EnrollOptions {
 
 /// Opens the storage key provided by the TPM's owner.
 ///
-/// Without one, creates a primary key, which takes no room in the TPM.
+/// If there is none, creates a primary key, which takes no room in the TPM.
 fn parent(esys: &Esys) -> Result<(Option<u32>, Handle<'_>), TpmError> {
     if esys.handles(STORAGE_KEY, 1)?.first() == Some(&STORAGE_KEY) {
         return Ok((Some(STORAGE_KEY), esys.existing(STORAGE_KEY)?));
@@ -80,8 +80,8 @@ fn create_key(
     let sessions = Sessions::new(esys, parent);
     let template = StorageKey::template(policy.digest(), policy.has_pin);
     let authorization = pin.map_or(&[][..], |pin| pin.expose());
-    // A TPM may strip leading zeros of a coordinate and then derive from fewer bytes. Try another
-    // key.
+    // A TPM may strip leading zeros of a coordinate and then derive from fewer bytes. Such a key is
+    // replaced by another one.
     for _ in 0..KEY_ATTEMPTS {
         let (private, public) = esys.create(parent, sessions.hmac()?, authorization, &template)?;
         if let Some(key) = StorageKey::parse(&public) {
@@ -105,7 +105,8 @@ pub(super) fn define_counter(esys: &Esys) -> Result<CounterIndex, TpmError> {
 ///
 /// Source: TCG Registry of Reserved TPM 2.0 Handles and Localities.
 const STORAGE_KEY: u32 = 0x8100_0001;
-/// First of the indices for counters: of devices, also several per TPM, and of rollback states.
+/// First of the indices for counters of devices, of which a TPM may have several, and of rollback
+/// states.
 const FIRST_COUNTER: u32 = 0x0180_6f76;
 const COUNTERS: u32 = 64;
 const KEY_ATTEMPTS: u32 = 8;

@@ -48,7 +48,7 @@ pub enum TpmError {
         /// The command.
         command: &'static str,
     },
-    /// The TPM's SHA-256 bank of PCRs is not in use.
+    /// The TPM's SHA-256 bank lacks a PCR, or is not in use.
     #[error("the TPM has no PCR {0} in its SHA-256 bank")]
     NoPcr(u8),
     /// An answer has an impossible value.
@@ -62,16 +62,17 @@ pub enum TpmError {
         /// The TPM's response code.
         code: u32,
     },
-    /// The device was enrolled with another TPM, or this one was cleared.
+    /// The device was enrolled with a different TPM, or this TPM was cleared.
     #[error("the device was enrolled with another TPM, or this TPM was cleared")]
     AnotherTpm,
-    /// PCRs have other values than at enrolment or binding.
+    /// PCRs have different values than at enrolment or binding.
     #[error("the device's measured state has changed: {}", Registers(.0))]
     PcrChanged(Vec<u8>),
     /// No approval covers the present state.
     #[error("the device's state is not approved: {}", closest(.registers, *.approvals))]
     NotApproved {
-        /// The PCRs that differ from the closest approval; without one, all of the key's.
+        /// The PCRs that differ from the closest approval, or all PCRs of the key if there is no
+        /// approval.
         registers: Vec<u8>,
         /// Number of approvals of the key's PCRs.
         approvals: usize,
@@ -79,13 +80,13 @@ pub enum TpmError {
     /// The approval of the present state is not signed by the device's approver.
     #[error("the approval of the device's state is not signed by its approver")]
     ForgedApproval,
-    /// The device's key has a PIN, and none was given.
+    /// The device's key has a PIN, but none was given.
     #[error("the device's key needs its PIN")]
     PinMissing,
     /// The PIN is wrong.
     #[error("the PIN is wrong")]
     WrongPin,
-    /// The TPM unsealed its share, but the stanza does not open with it and the passphrase.
+    /// The TPM unsealed its share, but share and passphrase together do not open the stanza.
     #[error("the passphrase is wrong, or the stanza is damaged")]
     WrongPassphrase,
     /// The epoch of the device is past the bound.
@@ -118,7 +119,8 @@ pub enum TpmError {
     /// The blob wrapped for the TPM is damaged.
     #[error("the blob wrapped for the TPM is damaged")]
     Integrity,
-    /// A rollback state's record of its counter and key is damaged, or of another enrolment.
+    /// A rollback state's record of its counter and key is damaged, or belongs to another
+    /// enrolment.
     #[error("the state's anchor record is damaged, or belongs to another enrolment of this device")]
     AnchorRecord,
 }
@@ -167,9 +169,9 @@ impl TpmError {
         }
     }
 
-    /// Reinterprets the error of a command whose parameters come from a stanza.
+    /// Converts the error of a command whose parameters come from a stanza.
     ///
-    /// A parameter that the TPM rejects is damaged.
+    /// If the TPM rejects a parameter, the stanza is damaged.
     pub(super) fn in_parameter(self) -> Self {
         const FORMAT_ONE_PARAMETER: u32 = 0xc0;
         match self {
@@ -178,7 +180,7 @@ impl TpmError {
         }
     }
 
-    /// Returns whose fault it is: a key that does not fit, or the environment.
+    /// Returns the kind of failure: a key that does not fit, or the environment.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::AnotherTpm | Self::PcrChanged(_) | Self::NotApproved { .. } | Self::ForgedApproval => {

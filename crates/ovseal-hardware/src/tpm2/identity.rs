@@ -53,7 +53,7 @@ impl DeviceIdentity {
         &self.tpm
     }
 
-    /// Reads the present approvals, and returns all that the device's key may require.
+    /// Reads the current approvals, and returns everything that the device's key may require.
     pub(super) fn session(&self) -> Result<DeviceSession, DeviceError> {
         let approvals = if self.device.has_approver() { self.device.approvals()? } else { Vec::new() };
         let (device, pin) = (self.device.clone(), self.pin.clone());

@@ -14,7 +14,7 @@ use super::public::primary_template;
 use super::stanza::Tpm2Parameters;
 use super::tss::{Esys, Handle, Session, Ticket};
 
-/// A device with all that its key may require: approvals and a PIN.
+/// A device with everything that its key may require: approvals and a PIN.
 pub(super) struct DeviceSession {
     pub(super) device: Device,
     pub(super) approvals: Vec<Approval>,
@@ -56,7 +56,7 @@ impl DeviceSession {
         esys.unseal(&object, session)
     }
 
-    /// Returns the key in the TPM under which the device's key is kept.
+    /// Returns the key in the TPM that wraps the device's key.
     pub(super) fn parent(&self) -> &Parent {
         &self.device.parent
     }
@@ -144,7 +144,7 @@ impl DeviceSession {
         verified.ok_or(TpmError::ForgedApproval)
     }
 
-    /// Replaces a rejected authorization by a wrong PIN, if the key has a PIN.
+    /// Turns a rejected authorization into the error for a wrong PIN, if the key has a PIN.
     fn explain(&self, error: TpmError) -> TpmError {
         match error {
             TpmError::Authorization { .. } if self.device.has_pin() => {
@@ -157,10 +157,11 @@ impl DeviceSession {
 }
 
 impl Parent {
-    /// Opens the parent, if it is the one under which the device's key was created.
+    /// Opens the parent, if the device's key was created under it.
     pub(super) fn open<'e>(&self, esys: &'e Esys) -> Result<Handle<'e>, TpmError> {
         let parent = match self.handle {
-            // Another TPM may have nothing there, or this one after it was cleared.
+            // There may be nothing at this handle on another TPM, or on this one after it was
+            // cleared.
             Some(handle) => esys.existing(handle).map_err(|error| match error {
                 TpmError::Command { .. } => TpmError::AnotherTpm,
                 error => error,

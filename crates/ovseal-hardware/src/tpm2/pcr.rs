@@ -30,8 +30,8 @@ impl PcrDemand {
     /// The prefix `sha256:` is optional.
     ///
     /// # Errors
-    /// [`PcrListError`] for anything else, including an empty list, whose policy would require
-    /// nothing.
+    /// [`PcrListError`] if `text` is not such a list, or the list is empty: its policy would
+    /// require nothing.
     pub fn parse(text: &str) -> Result<Self, PcrListError> {
         let mut demand = BTreeMap::new();
         for word in text.strip_prefix("sha256:").unwrap_or(text).split(',') {
@@ -55,7 +55,7 @@ impl PcrDemand {
         (!open.is_empty()).then_some(PcrList(open))
     }
 
-    /// Returns all PCRs with values, taking missing values from `read`.
+    /// Returns all PCRs with values. Missing values are taken from `read`.
     ///
     /// Returns `None` if a value is also missing there.
     pub fn complete(&self, read: Option<&PcrValues>) -> Option<PcrValues> {
@@ -113,7 +113,7 @@ impl PcrValues {
         self.0.iter().map(|(&number, value)| (number, value))
     }
 
-    /// Returns the PCRs for which `other` has a different value or none.
+    /// Returns the PCRs for which `other` has a different value or no value.
     pub(super) fn changed(&self, other: &Self) -> Vec<u8> {
         let differs = |number: &u8| self.0.get(number) != other.0.get(number);
         self.0.keys().copied().filter(differs).collect()

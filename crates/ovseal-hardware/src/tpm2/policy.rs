@@ -1,4 +1,4 @@
-//! Policies as digests, computed without a TPM (TPM 2.0 Library, part 3, chapter 23).
+//! Digests of policies, computed without a TPM (TPM 2.0 Library, part 3, chapter 23).
 
 use super::pcr::PcrValues;
 use super::wire::{Bytes32, name, sha256, sized};
@@ -21,7 +21,7 @@ impl PolicyDigest {
         self.extend(0x017f, &[&values.selection(), &digest])
     }
 
-    /// Requires an approval of the key with this name (`TPM2_PolicyAuthorize`).
+    /// Requires an approval by the key with this name (`TPM2_PolicyAuthorize`).
     ///
     /// The approval replaces all earlier conditions.
     pub(super) fn authorize(key: &[u8], policy_ref: &[u8]) -> Self {

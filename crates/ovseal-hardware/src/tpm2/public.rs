@@ -25,7 +25,7 @@ impl StorageKey {
         [&head(ECC, attributes, policy), &STORAGE_PARAMETERS[..], &sized(&[]), &sized(&[])].concat()
     }
 
-    /// Parses `TPMT_PUBLIC` of such a key, and rejects any other.
+    /// Parses `TPMT_PUBLIC` of such a key, and rejects that of any other.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
         let algorithms = [reader.u16()?, reader.u16()?];
@@ -54,7 +54,7 @@ impl StorageKey {
         self.policy
     }
 
-    /// Returns the digest in the key's name, by which stanzas identify their device.
+    /// Returns the digest in the key's name. Stanzas identify their device by it.
     pub(super) fn id(&self) -> Bytes32 {
         *name(&self.bytes).last_chunk().expect("a name ends with a digest of 32 bytes")
     }
@@ -123,7 +123,7 @@ pub(super) fn mac_key_template() -> Vec<u8> {
 
 /// Returns whether `bytes` are the public area of a key created in its TPM from that template.
 ///
-/// An attacker could know an imported key.
+/// An attacker might know an imported key.
 pub(super) fn is_mac_key(bytes: &[u8]) -> bool {
     let unique = bytes.strip_prefix(&mac_key_head()[..]).map(Reader);
     let unique = unique.and_then(|mut reader| reader.sized().filter(|_| reader.end().is_some()));

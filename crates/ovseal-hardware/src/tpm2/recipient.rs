@@ -32,7 +32,7 @@ pub struct DeviceRecipient {
 
 /// The error for a string that is not a device's recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a device's recipient begins with {PREFIX}1 and is free of typing errors")]
+#[error("a device's recipient begins with {PREFIX}1 and has no typing errors")]
 pub struct DeviceRecipientError;
 
 impl DeviceRecipient {
@@ -48,8 +48,8 @@ impl DeviceRecipient {
     /// Parses a recipient as [`Display`](fmt::Display) writes it.
     ///
     /// # Errors
-    /// [`DeviceRecipientError`] if `text` is not a device's recipient, or its key could leave its
-    /// TPM.
+    /// [`DeviceRecipientError`] if `text` is not a device's recipient, or if its key could leave
+    /// the TPM.
     pub fn parse(text: &str) -> Result<Self, DeviceRecipientError> {
         let checked = CheckedHrpstring::new::<LongBech32>(text).map_err(|_| DeviceRecipientError)?;
         let bytes: Vec<u8> = checked.byte_iter().collect();

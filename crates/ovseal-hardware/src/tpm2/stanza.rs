@@ -69,7 +69,8 @@ impl CombinedParameters {
         Derivation { salt: self.salt, cost: self.cost }
     }
 
-    /// Parses exactly these parameters, with a cost within the limits of the format.
+    /// Parses these parameters and nothing after them. The cost must be within the limits of the
+    /// format.
     pub(super) fn parse(parameters: &[u8]) -> Option<Self> {
         let mut reader = Reader(parameters);
         let (salt, cost) = (reader.array()?, Argon2Cost::decode(&reader.array()?)?);
@@ -83,7 +84,7 @@ impl Tpm2Parameters {
         self.bounds.policy(self.counter)
     }
 
-    /// Appends these parameters to those that precede them, which begin with the salt.
+    /// Appends these parameters after the salt and any others.
     pub(super) fn encode(&self, before: Vec<u8>) -> Vec<u8> {
         let mut bytes = before;
         bytes.push(VERSION);
@@ -94,7 +95,7 @@ impl Tpm2Parameters {
         bytes
     }
 
-    /// Parses exactly these parameters, which never exceed 1 KiB.
+    /// Parses these parameters and nothing after them. They never exceed 1 KiB.
     pub(super) fn parse(parameters: &[u8]) -> Option<Self> {
         let mut reader = Reader(parameters);
         reader.take(SALT_LENGTH)?;

@@ -18,11 +18,11 @@ pub struct TpmStatus {
     pub firmware: u64,
     /// True if wrong PINs have locked the TPM.
     pub is_locked: bool,
-    /// Number of wrong PINs and unclean power-offs counted now.
+    /// Number of wrong PINs and unclean power-offs that count at present.
     pub failures: u32,
-    /// Number of them that locks the TPM.
+    /// Number of wrong PINs and unclean power-offs that locks the TPM.
     pub failures_limit: u32,
-    /// Seconds after which one of them is forgotten.
+    /// Seconds after which the TPM forgets one wrong PIN or unclean power-off.
     pub recovery_seconds: u32,
     /// The hash algorithms of the PCR banks in use, by name or number.
     pub pcr_banks: Vec<String>,
@@ -61,7 +61,7 @@ impl Tpm {
     /// Reads PCRs of the SHA-256 bank.
     ///
     /// # Errors
-    /// [`TpmError`], also if the bank is not in use.
+    /// [`TpmError`], including [`TpmError::NoPcr`] if the bank is not in use.
     pub fn pcr_values(&self, list: &PcrList) -> Result<PcrValues, TpmError> {
         let list = list.clone();
         self.run(move |esys| esys.read_pcr(&list))

@@ -32,11 +32,11 @@ struct Shared {
 /// The destination of transactions.
 #[derive(Debug)]
 enum Queue {
-    /// None yet: there was no transaction.
+    /// There is no thread yet, because there was no transaction.
     Idle,
     /// The thread that talks to the TPM.
     Running(Worker),
-    /// None any more: the thread waits for an answer, perhaps forever, and is abandoned.
+    /// The thread was abandoned, because it waits for an answer, perhaps forever.
     Stuck,
 }
 
@@ -45,7 +45,7 @@ enum Queue {
 struct Worker {
     jobs: Sender<Job>,
     thread: JoinHandle<()>,
-    /// The process of the thread, which does not exist in a forked child.
+    /// The process that has the thread. A forked child does not.
     process: u32,
 }
 
@@ -96,7 +96,7 @@ impl Tpm {
         drop(waiter);
         answer.unwrap_or_else(|error| match error {
             RecvTimeoutError::Timeout => {
-                // A job that was still in the queue shows nothing about the TPM.
+                // A job that was still in the queue says nothing about the TPM.
                 if begun.load(Ordering::Acquire) {
                     *lock(&self.shared.queue) = Queue::Stuck;
                 }
@@ -133,7 +133,8 @@ impl Shared {
 }
 
 impl Queue {
-    /// Returns whether its thread stayed with the parent process: nothing to join or detach.
+    /// Returns whether the thread stayed with the parent process, so that there is nothing to join
+    /// or detach.
     fn is_inherited(&self) -> bool {
         matches!(self, Self::Running(worker) if worker.process != std::process::id())
     }
@@ -151,7 +152,7 @@ impl Drop for Shared {
             std::mem::forget(queue);
         } else if let Queue::Running(Worker { jobs, thread, .. }) = queue {
             drop(jobs);
-            // A thread that panicked has ended, too.
+            // A thread that panicked has also ended.
             let _ = thread.join();
         }
     }
@@ -199,7 +200,7 @@ fn ensure_waiting(waiting: &Weak<()>, deadline: Duration) -> Result<(), TpmError
     if waiting.strong_count() > 0 { Ok(()) } else { Err(TpmError::Deadline(deadline)) }
 }
 
-/// Tries up to `attempts` times, since the library has one error for a busy and a missing device.
+/// Tries up to `attempts` times, because the library has one error for a busy and a missing device.
 fn retry_connect<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmError>) -> Result<T, TpmError> {
     for _ in 1..attempts {
         match connect() {
@@ -213,7 +214,7 @@ fn retry_connect<T>(attempts: u32, mut connect: impl FnMut() -> Result<T, TpmErr
 /// Keeps the TPM software stack from writing to stderr, unless `TSS2_LOG` is set.
 ///
 /// This function sets that environment variable, which is sound only while the process has a single
-/// thread. Later the call does nothing. Call this function before you start threads.
+/// thread. Call it before you start threads: after that, it does nothing.
 pub fn silence() {
     const VARIABLE: &str = "TSS2_LOG";
     if std::env::var_os(VARIABLE).is_none() && has_single_thread() {
@@ -225,7 +226,7 @@ pub fn silence() {
 /// TCTI of the kernel's TPM behind its resource manager.
 pub const KERNEL_TPM: &str = "device:/dev/tpmrm0";
 
-/// Suggested deadline for a TPM in hardware. Slow ones take a second or two to create a key.
+/// Suggested deadline for a hardware TPM. Slow ones take a second or two to create a key.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Idle time after which a connection is closed.
@@ -268,7 +269,7 @@ mod tests {
         let (tpm, release) = busy();
         assert!(matches!(tpm.run(|_| Ok(())), Err(TpmError::Deadline(_))));
         drop(release);
-        // Without a deadline, which a busy machine would miss.
+        // There is no deadline, because a busy machine would miss it.
         let (sender, answered) = mpsc::channel();
         let ask = move |connection: &mut Connection| sender.send(connection.transact(|_| Ok(()))).unwrap();
         tpm.shared.send(Box::new(ask)).unwrap();

@@ -1,8 +1,8 @@
 //! Attribute files like those of configfs and Gramine.
 //!
 //! The files are read as a whole on first read and written as a whole on close. configfs passes a
-//! binary attribute on when its file is released, which the program sees within `close`. FUSE's
-//! `flush` is called at that time; its `release` comes later.
+//! binary attribute on when its file is released, which happens within the program's `close`. FUSE
+//! calls `flush` at that time, and `release` later.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -155,7 +155,7 @@ impl<F: Files> Filesystem for AttributeFiles<F> {
         }
     }
 
-    /// Ignores truncation on opening, since written data replaces the whole file anyway.
+    /// Ignores truncation on opening, because written data replaces the whole file anyway.
     #[allow(clippy::too_many_arguments, reason = "the trait's own")]
     fn setattr(
         &self,

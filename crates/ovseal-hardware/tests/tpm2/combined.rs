@@ -10,7 +10,7 @@ use ovseal_testkit::Fixture;
 
 use crate::support::{Tampered, TestDevice, assert_refused, open, seal};
 
-/// Creates a passphrase that is very cheap to derive from.
+/// Creates a passphrase with a very low derivation cost.
 fn passphrase(text: &str) -> Passphrase {
     Passphrase::from_bytes(text.as_bytes()).unwrap().with_cost(Argon2Cost::new(64, 1, 1).unwrap())
 }

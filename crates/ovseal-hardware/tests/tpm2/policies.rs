@@ -96,7 +96,7 @@ fn a_post_quantum_key_is_mixed_with_a_devices_only_if_allowed() {
     };
     assert!(matches!(rekey(false), Err(RekeyError::MixedRecipients)));
     rekey(true).unwrap();
-    // Once mixed, a container can be rekeyed without that option.
+    // After that, the container can be rekeyed without that option.
     rekey(false).unwrap();
 }
 

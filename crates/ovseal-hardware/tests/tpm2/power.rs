@@ -33,8 +33,8 @@ fn fifty_power_losses_at_random_points_lock_nothing_and_lose_nothing() {
     assert_eq!(device.tpm().status().unwrap().failures, 0);
 }
 
-/// The price of dictionary-attack protection: an unclean power-off after use of a PIN counts as a
-/// wrong one.
+/// Dictionary-attack protection has a price: an unclean power-off after the use of a PIN counts as
+/// a wrong PIN.
 #[test]
 fn a_pin_is_the_only_thing_that_power_losses_lock() {
     let device = TestDevice::enrolled(|_| ovseal_hardware::tpm2::EnrollOptions::default().pin(b"2580"));

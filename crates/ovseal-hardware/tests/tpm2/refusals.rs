@@ -116,7 +116,7 @@ fn a_copied_disk_opens_nothing_on_another_machine() {
     assert_refused!(open(&sealed.path, &identity), NoKeyFits, TpmError::AnotherTpm);
 }
 
-/// Not even root can write to the directory of this test.
+/// Even root cannot write to the directory of this test.
 #[test]
 fn a_directory_that_cannot_be_written_costs_no_counter() {
     let device = TestDevice::new();

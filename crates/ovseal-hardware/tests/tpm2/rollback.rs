@@ -41,7 +41,7 @@ impl Tied {
         Arc::new(TpmAnchor::new(self.device.identity()))
     }
 
-    /// Returns the state as a new process finds it.
+    /// Returns the state as a new process would find it.
     fn state(&self) -> RollbackState {
         RollbackState::anchored(self.path(), self.anchor())
     }
@@ -74,7 +74,7 @@ impl Tied {
         format!("0x{}", &place[2..10])
     }
 
-    /// Returns the TPM's reason for rejecting the state, and whose fault it is.
+    /// Returns the TPM's reason for rejecting the state, and the kind of failure.
     fn reason(&self) -> (TpmError, ErrorKind) {
         let error = self.floor().unwrap_err();
         let kind = error.kind();
@@ -195,13 +195,14 @@ fn a_late_advance_does_not_count() {
     let crashing = Arc::new(Crashing(tied.anchor(), Mutex::default()));
     let state = RollbackState::anchored(tied.path(), crashing.clone());
     state.raise(&[tied.publisher], model("m"), 1).unwrap_err();
-    // Another process finds the file one ahead, and advances on behalf of the first.
+    // Another process finds the file one generation ahead, and advances the counter on behalf of
+    // the first.
     assert_eq!(tied.floor().unwrap(), 1);
     let (place, from) = crashing.1.lock().unwrap().take().unwrap();
     tied.anchor().advance(&place, from).unwrap();
     assert_eq!(tied.floor().unwrap(), 1);
     assert_eq!(tied.raise(2).unwrap(), 2);
-    // An advance in time counts once.
+    // An advance that succeeds in time counts once.
     let shown = || tied.anchor().attest(&place, &[]).unwrap().counter;
     assert_eq!(shown(), from + 2);
     tied.anchor().advance(&place, from + 2).unwrap();
@@ -236,7 +237,7 @@ fn access_to_the_tpm_can_make_it_deny_a_state_but_never_accept_one() {
     let epoch = format!("anchor 01{:08x}", u32::from_str_radix(&index[2..], 16).unwrap() - 1);
     tied.put_back(&one.replace(&format!("anchor 01{}", &index[2..]), &epoch));
     assert!(matches!(tied.floor(), Err(RollbackError::NotAuthentic { .. })));
-    // A writable index cannot either: it could show any number.
+    // A writable index cannot replace it either: it could show any number.
     tied.put_back(&one);
     swtpm.tool("tpm2_nvundefine", &[&index, "-C", "o"]);
     assert_refused!(tied, Denied, TpmError::NoCounter(_));
@@ -323,7 +324,7 @@ fn power_losses_at_random_points_never_lose_a_floor_or_the_state() {
                     }
                 }
             });
-            // From the start of the first raise to the end of the second.
+            // The time from the start of the first raise to the end of the second.
             thread::sleep(took * ((round * 37) % 50) / 25);
             // On a busy machine a raise takes longer. At least one is completed.
             while round == 49 && raised.load(Ordering::Relaxed) == 1 && !raising.is_finished() {
@@ -344,7 +345,7 @@ fn power_losses_at_random_points_never_lose_a_floor_or_the_state() {
 
 /// The host of a virtual TPM can restore an older state.
 ///
-/// With the state file of the same time, this is invisible. With a file newer by one raise, it
+/// With the state file from the same time, this is invisible. With a file newer by one raise, it
 /// looks like a crash, and the newer file holds. With an even newer file, the check reports that
 /// the counter was set back.
 #[test]

@@ -109,7 +109,7 @@ pub(crate) fn open(container: &Path, identity: &dyn Identity) -> Result<(), Open
     Ok(())
 }
 
-/// Returns the TPM's reason for not opening a container, and whose fault it is.
+/// Returns the TPM's reason for not opening a container, and the kind of failure.
 pub(crate) fn reason(outcome: Result<(), OpenError>) -> (TpmError, ErrorKind) {
     let error = outcome.unwrap_err();
     let kind = error.kind();

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 /// The states of all chunks.
 ///
 /// A thread that claims a chunk works on it alone until it publishes a new state. It wakes the
-/// chunk's readers *after* publishing, or after placing its pages. So a fault on a claimed chunk
-/// needs no answer.
+/// chunk's readers *after* publishing the state, or after placing the pages. So a fault on a
+/// claimed chunk needs no answer.
 #[derive(Debug)]
 pub(super) struct Chunks {
     states: Box<[AtomicU8]>,
@@ -20,13 +20,13 @@ pub(super) struct Chunks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum State {
-    /// It is not known to be good, and no thread works on it.
+    /// The chunk is not known to be good, and no thread is working on it.
     Absent,
     /// One thread has claimed it.
     Busy,
-    /// All of its pages are in memory.
+    /// All pages of the chunk are in memory.
     Present,
-    /// It was good before, and pages of it are missing now.
+    /// The chunk was good before, and some or all of its pages are not in memory now.
     Released,
 }
 

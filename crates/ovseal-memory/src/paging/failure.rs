@@ -30,19 +30,21 @@ pub enum FillCause<E: Error + 'static> {
     /// The filler panicked, which is a bug in it. The panic hook has reported the message.
     #[error("the filler panicked")]
     Panicked,
-    /// The filler wrote different bytes than the first time. Readers may hold references to those.
-    #[error("the bytes differ from those before")]
+    /// The filler wrote different bytes than before. Readers may hold references to the earlier
+    /// bytes.
+    #[error("the bytes differ from before")]
     Changed,
     /// The kernel did not accept the pages, usually for lack of memory. An environment fault.
     #[error("the kernel did not accept the pages")]
     Place(#[source] io::Error),
 }
 
-/// Ends the process, because a chunk that was good before cannot be filled again.
+/// Ends the process because a chunk cannot be filled again.
 ///
-/// Readers wait for this chunk in the middle of a read, and results were already computed from the
-/// memory. Nothing correct can follow. The argument is one line without control characters. A
-/// process calls a handler at most once; other threads that fail wait for the end.
+/// Readers are waiting for this chunk in the middle of a read, and results have already been
+/// computed from the memory. The process cannot continue correctly. The argument is one line
+/// without control characters. A process calls a handler at most once; other threads that fail wait
+/// for the end.
 ///
 /// A handler must follow these rules:
 ///
@@ -78,13 +80,13 @@ pub(super) fn end_process(handler: LateFailureHandler, text: &str) -> ! {
 
 /// Calls the caller's code, and returns `None` if it panics.
 ///
-/// The payload of the panic is forgotten, because it may panic again when it is dropped. State that
-/// `work` left half changed must not be used afterwards.
+/// The payload of the panic is leaked, because it may panic again when dropped. State that `work`
+/// left half changed must not be used afterwards.
 pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
 }
 
-/// Exit code of a process that must not continue to compute: that of a model that is not authentic.
+/// Exit code of a process that must not continue, the same as for a model that is not authentic.
 const EXIT_CODE: i32 = 3;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use super::FillFailure;
 /// Fills the chunks of a [`PagedMemory`](super::PagedMemory), for example by decrypting a file.
 ///
 /// Several threads call [`fill`](Self::fill) at once, while others wait in the middle of a read
-/// from the memory. So it must not read the memory itself, nor need anything that a reader may
-/// hold: a lock, or standard output.
+/// from the memory. So `fill` must not read the memory itself, or need anything that a reader may
+/// hold, such as a lock or standard output.
 pub trait ChunkFiller: Send + Sync + 'static {
     /// The reason why a chunk could not be filled.
     type Error: Error + Send + Sync + 'static;
@@ -19,18 +19,19 @@ pub trait ChunkFiller: Send + Sync + 'static {
 
     /// Writes all of chunk `index`, counted from 0. The last one may be shorter.
     ///
-    /// At the call, `chunk` may contain bytes of another chunk.
+    /// On entry, `chunk` may contain bytes of another chunk.
     ///
     /// # Errors
     ///
-    /// Fails if the bytes cannot be read or are not authentic. Nothing of `chunk` is used then.
+    /// Fails if the bytes cannot be read or are not authentic. In that case, `chunk` is not used.
     fn fill(&self, index: usize, chunk: &mut [u8]) -> Result<(), Self::Error>;
 
     /// Writes a chunk again after its pages were released. Calls [`fill`](Self::fill) by default.
     ///
-    /// Readers may hold references to the previous bytes, so the memory compares a fingerprint of
-    /// them. Different bytes are [`FillCause::Changed`](super::FillCause::Changed), and no reader
-    /// sees them. This method may therefore skip checks that only confirm the bytes.
+    /// Readers may hold references to the previous bytes, so the memory compares their fingerprint
+    /// with that of the new bytes. Different bytes are
+    /// [`FillCause::Changed`](super::FillCause::Changed), and no reader sees them. This method may
+    /// therefore skip checks that only confirm the bytes.
     ///
     /// # Errors
     ///
@@ -39,14 +40,15 @@ pub trait ChunkFiller: Send + Sync + 'static {
         self.fill(index, chunk)
     }
 
-    /// Hints that chunk `index` will be filled soon, so that its source can be read. Does nothing by
-    /// default, and returns at once.
+    /// Hints that chunk `index` will be filled soon, so that its source can be read.
+    ///
+    /// Returns at once. Does nothing by default.
     fn expect(&self, _index: usize) {}
 
-    /// Words the line for a [`LateFailureHandler`](super::LateFailureHandler).
+    /// Writes the line for a [`LateFailureHandler`](super::LateFailureHandler).
     ///
-    /// It describes a chunk that was good before and cannot be filled again. Control characters in
-    /// it become spaces.
+    /// The line describes a chunk that was filled before and cannot be filled again. Control
+    /// characters in it become spaces.
     fn late_failure_line(&self, failure: &FillFailure<Self::Error>) -> String {
         format!("{failure}: {}", failure.cause)
     }

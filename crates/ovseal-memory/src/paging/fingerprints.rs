@@ -1,4 +1,4 @@
-//! Fingerprints, which show that a chunk filled again has the bytes that its readers saw.
+//! Fingerprints, which show that a chunk filled again has the same bytes as before.
 
 use std::sync::OnceLock;
 
@@ -20,7 +20,7 @@ pub(super) struct Fingerprints {
 type Fingerprint = [u8; MAX_TAG_LEN];
 
 impl Fingerprints {
-    /// Generates a key, and remembers none of `count` chunks yet.
+    /// Generates a key. None of the `count` chunks is remembered yet.
     pub(super) fn new(count: usize) -> Result<Self, Unspecified> {
         let mut key = Zeroizing::new([0; KEY_LENGTH]);
         aws_lc_rs::rand::fill(key.as_mut())?;
@@ -28,7 +28,7 @@ impl Fingerprints {
         Ok(Self { key, chunks: (0..count).map(|_| OnceLock::new()).collect() })
     }
 
-    /// Remembers a chunk, unless it already is remembered. Returns whether it is remembered now.
+    /// Remembers a chunk, unless it is already remembered. Returns whether it is remembered now.
     pub(super) fn remember(&self, index: usize, chunk: &[u8]) -> bool {
         let Some(place) = self.chunks.get(index) else { return false };
         self.has(index) || self.compute(index, chunk).is_some_and(|made| place.set(made).is_ok())
@@ -39,7 +39,7 @@ impl Fingerprints {
         self.chunks.get(index).is_some_and(|place| place.get().is_some())
     }
 
-    /// Returns whether a chunk is the one that was remembered. True if none was.
+    /// Returns whether a chunk equals the remembered one. True if none is remembered.
     pub(super) fn is_same(&self, index: usize, chunk: &[u8]) -> bool {
         let remembered = self.chunks.get(index).and_then(OnceLock::get);
         remembered.is_none_or(|remembered| self.compute(index, chunk).as_ref() == Some(remembered))

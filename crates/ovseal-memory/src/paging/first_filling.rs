@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use super::failure::FillFailure;
 use crate::lock::lock;
 
-/// Counts the chunks that are not known to be good, keeps the first failure, and signals either
-/// end.
+/// Counts the chunks that are not known to be good, keeps the first failure, and signals completion
+/// or failure.
 #[derive(Debug)]
 pub(super) struct FirstFilling<E: Error + 'static> {
     inner: Mutex<Inner<E>>,
@@ -43,7 +43,7 @@ impl<E: Error + 'static> FirstFilling<E> {
         is_first
     }
 
-    /// Returns whether every chunk was good once.
+    /// Returns whether every chunk has been filled or checked.
     pub(super) fn is_complete(&self) -> bool {
         lock(&self.inner).unfilled == 0
     }
@@ -53,7 +53,7 @@ impl<E: Error + 'static> FirstFilling<E> {
         lock(&self.inner).failure.clone()
     }
 
-    /// Waits until every chunk was good once, or for the first failure.
+    /// Waits until every chunk has been filled or checked, or for the first failure.
     pub(super) fn wait(&self) -> Result<(), Arc<FillFailure<E>>> {
         let is_open = |inner: &mut Inner<E>| inner.unfilled > 0 && inner.failure.is_none();
         let inner = self.ended.wait_while(lock(&self.inner), is_open).unwrap_or_else(PoisonError::into_inner);

@@ -16,25 +16,26 @@ use crate::sys::{self, Uffd, resident_bytes, without_signals};
 
 /// Read-only bytes of a [`ChunkFiller`], paged in on demand.
 ///
-/// Background threads fill the chunks in order. A reader of a chunk that has not arrived waits for
-/// it, and it is filled sooner.
+/// Background threads fill the chunks in order. A read from a chunk that has not arrived waits, and
+/// moves that chunk ahead in the order.
 ///
 /// If a chunk cannot be filled, or its filler panics, the memory is *poisoned*. From then on every
-/// missing page is zero, also for readers that already wait, and [`PagedMemory::wait`] returns the
-/// failure. No reader sees bytes of the failed chunk. So do not use a result that was computed from
-/// the memory before `wait` has returned `Ok`.
+/// missing page is zero, even for readers that are already waiting, and [`PagedMemory::wait`]
+/// returns the failure. No reader sees bytes of the failed chunk. So do not use a result computed
+/// from the memory until `wait` has returned `Ok`.
 ///
 /// After that, [`PagedMemory::release`] can return the pages to the kernel. A later access fills
-/// them again. If *that* fails, or the bytes differ from before, the [`LateFailureHandler`] ends
-/// the process. Nothing is computed from wrong bytes, and no reference shows two different
-/// contents.
+/// them again. If filling them again fails, or the bytes differ from before, the
+/// [`LateFailureHandler`] ends the process. Nothing is computed from wrong bytes, and no reference
+/// shows two different contents.
 ///
-/// A system call cannot wait. If it meets a missing page, it fails with `EFAULT`. Call
-/// [`PagedMemory::populate`] before passing the memory to one.
+/// A system call cannot wait. If it accesses a missing page, it fails with `EFAULT`. Call
+/// [`PagedMemory::populate`] before passing the memory to a system call.
 ///
 /// The memory is neither dumped nor inherited by forks, and locked against swapping if the limits
-/// allow. On drop it is zeroized, after waiting for chunks that are being filled. In a forked child
-/// it does not exist: an access ends the child, or finds whatever is mapped there by then.
+/// allow. Dropping it waits for chunks that are being filled, and then zeroizes it. In a forked
+/// child the memory does not exist: an access ends the child, or finds whatever is mapped there by
+/// then.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -75,7 +76,7 @@ pub struct PagedMemory<F: ChunkFiller> {
     ahead: usize,
 }
 
-/// All bytes of a [`PagedMemory`], kept in place, also for system calls.
+/// All bytes of a [`PagedMemory`], kept in place so that system calls can also read them.
 ///
 /// Created by [`PagedMemory::populate`].
 #[must_use = "the bytes may be released as soon as this is dropped"]
@@ -87,8 +88,8 @@ impl<F: ChunkFiller> PagedMemory<F> {
     /// Maps the memory and starts to fill it; [`exit_with_line`] handles late failures.
     ///
     /// One thread serves faults. `ahead` more, at least one, fill the chunks in order. They also
-    /// help with faults, and end once all chunks are filled. Each thread needs memory for one more
-    /// chunk.
+    /// help with faults, and end after all chunks have been filled. Each thread needs memory for
+    /// one more chunk.
     ///
     /// # Errors
     ///
@@ -113,7 +114,7 @@ impl<F: ChunkFiller> PagedMemory<F> {
         Self::start_on(Uffd::open(), filler, ahead, on_late_failure)
     }
 
-    /// Starts with the kernel's answer to `userfaultfd(2)`.
+    /// Starts with the result of `userfaultfd(2)`.
     fn start_on(
         uffd: sys::Result<Uffd>,
         filler: F,
@@ -138,11 +139,12 @@ impl<F: ChunkFiller> PagedMemory<F> {
         Ok(())
     }
 
-    /// Waits until every chunk was filled once, or checked where there is no room for it.
+    /// Waits until every chunk has been filled, or checked where there is no room for it.
     ///
     /// # Errors
     ///
-    /// The first failure, always the same one. The memory is poisoned, or is about to be.
+    /// The first failure; later calls return the same one. The memory is poisoned, or is about to
+    /// be.
     pub fn wait(&self) -> Result<(), Arc<FillFailure<F::Error>>> {
         self.shared.is_awaited.store(true, Ordering::Release);
         self.threads.iter().for_each(|thread| thread.thread().unpark());
@@ -185,21 +187,22 @@ impl<F: ChunkFiller> PagedMemory<F> {
     /// Returns the first failure so far, if any. Never waits.
     ///
     /// Zeros replace a chunk only after a failure. So bytes that were read before this returned
-    /// `None` are the filler's.
+    /// `None` came from the filler.
     pub fn failure(&self) -> Option<Arc<FillFailure<F::Error>>> {
         self.shared.progress.failure()
     }
 
-    /// Returns the pages to the kernel; a later access fills them again. Returns whether it did so.
+    /// Returns the pages to the kernel. A later access fills them again. Returns whether pages were
+    /// released.
     ///
-    /// It does nothing before every chunk was filled once. While the memory is populated, the pages
-    /// stay until the last [`Populated`] is dropped. Chunks that are being filled stay, and so do
-    /// locked pages before Linux 5.18.
+    /// This does nothing until every chunk has been filled. While the memory is populated, the
+    /// pages stay until the last [`Populated`] is dropped. Chunks that are being filled also stay,
+    /// as do locked pages before Linux 5.18.
     pub fn release(&self) -> bool {
         self.shared.progress.is_complete() && self.shared.pins.unless_pinned(|| self.discard_all())
     }
 
-    /// Does the same as [`PagedMemory::release`], but on the thread that serves faults.
+    /// Does the same as [`PagedMemory::release`], on the thread that serves faults.
     pub fn release_in_background(&self) {
         self.shared.release.store(true, Ordering::Release);
         self.shared.shutdown.nudge();
@@ -210,9 +213,10 @@ impl<F: ChunkFiller> PagedMemory<F> {
         &self.shared.filler
     }
 
-    /// Waits as [`PagedMemory::wait`] does, brings in released pages and keeps them in place.
+    /// Waits as [`PagedMemory::wait`] does, brings in released pages and keeps all pages in place.
     ///
-    /// If pages are released while the guard lives, or were before, they go when it is dropped.
+    /// If pages were released before or during the guard's life, all pages are released when it is
+    /// dropped.
     ///
     /// # Errors
     ///
@@ -247,7 +251,7 @@ impl<F: ChunkFiller> PagedMemory<F> {
 
     /// Fills released chunks with as many threads as at the start.
     ///
-    /// If one cannot be started, the thread that serves faults fills what is left.
+    /// If a thread cannot be started, the thread that serves faults fills the rest.
     fn fill_released(&self) {
         thread::scope(|scope| {
             for _ in 0..self.ahead {
@@ -283,7 +287,8 @@ impl<F: ChunkFiller> Drop for PagedMemory<F> {
         self.shared.shutdown.set();
         for thread in threads {
             thread.thread().unpark();
-            // Threads catch a filler's panic and have reported it to the waiters.
+            // Threads catch a filler's panic and report it to the waiters, so there is nothing to
+            // propagate.
             let _ = thread.join();
         }
     }
@@ -323,7 +328,7 @@ mod tests {
     use super::*;
     use crate::sys::Errno;
 
-    /// Owns the only sender of a channel, which closes when the filler is dropped.
+    /// Owns the only sender of a channel, which closes when this value is dropped.
     struct Ones(#[expect(dead_code, reason = "its drop is what matters")] Sender<()>);
 
     impl ChunkFiller for Ones {

@@ -4,16 +4,16 @@ use std::sync::Mutex;
 
 use crate::lock::lock;
 
-/// A count of pins on all pages, and whether the pages are to be released after the last one.
+/// A count of pins on all pages, and a flag for releasing the pages after the last one.
 #[derive(Debug, Default)]
 pub(super) struct Pins(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     count: usize,
-    /// True once pages were released: then pages that a pin brings in go again afterwards.
+    /// True after pages were released: pages brought in by a pin are then released again.
     is_released: bool,
-    /// True if pages are to be released when the last pin goes.
+    /// True if pages are to be released after the last pin.
     is_due: bool,
 }
 
@@ -25,7 +25,7 @@ impl Pins {
         state.is_due |= state.is_released;
     }
 
-    /// Takes back one [`Pins::pin`]. After the last one, calls `release` if that is due.
+    /// Undoes one [`Pins::pin`]. After the last one, calls `release` if that is due.
     pub(super) fn unpin(&self, release: impl FnOnce()) {
         let mut state = lock(&self.0);
         state.count -= 1;
@@ -34,7 +34,7 @@ impl Pins {
         }
     }
 
-    /// Calls `work` if nothing is pinned, and keeps others from pinning until it returns.
+    /// Calls `work` if nothing is pinned, and prevents pinning until it returns.
     pub(super) fn if_unpinned(&self, work: impl FnOnce()) {
         let state = lock(&self.0);
         if state.count == 0 {
@@ -42,9 +42,9 @@ impl Pins {
         }
     }
 
-    /// Calls `release` if nothing is pinned, and keeps others from pinning until it returns.
+    /// Calls `release` if nothing is pinned, and prevents pinning until it returns.
     ///
-    /// Returns whether it was called. If not, it is due after the last pin.
+    /// Returns whether `release` was called. If not, it is due after the last pin.
     pub(super) fn unless_pinned(&self, release: impl FnOnce()) -> bool {
         let mut state = lock(&self.0);
         state.is_released = true;

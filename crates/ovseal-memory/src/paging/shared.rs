@@ -33,7 +33,7 @@ pub(super) struct Shared<F: ChunkFiller> {
 }
 
 impl<F: ChunkFiller> Shared<F> {
-    /// Maps the memory and registers it with `uffd`, the kernel's answer to `userfaultfd(2)`.
+    /// Maps the memory and registers it with `uffd`, the result of `userfaultfd(2)`.
     pub(super) fn new(
         uffd: sys::Result<Uffd>,
         filler: F,
@@ -76,7 +76,7 @@ impl<F: ChunkFiller> Shared<F> {
         unsafe { std::slice::from_raw_parts(self.mapping.address().as_ptr(), self.length) }
     }
 
-    /// Allocates memory in which one thread fills chunks.
+    /// Allocates a buffer in which one thread fills chunks.
     pub(super) fn scratch(&self) -> Result<ModelMemory, MemoryError> {
         ModelMemory::zeroed(self.chunk_size)
     }
@@ -93,7 +93,7 @@ impl<F: ChunkFiller> Shared<F> {
             self.residency.dropped(self.pages(index).1);
         }
         self.chunks.publish(index, if is_dropped { State::Released } else { State::Present });
-        // Faults that arrived during the claim were not answered.
+        // Faults that arrived while the chunk was claimed were not answered.
         self.wake(index);
     }
 
@@ -129,8 +129,8 @@ impl<F: ChunkFiller> Shared<F> {
         let (offset, length) = self.pages(index);
         let mut is_dropped = false;
         for Range { start, end } in self.residency.droppable(offset..offset + length) {
-            // SAFETY: the chunk has a fingerprint, and workers only replace it by bytes with the
-            // same one.
+            // SAFETY: the chunk has a fingerprint, and workers replace it only with bytes of the
+            // same fingerprint.
             is_dropped |= start < end && unsafe { self.mapping.discard(start, end - start) }.is_ok();
         }
         is_dropped
@@ -138,11 +138,12 @@ impl<F: ChunkFiller> Shared<F> {
 
     pub(super) fn wake(&self, index: usize) {
         let (offset, length) = self.pages(index);
-        // This fails only after nobody can wait there any more.
+        // This fails only when no thread can be waiting any more.
         let _ = self.mapping.wake(offset, length);
     }
 
-    /// Returns offset and length of a chunk's pages. The last page may reach past the last byte.
+    /// Returns the offset and length of a chunk's pages. The last page may extend past the last
+    /// byte.
     pub(super) fn pages(&self, index: usize) -> (usize, usize) {
         let range = self.chunks.range(index);
         (range.start, range.len().next_multiple_of(page_size()))

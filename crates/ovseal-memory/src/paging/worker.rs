@@ -12,7 +12,8 @@ use super::shared::Shared;
 use crate::model::ModelMemory;
 use crate::room::Room;
 
-/// A thread that fills chunks in its own memory and places each one after it is known to be good.
+/// A thread that fills chunks in its own buffer, and places each one only after filling it
+/// succeeded.
 pub(super) struct Worker<'a, F: ChunkFiller> {
     shared: &'a Shared<F>,
     scratch: ModelMemory,
@@ -98,7 +99,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
     }
 
-    /// Releases all pages if every chunk was filled once. Faults come first here too.
+    /// Releases all pages if every chunk has been filled. Faults are also served first here.
     ///
     /// Stops as soon as the pages are pinned.
     fn release(&mut self) {
@@ -113,10 +114,11 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         }
     }
 
-    /// Fills all chunks in the state `from`, in order. Faults come first, since their readers wait.
+    /// Fills all chunks in the state `from`, in order. Faults are served first, because readers are
+    /// waiting.
     ///
-    /// Where there is no room, waits until a caller waits for every chunk, and then only checks
-    /// those that were never filled.
+    /// Where there is no room, waits until a caller waits for every chunk. Then it only checks the
+    /// chunks that were never filled.
     pub(super) fn fill_ahead(mut self, from: State) {
         while !self.shared.shutdown.is_set() && self.shared.progress.failure().is_none() {
             self.serve_pending();
@@ -150,7 +152,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
             from @ (State::Absent | State::Released) => self.fill(index, from),
             // The thread that has claimed it wakes its readers afterwards.
             State::Busy => {}
-            // It arrived between the fault and this answer.
+            // The chunk arrived between the fault and this answer.
             State::Present => self.shared.wake(index),
         }
     }
@@ -200,7 +202,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         // A panicking filler is not used again for this chunk, and the buffer is overwritten before
         // it is read.
         let filled = caught(|| {
-            // A fingerprint proves more than the digest that `refill` skips.
+            // A fingerprint is a stronger check than the digest that `refill` skips.
             if self.shared.fingerprints.has(index) {
                 filler.refill(index, chunk)
             } else {
@@ -211,7 +213,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         if !self.shared.fingerprints.is_same(index, chunk) {
             return Err(FillCause::Changed);
         }
-        // The buffer still holds the end of an earlier chunk.
+        // The rest of the buffer still holds the end of an earlier chunk.
         rest.fill(0);
         Ok(padded_length)
     }

@@ -1,4 +1,4 @@
-//! Descriptors that a process was started with.
+//! Descriptors that a process inherits when it starts.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +16,7 @@ pub fn inherited_descriptor(number: RawFd) -> io::Result<File> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     // SAFETY: the number is not -1, and the descriptor is used for this one call only. If it is not
-    // open the kernel reports that. If another thread closes it now, the kernel either duplicates
+    // open, the kernel reports that. If another thread closes it now, the kernel either duplicates
     // it or reports that it is not open.
     let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
     Ok(descriptor.try_clone_to_owned()?.into())

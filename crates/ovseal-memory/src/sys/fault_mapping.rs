@@ -1,4 +1,4 @@
-//! A read-only mapping whose missing pages are placed by its owner.
+//! A read-only mapping whose owner places the missing pages.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::NonNull;
@@ -8,9 +8,9 @@ use std::thread;
 use super::uffd::{Range, Uffd};
 use super::{Errno, Mapping, Result, page_size, zeroize_resident};
 
-/// Missing pages, each of which makes its readers wait until [`FaultMapping::place`] puts it there.
+/// Missing pages, whose readers wait until [`FaultMapping::place`] provides them.
 ///
-/// After [`FaultMapping::open_up`], all missing pages are zero and nobody waits.
+/// After [`FaultMapping::open_up`], all missing pages are zero and no reader waits.
 #[derive(Debug)]
 pub(crate) struct FaultMapping {
     mapping: Mapping,
@@ -19,7 +19,8 @@ pub(crate) struct FaultMapping {
 }
 
 impl FaultMapping {
-    /// Registers the pages of `mapping`, all of which are still missing. `is_locked` if locked.
+    /// Registers the pages of `mapping`, all of which are still missing. `is_locked` states whether
+    /// they are locked.
     pub(crate) fn new(uffd: Uffd, mapping: Mapping, is_locked: bool) -> Result<Self> {
         let memory = Self { mapping, uffd, is_locked: AtomicBool::new(is_locked) };
         // SAFETY: the range belongs to this value, which on drop unregisters it first of all.
@@ -57,8 +58,8 @@ impl FaultMapping {
             match result {
                 Err(Errno::AGAIN) => thread::yield_now(),
                 Err(Errno::EXIST) => done += page_size(),
-                // A reader may have given some pages their own memory policy (`mbind(2)`).
-                // That splits the mapping in the kernel, and no copy may cross the border.
+                // A reader may have given some pages a separate memory policy (`mbind(2)`). The
+                // kernel then splits the mapping, and no copy may cross the boundary.
                 Err(Errno::NOENT) if at_once > page_size() => at_once = page_size(),
                 result => result?,
             }
@@ -66,7 +67,8 @@ impl FaultMapping {
         self.wake(offset, pages.len())
     }
 
-    /// Drops `length` bytes from `offset` on, whole pages: they are missing again. Wakes nobody.
+    /// Drops `length` bytes of whole pages, starting at `offset`, which are then missing again.
+    /// Wakes no reader.
     ///
     /// If the pages are locked and the kernel is older than 5.18, they stay and this fails with
     /// `EINVAL`.
@@ -85,7 +87,8 @@ impl FaultMapping {
         self.uffd.wake(self.range(offset, length)?)
     }
 
-    /// Makes every missing page zero from now on, also for present waiters. Ends all placing.
+    /// Makes every missing page zero from now on, including for current waiters. No page can be
+    /// placed after this.
     pub(crate) fn open_up(&self) -> Result<()> {
         self.open_up_range(0, self.mapping.length())
     }
@@ -136,11 +139,11 @@ impl AsFd for FaultMapping {
 
 impl Drop for FaultMapping {
     fn drop(&mut self) {
-        // In a forked child, the descriptor still refers to the parent's memory.
+        // A forked child must not unregister: the descriptor still refers to the parent's memory.
         if self.is_inherited() {
             return;
         }
-        // While the range is registered, an access to a page that just went away would wait
+        // While the range is registered, an access to a page that has just been dropped would wait
         // forever.
         if self.open_up().is_ok() && self.mapping.make_accessible(0, self.mapping.length()).is_ok() {
             // SAFETY: all of it is writable now, the kernel has initialized it, and its borrows

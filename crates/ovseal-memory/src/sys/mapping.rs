@@ -25,15 +25,15 @@ impl Mapping {
         Self::private(length, ProtFlags::READ | ProtFlags::WRITE)
     }
 
-    /// Reserves addresses at which every access faults. They cost no memory.
+    /// Reserves addresses at which every access faults, without using memory.
     pub(crate) fn inaccessible(length: usize) -> Result<Self> {
         Self::private(length, ProtFlags::empty())
     }
 
     /// Maps `length` bytes that the kernel itself cannot read: `memfd_secret(2)`, since Linux 5.14.
     ///
-    /// The kernel counts them against the limit for locked memory, never swaps them and leaves them
-    /// out of dumps.
+    /// The kernel counts these bytes against the limit for locked memory, never swaps them out, and
+    /// leaves them out of dumps.
     pub(crate) fn secret(length: usize) -> Result<Self> {
         let file = secret_file()?;
         rustix::fs::ftruncate(&file, length as u64)?;
@@ -107,7 +107,7 @@ impl Mapping {
         self.owner != getpid()
     }
 
-    /// Makes `length` bytes from `offset` on readable and writable.
+    /// Makes `length` bytes starting at `offset` readable and writable.
     pub(crate) fn make_accessible(&self, offset: usize, length: usize) -> Result<()> {
         let flags = MprotectFlags::READ | MprotectFlags::WRITE;
         let start = self.range(offset, length)?;
@@ -116,7 +116,8 @@ impl Mapping {
         unsafe { rustix::mm::mprotect(start, length, flags) }
     }
 
-    /// Makes every access to `length` bytes from `offset` on fault. Nothing may be borrowing them.
+    /// Makes every access to `length` bytes starting at `offset` fault. Nothing may be borrowing
+    /// them.
     pub(crate) fn make_inaccessible(&self, offset: usize, length: usize) -> Result<()> {
         let start = self.range(offset, length)?;
         // SAFETY: `range` checked that the bytes belong to this mapping, and the caller guarantees
@@ -133,7 +134,7 @@ impl Mapping {
         unsafe { rustix::mm::mprotect(self.address.as_ptr().cast(), self.length, MprotectFlags::READ) }
     }
 
-    /// Returns `length` bytes from `offset` on to the kernel.
+    /// Returns `length` bytes starting at `offset` to the kernel.
     ///
     /// If they are `locked` in memory, this requires Linux 5.18.
     ///
@@ -165,24 +166,24 @@ impl Mapping {
         }
     }
 
-    /// Leaves `length` bytes from `offset` on out of core dumps.
+    /// Leaves `length` bytes starting at `offset` out of core dumps.
     pub(crate) fn leave_out_of_dumps(&self, offset: usize, length: usize) -> Result<()> {
         self.advise(offset, length, Advice::LinuxDontDump)
     }
 
-    /// Leaves `length` bytes from `offset` on unmapped in forked children.
+    /// Leaves `length` bytes starting at `offset` unmapped in forked children.
     pub(crate) fn leave_out_of_forks(&self, offset: usize, length: usize) -> Result<()> {
         self.advise(offset, length, Advice::LinuxDontFork)
     }
 
-    /// Shows forked children zeros for `length` bytes from `offset` on.
+    /// Makes `length` bytes starting at `offset` read as zeros in forked children.
     ///
     /// This works for private memory only, since Linux 4.14.
     pub(crate) fn wipe_in_forks(&self, offset: usize, length: usize) -> Result<()> {
         self.advise(offset, length, Advice::LinuxWipeOnFork)
     }
 
-    /// Brings `length` bytes from `offset` on into memory and keeps them there.
+    /// Brings `length` bytes starting at `offset` into memory and keeps them there.
     pub(crate) fn lock(&self, offset: usize, length: usize) -> Result<()> {
         let start = self.range(offset, length)?;
         // SAFETY: `range` checked that the bytes belong to this mapping. Locking changes no
@@ -190,7 +191,7 @@ impl Mapping {
         unsafe { rustix::mm::mlock(start, length) }
     }
 
-    /// Keeps each page in memory once it is first touched.
+    /// Keeps each page in memory after it is first touched.
     pub(crate) fn lock_on_fault(&self) -> Result<()> {
         // SAFETY: the whole range belongs to this mapping; locking changes no contents.
         unsafe { rustix::mm::mlock_with(self.address.as_ptr().cast(), self.length, MlockFlags::ONFAULT) }
@@ -209,7 +210,8 @@ impl Mapping {
         unsafe { rustix::mm::madvise(start, length, advice) }
     }
 
-    /// Returns the address of `length` bytes from `offset` on; `EINVAL` if they pass the end.
+    /// Returns the address of `length` bytes starting at `offset`, or `EINVAL` if they extend past
+    /// the end.
     pub(crate) fn range(&self, offset: usize, length: usize) -> Result<*mut c_void> {
         match self.length.checked_sub(offset) {
             Some(rest) if length <= rest => Ok(self.address.as_ptr().wrapping_add(offset).cast()),

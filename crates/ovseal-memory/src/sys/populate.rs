@@ -1,4 +1,4 @@
-//! Pages brought in all at once.
+//! Brings in pages all at once.
 
 use rustix::mm::Advice;
 

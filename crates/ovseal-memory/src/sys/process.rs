@@ -17,9 +17,9 @@ pub struct Hardening {
 
 /// Disables core dumps and keeps out debuggers of the same user (`PR_SET_DUMPABLE`, `RLIMIT_CORE`).
 ///
-/// Call this first in `main`: a debugger that is already attached stays attached. `exec` undoes it,
-/// so child programs are dumpable again. Root is not kept out. From then on, files under
-/// `/proc/self` belong to root, so `/proc/self/mem` cannot be opened without privilege.
+/// Call this at the start of `main`: a debugger that is already attached stays attached. `exec`
+/// undoes the protection, so child programs are dumpable again. Root is not kept out. From then on,
+/// files under `/proc/self` belong to root, so `/proc/self/mem` cannot be opened without privilege.
 /// `/proc/self/fd` works as before.
 ///
 /// ```
@@ -27,7 +27,7 @@ pub struct Hardening {
 /// assert!(hardening.not_dumpable && hardening.no_core_files);
 /// ```
 pub fn harden_process() -> Hardening {
-    // A sandbox may swallow either call, so the outcome is read back.
+    // A sandbox may silently ignore either call, so the outcome is read back.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, NO_CORE);
     Hardening { not_dumpable: !is_dumpable(), no_core_files: getrlimit(Resource::Core) == NO_CORE }
@@ -44,7 +44,7 @@ pub(crate) fn abort() -> ! {
     process::abort()
 }
 
-/// Writes `text` to standard error and ends the process with `code`, all by system calls.
+/// Writes `text` to standard error and ends the process with `code`, using only system calls.
 ///
 /// No lock is taken and no handler runs. A write that fails cannot be reported anywhere.
 pub(crate) fn exit_with(text: &[u8], code: i32) -> ! {

@@ -8,7 +8,7 @@ use super::page_size;
 /// Zeroizes the pages that are in memory and brings in no others: an untouched page is zero.
 ///
 /// `memory` starts at a page boundary and is anonymous. A page that was swapped out is not brought
-/// back either. The kernel frees its swap slot at unmapping, without erasing it.
+/// back. The kernel frees its swap slot at unmapping, without erasing it.
 pub(crate) fn zeroize_resident(memory: &mut [u8]) {
     let mut residency = [0; PAGES_AT_ONCE];
     for window in memory.chunks_mut(PAGES_AT_ONCE * page_size()) {
@@ -42,7 +42,7 @@ fn zeroize_runs(mut window: &mut [u8], pages: &[u8]) {
     }
 }
 
-/// Asks the kernel about each page of `window` (`mincore(2)`). Absent pages may come in any time.
+/// Asks the kernel about each page of `window` (`mincore(2)`). Absent pages may arrive at any time.
 fn query<'a>(window: &[u8], residency: &'a mut [u8; PAGES_AT_ONCE]) -> Result<&'a [u8]> {
     let pages = window.len().div_ceil(page_size());
     let answer = residency.get_mut(..pages).ok_or(Errno::INVAL)?;
@@ -60,7 +60,7 @@ fn is_resident(page: u8) -> bool {
     page & 1 == 1
 }
 
-/// Pages queried by one system call: 16 MiB with pages of 4 KiB.
+/// Number of pages queried by one system call: 16 MiB with pages of 4 KiB.
 const PAGES_AT_ONCE: usize = 4096;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A flag that wakes a thread which sleeps in `poll(2)`.
+//! A flag that wakes a thread sleeping in `poll(2)`.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::io::Result;
 
-/// A request to threads to end, which is never withdrawn.
+/// A request that threads end, which is never withdrawn.
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     flag: AtomicBool,
@@ -41,10 +41,12 @@ impl Shutdown {
     pub(crate) fn wait_for(&self, source: impl AsFd, limit: Option<Duration>) -> bool {
         if !self.is_set() {
             let mut waited = [PollFd::new(&source, PollFlags::IN), PollFd::new(&self.event, PollFlags::IN)];
-            // A signal may wake it too, so the caller checks whether there is something to read.
+            // A signal may also wake the thread, so the caller checks whether there is something to
+            // read.
             let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
             let _ = poll(&mut waited, limit.as_ref());
-            // The flag is set before the event is written, so it is seen below once this reads it.
+            // The flag is set before the event is written, so after reading the event the thread
+            // sees the flag.
             let _ = rustix::io::read(&self.event, &mut [0; 8]);
         }
         !self.is_set()

@@ -4,8 +4,8 @@ use std::mem::MaybeUninit;
 
 /// Blocks all signals, except those of a thread's own faults, in threads that `start` creates.
 ///
-/// A signal handler of the program may read paged memory. On a thread that fills this memory, it
-/// would wait for itself.
+/// A signal handler of the program may read paged memory. On a thread that fills the memory, the
+/// handler would wait for its own thread.
 pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     let before = change(libc::SIG_SETMASK, &all_but_faults());
     let started = start();

@@ -18,9 +18,9 @@ pub(crate) struct Uffd {
 impl Uffd {
     /// Opens a descriptor for faults of the process's own code, which requires no privilege.
     ///
-    /// A fault inside a system call is not passed on: the call fails with `EFAULT`. If the system
-    /// call is forbidden, as in most containers, `/dev/userfaultfd` is tried. The error returned is
-    /// that of the system call.
+    /// A fault inside a system call is not passed on: that call fails with `EFAULT`. If
+    /// `userfaultfd(2)` is forbidden, as in most containers, `/dev/userfaultfd` is tried. The error
+    /// returned is that of `userfaultfd(2)`.
     pub(crate) fn open() -> Result<Self> {
         let kind = UserfaultfdFlags::from_bits_retain(USER_MODE_ONLY);
         let flags = UserfaultfdFlags::CLOEXEC | UserfaultfdFlags::NONBLOCK | kind;
@@ -106,7 +106,8 @@ impl Uffd {
         // SAFETY: the call reads `source` and writes only to missing pages, for which the caller
         // answers.
         let result = unsafe { ioctl::ioctl(&self.descriptor, call) };
-        // After an error, the kernel leaves a negative number here or the number of bytes copied.
+        // After an error, the kernel leaves a negative number or the number of bytes copied in this
+        // field.
         (usize::try_from(copy.copied).unwrap_or(0), result)
     }
 
@@ -200,7 +201,7 @@ const VERSION: u64 = 0xAA;
 /// `USERFAULTFD_IOC`.
 const GROUP: u8 = 0xAA;
 
-/// `USERFAULTFD_IOC_NEW`, a call of the device.
+/// `USERFAULTFD_IOC_NEW`, an `ioctl` of the device.
 const NEW: libc::c_ulong = 0xAA00;
 
 /// `UFFDIO_REGISTER_MODE_MISSING`.

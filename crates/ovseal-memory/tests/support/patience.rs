@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs `test` in a thread of its own, and fails if it takes longer than any machine needs.
+/// Runs `test` in a separate thread, and fails if it takes longer than any machine needs.
 pub(crate) fn within_reason<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::spawn(move || {
@@ -26,5 +26,5 @@ pub(crate) fn eventually(condition: impl Fn() -> bool) {
     }
 }
 
-/// Busy and slow machines need a fraction of this.
+/// Even busy and slow machines need only a fraction of this.
 const PATIENCE: Duration = Duration::from_secs(1200);

@@ -21,15 +21,15 @@ pub(crate) struct Case {
 
 /// The outcome of a case.
 pub(crate) enum Outcome {
-    /// The runtime does not read, compile or run the plaintext.
+    /// The runtime cannot read, compile or run the plaintext.
     Refused(Box<dyn Error>),
     /// Two runs of the plaintext differ.
     Unstable,
     /// The plaintext runs, and the sealed model computes the same bytes.
     Same,
-    /// The plaintext runs, and the sealed model computes other bytes.
+    /// The plaintext runs, but the sealed model computes different bytes.
     Different,
-    /// The plaintext runs, and the sealed model does not.
+    /// The plaintext runs, but the sealed model does not.
     Failed(Box<dyn Error>),
 }
 
@@ -138,8 +138,8 @@ impl Case {
         self.run(&compiled, runtime, names)
     }
 
-    /// Returns the runtime's names of the inputs. An input passed through has the output's
-    /// name; an unused one may be missing.
+    /// Returns the runtime's names of the inputs. An input passed straight through has the output's
+    /// name. An unused input may be missing.
     fn names(&self, compiled: &CompiledModel) -> Vec<String> {
         let (inputs, fed) = (compiled.inputs(), self.sets.first().map_or(&[][..], Vec::as_slice));
         if inputs.len() == fed.len() {
@@ -174,15 +174,15 @@ impl Case {
         Ok(fs::write(self.folder.join("outputs.raw"), bytes)?)
     }
 
-    /// Records the next step, in case it ends the process.
+    /// Records the next step, in case that step ends the process.
     fn note(&self, stage: &str) -> Result<()> {
         Ok(fs::write(self.folder.join("stage"), stage)?)
     }
 }
 
 impl Fed {
-    /// Sets the tensor, unless the model lacks this input: OpenVINO drops unused inputs of a model
-    /// that it reads from memory.
+    /// Sets the tensor, unless the model lacks this input: OpenVINO drops unused inputs when it
+    /// reads a model from memory.
     fn feed(&self, name: &str, request: &mut InferRequest, runtime: &Runtime) -> Result<()> {
         let mut tensor = Tensor::new(runtime, self.element_type, &self.shape)?;
         if tensor.bytes().len() != self.bytes.len() {
@@ -216,10 +216,10 @@ fn chain<'e>(error: &'e (dyn Error + 'static)) -> String {
 
 const DEVICE: &str = "CPU";
 
-/// One thread for each inference: the workers share the processors.
+/// Each inference uses one thread, because the workers share the processors.
 const PROPERTIES: &[(&str, &str)] = &[("INFERENCE_NUM_THREADS", "1"), ("INFERENCE_PRECISION_HINT", "f32")];
 
-/// The types that the cases are made of.
+/// The element types that occur in the cases.
 const TYPES: [ElementType; 20] = [
     ElementType::Boolean,
     ElementType::F16,

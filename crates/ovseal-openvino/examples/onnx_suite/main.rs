@@ -3,7 +3,7 @@
 //! `testkit/onnx_suite/cases.py` writes the directory. For each case this prints a line with its
 //! name and outcome, and writes the plaintext's outputs next to the case.
 //! `testkit/onnx_suite/judge.py` compares them with the recorded ones. The runtime's parser may end
-//! the process; that ends only a worker.
+//! the process, but that process is only a worker.
 #![expect(clippy::print_stdout, reason = "the lines are what it is for")]
 
 mod case;

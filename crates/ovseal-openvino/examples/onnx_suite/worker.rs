@@ -1,4 +1,4 @@
-//! A process that examines cases one after the other. A case may end it.
+//! A process that examines cases one after another. A case may end the process.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
@@ -26,7 +26,7 @@ pub(crate) fn work(folder: &Path) -> Result<(), Box<dyn Error>> {
     let core = Core::new(&runtime)?;
     for name in io::stdin().lines() {
         let outcome = Case::read(&folder.join(name?)).map(|case| case.examine(&core, &runtime));
-        // An error message has several lines.
+        // An error message may have several lines.
         let text = outcome.map_or_else(|error| format!("unreadable: {error}"), |outcome| outcome.to_string());
         println!("{}", text.split_whitespace().collect::<Vec<_>>().join(" "));
     }
@@ -47,7 +47,7 @@ impl Worker {
         Ok(Self { folder: folder.to_owned(), child, names, outcomes })
     }
 
-    /// Sends a case to the worker. If the case ends it, another worker replaces it.
+    /// Sends a case to the worker. If the case ends the worker, another worker replaces it.
     pub(crate) fn examine(&mut self, name: &str) -> io::Result<String> {
         let asked = writeln!(self.names, "{name}");
         let outcome = asked.map_err(|_| RecvTimeoutError::Disconnected);
@@ -65,11 +65,11 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // A worker that has ended cannot be killed, and its end is known then.
+        // Killing fails only if the worker has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The slowest case takes some seconds.
+/// Time limit for one case. The slowest takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ovseal_memory::{MemoryError, ModelMemory};
 
-/// Returns the range of the constants: all bytes that no parser reads.
+/// Returns the range of the constants: the bytes that no parser reads.
 ///
 /// `None` if the layout differs in any way from that of OpenVINO 2026.4. There, a frame with the
 /// version comes first, then a header with the offsets of three contiguous sections. These are the

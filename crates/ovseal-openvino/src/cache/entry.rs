@@ -1,4 +1,4 @@
-//! An entry: an ordinary container with the exported model as its only part.
+//! A cache entry: an ordinary container whose only part is the exported model.
 
 use std::fs::File;
 use std::io;
@@ -38,9 +38,10 @@ pub(super) fn open(path: &Path) -> Option<Arc<File>> {
 ///
 /// If `is_overlapped`, this returns after everything but the constants has been verified, and
 /// threads go on with the constants. Otherwise, and for an export of unknown layout, this returns
-/// after all of it has been verified.
+/// after the whole entry has been verified.
 ///
-/// Digests of chunks are not compared: they stop other recipients, and an entry has none.
+/// Digests of chunks are not compared: they protect against other recipients, and an entry has
+/// none.
 pub(super) fn read(
     file: &Arc<File>,
     key: &CacheKey,
@@ -66,7 +67,7 @@ fn with_structure(bytes: UnverifiedMapping) -> Result<UnverifiedMapping, OpenErr
     if bytes.is_on_demand() {
         shape_constants::bring_in(&exported[..constants.start]);
         shape_constants::bring_in(&exported[constants.end..]);
-        // A failed chunk reads as zeros only after this reports it.
+        // A failed chunk reads as zeros only after this call reports the failure.
         bytes.check()?;
     }
     let topology = cpu_export::topology(&exported[constants.end..])?;
@@ -113,8 +114,8 @@ pub(super) fn write(path: &Path, key: &CacheKey, exported: ExportedModel) -> Res
     options.seal(&model, path).map(drop).map_err(|error: SealError| CacheError::Seal(error))
 }
 
-/// Removes a file at the path of an entry that is not a container, since sealing replaces only
-/// containers. A directory stays, and writing the entry fails.
+/// Removes a file at the path of an entry if it is not a container, because sealing replaces only
+/// containers. A directory stays, and writing the entry then fails.
 fn clear(path: &Path) {
     let is_other = match ovseal_files::irregular(path) {
         Ok(Some(_)) => true,
@@ -131,7 +132,7 @@ pub(super) fn length(length: u64) -> u64 {
     length + length / LEAST_PAYLOAD_FOR_A_BYTE + FRAME
 }
 
-/// Marks an entry as used now. If that fails, the entry is removed earlier than it should be.
+/// Marks an entry as used now. If that fails, the entry will be removed sooner than it should be.
 pub(super) fn touch(file: &File) {
     let now = std::fs::FileTimes::new().set_modified(std::time::SystemTime::now());
     if let Err(error) = file.set_times(now) {
@@ -148,5 +149,5 @@ const NAME: &str = "compiled model";
 /// A chunk has a tag and a digest of 48 bytes together, and at least 256 KiB of payload.
 const LEAST_PAYLOAD_FOR_A_BYTE: u64 = 4096;
 
-/// More than the prologue, stanzas, padding and trailer take.
+/// An upper bound for the prologue, stanzas, padding and trailer, in bytes.
 const FRAME: u64 = 96 << 10;

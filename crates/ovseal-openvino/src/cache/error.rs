@@ -22,7 +22,7 @@ pub enum CacheError {
         /// The reason.
         source: io::Error,
     },
-    /// The container has no such network.
+    /// The container does not have the requested network.
     #[error(transparent)]
     Container(#[from] SealedModelError),
     /// There is no such device, or it does not identify itself.
@@ -40,7 +40,7 @@ pub enum CacheError {
     /// The device cannot export compiled models.
     #[error("cannot store the compiled model")]
     Export(#[source] NetworkError),
-    /// The compiled model alone exceeds the limit of the cache.
+    /// The compiled model on its own exceeds the limit of the cache.
     #[error("the compiled model takes {length} bytes; the limit of the cache is {limit}")]
     TooLarge {
         /// The size of its entry.

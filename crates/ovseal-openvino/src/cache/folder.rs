@@ -1,4 +1,4 @@
-//! The directory of a cache: its entries, and removing them.
+//! The directory of a cache: lists and removes entries.
 
 use std::fs::DirEntry;
 use std::io;
@@ -40,7 +40,7 @@ impl CacheFolder {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Folder`] if it does not exist or is not a directory.
+    /// [`CacheError::Folder`] if `path` does not exist or is not a directory.
     pub fn existing(path: &Path) -> Result<Self, CacheError> {
         let folder = Self { path: path.into() };
         let metadata = path.metadata().map_err(|error| folder.error(error))?;
@@ -101,10 +101,10 @@ impl CacheFolder {
         }
     }
 
-    /// Removes files that a process started and apparently did not finish.
+    /// Removes files that a process started to write and apparently abandoned.
     pub(super) fn remove_abandoned(&self) {
         for file in self.files(is_partial).unwrap_or_default() {
-            // A time in the future comes from another clock.
+            // A time in the future comes from a different clock.
             if file.used.elapsed().is_ok_and(|age| age > ABANDONED) {
                 remove(&self.path.join(&file.name));
             }
@@ -123,7 +123,7 @@ impl CacheFolder {
     }
 }
 
-/// Removes a file. If that fails, it only costs space.
+/// Removes a file. If that fails, the only cost is space.
 pub(super) fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         tracing::debug!(%error, "a cache file was not removed");
@@ -156,7 +156,8 @@ fn is_partial(name: &str) -> bool {
 const EXTENSION: &str = ".ovseal";
 const PARTIAL: &str = ".partial";
 
-/// An unfinished file without a write for this long is abandoned: a chunk takes milliseconds.
+/// An unfinished file that has not been written to for this long is abandoned: a chunk takes
+/// milliseconds.
 const ABANDONED: Duration = Duration::from_secs(600);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The facts that a compiled model depends on.
+//! The facts on which a compiled model depends.
 
 use ovseal::Opened;
 
@@ -73,7 +73,7 @@ mod tests {
     use crate::locate::Environment;
     use crate::runtime::{Core, Runtime};
 
-    /// Without a build id, all of a library's code would be compared, which takes longer than
+    /// Without a build id, a library's whole code would be compared. That takes longer than
     /// importing a small network.
     #[test]
     fn the_libraries_of_the_wheel_have_a_build_id() {

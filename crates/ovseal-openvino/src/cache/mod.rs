@@ -1,4 +1,4 @@
-//! Compiled models, kept sealed from one start to the next.
+//! A cache of compiled models, which are sealed.
 
 mod cpu_export;
 mod entry;
@@ -19,10 +19,10 @@ use crate::runtime::{CompiledModel, Core, ExportedModel, NetworkError, RuntimeFa
 
 /// A directory of compiled models, each in its own container.
 ///
-/// Opening or creating an entry requires the data key of the model that it was compiled from, and
-/// the secret of this device. An entry is therefore looked up only after the model's container is
-/// open: its signature, version, key and manifest have passed by then. The names of the files
-/// reveal nothing.
+/// Opening or creating an entry requires the secret of this device, and the data key of the
+/// original model. An entry is therefore looked up only after the model's container is open, when
+/// its signature, version, key and manifest have been checked. The names of the files reveal
+/// nothing.
 ///
 /// The cache is optional: an entry that does not fit, is damaged or was planted counts as missing,
 /// and is replaced. Several processes can use one directory.
@@ -46,8 +46,8 @@ pub struct CacheSlot {
 pub struct Cached {
     /// The model.
     pub model: CompiledModel,
-    /// True if the bytes that it reads are locked in memory, so that they cannot be swapped to
-    /// disk.
+    /// True if the bytes that the model reads are locked in memory, so that they cannot be swapped
+    /// to disk.
     pub is_locked: bool,
 }
 
@@ -61,7 +61,7 @@ impl CompileCache {
         Ok(Self { folder: CacheFolder::create(path)?, limit: None, device })
     }
 
-    /// Limits the size of all entries together, in bytes. The least recently used are removed
+    /// Limits the total size of all entries, in bytes. The least recently used entries are removed
     /// first.
     #[must_use]
     pub fn limit(self, bytes: u64) -> Self {
@@ -74,8 +74,8 @@ impl CompileCache {
     ///
     /// # Errors
     ///
-    /// [`CacheError`] if a fact that the compiled model depends on is unknown, or there is no such
-    /// network or device.
+    /// [`CacheError`] if a fact on which the compiled model depends is unknown, or if there is no
+    /// such network or device.
     pub fn slot(
         &self,
         core: &Core,
@@ -114,15 +114,16 @@ impl CacheSlot {
     /// Imports the compiled model, if it is present and authentic. Removes an entry that is not
     /// authentic or that the runtime rejects.
     ///
-    /// With an [overlapped](Opening::is_overlapped) opening the constants are decrypted while the
+    /// With an [overlapped](Opening::is_overlapped) opening, the constants are decrypted while the
     /// runtime imports the model. Everything else is verified before the runtime reads a byte. The
-    /// model is returned after all of it has been verified.
+    /// model is returned only after all of it has been verified.
     #[must_use]
     pub fn load(&self, core: &Core, opening: Opening) -> Option<Cached> {
         let bytes = self.start(opening.is_overlapped(&self.compilation.device))?;
         let is_locked = bytes.is_locked();
         let imported = self.compilation.import(core, Arc::new(bytes.hazmat_owner()));
-        // Constants that are not authentic explain an error of the runtime, so they come first.
+        // Constants that are not authentic would explain an error of the runtime, so they are
+        // reported first.
         self.usable(bytes.verify())?;
         match imported {
             Ok(model) => Some(Cached { model, is_locked }),
@@ -159,7 +160,8 @@ impl CacheSlot {
     ///
     /// # Errors
     ///
-    /// [`CacheError`]. The cache is unchanged then, except for entries removed to make room.
+    /// [`CacheError`]. In that case the cache is unchanged, except for entries removed to make
+    /// room.
     pub fn store(&self, compiled: &CompiledModel) -> Result<(), CacheError> {
         self.write(compiled.export().map_err(CacheError::Export)?)
     }

@@ -23,7 +23,7 @@ struct Bench {
     _folder: TempDir,
 }
 
-/// Networks of the test set-up. Their constants include shapes, indices, divisors and strings.
+/// Networks from the test set-up. Their constants include shapes, indices, divisors and strings.
 const NETWORKS: [&str; 6] = [
     "conv/model.xml",
     "mlp/model.xml",
@@ -81,7 +81,7 @@ fn constants_are_nearly_all_of_what_the_real_plugin_exports() {
     let bench = Bench::new(NETWORKS[0]);
     let (constants, exported) = (bench.constants(), &bench.exported);
     assert!(constants.len() > exported.len() * 9 / 10, "{constants:?} of {}", exported.len());
-    // They contain the first floats of the file of weights.
+    // The constants contain the first floats of the file of weights.
     let weights = fs::read(set_up("OVSEAL_TEST_MODELS").join("conv/model.bin")).unwrap();
     assert!(memchr::memmem::find(&exported[constants], &weights[..64]).is_some());
 }
@@ -103,7 +103,7 @@ fn a_chunk_that_fails_is_a_miss_wherever_it_is_and_does_not_crash_the_runtime() 
     }
 }
 
-/// A chunk that is not authentic reads as zeros. Chunks that are not decrypted yet also do.
+/// A chunk that is not authentic reads as zeros, as does a chunk that is not decrypted yet.
 #[test]
 fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
     for network in NETWORKS {
@@ -113,7 +113,7 @@ fn zeros_in_the_place_of_constants_do_not_crash_an_import() {
             for end in [(start + PAGE).min(constants.end), constants.end] {
                 let mut bytes = bench.exported.clone();
                 bytes[start..end].fill(0);
-                // The runtime may accept it, but the model is never returned.
+                // The runtime may accept such an entry, but the model is never returned.
                 drop(bench.core.import(Arc::new(bytes), "CPU"));
             }
         }
@@ -160,7 +160,7 @@ fn the_topology_of_what_the_real_plugin_exports_is_understood() {
     }
 }
 
-/// An export by the plugin in which one constant runs past the end of the constants.
+/// An export by the plugin, changed so that one constant extends past the end of the constants.
 #[test]
 fn an_entry_whose_topology_names_other_memory_is_never_imported() {
     let mut bench = Bench::new(NETWORKS[0]);
@@ -170,7 +170,7 @@ fn an_entry_whose_topology_names_other_memory_is_never_imported() {
     let mut topology = plain.to_vec();
     let size = memchr::memmem::find(&topology, b"327680").unwrap();
     topology[size..size + 6].fill(b'9');
-    // Each byte is obfuscated by XOR with another.
+    // Each byte is obfuscated by XOR with a different byte.
     let word = section.iter().zip(&plain[..]).map(|(obfuscated, plain)| obfuscated ^ plain);
     topology.iter_mut().zip(word).for_each(|(byte, with)| *byte ^= with);
     bench.exported.splice(constants.end.., topology);

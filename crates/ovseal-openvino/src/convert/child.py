@@ -12,17 +12,17 @@ import tempfile
 
 REFUSED = 6
 
-# The converter would import it; it writes to the home directory and uses the network.
+# The converter would import this package, which writes to the home directory and uses the network.
 sys.modules["openvino_telemetry"] = None
 
 
 class Refused(Exception):
-    """OpenVINO rejects the model; the machine is not the reason."""
+    """OpenVINO rejects the model, for a reason other than the machine."""
 
 
 def main(source, precision):
     topology, weights = (take(descriptor) for descriptor in (0, 1))
-    # Find it before there is any plaintext that could be written elsewhere.
+    # Find the directory before there is any plaintext that could be written elsewhere.
     place = place_in_memory()
     save(convert(source), {"model.xml": topology, "model.bin": weights}, place, precision == "half")
 
@@ -72,7 +72,7 @@ def convert(source):
     except (MemoryError, OSError, ImportError):
         raise
     except Exception as error:
-        # The parsers report a lack of memory as an error of their own.
+        # The parsers report a lack of memory as their own error.
         if "bad_alloc" in str(error):
             raise
         raise Refused from error

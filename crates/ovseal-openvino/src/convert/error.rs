@@ -24,7 +24,7 @@ pub enum ConvertError {
     #[error("cannot run the converter")]
     Run(#[from] io::Error),
     /// There is not enough memory for the result.
-    #[error("no memory for the converted model")]
+    #[error("not enough memory for the converted model")]
     Memory(#[from] Errno),
     /// The converter rejected the model.
     #[error("OpenVINO cannot convert the model: {message}")]
@@ -48,7 +48,7 @@ pub enum ConvertError {
 }
 
 impl ConvertError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -57,8 +57,8 @@ impl ConvertError {
         }
     }
 
-    /// Creates the error from the child's status and standard error. The last line explains an
-    /// exit; a signal explains itself.
+    /// Creates the error from the child's status and standard error. If the child exited, the last
+    /// line explains why; a signal needs no explanation.
     pub(super) fn of(status: ExitStatus, told: &[u8]) -> Self {
         let told = String::from_utf8_lossy(told);
         match (status.code(), told.trim_end().lines().next_back()) {

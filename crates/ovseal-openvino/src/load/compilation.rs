@@ -41,7 +41,8 @@ impl Compilation {
         if self.properties.is_empty() {
             return core.import(exported, &self.device);
         }
-        // An import takes no properties. Set them on a new core: the caller's core would keep them.
+        // An import takes no properties, so set them on a new core. The caller's core would keep
+        // them.
         let core = Core::configured(core.runtime(), &self.device, &self.properties())?;
         core.import(exported, &self.device)
     }

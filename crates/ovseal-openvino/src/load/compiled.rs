@@ -11,15 +11,15 @@ impl Core {
     /// Imports the compiled model at `path` of an opened container, or its only one, on the device
     /// that exported it.
     ///
-    /// All of it is decrypted and verified first, since the device's parser trusts what it reads.
-    /// The runtime goes on reading the bytes in place. The bytes live as long as the compiled model
-    /// and its requests, and are zeroized then. After the import the container's security version
-    /// is recorded ([`Opened::accept`]).
+    /// All of it is decrypted and verified first, because the device's parser trusts its input. The
+    /// runtime goes on reading the bytes in place. The bytes live as long as the compiled model and
+    /// its requests, and are then zeroized. After the import the container's security version is
+    /// recorded ([`Opened::accept`]).
     ///
     /// # Errors
     ///
-    /// [`SealedModelError::Open`] if it is not authentic; [`SealedModelError::Model`] if it is not
-    /// for this device, machine and runtime; the errors of [`find_compiled`].
+    /// [`SealedModelError::Open`] if the model is not authentic; [`SealedModelError::Model`] if it
+    /// is not for this device, machine and runtime; any error of [`find_compiled`].
     pub fn import_sealed(
         &self,
         opened: &Opened,
@@ -40,7 +40,7 @@ impl Core {
 /// # Errors
 ///
 /// [`SealedModelError::NotCompiled`] for a part of another kind; without a path,
-/// [`SealedModelError::NoCompiledModel`] and [`SealedModelError::SeveralModels`]; the errors of
+/// [`SealedModelError::NoCompiledModel`] and [`SealedModelError::SeveralModels`]; any error of
 /// [`Opened::part`].
 pub fn find_compiled(opened: &Opened, path: Option<&str>) -> Result<Part, SealedModelError> {
     let Some(path) = path else {

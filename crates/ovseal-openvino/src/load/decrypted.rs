@@ -16,9 +16,9 @@ pub struct Decrypted {
 
 /// The bytes that the runtime's parsers read.
 pub(super) enum Topology {
-    /// A whole part. Its weights, if any, are the only ones.
+    /// A whole part, with at most one part of weights.
     Whole(ModelMemory),
-    /// The skeleton of an ONNX model, which points into the weights: the model's own part and its
+    /// The skeleton of an ONNX model. It points into the weights: the model's own part and its
     /// companions.
     Skeleton(Skeleton),
 }
@@ -69,7 +69,7 @@ impl Decrypted {
         Ok(part.length() + weights)
     }
 
-    /// Returns whether all of it is locked in memory, so that it cannot be swapped to disk.
+    /// Returns whether everything is locked in memory, so that it cannot be swapped to disk.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         let topology = match &self.topology {
@@ -104,8 +104,8 @@ impl Decrypted {
     /// Returns the weights. Base no decision on them until [`UnverifiedMapping::verify`] has
     /// succeeded for each.
     ///
-    /// Unless they are [copied](Self::is_copied) there is at most one, whose memory the runtime
-    /// shares.
+    /// Unless the weights are [copied](Self::is_copied), there is at most one mapping, whose memory
+    /// the runtime shares.
     pub fn hazmat_weights(&self) -> &[UnverifiedMapping] {
         &self.weights
     }
@@ -144,7 +144,8 @@ fn start_ir(part: &Part, topology: &[u8], is_overlapped: bool) -> Result<Vec<Unv
     Ok(vec![weights])
 }
 
-/// Decrypts and checks parameters of PaddlePaddle, which contain lengths that its parser trusts.
+/// Decrypts and checks the parameters of a PaddlePaddle model, because its parser trusts the
+/// lengths in them.
 fn start_paddle(parameters: &Part) -> Result<UnverifiedMapping, OpenError> {
     let mapping = start(parameters, false)?;
     let bytes = mapping.hazmat_unverified();

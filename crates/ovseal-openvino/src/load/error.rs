@@ -15,10 +15,10 @@ pub enum SealedModelError {
     #[error(transparent)]
     Model(#[from] NetworkError),
     /// The container has no network that the runtime can read from memory.
-    #[error("the container holds no model that can be run: no IR, ONNX or PaddlePaddle part")]
+    #[error("the container has no model that can be run: no IR, ONNX or PaddlePaddle part")]
     NoModel,
     /// The container has several networks.
-    #[error("the container holds several models: {}", paths.join(", "))]
+    #[error("the container has several models: {}", paths.join(", "))]
     SeveralModels {
         /// Their paths.
         paths: Vec<String>,
@@ -30,13 +30,13 @@ pub enum SealedModelError {
         path: String,
     },
     /// The requested network is a compiled model.
-    #[error("{path} is a compiled model, which is imported, not read")]
+    #[error("{path} is a compiled model, which must be imported, not read")]
     Compiled {
         /// Its path.
         path: String,
     },
     /// The container has no compiled model.
-    #[error("the container holds no compiled model")]
+    #[error("the container has no compiled model")]
     NoCompiledModel,
     /// The requested part is not a compiled model.
     #[error("{path} is not a compiled model")]
@@ -50,7 +50,7 @@ pub enum SealedModelError {
 }
 
 impl SealedModelError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -1,4 +1,4 @@
-//! From an opened container to a model of the runtime.
+//! Loads models of opened containers into the runtime.
 
 mod compilation;
 mod compiled;
@@ -56,8 +56,8 @@ fn is_compiled(kind: PartKind) -> bool {
     kind == PartKind::Compiled
 }
 
-/// Rejects a topology whose content is of another kind than its part: the runtime tells formats
-/// apart by their content.
+/// Rejects a topology whose content is of a different kind than its part, because the runtime
+/// recognizes formats by their content.
 fn check_kind(part: &Part, topology: &[u8]) -> Result<(), SealedModelError> {
     let entry = part.entry();
     if entry.kind.fits(topology) {
@@ -67,7 +67,7 @@ fn check_kind(part: &Part, topology: &[u8]) -> Result<(), SealedModelError> {
     }
 }
 
-/// Decrypts weights, or starts to if `is_overlapped`.
+/// Decrypts weights, or starts decrypting them if `is_overlapped`.
 fn start(weights: &Part, is_overlapped: bool) -> Result<UnverifiedMapping, OpenError> {
     if is_overlapped { weights.start_mapping(AHEAD) } else { Ok(weights.read_mapping()?.into()) }
 }

@@ -19,8 +19,8 @@ pub(super) fn read(
     let start = |part: &Part| start(part, is_overlapped && part.length() >= OVERLAPPED_LENGTH);
     let weights = parts.iter().map(start).collect::<Result<Vec<_>, _>>()?;
     let skeleton = skeleton(&parts, &weights);
-    // A chunk that is not authentic reads as zeros. Report it, not what the walk found in the
-    // zeros.
+    // A chunk that is not authentic reads as zeros. Report the chunk, not what the walk found in
+    // the zeros.
     weights[0].check()?;
     let skeleton = skeleton?;
     for (index, memory) in weights.iter().enumerate() {
@@ -48,8 +48,8 @@ fn skeleton(parts: &[Part], weights: &[UnverifiedMapping]) -> Result<Skeleton, S
     Ok(skeleton)
 }
 
-/// A smaller part is decrypted eagerly: threads would cost more.
+/// A smaller part is decrypted eagerly, because threads would cost more.
 const OVERLAPPED_LENGTH: u64 = 1 << 20;
 
-/// A model of more parts is decrypted eagerly: each part would have its own threads.
+/// A model of more parts is decrypted eagerly, because each part would have its own threads.
 const OVERLAPPED_PARTS: usize = 8;

@@ -1,6 +1,6 @@
-//! The time at which weights are decrypted.
+//! The choice of when weights are decrypted.
 
-/// The time at which the weights of a sealed network are decrypted.
+/// The choice of when the weights of a sealed network are decrypted.
 ///
 /// The checks are the same: a model is released only after every chunk has been verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,11 +10,11 @@ pub enum Opening {
     Auto,
     /// Decrypts everything before the runtime reads it.
     Eager,
-    /// Decrypts while the runtime reads. The runtime waits when it touches a chunk that is not
+    /// Decrypts while the runtime reads. The runtime waits when it accesses a chunk that is not
     /// decrypted yet.
     ///
-    /// Use it only for devices that read weights with the processor: a driver cannot wait for
-    /// memory. On a host without `userfaultfd(2)` the opening is eager.
+    /// Use it only for devices that read weights with the processor, because a driver cannot wait
+    /// for memory. On a host without `userfaultfd(2)`, the opening is eager.
     Overlapped,
 }
 

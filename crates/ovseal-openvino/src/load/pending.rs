@@ -11,8 +11,8 @@ use crate::runtime::{CompiledModel, Core, Network, NetworkError, PartialShape};
 /// A network that the runtime has read, whose weights may not be decrypted and verified yet.
 ///
 /// You can inspect and reshape it. [`compile`](Self::compile) and [`finish`](Self::finish) wait
-/// until every chunk of the weights has been verified. Until then only the topology, which is
-/// authentic, determines the answers; weights are authentic or read as zeros.
+/// until every chunk of the weights has been verified. Until then, only the topology, which is
+/// authentic, determines the answers. Weights are either authentic or read as zeros.
 pub struct PendingModel {
     // Dropped first: the network before the memory that it reads.
     network: Network,
@@ -22,11 +22,12 @@ pub struct PendingModel {
 impl Core {
     /// Reads a decrypted network into the runtime.
     ///
-    /// The weights' memory lives as long as the network and everything made from it, and is
-    /// zeroized then. The topology is zeroized when this returns.
+    /// The weights' memory lives as long as the network and everything made from it, and is then
+    /// zeroized. The topology is zeroized when this returns.
     ///
-    /// The runtime copies the weights of an ONNX model while it reads it. This then waits for the
-    /// last chunk, and releases the pages to the kernel if they can be decrypted again.
+    /// The runtime copies the weights of an ONNX model while it reads the model. For such a model,
+    /// this waits for the last chunk, and releases the pages to the kernel if they can be decrypted
+    /// again.
     ///
     /// # Errors
     ///
@@ -48,7 +49,7 @@ impl Core {
 
     /// Reads the network at `path` of an opened container, or its only network, into the runtime.
     ///
-    /// Everything is decrypted first, since the device is not known yet. Then the container's
+    /// Everything is decrypted first, because the device is not known yet. Then the container's
     /// security version is recorded ([`Opened::accept`]).
     ///
     /// # Errors
@@ -77,8 +78,8 @@ impl PendingModel {
     /// # Errors
     ///
     /// [`SealedModelError::Open`] if the weights are not authentic or cannot be read;
-    /// [`SealedModelError::Model`] if the runtime rejects the model. The compiled model is dropped
-    /// then.
+    /// [`SealedModelError::Model`] if the runtime rejects the model. In either case the compiled
+    /// model is dropped.
     pub fn compile(
         self,
         core: &Core,
@@ -121,7 +122,7 @@ fn released(weights: Vec<UnverifiedMapping>) -> Result<Vec<UnverifiedMapping>, S
     Ok(verified(weights)?.into_iter().map(release).collect())
 }
 
-/// Returns the error of weights that are not authentic, which explains the runtime's own error.
+/// Returns the error for weights that are not authentic, which explains the runtime's own error.
 fn first_cause(weights: Vec<UnverifiedMapping>, error: NetworkError) -> SealedModelError {
     match verified(weights) {
         Ok(_) => error.into(),

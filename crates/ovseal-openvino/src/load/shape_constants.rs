@@ -15,7 +15,8 @@ pub(crate) fn bring_in(bytes: &[u8]) {
     black_box(bytes.last().copied());
 }
 
-/// Touches the shape constants of a network, each page once, however many constants share it.
+/// Touches the shape constants of a network. Each page is touched once, even if several constants
+/// share it.
 ///
 /// `weights` must have the length that [`Topology::check_length`] has checked.
 pub(crate) fn bring_in_all(network: &Topology, weights: &[u8]) {
@@ -43,5 +44,5 @@ fn in_memory(range: &Range<u64>) -> Range<usize> {
     range.start as usize..range.end as usize
 }
 
-/// The size of the smallest pages of any kernel.
+/// Size of the smallest pages of any kernel, in bytes.
 const SMALLEST_PAGE: usize = 4096;

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 /// The environment variables and system directories in which the runtime is searched for.
 ///
-/// Only [`Environment::from_process`] reads the process's environment, so you can see, and a test
-/// can choose, what the search depends on.
+/// Only [`Environment::from_process`] reads the process's environment. So you can see what the
+/// search depends on, and a test can choose it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
-    /// Environment variables. An empty one counts as not set.
+    /// Environment variables. An empty variable counts as not set.
     pub variables: BTreeMap<OsString, OsString>,
     /// Directories searched last, in this order, without their subdirectories.
     pub system_folders: Vec<PathBuf>,

@@ -55,7 +55,7 @@ pub enum LocateError {
         /// The missing function, or the required version.
         missing: &'static str,
     },
-    /// Another runtime is loaded. A process can load only one.
+    /// A different runtime is loaded. A process can load only one.
     #[error("cannot load {}: this process already uses {}", wanted.display(), loaded.display())]
     AlreadyLoaded {
         /// The library in use.
@@ -74,7 +74,7 @@ pub enum LocateError {
 }
 
 impl LocateError {
-    /// Returns the searched places, in order. Empty unless the runtime was not found.
+    /// Returns the searched places, in order, if the runtime was not found. Other errors have none.
     #[must_use]
     pub fn searched(&self) -> &[Place] {
         match self {

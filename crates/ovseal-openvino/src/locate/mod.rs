@@ -12,7 +12,7 @@ pub use error::{LocateError, Place};
 /// Finds the library to load.
 ///
 /// If `explicit` or the variable `OVSEAL_OPENVINO` is set, no other place is searched. Otherwise
-/// these are, in order: OpenVINO's own variables, `LD_LIBRARY_PATH`, the active virtual
+/// the places are, in order: OpenVINO's own variables, `LD_LIBRARY_PATH`, the active virtual
 /// environment, the wheel that `python3` finds, and the system's directories.
 pub(crate) fn library(explicit: Option<&Path>, environment: &Environment) -> Result<PathBuf, LocateError> {
     let mut search = Search { environment, places: Vec::new() };
@@ -61,9 +61,9 @@ impl Search<'_> {
         self.root(name, &root)
     }
 
-    /// Searches around the directory of `OpenVINOConfig.cmake`, which `OpenVINO_DIR` names. That is
-    /// `runtime/cmake` in an archive, `openvino/cmake` in a wheel, `lib/cmake/openvino…` in a
-    /// package.
+    /// Searches around the directory of `OpenVINOConfig.cmake`, to which `OpenVINO_DIR` points.
+    /// That is `runtime/cmake` in an archive, `openvino/cmake` in a wheel, `lib/cmake/openvino…` in
+    /// a package.
     fn cmake_directory(&mut self) -> Option<PathBuf> {
         let folder = PathBuf::from(self.environment.variable("OpenVINO_DIR")?);
         let roots: Vec<PathBuf> = folder.ancestors().take(4).map(Path::to_path_buf).collect();
@@ -93,7 +93,7 @@ impl Search<'_> {
         })
     }
 
-    /// Searches a directory, and the directories below it where an installation, a build or a wheel
+    /// Searches a directory, and the places below it in which an installation, a build or a wheel
     /// has its libraries.
     fn root(&mut self, origin: &str, root: &Path) -> Option<PathBuf> {
         let found = library_directories(root).iter().find_map(|folder| library_in(folder));
@@ -163,7 +163,7 @@ fn entries(folder: &Path, prefix: &str) -> Vec<(Vec<u64>, PathBuf)> {
     found
 }
 
-/// Parses `.2026.4.1`, `_2026.4.1` or their short form `.2641`. `None` for any other string.
+/// Parses `.2026.4.1`, `_2026.4.1` or their short form `.2641`. Returns `None` for other strings.
 fn version(suffix: &str) -> Option<Vec<u64>> {
     let digits = suffix.trim_start_matches(['.', '_', '-']);
     if digits.is_empty() {
@@ -178,7 +178,7 @@ fn version(suffix: &str) -> Option<Vec<u64>> {
     })
 }
 
-/// The variable with which a user chooses the runtime.
+/// The environment variable with which a user chooses the runtime.
 const CHOICE: &str = "OVSEAL_OPENVINO";
 
 const LIBRARY: &str = "libopenvino_c.so";

@@ -29,7 +29,7 @@ pub(crate) fn package(interpreter: &Path, environment: &Environment) -> Option<P
         .spawn()
         .ok()?;
     let answer = answer(&mut child);
-    // Killing a child that has exited fails, without consequences.
+    // Killing a child that has already exited fails, which does no harm.
     let _ = child.kill();
     let _ = child.wait();
     answer.filter(|path| path.is_absolute())
@@ -42,7 +42,7 @@ fn answer(child: &mut Child) -> Option<PathBuf> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if output.take(LONGEST_ANSWER).read_to_end(&mut bytes).is_ok() {
-            // Fails after the timeout, when the receiver is gone.
+            // This fails after the timeout, when the receiver is gone.
             let _ = sender.send(bytes);
         }
     });

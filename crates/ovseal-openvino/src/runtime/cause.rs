@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The kind of cause of a failed operation.
 ///
-/// The runtime has one status for nearly every failure. Its message tells the common causes apart,
-/// but may quote a sealed model, so it is not shown.
+/// The runtime has one status for nearly every failure. Its message distinguishes the common
+/// causes, but may quote a sealed model, so it is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
@@ -30,7 +30,8 @@ pub enum Cause {
 impl Cause {
     /// Finds the cause in a message of the runtime, as seen with versions 2025.1 to 2026.4.
     ///
-    /// Resources of the system come first: the runtime reports their lack inside other failures.
+    /// Resources of the system come first, because the runtime reports their lack inside other
+    /// failures.
     pub(crate) fn of(words: &str) -> Option<Self> {
         let says = |phrases: &[&str]| phrases.iter().any(|phrase| words.contains(phrase));
         PHRASES.iter().find(|(_, phrases)| says(phrases)).map(|(cause, _)| *cause)

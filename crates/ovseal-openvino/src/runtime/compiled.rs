@@ -19,8 +19,8 @@ use super::weights::KeepAlive;
 
 /// A network compiled for a device and ready to infer.
 ///
-/// Clones share one compiled network. It is freed together with the last of them and of its
-/// requests. Only then is the owner of the weights, or of the imported bytes, dropped.
+/// Clones share one compiled network. It is freed with the last clone and the last request. Only
+/// then is the owner of the weights, or of the imported bytes, dropped.
 #[derive(Clone)]
 pub struct CompiledModel {
     shared: Arc<Shared>,
@@ -35,11 +35,11 @@ struct Shared {
     /// The core that compiled the network, and the core that read it: usually the same.
     _cores: [Arc<Handle<ov::ov_core_t>>; 2],
     _weights: KeepAlive,
-    /// The weights whose pages the kernel can take back, since they can be decrypted again.
+    /// The weights whose pages the kernel can take back, because they can be decrypted again.
     released: ReleaseOnce,
 }
 
-/// Releases the pages of weights once, after the first inference, unless they are kept.
+/// State for releasing the pages of weights once, after the first inference, unless they are kept.
 #[derive(Default)]
 struct ReleaseOnce {
     weights: Vec<PartMapping>,
@@ -49,9 +49,10 @@ struct ReleaseOnce {
 }
 
 impl ReleaseOnce {
-    /// Releases in the background if nothing speaks against it.
+    /// Releases the pages in the background, if nothing prevents it.
     ///
-    /// Each caller has set its own flag before, so one of two concurrent callers sees both.
+    /// Each caller sets its own flag first, so at least one of two concurrent callers sees both
+    /// flags.
     fn release_if_due(&self) {
         let is_due = self.has_inferred.load(Ordering::SeqCst) && !self.is_kept.load(Ordering::SeqCst);
         if is_due && !self.is_done.swap(true, Ordering::SeqCst) {
@@ -86,7 +87,8 @@ impl CompiledModel {
     /// decrypted again.
     ///
     /// The first inference releases them in the background, unless they are
-    /// [kept](Self::keep_weights). Call this if no inference follows soon, or to wait for the end.
+    /// [kept](Self::keep_weights). Call this if no inference follows soon, or to wait until the
+    /// pages are released.
     pub fn release_weights(&self) {
         self.shared.released.is_done.store(true, Ordering::SeqCst);
         for weights in &self.shared.released.weights {
@@ -97,14 +99,14 @@ impl CompiledModel {
     /// Keeps the pages of the weights after the first inference, until
     /// [`release_weights`](Self::release_weights).
     ///
-    /// Use it for a model that you will [export](Self::export) after an inference: an export reads
-    /// all weights and would decrypt them again.
+    /// Use this for a model that you will [export](Self::export) after an inference: an export
+    /// reads all weights and would decrypt them again.
     pub fn keep_weights(&self) {
         self.shared.released.is_kept.store(true, Ordering::SeqCst);
     }
 
-    /// Ends [`keep_weights`](Self::keep_weights): releases the pages after the first inference, or
-    /// now in the background if there was one.
+    /// Ends [`keep_weights`](Self::keep_weights). Releases the pages after the first inference, or
+    /// now, in the background, if there was one.
     pub(crate) fn keep_weights_no_longer(&self) {
         self.shared.released.is_kept.store(false, Ordering::SeqCst);
         self.shared.released.release_if_due();
@@ -166,8 +168,8 @@ impl CompiledModel {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::Memory`] if there is no room for the weights and as much again; [`NetworkError::Runtime`] if the device cannot
-    /// export.
+    /// [`NetworkError::Memory`] if there is no room for the weights and as much again;
+    /// [`NetworkError::Runtime`] if the device cannot export.
     pub fn export(&self) -> Result<ExportedModel, NetworkError> {
         let weights = &self.shared.released.weights;
         let missing =
@@ -177,8 +179,8 @@ impl CompiledModel {
             return Err(NetworkError::Memory(Errno::NOMEM));
         }
         // The runtime passes the weights' own memory to `write(2)`, which cannot wait for released
-        // pages. All pages were present once, and a chunk that cannot be decrypted again ends the
-        // process: populating them has no other failure.
+        // pages. Populating the pages cannot fail here: they were all present before, and a chunk
+        // that cannot be decrypted again ends the process.
         let populated = self.shared.released.weights.iter().map(PartMapping::populate);
         let _populated =
             populated.collect::<Result<Vec<_>, _>>().map_err(|_| NetworkError::Memory(Errno::FAULT))?;
@@ -227,7 +229,7 @@ impl CompiledModel {
     fn input_named(&self, name: &str) -> Result<RawPort, TensorError> {
         let c_name = CString::new(name).map_err(|_| TensorError::ZeroByte)?;
         let compiled = self.as_ptr();
-        // This fails only if there is no such name.
+        // Finding the port fails only if there is no such name.
         RawPort::create(Operation::SetInput, |place| {
             // SAFETY: the compiled model and the name are alive; `place` receives the result.
             unsafe { ov::ov_compiled_model_input_by_name(compiled, c_name.as_ptr(), place) }

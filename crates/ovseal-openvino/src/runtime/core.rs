@@ -23,8 +23,8 @@ use crate::sys;
 
 /// The runtime's core: its devices and the models on them.
 ///
-/// One per process is enough. Creating one takes some milliseconds; devices are loaded on first
-/// use.
+/// One core per process is enough. Creating one takes a few milliseconds. Devices are loaded on
+/// first use.
 pub struct Core {
     handle: Arc<Handle<ov::ov_core_t>>,
     runtime: Runtime,
@@ -77,8 +77,8 @@ impl Core {
         let mut plugins = self.plugins(device)?;
         for plugin in &mut plugins {
             let supported = self.device_property(&plugin.device, "SUPPORTED_PROPERTIES");
-            // A device lacks some of them. Requesting one that it lacks would take milliseconds:
-            // the runtime's first exception.
+            // A device may lack some of these properties. Requesting one that it lacks would take
+            // milliseconds, because of the runtime's first exception.
             let listed =
                 PluginFacts::PROPERTIES.into_iter().filter(|name| is_listed(supported.as_deref(), name));
             let asked = listed.map(|name| (name, self.device_property(&plugin.device, name)));
@@ -154,8 +154,8 @@ impl Core {
 
     /// Reads an ONNX model whose skeleton points into the memory of `owners`.
     ///
-    /// OpenVINO 2026.4.1 copies that memory while it reads the model. Another version may read it
-    /// in place, so the network keeps the owners.
+    /// OpenVINO 2026.4.1 copies that memory while it reads the model. Other versions may read it in
+    /// place, so the network keeps the owners.
     pub(crate) fn read_skeleton<O: Any + Send + Sync>(
         &self,
         skeleton: &Skeleton,
@@ -178,9 +178,9 @@ impl Core {
         let (core, start, length) = (self.handle.as_ptr(), topology.as_ptr().cast(), topology.len());
         let handle = Handle::create(Operation::ReadModel, |place| {
             // SAFETY: core and tensor are alive, the topology has `length` bytes, `place` receives
-            // the result. The network goes on reading the tensor's memory, and the memory that a
-            // skeleton points into. `owner` keeps both alive as long as the network and everything
-            // made from it. No other topology points anywhere.
+            // the result. The network goes on reading the tensor's memory, and the memory into
+            // which a skeleton points. `owner` keeps both alive as long as the network and
+            // everything made from it. No other topology points anywhere.
             unsafe { ov::ov_core_read_model_from_memory_buffer(core, start, length, tensor, place) }
         })?;
         Ok(Network { handle, core: Arc::clone(&self.handle), weights: owner })
@@ -230,7 +230,7 @@ impl Core {
             // receives the result.
             unsafe { ov::ov_core_compile_model_props(core, model, device, raw.len(), raw.as_ptr(), place) }
         })?;
-        // A caller may compile on another core than the one that read the network.
+        // A caller may compile on a different core than the one that read the network.
         let cores = [&self.handle, &network.core].map(Arc::clone);
         CompiledModel::new(handle, cores, network.weights.clone())
     }
@@ -258,8 +258,8 @@ impl Core {
     ///
     /// The runtime goes on reading the bytes in place, so the compiled model keeps them alive.
     /// (Seen with the CPU plugin of 2026.4.1: overwriting them afterwards changes the outputs.) The
-    /// bytes must be authentic: the device's own parser trusts their offsets. Constants may still
-    /// read as zeros if you then drop the model unused.
+    /// bytes must be authentic: the device's own parser trusts their offsets. Constants may be
+    /// zeros at first, if you drop the model without using it when they fail to verify.
     ///
     /// # Errors
     ///
@@ -368,7 +368,7 @@ mod tests {
         }
     }
 
-    /// No caller can set this on a core, but a future runtime may read the directory from
+    /// No caller can set this property on a core, but a future runtime may read the directory from
     /// elsewhere.
     #[test]
     fn a_cache_folder_of_the_core_is_overruled_at_each_compilation() {

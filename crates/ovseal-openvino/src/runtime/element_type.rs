@@ -6,7 +6,7 @@ use openvino_sys::ov_element_type_e as Raw;
 
 macro_rules! element_types {
     ($($(#[$doc:meta])* $variant:ident = $raw:ident, $name:literal, $bits:literal;)*) => {
-        /// The type of a tensor's elements, as OpenVINO names them.
+        /// The type of a tensor's elements, by OpenVINO's names.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ElementType { $($(#[$doc])* $variant,)* }

@@ -20,8 +20,8 @@ pub enum NetworkError {
         /// `topology` or `exported model`.
         what: &'static str,
     },
-    /// The topology makes the runtime read memory at addresses that it contains.
-    #[error("the topology points at addresses in memory")]
+    /// The topology contains addresses at which the runtime would read memory.
+    #[error("the topology contains addresses in memory")]
     PointsAtMemory,
     /// A string for the runtime contains a zero byte.
     #[error("the {what} contains a zero byte")]
@@ -43,7 +43,8 @@ pub enum NetworkError {
         /// The names of its inputs.
         inputs: Vec<String>,
     },
-    /// An input was to become a scalar or unranked, which the C interface cannot express.
+    /// An input was to be given the shape of a scalar or an unknown rank, which the C interface
+    /// cannot express.
     #[error("input {name} needs a shape with at least one axis")]
     NoAxes {
         /// The input's name.
@@ -56,12 +57,12 @@ pub enum NetworkError {
         number: u32,
     },
     /// There is not enough memory for an exported model.
-    #[error("no memory for the exported model")]
+    #[error("not enough memory for the exported model")]
     Memory(#[source] rustix::io::Errno),
 }
 
 impl NetworkError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -92,7 +93,7 @@ pub enum TensorError {
     /// The tensor would not fit into the address space.
     #[error("a tensor of this shape is too large")]
     TooLarge,
-    /// There is no output, since no inference has succeeded.
+    /// There is no output, because no inference has succeeded.
     #[error("there is no output before an inference has succeeded")]
     NotInferred,
     /// A name contains a zero byte.
@@ -107,7 +108,7 @@ pub enum TensorError {
 }
 
 impl TensorError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -118,7 +119,8 @@ impl TensorError {
     }
 }
 
-/// Converts a string for the C interface. `what` is its meaning, for the error about a zero byte.
+/// Converts a string for the C interface. The error for a zero byte shows `what`, the string's
+/// meaning.
 pub(crate) fn c_string(what: &'static str, text: impl Into<Vec<u8>>) -> Result<CString, NetworkError> {
     CString::new(text).map_err(|_| NetworkError::ZeroByte { what })
 }

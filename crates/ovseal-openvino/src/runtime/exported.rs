@@ -24,7 +24,7 @@ use crate::sys::{FileBytes, create_memory_file};
 pub struct ExportedModel(FileBytes);
 
 impl ExportedModel {
-    /// Calls `export` with a path, and takes the bytes that it writes there.
+    /// Calls `export` with a path, and takes the bytes written there.
     ///
     /// The C interface writes only to a path, and devices seek, so a pipe does not work. The path
     /// is that of an anonymous file.
@@ -46,12 +46,12 @@ impl ExportedModel {
     }
 
     /// Takes the contents of a [`file`](Self::file) and seals it against writing. The caller must
-    /// not use an earlier writable mapping of it any more.
+    /// no longer use any writable mapping of the file.
     ///
     /// # Errors
     ///
     /// [`NetworkError::Empty`] if the file is empty; [`NetworkError::Memory`] for another kind of
-    /// file, which stays as it is.
+    /// file, which is left unchanged.
     pub fn take(file: &OwnedFd) -> Result<Self, NetworkError> {
         let bytes = FileBytes::take(file).map_err(NetworkError::Memory)?;
         if bytes.as_ref().is_empty() {

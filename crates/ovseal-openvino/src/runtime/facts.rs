@@ -1,4 +1,4 @@
-//! The facts about a runtime that compiled models depend on.
+//! The facts about a runtime on which compiled models depend.
 
 /// The facts about a runtime and the plugins of one device.
 ///
@@ -15,15 +15,17 @@ pub struct RuntimeFacts {
 /// The facts about a plugin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginFacts {
-    /// The device that it serves, such as `CPU`. A virtual device such as `AUTO:CPU` has several
-    /// plugins.
+    /// The device that the plugin serves, such as `CPU`. A virtual device such as `AUTO:CPU` has
+    /// several plugins.
     pub device: String,
-    /// Its name, such as `openvino_intel_cpu_plugin`: the library's name without `lib` and `.so`.
+    /// The plugin's name, such as `openvino_intel_cpu_plugin`: the library's name without `lib` and
+    /// `.so`.
     pub name: String,
     /// Its version and build.
     pub build: String,
-    /// Names and values of the [`PROPERTIES`](Self::PROPERTIES) that the device has, in any order.
-    /// If other code can configure the core, also of every property set for the device.
+    /// Names and values of those [`PROPERTIES`](Self::PROPERTIES) that the device has, in any
+    /// order. If other code can configure the core, also those of every property set for the
+    /// device.
     pub properties: Vec<(String, String)>,
 }
 

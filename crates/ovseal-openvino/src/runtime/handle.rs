@@ -74,7 +74,7 @@ objects! {
 }
 
 // SAFETY: OpenVINO's reference does not tie `ov::Core` to a thread, and recommends one per
-// application. It does not promise in words that concurrent calls are safe; the tests read and
+// application. OpenVINO does not document that concurrent calls are safe; the tests read and
 // compile on one core from several threads.
 unsafe impl Send for Handle<ov::ov_core_t> {}
 // SAFETY: as above.
@@ -84,11 +84,11 @@ unsafe impl Sync for Handle<ov::ov_core_t> {}
 // `Sync`: reading it may validate and cache lazily.
 unsafe impl Send for Handle<ov::ov_model_t> {}
 
-// SAFETY: a compiled model is immutable to its users and not tied to a thread.
+// SAFETY: a compiled model cannot be changed by its users, and is not tied to a thread.
 unsafe impl Send for Handle<ov::ov_compiled_model_t> {}
 // SAFETY: this crate calls nothing that changes a compiled model (`set_property`); it only reads
-// ports, creates requests and exports. OpenVINO does not promise in words that this is safe; the
-// tests create requests of one model from several threads.
+// ports, creates requests and exports. OpenVINO does not document that this is safe; the tests
+// create requests of one model from several threads.
 unsafe impl Sync for Handle<ov::ov_compiled_model_t> {}
 
 // SAFETY: a request is not tied to a thread. It is not `Sync`: concurrent calls fail with "request

@@ -8,7 +8,7 @@ use crate::locate::{self, Environment, LocateError};
 
 /// An OpenVINO runtime loaded into this process.
 ///
-/// A process can load one runtime, which stays loaded. A `Runtime` is the proof that the library
+/// A process can load only one runtime, which stays loaded. A `Runtime` is proof that the library
 /// can be called.
 #[derive(Clone, Debug)]
 pub struct Runtime {
@@ -44,14 +44,14 @@ impl Runtime {
     ///   the current directory.
     /// - [`LocateError::Load`] and [`LocateError::Unsupported`]: the library cannot be used. No
     ///   other place is tried.
-    /// - [`LocateError::AlreadyLoaded`]: another runtime is loaded.
+    /// - [`LocateError::AlreadyLoaded`]: a different runtime is loaded.
     pub fn locate(explicit: Option<&Path>, environment: &Environment) -> Result<Self, LocateError> {
         if let Some(&variable) = environment.variables_that_write_models().first() {
             return Err(LocateError::WritesModels { variable });
         }
         let library = locate::library(explicit, environment)?;
-        // The runtime searches for its plugins next to the path that it was loaded from, which must
-        // stay valid when the current directory changes.
+        // The runtime searches for its plugins next to the path from which it was loaded. This path
+        // must stay valid when the current directory changes.
         let path = std::path::absolute(&library).unwrap_or(library);
         let loaded = load(path)?;
         tracing::debug!(path = %loaded.path.display(), version = loaded.version, "OpenVINO is loaded");
@@ -64,7 +64,7 @@ impl Runtime {
         &self.loaded.version
     }
 
-    /// Returns whether it accepts properties as arrays: 2026.4 and later.
+    /// Returns whether the runtime accepts properties as arrays, as 2026.4 and later do.
     pub(crate) fn takes_arrays(&self) -> bool {
         self.loaded.takes_arrays
     }

@@ -11,7 +11,7 @@ use super::port::{self, Port};
 use super::shape::{PartialShape, RawPartialShape};
 use super::weights::KeepAlive;
 
-/// A network, read and not compiled yet.
+/// A network that has been read but not yet compiled.
 ///
 /// The network reads the weights in place and keeps their owner alive.
 pub struct Network {
@@ -54,7 +54,8 @@ impl Network {
         )
     }
 
-    /// Changes the shapes of inputs, by any of their names. Other inputs keep theirs.
+    /// Changes the shapes of inputs, identified by any of their names. Other inputs keep their
+    /// shapes.
     ///
     /// # Errors
     ///
@@ -80,7 +81,7 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// [`NetworkError::UnknownInput`]; the errors of [`Network::inputs`].
+    /// [`NetworkError::UnknownInput`]; any error of [`Network::inputs`].
     pub fn input_index(&self, name: &str) -> Result<usize, NetworkError> {
         let (model, c_name) = (self.handle.as_ptr(), c_string("input's name", name)?);
         let inputs = self.inputs()?;
@@ -104,7 +105,7 @@ fn raw_shape((name, shape): &(&str, PartialShape)) -> Result<RawPartialShape, Ne
         PartialShape::Ranked(dimensions) if !dimensions.is_empty() => {
             Ok(RawPartialShape::new(Operation::Reshape, dimensions)?)
         }
-        // The C interface would read either one as a single axis of any extent.
+        // The C interface would read either shape as a single axis of any extent.
         _ => Err(NetworkError::NoAxes { name: (*name).to_owned() }),
     }
 }

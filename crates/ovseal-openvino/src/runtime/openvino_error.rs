@@ -22,7 +22,7 @@ pub struct OpenVinoError {
 }
 
 impl OpenVinoError {
-    /// Creates the error for a call that reported success and returned nothing. The runtime never
+    /// Creates the error for a call that reported success but returned nothing. The runtime never
     /// does that.
     pub(crate) fn without_object(operation: Operation) -> Self {
         Self { operation, status: Status(ov_status_e::UNEXPECTED as i32), cause: None, detail: None }

@@ -25,8 +25,8 @@ pub struct Port {
 /// An input, by name or by number from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKey<'a> {
-    /// The name in [`CompiledModel::inputs`](crate::CompiledModel::inputs), or another of its
-    /// names.
+    /// The name in [`CompiledModel::inputs`](crate::CompiledModel::inputs), or another name of the
+    /// input.
     Name(&'a str),
     /// The position in [`CompiledModel::inputs`](crate::CompiledModel::inputs).
     Index(usize),
@@ -47,8 +47,7 @@ impl From<usize> for InputKey<'_> {
 /// A port in the runtime's memory.
 pub(crate) type RawPort = Handle<ov::ov_output_const_port_t>;
 
-/// Reads all ports of one direction. `count` writes their number, `at` creates the port at an
-/// index.
+/// Reads all inputs or all outputs. `count` writes their number, `at` creates the port at an index.
 pub(crate) fn ports(
     direction: &str,
     count: impl FnOnce(*mut usize) -> ov::ov_status_e,
@@ -64,7 +63,7 @@ pub(crate) fn ports(
 }
 
 /// Returns the position of a port by its name in `ports`, or by another name with which `find`
-/// creates it.
+/// finds it.
 pub(crate) fn index_of(
     ports: &[Port],
     name: &str,
@@ -86,7 +85,7 @@ fn describe(port: &RawPort, unnamed: impl FnOnce() -> String) -> Result<Port, Ne
     Ok(Port { name: name(port).unwrap_or_else(unnamed), shape: shape.read(), element_type })
 }
 
-/// Returns the name of a port. The call has one failure: a port without a name.
+/// Returns the name of a port. The call fails only for a port without a name.
 fn name(port: &RawPort) -> Option<String> {
     let mut name: *mut c_char = std::ptr::null_mut();
     // SAFETY: the port is alive; `name` receives the result.
@@ -99,7 +98,8 @@ fn name(port: &RawPort) -> Option<String> {
 }
 
 fn element_type(port: &RawPort) -> Result<ElementType, NetworkError> {
-    // A number: a runtime newer than the bindings may return one that their enumeration lacks.
+    // The type is a plain number, because a newer runtime may return one that the bindings'
+    // enumeration lacks.
     let mut number: u32 = 0;
     let place = (&raw mut number).cast();
     // SAFETY: the port is alive; the enumeration has the layout of `u32`.

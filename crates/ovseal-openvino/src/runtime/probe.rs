@@ -31,7 +31,8 @@ pub(crate) fn probe(path: &Path) -> Result<Probed, LocateError> {
         (false, true) => false,
         (false, false) => return Err(unsupported("functions that set properties")),
     };
-    // Unloading would run the runtime's destructors, only to load it again at once.
+    // Unloading would run the runtime's destructors, only for the runtime to be loaded again at
+    // once.
     std::mem::forget(library);
     Ok(Probed { version, takes_arrays })
 }
@@ -40,7 +41,7 @@ pub(crate) fn probe(path: &Path) -> Result<Probed, LocateError> {
 pub(crate) struct Probed {
     /// The version and build, such as `2026.4.1-21034-…`.
     pub(crate) version: String,
-    /// True if it accepts properties as arrays: 2026.4 and later.
+    /// True if the library accepts properties as arrays, as 2026.4 and later do.
     pub(crate) takes_arrays: bool,
 }
 
@@ -84,7 +85,7 @@ type FreeVersion = unsafe extern "C" fn(*mut ov_version_t);
 /// bindings.
 const OLDEST: (u32, u32) = (2025, 1);
 
-/// The functions that set properties from an array. A runtime has these,
+/// The functions that set properties from an array. A runtime has either these,
 const WITH_ARRAYS: &[&str] = &["ov_core_compile_model_props", "ov_core_set_properties"];
 
 /// or these, which take one property at a time.
@@ -172,7 +173,7 @@ mod tests {
     #[test]
     fn every_function_that_the_crate_calls_is_checked() {
         let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-        // The code above calls these two without the bindings.
+        // The code above calls these two functions without the bindings.
         let probed = ["ov_get_openvino_version", "ov_version_free"];
         let called: BTreeSet<&str> = names(&sources).chain(probed).collect();
         assert_eq!(called, [FUNCTIONS, WITH_ARRAYS, WITHOUT_ARRAYS].concat().into_iter().collect());

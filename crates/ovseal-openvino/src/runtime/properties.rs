@@ -6,7 +6,7 @@ use openvino_sys as ov;
 
 use super::error::{NetworkError, c_string};
 
-/// Names and values for the runtime, ending with the one that switches its own cache off.
+/// Names and values for the runtime. The last property switches off the runtime's own cache.
 pub(crate) struct Properties {
     texts: Vec<(CString, CString)>,
 }
@@ -30,8 +30,8 @@ impl Properties {
 
 /// Returns whether a property would make the runtime write models to disk in plaintext.
 ///
-/// Such a property sets the directory of a cache, or contains one in its value, as
-/// `DEVICE_PROPERTIES` may.
+/// Such a property sets the directory of a cache, or contains another such property in its value,
+/// as `DEVICE_PROPERTIES` may.
 #[must_use]
 pub fn writes_model(name: &str, value: &str) -> bool {
     CACHES.iter().any(|cache| name.contains(cache) || value.contains(cache))

@@ -9,7 +9,7 @@ use super::openvino_error::{OpenVinoError, Operation, check};
 use super::port::InputKey;
 use super::tensor::{Tensor, TensorView};
 
-/// A request that runs inferences of a compiled model, one after the other.
+/// A request that runs inferences of a compiled model, one after another.
 ///
 /// To run several at the same time, create several requests. A request can move to another thread,
 /// but cannot be shared.
@@ -21,7 +21,8 @@ pub struct InferRequest {
 }
 
 impl CompiledModel {
-    /// Creates a request. Each runs one inference at a time; several run at the same time.
+    /// Creates a request. Each request runs one inference at a time; several requests can run
+    /// concurrently.
     ///
     /// # Errors
     ///
@@ -40,7 +41,7 @@ impl InferRequest {
     ///
     /// # Errors
     ///
-    /// [`TensorError::UnknownInput`]; [`TensorError::Runtime`] if shape or type do not fit.
+    /// [`TensorError::UnknownInput`]; [`TensorError::Runtime`] if the shape or type does not fit.
     pub fn set_input<'a>(
         &mut self,
         input: impl Into<InputKey<'a>>,
@@ -80,7 +81,7 @@ impl InferRequest {
     /// [`TensorError::Runtime`] if there is no such output; [`TensorError::Unsupported`] if it
     /// consists of strings.
     pub fn output(&self, index: usize) -> Result<TensorView<'_>, TensorError> {
-        // Memory that no inference wrote is not initialized.
+        // Memory that no inference has written is not initialized.
         if !self.inferred {
             return Err(TensorError::NotInferred);
         }

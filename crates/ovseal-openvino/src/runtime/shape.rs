@@ -1,4 +1,4 @@
-//! Shapes, which may be known only in part.
+//! Shapes, which may be only partly known.
 
 use std::fmt;
 
@@ -180,7 +180,7 @@ fn dimension(raw: ov::ov_dimension_t) -> Dimension {
     }
 }
 
-/// Converts an extent. None exceeds 2^63: the runtime rejects values near it.
+/// Converts an extent. No extent exceeds 2^63, because the runtime rejects values near it.
 fn saturated(extent: usize) -> i64 {
     i64::try_from(extent).unwrap_or(i64::MAX)
 }

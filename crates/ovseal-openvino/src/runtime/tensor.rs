@@ -22,8 +22,9 @@ impl Tensor {
     ///
     /// # Errors
     ///
-    /// [`TensorError::Unsupported`] for strings and `dynamic`; [`TensorError::TooLarge`] if it does
-    /// not fit into the address space; [`TensorError::Runtime`] if memory is short.
+    /// [`TensorError::Unsupported`] for strings and `dynamic`; [`TensorError::TooLarge`] if the
+    /// tensor does not fit into the address space; [`TensorError::Runtime`] if there is not enough
+    /// memory.
     pub fn new(runtime: &Runtime, element_type: ElementType, shape: &[usize]) -> Result<Self, TensorError> {
         // Proof that the library is loaded.
         let _ = runtime;
@@ -157,8 +158,8 @@ fn shape(handle: &Handle<ov::ov_tensor_t>) -> Result<Vec<usize>, TensorError> {
     let shape = RawShape::create(Operation::Tensor, |place| {
         // SAFETY: the tensor is alive; `place` receives the result.
         let status = unsafe { ov::ov_tensor_get_shape(handle.as_ptr(), place) };
-        // The C interface cannot create the shape of a scalar and reports an invalid parameter.
-        // Both parameters are valid, so this is the only meaning.
+        // The C interface cannot create the shape of a scalar, and reports an invalid parameter.
+        // Both parameters are valid, so the error can only mean that.
         if status == ov::ov_status_e::INVALID_C_PARAM { ov::ov_status_e::OK } else { status }
     })?;
     Ok(shape.read())

@@ -1,4 +1,4 @@
-//! Strings that the C interface returns.
+//! Strings returned by the C interface.
 
 use std::ffi::{CStr, c_char};
 

@@ -11,7 +11,7 @@ pub trait Weights: AsRef<[u8]> + Send + Sync + 'static {}
 
 impl<T: AsRef<[u8]> + Send + Sync + 'static> Weights for T {}
 
-/// A reference to an owner, without its type.
+/// A reference to an owner of any type.
 ///
 /// Each object of the runtime that may read the bytes holds a clone. As long as one exists, the
 /// owner cannot be dropped or borrowed mutably, so a slice that it lent stays valid.

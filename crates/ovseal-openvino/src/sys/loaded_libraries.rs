@@ -4,12 +4,11 @@ use std::ffi::{CStr, c_int, c_void};
 
 use libc::{Elf64_Phdr, PF_R, PF_W, PT_LOAD, PT_NOTE, dl_phdr_info};
 
-/// Returns the identification of the build of the loaded library with this name. A version may
-/// follow the name.
+/// Identifies the build of the loaded library with this name. A version may follow the name.
 ///
-/// This is the build id that the linker computed, or else all of the library's code and constants.
-/// The identification is read from memory, since the file may have been replaced. It distinguishes
-/// builds of the same version and protects nothing: anyone who can change the library runs code in
+/// The result is the build id that the linker computed, or else all of the library's code and
+/// constants. It is read from memory, because the file may have been replaced. It distinguishes
+/// builds of the same version, but is no protection: anyone who can change the library runs code in
 /// this process.
 pub(crate) fn build(library: &str) -> Option<Vec<u8>> {
     let mut search = Search { name: library, found: None };
@@ -24,7 +23,7 @@ struct Search<'s> {
     found: Option<Vec<u8>>,
 }
 
-/// Examines one loaded library, and ends the search if it is the right one.
+/// Examines one loaded library, and ends the search if its name matches.
 unsafe extern "C" fn visit(info: *mut dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
     // SAFETY: `build` passes a search that nothing else uses during this call.
     let search = unsafe { &mut *data.cast::<Search<'_>>() };

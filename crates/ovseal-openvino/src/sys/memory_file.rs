@@ -25,14 +25,14 @@ unsafe impl Send for FileBytes {}
 // SAFETY: through a shared reference the memory is only read.
 unsafe impl Sync for FileBytes {}
 
-/// Creates an empty file, closed in programs that this process executes.
+/// Creates an empty file, which is closed in programs that this process executes.
 pub(crate) fn create_memory_file() -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     rustix::fs::memfd_create(c"ovseal", flags)
 }
 
 impl FileBytes {
-    /// Takes the contents of a file. From here on nothing can change them.
+    /// Takes the contents of a file. After this, nothing can change them.
     pub(crate) fn take(file: &OwnedFd) -> Result<Self, Errno> {
         // The seals prevent truncation, after which a read would fault. Sealing also rejects other
         // kinds of files before they are mapped and, in the end, zeroized.
@@ -80,7 +80,7 @@ impl AsRef<[u8]> for FileBytes {
 
 impl Drop for FileBytes {
     fn drop(&mut self) {
-        // A forked child does not have the mapping, and may have another one at this address.
+        // A forked child does not have the mapping, and may have a different one at this address.
         if self.length == 0 || self.owner != getpid() {
             return;
         }

@@ -12,12 +12,12 @@ pub(crate) use loaded_libraries::build;
 pub(crate) use memory_file::{FileBytes, create_memory_file};
 pub(crate) use processor::features;
 
-/// Returns a path as the C interface takes it.
+/// Converts a path for the C interface.
 pub(crate) fn path_bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_bytes()
 }
 
-/// Creates a path from what a program printed.
+/// Creates a path from the output of a program.
 pub(crate) fn path_from_bytes(bytes: Vec<u8>) -> PathBuf {
     OsString::from_vec(bytes).into()
 }

@@ -1,11 +1,11 @@
-//! The features of the processor, which plugins compile for.
+//! The features of the processor, for which plugins compile.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 
 /// Returns the lines of `/proc/cpuinfo` with the identity and features of the first processor.
 pub(crate) fn features() -> Option<Vec<u8>> {
-    // Only the first: the kernel takes time to measure the speed of each.
+    // Only the first processor is read, because the kernel takes time to measure the speed of each.
     let file = File::open("/proc/cpuinfo").ok()?.take(LIMIT);
     let lines = BufReader::new(file).lines().map_while(Result::ok);
     let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).filter(|line| is_kept(line)).collect();
@@ -40,7 +40,7 @@ const IDENTITY: [&str; 9] = [
     "CPU revision",
 ];
 
-/// More than the lines of one processor take.
+/// An upper bound for the lines of one processor, in bytes.
 const LIMIT: u64 = 64 << 10;
 
 #[cfg(test)]

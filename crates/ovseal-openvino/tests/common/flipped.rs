@@ -20,7 +20,7 @@ pub(crate) struct Sealed {
 pub(crate) struct Flipped {
     pub(crate) bytes: Vec<u8>,
     pub(crate) at: u64,
-    /// The number of reads that return the right byte.
+    /// The number of reads that return the original byte.
     pub(crate) good_reads: AtomicU64,
 }
 

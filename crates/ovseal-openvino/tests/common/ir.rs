@@ -11,8 +11,7 @@ pub(crate) struct Ir {
     count: usize,
 }
 
-/// An element type of a topology, with the precision that ports call it and the bytes of the number
-/// 1.
+/// An element type of a topology, its name as a port's precision, and the bytes of the number 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Type(pub(crate) &'static str, pub(crate) &'static str, pub(crate) &'static [u8]);
 
@@ -20,7 +19,7 @@ pub(crate) const F32: Type = Type("f32", "FP32", &[0, 0, 0x80, 0x3F]);
 pub(crate) const I32: Type = Type("i32", "I32", &[1, 0, 0, 0]);
 pub(crate) const I64: Type = Type("i64", "I64", &[1, 0, 0, 0, 0, 0, 0, 0]);
 
-/// The number of elements of a constant: more than a shape has, less than a chunk.
+/// The number of elements of a constant: more than in a shape, fewer than in a chunk.
 pub(crate) const ELEMENTS: usize = 200;
 
 impl Ir {

@@ -1,4 +1,4 @@
-//! The tests' common parts: the real runtime and two small networks.
+//! Helpers shared by the tests: the real runtime and two small networks.
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "clippy knows tests by their attribute only")]
 

@@ -13,15 +13,15 @@ use crate::error::{OpenError, Section};
 /// There are two while a rekeying is under way, after it was interrupted, or if someone planted a
 /// rekeying file.
 pub(crate) struct Candidates {
-    /// The container's own, unless its region is damaged.
+    /// The container's own region, unless it is damaged.
     pub(crate) own: Option<StanzaRegion>,
     /// The region in a complete rekeying file.
     pub(crate) waiting: Option<StanzaRegion>,
 }
 
 impl Candidates {
-    /// Returns the regions in the order in which they are tried: the higher generation first, the
-    /// own one if they are equal.
+    /// Returns the regions in the order in which they are tried: the higher generation first. If
+    /// the generations are equal, the container's own region is first.
     pub(crate) fn newest_first(&self) -> Vec<&StanzaRegion> {
         let mut regions: Vec<&StanzaRegion> = self.own.iter().chain(&self.waiting).collect();
         regions.sort_by_key(|region| Reverse(region.generation));
@@ -32,7 +32,7 @@ impl Candidates {
 impl Container {
     /// Reads the stanza regions that may hold the data key. Fails if there is none.
     pub(crate) fn candidates(&self) -> Result<Candidates, OpenError> {
-        // A writer may be at work, so a torn region is read a second time.
+        // A writer may be at work, so a torn region is read again.
         for _ in 0..2 {
             let own = self.own_region()?;
             let file = self.path.as_deref().and_then(|path| rekey_file::read(path, &self.prologue));

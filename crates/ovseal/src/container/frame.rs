@@ -26,7 +26,8 @@ impl Container {
     /// Reads the frame of the container at `path`.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let read = |source| OpenError::Read { what: path.display().to_string(), source };
-        // The rekeying file and the side file are next to the file itself, not to a link to it.
+        // The rekeying file and the side file are next to the file itself, not next to a link to
+        // it.
         let path = path.canonicalize().map_err(read)?;
         Self::from_file(ovseal_files::open(&path).map_err(read)?, path)
     }
@@ -87,7 +88,7 @@ fn read_prologue(source: &dyn ReadAt, length: u64) -> Result<Prologue, OpenError
 /// Returns true if the file at `path` begins like a container.
 ///
 /// # Errors
-/// Fails if it cannot be read, or is not a regular file.
+/// Fails if the file cannot be read, or is not a regular file.
 pub fn is_container_file(path: &Path) -> io::Result<bool> {
     let mut start = Vec::new();
     ovseal_files::open(path)?.take(8).read_to_end(&mut start)?;

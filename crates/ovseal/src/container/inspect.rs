@@ -13,7 +13,7 @@ use crate::container::side_file::SideFile;
 use crate::container::{Candidates, Container, Trust};
 use crate::error::{OpenError, Section};
 
-/// The public face of a container: all that can be seen without a key.
+/// The public face of a container: everything that can be seen without a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -25,10 +25,10 @@ pub struct Inspection {
     pub container_id: ContainerId,
     /// Length of the file in bytes.
     pub length: u64,
-    /// True if the container's own stanzas are damaged. Then `stanzas` are those of an unfinished
-    /// rekeying.
+    /// True if the container's own stanzas are damaged. In that case, `stanzas` are those of an
+    /// interrupted rekeying.
     pub is_region_damaged: bool,
-    /// The generation of the stanzas: 1 after sealing, one more after each rekeying.
+    /// The generation of the stanzas: 1 after sealing, increased by one by each rekeying.
     pub generation: u64,
     /// The stanzas of the container.
     pub stanzas: Vec<StanzaSummary>,
@@ -53,7 +53,8 @@ pub struct StanzaSummary {
     pub parameters: Vec<u8>,
     /// Its length in bytes.
     pub length: usize,
-    /// True if it withstands a quantum computer. `None` if its type alone does not decide that.
+    /// True if the stanza withstands a quantum computer. `None` if its type alone does not decide
+    /// this.
     pub post_quantum: Option<bool>,
 }
 
@@ -65,7 +66,8 @@ impl Inspection {
     pub fn of(path: &Path) -> Result<Self, OpenError> {
         let container = Container::open(path)?;
         let verified = container.authenticate(&Trust::AnySender)?;
-        // The own stanzas come first: anyone who can write to the directory can plant a rekeying.
+        // The container's own stanzas come first, because anyone who can write to the directory can
+        // plant a rekeying file.
         let Candidates { own, waiting } = container.candidates()?;
         let is_damaged = own.is_none();
         let region = own.or(waiting).ok_or(OpenError::Damaged(Section::Stanzas))?;

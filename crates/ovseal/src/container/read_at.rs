@@ -15,7 +15,7 @@ pub trait ReadAt: Send + Sync {
     /// Any error of the operating system.
     fn length(&self) -> io::Result<u64>;
 
-    /// Fills `buffer` with the bytes from `offset` on.
+    /// Fills `buffer` with the bytes starting at `offset`.
     ///
     /// # Errors
     /// Any error of the operating system, or [`io::ErrorKind::UnexpectedEof`] if there are too few
@@ -55,7 +55,7 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// Reads `length` bytes from `offset` on as arrays, without a copy.
+/// Reads `length` bytes starting at `offset`, as arrays, without a copy.
 ///
 /// The caller has checked that `length` is a multiple of `N` and within a limit.
 pub(crate) fn read_arrays<const N: usize>(
@@ -68,7 +68,7 @@ pub(crate) fn read_arrays<const N: usize>(
     Ok(arrays)
 }
 
-/// Reads `length` bytes from `offset` on. The caller has checked `length` against a limit.
+/// Reads `length` bytes starting at `offset`. The caller has checked `length` against a limit.
 pub(crate) fn read_vec(source: &dyn ReadAt, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length as usize];
     source.read_exact_at(&mut bytes, offset)?;

@@ -14,7 +14,7 @@ use ovseal_format::suite::sha256;
 use rustix::fs::{AtFlags, StatxFlags};
 
 const MAGIC: [u8; 8] = *b"\x89OVREKY\n";
-/// The version without its own MAC. It is read but no longer written.
+/// The version without its own MAC, which is still read but no longer written.
 const UNBOUND: u16 = 1;
 const VERSION: u16 = 2;
 const HEAD: usize = 48;
@@ -42,7 +42,7 @@ struct Bond {
 
 /// Inode number and birth time of a container's file, as encoded in a rekeying file.
 ///
-/// They are different for a copy of the container, and for a file that replaced it.
+/// A copy of the container has different ones, and so has a file that replaced it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inode([u8; INODE]);
 
@@ -78,7 +78,7 @@ pub(crate) fn parse(bytes: &[u8], prologue: &Prologue) -> Option<RekeyFile> {
 
 /// Encodes a file of version 2 for the container's file `inode`.
 ///
-/// `region` replaces the region that has the MAC `replaced`.
+/// `region` replaces the region with the MAC `replaced`.
 pub(crate) fn encode(
     key: &FittingKey,
     prologue: &Prologue,

@@ -10,15 +10,16 @@ use crate::error::OpenError;
 pub enum Trust {
     /// One of these publishers must have signed the container, and be trusted for its model.
     Publishers(Vec<Publisher>),
-    /// Anyone who could seal to the caller's key. For a public key, that is anyone at all.
+    /// Anyone who could seal to the caller's key may have made the container. For a public key,
+    /// that is anyone at all.
     AnySender,
     /// No sender is specified. This opens only containers for passphrases and key files.
     ///
     /// Every stanza of the container and of its side file must be of these two types. Any other
-    /// container fails with [`OpenError::SenderNotNamed`] before a key is tried. The file of an
-    /// interrupted rekeying that has other stanzas is ignored, unless the container's own are
-    /// damaged. Every recipient knows the data key, so the container may come from anyone for whom
-    /// it was ever sealed or rekeyed.
+    /// container fails with [`OpenError::SenderNotNamed`] before a key is tried. A rekeying file
+    /// with other stanzas is ignored, unless the container's own stanzas are damaged. Every
+    /// recipient knows the data key, so the container may come from anyone for whom it was ever
+    /// sealed or rekeyed.
     SharedSecret,
 }
 

@@ -12,12 +12,11 @@ pub struct Verification {
     pub publisher: Option<KeyId>,
     /// All publishers who claim to have signed.
     pub claimed_publishers: Vec<KeyId>,
-    /// The security version. Believe it only if a publisher was specified or a key was given.
+    /// The security version. Rely on it only if a publisher was specified or a key was given.
     pub security_version: u64,
-    /// True if a key verified the content: every MAC, the manifest and every tag.
+    /// True if the content was verified with a key: every MAC, the manifest and every tag.
     ///
-    /// Without a key, only digests are compared. Anyone can put their own ciphertext under their
-    /// own signature.
+    /// Without a key, only digests are compared. Anyone can sign ciphertext of their own.
     pub content_verified: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The files that a topology needs, and checks that they agree with it.
+//! The files that a topology needs, and checks that they match it.
 
 use ovseal_format::manifest::PartKind;
 
@@ -17,7 +17,7 @@ pub(super) const fn weights_extension(kind: PartKind) -> Option<&'static str> {
     }
 }
 
-/// Checks that weights agree with their topology, to the extent that its kind allows.
+/// Checks that weights match their topology, to the extent that its kind allows.
 pub(super) fn check_weights(kind: PartKind, topology: &Part, weights: &Part) -> Result<(), ModelError> {
     match kind {
         PartKind::Ir => check_ir(topology, weights),

@@ -15,9 +15,10 @@ pub struct CompiledBlob {
     pub device: Option<String>,
     /// The version of OpenVINO, such as `2026.4.1`.
     pub openvino: Option<String>,
-    /// The instruction set it was compiled for, as the device calls it.
+    /// The instruction set for which the model was compiled, in the device's own words.
     pub processor: Option<String>,
-    /// The time of compilation, in seconds since 1970: when the sealed file was last written.
+    /// The time of compilation, in seconds since 1970, taken from the sealed file's modification
+    /// time.
     pub time: Option<u64>,
 }
 
@@ -63,7 +64,7 @@ impl CompiledBlob {
         })
     }
 
-    /// Recognizes the XML of HETERO, which describes the models that it was divided into.
+    /// Recognizes the XML of HETERO, which describes the submodels of the divided model.
     fn of_xml(start: &[u8]) -> Option<Self> {
         let start = start.strip_prefix(b"<?xml version=\"1.0\"?>")?.trim_ascii_start();
         start.starts_with(b"<hetero ").then(|| Self { device: Some("HETERO".into()), ..Self::default() })
@@ -81,12 +82,13 @@ impl CompiledBlob {
     }
 }
 
-/// Returns whether a file is a compiled model, by its name or its first bytes.
+/// Returns whether a file is a compiled model, judging by its name or its first bytes.
 pub(super) fn is_compiled(path: &PartPath, start: &[u8]) -> bool {
     path.extension() == "blob" || start.starts_with(CPU_WORD)
 }
 
-/// Returns the manifest's hints with the time of each compiled model, in the order of CBOR.
+/// Returns the manifest's hints for the compilation time of each compiled model, in the order of
+/// CBOR.
 pub(crate) fn time_hints(parts: &[Part]) -> impl Iterator<Item = (String, String)> {
     let compiled = parts.iter().enumerate().filter(|(_, (entry, _))| entry.kind == PartKind::Compiled);
     let hint =
@@ -116,7 +118,7 @@ const NPU_FOOTER: usize = size_of::<u64>() + NPU_WORD.len();
 
 const NPU_VERSIONS: usize = size_of::<u32>() + 3 * size_of::<u16>();
 
-/// Limit on these hints: a manifest has at most 32, and one names the writer.
+/// Limit on these hints: a manifest has at most 32 hints, one of which identifies the writer.
 const MOST_HINTS: usize = 31;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A model that is a directory: every regular file becomes a part under its relative path.
+//! A model that is a directory. Every regular file becomes a part, under its relative path.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ fn classify(parts: &mut [Part]) -> Result<(), ModelError> {
         let (entry, source) = &parts[number];
         source.refuse_git_lfs()?;
         let kind = kind_of(&entry.path);
-        // A file that is a topology only by its name stays a plain file.
+        // A file that only has the name of a topology stays a plain file.
         if !kind.fits(&source.start()?) {
             continue;
         }
@@ -105,7 +105,8 @@ fn classify(parts: &mut [Part]) -> Result<(), ModelError> {
             }
             _ => None,
         };
-        // An `.xml` without a `.bin`, or with another root element, is not an IR but a plain file.
+        // An `.xml` without a `.bin`, or with a different root element, is not an IR but a plain
+        // file.
         if let Some(companions) = companions {
             if let &[weights] = &companions[..] {
                 match check_weights(kind, &parts[number], &parts[weights]) {
@@ -147,5 +148,5 @@ fn external_data(
     Ok(companions)
 }
 
-/// Depth to which directories may be nested. It also stops a link to one of its parents.
+/// Limit on the nesting of directories. It also ends a walk through a link that leads to a parent.
 const DEPTH_LIMIT: usize = 64;

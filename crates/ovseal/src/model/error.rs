@@ -13,7 +13,7 @@ use super::ir::IrError;
 use super::onnx::OnnxError;
 use super::paddle::PaddleError;
 
-/// A model's files cannot be found, or must not be sealed.
+/// The error for files that cannot be found, or must not be sealed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -51,7 +51,7 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
-    /// A file's path cannot be the path of a part.
+    /// A file's path is not a valid path of a part.
     #[error(transparent)]
     Path(#[from] PathError),
     /// A directory has no files.
@@ -60,13 +60,13 @@ pub enum ModelError {
         /// The directory.
         path: PathBuf,
     },
-    /// All files of a directory are left out.
+    /// Every file of the directory was left out.
     #[error("every file in {} is left out", path.display())]
     AllLeftOut {
         /// The directory.
         path: PathBuf,
     },
-    /// A pattern excludes nothing, or is malformed.
+    /// A pattern cannot exclude anything, or is malformed.
     #[error("{pattern:?} is not a pattern that excludes files")]
     Pattern {
         /// The pattern.
@@ -130,7 +130,7 @@ pub enum ModelError {
         /// The reason.
         source: OnnxError,
     },
-    /// An IR is damaged, or does not agree with its weights.
+    /// An IR is damaged, or does not match its weights.
     #[error("{} cannot be sealed", path.display())]
     Ir {
         /// The topology.
@@ -155,7 +155,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { .. }

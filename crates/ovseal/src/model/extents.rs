@@ -2,7 +2,7 @@
 
 /// The product of a shape's extents.
 ///
-/// The product without the zeros is limited, too: an operation may drop a zero extent.
+/// The product without the zeros is also limited, because an operation may drop a zero extent.
 pub(super) struct Extents {
     nonzero: u64,
     has_zero: bool,
@@ -27,7 +27,8 @@ impl Extents {
     }
 }
 
-/// Limit on the elements of a shape. Addresses have 48 or 57 bits, so no memory holds more.
+/// Limit on the number of elements of a shape. Addresses have 48 or 57 bits, so no memory holds
+/// more.
 const MOST_ELEMENTS: u64 = 1 << 57;
 
 #[cfg(test)]

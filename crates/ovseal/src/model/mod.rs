@@ -53,11 +53,13 @@ pub struct Model {
 /// a name back. A private key is never part of a model.
 #[derive(Clone, Debug, Default)]
 pub struct ModelOptions {
-    /// Take just the named file: no companions, no check that OpenVINO can read it from memory.
+    /// Take only the given file, without companions and without checking that OpenVINO can read it
+    /// from memory.
     pub only: bool,
     /// Follow symbolic links inside the model instead of rejecting them.
     pub follow_symlinks: bool,
-    /// Leave out files of a directory that match these gitignore patterns, which override all else.
+    /// Leave out files of a directory that match these gitignore patterns, which override all other
+    /// rules.
     pub exclude: Vec<String>,
     /// Take every file of a directory that [`exclude`](Self::exclude) does not match.
     ///
@@ -84,7 +86,7 @@ impl Model {
 
     /// Creates a model of one part from bytes in memory. The part is a plain file, not a network.
     ///
-    /// Sealing reads the bytes chunk by chunk, without a copy of them all.
+    /// Sealing reads the bytes chunk by chunk, without copying all of them.
     pub fn in_memory(path: PartPath, bytes: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
         let parts = vec![part(path, PartKind::File, Source::Memory(bytes))];
         Self { parts, stem: String::new(), left_out: Vec::new() }
@@ -92,12 +94,12 @@ impl Model {
 
     /// Creates an IR, with the parts `name.xml` and `name.bin`, from bytes in memory.
     ///
-    /// Sealing reads the bytes chunk by chunk, without a copy of them all.
+    /// Sealing reads the bytes chunk by chunk, without copying all of them.
     ///
     /// # Errors
     /// - [`ModelError::Path`] if `name` cannot be part of a path in a container;
     /// - [`ModelError::Content`] if `topology` is not XML;
-    /// - [`ModelError::Ir`] if it does not agree with the weights.
+    /// - [`ModelError::Ir`] if `topology` does not match the weights.
     pub fn ir_in_memory(
         name: &str,
         topology: Arc<dyn AsRef<[u8]> + Send + Sync>,
@@ -117,8 +119,8 @@ impl Model {
         Ok(Self { parts, stem: name.to_owned(), left_out: Vec::new() })
     }
 
-    /// Returns the default name of the model: the name of its file without the extension, or
-    /// of its directory.
+    /// Returns the default name of the model: the name of its file without the extension, or the
+    /// name of its directory.
     pub fn default_name(&self) -> Option<ModelName> {
         ModelName::parse(&self.stem).ok()
     }
@@ -140,7 +142,7 @@ impl Model {
         self.left_out.iter().map(PathBuf::as_path)
     }
 
-    /// Returns the path of the model's file with this identity, if it has one.
+    /// Returns the path of the model's file with this identity, if there is one.
     pub fn file(&self, identity: FileIdentity) -> Option<&Path> {
         self.parts.iter().find_map(|(_, source)| source.named(identity))
     }
@@ -160,7 +162,7 @@ impl Model {
     }
 }
 
-/// Returns the kind of topology that a file is by its extension, otherwise [`PartKind::File`].
+/// Returns the kind of topology that a file's extension indicates, otherwise [`PartKind::File`].
 fn kind_of(path: &PartPath) -> PartKind {
     match path.extension().as_str() {
         "xml" => PartKind::Ir,

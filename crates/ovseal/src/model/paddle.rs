@@ -1,6 +1,6 @@
 //! Parameters of PaddlePaddle: a sequence of tensors, each with a description.
 //!
-//! OpenVINO's parser trusts the lengths in them, so they are checked here. A tensor is:
+//! OpenVINO's parser trusts the lengths in the sequence, so they are checked here. A tensor is:
 //!
 //! - version: 4 bytes, zero;
 //! - level of detail: 8 bytes, zero;
@@ -17,7 +17,7 @@ use std::io;
 use super::extents::Extents;
 use super::onnx::wire::{Content, Reader};
 
-/// Parameters are malformed or cannot be read.
+/// The error for parameters that are malformed or cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PaddleError {
@@ -58,7 +58,7 @@ pub fn check_parameters(
     Ok(())
 }
 
-/// Returns the end of `count` bytes at `offset`, if it is within `length`.
+/// Returns the offset after `count` bytes at `offset`, if it is within `length`.
 fn end(offset: u64, count: u64, length: u64) -> Option<u64> {
     offset.checked_add(count).filter(|&end| end <= length)
 }
@@ -70,7 +70,7 @@ fn description_length(head: &[u8]) -> Option<usize> {
     (zeros.iter().all(|&byte| byte == 0) && length <= MOST_DESCRIBED).then_some(length)
 }
 
-/// Returns the length of the data that a description states.
+/// Returns the length of the data, as stated by its description.
 fn data_length(description: &[u8]) -> Option<u64> {
     let end = description.len() as u64;
     let mut reader = Reader::new(description);

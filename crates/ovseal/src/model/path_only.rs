@@ -4,7 +4,8 @@ use std::fmt;
 
 use ovseal_format::part_path::PartPath;
 
-/// A format that OpenVINO can read only from a path. A sealed model of it could not be opened.
+/// A format that OpenVINO can read only from a path. A sealed model in this format could not be
+/// run.
 ///
 /// Found with OpenVINO 2026.4.1; see `docs/guides/formats.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,7 +25,7 @@ impl PathOnlyFormat {
         !matches!(self, Self::Gguf)
     }
 
-    /// Recognizes a format by the extension or, except for TensorFlow graphs, the first bytes.
+    /// Recognizes a format by the extension or, except for TensorFlow graphs, by the first bytes.
     pub(super) fn of(path: &PartPath, start: &[u8]) -> Option<Self> {
         match path.extension().as_str() {
             "tflite" => Some(Self::TensorFlowLite),

@@ -1,4 +1,4 @@
-//! Private keys that are in a model's directory by mistake.
+//! Private keys left in a model's directory by mistake.
 
 use std::io;
 
@@ -27,14 +27,14 @@ fn kind_of(entry: &PartEntry, source: &Source, guesses: bool) -> io::Result<Opti
     if entry.length > LENGTH_LIMIT {
         return Ok(None);
     }
-    // These may be secrets, and must not stay in freed memory.
+    // These bytes may be secrets, and must not stay in freed memory.
     let mut bytes = zeroize::Zeroizing::new(vec![0; entry.length as usize]);
     source.open()?.read_exact_at(&mut bytes, 0)?;
     if guesses && entry.kind != PartKind::Weights && is_like_keyfile(&bytes) {
         return Ok(Some("probably a key file: 32 random bytes"));
     }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        // Keys are ASCII, so this turns UTF-16 in either byte order into their letters.
+        // Keys are ASCII, so dropping the zero bytes decodes UTF-16 in either byte order.
         bytes.retain(|byte| byte.is_ascii() && *byte != 0);
     }
     Ok(bytes.split(|byte| *byte == b'\n').find_map(|line| line_kind(line).or_else(|| embedded(line))))
@@ -61,7 +61,7 @@ fn label_kind(label: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Returns the kind of private key that a line contains after other text, as JSON does.
+/// Returns the kind of private key that a line contains after other text, as in JSON.
 ///
 /// The label alone does not count, because documentation mentions it: some of the key must follow.
 fn embedded(line: &[u8]) -> Option<&'static str> {
@@ -86,7 +86,7 @@ fn after_each<'l>(line: &'l [u8], mark: &'l str) -> impl Iterator<Item = &'l [u8
     memmem::find_iter(line, mark).map(move |at| &line[at + mark.len()..])
 }
 
-/// Returns whether a string begins with as many letters as the shortest key has.
+/// Returns whether a string begins with at least as many letters as the shortest key has.
 fn begins_with_key(text: &[u8], is_letter: impl Fn(u8) -> bool) -> bool {
     text.iter().take_while(|byte| is_letter(**byte)).count() >= LEAST_LETTERS
 }
@@ -110,7 +110,7 @@ const LEAST_LETTERS: usize = 43;
 
 const KEYFILE_LENGTH: usize = 32;
 
-/// Distinct values among 32 random bytes. Fewer have a probability below 10^-6.
+/// Minimum number of distinct values among 32 random bytes. Fewer have a probability below 10^-6.
 const LEAST_DISTINCT: usize = 24;
 
 /// Length of the longest file to search. No private key is longer, but a longer file may

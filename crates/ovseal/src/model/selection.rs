@@ -10,8 +10,9 @@ use super::{ModelError, ModelOptions};
 
 /// The patterns that apply in one directory of a model and below it.
 ///
-/// The caller's patterns come first, then the ignore files, the nearest first, then [`USUAL`]. The
-/// first match decides. So an ignore file can bring back a name that is usually left out.
+/// The caller's patterns come first, then the ignore files, starting with the nearest, then
+/// [`USUAL`]. The first match decides. So an ignore file can bring back a name that is usually left
+/// out.
 pub(super) struct Selection {
     excluded: Gitignore,
     usual: Gitignore,
@@ -53,7 +54,7 @@ impl Selection {
         self.files.pop();
     }
 
-    /// Returns whether the file or directory at `relative` is sealed.
+    /// Returns whether the file or directory at `relative` is to be sealed.
     pub(super) fn takes(&self, relative: &Path, is_directory: bool) -> bool {
         if self.excluded.matched(relative, is_directory).is_ignore() {
             return false;
@@ -69,14 +70,14 @@ impl Selection {
         !self.usual.matched(relative, is_directory).is_ignore()
     }
 
-    /// Returns whether the file at `relative` and every directory above it are sealed.
+    /// Returns whether the file at `relative` and every directory above it are to be sealed.
     pub(super) fn takes_nested(&self, relative: &Path) -> bool {
         let mut above = relative.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
         self.takes(relative, false) && above.all(|above| self.takes(above, true))
     }
 }
 
-/// Reads an ignore file. A missing one has no patterns.
+/// Reads an ignore file. A missing file counts as empty.
 fn read(path: &Path) -> Result<Gitignore, ModelError> {
     let bytes = match ovseal_files::read(path, LENGTH_LIMIT) {
         Ok(bytes) => bytes,
@@ -89,8 +90,8 @@ fn read(path: &Path) -> Result<Gitignore, ModelError> {
     compile(text.trim_start_matches('\u{feff}').lines()).map_err(malformed)
 }
 
-/// Compiles patterns for paths relative to their directory. An error is the number of the malformed
-/// pattern, from 1, or 0 for all together.
+/// Compiles patterns for paths relative to their directory. The error is the number of the
+/// malformed pattern, from 1, or 0 if the patterns fail as a whole.
 fn compile<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Gitignore, usize> {
     let mut builder = GitignoreBuilder::new("");
     for (number, pattern) in (1_usize..).zip(patterns) {

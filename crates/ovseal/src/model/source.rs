@@ -24,7 +24,7 @@ pub(crate) enum Source {
 /// A part and its plaintext.
 pub(crate) type Part = (PartEntry, Source);
 
-/// Bytes that several threads read at once.
+/// Bytes that several threads can read at once.
 pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// Metadata that changes when a file is written, replaced or truncated.
@@ -69,7 +69,7 @@ impl Source {
         }
     }
 
-    /// Returns the path if this is the file with this identity.
+    /// Returns the path if the file there has this identity.
     pub(crate) fn named(&self, identity: FileIdentity) -> Option<&Path> {
         match self {
             Self::File { path, stamp } => (stamp.identity == identity).then_some(path),
@@ -95,7 +95,7 @@ impl Source {
         read().map_err(ModelError::read(self.path()))
     }
 
-    /// Fails if this is what Git LFS leaves in the place of a file that it did not fetch.
+    /// Fails if this is a pointer that Git LFS leaves in place of a file that it did not fetch.
     pub(super) fn refuse_git_lfs(&self) -> Result<(), ModelError> {
         let is_pointer = self.start()?.starts_with(b"version https://git-lfs.github.com/spec/");
         if is_pointer { Err(ModelError::GitLfsPointer { path: self.path().into() }) } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! A whole part in memory, decrypted while it is being read.
+//! A whole part in memory that is decrypted while it is being read.
 
 use std::error::Error;
 use std::ops::Deref;
@@ -16,8 +16,8 @@ use crate::error::OpenError;
 ///
 /// Clones share the memory, which is zeroized when the last of them is dropped. Where
 /// `userfaultfd(2)` is available, [`release`](Self::release) returns the pages to the kernel, and a
-/// later access decrypts them again. The file may have been changed under the running process. If a
-/// chunk is not authentic *then*, or differs from before,
+/// later access decrypts them again. By then, the file may have been changed under the running
+/// process. If a chunk is no longer authentic, or differs from before,
 /// [`OpenOptions::on_late_failure`](crate::OpenOptions::on_late_failure) ends the process, so
 /// nothing is computed from wrong bytes.
 #[derive(Clone, Debug)]
@@ -34,8 +34,8 @@ pub struct PartMapping(Arc<Memory>);
 #[derive(Debug)]
 pub struct UnverifiedMapping(PartMapping);
 
-/// A guard that keeps all bytes of a [`PartMapping`] in memory, also for system calls, which cannot
-/// wait for a page.
+/// A guard that keeps all bytes of a [`PartMapping`] in memory. System calls need it, because they
+/// cannot wait for a page.
 #[derive(Debug)]
 #[must_use = "the pages may be released as soon as this is dropped"]
 pub struct Populated<'m> {
@@ -59,8 +59,8 @@ impl Part {
     /// returns.
     ///
     /// # Errors
-    /// [`OpenError::Memory`] without memory or threads. If everything is decrypted at once, those
-    /// of [`Part::read`].
+    /// [`OpenError::Memory`] if there is not enough memory or no thread can be started. If
+    /// everything is decrypted at once, also any error of [`Part::read`].
     pub fn start_mapping(&self, threads: usize) -> Result<UnverifiedMapping, OpenError> {
         let memory = match self.on_demand(threads) {
             None | Some(Err(MemoryError::Unavailable { .. })) => return Ok(self.read_mapping()?.into()),
@@ -69,11 +69,11 @@ impl Part {
         Ok(UnverifiedMapping(PartMapping(Arc::new(memory))))
     }
 
-    /// Maps the whole part and returns after all of it was verified.
+    /// Maps the whole part and returns after all of it has been verified.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] if a chunk is not authentic, [`OpenError::Memory`] without memory or
-    /// threads.
+    /// [`OpenError::Chunk`] if a chunk is not authentic, [`OpenError::Memory`] if there is not
+    /// enough memory or no thread can be started.
     pub fn map(&self) -> Result<PartMapping, OpenError> {
         self.start_mapping(self.thread_count())?.verify()
     }
@@ -107,8 +107,8 @@ impl UnverifiedMapping {
         self.0.clone()
     }
 
-    /// Returns true if decryption continues in the background, false if everything was found
-    /// authentic already.
+    /// Returns true if decryption continues in the background, false if everything has already been
+    /// verified.
     pub fn is_on_demand(&self) -> bool {
         self.0.is_on_demand()
     }
@@ -143,7 +143,7 @@ impl UnverifiedMapping {
         self.0.check()
     }
 
-    /// Waits until every chunk was verified.
+    /// Waits until every chunk has been verified.
     ///
     /// # Errors
     /// [`OpenError::Chunk`] for the first chunk that is not authentic, [`OpenError::Fill`] for one
@@ -168,8 +168,8 @@ impl PartMapping {
         }
     }
 
-    /// Returns the pages to the kernel; a later access decrypts them again. Returns true if this
-    /// was done.
+    /// Returns the pages to the kernel. A later access decrypts them again. Returns true if pages
+    /// were released.
     ///
     /// Does nothing unless the part is [on demand](Self::is_on_demand). While a [`Populated`] guard
     /// exists, the pages are released when it is dropped.
@@ -255,7 +255,7 @@ impl ChunkFiller for PartFiller {
     }
 
     fn length(&self) -> usize {
-        // The memory rejects a part that is longer than the address space.
+        // Mapping the memory has already rejected a part longer than the address space.
         usize::try_from(self.0.length()).unwrap_or(usize::MAX)
     }
 
@@ -280,7 +280,7 @@ impl ChunkFiller for PartFiller {
 fn late_line(part: &Part, failure: &FillFailure<OpenError>) -> String {
     let error = match &failure.cause {
         FillCause::Filler(error) => error.to_string(),
-        // The tag is right, yet the chunk is not the same as before.
+        // The tag is valid, yet the chunk differs from before.
         FillCause::Changed => part.bad_chunk_at(failure.index as u64).to_string(),
         other => {
             let why = other.source().map_or_else(|| other.to_string(), ToString::to_string);
@@ -290,7 +290,7 @@ fn late_line(part: &Part, failure: &FillFailure<OpenError>) -> String {
     format!("{error} while the model runs: the file was changed or is damaged")
 }
 
-/// Converts a failure into the error of an opening in which nothing was computed yet.
+/// Converts a failure into the error of an opening that has not computed anything yet.
 fn open_error(filler: &PartFiller, failure: Arc<FillFailure<OpenError>>) -> OpenError {
     let part = filler.0.entry().path.to_string();
     match &failure.cause {

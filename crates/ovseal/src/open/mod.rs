@@ -22,7 +22,7 @@ pub use part::Part;
 impl OpenOptions {
     /// Opens the container at `path` with one of `identities`.
     ///
-    /// Everything but the payload is then authentic. Parts are decrypted when they are read. Once
+    /// Everything but the payload is then authentic. Parts are decrypted when they are read. After
     /// the model has been loaded, call [`Opened::accept`] to raise the rollback state.
     ///
     /// # Errors
@@ -32,10 +32,10 @@ impl OpenOptions {
         self.open_container(&Container::open(path)?, identities)
     }
 
-    /// Opens a container that is not a file. It has no files next to it: no rekeying, no side file.
+    /// Opens a container that is not a file. There is no rekeying file and no side file next to it.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Any error of [`open`](Self::open).
     pub fn open_source(
         &self,
         source: Arc<dyn ReadAt>,
@@ -45,7 +45,8 @@ impl OpenOptions {
         self.open_container(&Container::from_source(source)?, identities)
     }
 
-    /// Verifies everything, with a key: also MACs, manifest, and digest and tag of every chunk.
+    /// Verifies everything with a key, including MACs, manifest, and the digest and tag of every
+    /// chunk.
     ///
     /// # Errors
     /// [`OpenError`]: the first check that fails.
@@ -54,7 +55,7 @@ impl OpenOptions {
         path: &Path,
         identities: &[&dyn Identity],
     ) -> Result<(Verification, Opened), OpenError> {
-        // Without a publisher, comparing digests finds damage, nothing more.
+        // Without a publisher, comparing digests detects only accidental damage.
         let checking = Self { checks_digests: true, ..self.clone() };
         let opened = checking.open(path, identities)?;
         opened.parts().try_for_each(|part| part.verify())?;

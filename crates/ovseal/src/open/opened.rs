@@ -29,8 +29,8 @@ use crate::unlock::Unlocked;
 
 /// An opened container.
 ///
-/// It can be shared between threads and takes 48 bytes of memory for each chunk. Its keys are
-/// zeroized when the last clone is dropped.
+/// It can be shared between threads and uses 48 bytes of memory per chunk. Its keys are zeroized
+/// when the last clone is dropped.
 #[derive(Clone)]
 pub struct Opened(pub(super) Arc<Inner>);
 
@@ -59,7 +59,7 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Returns true if the digest of each chunk is compared before it is decrypted.
+    /// Returns true if each chunk's digest is compared before the chunk is decrypted.
     pub(super) fn compares_digests(&self) -> bool {
         self.publisher.is_some() || self.checks_digests
     }
@@ -118,13 +118,13 @@ impl Opened {
         &self.0.manifest
     }
 
-    /// Returns the limit that [`OpenOptions::memory_budget`](crate::OpenOptions::memory_budget) set.
+    /// Returns the limit of [`OpenOptions::memory_budget`](crate::OpenOptions::memory_budget).
     pub fn memory_budget(&self) -> Option<u64> {
         self.0.memory_budget
     }
 
-    /// Returns the number, from 0, of the stanza that held the key, or `None` if it was in the side
-    /// file.
+    /// Returns the number, from 0, of the stanza that held the key, or `None` if the stanza was in
+    /// the side file.
     pub fn stanza(&self) -> Option<usize> {
         self.0.stanza
     }
@@ -150,8 +150,8 @@ impl Opened {
         }
     }
 
-    /// Returns what [`Inspection::of`] shows. Here the key has authenticated all of it but the
-    /// publishers.
+    /// Returns the same facts as [`Inspection::of`]. Here the key has authenticated everything
+    /// except the publishers.
     pub fn inspection(&self) -> Inspection {
         self.0.inspection.clone()
     }
@@ -163,9 +163,8 @@ impl Opened {
 
     /// Raises the rollback state, if there is one, to this container's security version.
     ///
-    /// The state is raised for all publishers specified for this model. Call this once the
-    /// model has loaded completely: a version with a damaged payload must not lock out one that
-    /// works.
+    /// The state is raised for all publishers specified for this model. Call this after the model
+    /// has loaded completely: a version with a damaged payload must not lock out one that works.
     ///
     /// # Errors
     /// [`OpenError::Rollback`] if the state cannot be written, [`OpenError::SecurityVersion`] if
@@ -177,12 +176,12 @@ impl Opened {
         if found < floor { Err(OpenError::SecurityVersion { found, floor }) } else { Ok(()) }
     }
 
-    /// Returns a key for something computed from this container on this device, such as a compiled
+    /// Derives a key for data computed from this container on this device, such as a compiled
     /// model.
     ///
     /// The key is derived from the data key, the device's secret, the statement, and `fields`: the
-    /// names and values of everything else that the result depends on. It also depends on whether
-    /// digests are compared, because without a publisher another recipient can forge chunks
+    /// names and values of everything else that the result depends on. The key also depends on
+    /// whether digests are compared, because without a publisher another recipient can forge chunks
     /// (`docs/format.md` §4.4).
     pub fn cache_key(&self, device: &DeviceSecret, fields: &[(&str, &[u8])]) -> CacheKey {
         let inner = &self.0;
@@ -231,7 +230,8 @@ fn read_trailer(
     Ok((tables, encrypted))
 }
 
-/// Longest tables read at once. Longer ones are first read in pieces of this length.
+/// Maximum length of tables that are read at once. Longer tables are first read in pieces of this
+/// length.
 const PIECE: u64 = 1 << 20;
 
 /// Checks the MAC of the trailer with little memory, before memory is allocated for the tables.

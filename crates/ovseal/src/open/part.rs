@@ -14,12 +14,13 @@ use crate::threads::{self, lock};
 
 /// One part of an opened container.
 ///
-/// No byte leaves it before its tag was checked, and also its digest if a publisher was specified.
+/// No byte is returned until its chunk's tag has been checked, and its digest if a publisher was
+/// specified.
 #[derive(Clone)]
 pub struct Part {
     pub(super) inner: Arc<Inner>,
     pub(super) number: usize,
-    /// Derived when the first chunk is decrypted, so that listing parts costs nothing.
+    /// Derived when the first chunk is decrypted, so that listing parts derives no key.
     key: Arc<OnceLock<PartKey>>,
 }
 
@@ -52,7 +53,7 @@ impl Part {
         Self { inner, number, key: Arc::default() }
     }
 
-    /// Returns its entry in the manifest.
+    /// Returns the part's entry in the manifest.
     pub fn entry(&self) -> &PartEntry {
         &self.inner.manifest.parts[self.number]
     }
@@ -70,7 +71,7 @@ impl Part {
     /// Decrypts the whole part into new memory, with several threads.
     ///
     /// # Errors
-    /// [`OpenError::Chunk`] if a chunk is not authentic. No byte is returned then.
+    /// [`OpenError::Chunk`] if a chunk is not authentic. In that case, no byte is returned.
     pub fn read(&self) -> Result<ModelMemory, OpenError> {
         let length = usize::try_from(self.length()).map_err(|_| self.out_of_range(0, self.length()))?;
         let mut memory = ModelMemory::zeroed(length)?;
@@ -78,11 +79,11 @@ impl Part {
         Ok(memory)
     }
 
-    /// Decrypts the whole part into `buffer`, which must have its length, with several threads.
+    /// Decrypts the whole part with several threads into `buffer`, which must be exactly as long.
     ///
     /// # Errors
-    /// [`OpenError::OutOfRange`] for another length, [`OpenError::Chunk`] if a chunk is not
-    /// authentic. `buffer` is zeroized after any error but the first.
+    /// [`OpenError::OutOfRange`] if the length differs, [`OpenError::Chunk`] if a chunk is not
+    /// authentic. `buffer` is zeroized after every error except `OutOfRange`.
     pub fn read_into(&self, buffer: &mut [u8]) -> Result<(), OpenError> {
         if buffer.len() as u64 != self.length() {
             return Err(self.out_of_range(0, buffer.len() as u64));
@@ -97,12 +98,12 @@ impl Part {
     /// them.
     ///
     /// Each call reads and checks the file again; nothing is remembered between calls. Unless a
-    /// publisher was specified, a file that changes in between can show two contents that both
-    /// pass. Use [`read`](Self::read) or [`map`](Self::map) if the content must not change.
+    /// publisher was specified, a file that changes in between can show different contents, both of
+    /// which pass. Use [`read`](Self::read) or [`map`](Self::map) if the content must not change.
     ///
     /// # Errors
     /// [`OpenError::OutOfRange`] beyond the end of the part, [`OpenError::Chunk`] if a chunk is not
-    /// authentic. `buffer` is zeroized after any error but the first.
+    /// authentic. `buffer` is zeroized after every error except `OutOfRange`.
     pub fn read_range(&self, offset: u64, buffer: &mut [u8]) -> Result<(), OpenError> {
         let length = buffer.len() as u64;
         if offset.checked_add(length).is_none_or(|end| end > self.length()) {
@@ -131,7 +132,7 @@ impl Part {
         self.bad_chunk(&self.chunk(index))
     }
 
-    /// Returns the size of each chunk but the last, in bytes.
+    /// Returns the size of every chunk except the last, in bytes.
     pub(super) fn chunk_size(&self) -> usize {
         self.inner.layout.chunk_size.bytes()
     }
@@ -141,7 +142,7 @@ impl Part {
         self.inner.threads.get()
     }
 
-    /// Decrypts every chunk with several threads, and keeps nothing.
+    /// Decrypts every chunk with several threads, and discards the plaintext.
     pub(crate) fn verify(&self) -> Result<(), OpenError> {
         let buffer = || Ok(ModelMemory::zeroed(self.chunk(0).length)?);
         threads::each(self.inner.threads, self.chunks(), buffer, |buffer, index| {
@@ -156,11 +157,12 @@ impl Part {
         }
         let destinations = Mutex::new(buffer.chunks_mut(self.chunk_size()).enumerate());
         let start = || Ok(());
-        // The number only counts: the place in `buffer` comes from the iterator.
+        // The number is not needed: the position in `buffer` comes from the iterator.
         threads::each(self.inner.threads, self.chunks(), start, |(), _| {
             let next = lock(&destinations).next();
             let Some((index, data)) = next else { return Ok(()) };
-            // Usually this memory was never touched: faulting it in at once is cheaper.
+            // This memory has usually never been touched, and faulting it in all at once is
+            // cheaper.
             populate(data);
             self.decrypt_chunk(&self.chunk(index as u64), data)
         })

@@ -1,4 +1,4 @@
-//! Buffers for chunks of which a caller wants only some bytes.
+//! Buffers for chunks from which a caller reads only some bytes.
 
 use std::sync::Mutex;
 
@@ -35,5 +35,5 @@ impl Scratch {
     }
 }
 
-/// The largest number of buffers that are kept.
+/// Maximum number of buffers to keep.
 const KEPT: usize = 4;

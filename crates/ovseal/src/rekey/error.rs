@@ -10,7 +10,7 @@ use ovseal_format::stanza;
 use super::waiting::WaitingStanzas;
 use crate::error::OpenError;
 
-/// A container could not be rekeyed. It opens with the old keys or with the new ones.
+/// The error of rekeying. The container opens either with the old keys or with the new ones.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RekeyError {
@@ -23,7 +23,7 @@ pub enum RekeyError {
     /// There is no stanza to add or remove.
     #[error("nothing to add or remove")]
     Nothing,
-    /// A stanza of the container would be removed by writing its side file.
+    /// A stanza of the container was to be removed with a side file, which can only add stanzas.
     #[error("a side file cannot remove stanzas")]
     RemoveFromSideFile,
     /// There is no stanza with this number.
@@ -35,7 +35,7 @@ pub enum RekeyError {
     /// Only keys of enclaves would be left. Such a key changes with the processor's microcode.
     #[error("this would leave only an enclave's key, which changes with the processor's microcode")]
     OnlyEnclave,
-    /// There would be too many stanzas, or too many for passphrases.
+    /// There would be too many stanzas, or too many passphrase stanzas.
     #[error("{}", stanza::LIMITS)]
     TooManyStanzas,
     /// The stanzas do not fit into the space reserved when the container was sealed.
@@ -53,10 +53,11 @@ pub enum RekeyError {
         /// The container.
         path: PathBuf,
     },
-    /// The container has the last generation.
+    /// The container has reached the highest generation.
     #[error("the container has been rekeyed as often as the format allows")]
     LastGeneration,
-    /// The container has several names, and a rekeying could leave its file next to any of them.
+    /// The container has several names (hard links), and a rekeying could leave its file next to
+    /// any of them.
     #[error("{} has several hard links", path.display())]
     HardLinks {
         /// The container.
@@ -67,10 +68,10 @@ pub enum RekeyError {
     NotRegular {
         /// The path.
         path: PathBuf,
-        /// The kind of thing that it identifies, in words.
+        /// The kind of file found there, in words.
         what: &'static str,
     },
-    /// Another file has replaced the container.
+    /// The container has been replaced by another file.
     #[error("{} was replaced during the rekeying", path.display())]
     Replaced {
         /// The container.
@@ -84,12 +85,12 @@ pub enum RekeyError {
         /// The generation now.
         found: u64,
     },
-    /// The stanzas of another rekeying wait next to the container, and only the caller can decide
-    /// about them.
+    /// Stanzas of another rekeying are pending next to the container, and only the caller can
+    /// decide about them.
     #[error("{0}")]
     Waiting(Box<WaitingStanzas>),
     /// The rekeying file belongs to another container, is incomplete, or is not authentic.
-    #[error("{} is not an unfinished rekeying of this container", path.display())]
+    #[error("{} is not an interrupted rekeying of this container", path.display())]
     ForeignRekeyFile {
         /// The file.
         path: PathBuf,
@@ -105,7 +106,7 @@ pub enum RekeyError {
 }
 
 impl RekeyError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Open(error) => error.kind(),

@@ -1,5 +1,4 @@
-//! Rekeying: other stanzas for the same data key, without touching the payload
-//! (`docs/format.md` §8).
+//! Rekeying: new stanzas for the same data key, without touching the payload (`docs/format.md` §8).
 
 mod error;
 mod lock;
@@ -20,14 +19,14 @@ use crate::unlock::{KdfLimit, Requirements};
 pub use error::RekeyError;
 pub use waiting::{OnWaiting, WaitingStanzas};
 
-/// The stanzas to add to a container, and those to remove from it.
+/// The stanzas to add to a container and to remove from it.
 ///
 /// Removing a stanza revokes nothing: anyone who had the data key or kept an old copy can still
 /// open this payload. To revoke a key, seal again with a higher security version.
 ///
-/// Rekeying vouches for the container, because it wraps the data key for others. So name the
-/// publisher with [`trust`](Self::trust). Without one, only containers for passphrases and key
-/// files are rekeyed.
+/// Rekeying vouches for the container, because it wraps the data key for others. So specify the
+/// publisher with [`trust`](Self::trust). Without a publisher, only containers for passphrases and
+/// key files are rekeyed.
 #[must_use = "settings do nothing until they are used to rekey"]
 pub struct RekeyOptions<'a> {
     requirements: Requirements,
@@ -80,7 +79,7 @@ impl<'a> RekeyOptions<'a> {
     /// Requires this generation of the stanzas, to which the numbers to remove refer.
     ///
     /// [`Inspection`](crate::Inspection) does not show the stanzas of an interrupted rekeying. That
-    /// rekeying is finished first, and then the generation is a different one.
+    /// rekeying is completed first, which changes the generation.
     pub fn expect_generation(self, generation: u64) -> Self {
         Self { generation: Some(generation), ..self }
     }
@@ -117,9 +116,9 @@ pub struct Rekeyed {
     pub generation: u64,
     /// The number of stanzas.
     pub stanzas: usize,
-    /// The added stanzas, including those of an earlier rekeying that was finished.
+    /// The added stanzas, including those of an interrupted rekeying that was completed first.
     pub added: Vec<StanzaSummary>,
-    /// The removed stanzas, including those of an earlier rekeying that was finished.
+    /// The removed stanzas, including those of an interrupted rekeying that was completed first.
     pub removed: Vec<StanzaSummary>,
 }
 
@@ -130,7 +129,7 @@ impl Rekeyed {
     }
 }
 
-/// Returns those of `these` stanzas that are not among the `others`.
+/// Returns the stanzas in `these` that are not in `others`.
 fn difference(these: &[Stanza], others: &[Stanza]) -> Vec<StanzaSummary> {
     these.iter().filter(|stanza| !others.contains(stanza)).map(StanzaSummary::of).collect()
 }

@@ -1,9 +1,9 @@
-//! A rekeying file that a writer finds is finished, removed, or left for the caller to decide
+//! Adopts or removes a rekeying file that a writer finds, or leaves the decision to the caller
 //! (`docs/format.md` §8).
 //!
 //! Anyone who can write to the directory can put an authentic region of another copy there. So a
-//! file is finished without asking the caller only if a holder of the key wrote it for this very
-//! container's file. It must also identify the container's own region, unless that is damaged.
+//! rekeying file is adopted without asking the caller only if a holder of the key wrote it for this
+//! exact file. It must also identify the container's own region, unless that is damaged.
 
 use ovseal_format::crypto::data_key::{FittingKey, Label};
 use ovseal_format::stanza::Stanza;
@@ -18,16 +18,17 @@ use crate::container::rekey_file::RekeyFile;
 use crate::error::{OpenError, Section};
 use crate::unlock::Requirements;
 
-/// The container's stanzas after the rekeying file was dealt with.
+/// The container's stanzas, after any rekeying file has been adopted or removed.
 pub(super) struct Settled {
-    /// Its earlier stanzas, or the new ones if the earlier ones were damaged.
+    /// The earlier stanzas, or the new ones if the earlier ones were damaged.
     pub(super) before: Vec<Stanza>,
     pub(super) region: StanzaRegion,
 }
 
-/// Finishes or removes the rekeying file, if there is one.
+/// Adopts or removes the rekeying file, if there is one.
 ///
-/// Fails, and changes nothing, if the file needs the caller's decision and `on_waiting` makes none.
+/// Fails without changing anything if the file needs the caller's decision and `on_waiting` makes
+/// none.
 pub(super) fn settle(
     writer: &RegionWriter<'_>,
     container: &Container,
@@ -43,12 +44,12 @@ pub(super) fn settle(
         Found::Incomplete => return Err(foreign()),
         Found::Complete(file) => file,
     };
-    // The crash came after the region was written, before the file was removed.
+    // The earlier process crashed after writing the region, before removing the file.
     if file.region_bytes == own.bytes {
         return own.keep(writer);
     }
     if is_interrupted(&file, &own, key, writer)? {
-        // These stanzas were not part of what the caller's key unlocked.
+        // When the container was unlocked, the check of the sender may have ignored these stanzas.
         requirements.check_region(container, &file.region)?;
         writer.finish(&file.region_bytes)?;
         return Ok(own.replaced_by(file.region));
@@ -58,7 +59,7 @@ pub(super) fn settle(
         _ if !is_authentic(&file.region, key) => Err(foreign()),
         OnWaiting::Finish => {
             requirements.check_region(container, &file.region)?;
-            // Written again, because the file found is not bound to this inode.
+            // The file is written again, because the one found is not bound to this inode.
             writer.write(key, &container.prologue, &own.mac(), &file.region_bytes)?;
             Ok(own.replaced_by(file.region))
         }
@@ -66,8 +67,8 @@ pub(super) fn settle(
     }
 }
 
-/// Returns true if a rekeying of this very file was interrupted before it had finished writing its
-/// region.
+/// Returns true if a rekeying of this exact file was interrupted before its region was completely
+/// written.
 fn is_interrupted(
     file: &RekeyFile,
     own: &OwnRegion,

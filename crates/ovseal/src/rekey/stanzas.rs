@@ -37,9 +37,9 @@ impl RekeyOptions<'_> {
         let class = |stanza: &Stanza| stanza.stanza_type().class();
         let has_post_quantum =
             kept.iter().any(|stanza| class(stanza) == Some(RecipientClass::PostQuantumPublicKey));
-        // A TPM's stanza may be for a local key or for a public key. If it is next to a
-        // post-quantum one, it was bound locally, or mixing was allowed then. Otherwise it counts
-        // as classical. All other types of unknown class count as keys of this device.
+        // A TPM stanza may be for a local key or for a public key. Next to a post-quantum stanza,
+        // it was bound locally, or mixing was allowed then. Otherwise it counts as classical. All
+        // other types of unknown class count as keys of this device.
         let unknown = |stanza: &Stanza| match stanza.stanza_type().is_post_quantum() {
             Some(false) if !has_post_quantum => RecipientClass::ClassicalPublicKey,
             _ => RecipientClass::SymmetricOrLocal,

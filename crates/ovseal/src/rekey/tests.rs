@@ -1,4 +1,4 @@
-//! A rekeying that ends after any of its steps leaves a container that opens and can be rekeyed.
+//! A rekeying interrupted after any step leaves a container that opens and can be rekeyed.
 
 mod waiting;
 
@@ -102,7 +102,7 @@ impl Sealed {
     }
 }
 
-/// Returns true if a rekeying that ended after `step` is finished by the next one.
+/// Returns true if a rekeying interrupted after `step` is completed by the next one.
 fn is_committed(step: Step) -> bool {
     !matches!(step, Step::RekeyFileCreated | Step::RekeyFileWritten)
 }

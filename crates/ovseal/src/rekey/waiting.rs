@@ -17,7 +17,7 @@ pub enum OnWaiting {
     Finish,
 }
 
-/// Pending stanzas next to a container, and those that are in it.
+/// Pending stanzas next to a container, and the container's own stanzas.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitingStanzas {

@@ -17,8 +17,8 @@ use crate::unlock::Unlocked;
 impl RekeyOptions<'_> {
     /// Rekeys the container at `path` in place.
     ///
-    /// A crash at any moment leaves the old or the new stanzas. A large container takes no longer
-    /// than a small one.
+    /// A crash at any moment leaves either the old or the new stanzas. A large container takes no
+    /// longer than a small one.
     ///
     /// # Errors
     /// [`RekeyError`].
@@ -94,7 +94,7 @@ impl RekeyOptions<'_> {
 
 /// Fails if `path` is a symbolic link, a pipe, a device or a directory.
 ///
-/// Any other failure is left to the opening of the file, which reports it.
+/// All other failures are reported when the file is opened.
 fn refuse_irregular(path: &Path) -> Result<(), RekeyError> {
     match ovseal_files::irregular(path) {
         Ok(Some(what)) => Err(RekeyError::NotRegular { path: path.into(), what }),

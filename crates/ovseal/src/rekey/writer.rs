@@ -1,4 +1,4 @@
-//! Writes a new stanza region so that a crash at any moment leaves the old or the new one.
+//! Writes a new stanza region. A crash at any moment leaves either the old or the new one.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -31,7 +31,7 @@ pub(super) trait Faults {
     fn after(&self, step: Step) -> io::Result<()>;
 }
 
-/// No faults, as outside of tests.
+/// No faults: used outside tests.
 pub(super) struct NoFaults;
 
 impl Faults for NoFaults {
@@ -40,7 +40,7 @@ impl Faults for NoFaults {
     }
 }
 
-/// The finding under the name of a container's rekeying file.
+/// The file found under the name of a container's rekeying file.
 pub(super) enum Found {
     Nothing,
     /// Something that is not a complete rekeying file of this container.
@@ -92,7 +92,7 @@ impl<'w> RegionWriter<'w> {
         self.write_out(region)
     }
 
-    /// Writes the region of a rekeying file that was found, after synchronizing that file.
+    /// Writes the region of an existing rekeying file, after synchronizing that file.
     pub(super) fn finish(&self, region: &[u8]) -> Result<(), RekeyError> {
         let path = self.rekey_file();
         let synchronize = || File::open(&path)?.sync_all().and_then(|()| sync_directory(&path));

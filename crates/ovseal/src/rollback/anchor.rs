@@ -1,23 +1,24 @@
-//! Anchors: hardware counters that restoring a disk does not restore.
+//! Anchors: hardware counters that are not reset by restoring a disk.
 
 use std::fmt;
 
 use ovseal_format::error_kind::ErrorKind;
 
-/// A counter that only grows and a MAC key, both kept where no copy of the disk includes them, as
-/// in a TPM.
+/// A counter that only grows, and a MAC key. Both are kept where no copy of the disk includes them,
+/// as in a TPM.
 ///
-/// The generation of a state tied to an anchor is the counter's value, and the anchor's key
-/// made its MAC. To raise a floor, the file is written first, with the next generation, and then
-/// the counter is advanced. A process that finds a file one generation ahead advances the counter.
-/// Opening a model without raising a floor does not advance it.
+/// For a state tied to an anchor, the generation is the counter's value, and the MAC was computed
+/// with the anchor's key. To raise a floor, the file is written first, with the next generation,
+/// and then the counter is advanced. A process that finds a file one generation ahead advances the
+/// counter. Opening a model without raising a floor does not advance it.
 ///
-/// `record` is the return value of [`create`](Self::create), read from the state. It may be forged
-/// until the MAC, which covers it, has been compared.
+/// `record` is the return value of [`create`](Self::create), read from the state. The MAC covers
+/// it; until the MAC has been compared, it may be forged.
 pub trait RollbackAnchor: fmt::Debug + Send + Sync {
     /// Creates a counter and a key for a new state.
     ///
-    /// Returns the bytes by which the anchor finds them again: at most 1 KiB, and not secret.
+    /// Returns the bytes by which the anchor finds the counter and key again: at most 1 KiB, not
+    /// secret.
     ///
     /// # Errors
     /// [`AnchorError`].
@@ -31,8 +32,8 @@ pub trait RollbackAnchor: fmt::Debug + Send + Sync {
 
     /// Advances the counter by one if its value is `from`, and does nothing otherwise.
     ///
-    /// So a late call does no harm, even if its caller gave up and another process advanced the
-    /// counter.
+    /// So a late call does no harm, even if its caller has given up and another process has
+    /// advanced the counter.
     ///
     /// # Errors
     /// [`AnchorError`]. The counter may have been advanced nevertheless.
@@ -48,7 +49,7 @@ pub struct Attested {
     pub mac: [u8; 32],
 }
 
-/// An anchor failed or refused to answer.
+/// The error of an anchor that failed or refused to answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnchorError {
@@ -61,7 +62,7 @@ pub enum AnchorError {
 }
 
 impl AnchorError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Backend(_) => ErrorKind::Environment,

@@ -26,8 +26,8 @@ pub(crate) struct Binding {
 }
 
 impl Contents {
-    /// Returns the whole file as a string. Its last line is a digest to detect damage, or the
-    /// anchor's MAC.
+    /// Encodes the whole file as a string. Its last line is the anchor's MAC, or a digest to detect
+    /// damage.
     pub(crate) fn encode(&self) -> String {
         let covered = self.covered();
         let last = match &self.binding {
@@ -43,12 +43,12 @@ impl Contents {
         floors.copied().max().unwrap_or(0)
     }
 
-    /// Returns the digest of the whole text.
+    /// Returns the digest of the whole file.
     pub(crate) fn digest(&self) -> Digest {
         sha256(&[self.encode().as_bytes()])
     }
 
-    /// Returns everything before the last line, which covers it.
+    /// Encodes everything before the last line. The last line covers it.
     pub(crate) fn covered(&self) -> String {
         let head = match &self.binding {
             None => format!("{PLAIN}\n"),
@@ -100,9 +100,9 @@ fn digits(text: &str) -> Option<[u8; 32]> {
     mixed::decode_vec(text).ok()?.try_into().ok()
 }
 
-/// The largest number of bytes in the file.
+/// Maximum length of the file, in bytes.
 pub(crate) const LENGTH_LIMIT: u64 = 1 << 20;
-/// The largest number of bytes in an anchor's record.
+/// Maximum length of an anchor's record, in bytes.
 const RECORD_LIMIT: usize = 1024;
 const PLAIN: &str = "ovseal-rollback-state 1";
 const ANCHORED: &str = "ovseal-rollback-state 2";

@@ -32,13 +32,13 @@ pub enum RollbackError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Another process holds the lock for too long.
+    /// Another process has held the lock for too long.
     #[error("{} is still locked by another process", path.display())]
     Locked {
         /// The lock.
         path: PathBuf,
     },
-    /// There are more models than the file can hold.
+    /// The file has no room for another model.
     #[error("the rollback state {} is full", path.display())]
     Full {
         /// The file.
@@ -52,7 +52,7 @@ pub enum RollbackError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The state should be tied to a counter in hardware, and the file is not.
+    /// The state should be tied to a counter in hardware, but the file is not.
     #[error("the rollback state {} is not tied to a counter", path.display())]
     NotAnchored {
         /// The file.
@@ -108,7 +108,7 @@ pub enum RollbackError {
 }
 
 impl RollbackError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Missing { .. } | Self::Damaged { .. } | Self::Read { .. } => ErrorKind::Denied,

@@ -12,8 +12,8 @@ use super::error::RollbackError;
 
 /// Locks the state at `state` exclusively until the returned file is dropped.
 ///
-/// The lock is a separate file, because the state itself is replaced. Only its owner can open it,
-/// so no other user can hold it.
+/// The lock is a separate file, because the state itself is replaced. Only its owner can open the
+/// lock file, so no other user can hold the lock.
 pub(super) fn exclusive(state: &Path, patience: Duration) -> Result<File, RollbackError> {
     let write = |source: io::Error| RollbackError::Write { path: state.into(), source };
     let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;

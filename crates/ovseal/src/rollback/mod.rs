@@ -24,11 +24,11 @@ pub(crate) use contents::Contents;
 use contents::{Binding, Floors, LENGTH_LIMIT};
 pub use error::RollbackError;
 
-/// A file with the floors of a device.
+/// A file with the minimum versions ("floors") that a device accepts.
 ///
 /// It prevents an older version of a model from running after a newer one. Anyone who can restore
-/// the whole disk can restore this file too. Only a floor that the caller supplies helps against
-/// that, or an anchor: a counter in hardware.
+/// the whole disk can also restore this file. Two things protect against that: a floor that the
+/// caller supplies, or an anchor, which is a counter in hardware.
 #[derive(Clone, Debug)]
 pub struct RollbackState {
     path: PathBuf,
@@ -38,12 +38,12 @@ pub struct RollbackState {
 }
 
 impl RollbackState {
-    /// Refers to the state in the file at `path`, without reading it.
+    /// Creates a reference to the state in the file at `path`, without reading it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), anchor: None, checked: Arc::default() }
     }
 
-    /// Refers to the state in the file at `path`, which must be tied to `anchor`.
+    /// Creates a reference to the state in the file at `path`, which must be tied to `anchor`.
     pub fn anchored(path: impl Into<PathBuf>, anchor: Arc<dyn RollbackAnchor>) -> Self {
         Self { anchor: Some(anchor), ..Self::new(path) }
     }
@@ -65,7 +65,7 @@ impl RollbackState {
     /// anchor fails.
     pub fn create_anchored(path: &Path, anchor: Arc<dyn RollbackAnchor>) -> Result<Self, RollbackError> {
         let state = Self::anchored(path, anchor.clone());
-        // Fails before a counter is created that would never be used.
+        // This fails before creating a counter that would never be used.
         if path.symlink_metadata().is_ok() {
             return Err(state.write_error(ErrorKind::AlreadyExists.into()));
         }
@@ -86,16 +86,17 @@ impl RollbackState {
         if self.anchor.is_none() {
             return Ok(self.read()?.floor(publishers, model));
         }
-        // Without the lock, another process could change file and counter between the two reads.
+        // Without the lock, another process could change the file and the counter between the two
+        // reads.
         let (state, _lock) = self.locked()?;
         Ok(state.read()?.floor(publishers, model))
     }
 
     /// Raises a model's floor to at least `version`, under a lock, and returns the floor.
     ///
-    /// The floor is raised for each of `publishers`, which are all that the caller trusts. So while
-    /// a publisher changes keys, an older version that only one of the two keys signed cannot come
-    /// back.
+    /// The floor is raised for each of `publishers`: all publishers that the caller trusts. So
+    /// while a publisher changes keys, an older version signed with only one of the two keys cannot
+    /// come back.
     ///
     /// # Errors
     /// [`RollbackError`] if the state is missing, damaged, full or locked, if it cannot be written,
@@ -107,7 +108,7 @@ impl RollbackState {
         let is_below =
             |publisher: &&KeyId| version >= floor && contents.floor(&[**publisher], model) < version;
         let raised: Vec<_> = publishers.iter().filter(is_below).map(|&id| ((id, model), version)).collect();
-        // If nothing is raised, contents that were just checked are not checked again.
+        // If no floor needs raising, contents that were just checked are not checked again.
         if !raised.is_empty() || !state.was_checked(&contents) {
             state.check(&contents)?;
         }
@@ -142,7 +143,8 @@ impl RollbackState {
         Contents::parse(&bytes).ok_or_else(|| RollbackError::Damaged { path: self.path.clone() })
     }
 
-    /// Checks that the state has an anchor exactly if the caller requires one, and asks the anchor.
+    /// Checks that the state has an anchor if and only if the caller requires one, and queries the
+    /// anchor.
     ///
     /// If there is an anchor, the caller holds the lock.
     fn check(&self, contents: &Contents) -> Result<(), RollbackError> {
@@ -246,8 +248,8 @@ impl RollbackState {
     }
 }
 
-/// The wait for the lock of a state without an anchor. Writing the file takes milliseconds.
+/// Limit on waiting for the lock of a state without an anchor. Writing the file takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The wait for the lock of an anchored state. The process that holds it asks the anchor up to four
-/// times, and a TPM may take 20 s for each answer.
+/// Limit on waiting for the lock of an anchored state. The process that holds the lock queries the
+/// anchor up to four times, and a TPM may take 20 s for each answer.
 const ANCHORED_PATIENCE: Duration = Duration::from_secs(90);

@@ -10,7 +10,7 @@ use ovseal_format::recipient::WrapError;
 use ovseal_format::stanza;
 use ovseal_format::statement::PUBLISHER_LIMIT;
 
-/// A model could not be sealed. The output is left as it was.
+/// The error of sealing. The output is left as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
@@ -20,7 +20,8 @@ pub enum SealError {
     /// There are more recipients than a container holds, or too many passphrases.
     #[error("{}", stanza::LIMITS)]
     TooManyRecipients,
-    /// Post-quantum and classical public keys are mixed. The weakest would decide.
+    /// Post-quantum and classical public keys are mixed. Such a container would be only as strong
+    /// as the weakest key.
     #[error("post-quantum and classical public keys are mixed")]
     MixedRecipients,
     /// Only an enclave's key could open the container. Such a key changes with the processor's
@@ -50,7 +51,7 @@ pub enum SealError {
     /// The output exists and is not a container.
     #[error("only a container can be replaced, not {what}")]
     Irreplaceable {
-        /// The kind of thing that it is, in words.
+        /// The kind of file found there, in words.
         what: &'static str,
     },
     /// A file of the model cannot be read, or changed during sealing.
@@ -82,7 +83,7 @@ pub enum SealError {
 }
 
 impl SealError {
-    /// Returns whose fault it is.
+    /// Returns the kind of the error, which says whose fault it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoRecipient | Self::TooManyRecipients => ErrorKind::Usage,

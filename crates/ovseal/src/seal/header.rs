@@ -19,7 +19,8 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn new(options: &SealOptions<'_>, chunk_size: ChunkSize) -> Result<Self, SealError> {
         // Wrapping needs the context, which covers the length of the region. The first wrapping
-        // assumes the default length. If the stanzas need another one, a new key is wrapped.
+        // assumes the default length. If the stanzas need a different length, a new data key is
+        // wrapped.
         let mut prologue = Prologue {
             suite: options.suite,
             chunk_size,

@@ -27,8 +27,8 @@ use crate::threads;
 pub use error::SealError;
 use header::Header;
 
-/// A callback for worker threads, which pass the number of bytes just sealed.
-/// [`ControlFlow::Break`] cancels.
+/// A callback to which worker threads pass the number of bytes just sealed. [`ControlFlow::Break`]
+/// cancels.
 pub type Progress<'a> = dyn Fn(u64) -> ControlFlow<()> + Sync + 'a;
 
 /// Settings for sealing a model.
@@ -82,7 +82,7 @@ impl<'a> SealOptions<'a> {
         }
     }
 
-    /// Adds a recipient, who can open the container.
+    /// Adds a recipient, which can then open the container.
     pub fn recipient(mut self, recipient: &'a dyn Recipient) -> Self {
         self.recipients.push(recipient);
         self
@@ -130,7 +130,8 @@ impl<'a> SealOptions<'a> {
         Self { private, ..self }
     }
 
-    /// Specifies a file read for sealing, such as a key's. It is neither sealed nor overwritten.
+    /// Declares a file that was read for sealing, such as a key file. It is neither sealed nor
+    /// overwritten.
     pub fn read_file(mut self, file: FileIdentity) -> Self {
         self.read_files.push(file);
         self
@@ -154,7 +155,7 @@ impl<'a> SealOptions<'a> {
     /// Seals `model` into a container at `output`, which appears whole or not at all.
     ///
     /// # Errors
-    /// [`SealError`], also if `output` exists and [`replace`](Self::replace) is not set.
+    /// [`SealError`], including one if `output` exists and [`replace`](Self::replace) is not set.
     pub fn seal(&self, model: &Model, output: &Path) -> Result<Sealed, SealError> {
         if self.publishers.len() > PUBLISHER_LIMIT {
             return Err(SealError::TooManyPublishers);
@@ -172,9 +173,9 @@ impl<'a> SealOptions<'a> {
         Ok(sealed)
     }
 
-    /// Fails if sealing would include or overwrite a key's file, or must not replace `output`.
+    /// Fails if sealing would include or overwrite the file of a key, or must not replace `output`.
     ///
-    /// [`seal`](Self::seal) checks this too. Call it first if you then ask for a passphrase.
+    /// [`seal`](Self::seal) also checks this. Call this function before asking for a passphrase.
     ///
     /// # Errors
     /// [`SealError::KeyInModel`], [`SealError::OutputIsInput`], [`SealError::OutputIsKey`],

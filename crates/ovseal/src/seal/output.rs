@@ -9,8 +9,8 @@ use crate::container::is_container_file;
 /// Fails if something at `path` must not be replaced by a container.
 ///
 /// Only a container is replaced, and only if `replace` is set. A symbolic link is neither followed
-/// nor replaced, because the user could overlook that it is one. The same goes for a pipe, a device
-/// and a directory.
+/// nor replaced, because the user might not notice that it is a link. A pipe, a device or a
+/// directory is not replaced either.
 pub(super) fn check(path: &Path, replace: bool) -> Result<(), SealError> {
     let what = match ovseal_files::irregular(path) {
         Err(_) => return Ok(()),

@@ -40,7 +40,7 @@ pub(super) fn encrypt(
     Ok(std::mem::take(&mut *lock(&job.tables)))
 }
 
-/// Reserves disk space for the payload, so that a full disk is noticed before the work is done.
+/// Reserves disk space for the payload, so that a full disk is noticed at the start.
 fn reserve(file: &File, layout: &Layout) -> Result<(), SealError> {
     match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, layout.trailer) {
         Ok(()) => Ok(()),
@@ -53,7 +53,7 @@ fn reserve(file: &File, layout: &Layout) -> Result<(), SealError> {
 
 /// Fails if a file of the model was written, replaced or truncated since the model was found.
 ///
-/// Each thread checks a file when it opens it. A write that came later is found only now.
+/// Each thread checks a file when it opens it. Only this check finds a later write.
 fn ensure_unchanged(model: &Model) -> Result<(), SealError> {
     model.parts.iter().try_for_each(|(_, source)| open(source).map(drop))
 }

@@ -23,7 +23,8 @@ pub(crate) struct Unlocked {
     pub(crate) key: FittingKey,
     pub(crate) region: StanzaRegion,
     pub(crate) side: Option<SideFile>,
-    /// Number of the stanza that held the key, from 0, or `None` if it was in the side file.
+    /// Number of the stanza that held the key, from 0, or `None` if the stanza was in the side
+    /// file.
     pub(crate) stanza: Option<usize>,
 }
 
@@ -48,7 +49,8 @@ pub(crate) fn unlock(
     let side = SideFile::read(container)?;
     let side_region = side.as_ref().map(|side| &side.region);
     let candidates = sender.check(container.candidates()?, side_region)?;
-    // These count first: a planted file must not use up the limit.
+    // The derivations of the container's own region count first: a planted file must not use up the
+    // limit.
     let own_and_side = candidates.own.iter().chain(side_region);
     let plan = keyring.plan(own_and_side.chain(&candidates.waiting));
     let search = Search { container, context, side: side.as_ref(), keyring, plan };
@@ -65,7 +67,7 @@ pub(crate) fn unlock(
     Err(failure.unwrap_or(OpenError::Damaged(Section::Stanzas)))
 }
 
-/// Returns the earlier failure, unless it only says that no key fits.
+/// Returns the first failure, unless it only says that no key fits.
 fn prefer(earlier: Option<OpenError>, later: OpenError) -> OpenError {
     match earlier {
         Some(earlier) if !matches!(earlier, OpenError::NoKeyFits { .. }) => earlier,
@@ -120,7 +122,7 @@ impl Search<'_> {
 
     /// Returns the first key that fits, and the position of its stanza.
     ///
-    /// The failure of an identity is reported only if no other one fits.
+    /// The failure of an identity is reported only if no other identity fits.
     fn find_key<'s>(
         &self,
         stanzas: impl Iterator<Item = &'s Stanza> + Clone,
@@ -175,7 +177,7 @@ mod tests {
         Passphrase::from_bytes(text.as_bytes()).unwrap().with_cost(Argon2Cost::new(64, 1, 1).unwrap())
     }
 
-    /// A container for a passphrase, with a newer region next to it that has the same stanza.
+    /// A container for a passphrase, next to a newer region with the same stanza.
     fn sealed_twice(folder: &std::path::Path) -> Container {
         let words = passphrase("words");
         let path = testing::seal(folder, b"weights", &testing::options().recipient(&words));

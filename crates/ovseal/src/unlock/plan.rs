@@ -1,4 +1,5 @@
-//! Limits key derivation, which a container requests before anything in it has been authenticated.
+//! Limits the key derivation that a container requests before anything in it has been
+//! authenticated.
 
 use ovseal_format::recipient::Derivation;
 
@@ -7,7 +8,7 @@ use crate::error::OpenError;
 /// The limit on key derivation in one call, in MiB of memory times passes.
 ///
 /// It limits the sum over all stanzas that the call could try. A single derivation may use a
-/// quarter of it as memory.
+/// quarter of the limit as memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KdfLimit {
     pub(crate) mib: u32,
@@ -37,8 +38,8 @@ impl Plan {
         Self { limit, spent_kib: 0, allowed: Vec::new(), needed_mib: None }
     }
 
-    /// Counts a derivation, unless an equal one was counted already. Skips it if it exceeds the
-    /// limit.
+    /// Counts a derivation, unless an equal one has been counted. Skips the derivation if it
+    /// exceeds the limit.
     pub(crate) fn count(&mut self, numbered: Numbered) {
         if self.allows(&numbered) {
             return;
@@ -59,13 +60,13 @@ impl Plan {
         self.allowed.contains(numbered)
     }
 
-    /// Returns the error for a call in which no key fitted, if a derivation was skipped.
+    /// Returns the error for a call in which no key fits and a derivation was skipped.
     pub(crate) fn error(&self) -> Option<OpenError> {
         self.needed_mib.map(|needed| OpenError::KdfLimit { needed, limit: self.limit.mib })
     }
 }
 
-/// The limit divided by the memory of a single derivation.
+/// Ratio of the limit to the memory that a single derivation may use.
 const MEMORY_FACTOR: u64 = 4;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The caller's requirements: trust, name, least version, and how much key derivation it allows.
+//! The caller's requirements: trust, name, minimum version, and a limit on key derivation.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::container::{CheckedStatement, Container, Trust};
 use crate::error::OpenError;
 use crate::rollback::RollbackState;
 
-/// The conditions that a container must meet before anything in it is believed.
+/// The conditions that a container must meet before anything in it is trusted.
 #[derive(Clone, Debug)]
 pub(crate) struct Requirements {
     pub(crate) trust: Trust,
@@ -89,7 +89,7 @@ impl Requirements {
         Ok(())
     }
 
-    /// Fails as [`check_sender`](Self::check_sender) does if the container held this region.
+    /// Fails as [`check_sender`](Self::check_sender) would if the container held this region.
     pub(crate) fn check_region(&self, container: &Container, region: &StanzaRegion) -> Result<(), OpenError> {
         let checked = container.authenticate(&self.trust)?;
         self.sender(&checked).check_region(region)

@@ -1,4 +1,4 @@
-//! Decides from whom a container may come, before any key is tried.
+//! Decides who may have made a container, before any key is tried.
 
 use ovseal_format::stanza::Stanza;
 use ovseal_format::stanza_kind::StanzaKind;
@@ -42,8 +42,8 @@ impl<'a> Sender<'a> {
 
     /// Fails if no sender is specified and a stanza is not for a passphrase or a key file.
     ///
-    /// Anyone may know a public key, or use the other kinds of key. For a passphrase or a key file,
-    /// the sender knew the secret or was a recipient of this container.
+    /// Anyone may know a public key or use one of the remaining kinds of key. For a passphrase or a
+    /// key file, the sender knew the secret or was a recipient of this container.
     pub(crate) fn check_region(&self, region: &StanzaRegion) -> Result<(), OpenError> {
         let is_shared_secret =
             |stanza: &Stanza| stanza.stanza_type().kind().is_some_and(StanzaKind::is_shared_secret);

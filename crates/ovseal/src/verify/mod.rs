@@ -18,9 +18,9 @@ impl OpenOptions {
     /// Verifies everything that can be verified without a key: signature, requirements, and the
     /// digest of every chunk.
     ///
-    /// The stanzas are not signed, because rekeying changes them; only damage to them is detected.
-    /// With [`Trust::AnySender`](crate::Trust::AnySender) the result means only that the container
-    /// is consistent.
+    /// The stanzas are not signed, because rekeying changes them. Only accidental damage to them is
+    /// detected. With [`Trust::AnySender`](crate::Trust::AnySender) the result means only that the
+    /// container is consistent.
     ///
     /// # Errors
     /// [`OpenError`]: the first check that fails.

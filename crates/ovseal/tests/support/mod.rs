@@ -1,4 +1,4 @@
-//! Containers that claim to be huge, and the memory that a process needs for them.
+//! Containers that claim to be huge, and the peak memory of a process.
 
 #![allow(dead_code, reason = "each test program uses some of it")]
 
@@ -17,9 +17,10 @@ pub(crate) struct Grown {
     pub(crate) tables: u64,
 }
 
-/// Changes the container of a part of one byte so that the part claims to have `length` bytes.
+/// Changes the container of a one-byte part so that the part claims to have `length` bytes.
 ///
-/// The checksum in the footer is right. The trailer's MAC is wrong, since it would take the key.
+/// The checksum in the footer is correct. The trailer's MAC is wrong, because computing it would
+/// require the key.
 pub(crate) fn grow(fixture: &Fixture, length: u64) -> Grown {
     // Sealing a large part would take minutes, so the numbers of a small container are changed.
     let path = fixture.container();
@@ -51,7 +52,7 @@ pub(crate) fn grow(fixture: &Fixture, length: u64) -> Grown {
     Grown { path, tables: 48 * chunks }
 }
 
-/// Returns the SHA-256 digest of the file from `offset` on.
+/// Returns the SHA-256 digest of the file, starting at `offset`.
 fn checksum(file: &mut File, offset: u64) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     file.seek(SeekFrom::Start(offset)).unwrap();

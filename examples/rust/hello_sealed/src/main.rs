@@ -25,7 +25,7 @@ fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
     let [model, container] = &arguments[..] else { return Err("usage: hello_sealed MODEL CONTAINER".into()) };
 
-    // In practice, these are two programs, and neither owner shares the secret half of a pair.
+    // In practice, these are two programs, and neither owner shares the secret half of a key pair.
     let device = PublicKeyIdentity::generate()?;
     let publisher = PublisherKey::generate()?;
 

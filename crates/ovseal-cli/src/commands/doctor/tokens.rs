@@ -40,7 +40,8 @@ fn object(token: &TokenSummary) -> Value {
     })
 }
 
-/// Returns the findings without a module. Most hosts have none, so this is not a failure.
+/// Returns the findings for a host without a module. Most hosts have none, so this is not a
+/// failure.
 fn missing(error: TokenError) -> Vec<Finding> {
     let text = printable(&CommandError::from(error).chain());
     let found = Finding::new("found", Value::Null, "found: none, no PKCS#11 module (--pkcs11-module)");

@@ -38,8 +38,8 @@ impl Destination {
     /// Checks that every part can be written, before anything is decrypted.
     ///
     /// # Errors
-    /// Fails if a symbolic link, a pipe, a directory or a file in `read` is in the way; without
-    /// `force`, also for any other file.
+    /// Fails if a symbolic link, a pipe, a directory or a file in `read` is in the way. Without
+    /// `force`, fails if any file is in the way.
     pub(super) fn check(
         &self,
         parts: &[PartPath],
@@ -74,8 +74,8 @@ impl Destination {
     /// Moves each of `parts` from `staging` into this directory; `force` replaces existing files.
     ///
     /// # Errors
-    /// Fails if a path was taken in the meantime, or cannot be written. Later files are left as
-    /// they were.
+    /// Fails if a path was taken in the meantime, or cannot be written. The remaining files are
+    /// left as they were.
     pub(super) fn place(
         mut self,
         staging: &Path,
@@ -137,7 +137,7 @@ impl Destination {
 impl Drop for Destination {
     fn drop(&mut self) {
         if self.is_new {
-            // Best effort: it is empty unless another process wrote to it.
+            // Errors are ignored: the directory is empty unless another process wrote to it.
             let _ = rustix::fs::rmdir(&self.path);
         }
     }

@@ -37,7 +37,7 @@ impl From<CompiledBlob> for CompiledFacts {
     }
 }
 
-/// Returns the age in words, from seconds since 1970. A container can claim any time.
+/// Returns the age in words, given the time in seconds since 1970. A container can claim any time.
 fn age(compiled: u64, now: u64) -> String {
     match now.checked_sub(compiled).map(|age| age / SECONDS_OF_A_DAY) {
         None => "compiled in the future".into(),

@@ -36,7 +36,7 @@ struct StanzaFacts {
     needs: Option<String>,
 }
 
-/// The facts that a key shows and authenticates.
+/// The facts that a key reveals and authenticates.
 #[derive(Serialize)]
 struct Opened {
     name: String,
@@ -74,7 +74,7 @@ impl Facts {
         }
     }
 
-    /// Returns what a key shows; it authenticates everything except the publishers.
+    /// Returns the facts that a key reveals. It authenticates all of them except the publishers.
     ///
     /// # Errors
     /// Fails if a compiled model's header is not authentic, or cannot be read.
@@ -93,7 +93,7 @@ impl Facts {
             format!("model id:          {}", self.model_id),
         ];
         let damage = if self.is_region_damaged {
-            " of an unfinished rekeying, the container's are damaged"
+            " of an interrupted rekeying; the container's own are damaged"
         } else {
             ""
         };
@@ -112,7 +112,7 @@ impl Facts {
         lines
     }
 
-    /// Returns the mark for facts that only a key authenticates.
+    /// Returns the note next to facts that only a key authenticates.
     fn mark(&self) -> &'static str {
         if self.opened.is_some() { "" } else { " (claimed, not verified)" }
     }

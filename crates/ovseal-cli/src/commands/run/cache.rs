@@ -29,7 +29,7 @@ pub(super) fn store(args: &RunArgs, loaded: &Loaded, output: &mut Output) -> Opt
         return Some("hit");
     }
     let Some(slot) = &loaded.empty_slot else { return Some("miss") };
-    // Not `loaded.store()`: the process ends soon, and with it the weights.
+    // `loaded.store()` would also release the weights, but the process ends soon anyway.
     let stored = strict::check_export(args).and_then(|()| Ok(slot.store(&loaded.model)?));
     match stored {
         Ok(()) => Some("stored"),

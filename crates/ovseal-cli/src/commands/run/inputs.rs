@@ -35,7 +35,7 @@ enum Origin {
 }
 
 impl Fed {
-    /// Describes the input. Generates seeded numbers again rather than keep a copy of them.
+    /// Describes the input. Seeded numbers are generated again, so that no copy is kept.
     pub(super) fn describe(self) -> Described {
         let length = self.element_type.bits() / 8 * self.shape.iter().product::<usize>();
         let sha256 = match self.origin {
@@ -56,7 +56,7 @@ pub(super) fn read_files(files: &[(String, PathBuf)]) -> Result<Vec<FileInput>, 
     files.iter().map(read).collect()
 }
 
-/// Converts an error. A file with other contents is the caller's mistake.
+/// Converts an error. A file with invalid contents is the caller's mistake.
 fn unreadable(path: &Path, error: io::Error) -> CommandError {
     let kind = if error.kind() == io::ErrorKind::InvalidData { Kind::Usage } else { Kind::Environment };
     CommandError::new(kind, error).context(format!("cannot read {}", path.display()))
@@ -104,7 +104,7 @@ fn from_file(runtime: &Runtime, port: &Port, array: &Array) -> Result<Tensor, Co
         let (wanted, given) = (port.element_type.name(), array.element_type.name());
         let (name, shape) = (&port.name, &port.shape);
         let message =
-            format!("the input {name} takes {wanted}{shape}; its file has {given}{:?}", array.shape);
+            format!("the input {name} requires {wanted}{shape}, but its file has {given}{:?}", array.shape);
         return Err(CommandError::usage(message));
     }
     let mut tensor = Tensor::new(runtime, array.element_type, &array.shape)?;

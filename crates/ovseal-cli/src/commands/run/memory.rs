@@ -1,4 +1,4 @@
-//! The memory of the process, as the kernel counts it: including the pages of mapped files.
+//! The memory of the process as counted by the kernel, including the pages of mapped files.
 
 use ovseal_openvino::CompiledModel;
 

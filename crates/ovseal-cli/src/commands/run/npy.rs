@@ -1,6 +1,6 @@
 //! NumPy's file format for arrays, versions 1 to 3 (NEP 1): numbers in C order, little-endian.
 //!
-//! A library would decode the values; here they stay raw bytes between the file and the runtime.
+//! A library would decode the values. Here they stay raw bytes between the file and the runtime.
 
 use std::io::{self, Read};
 
@@ -37,7 +37,7 @@ const TYPES: [(ElementType, &str); 12] = [
 /// Reads an array that ends where `reader` ends.
 ///
 /// # Errors
-/// The reader's error, or `InvalidData` for anything but an array of numbers in C order.
+/// Any error of the reader, or `InvalidData` if the file is not an array of numbers in C order.
 pub(super) fn read(reader: &mut impl Read) -> io::Result<Array> {
     read_array(reader).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => invalid(),
@@ -59,7 +59,7 @@ pub(super) fn has_type(element_type: ElementType) -> bool {
     letter(element_type).is_some()
 }
 
-/// Returns the file of an array. `None` if NumPy has no such type.
+/// Encodes an array as a file. Returns `None` if NumPy has no such type.
 pub(super) fn write(element_type: ElementType, shape: &[usize], data: &[u8]) -> Option<Vec<u8>> {
     let letter = letter(element_type)?;
     let order = if letter.ends_with('1') { '|' } else { '<' };

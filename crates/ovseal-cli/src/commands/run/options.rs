@@ -11,9 +11,9 @@ use crate::keys::trust::TrustOptions;
 
 /// Open a model in memory only, and run it with OpenVINO
 ///
-/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb, .pbtxt, .meta), to
-/// compare the two. Inputs without --input get the same generated numbers in every run: floats in
-/// [0,1), integers from 0 to 99, alternating booleans.
+/// FILE may also be a plaintext model (.xml, .onnx, .pdmodel, .tflite, .pb, .pbtxt, .meta), for
+/// comparison. Inputs without --input get the same generated numbers in every run: floats in [0,1),
+/// integers from 0 to 99, alternating booleans.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The container, or a plaintext model
@@ -72,7 +72,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "input", value_name = "NAME=FILE.npy", value_parser = named_file)]
     pub(crate) inputs: Vec<(String, PathBuf)>,
 
-    /// Set the shape of an input; may be repeated. Dynamic dimensions not set are 1
+    /// Set the shape of an input; may be repeated. Dynamic dimensions that are not set become 1
     #[arg(long = "shape", value_name = "NAME=1,16", value_parser = named_shape)]
     pub(crate) shapes: Vec<(String, Vec<usize>)>,
 
@@ -102,7 +102,7 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
 }
 
-/// The time at which the weights are decrypted.
+/// The choice of when the weights are decrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OpeningChoice {
     /// Overlapped for the device CPU, eager otherwise
@@ -134,7 +134,7 @@ fn named_shape(text: &str) -> Result<(String, Vec<usize>), String> {
     Ok((name, extents.split(',').map(extent).collect::<Result<_, _>>()?))
 }
 
-/// Splits at the last equals sign: names of inputs may contain others.
+/// Splits at the last equals sign, because names of inputs may contain equals signs.
 fn split(text: &str) -> Result<(String, &str), String> {
     let (name, value) = text.rsplit_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value))

@@ -41,7 +41,7 @@ impl Seconds {
     }
 }
 
-/// The facts about a model's file that the report shows.
+/// The facts about a model's file in the report.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Origin {
     /// True for a container.
@@ -105,7 +105,7 @@ impl Report {
             format!("model:   {kind}"),
             format!("device:  {}, OpenVINO {}", self.device, self.openvino),
             format!(
-                "seconds: open {:.3}, read {:.3}, compile {:.3}, first inference {:.3}, together {:.3}",
+                "seconds: open {:.3}, read {:.3}, compile {:.3}, first inference {:.3}, total {:.3}",
                 self.seconds.open_s,
                 self.seconds.read_model_s,
                 self.seconds.compile_s,

@@ -66,7 +66,8 @@ impl<'a> Sealed<'a> {
         Ok((loaded, loader.observer.origin))
     }
 
-    /// Opens the container, and wipes the keys: the runtime must not find them in its process.
+    /// Opens the container and wipes the keys, because the runtime must not find them in the
+    /// process.
     fn open(self, progress: &Progress) -> Result<Opened, CommandError> {
         let path = &self.args.model;
         let options = self.options.progress(progress.callback());
@@ -75,7 +76,7 @@ impl<'a> Sealed<'a> {
     }
 }
 
-/// Follows a load: measures it, draws its progress, and stops it if `--strict` requires that.
+/// Observes a load: measures it, shows its progress, and stops it if `--strict` requires that.
 struct Watch<'w> {
     args: &'w RunArgs,
     origin: Origin,
@@ -136,8 +137,8 @@ fn is_about_options(error: &SealedModelError) -> bool {
     }
 }
 
-/// Creates the rollback state, anchored in this device's TPM if `--rollback-tpm` is given. It
-/// shares the key's connection to the TPM, and its PIN.
+/// Creates a reference to the rollback state, anchored in this device's TPM if `--rollback-tpm` is
+/// given. It shares the key's connection to the TPM, and its PIN.
 fn rollback_state(
     args: &RunArgs,
     path: &Path,

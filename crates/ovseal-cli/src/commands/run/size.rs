@@ -1,4 +1,4 @@
-//! Numbers of bytes as people write them.
+//! Parses numbers of bytes as people write them.
 
 /// Reads a number of bytes such as `500M` or `2G`: K, M, G and T stand for 10^3, 10^6, 10^9 and
 /// 10^12.

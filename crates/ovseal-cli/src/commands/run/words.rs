@@ -27,7 +27,7 @@ pub(super) fn no_device(core: &Core, error: NetworkError) -> CommandError {
     if devices.is_empty() { error } else { error.hint(format!("devices here: {}", devices.join(", "))) }
 }
 
-/// Returns OpenVINO's error, if this is one, or an error of the library that passes one on.
+/// Returns OpenVINO's error, if this is one, or if it is an error of the library that contains one.
 fn refusal<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e OpenVinoError> {
     if let Some(TensorError::Runtime(refusal)) = error.downcast_ref() {
         return Some(refusal);

@@ -17,7 +17,7 @@ pub(super) fn find(args: &SealArgs) -> Result<Model, ModelError> {
         include_everything: args.include_everything,
     };
     match Model::find(&args.model, options.clone()) {
-        // The IR is sealed, not this file.
+        // The IR is sealed instead of this file.
         Err(ModelError::PathOnly { format, .. }) if args.optimize && format.is_convertible() => {
             Model::find(&args.model, ModelOptions { only: true, ..options })
         }

@@ -11,14 +11,14 @@ use crate::keys::tpm::{BoundOptions, Requirement};
 
 /// Seal a model into a container
 ///
-/// The companions of a file are sealed too: the .bin of an .xml, the .pdiparams of a .pdmodel, the
+/// The companions of a file are also sealed: the .bin of an .xml, the .pdiparams of a .pdmodel, the
 /// external data of an .onnx. In a directory, every regular file becomes a part. Models that
 /// OpenVINO cannot read from memory are rejected unless you pass --optimize or --only. The
 /// container is written completely or not at all.
 ///
 /// In a directory, these names are left out: .git, .cache, .ipynb_checkpoints, __pycache__,
-/// .DS_Store, .env and *.ovseal*. Files that match .ovsealignore (.gitignore syntax) are left out
-/// too. Private keys are rejected: any file you give as a key, passphrase, PIN or list of
+/// .DS_Store, .env and *.ovseal*. Files that match .ovsealignore (.gitignore syntax) are also left
+/// out. Private keys are rejected: any file you give as a key, passphrase, PIN or list of
 /// recipients, and any file that contains a private key.
 ///
 /// The output never overwrites a file that seal reads, a symbolic link, a pipe or a directory.
@@ -47,7 +47,7 @@ pub(crate) struct SealArgs {
     #[arg(long, value_name = "F", value_parser = Source::parser())]
     pub(crate) publisher_key: Option<Source>,
 
-    /// Sign also with the ML-DSA half of the key, from token publisher, if the Ed25519 half is on a
+    /// Also sign with the ML-DSA half of the key, from token publisher, if the Ed25519 half is on a
     /// token
     #[cfg(feature = "pkcs11")]
     #[arg(long, value_name = "F", value_parser = Source::parser(), requires = "publisher_key")]

@@ -8,10 +8,10 @@ use crate::keys::{Inputs, Source, unusable};
 
 const PUBLISHER_KEY_LIMIT: usize = 4096;
 
-/// Returns the publisher's key that the options specify, if any.
+/// Returns the publisher's key that the options specify, if there is one.
 ///
 /// # Errors
-/// Fails if it cannot be read or parsed, or a token's key is unavailable.
+/// Fails if the key cannot be read or parsed, or if a token's key is unavailable.
 pub(super) fn key(args: &SealArgs, inputs: &mut Inputs) -> Result<Option<PublisherKey>, CommandError> {
     let Some(source) = &args.publisher_key else { return Ok(None) };
     #[cfg(feature = "pkcs11")]

@@ -82,7 +82,7 @@ fn a_changed_stanza_opens_nothing() {
     for offset in [9, 9 + 40, 9 + 72, 9 + 73 + 2, 9 + 73 + 2 + 47] {
         let mut changed = container.clone();
         changed[at + offset] ^= 1;
-        // An attacker can recompute the region's checksum, so do that too.
+        // An attacker can recompute the region's checksum, so this does that as well.
         let length = u32::from_be_bytes(changed[4096..4100].try_into().unwrap()) as usize;
         let covered = 4096..4096 + 48 + length;
         let digest = sha256(&changed[covered.clone()]);

@@ -56,8 +56,8 @@ fn both_halves_are_needed() {
     hsm.fails(
         &seal("net.ovseal").replace("acme.key", "whole.key"),
         2,
-        &["ovseal: error: cannot use whole.key: the half of a publisher's private key next to a token's is one PEM \
-           block, for ML-DSA-65"],
+        &["ovseal: error: cannot use whole.key: the half of a publisher's private key that complements a \
+           token's is one PEM block, for ML-DSA-65"],
     );
     hsm.fails(
         "seal net.xml -o net.ovseal --keyfile key --publisher-key whole.key --ml-dsa-key acme.key",

@@ -1,4 +1,4 @@
-//! A SoftHSM of its own for each test.
+//! A separate SoftHSM for each test.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -75,7 +75,7 @@ fn a_module_that_is_not_there_is_named() {
         lines[0].starts_with("ovseal: error: cannot load the PKCS#11 module /absent.so: "),
         "{outcome:?}"
     );
-    let hint = "ovseal: hint: name the token's module with --pkcs11-module FILE or OVSEAL_PKCS11_MODULE";
+    let hint = "ovseal: hint: specify the token's module with --pkcs11-module FILE or OVSEAL_PKCS11_MODULE";
     assert_eq!((lines[1], outcome.code), (hint, Some(1)));
     let no_module = hsm.bench.run(&format!("{} --pkcs11-module net.xml", verify(KEY)));
     assert_eq!(no_module.code, Some(1), "{no_module:?}");
@@ -132,7 +132,7 @@ fn a_key_that_is_not_there_or_not_the_only_one_is_reported() {
             "ovseal: hint: add the key's object or id to the URI",
         ],
     );
-    // That there are two is reported without a PIN.
+    // The error for two matching keys needs no PIN.
     assert_eq!(hsm.run("token recipient pkcs11:token=a").code, Some(2));
     let second = hsm.done("token recipient pkcs11:token=a;id=%02");
     assert_eq!(second, hsm.done("token recipient pkcs11:token=a;object=second"));

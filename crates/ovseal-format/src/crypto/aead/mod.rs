@@ -1,4 +1,4 @@
-//! AES-256-GCM (NIST SP 800-38D) from two libraries behind one trait.
+//! AES-256-GCM (NIST SP 800-38D): one trait, implemented with two libraries.
 //!
 //! On processors with VAES but without AVX-512, `ring` is twice as fast. With AVX-512, `aws-lc-rs`
 //! is (`docs/design/aead.md`). Both return the same bytes.
@@ -21,7 +21,7 @@ pub type Tag = [u8; TAG_LENGTH];
 pub trait AeadKey: Send + Sync {
     /// Encrypts `data` in place and returns the tag.
     ///
-    /// The caller must never use a nonce twice under one key.
+    /// The caller must never use a nonce twice with the same key.
     fn encrypt(&self, nonce: &[u8; NONCE_LENGTH], associated_data: &[u8], data: &mut [u8]) -> Tag;
 
     /// Decrypts `data` in place.
@@ -52,7 +52,7 @@ pub enum AeadProvider {
 }
 
 impl AeadProvider {
-    /// Returns the faster one on this processor.
+    /// Returns the library that is faster on this processor.
     pub fn detect() -> Self {
         if has_vaes_without_avx512() { Self::Ring } else { Self::AwsLc }
     }

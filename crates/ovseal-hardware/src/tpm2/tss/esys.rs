@@ -1,4 +1,4 @@
-//! A connection to a TPM and its handles. Safe functions for the commands are in sibling modules.
+//! A connection to a TPM, and its handles. Sibling modules have safe functions for the commands.
 
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -67,7 +67,7 @@ impl Esys {
         if code == 0 { Ok(esys) } else { Err(failed(code)) }
     }
 
-    /// Returns whether the connection was lost. No further command can succeed then.
+    /// Returns whether the connection was lost. If so, no further command can succeed.
     pub(in crate::tpm2) fn is_lost(&self) -> bool {
         self.failed.get()
     }
@@ -183,7 +183,7 @@ impl Handle<'_> {
         Ok(self.esys.received::<Name>(name)?.get().as_slice().to_vec())
     }
 
-    /// Sets the authorization value, whose knowledge sessions prove.
+    /// Sets the authorization value. Sessions prove that they know it.
     pub(in crate::tpm2) fn set_authorization(&self, value: &[u8]) -> Result<(), TpmError> {
         let mut value: Digest = buffer("SetAuth", value)?;
         let set = call!(self.esys, "SetAuth", tr_set_auth(self.tr, &raw const value));
@@ -194,7 +194,8 @@ impl Handle<'_> {
 
 impl Drop for Handle<'_> {
     fn drop(&mut self) {
-        // Best effort: the caller reports the command that failed, and a lost TPM keeps nothing.
+        // Errors are ignored: the caller reports the command that failed, and a lost TPM keeps
+        // nothing.
         let _ = if self.is_transient {
             // The library frees an object without wiping its authorization value.
             let _ = self.set_authorization(&[]);

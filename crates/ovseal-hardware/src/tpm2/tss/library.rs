@@ -116,7 +116,7 @@ struct Libraries {
 /// Returns the functions. The first call loads the libraries, which are never unloaded.
 ///
 /// # Errors
-/// Always those of the first call.
+/// The errors of the first call, also on later calls.
 pub(super) fn functions() -> Result<&'static Functions, &'static LibraryError> {
     static FUNCTIONS: OnceLock<Result<Functions, LibraryError>> = OnceLock::new();
     FUNCTIONS.get_or_init(Functions::load).as_ref()

@@ -1,4 +1,4 @@
-//! Creating, loading, importing and unsealing objects.
+//! Creates, loads, imports and unseals objects.
 
 use std::ptr::{null, null_mut};
 
@@ -100,7 +100,7 @@ impl Esys {
         Ok(Handle { esys: self, tr, is_transient: true })
     }
 
-    /// Loads a public key from outside.
+    /// Loads an external public key.
     pub(in crate::tpm2) fn load_external(&self, public: &[u8]) -> Result<Handle<'_>, TpmError> {
         let public = self.public(public)?;
         let mut tr = NONE;
@@ -171,8 +171,9 @@ impl Esys {
         let data = self.received::<SensitiveData>(data)?;
         let bytes: &[u8; 32] = data.get().as_slice().try_into().map_err(|_| TpmError::Nonsense("Unseal"))?;
         let secret = Secret::from_fn(|secret| secret.copy_from_slice(bytes));
-        // The library keeps the decrypted answer in a buffer, which it frees without wiping. This
-        // longer answer overwrites it. The later answers to flushing are too short for that.
+        // The library keeps the decrypted answer in a buffer, which it frees without wiping. The
+        // longer answer to this command overwrites it. The later answers to flushing are too short
+        // for that.
         let _ = self.properties(FIXED, 8);
         Ok(secret)
     }

@@ -38,7 +38,8 @@ impl Esys {
         )?;
         self.received::<PcrSelectionList>(selected)?;
         let values = self.received::<DigestList>(values)?;
-        // A TPM without the bank returns no value, and its policies would then require nothing.
+        // A TPM without the bank returns no values, and a policy without values would require
+        // nothing.
         let value = values.get().digests.first().filter(|_| values.get().count == 1);
         value.and_then(|value| value.as_slice().try_into().ok()).ok_or(TpmError::NoPcr(number))
     }
@@ -50,7 +51,7 @@ impl Esys {
         Ok(self.received::<TimeInfo>(time)?.get().clock)
     }
 
-    /// Reads at most `count` properties from `first` on.
+    /// Reads at most `count` properties, starting with `first`.
     pub(in crate::tpm2) fn properties(&self, first: u32, count: u32) -> Result<Vec<(u32, u32)>, TpmError> {
         let list = self.capability(TPM_PROPERTIES, first, count)?;
         let (pairs, _) = list[1..].as_chunks::<2>();
@@ -67,7 +68,7 @@ impl Esys {
         Ok(used.map(|&[a, b, ..]| u16::from_ne_bytes([a, b])).collect())
     }
 
-    /// Lists at most `count` handles from `first` on.
+    /// Lists at most `count` handles, starting with `first`.
     pub(in crate::tpm2) fn handles(&self, first: u32, count: u32) -> Result<Vec<u32>, TpmError> {
         let list = self.capability(HANDLES, first, count)?;
         Ok(list[1..].iter().take(list[0] as usize).copied().collect())
@@ -83,7 +84,7 @@ impl Esys {
         Ok(self.received::<CapabilityData>(data)?.get().list)
     }
 
-    /// Defines a counter, which must be incremented once before it can be read.
+    /// Defines a counter. It must be incremented before it can be read.
     pub(in crate::tpm2) fn define_counter(&self, index: CounterIndex) -> Result<Handle<'_>, TpmError> {
         let public = self.nv_public(&index.public())?;
         let authorization: Digest = empty();
@@ -98,8 +99,8 @@ impl Esys {
 
     /// Opens the counter at `index`, which was incremented before.
     ///
-    /// The name of the index proves that it is a counter, which cannot be written. Another index
-    /// could show any number.
+    /// The index's name proves that it is a counter, which cannot be written. Any other index could
+    /// show any number.
     pub(in crate::tpm2) fn counter(&self, index: CounterIndex) -> Result<Handle<'_>, TpmError> {
         let missing = TpmError::NoCounter(index.0);
         match self.existing(index.0) {

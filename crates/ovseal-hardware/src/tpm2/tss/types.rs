@@ -75,7 +75,7 @@ pub(super) struct SensitiveCreate {
 }
 
 impl SensitiveCreate {
-    /// Creates one with only an authorization value, which may be empty.
+    /// Creates a structure with only an authorization value, which may be empty.
     pub(super) fn with_authorization(authorization: Digest) -> Self {
         Self { size: 0, authorization, data: Buffer::default() }
     }
@@ -177,7 +177,8 @@ mod tests {
 
     use super::*;
 
-    /// Name in C and size here. The alignment of opaque structures may be stricter here.
+    /// The structures' names in C and their sizes in Rust. The alignment of opaque structures may
+    /// be stricter in Rust.
     macro_rules! layouts {
         ($($c:literal => $rust:ty),* $(,)?) => {
             &[$(($c, size_of::<$rust>(), align_of::<$rust>())),*]
@@ -210,7 +211,7 @@ mod tests {
         "TPMT_TK_CREATION" => CreationTicket,
     };
 
-    /// Field in C and its offset here.
+    /// The fields in C and their offsets in Rust.
     const OFFSETS: &[(&str, usize)] = &[
         ("TPM2B_DIGEST, buffer", offset_of!(Digest, bytes)),
         ("TPM2B_PRIVATE, buffer", offset_of!(Private, bytes)),

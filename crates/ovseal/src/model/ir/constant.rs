@@ -22,7 +22,7 @@ impl Constant {
     pub(super) fn parse(line: u64, data: &Attributes<'_>) -> Result<Self, IrError> {
         let fault = |fault| IrError { line, fault };
         let text = |name: &'static str| data.text(name).map_err(fault);
-        // OpenVINO would use the text as the bytes, without a check of their length.
+        // OpenVINO would use the string as the bytes, without checking its length.
         if data.has("value") {
             return Err(fault(IrFault::NotUnderstood("a constant with a value in the topology")));
         }

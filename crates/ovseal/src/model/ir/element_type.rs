@@ -14,7 +14,7 @@ pub(super) enum ElementType {
 }
 
 impl ElementType {
-    /// Parses a name in the current spelling, or that of OpenVINO before 2022.
+    /// Parses a name in the current spelling, or in the one used by OpenVINO before 2022.
     pub(super) fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "f64" | "FP64" => Self::Float(64),
@@ -37,7 +37,8 @@ impl ElementType {
         })
     }
 
-    /// Returns the size of `elements` in bytes; for strings, that of the table before them.
+    /// Returns the size of `elements` in bytes. For strings, returns the size of the table before
+    /// them.
     pub(super) fn bytes(self, elements: u64) -> Option<u64> {
         match self {
             // The bits of such elements are spread over units of three bytes.

@@ -11,7 +11,7 @@ use super::IrFault;
 use super::constant::Constant;
 use super::element_type::ElementType;
 
-/// The layers of a network or of a body, and the edges between them.
+/// The layers of a network or body, and the edges between them.
 pub(super) struct Graph {
     is_body: bool,
     pub(super) layers: Vec<Layer>,
@@ -28,7 +28,7 @@ pub(super) struct Layer {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A constant, with its index among all constants once its `data` has been read.
+    /// A constant, with its index among all constants after its `data` has been read.
     Constant(Option<usize>),
     Parameter,
     ShapeOf,
@@ -96,13 +96,14 @@ impl Graph {
         order
     }
 
-    /// Returns whether integers are computed from each layer at compile time; `None` if it is not
-    /// computed then.
+    /// Returns, for each layer, whether integers are computed from it at compile time; `None` if
+    /// the layer itself is not computed then.
     fn followed_by_integers(&self, readers: &[Vec<usize>]) -> Vec<Option<bool>> {
         let mut follows = vec![None; self.layers.len()];
         for number in self.computed(readers).into_iter().rev() {
             let layer = &self.layers[number];
-            // The readers of a body's results are in another graph.
+            // The layers that read a body's results are in a different graph, so they are assumed
+            // to compute integers.
             let is_result = self.is_body && layer.kind == Kind::Result;
             let itself = layer.has_integer_output || layer.kind == Kind::WithBody || is_result;
             follows[number] = Some(itself || self.any_follows(&readers[number], &follows));
@@ -122,7 +123,7 @@ impl Graph {
         };
         let is_weight = |reader: &usize| match follows[*reader] {
             Some(follows) => self.layers[*reader].kind == Kind::Convert && !follows,
-            // It waits for an input, and the constant has too many elements for a shape.
+            // The layer needs an input, and the constant has too many elements for a shape.
             None => !self.layers[*reader].has_integer_output && self.layers[*reader].kind != Kind::WithBody,
         };
         let is_small = constant.range().end - constant.range().start <= MOST_OF_A_SHAPE;

@@ -29,7 +29,7 @@ pub(super) struct Attributes<'t>(Vec<(&'t str, Cow<'t, str>)>);
 pub(super) struct Markup<'t> {
     text: &'t str,
     reader: Reader<&'t [u8]>,
-    /// The last position for which lines were counted, and its line.
+    /// The last position up to which lines were counted, and its line.
     counted: (usize, u64),
     is_empty_element: bool,
     depth: usize,
@@ -49,7 +49,7 @@ impl<'t> Markup<'t> {
         Ok(Self { text, reader, counted: (0, 1), is_empty_element: false, depth: 0, has_root: false })
     }
 
-    /// Returns the next piece, or `None` at the end of the text after a single root element.
+    /// Returns the next piece, or `None` at the end of a document with a single root element.
     pub(super) fn next(&mut self) -> Result<Option<Piece<'t>>, IrError> {
         if std::mem::take(&mut self.is_empty_element) {
             return self.end();
@@ -94,18 +94,18 @@ impl<'t> Markup<'t> {
         Ok(Some(Piece::End))
     }
 
-    /// Accepts markup between elements that has no meaning there.
+    /// Accepts markup that has no meaning between elements.
     fn pass_over(&mut self, event: &Event<'_>, start: u64) -> Result<(), IrError> {
         let is_known = match event {
             Event::Text(text) => self.depth > 0 || text.trim_ascii().is_empty(),
             Event::GeneralRef(_) => self.depth > 0,
-            // `<!-->` is a whole comment to some parsers, and the beginning of one to others.
+            // Some parsers read `<!-->` as a whole comment, others as the start of one.
             Event::Comment(text) => {
                 self.reader.buffer_position() - start == text.len() as u64 + COMMENT_MARKS
             }
             Event::Decl(declaration) => {
                 let encoding = declaration.encoding().transpose();
-                // OpenVINO's parser looks for the word anywhere in the declaration.
+                // OpenVINO's parser looks for this word anywhere in the declaration.
                 let named = memchr::memmem::find_iter(declaration.as_bytes(), "encoding").count();
                 let is_known = encoding.is_ok_and(|name| match name {
                     Some(name) => named == 1 && name.eq_ignore_ascii_case("utf-8"),
@@ -118,7 +118,7 @@ impl<'t> Markup<'t> {
         if is_known { Ok(()) } else { Err(self.fault(IrFault::NotUnderstood("this kind of markup"))) }
     }
 
-    /// Returns the line of a position. Counts from the last one, since positions ascend.
+    /// Returns the line of a position. Counts from the previous position, because positions ascend.
     fn line_of(&mut self, position: u64) -> u64 {
         let (counted, lines) = self.counted;
         let position = usize::try_from(position).map_or(self.text.len(), |at| at.min(self.text.len()));

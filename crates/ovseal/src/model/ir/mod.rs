@@ -51,10 +51,10 @@ pub enum IrFault {
     /// It is truncated, or not well-formed XML in UTF-8.
     #[error("not well-formed XML, or truncated")]
     Markup,
-    /// It is another kind of XML.
+    /// It is a different kind of XML.
     #[error("its root element is not net")]
     Root,
-    /// It has something that OpenVINO never writes, and might read in an unknown way.
+    /// It contains something that OpenVINO never writes, and whose effect is unknown.
     #[error("{0} is not supported")]
     NotUnderstood(&'static str),
     /// An attribute is missing or malformed.
@@ -74,10 +74,10 @@ pub enum IrFault {
     /// A constant's shape is too large for any memory.
     #[error("a constant's shape is too large for any memory")]
     Overflow,
-    /// A constant ends after the weights.
+    /// A constant extends beyond the weights.
     #[error("a constant ends at byte {end}, but the weights have only {length} bytes")]
     OutsideWeights {
-        /// Offset of the byte after the constant's last one.
+        /// Offset of the byte after the constant.
         end: u64,
         /// Length of the weights.
         length: u64,
@@ -88,7 +88,7 @@ pub enum IrFault {
 }
 
 impl IrError {
-    /// Returns whose fault it is that an authentic model cannot be opened.
+    /// Returns the kind of the error, if an authentic model cannot be opened.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self.fault {
             IrFault::Root | IrFault::NotUnderstood(_) | IrFault::ElementType => ErrorKind::Unsupported,
@@ -137,8 +137,8 @@ impl Topology {
         })
     }
 
-    /// Returns the tables of strings, each with its range in the weights. Check them with those
-    /// bytes.
+    /// Returns the string tables, each with its range in the weights. Check each table against
+    /// those bytes.
     pub fn string_tables(&self) -> impl Iterator<Item = (StringTable<'_>, Range<u64>)> {
         let tables = self.constants.iter().filter(|constant| constant.holds_strings());
         tables.map(|constant| (StringTable(constant), constant.range().start..strings::table_end(constant)))
@@ -152,10 +152,11 @@ impl Topology {
     /// Returns the ranges of the weights that OpenVINO may compute with while it reads and
     /// compiles.
     ///
-    /// They are in ascending order. They must be authentic before OpenVINO sees them: a divisor
-    /// that is zero because its chunk failed ends the process with a signal. The ranges contain
-    /// integers, booleans and strings, except for those that are clearly compressed weights. They
-    /// also contain the numbers that such values are computed from while the model is compiled.
+    /// The ranges are in ascending order. Their bytes must be authentic before OpenVINO sees them:
+    /// a divisor that is zero because its chunk failed ends the process with a signal. The ranges
+    /// contain integers, booleans and strings, except for those that are clearly compressed
+    /// weights. They also contain the numbers from which such values are computed while the model
+    /// is compiled.
     pub fn shape_constants(&self) -> &[Range<u64>] {
         &self.shape_constants
     }

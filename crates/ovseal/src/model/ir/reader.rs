@@ -26,7 +26,7 @@ struct Reader {
     places: Vec<Place>,
 }
 
-/// An open element, and the known names among its children so far.
+/// An open element, and the names of its known children so far.
 struct Place {
     role: Role,
     seen: Vec<&'static str>,
@@ -72,7 +72,7 @@ impl Reader {
             (Role::Graph(graph), "edges") => Role::Edges(graph),
             (Role::Graph(_), "pre-process") => Role::PreProcess,
             (Role::PreProcess, "channel") => Role::Channel,
-            // OpenVINO checks neither the place nor the size of mean images.
+            // OpenVINO checks neither the position nor the size of mean images.
             (Role::Channel, "mean") if element.attributes()?.has("size") => {
                 return Err(fault(IrFault::NotUnderstood("a mean image")));
             }
@@ -98,7 +98,8 @@ impl Reader {
         Role::Graph(self.graphs.len() - 1)
     }
 
-    /// Enters a body. In layers of known kinds OpenVINO would ignore it, so they must not have one.
+    /// Enters a body. OpenVINO would ignore the body of a layer of another known kind, so such a
+    /// layer must not have one.
     fn body(&mut self, graph: usize, layer: usize) -> Result<Role, IrFault> {
         let kind = &mut self.graphs[graph].layers[layer].kind;
         if !matches!(kind, Kind::Other | Kind::WithBody) {
@@ -112,7 +113,7 @@ impl Reader {
         let name = attributes.text("type")?;
         let kind = match name {
             "Const" => Kind::Constant(None),
-            // OpenVINO ignores the case of operations, but would leave such a constant without
+            // OpenVINO ignores the case of an operation's name, but would give such a constant no
             // bytes.
             _ if ["const", "constant"].iter().any(|other| name.eq_ignore_ascii_case(other)) => {
                 return Err(IrFault::NotUnderstood("this spelling of a constant"));

@@ -1,11 +1,11 @@
 //! The table before a constant's strings.
 //!
-//! It has the number of strings, the offset of each first byte, and the offset of the end, all as
+//! It holds the number of strings, the offset of each string, and the offset of the end, all as
 //! little-endian 32-bit integers.
 
 use super::constant::Constant;
 
-/// Returns the offset in the weights at which the table of `constant` ends.
+/// Returns the offset in the weights where the table of `constant` ends.
 pub(super) fn table_end(constant: &Constant) -> u64 {
     // This does not overflow: the constant has at least as many bytes.
     constant.range().start + 4 * (constant.elements + 2)

@@ -167,7 +167,7 @@ fn integers_that_only_a_decompressing_conversion_reads_do_not_decide() {
         [("Const:u8:200", "U8"), ("Convert", "FP16"), ("Const:f16:1", "FP16"), ("Multiply", "FP16")];
     let edges = [(0, 1), (1, 3), (2, 3)];
     assert_eq!(deciding(&weights, &edges), [0; 0]);
-    // The same for an operation that waits for an input.
+    // The same applies to an operation that needs an input.
     let read = [("Const:u8:200", "U8"), ("Parameter", "FP32"), ("FullyConnectedCompressed", "FP32")];
     assert_eq!(deciding(&read, &[(0, 2), (1, 2)]), [0; 0]);
 }

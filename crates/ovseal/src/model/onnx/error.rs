@@ -48,7 +48,7 @@ pub enum OnnxError {
 }
 
 impl OnnxError {
-    /// Returns whose fault it is that an authentic model cannot be opened.
+    /// Returns the kind of the error, if an authentic model cannot be opened.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             Self::UnsupportedTensor { .. } | Self::TooLarge => ErrorKind::Unsupported,

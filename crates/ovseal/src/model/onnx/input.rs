@@ -1,4 +1,4 @@
-//! The input of protobuf bytes: memory, or a file, in which skipped bytes are not read.
+//! A source of protobuf bytes: memory or a file. Bytes that are skipped are not read from the file.
 
 use std::io;
 

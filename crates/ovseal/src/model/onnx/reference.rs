@@ -26,7 +26,7 @@ impl Reference {
         model.sibling(&self.location).map_err(|_| OnnxError::Outside)
     }
 
-    /// Returns the offset of the byte after the last one, or without a length that of the first.
+    /// Returns the offset of the byte after the data, or of its first byte if it has no length.
     pub(super) fn end(&self) -> Option<u64> {
         self.offset.checked_add(self.length.unwrap_or(0))
     }
@@ -37,7 +37,7 @@ impl Reference {
         if entries.iter().any(|entry| entry.1.contains(MEMORY_ADDRESS)) {
             return Err(OnnxError::MemoryAddress);
         }
-        // Readers differ in which of two equal keys they use.
+        // Given two equal keys, readers differ in which one they use.
         if entries.iter().enumerate().any(|(i, entry)| entries[..i].iter().any(|other| other.0 == entry.0)) {
             return Err(OnnxError::Malformed);
         }
@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    /// Protobuf reads the key below as that of external data, because it keeps 32 bits of a key.
+    /// Protobuf keeps only 32 bits of a key, so it reads the key below as that of external data.
     #[test]
     fn keys_of_fields_that_protobuf_would_truncate_are_rejected() {
         let entry = [field(1, b"location"), field(2, b"../w")].concat();

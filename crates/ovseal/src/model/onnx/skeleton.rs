@@ -1,4 +1,4 @@
-//! An ONNX model that points at its weights in memory.
+//! An ONNX model that points to its weights in memory.
 
 mod pieces;
 
@@ -16,15 +16,15 @@ use super::wire::Field;
 use super::{OnnxError, Reference};
 use crate::error::OpenError;
 
-/// An ONNX model without the raw data of its large tensors, which it points at in memory.
+/// An ONNX model without the raw data of its large tensors. It points to that data in memory.
 ///
-/// A reference to an address replaces that data, and each reference to another part: `location`
-/// `*/_ORT_MEM_ADDR_/*`, `offset` the address, and `length`. OpenVINO reads the data there. So no
-/// weights are copied, and only the bytes between them are read. Tensors below 1 KiB, and those
-/// without raw data, stay as they are.
+/// A reference to an address replaces that data, and each reference to another part: `location` is
+/// `*/_ORT_MEM_ADDR_/*`, `offset` the address, and `length` the length. OpenVINO reads the data at
+/// that address. So no weights are copied, and only the bytes between them are read. Tensors below
+/// 1 KiB, and those without raw data, stay as they are.
 ///
-/// **It contains addresses.** Pass it to the runtime only while the bytes that it was made from
-/// stay in memory, at the same place.
+/// **A skeleton contains addresses.** Pass it to the runtime only while the bytes from which it was
+/// made stay in memory at the same place.
 pub struct Skeleton {
     bytes: ModelMemory,
     pointers: Vec<Pointer>,
@@ -44,12 +44,12 @@ pub struct Pointer {
 impl Skeleton {
     /// Creates the skeleton of the model at `path`.
     ///
-    /// The companions are the parts that the model may name, with their bytes. None of these bytes
-    /// is read, and of `model` only the structure and small tensors.
+    /// The companions are the parts to which the model may refer, with their bytes. None of these
+    /// bytes is read. Of `model`, only the structure and small tensors are read.
     ///
     /// # Errors
-    /// - [`OpenError::Onnx`] if the model is malformed, or names an address, a file that is not a
-    ///   companion, or bytes beyond its end;
+    /// - [`OpenError::Onnx`] if the model is malformed, or refers to an address, a file that is not
+    ///   a companion, or bytes beyond a file's end;
     /// - [`OpenError::Onnx`] if the length of a tensor's data does not match its shape and type,
     ///   since OpenVINO would read the bytes after it;
     /// - [`OpenError::Memory`] if there is not enough memory.
@@ -65,13 +65,13 @@ impl Skeleton {
         Ok(Self { bytes, pointers: plan.pointers })
     }
 
-    /// Returns the places of its tensors' data, in the order of the tensors.
+    /// Returns where the data of each tensor is, in the order of the tensors.
     #[must_use]
     pub fn pointers(&self) -> &[Pointer] {
         &self.pointers
     }
 
-    /// Returns whether it is locked into memory.
+    /// Returns whether the skeleton is locked into memory.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.bytes.is_locked()
@@ -137,7 +137,7 @@ impl<'m> Plan<'m> {
         let length = tensor.length()?;
         let stated = match reference.length {
             Some(stated @ 1..) => stated,
-            // An empty tensor may state its length or not.
+            // The length of an empty tensor is optional.
             None | Some(0) if length == 0 => 0,
             // Without a length, the data ends with the file, as in `onnx.external_data_helper`.
             None | Some(0) => bytes.len() as u64 - reference.offset,
@@ -188,7 +188,7 @@ impl Visitor for Plan<'_> {
     }
 }
 
-/// Raw data below this length stays in the skeleton. A reference takes a tenth of it.
+/// Raw data shorter than this stays in the skeleton. A reference takes a tenth of this length.
 const INLINE_LIMIT: u64 = 1024;
 
 #[cfg(test)]

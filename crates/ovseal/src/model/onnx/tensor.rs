@@ -14,7 +14,7 @@ pub(super) struct Tensor {
     data_type: i32,
     /// True if it is a segment of a tensor, which no runtime reads.
     pub(super) is_segment: bool,
-    /// True if the data is in the file that the entries name, not in the tensor.
+    /// True if the data is in the file given by the entries, not in the tensor.
     pub(super) is_external: bool,
     pub(super) entries: Vec<Entry>,
     /// Place of the raw data.
@@ -30,7 +30,7 @@ pub(super) type Entry = (String, String);
 impl Tensor {
     /// Reads the tensor that ends at `end`.
     ///
-    /// Like protobuf, uses the last of a repeated field, but rejects repeated raw data.
+    /// Like protobuf, this uses the last value of a repeated field. It rejects repeated raw data.
     pub(super) fn read<I: Input>(reader: &mut Reader<I>, end: u64) -> Result<Self, OnnxError> {
         let mut tensor = Self { elements: Some(1), end, ..Self::default() };
         while reader.position() < end {
@@ -98,14 +98,14 @@ impl Tensor {
         if reader.position() == end { Ok(()) } else { Err(OnnxError::Malformed) }
     }
 
-    /// Multiplies the elements by a dimension, an `int64`.
+    /// Multiplies the number of elements by a dimension, an `int64`.
     fn multiply(&mut self, extent: u64) {
         let extent = i64::try_from(extent).ok().map(i64::unsigned_abs);
         self.elements = self.elements.zip(extent).and_then(|(elements, extent)| elements.checked_mul(extent));
     }
 }
 
-/// Returns whether a data location (`DEFAULT` or `EXTERNAL`) is that of external data.
+/// Returns whether a data location (`DEFAULT` or `EXTERNAL`) is `EXTERNAL`.
 fn is_external(location: i32) -> Result<bool, OnnxError> {
     match location {
         0 => Ok(false),

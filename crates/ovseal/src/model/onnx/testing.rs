@@ -25,7 +25,7 @@ pub(super) fn model(tensor: &[u8], depth: usize) -> Vec<u8> {
     field(7, &graph)
 }
 
-/// Encodes a model with this tensor, for each place where a model can have one.
+/// Encodes one model for each place that a tensor can have in a model.
 pub(super) fn places(tensor: &[u8]) -> [Vec<u8>; 10] {
     let (graph, sparse) = (field(5, tensor), field(1, tensor));
     [

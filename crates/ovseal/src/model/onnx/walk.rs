@@ -1,7 +1,7 @@
 //! A walk over an ONNX model in its wire format.
 //!
-//! It builds no tree. An empty attribute takes two bytes on the wire, so the tree of a hostile
-//! model of a few megabytes could take gigabytes.
+//! The walk builds no tree. An empty attribute takes two bytes on the wire, so the tree of a
+//! hostile model of a few megabytes could take gigabytes.
 
 use super::OnnxError;
 use super::input::Input;
@@ -55,7 +55,7 @@ pub(super) trait Visitor {
     /// Ends the message at `end`.
     fn leave(&mut self, entered: Self::Entered, end: u64);
 
-    /// Visits a tensor. The messages around it have begun and not ended.
+    /// Visits a tensor, between the beginning and the end of the messages that contain it.
     fn tensor(&mut self, tensor: &Tensor) -> Result<(), OnnxError>;
 }
 

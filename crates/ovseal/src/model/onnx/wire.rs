@@ -1,4 +1,4 @@
-//! Protobuf's wire format: fields, numbers and text.
+//! Protobuf's wire format: fields, numbers and strings.
 
 use super::OnnxError;
 use super::input::Input;
@@ -12,7 +12,8 @@ pub(in crate::model) struct Reader<I> {
 
 /// A field of a message.
 ///
-/// A number has been read. Otherwise, the reader is at the first byte of the content.
+/// The value of a number has already been read. For other fields, the reader is at the first byte
+/// of the content.
 pub(in crate::model) struct Field {
     pub(in crate::model) number: u64,
     /// Offset of the field's first byte.
@@ -71,7 +72,7 @@ impl<I: Input> Reader<I> {
             self.input.read(&mut byte)?;
             self.position += 1;
             let bits = u64::from(byte[0] & 0x7f);
-            // The tenth byte has room for one bit.
+            // Only one bit of the tenth byte fits into the number.
             value |= bits
                 .checked_shl(shift)
                 .filter(|shifted| shifted >> shift == bits)

@@ -1,5 +1,4 @@
-//! Two contents of a chunk with one tag, behind one reference. A holder of the data key can make
-//! them.
+//! Two contents of a chunk with the same tag, which a holder of the data key can make.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -11,8 +10,8 @@ use crate::container::read_at::ReadAt;
 use crate::open::{OpenOptions, Part};
 use crate::{KeyFile, PublisherKey, Trust, testing};
 
-/// A container with one chunk of zeros, and the same container with another ciphertext under the
-/// same tag.
+/// A container with one chunk of zeros, and the same container with a different ciphertext under
+/// the same tag.
 struct Collision {
     key: KeyFile,
     publisher: PublisherKey,

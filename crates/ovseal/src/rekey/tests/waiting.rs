@@ -1,5 +1,5 @@
-//! A rekeying file is finished on its own only if a holder of the key wrote it for this very
-//! container's file.
+//! A rekeying file is adopted without asking only if a holder of the key wrote it for this exact
+//! file.
 
 use super::*;
 use crate::{ErrorKind, OnWaiting, PublicKeyIdentity, WaitingStanzas};
@@ -48,7 +48,7 @@ impl Sealed {
         options.rekey(&self.container(), &[&self.old, &self.new])
     }
 
-    /// Asserts that a rekeying adopts nothing, shows both regions, and changes nothing.
+    /// Asserts that a rekeying shows both regions, and neither adopts nor changes anything.
     fn is_refused(&self) -> WaitingStanzas {
         let paths = [self.container(), self.rekey_file()];
         let before = paths.each_ref().map(|path| std::fs::read(path).unwrap());
@@ -88,7 +88,7 @@ fn a_planted_file_next_to_a_damaged_region_is_not_adopted() {
         sealed.plant(&copy.region());
         sealed.flip();
         assert_eq!(generations(&sealed.is_refused()), (None, 2));
-        // Readers can still open it, and the only stanzas that are left cannot be discarded.
+        // Readers can still open the container, and the only remaining stanzas cannot be discarded.
         assert!(sealed.opens(&sealed.old));
         assert!(matches!(sealed.add(OnWaiting::Discard), Err(RekeyError::Waiting(_))));
         assert!(sealed.rekey_file().exists());
@@ -214,7 +214,7 @@ fn a_planted_stanza_for_a_public_key_does_not_prevent_opening() {
         let opened = opening.open(&sealed.container(), &[&sealed.old]).unwrap();
         assert_eq!(opened.inspection().generation, 1);
         sealed.is_refused();
-        // Finishing it vouches for a container that others could have made.
+        // Adopting the stanzas would vouch for a container that others could have made.
         let finish = |trust| {
             let options = RekeyOptions::new().trust(trust).on_waiting(OnWaiting::Finish);
             options.rekey(&sealed.container(), &[&sealed.old])

@@ -31,7 +31,7 @@ public:
         if (device == "NONE")
             throw std::runtime_error("there is no such device");
     }
-    // Like the real one, it can be neither copied nor moved.
+    // Like the real class, it can be neither copied nor moved.
     LLMPipeline(const LLMPipeline&) = delete;
 
     // Read by a test.

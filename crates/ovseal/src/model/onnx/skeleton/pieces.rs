@@ -12,7 +12,7 @@ use crate::model::onnx::{MEMORY_ADDRESS_LOCATION, OnnxError};
 #[derive(Default)]
 pub(super) struct Pieces {
     pieces: Vec<Piece>,
-    /// End of the model's own bytes that are in the pieces or were replaced.
+    /// Offset up to which the model's own bytes are in the pieces, or were replaced.
     copied: u64,
     /// Length of all pieces, without the length fields of messages that have not ended.
     length: u64,
@@ -26,9 +26,9 @@ enum Piece {
     Data(Data),
 }
 
-/// The place of a tensor's data.
+/// The location of a tensor's data.
 pub(super) enum Data {
-    /// None, because one of its dimensions is 0.
+    /// Nowhere, because one of its dimensions is 0.
     Nowhere,
     /// Memory at an address.
     At { address: usize, length: usize },
@@ -71,7 +71,7 @@ impl Pieces {
         self.length += varint(content).len() as u64;
     }
 
-    /// Replaces these fields of a tensor that ends at `end` with `data`.
+    /// Replaces these fields of a tensor, which ends at `end`, with `data`.
     pub(super) fn replace(&mut self, fields: &[Range<u64>], end: u64, data: Data) {
         for field in fields {
             self.copy_to(field.start);

@@ -185,7 +185,8 @@ fn a_type_that_the_runtime_does_not_read_is_unsupported() {
     assert_eq!(skeleton(&model(&segment, 0), &[0; 4]).err(), expected);
 }
 
-/// Protobuf would merge two tensors into one, with the dimensions of both and the data of the last.
+/// Protobuf would merge the two tensors into one, with the dimensions of both and the data of the
+/// second.
 #[test]
 fn tensors_that_protobuf_would_merge_are_rejected() {
     let whole = floats(256);
@@ -208,7 +209,7 @@ fn tensors_that_protobuf_would_merge_are_rejected() {
     assert_eq!(skeleton(&model(&last_wins, 0), &[0; 4]).unwrap().pointers().len(), 1);
 }
 
-/// The test touches almost none of this memory, so it takes little.
+/// Almost none of this memory is accessed, so hardly any is allocated.
 #[test]
 fn weights_of_more_than_two_gibibytes_are_replaced_by_pointers() {
     const DATA: u64 = 3 << 30;

@@ -1,6 +1,6 @@
-//! A skeleton with its pointers followed is equal to the model.
+//! Following the pointers of a skeleton results in the model.
 //!
-//! The decoder here shares only the table of messages with the crate's own.
+//! This decoder shares nothing with the crate's own except the table of messages.
 
 use proptest::prelude::*;
 
@@ -12,11 +12,11 @@ use crate::model::onnx::walk::Message;
 enum Tree {
     Leaf(Vec<u8>),
     Message(Vec<(u64, Tree)>),
-    /// A tensor's fields without those for the location of its data, and the data.
+    /// A tensor's data, and its fields except those for the location of the data.
     Tensor(Vec<(u64, Vec<u8>)>, Option<Vec<u8>>),
 }
 
-/// The files that locations of external data can name. Addresses lie in their memory, too.
+/// The files to which locations of external data can refer. Addresses also point into their memory.
 struct Memory<'m>(Vec<(&'m str, &'m [u8])>);
 
 impl Memory<'_> {
@@ -96,7 +96,7 @@ fn texts(entry: &[u8]) -> (String, String) {
     (values.next().unwrap(), values.next().unwrap())
 }
 
-/// Generates encoded tensors of bytes, with their data in or outside the model.
+/// Generates encoded tensors of bytes, with their data inside or outside the model.
 fn any_tensor() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![0..9usize, 1000..1050usize, 2000..2100usize];
     (0..5u8, length, 0..3000usize, any::<bool>()).prop_map(|(kind, length, offset, flag)| {
