@@ -54,7 +54,7 @@ fn a_million_random_reads_within_a_mebibyte_see_no_differing_byte() {
                 let memory = &memory;
                 scope.spawn(move || {
                     let mut random = Random(seed * 0x1234_5678_9ABC_DEF1);
-                    for _ in 0..READS / 8 / 64 {
+                    for _ in 0..reads() / 8 / 64 {
                         let start = random.below(memory.len() - CHUNK);
                         for _ in 0..64 {
                             let offset = start + random.below(CHUNK);
@@ -232,5 +232,7 @@ fn memory_is_populated_and_released_under_a_bound() {
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// Random reads in a test: a million.
-const READS: usize = 1_000_000;
+/// Returns the number of random reads in a test: a million, or more in `cargo xtask soak`.
+fn reads() -> usize {
+    std::env::var("OVSEAL_SOAK_READS").map_or(1_000_000, |number| number.parse().unwrap())
+}
