@@ -9,6 +9,7 @@ mod memory;
 mod pins;
 mod residency;
 mod shared;
+mod streams;
 mod worker;
 
 pub use self::failure::{FillCause, FillFailure, LateFailureHandler, exit_with_line};

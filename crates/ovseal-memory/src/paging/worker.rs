@@ -1,6 +1,5 @@
 //! The work of the threads that fill chunks.
 
-use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use super::chunks::State;
 use super::failure::{FillCause, caught};
 use super::filler::ChunkFiller;
 use super::shared::Shared;
+use super::streams::Streams;
 use crate::model::ModelMemory;
 use crate::room::Room;
 
@@ -17,27 +17,15 @@ use crate::room::Room;
 pub(super) struct Worker<'a, F: ChunkFiller> {
     shared: &'a Shared<F>,
     scratch: ModelMemory,
-    /// The chunk whose reader waited last.
-    last: usize,
-    /// The chunks that follow it.
-    ahead: Range<usize>,
-    /// The first chunk that the filler does not expect yet.
-    expected: usize,
+    /// The readers to follow while memory is short.
+    streams: Streams,
     room: Option<Room>,
     measured_again_at: Instant,
 }
 
 impl<'a, F: ChunkFiller> Worker<'a, F> {
     pub(super) fn new(shared: &'a Shared<F>, scratch: ModelMemory) -> Self {
-        Self {
-            shared,
-            scratch,
-            last: 0,
-            ahead: 0..0,
-            expected: 0,
-            room: None,
-            measured_again_at: Instant::now(),
-        }
+        Self { shared, scratch, streams: Streams::default(), room: None, measured_again_at: Instant::now() }
     }
 
     /// Answers faults until shutdown.
@@ -72,11 +60,11 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         self.measured_again_at = Instant::now() + time_to_use(room.unwrap_or(u64::MAX));
     }
 
-    /// Fills the chunks after one that was read in order, unless they are filled anyway.
+    /// Fills chunks before their readers come to them, unless that happens anyway.
     fn follow(&mut self) {
-        while let Some(index) = self.ahead.next() {
-            if self.shared.residency.may_fill_ahead(0) || self.shared.shutdown.is_set() {
-                self.ahead = 0..0;
+        while let Some(index) = self.streams.next() {
+            if self.has_room() || self.shared.shutdown.is_set() {
+                self.streams.clear();
                 return;
             }
             self.answer(index);
@@ -87,16 +75,16 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
 
     /// Plans to follow the reader of a chunk, if it reads in order.
     fn note(&mut self, index: usize) {
-        let distance = (AHEAD / self.shared.chunks.range(0).len().max(1)).max(1);
-        let is_in_order = (self.last..=self.last + distance + 1).contains(&index);
-        self.last = index;
-        let count = self.shared.chunks.count();
-        self.ahead = if is_in_order { index + 1..(index + 1 + distance).min(count) } else { 0..0 };
-        if is_in_order && !self.shared.residency.may_fill_ahead(0) {
-            let end = (index + 1 + EXPECTED * distance).min(count);
-            (self.expected.max(index + 1)..end).for_each(|index| self.shared.filler.expect(index));
-            self.expected = end;
+        if !self.has_room() {
+            let distance = (AHEAD / self.scratch.len()).max(1);
+            let expected = self.streams.note(index, distance, self.shared.chunks.count());
+            expected.for_each(|index| self.shared.filler.expect(index));
         }
+    }
+
+    /// Returns whether chunks may be filled before a reader comes near them.
+    fn has_room(&self) -> bool {
+        self.shared.residency.may_fill_ahead(self.scratch.len())
     }
 
     /// Releases all pages if every chunk has been filled. Faults are also served first here.
@@ -122,8 +110,7 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
     pub(super) fn fill_ahead(mut self, from: State) {
         while !self.shared.shutdown.is_set() && self.shared.progress.failure().is_none() {
             self.serve_pending();
-            let has_room =
-                from == State::Released || self.shared.residency.may_fill_ahead(self.scratch.len());
+            let has_room = from == State::Released || self.has_room();
             if !has_room && !self.shared.is_awaited.load(Ordering::Acquire) {
                 thread::park_timeout(PAUSE);
                 continue;
@@ -226,9 +213,6 @@ fn time_to_use(room: u64) -> Duration {
 
 /// The bytes filled ahead of a reader in order while memory is short.
 const AHEAD: usize = 2 << 20;
-
-/// The filler reads this many times as far ahead.
-const EXPECTED: usize = 4;
 
 /// More than a process uses in that time.
 const BYTES_PER_NANOSECOND: u64 = 4;
