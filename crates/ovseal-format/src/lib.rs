@@ -9,8 +9,8 @@
 //! | 1: CBOR, suites | [`cbor`], [`suite`] |
 //! | 2: layout, prologue, stanza region, footer | [`layout`], [`prologue`], [`stanza_region`], [`footer`] |
 //! | 3: data key and derived secrets | [`crypto::data_key`], [`crypto::kdf`] |
-//! | 4: stanzas, and the keys behind them | [`stanza`], [`stanza_kind`], [`recipient`] |
-//! | 5: chunks | [`crypto::chunk`] |
+//! | 4: stanzas, and the keys behind them | [`stanza`], [`stanza_kind`], [`recipient`], [`share`] |
+//! | 5: chunks | `crypto::chunk`, with the feature `payload` |
 //! | 6: manifest, statement, signatures | [`manifest`], [`part_path`], [`statement`], [`publisher`] |
 //!
 //! # What it does not protect
@@ -32,6 +32,7 @@ pub mod part_path;
 pub mod prologue;
 pub mod publisher;
 pub mod recipient;
+pub mod share;
 pub mod stanza;
 pub mod stanza_kind;
 pub mod stanza_region;
@@ -39,6 +40,7 @@ pub mod statement;
 pub mod suite;
 #[cfg(test)]
 mod testing;
+mod x25519_point;
 
 /// True in builds for this project's fuzz targets, where every MAC, digest and commitment passes.
 ///

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::share::LicenseParameters;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 
 const STANZA_LIMIT: usize = 16_384;
@@ -97,6 +98,27 @@ impl Stanza {
     /// Returns its type.
     pub fn stanza_type(&self) -> &StanzaType {
         &self.stanza_type
+    }
+
+    /// Returns the class of the key behind it, if its type and parameters determine it.
+    pub fn class(&self) -> Option<RecipientClass> {
+        match self.license_is_post_quantum() {
+            Some(true) => Some(RecipientClass::PostQuantumPublicKey),
+            Some(false) => Some(RecipientClass::ClassicalPublicKey),
+            None => self.stanza_type.class(),
+        }
+    }
+
+    /// Returns whether it withstands a quantum computer, if its type and parameters determine it.
+    pub fn is_post_quantum(&self) -> Option<bool> {
+        self.license_is_post_quantum().or(self.stanza_type.is_post_quantum())
+    }
+
+    /// Returns the answer that the release keys of a licence give.
+    fn license_is_post_quantum(&self) -> Option<bool> {
+        let is_license = self.stanza_type.kind() == Some(StanzaKind::License);
+        let parameters = is_license.then(|| LicenseParameters::parse(&self.parameters)).flatten();
+        parameters.map(|parameters| parameters.is_post_quantum())
     }
 
     /// Returns its public parameters.

@@ -80,9 +80,11 @@ pub use ovseal_format::prologue::{ContainerId, is_container};
 pub use ovseal_format::publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
 pub use ovseal_format::recipient::{
     Argon2Cost, Argon2MemoryError, CacheKey, Context, Derivation, Identity, KeyError, KeyFile, KeyService,
-    Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient, ServiceContext, ServiceError, ServiceKey,
-    UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
+    LicenseRecipient, LicenseRecipientError, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient,
+    ServiceContext, ServiceError, ServiceKey, UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
+    unwrap_license,
 };
+pub use ovseal_format::share;
 pub use ovseal_format::stanza::{Stanza, StanzaError, StanzaType};
 pub use ovseal_format::stanza_kind::{RecipientClass, StanzaKind};
 pub use ovseal_format::statement::{KeyId, ModelId};
