@@ -1,5 +1,6 @@
 //! The parameters of a `license` stanza.
 
+use minicbor::{Decode, Encode};
 use ovseal_memory::Secret;
 
 use super::{Kem, KemPrivateKey, KemPublicKey, SHARE_LENGTH, SHARE_LIMIT, ShareError};
@@ -11,8 +12,9 @@ const SALT: usize = 32;
 const LEVEL_LIMIT: u8 = 3;
 
 /// The id of a product of a licence service (`docs/license-protocol.md` §2.2).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProductId([u8; 16]);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct ProductId(#[cbor(n(0), with = "minicbor::bytes")] [u8; 16]);
 
 hex_id!(ProductId, 16);
 
