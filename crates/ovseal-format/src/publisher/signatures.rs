@@ -163,7 +163,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipient::KeyError;
+    use crate::key_error::KeyError;
 
     fn key() -> PublisherKey {
         PublisherKey::generate().unwrap()

@@ -3,7 +3,8 @@
 use ovseal_memory::{Secret, SecretBytes};
 
 use super::{Context, Recipient, WrapError, symmetric};
-use crate::crypto::data_key::{DataKey, random_array, random_secret};
+use crate::crypto::data_key::DataKey;
+use crate::random::{random_array, random_secret};
 use crate::share::{
     Kem, KemPublicKey, LicenseParameters, ProductId, ReleaseKeyId, SHARE_LENGTH, SHARE_LIMIT,
 };

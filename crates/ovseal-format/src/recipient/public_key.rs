@@ -7,8 +7,10 @@ use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use ovseal_memory::{Parked, Secret, SecretBytes};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Context, Identity, KeyError, Recipient, UnwrapError, WrapError, age_encoding};
-use crate::crypto::data_key::{DataKey, RandomnessError, random_secret};
+use super::{Context, Identity, Recipient, UnwrapError, WrapError, age_encoding};
+use crate::crypto::data_key::DataKey;
+use crate::key_error::KeyError;
+use crate::random::{RandomnessError, random_secret};
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 use crate::x25519_point::has_zero_share;

@@ -8,7 +8,7 @@ use ovseal_memory::{Parked, Secret};
 use zeroize::Zeroize;
 
 use super::SHARE_LENGTH;
-use crate::crypto::data_key::{RandomnessError, random_secret};
+use crate::random::{RandomnessError, random_secret};
 use crate::x25519_point::has_zero_share;
 
 /// Length of an encrypted share without the encapsulated key, in bytes.

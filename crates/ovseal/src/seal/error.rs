@@ -3,9 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use ovseal_format::crypto::data_key::RandomnessError;
 use ovseal_format::error_kind::ErrorKind;
 use ovseal_format::publisher::SignError;
+use ovseal_format::random::RandomnessError;
 use ovseal_format::recipient::WrapError;
 use ovseal_format::stanza;
 use ovseal_format::statement::PUBLISHER_LIMIT;

@@ -1,8 +1,9 @@
 //! The sections before the payload: prologue and stanza region.
 
-use ovseal_format::crypto::data_key::{DataKey, FittingKey, Label, random_array};
+use ovseal_format::crypto::data_key::{DataKey, FittingKey, Label};
 use ovseal_format::layout::ChunkSize;
 use ovseal_format::prologue::{ContainerId, Prologue};
+use ovseal_format::random::random_array;
 use ovseal_format::recipient::Context;
 use ovseal_format::stanza::{self, Stanza};
 use ovseal_format::stanza_region::StanzaRegion;
