@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes all test vectors to testkit/vectors, vectors-tpm, vectors-license and vectors-lease, reproducibly.
+"""Writes all test vectors to testkit/vectors and vectors-*, reproducibly.
 
 Run it after a change to docs/format.md or to a vector; `git diff --stat` shows the changed files.
 """

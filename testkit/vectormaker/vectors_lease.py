@@ -1,4 +1,4 @@
-"""Protocol §2.4, §6 to §9: requests with their proofs, leases, receipts and other signed objects."""
+"""Protocol §2.4, §6 to §9: requests with their proofs, and what the service signs."""
 
 from vectormaker.licences import (ACTIVATION_KEY, AUDIT_KEY, CLASSIFIER, CONTEXTS, DAY, DETECTOR, DEVICE, DEVICE_KEM, DEVICE_KEY, FILE_KEY, LEASE_KEY,
                                   LICENCE, NEXT_LEASE_KEY, NOW, OTHER_LEASE_KEY, SERVICE, TOKEN_DEVICE_KEY, TOKEN_KEY, X_WING, changed, in_order, item, lease,

@@ -12,7 +12,7 @@ const LENGTH: usize = 16;
 /// Length of the text: prefix, separator, 26 characters, checksum.
 const TEXT: usize = 5 + 1 + 26 + 6;
 
-/// What a key admits.
+/// The right that a key gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admits {
     /// A device to a licence.

@@ -62,7 +62,7 @@ pub struct TpmKeys {
     pub counter: u32,
 }
 
-/// What admits a device: an activation key or a voucher, with its signature of the request.
+/// An activation key or a voucher that admits a device, with its signature of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The activation key of this licence.

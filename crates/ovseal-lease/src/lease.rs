@@ -58,7 +58,7 @@ pub struct Lease {
     /// The grace.
     #[n(12)]
     pub grace: Duration,
-    /// What the licence demands of the client.
+    /// The licence's demands on the client.
     #[n(13)]
     pub flags: Flags,
     #[n(14)]
@@ -113,18 +113,18 @@ pub struct AuditRow {
     pub hash: Hash,
 }
 
-/// What a licence demands of the client.
+/// A licence's demands on the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flags {
-    /// What happens at the licence's own date.
+    /// The effect of the licence's own date.
     pub on_expiry: ExpiryPolicy,
-    /// What happens to a running program on recall.
+    /// The effect of a recall on a running program.
     pub on_recall: RecallPolicy,
     /// True if nothing opens while the clock is set back.
     pub strict_clock: bool,
 }
 
-/// What a lease allows at a time.
+/// The rights that a lease gives at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The service ended it. Nothing opens.

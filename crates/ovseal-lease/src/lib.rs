@@ -1,8 +1,8 @@
 //! The messages between a device and a licence service (`docs/license-protocol.md`).
 //!
-//! This crate encodes, parses, signs and verifies them, and says in which state a lease is. It opens
-//! no file and no connection, reads no clock, and has no code that decrypts a payload. Device and
-//! service both link it.
+//! This crate encodes, parses, signs and verifies them, and says in which state a lease is. It
+//! opens no file and no connection, reads no clock, and has no code that decrypts a payload. Device
+//! and service both link it.
 //!
 //! | for | use |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! What a licence and a product demand. The service stores these, and a lease carries some of them.
+//! Rules of licences and products. The service stores these, and a lease carries some of them.
 
 use minicbor::decode::{self, Decoder};
 use minicbor::encode::{self, Encoder, Write};
@@ -19,7 +19,7 @@ pub enum Level {
     Enclave = 3,
 }
 
-/// What happens at the licence's own date.
+/// The effect of the licence's own date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiryPolicy {
     /// No lease is granted any more.
@@ -28,7 +28,7 @@ pub enum ExpiryPolicy {
     Warn,
 }
 
-/// What happens to a running program whose release is recalled.
+/// The effect of a recall on a running program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecallPolicy {
     /// It is told.
@@ -46,7 +46,7 @@ pub enum SeatRelease {
     Proof,
 }
 
-/// What happens to a device whose state was copied or restored.
+/// The consequence for a device whose state was copied or restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CopyPolicy {
     /// The operator is told.

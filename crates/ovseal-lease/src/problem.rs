@@ -13,7 +13,7 @@ const TEXT_LIMIT: usize = 256;
 /// An error of the service. It is not signed, so it changes nothing that a client has stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What happened. A client decides by it alone.
+    /// The code, by which alone a client decides.
     pub code: Code,
     /// The same in words: at most 256 bytes.
     pub detail: String,

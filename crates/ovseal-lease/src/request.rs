@@ -39,7 +39,7 @@ pub struct Header {
     pub id: RequestId,
     /// The service's challenge (56 bytes), or the device's own (32 bytes) in a request file.
     pub challenge: Vec<u8>,
-    /// What the device's clock shows.
+    /// The device's clock.
     pub made: Time,
     /// The number of the device's revocation list; 0 if it has none.
     pub revocations: Number,

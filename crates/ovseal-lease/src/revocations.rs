@@ -1,4 +1,4 @@
-//! What the service ended (`docs/license-protocol.md` §10).
+//! Devices, licences, leases and releases that the service ended (`docs/license-protocol.md` §10).
 
 use minicbor::{Decode, Encode};
 

@@ -28,7 +28,8 @@ impl LicenseRecipient {
     /// Creates a recipient from the service's release keys, in any order.
     ///
     /// # Errors
-    /// [`LicenseRecipientError`] unless there are 1 or 2 different keys, and the level is at most 3.
+    /// [`LicenseRecipientError`] unless there are 1 or 2 different keys, and the level is at most
+    /// 3.
     pub fn new(
         product: ProductId,
         least_level: u8,

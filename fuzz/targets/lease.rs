@@ -1,0 +1,39 @@
+//! Parses messages of the licence protocol; the first byte selects which.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ovseal::share::LicenseParameters;
+use ovseal_lease::{
+    ActivationKey, Admission, ChallengeRequest, EnrolRequest, Lease, LeaseAnswer, LeaseRequest, Message,
+    Problem, ReturnRequest, Revocations, Signed,
+};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((choice, bytes)) = bytes.split_first() else { return };
+    match choice % 11 {
+        0 => same(bytes, LeaseRequest::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        1 => same(bytes, ReturnRequest::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        2 => same(bytes, EnrolRequest::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        3 => same(bytes, Message::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        4 => same(bytes, ChallengeRequest::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        5 => same(bytes, LeaseAnswer::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        6 => same(bytes, Admission::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        7 => same(bytes, Problem::parse(bytes).map(|parsed| parsed.encode()).ok()),
+        8 => same(bytes, LicenseParameters::parse(bytes).map(|parsed| parsed.encode())),
+        9 => signed(bytes),
+        _ => drop(std::str::from_utf8(bytes).map(ActivationKey::parse)),
+    }
+});
+
+/// Checks that a message that was parsed encodes to the same bytes.
+fn same(bytes: &[u8], encoded: Option<Vec<u8>>) {
+    if let Some(encoded) = encoded {
+        assert_eq!(encoded, bytes);
+    }
+}
+
+/// Parses signed objects, which no key verifies.
+fn signed(bytes: &[u8]) {
+    assert!(Signed::<Lease>::verify(bytes, &[]).is_err());
+    assert!(Signed::<Revocations>::verify(bytes, &[]).is_err());
+}
