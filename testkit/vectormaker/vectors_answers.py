@@ -36,6 +36,9 @@ def answers():
     newer = signed_list({2: 4})
     yield case("with-list", "valid", "with a newer revocation list", answer(asked, all_of, {19: 4}, revocations_list=newer))
     yield case("same-list", "valid", "with the list that is stored", answer(asked, all_of, revocations_list=stored))
+    earlier = changed(value, {7: 2})
+    yield case("list-fetched-meanwhile", "valid", "the stored list is newer than that of the request and the lease", answer((cbor(earlier), earlier), all_of, {19: 2}),
+               to=(cbor(earlier), earlier))
     yield case("epoch-higher", "valid", "the service was restored since", answer(asked, all_of, {16: 9}))
     yield case("signed-by-another", "signature", "signed with the key of another service", answer(asked, all_of, signer=OTHER_LEASE_KEY))
     yield case("audit-key", "signature", "signed with the audit key", answer(asked, all_of, signer=AUDIT_KEY))

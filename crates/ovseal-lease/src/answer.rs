@@ -78,7 +78,7 @@ pub enum AnswerError {
     /// The shares are not those of the lease.
     #[error("the shares are not those of the lease")]
     Shares,
-    /// The revocation list is missing, older than the stored one, or wrong.
+    /// The revocation list is missing or wrong, or the lease is older than a list.
     #[error("the revocation list does not fit the lease")]
     Revocations,
     /// The service has signed two revocation lists with one number.
@@ -165,25 +165,32 @@ impl Pending<'_> {
         Ok(asked.into_iter().map(|(position, _)| position as u8).collect())
     }
 
-    /// Checks the list in the answer, and that the lease's number is that of the newest list.
+    /// Checks the list in the answer, and that the lease's number is between that of the request
+    /// and that of the newer list. Returns the list if it is newer than the stored one.
     fn check_list(
         &self,
         lease: &Lease,
         list: Option<&[u8]>,
     ) -> Result<Option<Signed<Revocations>>, AnswerError> {
-        let Some(list) = list else {
-            let same = lease.revocations == self.revocations.number;
-            return if same { Ok(None) } else { Err(AnswerError::Revocations) };
-        };
-        let list = Signed::<Revocations>::verify(list, &self.service.lease_keys);
-        let list = list.map_err(|_| AnswerError::Revocations)?;
-        if list.service != self.service.id() || list.number < self.revocations.number {
-            return Err(AnswerError::Revocations);
+        let list = list.map(|list| Signed::<Revocations>::verify(list, &self.service.lease_keys));
+        let list = list.transpose().map_err(|_| AnswerError::Revocations)?;
+        let (stored, mut newest) = (self.revocations, self.revocations.number);
+        if let Some(list) = &list {
+            if list.service != self.service.id() {
+                return Err(AnswerError::Revocations);
+            }
+            if list.number == stored.number && **list != *stored {
+                return Err(AnswerError::TwoLists(list.number.get()));
+            }
+            newest = newest.max(list.number);
         }
-        if list.number == self.revocations.number && *list != *self.revocations {
-            return Err(AnswerError::TwoLists(list.number.get()));
+        let numbers = self.request.header.revocations..=newest;
+        let is_newer = |list: &Signed<Revocations>| list.number > stored.number;
+        if numbers.contains(&lease.revocations) {
+            Ok(list.filter(is_newer))
+        } else {
+            Err(AnswerError::Revocations)
         }
-        if lease.revocations == list.number { Ok(Some(list)) } else { Err(AnswerError::Revocations) }
     }
 }
 

@@ -8,7 +8,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::decode::{self, Decoder};
 use minicbor::encode::{self, Encoder, Write};
 use minicbor::{Decode, Encode};
-use ovseal_format::cbor;
+use ovseal_format::{WITHOUT_AUTHENTICATION, cbor};
 use ovseal_memory::Secret;
 
 use crate::values::{self, Malformed, Nullable, Rules};
@@ -197,7 +197,9 @@ impl<T: SignedObject> Signed<T> {
     pub fn verify(bytes: &[u8], keys: &[VerifyingKey]) -> Result<Self, SignedError> {
         let sign1: Sign1 = values::parse::<Limited<T>>(bytes)?.0;
         let Nullable(Some(payload)) = &sign1.payload else { return Err(Malformed.into()) };
-        if !keys.iter().any(|key| key.verifies(T::DOMAIN, payload, &sign1)) {
+        let is_right = keys.iter().any(|key| key.verifies(T::DOMAIN, payload, &sign1));
+        // Builds for fuzzing continue with any signature, to reach the parsers behind it.
+        if !is_right && !WITHOUT_AUTHENTICATION {
             return Err(SignedError::Signature);
         }
         let object: T = cbor::decode(payload).filter(T::is_consistent).ok_or(Malformed)?;
