@@ -170,6 +170,30 @@ def read_enrol_request(data):
         device = sha256(b"ovseal/v1/device-key\0" + value[2] + signing + be(kem, 2) + key)
     return {"hash": R, "transcript": sha256(b"ovseal/v1/enrol-proof\0" + R + b"token"), "device": device}
 
+ADMISSION = row(one_of(1, 2), id16, SIGN1)
+CREDENTIAL = row(one_of(0, 1, 2), STRUCTURE, STRUCTURE)
+TOKEN = sized(1, 1024)
+BYTES = lambda value: octets(value) and value
+enrol_proof = lambda hmac: lambda value: row(one_of(0), SIGN1)(value) or row(one_of(1), STRUCTURE, fixed(64), STRUCTURE, fixed(64), hmac)(value)
+
+def read_enrol_start(data, activation_key, service_id):
+    request, (kind, identifier, signature) = parse(data, row(BYTES, ADMISSION), 65536)
+    label = {1: b"ovseal/v1/licence", 2: b"ovseal/v1/voucher"}[kind]
+    own = identifier == sha256(label + b"\0" + service_id + activation_key)[:16]
+    return {"admits": own and is_detached(activation_key, "activation", request_hash(request, "enrol-request"), signature)}
+
+def read_enrol_challenge(data):
+    return {"token": parse(data, record(version, TOKEN, nullable(CREDENTIAL), moment), 4096)[1]}
+
+def read_enrol_finish(data, device_key):
+    request, _, token, proof = parse(data, row(BYTES, ADMISSION, TOKEN, enrol_proof(digest)), 65536)
+    E = sha256(b"ovseal/v1/enrol-proof\0" + request_hash(request, "enrol-request") + token)
+    check(proof[0] == 0 and is_detached(device_key, "enrol-proof", E, proof[1]), "proof", "refused")
+    return {"transcript": E}
+
+def read_challenge_answer(data):
+    return {"challenge": parse(data, record(version, fixed(56), moment, one_of([])), 1024)[1]}
+
 def read_challenge_request(data):
     value = parse(data, record(version, one_of("lease-request", "return-request"), digest, digest, ascending(id16, 16)), 65536)
     return {"device": value[3]}
@@ -210,12 +234,29 @@ def read_receipt(data, keys):
     check((value[6] == 1) == (value[7] == 0), "freed and until when", "malformed")
     return {"lease": value[5], "held_until": value[7] or None, "returns_left": value[8]}
 
+SHARES = limited(1, 16, limited(1, 2, sized(1, 2048)))
+
+def read_return_answer(data):
+    return {"kept": len(parse(data, row(octets, limited(0, 8, nullable(row(octets, SHARES))), nullable(octets)), 2 << 20)[1])}
+
+def read_checkpoint(data, keys):
+    return {"sequence": read_signed(data, keys, "checkpoint", record(version, digest, number, digest, moment))[2]}
+
+def read_request_file(data):
+    check(data[:8] == b"\x89OVREQ1\n" and len(data) <= 131072, "magic or length", "malformed")
+    _, enrolment = parse(data[8:], row(BYTES, nullable(row(BYTES, enrol_proof(one_of(None))))), 131072)
+    return {"enrols": enrolment is not None}
+
+def read_lease_file(data):
+    check(data[:8] == b"\x89OVLEAS\n" and len(data) <= 2 << 20, "magic or length", "malformed")
+    return {"encrypted": parse(data[8:], row(BYTES, nullable(CREDENTIAL)), 2 << 20)[1] is not None}
+
 def read_enrolment(data, keys):
     return {"device": read_signed(data, keys, "enrolment", record(version, digest, digest, digest, one_of(0, 1, 2, 3), moment))[3]}
 
 # Section 8.5.
 
-ANSWER = row(octets, limited(1, 16, limited(1, 2, sized(1, 2048))), nullable(octets))
+ANSWER = row(octets, SHARES, nullable(octets))
 
 def read_answer(data, service, request, level, server_epoch, revocations, key):
     """Returns the shares that a client of level 0 stores, or raises the first failed check."""

@@ -40,7 +40,11 @@ def read(record):
     if kind == "message":
         device_key, activation_key = (bytes.fromhex(given[key]) for key in ("device_key", "activation_key"))
         return lease_reader.read_message(data, given["purpose"], device_key, activation_key)
-    if kind in ("revocations", "receipt", "enrolment"):
+    if kind == "enrol-start":
+        return lease_reader.read_enrol_start(data, bytes.fromhex(given["activation_key"]), bytes.fromhex(given["service_id"]))
+    if kind == "enrol-finish":
+        return lease_reader.read_enrol_finish(data, bytes.fromhex(given["device_key"]))
+    if kind in ("revocations", "receipt", "enrolment", "checkpoint"):
         return getattr(lease_reader, f"read_{kind}")(data, keys)
     if kind == "lease":
         return read_lease(data, given, keys)

@@ -15,10 +15,14 @@ def vectors():
     yield from return_requests()
     yield from messages()
     yield from enrolments()
+    yield from enrolment_calls()
     yield from challenges()
     yield from leases()
     yield from cose()
     yield from receipts()
+    yield from return_answers()
+    yield from files()
+    yield from checkpoints()
 
 
 def request_case(purpose, name, expect, text, data, **fields):
@@ -151,7 +155,66 @@ def enrolments():
     yield from encodings("enrolment-map", "enrolment", "6.3", record, signed, keys=KEYS)
 
 
+TOKEN, ATTEST = fixed_bytes("enrolment", "token", 120), [fixed_bytes("enrolment", f"attestation {number}", 145) for number in range(2)]
+TPM_PROOF = [1, ATTEST[0], bytes(64), ATTEST[1], bytes(64), fixed_bytes("enrolment", "HMAC", 32)]
+CREDENTIAL = [1, fixed_bytes("enrolment", "id object", 70), fixed_bytes("enrolment", "secret", 100)]
+
+
+def enrolment_calls():
+    encoded = cbor(enrol_request())
+    R = request_hash(encoded, "enrol-request")
+    E = sha256(b"ovseal/v1/enrol-proof\0" + R + TOKEN)
+    admission = [1, LICENCE, ACTIVATION_KEY.sign1("activation", R, True)]
+    proof = [0, DEVICE_KEY.sign1("enrol-proof", E, True)]
+
+    def start(name, expect, text, data, admits=True):
+        return MessageVector(f"enrol-start-{name}", "enrol-start", expect, "6.1", text, data, {"admits": admits}, activation_key=ACTIVATION_KEY.public, service_id=SERVICE)
+
+    yield start("good", "valid", "admitted by an activation key", cbor([encoded, admission]))
+    yield start("another-licence", "valid", "the id is that of another licence: the device is not admitted", cbor([encoded, [1, bytes(16), admission[2]]]), False)
+    yield start("another-key", "valid", "signed with another key: the device is not admitted", cbor([encoded, [1, LICENCE, AUDIT_KEY.sign1("activation", R, True)]]), False)
+    yield start("as-voucher", "valid", "an activation key as a voucher: the device is not admitted", cbor([encoded, [2, *admission[1:]]]), False)
+    yield start("kind-3", "malformed", "a kind that is not defined", cbor([encoded, [3, *admission[1:]]]))
+    yield start("id-15", "malformed", "an id of 15 bytes", cbor([encoded, [1, bytes(15), admission[2]]]))
+    yield start("not-admitted", "malformed", "null instead of the admission", cbor([encoded, None]))
+    yield start("trailing-byte", "malformed", "a byte follows", cbor([encoded, admission]) + b"\0")
+
+    def challenge(name, expect, text, changes=None):
+        value = changed({0: 1, 1: TOKEN, 2: None, 3: NOW}, changes)
+        return MessageVector(f"enrol-challenge-{name}", "enrol-challenge", expect, "6.2", text, cbor(value), {"token": value[1]})
+
+    yield challenge("good", "valid", "level 0")
+    yield challenge("credential", "valid", "level 1", {2: CREDENTIAL})
+    yield challenge("token-empty", "malformed", "an empty token", {1: b""})
+    yield challenge("token-1025", "malformed", "a token of 1025 bytes", {1: bytes(1025)})
+    yield challenge("credential-of-key-3", "malformed", "a credential for the fourth endorsement key", {2: [3, *CREDENTIAL[1:]]})
+    yield challenge("credential-long", "malformed", "an object of 1025 bytes", {2: [0, bytes(1025), b"x"]})
+    yield from encodings("enrol-challenge-map", "enrol-challenge", "6.2", {0: 1, 1: TOKEN, 2: None, 3: NOW}, lambda data: data)
+
+    def finish(name, expect, text, data, key=DEVICE_KEY):
+        return MessageVector(f"enrol-finish-{name}", "enrol-finish", expect, "6.3", text, data, {"transcript": E}, device_key=key.public)
+
+    message_of = lambda proof, token=TOKEN: cbor([encoded, admission, token, proof])
+    yield finish("good", "valid", "level 0", message_of(proof))
+    yield finish("token", "valid", "level 0, a P-256 key", message_of([0, TOKEN_DEVICE_KEY.sign1("enrol-proof", E, True)]), TOKEN_DEVICE_KEY)
+    yield finish("another-key", "refused", "signed with another key", message_of([0, AUDIT_KEY.sign1("enrol-proof", E, True)]))
+    yield finish("as-proof", "refused", "signed for the purpose of a request's proof", message_of([0, DEVICE_KEY.sign1("proof", E, True)]))
+    yield finish("over-request", "refused", "signed over R, not E", message_of([0, DEVICE_KEY.sign1("enrol-proof", R, True)]))
+    yield finish("another-token", "refused", "with another token than the signed one", message_of(proof, TOKEN + b"x"))
+    yield finish("tpm", "refused", "the proof of a TPM, for a device of level 0", message_of(TPM_PROOF))
+    yield finish("tpm-without-hmac", "malformed", "the proof of a TPM without the credential's HMAC", message_of([*TPM_PROOF[:5], None]))
+    yield finish("tpm-five-fields", "malformed", "the proof of a TPM with five fields", message_of(TPM_PROOF[:5]))
+    yield finish("tpm-hmac-31", "malformed", "an HMAC of 31 bytes", message_of([*TPM_PROOF[:5], bytes(31)]))
+    yield finish("three-fields", "malformed", "no proof", cbor([encoded, admission, TOKEN]))
+
+
 def challenges():
+    answer = {0: 1, 1: fixed_bytes("challenge", "answer", 56), 2: NOW, 3: []}
+    yield MessageVector("challenge-answer-good", "challenge-answer", "valid", "7.1", "no evidence is wanted", cbor(answer), {"challenge": answer[1]})
+    yield MessageVector("challenge-answer-55", "challenge-answer", "malformed", "7.1", "a challenge of 55 bytes", cbor(answer | {1: bytes(55)}))
+    yield MessageVector("challenge-answer-wanted", "challenge-answer", "malformed", "12", "evidence is wanted, which levels 0 and 1 do not have", cbor(answer | {3: [1]}))
+    yield from encodings("challenge-answer-map", "challenge-answer", "7.1", answer, lambda data: data)
+
     def challenge(changes=None):
         return changed({0: 1, 1: "lease-request", 2: SERVICE, 3: DEVICE, 4: sorted([DETECTOR, CLASSIFIER])}, changes)
 
@@ -245,3 +308,53 @@ def receipts():
     yield case("free-and-held", "malformed", "free, but held until a time", {7: NOW})
     yield case("held-until-0", "malformed", "held, but until no time", {6: 0})
     yield from encodings("receipt-map", "receipt", "9.2", receipt(), signed, keys=KEYS)
+
+
+def return_answers():
+    signed = LEASE_KEY.sign1("receipt", cbor(receipt()))
+    kept = [signed_lease(), [[bytes(113)], [bytes(113), bytes(1168)]]]
+
+    def case(name, expect, text, value, kept=0):
+        data = value if isinstance(value, bytes) else cbor(value)
+        return MessageVector(f"return-answer-{name}", "return-answer", expect, "9.2", text, data, {"kept": kept})
+
+    yield case("good", "valid", "no lease was kept", [signed, [], None])
+    yield case("kept", "valid", "of three kept leases, one gets no new one", [signed, [kept, None, kept], signed], 3)
+    yield case("nine", "malformed", "nine kept leases", [signed, [None] * 9, None])
+    yield case("kept-without-shares", "malformed", "a kept lease without shares", [signed, [[signed_lease(), []]], None])
+    yield case("two-fields", "malformed", "no place for the list", [signed, []])
+    yield case("trailing-byte", "malformed", "a byte follows", cbor([signed, [], None]) + b"\0")
+
+
+def files():
+    encoded = cbor(request("lease-request", {5: fixed_bytes("request", "nonce", 32)}))
+    sent = message(encoded, activation=ACTIVATION_KEY)
+    enrolled = [cbor(enrol_request()), [0, DEVICE_KEY.sign1("enrol-proof", sha256(b"any"), True)]]
+
+    def asked(name, expect, text, value, magic=b"\x89OVREQ1\n", tail=b""):
+        return MessageVector(f"request-file-{name}", "request-file", expect, "11", text, magic + cbor(value) + tail, {"enrols": isinstance(value[1], list)})
+
+    yield asked("good", "valid", "of a device that is enrolled", [sent, None])
+    yield asked("enrols", "valid", "of a device of level 0 that enrolls", [sent, enrolled])
+    yield asked("enrols-tpm", "valid", "of a device of level 1 that enrolls", [sent, [enrolled[0], [*TPM_PROOF[:5], None]]])
+    yield asked("enrols-with-hmac", "malformed", "an enrolment with the HMAC of a credential", [sent, [enrolled[0], TPM_PROOF]])
+    yield asked("magic-wrong", "malformed", "the magic of a lease file", [sent, None], b"\x89OVLEAS\n")
+    yield asked("empty", "malformed", "an empty message", [b"", None])
+    yield asked("131073", "malformed", "131,073 bytes", [bytes(131073 - 8 - 7), None])
+    yield asked("trailing-byte", "malformed", "a byte follows", [sent, None], tail=b"\0")
+
+    def answered(name, expect, text, value, magic=b"\x89OVLEAS\n"):
+        return MessageVector(f"lease-file-{name}", "lease-file", expect, "11", text, magic + cbor(value), {"encrypted": isinstance(value[1], list)})
+
+    yield answered("good", "valid", "in clear", [b"answer", None])
+    yield answered("credential", "valid", "encrypted for a TPM", [bytes(100), CREDENTIAL])
+    yield answered("magic-wrong", "malformed", "the magic of a request file", [b"answer", None], b"\x89OVREQ1\n")
+    yield answered("credential-of-key-3", "malformed", "a credential for the fourth endorsement key", [b"answer", [3, *CREDENTIAL[1:]]])
+
+
+def checkpoints():
+    value = {0: 1, 1: SERVICE, 2: 4712, 3: fixed_bytes("checkpoint", "hash", 32), 4: NOW}
+    case = lambda name, expect, text, data: MessageVector(f"checkpoint-{name}", "checkpoint", expect, "11", text, data, {"sequence": 4712}, keys=[AUDIT_KEY.public])
+    yield case("good", "valid", "signed with the audit key", AUDIT_KEY.sign1("checkpoint", cbor(value)))
+    yield case("lease-key", "signature", "signed with a lease key", LEASE_KEY.sign1("checkpoint", cbor(value)))
+    yield from encodings("checkpoint-map", "checkpoint", "11", value, lambda data: AUDIT_KEY.sign1("checkpoint", data), keys=[AUDIT_KEY.public])

@@ -245,10 +245,15 @@ impl Rules for Wire {
     const LIMIT: usize = 2 << 20;
 
     fn hold(&self) -> bool {
-        let item = |shares: &Vec<ByteVec>| {
-            (1..=2).contains(&shares.len())
-                && shares.iter().all(|share| (1..=SHARE_LIMIT).contains(&share.len()))
-        };
-        (1..=16).contains(&self.shares.len()) && self.shares.iter().all(item)
+        are_shares(&self.shares)
     }
+}
+
+/// Returns true if the wrapped shares of all items keep the limits.
+pub(crate) fn are_shares(shares: &[Vec<ByteVec>]) -> bool {
+    let item = |shares: &Vec<ByteVec>| {
+        let limited = shares.iter().all(|share| (1..=SHARE_LIMIT).contains(&share.len()));
+        (1..=2).contains(&shares.len()) && limited
+    };
+    (1..=16).contains(&shares.len()) && shares.iter().all(item)
 }

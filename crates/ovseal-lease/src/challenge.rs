@@ -51,6 +51,15 @@ pub struct ChallengeRequest {
     pub products: Vec<ProductId>,
 }
 
+/// The answer to a request for a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeAnswer {
+    /// The challenge.
+    pub challenge: [u8; CHALLENGE_LENGTH],
+    /// The service's time, which is not signed.
+    pub server_time: Time,
+}
+
 impl ChallengeKey {
     /// Creates the key with these bytes.
     pub fn new(key: &Secret<32>) -> Self {
@@ -122,6 +131,44 @@ impl ChallengeRequest {
     /// Returns the bytes that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> Vec<u8> {
         cbor::encode(self)
+    }
+}
+
+impl ChallengeAnswer {
+    /// Parses an answer to a device of level 0 or 1.
+    ///
+    /// # Errors
+    /// [`Malformed`] for bytes that are not one, or demand evidence.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let wire: WireAnswer = values::parse(bytes)?;
+        Ok(Self { challenge: wire.challenge, server_time: wire.server_time })
+    }
+
+    /// Returns the bytes that [`parse`](Self::parse) reads.
+    pub fn encode(&self) -> Vec<u8> {
+        let (challenge, server_time) = (self.challenge, self.server_time);
+        cbor::encode(&WireAnswer { version: Version, challenge, server_time, wanted: vec![] })
+    }
+}
+
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct WireAnswer {
+    #[n(0)]
+    version: Version,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    challenge: [u8; CHALLENGE_LENGTH],
+    #[n(2)]
+    server_time: Time,
+    #[n(3)]
+    wanted: Vec<u64>,
+}
+
+impl Rules for WireAnswer {
+    const LIMIT: usize = 1024;
+
+    fn hold(&self) -> bool {
+        self.wanted.is_empty()
     }
 }
 

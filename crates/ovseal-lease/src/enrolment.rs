@@ -1,5 +1,7 @@
 //! The enrolment of a device (`docs/license-protocol.md` §6).
 
+mod exchange;
+
 use minicbor::bytes::ByteVec;
 use minicbor::decode::{self, Decoder};
 use minicbor::encode::{self, Encoder, Write};
@@ -17,6 +19,8 @@ use crate::values::{self, Malformed, Rules, Software, Version};
 
 const CERTIFICATE_LIMIT: usize = 4096;
 const STRUCTURE_LIMIT: usize = 1024;
+
+pub use exchange::{Credential, EnrolChallenge, EnrolFinish, EnrolProof, EnrolStart, TpmProof};
 
 /// A request to enrol a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -313,44 +317,33 @@ impl Rules for Wire {
 }
 
 impl Admission {
-    /// Parses an admission.
-    ///
-    /// # Errors
-    /// [`Malformed`] for bytes that are not one.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let wire: WireAdmission = values::parse(bytes)?;
-        match wire.kind {
-            1 => Ok(Self::Licence(wire.id, wire.sign1.into())),
-            _ => Ok(Self::Voucher(VoucherId::from_bytes(*wire.id.as_bytes()), wire.sign1.into())),
-        }
+    pub(crate) fn hold(&self) -> bool {
+        let (Self::Licence(_, sign1) | Self::Voucher(_, sign1)) = self;
+        is_sign1(sign1)
     }
+}
 
-    /// Returns the bytes that [`parse`](Self::parse) reads.
-    pub fn encode(&self) -> Vec<u8> {
-        let (kind, id, sign1) = match self {
-            Self::Licence(id, sign1) => (1, *id, sign1),
-            Self::Voucher(id, sign1) => (2, LicenceId::from_bytes(*id.as_bytes()), sign1),
+impl<C> Encode<C> for Admission {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+        match self {
+            Self::Licence(id, sign1) => encoder.array(3)?.u8(1)?.bytes(id.as_bytes())?.bytes(sign1)?,
+            Self::Voucher(id, sign1) => encoder.array(3)?.u8(2)?.bytes(id.as_bytes())?.bytes(sign1)?,
         };
-        cbor::encode(&WireAdmission { kind, id, sign1: sign1.clone().into() })
+        Ok(())
     }
 }
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct WireAdmission {
-    #[n(0)]
-    kind: u64,
-    #[n(1)]
-    id: LicenceId,
-    #[n(2)]
-    sign1: ByteVec,
-}
-
-impl Rules for WireAdmission {
-    const LIMIT: usize = 256;
-
-    fn hold(&self) -> bool {
-        [1, 2].contains(&self.kind) && is_sign1(&self.sign1)
+impl<'b, C> Decode<'b, C> for Admission {
+    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let (length, kind) = (decoder.array()?, decoder.u64()?);
+        let id = decoder.bytes()?.try_into();
+        let id = id.map_err(|_| decode::Error::message("an id has 16 bytes"))?;
+        let sign1 = decoder.bytes()?.to_vec();
+        match (length, kind) {
+            (Some(3), 1) => Ok(Self::Licence(LicenceId::from_bytes(id), sign1)),
+            (Some(3), 2) => Ok(Self::Voucher(VoucherId::from_bytes(id), sign1)),
+            _ => Err(decode::Error::message("the admission is of an unknown kind")),
+        }
     }
 }
 

@@ -24,7 +24,9 @@
 mod activation;
 mod answer;
 mod challenge;
+mod checkpoint;
 mod enrolment;
+mod files;
 mod ids;
 mod lease;
 mod message;
@@ -41,10 +43,13 @@ mod values;
 
 pub use activation::{ActivationKey, ActivationTextError, Admits};
 pub use answer::{Accepted, AnswerError, LeaseAnswer, Pending};
-pub use challenge::{CHALLENGE_LENGTH, ChallengeError, ChallengeKey, ChallengeRequest};
+pub use challenge::{CHALLENGE_LENGTH, ChallengeAnswer, ChallengeError, ChallengeKey, ChallengeRequest};
+pub use checkpoint::Checkpoint;
 pub use enrolment::{
-    Admission, DeviceKeys, EnrolRequest, EnrolmentRecord, SoftwareKeys, TpmKeys, enrolment_transcript,
+    Admission, Credential, DeviceKeys, EnrolChallenge, EnrolFinish, EnrolProof, EnrolRequest, EnrolStart,
+    EnrolmentRecord, SoftwareKeys, TpmKeys, TpmProof, enrolment_transcript,
 };
+pub use files::{LeaseFile, RequestFile};
 pub use ids::{
     Context, DeviceId, Hash, LeaseId, LicenceId, RequestHash, RequestId, ServiceId, VoucherId, product_id,
 };
@@ -52,7 +57,7 @@ pub use lease::{AuditRow, Flags, Lease, LeaseItem, State};
 pub use message::{Message, Proof};
 pub use policy::{CopyPolicy, ExpiryPolicy, Level, RecallPolicy, ReleasePolicy, SeatRelease};
 pub use problem::{Code, Problem};
-pub use receipt::Receipt;
+pub use receipt::{Receipt, ReturnAnswer};
 pub use request::{Header, Item, Kept, LeaseRequest, Purpose, ReturnRequest};
 pub use revocations::Revocations;
 pub use service::{AcceptError, ServiceFile, ServiceFileError};

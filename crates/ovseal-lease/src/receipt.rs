@@ -1,13 +1,16 @@
 //! The receipt of a return (`docs/license-protocol.md` §9.2).
 
+use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
+use ovseal_format::cbor;
 
+use crate::answer::are_shares;
 use crate::ids::{DeviceId, LeaseId, LicenceId, RequestHash, ServiceId};
 use crate::lease::AuditRow;
 use crate::request::LEASE_LIMIT;
 use crate::sign1::{Domain, SignedObject};
 use crate::time::Time;
-use crate::values::{Nullable, Number, Version};
+use crate::values::{self, Malformed, Nullable, Number, Rules, Version};
 
 /// A receipt, as the service signs it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -69,5 +72,77 @@ impl SignedObject for Receipt {
             1 => self.held_until.as_millis() == 0,
             _ => false,
         }
+    }
+}
+
+/// The answer to a return request, before any check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnAnswer {
+    /// The signed receipt.
+    pub receipt: Vec<u8>,
+    /// For each kept lease the new one with its wrapped shares, or `None` if there is none.
+    pub kept: Vec<Option<(Vec<u8>, Vec<Vec<Vec<u8>>>)>>,
+    /// The signed revocation list, if the device's is older.
+    pub revocations: Option<Vec<u8>>,
+}
+
+impl ReturnAnswer {
+    /// Parses an answer.
+    ///
+    /// # Errors
+    /// [`Malformed`] for bytes that are not one, or exceed a limit.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let wire: Wire = values::parse(bytes)?;
+        let vectors =
+            |rows: Vec<Vec<ByteVec>>| rows.into_iter().map(|row| row.into_iter().map(Vec::from).collect());
+        let kept =
+            |kept: Nullable<WireKept>| kept.0.map(|kept| (kept.lease.into(), vectors(kept.shares).collect()));
+        let kept = wire.kept.into_iter().map(kept).collect();
+        Ok(Self { receipt: wire.receipt.into(), kept, revocations: wire.revocations.0.map(Vec::from) })
+    }
+
+    /// Returns the bytes that [`parse`](Self::parse) reads.
+    pub fn encode(&self) -> Vec<u8> {
+        let row = |row: &Vec<Vec<u8>>| row.iter().cloned().map(ByteVec::from).collect();
+        let kept = |kept: &Option<(Vec<u8>, Vec<Vec<Vec<u8>>>)>| {
+            let kept = kept.as_ref();
+            Nullable(kept.map(|(lease, shares)| WireKept {
+                lease: lease.clone().into(),
+                shares: shares.iter().map(row).collect(),
+            }))
+        };
+        cbor::encode(&Wire {
+            receipt: self.receipt.clone().into(),
+            kept: self.kept.iter().map(kept).collect(),
+            revocations: Nullable(self.revocations.clone().map(ByteVec::from)),
+        })
+    }
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Wire {
+    #[n(0)]
+    receipt: ByteVec,
+    #[n(1)]
+    kept: Vec<Nullable<WireKept>>,
+    #[n(2)]
+    revocations: Nullable<ByteVec>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct WireKept {
+    #[n(0)]
+    lease: ByteVec,
+    #[n(1)]
+    shares: Vec<Vec<ByteVec>>,
+}
+
+impl Rules for Wire {
+    const LIMIT: usize = 2 << 20;
+
+    fn hold(&self) -> bool {
+        self.kept.len() <= 8 && self.kept.iter().flat_map(|kept| &kept.0).all(|kept| are_shares(&kept.shares))
     }
 }

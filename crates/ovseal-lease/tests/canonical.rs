@@ -4,9 +4,9 @@
 
 use ovseal_format::share::{Kem, KemPrivateKey, KemPublicKey, LicenseParameters, ProductId};
 use ovseal_lease::{
-    Admission, ChallengeRequest, Context, DeviceId, EnrolRequest, Header, Item, Kept, LeaseAnswer,
-    LeaseRequest, LicenceId, Message, Number, Problem, Proof, RequestId, ReturnRequest, ServiceId, Software,
-    Time,
+    ChallengeAnswer, ChallengeRequest, Context, DeviceId, EnrolChallenge, EnrolFinish, EnrolRequest,
+    EnrolStart, Header, Item, Kept, LeaseAnswer, LeaseFile, LeaseRequest, LicenceId, Message, Number,
+    Problem, Proof, RequestFile, RequestId, ReturnAnswer, ReturnRequest, ServiceId, Software, Time,
 };
 use ovseal_memory::Secret;
 use proptest::prelude::*;
@@ -31,7 +31,25 @@ fn check(bytes: &[u8]) {
     if let Ok(parsed) = LeaseAnswer::parse(bytes) {
         assert_eq!(parsed.encode(), bytes);
     }
-    if let Ok(parsed) = Admission::parse(bytes) {
+    if let Ok(parsed) = EnrolStart::parse(bytes) {
+        assert_eq!(parsed.encode(), bytes);
+    }
+    if let Ok(parsed) = EnrolChallenge::parse(bytes) {
+        assert_eq!(parsed.encode(), bytes);
+    }
+    if let Ok(parsed) = EnrolFinish::parse(bytes) {
+        assert_eq!(parsed.encode(), bytes);
+    }
+    if let Ok(parsed) = ChallengeAnswer::parse(bytes) {
+        assert_eq!(parsed.encode(), bytes);
+    }
+    if let Ok(parsed) = ReturnAnswer::parse(bytes) {
+        assert_eq!(parsed.encode(), bytes);
+    }
+    if let Ok(parsed) = RequestFile::parse(bytes) {
+        assert_eq!(parsed.encode(), bytes);
+    }
+    if let Ok(parsed) = LeaseFile::parse(bytes) {
         assert_eq!(parsed.encode(), bytes);
     }
     if let Ok(parsed) = Problem::parse(bytes) {

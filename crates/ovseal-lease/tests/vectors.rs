@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use ovseal_format::publisher::Publisher;
 use ovseal_format::share::{Kem, KemPrivateKey};
 use ovseal_lease::{
-    AcceptError, AnswerError, ChallengeRequest, Context, DeviceKeys, EnrolRequest, EnrolmentRecord, Lease,
-    LeaseRequest, Level, Message, Number, Pending, Problem, Purpose, Receipt, ReturnRequest, Revocations,
-    ServiceFile, ServiceFileError, Signed, SignedError, SignedObject, State, Time, VerifyingKey,
-    enrolment_transcript,
+    AcceptError, AnswerError, ChallengeAnswer, ChallengeRequest, Checkpoint, Context, DeviceKeys,
+    EnrolChallenge, EnrolFinish, EnrolRequest, EnrolStart, EnrolmentRecord, Lease, LeaseFile, LeaseRequest,
+    Level, Message, Number, Pending, Problem, Purpose, Receipt, RequestFile, ReturnAnswer, ReturnRequest,
+    Revocations, ServiceFile, ServiceFileError, ServiceId, Signed, SignedError, SignedObject, State, Time,
+    VerifyingKey, enrolment_transcript,
 };
 use ovseal_memory::Secret;
 use serde_json::{Value, json};
@@ -64,13 +65,62 @@ fn read(record: &Value) -> Outcome {
             json!({ "number": list.number.get(), "devices": devices, "recalled": recalled })
         }),
         "answer" => answer(&bytes, given),
+        "checkpoint" => signed::<Checkpoint>(&bytes, given)
+            .map(|checkpoint| json!({ "sequence": checkpoint.row().sequence.get() })),
+        other => read_call(other, &bytes, given),
+    }
+}
+
+/// Reads what has no signature of the service, besides requests.
+fn read_call(object: &str, bytes: &[u8], given: &Value) -> Outcome {
+    let malformed = |_| "malformed";
+    let (encoded, fields) = match object {
+        "enrol-start" => {
+            let start = EnrolStart::parse(bytes).map_err(malformed)?;
+            let key = VerifyingKey::parse(&hex(&given["activation_key"])).unwrap();
+            let service = ServiceId::from_bytes(hex(&given["service_id"]).try_into().unwrap());
+            let hash = Purpose::Enrol.hash(&start.request);
+            (start.encode(), json!({ "admits": start.admission.is_by(&key, service, hash) }))
+        }
+        "enrol-challenge" => {
+            let challenge = EnrolChallenge::parse(bytes).map_err(malformed)?;
+            let token = base16ct::lower::encode_string(&challenge.token);
+            (challenge.encode(), json!({ "token": token }))
+        }
+        "enrol-finish" => {
+            let finish = EnrolFinish::parse(bytes).map_err(malformed)?;
+            let key = VerifyingKey::parse(&hex(&given["device_key"])).unwrap();
+            let transcript = enrolment_transcript(Purpose::Enrol.hash(&finish.request), &finish.token);
+            if !finish.proof.is_by(&key, transcript) {
+                return Err("refused");
+            }
+            (finish.encode(), json!({ "transcript": transcript.to_string() }))
+        }
+        "challenge-answer" => {
+            let answer = ChallengeAnswer::parse(bytes).map_err(malformed)?;
+            (answer.encode(), json!({ "challenge": base16ct::lower::encode_string(&answer.challenge) }))
+        }
+        "return-answer" => {
+            let answer = ReturnAnswer::parse(bytes).map_err(malformed)?;
+            (answer.encode(), json!({ "kept": answer.kept.len() }))
+        }
+        "request-file" => {
+            let file = RequestFile::parse(bytes).map_err(malformed)?;
+            (file.encode(), json!({ "enrols": file.enrolment.is_some() }))
+        }
+        "lease-file" => {
+            let file = LeaseFile::parse(bytes).map_err(malformed)?;
+            (file.encode(), json!({ "encrypted": file.credential.is_some() }))
+        }
+
         "problem" => {
-            let problem = Problem::parse(&bytes).map_err(|_| "malformed")?;
-            assert_eq!(problem.encode(), bytes);
-            Ok(json!({ "code": problem.code.text(), "status": problem.code.status() }))
+            let problem = Problem::parse(bytes).map_err(malformed)?;
+            (problem.encode(), json!({ "code": problem.code.text(), "status": problem.code.status() }))
         }
         other => panic!("no reader for {other}"),
-    }
+    };
+    assert_eq!(encoded, bytes);
+    Ok(fields)
 }
 
 fn service_file(bytes: &[u8], given: &Value) -> Outcome {
@@ -83,7 +133,7 @@ fn service_file(bytes: &[u8], given: &Value) -> Outcome {
         ServiceFileError::Origin => "origin",
         other => panic!("{other}"),
     })?;
-    let other = ServiceFile::read_for(bytes, &publisher(given), ovseal_lease::ServiceId::from_bytes([0; 32]));
+    let other = ServiceFile::read_for(bytes, &publisher(given), ServiceId::from_bytes([0; 32]));
     assert_eq!(other, Err(AcceptError::Service));
     Ok(json!({ "service_id": file.id().to_string(), "serial": file.serial.get() }))
 }
