@@ -46,7 +46,7 @@ pub mod stanza_kind;
 pub mod stanza_region;
 pub mod statement;
 pub mod suite;
-#[cfg(all(test, feature = "payload"))]
+#[cfg(test)]
 mod testing;
 mod x25519_point;
 

@@ -18,6 +18,21 @@
 //!
 //! A device that was granted a lease can keep the key of the container. See section 1 of the
 //! protocol.
+//!
+//! # Example
+//!
+//! A device's clock that was set back is not believed:
+//!
+//! ```
+//! use ovseal_lease::{Clock, Time};
+//!
+//! let time = |milliseconds| Time::from_millis(milliseconds).expect("it is below 2^48");
+//! let latest = time(1_790_000_000_000);
+//! let clock = Clock { latest, base: latest, elapsed: 60_000 };
+//! let reading = clock.read(time(0));
+//! assert!(reading.is_set_back);
+//! assert_eq!(reading.now, time(1_790_000_060_000));
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -57,7 +72,7 @@ pub use lease::{AuditRow, Flags, Lease, LeaseItem, State};
 pub use message::{Message, Proof};
 pub use policy::{CopyPolicy, ExpiryPolicy, Level, RecallPolicy, ReleasePolicy, SeatRelease};
 pub use problem::{Code, Problem};
-pub use receipt::{Receipt, ReturnAnswer};
+pub use receipt::{KeptLease, Receipt, ReturnAnswer};
 pub use request::{Header, Item, Kept, LeaseRequest, Purpose, ReturnRequest};
 pub use revocations::Revocations;
 pub use service::{AcceptError, ServiceFile, ServiceFileError};

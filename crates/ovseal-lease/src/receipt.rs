@@ -81,9 +81,18 @@ pub struct ReturnAnswer {
     /// The signed receipt.
     pub receipt: Vec<u8>,
     /// For each kept lease the new one with its wrapped shares, or `None` if there is none.
-    pub kept: Vec<Option<(Vec<u8>, Vec<Vec<Vec<u8>>>)>>,
+    pub kept: Vec<Option<KeptLease>>,
     /// The signed revocation list, if the device's is older.
     pub revocations: Option<Vec<u8>>,
+}
+
+/// A new lease in the place of a kept one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptLease {
+    /// The signed lease.
+    pub lease: Vec<u8>,
+    /// The wrapped shares of each item of the lease.
+    pub shares: Vec<Vec<Vec<u8>>>,
 }
 
 impl ReturnAnswer {
@@ -93,27 +102,15 @@ impl ReturnAnswer {
     /// [`Malformed`] for bytes that are not one, or exceed a limit.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let wire: Wire = values::parse(bytes)?;
-        let vectors =
-            |rows: Vec<Vec<ByteVec>>| rows.into_iter().map(|row| row.into_iter().map(Vec::from).collect());
-        let kept =
-            |kept: Nullable<WireKept>| kept.0.map(|kept| (kept.lease.into(), vectors(kept.shares).collect()));
-        let kept = wire.kept.into_iter().map(kept).collect();
+        let kept = wire.kept.into_iter().map(|kept| kept.0.map(WireKept::into_lease)).collect();
         Ok(Self { receipt: wire.receipt.into(), kept, revocations: wire.revocations.0.map(Vec::from) })
     }
 
     /// Returns the bytes that [`parse`](Self::parse) reads.
     pub fn encode(&self) -> Vec<u8> {
-        let row = |row: &Vec<Vec<u8>>| row.iter().cloned().map(ByteVec::from).collect();
-        let kept = |kept: &Option<(Vec<u8>, Vec<Vec<Vec<u8>>>)>| {
-            let kept = kept.as_ref();
-            Nullable(kept.map(|(lease, shares)| WireKept {
-                lease: lease.clone().into(),
-                shares: shares.iter().map(row).collect(),
-            }))
-        };
         cbor::encode(&Wire {
             receipt: self.receipt.clone().into(),
-            kept: self.kept.iter().map(kept).collect(),
+            kept: self.kept.iter().map(|kept| Nullable(kept.as_ref().map(WireKept::of))).collect(),
             revocations: Nullable(self.revocations.clone().map(ByteVec::from)),
         })
     }
@@ -137,6 +134,18 @@ struct WireKept {
     lease: ByteVec,
     #[n(1)]
     shares: Vec<Vec<ByteVec>>,
+}
+
+impl WireKept {
+    fn of(kept: &KeptLease) -> Self {
+        let row = |row: &Vec<Vec<u8>>| row.iter().cloned().map(ByteVec::from).collect();
+        Self { lease: kept.lease.clone().into(), shares: kept.shares.iter().map(row).collect() }
+    }
+
+    fn into_lease(self) -> KeptLease {
+        let row = |row: Vec<ByteVec>| row.into_iter().map(Vec::from).collect();
+        KeptLease { lease: self.lease.into(), shares: self.shares.into_iter().map(row).collect() }
+    }
 }
 
 impl Rules for Wire {

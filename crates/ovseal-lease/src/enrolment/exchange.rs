@@ -21,7 +21,7 @@ const STRUCTURE_LIMIT: usize = 1024;
 pub struct EnrolStart {
     /// The encoded enrol request.
     pub request: Vec<u8>,
-    /// What admits the device.
+    /// The activation key's or voucher's signature.
     pub admission: Admission,
 }
 
@@ -52,7 +52,7 @@ pub struct Credential {
 pub struct EnrolFinish {
     /// The encoded enrol request, as before.
     pub request: Vec<u8>,
-    /// What admits the device, as before.
+    /// The admission, as before.
     pub admission: Admission,
     /// The service's token.
     pub token: Vec<u8>,
