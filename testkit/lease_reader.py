@@ -232,12 +232,14 @@ def read_revocations(data, keys):
 def read_receipt(data, keys):
     value = read_signed(data, keys, "receipt", RECEIPT)
     check((value[6] == 1) == (value[7] == 0), "freed and until when", "malformed")
-    return {"lease": value[5], "held_until": value[7] or None, "returns_left": value[8]}
+    return {"lease": value[5], "held_until": value[7] or None, "returns_left": value[8], "value": value}
 
 SHARES = limited(1, 16, limited(1, 2, sized(1, 2048)))
 
+RETURN_ANSWER = row(octets, limited(0, 8, nullable(row(octets, SHARES))), nullable(octets))
+
 def read_return_answer(data):
-    return {"kept": len(parse(data, row(octets, limited(0, 8, nullable(row(octets, SHARES))), nullable(octets)), 2 << 20)[1])}
+    return {"kept": len(parse(data, RETURN_ANSWER, 2 << 20)[1])}
 
 def read_checkpoint(data, keys):
     return {"sequence": read_signed(data, keys, "checkpoint", record(version, digest, number, digest, moment))[2]}
@@ -261,18 +263,11 @@ ANSWER = row(octets, SHARES, nullable(octets))
 def read_answer(data, service, request, level, server_epoch, revocations, key):
     """Returns the shares that a client of level 0 stores, or raises the first failed check."""
     lease_bytes, shares, listed = parse(data, ANSWER, 2 << 20)
-    lease = read_lease(lease_bytes, service["lease_keys"])["value"]
     asked = read_request(request, "lease-request")
-    own = (service["service_id"], asked["hash"], asked["device"], asked["licence"], level)
-    check(tuple(lease[at] for at in (1, 3, 4, 5, 6)) == own and asked["value"][2] == own[0], "of another request", "request")
-    check(lease[16] >= server_epoch, "the service's epoch", "older")
-    wanted = [(place, parameters, context) for place, (parameters, context) in enumerate(asked["value"][11]) if context not in lease[8]]
-    same = [(parameters[33:49], context) for _, parameters, context in wanted] == [(product, context) for product, context, _ in lease[7]]
-    check(same and {*lease[8]} <= {context for _, context in asked["value"][11]}, "items", "items")
-    check(len(shares) == len(wanted), "rows of shares", "shares")
-    for row_of_shares, (_, _, expected), (_, parameters, _) in zip(shares, lease[7], wanted):
-        check(len(row_of_shares) == parameters[50] and sha256(cbor2.dumps(row_of_shares)) == expected, "shares", "shares")
-    check_list(lease, listed, revocations, service, asked["value"][7])
+    known = service, asked["hash"], asked["device"], asked["licence"], level
+    lease, wanted = check_lease(lease_bytes, shares, asked["value"][11], known, server_epoch)
+    check(asked["value"][2] == service["service_id"], "of another service", "request")
+    check_list([lease], listed, revocations, service, asked["value"][7])
     info = b"ovseal/v1/lease-share\0" + asked["hash"]
     try:
         return {"shares": [[open_share(key, sealed, info, bytes([place, at]) + context) for at, sealed in enumerate(each)]
@@ -280,7 +275,35 @@ def read_answer(data, service, request, level, server_epoch, revocations, key):
     except (InvalidTag, ValueError) as error:
         raise Failure("does-not-open", "a share") from error
 
-def check_list(lease, listed, stored, service, claimed):
+def check_lease(lease_bytes, shares, items, known, server_epoch):
+    """Returns a lease that answers a request for these items, and the items that it grants."""
+    service, request, device, licence, level = known
+    lease = read_lease(lease_bytes, service["lease_keys"])["value"]
+    check(tuple(lease[at] for at in (1, 3, 4, 5, 6)) == (service["service_id"], request, device, licence, level), "of another request", "request")
+    check(lease[16] >= server_epoch, "the service's epoch", "older")
+    wanted = [(place, parameters, context) for place, (parameters, context) in enumerate(items) if context not in lease[8]]
+    same = [(parameters[33:49], context) for _, parameters, context in wanted] == [(product, context) for product, context, _ in lease[7]]
+    check(same and {*lease[8]} <= {context for _, context in items}, "items", "items")
+    check(len(shares) == len(wanted), "rows of shares", "shares")
+    for row_of_shares, (_, _, expected), (_, parameters, _) in zip(shares, lease[7], wanted):
+        check(len(row_of_shares) == parameters[50] and sha256(cbor2.dumps(row_of_shares)) == expected, "shares", "shares")
+    return lease, wanted
+
+def read_return(data, service, request, ended, licences, level, server_epoch, revocations):
+    """Returns the ids of the new leases for the kept ones, or raises the first failed check."""
+    receipt_bytes, kept, listed = parse(data, RETURN_ANSWER, 2 << 20)
+    receipt = read_receipt(receipt_bytes, service["lease_keys"])["value"]
+    asked = read_request(request, "return-request")
+    own = service["service_id"], asked["hash"], asked["device"], asked["licence"], ended
+    check(tuple(receipt[at] for at in (1, 2, 3, 4, 5)) == own and asked["value"][2] == own[0], "of another request", "request")
+    check(receipt[10] >= server_epoch, "the service's epoch", "older")
+    check(len(kept) == len(licences) == len(asked["value"][12]), "kept leases", "items")
+    leases = [each and check_lease(*each, items, (service, asked["hash"], asked["device"], licence, level), server_epoch)[0]
+              for each, (_, items), licence in zip(kept, asked["value"][12], licences)]
+    check_list([lease for lease in leases if lease], listed, revocations, service, asked["value"][7])
+    return {"leases": [lease and lease[2] for lease in leases]}
+
+def check_list(leases, listed, stored, service, claimed):
     newest = stored[2]
     if listed is not None:
         try:
@@ -290,7 +313,7 @@ def check_list(lease, listed, stored, service, claimed):
         check(sent[1] == service["service_id"], "the list", "revocations")
         check(sent[2] != newest or sent == stored, "two lists with one number", "two-lists")
         newest = max(newest, sent[2])
-    check(claimed <= lease[19] <= newest, "the number of the list", "revocations")
+    check(all(claimed <= lease[19] <= newest for lease in leases), "the number of the list", "revocations")
 
 # Section 13.
 

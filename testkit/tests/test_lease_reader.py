@@ -32,6 +32,13 @@ def read_answer(data, given):
     return lease_reader.read_answer(data, service, bytes.fromhex(given["request"]), given["level"], given["server_epoch"], listed, key)
 
 
+def read_return(data, given):
+    service = read_service_file(bytes.fromhex(RECORDS[given["service"]]["bytes"]), given)
+    listed = lease_reader.read_revocations(bytes.fromhex(given["revocations"]), service["lease_keys"])["value"]
+    request, ended, *licences = map(bytes.fromhex, (given["request"], given["ended"], *given["kept"]))
+    return lease_reader.read_return(data, service, request, ended, licences, given["level"], given["server_epoch"], listed)
+
+
 def read(record):
     data, given, kind = bytes.fromhex(record["bytes"]), record["given"], record["object"]
     keys = [bytes.fromhex(key) for key in given.get("keys", ())]
@@ -48,8 +55,8 @@ def read(record):
         return getattr(lease_reader, f"read_{kind}")(data, keys)
     if kind == "lease":
         return read_lease(data, given, keys)
-    if kind in ("service-file", "answer"):
-        return {"service-file": read_service_file, "answer": read_answer}[kind](data, given)
+    if kind in ("service-file", "answer", "return"):
+        return {"service-file": read_service_file, "answer": read_answer, "return": read_return}[kind](data, given)
     return getattr(lease_reader, "read_" + kind.replace("-", "_"))(data)
 
 

@@ -1,9 +1,9 @@
 """Protocol §8.5: answers to a lease request, as the client checks them. §13: errors."""
 
 from vectormaker.licences import (AUDIT_KEY, CLASSIFIER, CONTEXTS, DAY, DEVICE_KEM, FILE_KEY, LEASE_KEY, NEXT_LEASE_KEY, NOW, OTHER_KEY,
-                                  OTHER_LEASE_KEY, TOKEN_KEY, answer, changed, in_order, item, request, revocations)
+                                  OTHER_LEASE_KEY, TOKEN_KEY, answer, changed, in_order, item, lease, receipt, request, request_hash, revocations, signed_lease)
 from vectormaker.message_vector import MessageVector, encodings
-from vectormaker.primitives import cbor, fixed_bytes
+from vectormaker.primitives import cbor, fixed_bytes, sha256
 from vectormaker.stanzas import flipped
 
 BOTH = in_order(TOKEN_KEY, FILE_KEY)
@@ -12,6 +12,7 @@ ITEMS = [item(0), item(1, product=CLASSIFIER, keys=BOTH), item(2)]
 
 def vectors():
     yield from answers()
+    yield from returns()
     yield from errors()
 
 
@@ -85,8 +86,7 @@ def answers():
 
 def hash_of(asked, number):
     """Returns the hash of the first share of an item alone."""
-    from vectormaker.licences import request_hash, shares_of
-    from vectormaker.primitives import sha256
+    from vectormaker.licences import shares_of
 
     R = request_hash(asked[0], "lease-request")
     rows = shares_of("answer", R, [(at, asked[1][11][at]) for at in range(3)])
@@ -95,13 +95,52 @@ def hash_of(asked, number):
 
 def with_item(asked, product):
     """Returns the items of the right lease, the first one with another product."""
-    from vectormaker.licences import request_hash, shares_of
-    from vectormaker.primitives import sha256
+    from vectormaker.licences import shares_of
 
     R = request_hash(asked[0], "lease-request")
     rows = shares_of("answer", R, [(at, asked[1][11][at]) for at in range(3)])
     items = [[parameters[33:49], context, sha256(cbor(row))] for (parameters, context), row in zip(asked[1][11], rows)]
     return [[product, *items[0][1:]], *items[1:]]
+
+
+def returns():
+    """Answers to the return of a lease at level 1, where two other leases are kept."""
+    licences = [fixed_bytes("kept", f"licence {number}", 16) for number in range(2)]
+    bounds = {6: 1, 17: 5, 18: DAY}
+    kept = [[signed_lease(bounds | {5: licence}), [ITEMS[number]]] for number, licence in enumerate(licences)]
+    value = request("return-request", {12: kept})
+    encoded = cbor(value)
+    R = request_hash(encoded, "return-request")
+    shares = [[[bytes([number]) * 260] * (2 if number == 1 else 1)] for number in range(2)]
+
+    def new(number, changes=None, wrapped=None):
+        parameters, context = ITEMS[number]
+        items = [[parameters[33:49], context, sha256(cbor(shares[number][0]))]]
+        own = {2: fixed_bytes("kept", f"lease {number}", 16), 5: licences[number]}
+        return [LEASE_KEY.sign1("lease", cbor(lease(R, items, bounds | own | (changes or {})))), wrapped or shares[number]]
+
+    def case(name, expect, text, changes=None, leases=None, listed=None, signer=LEASE_KEY, purpose="receipt", epoch=1):
+        leases = [new(0), new(1)] if leases is None else leases
+        data = cbor([signer.sign1(purpose, cbor(receipt({2: R} | (changes or {})))), leases, listed])
+        ids = [each and fixed_bytes("kept", f"lease {number}", 16) for number, each in enumerate(leases)]
+        return MessageVector(f"return-{name}", "return", expect, "9.3", text, data, {"leases": ids}, service="service-good", publisher="acme.pub",
+                             request=encoded, ended=receipt()[5], kept=licences, level=1, server_epoch=epoch, revocations=signed_list())
+
+    yield case("good", "valid", "two leases are kept")
+    yield case("one-over", "valid", "of two kept leases, the first gets no new one", leases=[None, new(1)])
+    yield case("with-list", "valid", "with a newer revocation list", leases=[new(0, {19: 4}), None], listed=signed_list({2: 4}))
+    yield case("signed-by-another", "signature", "signed with the key of another service", signer=OTHER_LEASE_KEY)
+    yield case("as-lease", "signature", "signed for the purpose of a lease", purpose="lease")
+    for name, text, changes in (("service", "another service", {1: bytes(32)}), ("request", "another request", {2: bytes(32)}), ("device", "another device", {3: bytes(32)}),
+                                ("licence", "another licence", {4: bytes(16)}), ("lease", "another lease", {5: bytes(16)})):
+        yield case(f"{name}-wrong", "request", text, changes)
+    yield case("epoch-lower", "older", "the service's epoch is lower than a stored one", epoch=2)
+    yield case("lease-missing", "items", "the answer has one of two kept leases", leases=[new(0)])
+    yield case("leases-swapped", "request", "the kept leases changed places", leases=[new(1), new(0)])
+    yield case("kept-of-request-wrong", "request", "a kept lease answers another request", leases=[new(0, {3: bytes(32)}), None])
+    yield case("kept-level-wrong", "request", "a kept lease is of level 0", leases=[new(0, {6: 0, 17: 0, 18: 0}), None])
+    yield case("kept-shares-wrong", "shares", "the shares of a kept lease are others", leases=[new(0, wrapped=[[bytes(260) + b"x"]]), None])
+    yield case("kept-list-missing", "revocations", "a kept lease has a newer list's number, and the list is missing", leases=[new(0, {19: 4}), None])
 
 
 def errors():

@@ -47,6 +47,7 @@ pub mod stanza_region;
 pub mod statement;
 pub mod suite;
 #[cfg(test)]
+#[cfg(feature = "payload")]
 mod testing;
 mod x25519_point;
 

@@ -1,7 +1,5 @@
 //! A prologue and its data key for tests.
 
-#![cfg(feature = "payload")]
-
 use crate::crypto::data_key::{DataKey, FittingKey};
 use crate::layout::ChunkSize;
 use crate::prologue::{ContainerId, Prologue};

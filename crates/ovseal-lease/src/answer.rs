@@ -7,10 +7,10 @@ use ovseal_format::cbor;
 use ovseal_format::share::KemPrivateKey;
 use ovseal_memory::Secret;
 
-use crate::ids::{Context, RequestHash};
-use crate::lease::Lease;
+use crate::ids::{Context, LicenceId, RequestHash};
+use crate::lease::{Lease, LeaseItem};
 use crate::policy::Level;
-use crate::request::{Item, LeaseRequest};
+use crate::request::{Header, Item, LeaseRequest};
 use crate::revocations::Revocations;
 use crate::service::ServiceFile;
 use crate::share::{share_associated_data, share_info, shares_hash};
@@ -30,19 +30,25 @@ pub struct LeaseAnswer {
     pub revocations: Option<Vec<u8>>,
 }
 
-/// A request that waits for its answer, and what the client knows.
+/// The knowledge with which a client checks an answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Pending<'p> {
-    /// The request.
-    pub request: &'p LeaseRequest,
+pub struct Known<'k> {
     /// The stored service file.
-    pub service: &'p ServiceFile,
+    pub service: &'k ServiceFile,
     /// The level of the device.
     pub level: Level,
     /// The highest server epoch in a stored object.
     pub server_epoch: Number,
     /// The stored revocation list.
-    pub revocations: &'p Revocations,
+    pub revocations: &'k Revocations,
+}
+
+/// The request that a lease must answer.
+pub(crate) struct Asked<'a> {
+    pub(crate) header: &'a Header,
+    pub(crate) request: RequestHash,
+    pub(crate) licence: LicenceId,
+    pub(crate) items: &'a [Item],
 }
 
 /// An answer that passed the checks.
@@ -63,11 +69,11 @@ pub enum AnswerError {
     /// It is malformed.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// The lease is not signed by a lease key of the service.
-    #[error("the lease is not signed by the service")]
+    /// The lease or receipt is not signed by a lease key of the service.
+    #[error("the answer is not signed by the service")]
     Signature,
-    /// The lease is of another service, request, device, licence or level.
-    #[error("the lease is not for this request")]
+    /// The lease or receipt is of another service, request, device, licence or level.
+    #[error("the answer is not for this request")]
     Request,
     /// The service has been restored from a backup that is older than a stored object.
     #[error("the service is older than what it has signed before")]
@@ -108,40 +114,50 @@ impl LeaseAnswer {
     }
 }
 
-impl Pending<'_> {
-    /// Checks an answer in the order of §8.5, up to the shares.
+impl Known<'_> {
+    /// Checks the answer to a lease request in the order of §8.5, up to the shares.
     ///
     /// At level 1 the caller then checks device, counter and bounds of each share, and whether the
     /// TPM unseals it. It accepts one answer, and forgets the request.
     ///
     /// # Errors
     /// [`AnswerError`] for the first check that fails. Nothing that is stored may change then.
-    pub fn accept(&self, answer: &[u8]) -> Result<Accepted, AnswerError> {
-        let answer = LeaseAnswer::parse(answer)?;
-        let lease = Signed::<Lease>::verify(&answer.lease, &self.service.lease_keys).map_err(signature)?;
-        let request = self.request.hash();
-        self.check_request(&lease, request)?;
-        let positions = self.positions(&lease)?;
-        let items = positions.iter().filter_map(|&position| self.request.items.get(usize::from(position)));
-        let right = |((shares, item), asked): ((&Vec<Vec<u8>>, _), &Item)| {
-            let item: &crate::lease::LeaseItem = item;
-            shares.len() == asked.parameters.shares().len() && shares_hash(shares) == item.shares
-        };
-        let count = answer.shares.len() == lease.items.len();
-        if !count || !answer.shares.iter().zip(&lease.items).zip(items).all(right) {
-            return Err(AnswerError::Shares);
-        }
-        let revocations = self.check_list(&lease, answer.revocations.as_deref())?;
-        Ok(Accepted { lease, shares: answer.shares, revocations, request, positions })
+    pub fn accept(&self, request: &LeaseRequest, answer: &[u8]) -> Result<Accepted, AnswerError> {
+        let LeaseAnswer { lease, shares, revocations } = LeaseAnswer::parse(answer)?;
+        let (header, licence, items) = (&request.header, request.licence, &request.items[..]);
+        let asked = Asked { header, request: request.hash(), licence, items };
+        let mut accepted = self.check_lease(&asked, &lease, shares)?;
+        accepted.revocations = self.check_list(&asked, [accepted.lease()], revocations.as_deref())?;
+        Ok(accepted)
     }
 
-    fn check_request(&self, lease: &Lease, request: RequestHash) -> Result<(), AnswerError> {
-        let header = &self.request.header;
+    /// Checks a lease and its shares, but not its revocation list.
+    pub(crate) fn check_lease(
+        &self,
+        asked: &Asked<'_>,
+        lease: &[u8],
+        shares: Vec<Vec<Vec<u8>>>,
+    ) -> Result<Accepted, AnswerError> {
+        let lease = Signed::<Lease>::verify(lease, &self.service.lease_keys).map_err(signature)?;
+        self.check_request(asked, &lease)?;
+        let positions = positions(asked.items, &lease)?;
+        let right = |((shares, item), position): ((&Vec<Vec<u8>>, &LeaseItem), &u8)| {
+            let asked = &asked.items[usize::from(*position)];
+            shares.len() == asked.parameters.shares().len() && shares_hash(shares) == item.shares
+        };
+        let count = shares.len() == lease.items.len();
+        if !count || !shares.iter().zip(&lease.items).zip(&positions).all(right) {
+            return Err(AnswerError::Shares);
+        }
+        Ok(Accepted { lease, shares, revocations: None, request: asked.request, positions })
+    }
+
+    fn check_request(&self, asked: &Asked<'_>, lease: &Lease) -> Result<(), AnswerError> {
         let ours = lease.service == self.service.id()
-            && lease.service == header.service
-            && lease.request == request
-            && lease.device == header.device
-            && lease.licence == self.request.licence
+            && lease.service == asked.header.service
+            && lease.request == asked.request
+            && lease.device == asked.header.device
+            && lease.licence == asked.licence
             && lease.level == self.level;
         if !ours {
             return Err(AnswerError::Request);
@@ -149,27 +165,12 @@ impl Pending<'_> {
         if lease.server_epoch < self.server_epoch { Err(AnswerError::Older) } else { Ok(()) }
     }
 
-    /// Returns the position in the request of each item, if the items are those requested.
-    fn positions(&self, lease: &Lease) -> Result<Vec<u8>, AnswerError> {
-        let is_recalled = |context: &Context| lease.recalled.contains(context);
-        let asked = self.request.items.iter().enumerate().filter(|(_, item)| !is_recalled(&item.context));
-        let asked: Vec<(usize, &Item)> = asked.collect();
-        let same = asked.len() == lease.items.len()
-            && asked.iter().zip(&lease.items).all(|((_, asked), item)| {
-                asked.context == item.context && asked.parameters.product == item.product
-            });
-        let requested = |context: &Context| self.request.items.iter().any(|item| item.context == *context);
-        if !same || !lease.recalled.iter().all(requested) {
-            return Err(AnswerError::Items);
-        }
-        Ok(asked.into_iter().map(|(position, _)| position as u8).collect())
-    }
-
-    /// Checks the list in the answer, and that the lease's number is between that of the request
-    /// and that of the newer list. Returns the list if it is newer than the stored one.
-    fn check_list(
+    /// Checks the list in the answer, and that the numbers of `leases` are between that of the
+    /// request and that of the newer list. Returns the list if it is newer than the stored one.
+    pub(crate) fn check_list<'l>(
         &self,
-        lease: &Lease,
+        asked: &Asked<'_>,
+        leases: impl IntoIterator<Item = &'l Signed<Lease>>,
         list: Option<&[u8]>,
     ) -> Result<Option<Signed<Revocations>>, AnswerError> {
         let list = list.map(|list| Signed::<Revocations>::verify(list, &self.service.lease_keys));
@@ -184,14 +185,27 @@ impl Pending<'_> {
             }
             newest = newest.max(list.number);
         }
-        let numbers = self.request.header.revocations..=newest;
+        let numbers = asked.header.revocations..=newest;
         let is_newer = |list: &Signed<Revocations>| list.number > stored.number;
-        if numbers.contains(&lease.revocations) {
-            Ok(list.filter(is_newer))
-        } else {
-            Err(AnswerError::Revocations)
-        }
+        let fit = leases.into_iter().all(|lease| numbers.contains(&lease.revocations));
+        if fit { Ok(list.filter(is_newer)) } else { Err(AnswerError::Revocations) }
     }
+}
+
+/// Returns the position in the request of each item, if the items are those requested.
+fn positions(requested: &[Item], lease: &Lease) -> Result<Vec<u8>, AnswerError> {
+    let is_recalled = |context: &Context| lease.recalled.contains(context);
+    let asked = requested.iter().enumerate().filter(|(_, item)| !is_recalled(&item.context));
+    let asked: Vec<(usize, &Item)> = asked.collect();
+    let same = asked.len() == lease.items.len()
+        && asked.iter().zip(&lease.items).all(|((_, asked), item)| {
+            asked.context == item.context && asked.parameters.product == item.product
+        });
+    let is_requested = |context: &Context| requested.iter().any(|item| item.context == *context);
+    if !same || !lease.recalled.iter().all(is_requested) {
+        return Err(AnswerError::Items);
+    }
+    Ok(asked.into_iter().map(|(position, _)| position as u8).collect())
 }
 
 impl Accepted {
@@ -223,7 +237,8 @@ impl Accepted {
     }
 }
 
-fn signature(error: SignedError) -> AnswerError {
+/// Returns the error of an answer whose signed object is not right.
+pub(crate) fn signature(error: SignedError) -> AnswerError {
     match error {
         SignedError::Malformed(malformed) => malformed.into(),
         SignedError::Signature => AnswerError::Signature,

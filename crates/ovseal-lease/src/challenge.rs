@@ -7,7 +7,7 @@ use ovseal_format::share::ProductId;
 use ovseal_memory::Secret;
 
 use crate::ids::{DeviceId, ServiceId};
-use crate::request::Purpose;
+use crate::purpose::Purpose;
 use crate::time::Time;
 use crate::values::{self, Malformed, Rules, Version, is_ascending};
 

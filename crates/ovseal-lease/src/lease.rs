@@ -157,7 +157,7 @@ impl Lease {
     pub fn state(&self, now: Time, revocations: &Revocations, context: &Context) -> State {
         let now = now.as_millis();
         let end = self.end();
-        if revocations.end(self, context) {
+        if revocations.names(&self.device, &self.licence, &self.id, context) {
             State::Revoked
         } else if now < self.not_before.as_millis() {
             State::NotYet { from: self.not_before }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | the service as its publisher describes it | [`ServiceFile`] |
 //! | a device's request, with its proof | [`LeaseRequest`], [`ReturnRequest`], [`Message`] |
-//! | the answer to it, checked as a client must | [`LeaseAnswer`], [`Pending`] |
+//! | the answer to it, checked as a client must | [`LeaseAnswer`], [`ReturnAnswer`], [`Known`] |
 //! | a lease, and what it allows now | [`Lease`], [`Lease::state`], [`ClockReading`] |
 //! | what the service ended | [`Revocations`] |
 //! | an object that the service signed | [`Signed`] |
@@ -47,6 +47,7 @@ mod lease;
 mod message;
 mod policy;
 mod problem;
+mod purpose;
 mod receipt;
 mod request;
 mod revocations;
@@ -57,7 +58,7 @@ mod time;
 mod values;
 
 pub use activation::{ActivationKey, ActivationTextError, Admits};
-pub use answer::{Accepted, AnswerError, LeaseAnswer, Pending};
+pub use answer::{Accepted, AnswerError, Known, LeaseAnswer};
 pub use challenge::{CHALLENGE_LENGTH, ChallengeAnswer, ChallengeError, ChallengeKey, ChallengeRequest};
 pub use checkpoint::Checkpoint;
 pub use enrolment::{
@@ -72,8 +73,9 @@ pub use lease::{AuditRow, Flags, Lease, LeaseItem, State};
 pub use message::{Message, Proof};
 pub use policy::{CopyPolicy, ExpiryPolicy, Level, RecallPolicy, ReleasePolicy, SeatRelease};
 pub use problem::{Code, Problem};
-pub use receipt::{KeptLease, Receipt, ReturnAnswer};
-pub use request::{Header, Item, Kept, LeaseRequest, Purpose, ReturnRequest};
+pub use purpose::Purpose;
+pub use receipt::{AcceptedReturn, KeptLease, Receipt, ReturnAnswer};
+pub use request::{Header, Item, Kept, LeaseRequest, ReturnRequest};
 pub use revocations::Revocations;
 pub use service::{AcceptError, ServiceFile, ServiceFileError};
 pub use share::{share_associated_data, share_info, shares_hash};

@@ -4,11 +4,13 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use ovseal_format::cbor;
 
-use crate::answer::are_shares;
+use crate::answer::{Accepted, AnswerError, Asked, Known, are_shares, signature};
 use crate::ids::{DeviceId, LeaseId, LicenceId, RequestHash, ServiceId};
 use crate::lease::AuditRow;
 use crate::request::LEASE_LIMIT;
-use crate::sign1::{Domain, SignedObject};
+use crate::request::ReturnRequest;
+use crate::revocations::Revocations;
+use crate::sign1::{Domain, Signed, SignedObject};
 use crate::time::Time;
 use crate::values::{self, Malformed, Nullable, Number, Rules, Version};
 
@@ -113,6 +115,62 @@ impl ReturnAnswer {
             kept: self.kept.iter().map(|kept| Nullable(kept.as_ref().map(WireKept::of))).collect(),
             revocations: Nullable(self.revocations.clone().map(ByteVec::from)),
         })
+    }
+}
+
+/// The answer to a return request that passed the checks.
+#[derive(Clone, Debug)]
+pub struct AcceptedReturn {
+    /// The receipt.
+    pub receipt: Signed<Receipt>,
+    /// For each kept lease the new one, or `None` if it is over.
+    pub kept: Vec<Option<Accepted>>,
+    /// The revocation list to store, if it is newer.
+    pub revocations: Option<Signed<Revocations>>,
+}
+
+impl Known<'_> {
+    /// Checks the answer to a return request in the order of §9.3.
+    ///
+    /// `ended` is the lease that ends, and `kept` the licences of the leases in the request that
+    /// stay. For their shares, the same holds as for [`accept`](Self::accept).
+    ///
+    /// # Errors
+    /// [`AnswerError`] for the first check that fails. Nothing that is stored may change then.
+    pub fn accept_return(
+        &self,
+        request: &ReturnRequest,
+        ended: LeaseId,
+        kept: &[LicenceId],
+        answer: &[u8],
+    ) -> Result<AcceptedReturn, AnswerError> {
+        let answer = ReturnAnswer::parse(answer)?;
+        let receipt =
+            Signed::<Receipt>::verify(&answer.receipt, &self.service.lease_keys).map_err(signature)?;
+        let (header, hash) = (&request.header, request.hash());
+        let ours = receipt.service == self.service.id()
+            && receipt.service == header.service
+            && receipt.request == hash
+            && receipt.device == header.device
+            && receipt.licence == request.licence
+            && receipt.lease == ended;
+        if !ours {
+            return Err(AnswerError::Request);
+        }
+        if receipt.server_epoch < self.server_epoch {
+            return Err(AnswerError::Older);
+        }
+        if answer.kept.len() != request.kept.len() || kept.len() != request.kept.len() {
+            return Err(AnswerError::Items);
+        }
+        let asked = |licence, items| Asked { header, request: hash, licence, items };
+        let leases = answer.kept.into_iter().zip(&request.kept).zip(kept).map(|((new, old), &licence)| {
+            new.map(|new| self.check_lease(&asked(licence, &old.items), &new.lease, new.shares)).transpose()
+        });
+        let kept = leases.collect::<Result<Vec<_>, _>>()?;
+        let leases = kept.iter().flatten().map(Accepted::lease);
+        let list = self.check_list(&asked(request.licence, &[]), leases, answer.revocations.as_deref())?;
+        Ok(AcceptedReturn { receipt, kept, revocations: list })
     }
 }
 

@@ -1,32 +1,20 @@
 //! The requests of a device (`docs/license-protocol.md` §7.3, §8.1, §9.1).
 
 use minicbor::bytes::ByteVec;
-use minicbor::decode::{self, Decoder};
-use minicbor::encode::{self, Encoder, Write};
 use minicbor::{Decode, Encode};
 use ovseal_format::cbor;
 use ovseal_format::share::LicenseParameters;
 
-use crate::ids::{Context, DeviceId, LicenceId, RequestHash, RequestId, ServiceId, sha256};
+use crate::ids::{Context, DeviceId, LicenceId, RequestHash, RequestId, ServiceId};
 use crate::message::MESSAGE_LIMIT;
+use crate::purpose::Purpose;
 use crate::time::Time;
-use crate::values::{self, Malformed, Nullable, Number, Rules, Software, Version, cbor_as};
+use crate::values::{self, Malformed, Nullable, Number, Rules, Software, Version};
 
 const ITEM_LIMIT: usize = 16;
 const KEPT_LIMIT: usize = 8;
 /// Greatest length of a signed lease, in bytes.
 pub(crate) const LEASE_LIMIT: usize = 4096;
-
-/// The purpose of a request, part of its hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A lease, new or renewed.
-    Lease,
-    /// The return of a lease.
-    Return,
-    /// The enrolment of a device.
-    Enrol,
-}
 
 /// The fields that lease and return requests have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,28 +80,6 @@ pub struct ReturnRequest {
     /// At most 8 leases that stay, with at most 16 items in all.
     pub kept: Vec<Kept>,
 }
-
-impl Purpose {
-    /// Returns the text in the request and its hash.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Lease => "lease-request",
-            Self::Return => "return-request",
-            Self::Enrol => "enrol-request",
-        }
-    }
-
-    /// Returns `R`, the hash of an encoded request.
-    pub fn hash(self, request: &[u8]) -> RequestHash {
-        RequestHash::from_bytes(sha256(&[b"ovseal/v1/", self.text().as_bytes(), &[0], request]))
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Lease, Self::Return, Self::Enrol].into_iter().find(|purpose| purpose.text() == text)
-    }
-}
-
-cbor_as!(Purpose, String, |purpose| purpose.text().to_owned(), |text| Purpose::parse(&text));
 
 impl LeaseRequest {
     /// Parses a request.

@@ -3,7 +3,6 @@
 use minicbor::{Decode, Encode};
 
 use crate::ids::{Context, DeviceId, LeaseId, LicenceId, ServiceId};
-use crate::lease::Lease;
 use crate::sign1::{Domain, SignedObject};
 use crate::time::Time;
 use crate::values::{Number, Version, is_ascending};
@@ -54,11 +53,17 @@ impl Revocations {
         }
     }
 
-    /// Returns true if the list ends this lease for this container.
-    pub(crate) fn end(&self, lease: &Lease, context: &Context) -> bool {
-        self.devices.binary_search(&lease.device).is_ok()
-            || self.licences.binary_search(&lease.licence).is_ok()
-            || self.leases.binary_search(&lease.id).is_ok()
+    /// Returns true if the list has one of these.
+    pub(crate) fn names(
+        &self,
+        device: &DeviceId,
+        licence: &LicenceId,
+        lease: &LeaseId,
+        context: &Context,
+    ) -> bool {
+        self.devices.binary_search(device).is_ok()
+            || self.licences.binary_search(licence).is_ok()
+            || self.leases.binary_search(lease).is_ok()
             || self.recalled.binary_search(context).is_ok()
     }
 }

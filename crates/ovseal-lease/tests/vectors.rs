@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use ovseal_format::publisher::Publisher;
 use ovseal_format::share::{Kem, KemPrivateKey};
 use ovseal_lease::{
-    AcceptError, AnswerError, ChallengeAnswer, ChallengeRequest, Checkpoint, Context, DeviceKeys,
-    EnrolChallenge, EnrolFinish, EnrolRequest, EnrolStart, EnrolmentRecord, Lease, LeaseFile, LeaseRequest,
-    Level, Message, Number, Pending, Problem, Purpose, Receipt, RequestFile, ReturnAnswer, ReturnRequest,
-    Revocations, ServiceFile, ServiceFileError, ServiceId, Signed, SignedError, SignedObject, State, Time,
-    VerifyingKey, enrolment_transcript,
+    AcceptError, Accepted, AnswerError, ChallengeAnswer, ChallengeRequest, Checkpoint, Context, DeviceKeys,
+    EnrolChallenge, EnrolFinish, EnrolRequest, EnrolStart, EnrolmentRecord, Known, Lease, LeaseFile, LeaseId,
+    LeaseRequest, Level, LicenceId, Message, Number, Problem, Purpose, Receipt, RequestFile, ReturnAnswer,
+    ReturnRequest, Revocations, ServiceFile, ServiceFileError, ServiceId, Signed, SignedError, SignedObject,
+    State, Time, VerifyingKey, enrolment_transcript,
 };
 use ovseal_memory::Secret;
 use serde_json::{Value, json};
@@ -65,6 +65,7 @@ fn read(record: &Value) -> Outcome {
             json!({ "number": list.number.get(), "devices": devices, "recalled": recalled })
         }),
         "answer" => answer(&bytes, given),
+        "return" => returned(&bytes, given),
         "checkpoint" => signed::<Checkpoint>(&bytes, given)
             .map(|checkpoint| json!({ "sequence": checkpoint.row().sequence.get() })),
         other => read_call(other, &bytes, given),
@@ -218,28 +219,8 @@ fn signed<T: SignedObject>(bytes: &[u8], given: &Value) -> Result<Signed<T>, &'s
 }
 
 fn answer(bytes: &[u8], given: &Value) -> Outcome {
-    let named = directory().join(format!("{}.json", given["service"].as_str().unwrap()));
-    let service = ServiceFile::read(&hex(&record(&named)["bytes"]), &publisher(given)).unwrap();
     let request = LeaseRequest::parse(&hex(&given["request"])).unwrap();
-    let list = Signed::<Revocations>::verify(&hex(&given["revocations"]), &service.lease_keys).unwrap();
-    let pending = Pending {
-        request: &request,
-        service: &service,
-        level: Level::from_number(given["level"].as_u64().unwrap()).unwrap(),
-        server_epoch: Number::new(given["server_epoch"].as_u64().unwrap()).unwrap(),
-        revocations: &list,
-    };
-    let accepted = pending.accept(bytes).map_err(|error| match error {
-        AnswerError::Malformed(_) => "malformed",
-        AnswerError::Signature => "signature",
-        AnswerError::Request => "request",
-        AnswerError::Older => "older",
-        AnswerError::Items => "items",
-        AnswerError::Shares => "shares",
-        AnswerError::Revocations => "revocations",
-        AnswerError::TwoLists(_) => "two-lists",
-        other => panic!("{other}"),
-    })?;
+    let accepted = with_known(given, |known| known.accept(&request, bytes))?;
     let kem = Kem::from_number(given["kem"].as_u64().unwrap()).unwrap();
     let private: [u8; 32] = hex(&given["private"]).try_into().unwrap();
     let key = KemPrivateKey::parse(kem, Secret::from_fn(|bytes| *bytes = private)).unwrap();
@@ -250,6 +231,43 @@ fn answer(bytes: &[u8], given: &Value) -> Outcome {
     };
     let shares: Vec<_> = opened.ok_or("does-not-open")?.iter().map(shown).collect();
     Ok(json!({ "shares": shares }))
+}
+
+fn returned(bytes: &[u8], given: &Value) -> Outcome {
+    let request = ReturnRequest::parse(&hex(&given["request"])).unwrap();
+    let ended = LeaseId::from_bytes(hex(&given["ended"]).try_into().unwrap());
+    let licence = |licence: &Value| LicenceId::from_bytes(hex(licence).try_into().unwrap());
+    let kept: Vec<LicenceId> = given["kept"].as_array().unwrap().iter().map(licence).collect();
+    let accepted = with_known(given, |known| known.accept_return(&request, ended, &kept, bytes))?;
+    let id = |kept: &Option<Accepted>| kept.as_ref().map(|kept| kept.lease().id.to_string());
+    Ok(json!({ "leases": accepted.kept.iter().map(id).collect::<Vec<_>>() }))
+}
+
+/// Checks an answer with what the record says that the client knows.
+fn with_known<T>(
+    given: &Value,
+    check: impl FnOnce(&Known<'_>) -> Result<T, AnswerError>,
+) -> Result<T, &'static str> {
+    let named = directory().join(format!("{}.json", given["service"].as_str().unwrap()));
+    let service = ServiceFile::read(&hex(&record(&named)["bytes"]), &publisher(given)).unwrap();
+    let list = Signed::<Revocations>::verify(&hex(&given["revocations"]), &service.lease_keys).unwrap();
+    let known = Known {
+        service: &service,
+        level: Level::from_number(given["level"].as_u64().unwrap()).unwrap(),
+        server_epoch: Number::new(given["server_epoch"].as_u64().unwrap()).unwrap(),
+        revocations: &list,
+    };
+    check(&known).map_err(|error| match error {
+        AnswerError::Malformed(_) => "malformed",
+        AnswerError::Signature => "signature",
+        AnswerError::Request => "request",
+        AnswerError::Older => "older",
+        AnswerError::Items => "items",
+        AnswerError::Shares => "shares",
+        AnswerError::Revocations => "revocations",
+        AnswerError::TwoLists(_) => "two-lists",
+        other => panic!("{other}"),
+    })
 }
 
 fn publisher(given: &Value) -> Publisher {
