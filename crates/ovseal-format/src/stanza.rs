@@ -210,6 +210,11 @@ pub fn are_only_enclaves(stanzas: &[Stanza]) -> bool {
     stanzas.iter().all(|stanza| stanza.stanza_type.kind() == Some(StanzaKind::Sgx))
 }
 
+/// Returns true if every stanza is for a licence: the container is lost with its service (§4.6).
+pub fn are_only_licences(stanzas: &[Stanza]) -> bool {
+    stanzas.iter().all(|stanza| stanza.stanza_type.kind() == Some(StanzaKind::License))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

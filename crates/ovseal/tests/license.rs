@@ -4,9 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use ovseal::share::{Kem, KemPrivateKey, LicenseParameters};
+use ovseal::share::{Kem, KemPrivateKey, LicenseParameters, ProductId};
 use ovseal::{
-    Context, DataKey, Identity, OpenError, OpenOptions, Secret, Stanza, Trust, UnwrapError, unwrap_license,
+    Context, DataKey, Identity, KeyFile, LicenseRecipient, Model, ModelName, ModelOptions, OpenError,
+    OpenOptions, RekeyError, RekeyOptions, SealError, SealOptions, Secret, Stanza, Trust, UnwrapError,
+    unwrap_license,
 };
 use serde_json::Value;
 
@@ -66,4 +68,27 @@ fn a_licence_opens_nothing_from_an_unnamed_sender() {
     let opened = OpenOptions::new(Trust::SharedSecret)
         .open(&path.with_extension("ovseal"), &[&ReleaseKeys::of(&record)]);
     assert!(matches!(opened, Err(OpenError::SenderNotNamed { .. })), "{opened:?}");
+}
+
+#[test]
+fn a_container_is_not_left_with_a_licence_only_unless_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, sealed) = (folder.path().join("notes.txt"), folder.path().join("notes.ovseal"));
+    std::fs::write(&model, [7; 100]).unwrap();
+    let release = KemPrivateKey::generate(Kem::XWing).unwrap();
+    let product = ProductId::from_bytes([1; 16]);
+    let licence = LicenseRecipient::new(product, 0, vec![release.public_key()]).unwrap();
+    let key = KeyFile::generate().unwrap();
+    let options = |allowed| {
+        SealOptions::new(ModelName::parse("notes").unwrap()).recipient(&licence).allow_only_license(allowed)
+    };
+    let model = Model::find(&model, ModelOptions::default()).unwrap();
+    assert!(matches!(options(false).seal(&model, &sealed), Err(SealError::OnlyLicense)));
+    options(false).recipient(&key).seal(&model, &sealed).unwrap();
+    let rekey =
+        |allowed| RekeyOptions::new().trust(Trust::AnySender).remove_stanza(1).allow_only_license(allowed);
+    assert!(matches!(rekey(false).rekey(&sealed, &[&key]), Err(RekeyError::OnlyLicense)));
+    rekey(true).rekey(&sealed, &[&key]).unwrap();
+    let opened = OpenOptions::new(Trust::AnySender).open(&sealed, &[&ReleaseKeys(vec![release])]).unwrap();
+    assert_eq!(&*opened.parts().next().unwrap().read().unwrap(), &[7; 100]);
 }

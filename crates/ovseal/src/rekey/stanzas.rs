@@ -27,6 +27,9 @@ impl RekeyOptions<'_> {
             _ if stanza::are_only_enclaves(&stanzas) && !self.allow_only_enclave => {
                 Err(RekeyError::OnlyEnclave)
             }
+            _ if stanza::are_only_licences(&stanzas) && !self.allow_only_license => {
+                Err(RekeyError::OnlyLicense)
+            }
             _ if stanza::are_allowed(&stanzas) => Ok(stanzas),
             _ => Err(RekeyError::TooManyStanzas),
         }

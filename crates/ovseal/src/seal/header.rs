@@ -57,6 +57,9 @@ impl SealOptions<'_> {
         if stanza::are_only_enclaves(&stanzas) && !self.allow_only_enclave {
             return Err(SealError::OnlyEnclave);
         }
+        if stanza::are_only_licences(&stanzas) && !self.allow_only_license {
+            return Err(SealError::OnlyLicense);
+        }
         let key = key.fit(prologue).expect("the commitment was just made with this key");
         Ok((key, stanzas))
     }
