@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes all test vectors to testkit/vectors and testkit/vectors-tpm, reproducibly.
+"""Writes all test vectors to testkit/vectors and vectors-*, reproducibly.
 
 Run it after a change to docs/format.md or to a vector; `git diff --stat` shows the changed files.
 """
@@ -7,18 +7,20 @@ Run it after a change to docs/format.md or to a vector; `git diff --stat` shows 
 import sys
 from pathlib import Path
 
-from vectormaker import (publishers, vectors_files, vectors_layout, vectors_manifest, vectors_payload, vectors_signatures,
-                         vectors_stanzas, vectors_tpm)
+from vectormaker import (publishers, vectors_answers, vectors_files, vectors_layout, vectors_lease, vectors_license, vectors_manifest,
+                         vectors_payload, vectors_service, vectors_signatures, vectors_stanzas, vectors_tpm)
 
 HERE = Path(__file__).parent
 MODULES = (vectors_layout, vectors_stanzas, vectors_payload, vectors_manifest, vectors_signatures, vectors_files)
 TPM_MODULES = (vectors_tpm,)
-FOLDERS = {HERE / "vectors": MODULES, HERE / "vectors-tpm": TPM_MODULES}
+LICENSE_MODULES, LEASE_MODULES = (vectors_license,), (vectors_service, vectors_lease, vectors_answers)
+FOLDERS = {HERE / "vectors": MODULES, HERE / "vectors-tpm": TPM_MODULES, HERE / "vectors-license": LICENSE_MODULES,
+           HERE / "vectors-lease": LEASE_MODULES}
 
 
 def make_all(folder, modules=MODULES):
     """Writes the vectors to an empty directory; returns the numbers of vectors and bytes."""
-    for publisher in publishers.ALL if modules is MODULES else ():
+    for publisher in publishers.ALL if modules in (MODULES, LEASE_MODULES) else ():
         (folder / f"{publisher.name}.pub").write_text(publisher.pem())
     names, total = set(), 0
     for vector in (vector for module in modules for vector in module.vectors()):

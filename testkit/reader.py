@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, hpke, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa, mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+from license_reader import license_secret, parse_license, read_release_key
 
 EXIT_CODES = {"usage": 2, "not-authentic": 3, "no-key-fits": 4, "denied": 5, "not-a-container": 6, "unsupported": 6}
 
@@ -180,6 +181,8 @@ def read_key(kind, data):
         return [read_identity(line) for line in data.decode().splitlines() if line and not line.startswith("#")]
     if kind == "token":
         return [("pkcs11", serialization.load_pem_private_key(data, None))]
+    if kind == "release":
+        return [("license", [read_release_key(*line.split()) for line in data.decode().splitlines()])]
     if kind == "enclave":
         check(len(data) == 16, "length of the enclave's key", "usage")
         return [("sgx", data)]
@@ -213,6 +216,8 @@ def unwrap_symmetric(stanza, secret, context):
     if stanza.kind == "tpm2-passphrase":
         share, passphrase = secret
         secret = share + derive_from_passphrase(passphrase, salt, numbers)
+    if stanza.kind == "license":
+        secret = license_secret(stanza.parameters, secret, context)
     info = b"ovseal/v1/stanza/" + stanza.kind.encode() + b"\0" + context + stanza.parameters
     okm = HKDF(hashes.SHA512(), 76, salt, info).derive(secret)
     fits = hmac.compare_digest(okm[44:], stanza.body[:32])
@@ -230,6 +235,8 @@ def has_right_lengths(stanza):
     lengths = len(stanza.parameters), len(stanza.body)
     if stanza.kind in TPM_STARTS:
         return lengths[1] == 80 and is_for_tpm(stanza.parameters[TPM_STARTS[stanza.kind]:])
+    if stanza.kind == "license":
+        return lengths[1] == 80 and parse_license(stanza.parameters) is not None
     return lengths == LENGTHS[stanza.kind]
 
 def unwrap_hpke(stanza, secret, context):
@@ -239,10 +246,12 @@ def unwrap_hpke(stanza, secret, context):
     encapsulated = stanza.parameters
     if stanza.kind == "pkcs11":
         encapsulated, tag = encapsulated[:65], encapsulated[65:]
-        point = secret.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-        if tag != sha256(b"ovseal/v1/pkcs11-tag\0" + encapsulated + point)[:8]:
+        if tag != sha256(b"ovseal/v1/pkcs11-tag\0" + encapsulated + point_of(secret))[:8]:
             return None
     return suite.decrypt(encapsulated + stanza.body, private_key(secret), info)
+
+def point_of(key):
+    return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 def xwing_private_key(seed):
     expanded = hashlib.shake_256(seed).digest(96)
@@ -306,12 +315,12 @@ def read_statement(file, prologue, footer, publishers):
     check("right" in outcomes or not publishers, "not signed by a trusted publisher", "denied")
     return parse_statement(raw, prologue, footer, signatures)
 
-def is_signed(statement, signatures, key_id, keys):
+def is_signed(message, signatures, key_id, keys, purpose=b"ovseal/v1/statement\0"):
     """Returns "right" if a publisher's signatures are all valid, else "missing" or "wrong"."""
     present = [number for number in keys if (key_id, number) in signatures]
     try:
         for number in present:
-            keys[number].verify(signatures[key_id, number], b"ovseal/v1/statement\0" + statement)
+            keys[number].verify(signatures[key_id, number], purpose + message)
     except InvalidSignature:
         return "wrong"
     return "right" if len(present) == len(keys) else "missing"
@@ -372,9 +381,11 @@ def open_container(path, key, publishers=(), name=None, min_security_version=Non
     """Opens a container and returns its manifest with the SHA-256 of each part, or raises Failure.
 
     `key` is a pair of kind and bytes: "passphrase", "keyfile" or "identity" with the bytes of the
-    file. The other kinds are secrets that hardware would not reveal: "token" with a P-256 key in
-    PEM, "enclave" with 16 bytes, or "share" with the 32 bytes that a TPM unseals. The share is
-    followed by the passphrase if the stanza requires both. `publishers` are PEM strings.
+    file. The other kinds are secrets that hardware or a service would not reveal: "token" with a
+    P-256 key in PEM, "enclave" with 16 bytes, "share" with the 32 bytes that a TPM unseals, or
+    "release" with a line for each release key of a licence service: KEM, and the key in
+    hexadecimal. The share is followed by the passphrase if the stanza requires both. `publishers`
+    are PEM strings.
     """
     try:
         keys, publishers = read_key(*key), [read_publisher(pem) for pem in publishers]
@@ -411,7 +422,7 @@ def open_file(file, path, keys, publishers, name, min_security_version):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file")
-    parser.add_argument("kind", choices=("passphrase", "keyfile", "identity", "token", "enclave", "share"))
+    parser.add_argument("kind", choices=("passphrase", "keyfile", "identity", "token", "enclave", "share", "release"))
     parser.add_argument("key", type=Path, help="file with the key")
     parser.add_argument("--publisher", action="append", default=[], type=Path)
     parser.add_argument("--name")

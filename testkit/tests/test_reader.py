@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import reader
-from make_vectors import TPM_MODULES, make_all
+from make_vectors import LEASE_MODULES, LICENSE_MODULES, TPM_MODULES, make_all
 from reader import EXIT_CODES, Failure, open_container
 from vectormaker.container import KEYFILE, PLACE, Container, Part, side_file
 from vectormaker.publishers import ACME, CLASSICAL, MALLORY
@@ -19,11 +19,15 @@ RECORDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(VEC
 OWN_KEY = ("keyfile", KEYFILE)
 TPM_VECTORS = TESTKIT / "vectors-tpm"
 TPM_RECORDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(TPM_VECTORS.glob("*.json"))}
+LICENSE_VECTORS, LEASE_VECTORS = TESTKIT / "vectors-license", TESTKIT / "vectors-lease"
+LICENSE_RECORDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(LICENSE_VECTORS.glob("*.json"))}
 
 
 def key_of(record):
     if "share" in record["key"]:
         return "share", bytes.fromhex(record["key"]["share"]) + record["key"].get("passphrase", "").encode()
+    if "release" in record["key"]:
+        return "release", "\n".join(f"{key['kem']} {key['private']}" for key in record["key"]["release"]).encode()
     (kind, value), = record["key"].items()
     is_hex = kind in ("keyfile", "passphrase_hex")
     return kind.removesuffix("_hex"), bytes.fromhex(value) if is_hex else value.encode()
@@ -68,6 +72,17 @@ def test_vector_for_a_tpm_has_the_expected_outcome(name, monkeypatch):
     else:
         assert opened["parts"] == record["parts"]
     assert not ran or "-kdf-" not in name
+
+
+@pytest.mark.parametrize("name", LICENSE_RECORDS)
+def test_vector_for_a_licence_has_the_expected_outcome(name):
+    record = LICENSE_RECORDS[name]
+    try:
+        opened = open_container(LICENSE_VECTORS / f"{name}.ovseal", key_of(record))
+    except Failure as failure:
+        assert failure.kind == record["expect"], failure
+    else:
+        assert (record["expect"], opened["parts"]) == ("opened", record["parts"])
 
 
 COMMANDS = ["passphrase-final-crlf", "passphrase-not-utf-8", "x-wing", "ir-folder", "chunks-swapped", "wrong-keyfile", "signed",
@@ -228,7 +243,8 @@ def test_a_damaged_publisher_file_is_usage():
 
 
 def test_vectors_are_reproducible(tmp_path):
-    for name, folder, *modules in (("all", VECTORS), ("tpm", TPM_VECTORS, TPM_MODULES)):
+    for name, folder, *modules in (("all", VECTORS), ("tpm", TPM_VECTORS, TPM_MODULES),
+                                 ("license", LICENSE_VECTORS, LICENSE_MODULES), ("lease", LEASE_VECTORS, LEASE_MODULES)):
         made = tmp_path / name
         made.mkdir()
         make_all(made, *modules)

@@ -9,6 +9,7 @@ import hmac
 
 import blake3
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from kyber_py.ml_kem import ML_KEM_768
@@ -68,6 +69,8 @@ def cbor(value):
     """Encodes deterministically (RFC 8949, section 4.2.1), except for `Raw` values."""
     if isinstance(value, Raw):
         return value.data
+    if value is None:
+        return b"\xf6"
     if isinstance(value, int):
         return cbor_head(0, value)
     if isinstance(value, bytes):
@@ -106,8 +109,8 @@ def hpke_expand(suite, pseudorandom, label, info, length):
     return hkdf_expand(pseudorandom, be(length, 2) + b"HPKE-v1" + suite + label + info, length, "sha256")
 
 
-def hpke_seal(kem_id, shared, info, plaintext):
-    """Encrypts in mode Base with HKDF-SHA256, AES-256-GCM and empty associated data.
+def hpke_seal(kem_id, shared, info, plaintext, associated_data=b""):
+    """Encrypts in mode Base with HKDF-SHA256 and AES-256-GCM.
 
     `shared` is the shared secret of the KEM.
     """
@@ -115,7 +118,7 @@ def hpke_seal(kem_id, shared, info, plaintext):
     context = b"\0" + hpke_extract(suite, b"", b"psk_id_hash", b"") + hpke_extract(suite, b"", b"info_hash", info)
     secret = hpke_extract(suite, shared, b"secret", b"")
     key, nonce = (hpke_expand(suite, secret, label, context, size) for label, size in ((b"key", 32), (b"base_nonce", 12)))
-    return aes_gcm(key, nonce, plaintext, b"")
+    return aes_gcm(key, nonce, plaintext, associated_data)
 
 
 def encapsulate_x25519(public, ephemeral, zero=False):
@@ -123,6 +126,23 @@ def encapsulate_x25519(public, ephemeral, zero=False):
     encapsulated = bytes(32) if zero else x25519_public(ephemeral)
     exchanged = bytes(32) if zero else x25519_shared(ephemeral, public)
     suite = b"KEM" + be(0x20, 2)
+    secret = hpke_extract(suite, b"", b"eae_prk", exchanged)
+    return encapsulated, hpke_expand(suite, secret, b"shared_secret", encapsulated + public, 32)
+
+
+def p256_key(scalar):
+    return ec.derive_private_key(int.from_bytes(scalar, "big"), ec.SECP256R1())
+
+
+def p256_public(scalar):
+    return p256_key(scalar).public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+
+def encapsulate_p256(public, ephemeral):
+    """Returns the encapsulated key and the shared secret of DHKEM(P-256, HKDF-SHA256)."""
+    peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+    encapsulated, exchanged = p256_public(ephemeral), p256_key(ephemeral).exchange(ec.ECDH(), peer)
+    suite = b"KEM" + be(0x10, 2)
     secret = hpke_extract(suite, b"", b"eae_prk", exchanged)
     return encapsulated, hpke_expand(suite, secret, b"shared_secret", encapsulated + public, 32)
 

@@ -1,6 +1,7 @@
 """Sections 3 and 4: stanzas of every type, keys that fit or do not, and hostile stanza regions."""
 
 from vectormaker.container import KEYFILE, Container
+from vectormaker.licences import license
 from vectormaker.primitives import be, bech32_bytes, encapsulate_x25519, fixed_bytes, hpke_seal, sha256, x25519_public
 from vectormaker.stanzas import flipped, keyfile, passphrase, stanza, tpm2_passphrase, unknown, x25519, xwing
 from vectormaker.vector import Vector, patched
@@ -90,6 +91,10 @@ def choices():
     yield case("all-types", "opened", "4", "one stanza of each type", [passphrase(WORDS), good, xwing(AGE_PQ), x25519(AGE)], {"identity": AGE})
     yield case("second-key-fits", "opened", "4", "the first stanza opens but its key does not fit the container", [keyfile(KEYFILE, "decoy", OTHER_KEY), good])
     yield case("unknown-type", "opened", "4", "types that no reader knows stand before the right one", [unknown(), unknown("x-2", b"", b""), good])
+    yield case("license-skipped", "opened", "4", "a stanza for a licence stands before the right one", [license(), good])
+    yield case("license-unusable-skipped", "opened", "4.6", "a stanza for a licence with parameters of version 2 stands before the right one",
+               [license(version=2), good])
+    yield case("license-alone", "no-key-fits", "4", "a container that only a licence opens", [license()])
     yield case("wrong-keyfile", "no-key-fits", "4", "another key file", [other])
     yield case("wrong-type", "no-key-fits", "4", "a passphrase for a container that has a key-file stanza only", [good], {"passphrase": WORDS})
     yield case("wrong-commitment", "no-key-fits", "3", "the commitment is of another key", [good], commitment=lambda value: flipped(value))

@@ -1,16 +1,21 @@
-//! Ids of 32 bytes, shown in hexadecimal.
+//! Ids of fixed length, shown in hexadecimal.
 
-/// Implements construction, access, `Display` and `Debug` for a newtype of `[u8; 32]`.
+/// Implements construction, access, `Display` and `Debug` for a newtype of an array of bytes.
+///
+/// The array has 32 bytes, unless another length is given.
 macro_rules! hex_id {
     ($id:ident) => {
+        $crate::hex_id::hex_id!($id, 32);
+    };
+    ($id:ident, $length:literal) => {
         impl $id {
             /// Returns the id with these bytes.
-            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+            pub const fn from_bytes(bytes: [u8; $length]) -> Self {
                 Self(bytes)
             }
 
-            /// Returns the 32 bytes.
-            pub const fn as_bytes(&self) -> &[u8; 32] {
+            /// Returns the bytes.
+            pub const fn as_bytes(&self) -> &[u8; $length] {
                 &self.0
             }
         }

@@ -133,6 +133,7 @@ fn region_length(length: u64) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "payload")]
 mod tests {
     use super::*;
     use crate::testing;

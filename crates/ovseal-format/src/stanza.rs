@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::share::LicenseParameters;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 
 const STANZA_LIMIT: usize = 16_384;
@@ -99,6 +100,27 @@ impl Stanza {
         &self.stanza_type
     }
 
+    /// Returns the class of the key behind it, if its type and parameters determine it.
+    pub fn class(&self) -> Option<RecipientClass> {
+        match self.license_is_post_quantum() {
+            Some(true) => Some(RecipientClass::PostQuantumPublicKey),
+            Some(false) => Some(RecipientClass::ClassicalPublicKey),
+            None => self.stanza_type.class(),
+        }
+    }
+
+    /// Returns whether it withstands a quantum computer, if its type and parameters determine it.
+    pub fn is_post_quantum(&self) -> Option<bool> {
+        self.license_is_post_quantum().or(self.stanza_type.is_post_quantum())
+    }
+
+    /// Returns the answer that the release keys of a licence give.
+    fn license_is_post_quantum(&self) -> Option<bool> {
+        let is_license = self.stanza_type.kind() == Some(StanzaKind::License);
+        let parameters = is_license.then(|| LicenseParameters::parse(&self.parameters)).flatten();
+        parameters.map(|parameters| parameters.is_post_quantum())
+    }
+
     /// Returns its public parameters.
     pub fn parameters(&self) -> &[u8] {
         &self.parameters
@@ -186,6 +208,11 @@ pub const LIMITS: &str = "a container holds at most 32 stanzas, with at most one
 /// Such a key changes with the enclave or the processor's microcode (`docs/format.md` §4.3).
 pub fn are_only_enclaves(stanzas: &[Stanza]) -> bool {
     stanzas.iter().all(|stanza| stanza.stanza_type.kind() == Some(StanzaKind::Sgx))
+}
+
+/// Returns true if every stanza is for a licence: the container is lost with its service (§4.6).
+pub fn are_only_licences(stanzas: &[Stanza]) -> bool {
+    stanzas.iter().all(|stanza| stanza.stanza_type.kind() == Some(StanzaKind::License))
 }
 
 #[cfg(test)]

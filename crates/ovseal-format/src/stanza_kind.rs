@@ -26,6 +26,8 @@ pub enum StanzaKind {
     Pkcs11,
     /// The sealing key of an SGX enclave.
     Sgx,
+    /// A licence, granted by a licence service.
+    License,
 }
 
 /// The class of the key behind a stanza.
@@ -43,7 +45,7 @@ pub enum RecipientClass {
 
 impl StanzaKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Passphrase,
         Self::KeyFile,
         Self::CompileCache,
@@ -54,6 +56,7 @@ impl StanzaKind {
         Self::Tpm2Passphrase,
         Self::Pkcs11,
         Self::Sgx,
+        Self::License,
     ];
 
     /// Returns the type of such a stanza in a container.
@@ -69,6 +72,7 @@ impl StanzaKind {
             Self::Tpm2Passphrase => "tpm2-passphrase",
             Self::Pkcs11 => "pkcs11",
             Self::Sgx => "sgx",
+            Self::License => "license",
         }
     }
 
@@ -86,7 +90,7 @@ impl StanzaKind {
             }
             Self::XWing => Some(RecipientClass::PostQuantumPublicKey),
             Self::X25519 | Self::Pkcs11 => Some(RecipientClass::ClassicalPublicKey),
-            Self::KeyService | Self::Tpm2 | Self::Tpm2Passphrase => None,
+            Self::KeyService | Self::Tpm2 | Self::Tpm2Passphrase | Self::License => None,
         }
     }
 
@@ -95,7 +99,7 @@ impl StanzaKind {
     pub const fn is_post_quantum(self) -> Option<bool> {
         match self {
             Self::Tpm2 | Self::Tpm2Passphrase | Self::X25519 | Self::Pkcs11 => Some(false),
-            Self::KeyService => None,
+            Self::KeyService | Self::License => None,
             Self::Passphrase | Self::KeyFile | Self::CompileCache | Self::XWing | Self::Sgx => Some(true),
         }
     }
@@ -105,7 +109,7 @@ impl StanzaKind {
         match self {
             Self::Passphrase | Self::KeyFile => true,
             Self::CompileCache | Self::XWing | Self::X25519 | Self::KeyService => false,
-            Self::Tpm2 | Self::Tpm2Passphrase | Self::Pkcs11 | Self::Sgx => false,
+            Self::Tpm2 | Self::Tpm2Passphrase | Self::Pkcs11 | Self::Sgx | Self::License => false,
         }
     }
 
@@ -114,7 +118,7 @@ impl StanzaKind {
         match self {
             Self::Tpm2 | Self::Tpm2Passphrase | Self::Pkcs11 | Self::Sgx => true,
             Self::Passphrase | Self::KeyFile | Self::CompileCache => false,
-            Self::XWing | Self::X25519 | Self::KeyService => false,
+            Self::XWing | Self::X25519 | Self::KeyService | Self::License => false,
         }
     }
 
@@ -127,7 +131,7 @@ impl StanzaKind {
             Self::Passphrase => Some(&[]),
             Self::Tpm2Passphrase => parameters.get(TPM2_PASSPHRASE_DEVICE),
             Self::KeyFile | Self::CompileCache | Self::XWing | Self::X25519 => None,
-            Self::KeyService | Self::Tpm2 | Self::Pkcs11 | Self::Sgx => None,
+            Self::KeyService | Self::Tpm2 | Self::Pkcs11 | Self::Sgx | Self::License => None,
         }
     }
 }
@@ -153,7 +157,7 @@ mod tests {
         for kind in StanzaKind::ALL {
             assert_eq!(StanzaKind::parse(kind.word()), Some(kind));
         }
-        assert_eq!(StanzaKind::parse("license"), None);
+        assert_eq!(StanzaKind::parse("licence"), None);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use ovseal_files::AtomicFile;
-use ovseal_format::crypto::data_key::RandomnessError;
 use ovseal_format::error_kind::ErrorKind;
+use ovseal_format::random::RandomnessError;
 use ovseal_format::recipient::KeyFile;
 use ovseal_memory::{Exposed, Secret};
 

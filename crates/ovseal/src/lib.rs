@@ -70,19 +70,23 @@ mod verify;
 
 pub use ovseal_files::FileIdentity;
 pub use ovseal_format::crypto::aead::AeadProvider;
-pub use ovseal_format::crypto::data_key::{DataKey, RandomnessError};
+pub use ovseal_format::crypto::data_key::DataKey;
 pub use ovseal_format::error_kind::ErrorKind;
+pub use ovseal_format::key_error::KeyError;
 pub use ovseal_format::layout::ChunkSize;
 pub use ovseal_format::line::without_line_ending;
 pub use ovseal_format::manifest::{Manifest, ModelName, ModelNameError, PartEntry, PartKind};
 pub use ovseal_format::part_path::{PartPath, PathError};
 pub use ovseal_format::prologue::{ContainerId, is_container};
 pub use ovseal_format::publisher::{Ed25519Signer, Publisher, PublisherKey, SignError};
+pub use ovseal_format::random::RandomnessError;
 pub use ovseal_format::recipient::{
-    Argon2Cost, Argon2MemoryError, CacheKey, Context, Derivation, Identity, KeyError, KeyFile, KeyService,
-    Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient, ServiceContext, ServiceError, ServiceKey,
-    UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
+    Argon2Cost, Argon2MemoryError, CacheKey, Context, Derivation, Identity, KeyFile, KeyService,
+    LicenseRecipient, LicenseRecipientError, Passphrase, PublicKeyIdentity, PublicKeyRecipient, Recipient,
+    ServiceContext, ServiceError, ServiceKey, UnwrapError, WRAPPED_LIMIT, WrapError, symmetric,
+    unwrap_license,
 };
+pub use ovseal_format::share;
 pub use ovseal_format::stanza::{Stanza, StanzaError, StanzaType};
 pub use ovseal_format::stanza_kind::{RecipientClass, StanzaKind};
 pub use ovseal_format::statement::{KeyId, ModelId};

@@ -1,5 +1,6 @@
 //! The key that a stanza needs, in words.
 
+use ovseal::share::LicenseParameters;
 use ovseal::{StanzaKind, StanzaSummary};
 use ovseal_hardware::sgx::SealingPolicy;
 use ovseal_hardware::tpm2::Tpm2Summary;
@@ -18,10 +19,26 @@ pub(crate) fn of_stanza(stanza: &StanzaSummary) -> Option<String> {
             format!("the enclave, by {}", SealingPolicy::of_stanza(&stanza.parameters)?.word())
         }
         StanzaKind::CompileCache => return None,
+        StanzaKind::License => license_needs(&LicenseParameters::parse(&stanza.parameters)?),
         kind @ (StanzaKind::Tpm2 | StanzaKind::Tpm2Passphrase) => {
             device_needs(&Tpm2Summary::of(kind.word(), &stanza.parameters)?)
         }
     })
+}
+
+fn license_needs(parameters: &LicenseParameters) -> String {
+    let level = match parameters.least_level {
+        0 => String::new(),
+        level => format!(" on a device of level {level} or higher"),
+    };
+    let keys: Vec<String> =
+        parameters.shares().iter().map(|share| short_id(share.key_id.as_bytes())).collect();
+    let plural = if keys.len() > 1 { "s" } else { "" };
+    format!(
+        "a licence for product {}{level}, from the service with release key{plural} {}",
+        parameters.product,
+        keys.join(" and ")
+    )
 }
 
 fn device_needs(summary: &Tpm2Summary) -> String {

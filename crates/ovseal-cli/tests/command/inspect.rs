@@ -53,3 +53,39 @@ fn a_name_that_would_command_the_terminal_is_shown_escaped() {
     let shown = bench.done("inspect net.ovseal --keyfile key").stdout;
     assert!(shown.contains("name:              \\u{202e}lessed\n"), "{shown}");
 }
+
+#[test]
+fn a_stanza_for_a_licence_is_shown_with_product_level_and_release_keys() {
+    let bench = Bench::new();
+    for (vector, post_quantum, needs) in [
+        ("license-two-shares", true, "from the service with release keys "),
+        ("license-p-256", false, "from the service with release key "),
+        ("license-level-3", true, " on a device of level 3 or higher, from the service"),
+    ] {
+        bench.write("licensed.ovseal", &std::fs::read(licensed(vector)).unwrap());
+        let stanza = &bench.json("inspect licensed.ovseal")["stanzas"][0];
+        assert_eq!((&stanza["type"], &stanza["post_quantum"]), (&"license".into(), &post_quantum.into()));
+        let shown = stanza["needs"].as_str().unwrap();
+        assert!(shown.starts_with("a licence for product ") && shown.contains(needs), "{shown}");
+        assert!(bench.done("inspect licensed.ovseal").stdout.contains(shown));
+    }
+}
+
+#[test]
+fn a_container_that_only_a_licence_opens_is_explained() {
+    let bench = Bench::new();
+    bench.write("licensed.ovseal", &std::fs::read(licensed("license-x-wing")).unwrap());
+    bench.write("secret", &[7; 32]);
+    let refused = bench.run("inspect licensed.ovseal --keyfile secret --any-sender");
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("license (a licence; this version cannot ask for one)"),
+        "{}",
+        refused.stderr
+    );
+}
+
+fn licensed(vector: &str) -> std::path::PathBuf {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/vectors-license");
+    directory.join(vector).with_extension("ovseal")
+}

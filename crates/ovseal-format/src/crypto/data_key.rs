@@ -1,10 +1,11 @@
 //! The data key and the secrets derived from it (`docs/format.md` §3).
 
-use aws_lc_rs::{constant_time, hkdf, hmac, rand};
+use aws_lc_rs::{constant_time, hkdf, hmac};
 use ovseal_memory::{Exposed, Parked, Secret};
 
 use super::kdf;
 use crate::prologue::{Binding, Prologue};
+use crate::random::{RandomnessError, random_secret};
 
 /// The random key of one container, never reused.
 ///
@@ -159,26 +160,6 @@ impl Label {
     const fn index(self) -> u32 {
         if let Self::Part(index) = self { index } else { 0 }
     }
-}
-
-/// The error for an operating system that provides no random bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the operating system provided no random bytes")]
-pub struct RandomnessError;
-
-/// Returns `N` random bytes in secret memory.
-pub(crate) fn random_secret<const N: usize>() -> Result<Secret<N>, RandomnessError> {
-    Secret::try_from_fn(|bytes| rand::fill(bytes)).map_err(|_| RandomnessError)
-}
-
-/// Returns `N` random bytes that need not stay secret, for a salt or an id.
-///
-/// # Errors
-/// [`RandomnessError`] if the operating system provides no random bytes.
-pub fn random_array<const N: usize>() -> Result<[u8; N], RandomnessError> {
-    let mut bytes = [0; N];
-    rand::fill(&mut bytes).map_err(|_| RandomnessError)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

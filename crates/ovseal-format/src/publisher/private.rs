@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::signer::{Ed25519Signer, SignError};
 use super::{Algorithm, Publisher};
-use crate::crypto::data_key::{RandomnessError, random_secret};
-use crate::recipient::KeyError;
+use crate::key_error::KeyError;
+use crate::random::{RandomnessError, random_secret};
 
 const LABEL: &str = "PRIVATE KEY";
 const END: &str = "-----END PRIVATE KEY-----";

@@ -4,8 +4,8 @@ use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use pem_rfc7468::LineEnding;
 
 use super::Algorithm;
+use crate::key_error::KeyError;
 use crate::manifest::ModelName;
-use crate::recipient::KeyError;
 use crate::statement::{KeyId, ModelId};
 use crate::suite::sha256;
 

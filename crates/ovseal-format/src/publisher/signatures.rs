@@ -60,10 +60,18 @@ impl Signatures {
     /// # Errors
     /// [`SignError`] if a key fails to sign.
     pub fn sign(statement: &[u8], keys: &[&PublisherKey]) -> Result<Self, SignError> {
-        let message = signed_message(statement);
+        Self::sign_message(&signed_message(statement), keys)
+    }
+
+    /// Signs `message` with every key. It begins with its purpose, as
+    /// [`signed_message`] does for statements.
+    ///
+    /// # Errors
+    /// [`SignError`] if a key fails to sign.
+    pub fn sign_message(message: &[u8], keys: &[&PublisherKey]) -> Result<Self, SignError> {
         let mut entries = Vec::new();
         for key in keys {
-            entries.extend(Entry::sign(key, &message)?);
+            entries.extend(Entry::sign(key, message)?);
         }
         entries.sort_unstable_by_key(Entry::order);
         Ok(Self(entries))
@@ -82,13 +90,25 @@ impl Signatures {
         statement: &[u8],
         trusted: &'t [Publisher],
     ) -> Result<Vec<&'t Publisher>, SignaturesError> {
+        self.verify_message(&signed_message(statement), trusted)
+    }
+
+    /// Returns the publishers among `trusted` that signed `message`, as [`verify`](Self::verify)
+    /// does for a statement.
+    ///
+    /// # Errors
+    /// [`SignaturesError`] if there is none.
+    pub fn verify_message<'t>(
+        &self,
+        message: &[u8],
+        trusted: &'t [Publisher],
+    ) -> Result<Vec<&'t Publisher>, SignaturesError> {
         if self.0.is_empty() {
             return Err(SignaturesError::Unsigned);
         }
-        let message = signed_message(statement);
         let (mut signers, mut failure) = (Vec::new(), SignaturesError::Untrusted);
         for publisher in trusted.iter().filter(|publisher| self.names(publisher.id())) {
-            match self.verify_publisher(publisher, &message) {
+            match self.verify_publisher(publisher, message) {
                 Ok(()) => signers.push(publisher),
                 Err(_) if matches!(failure, SignaturesError::Wrong(_)) => {}
                 Err(error) => failure = error,
@@ -145,7 +165,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipient::KeyError;
+    use crate::key_error::KeyError;
 
     fn key() -> PublisherKey {
         PublisherKey::generate().unwrap()

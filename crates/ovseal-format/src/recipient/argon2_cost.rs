@@ -1,6 +1,6 @@
 //! The cost parameters of Argon2id (RFC 9106).
 
-use super::KeyError;
+use crate::key_error::KeyError;
 use crate::layout::read_be32;
 
 /// Length of an encoded [`Argon2Cost`], in bytes.

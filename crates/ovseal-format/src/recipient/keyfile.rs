@@ -4,8 +4,10 @@ use std::io::Read;
 
 use ovseal_memory::{Exposed, Parked, Secret, SecretBytes};
 
-use super::{Context, Identity, KeyError, Recipient, UnwrapError, WrapError, symmetric};
-use crate::crypto::data_key::{DataKey, RandomnessError, random_secret};
+use super::{Context, Identity, Recipient, UnwrapError, WrapError, symmetric};
+use crate::crypto::data_key::DataKey;
+use crate::key_error::KeyError;
+use crate::random::{RandomnessError, random_secret};
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 

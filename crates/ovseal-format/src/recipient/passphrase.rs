@@ -10,9 +10,11 @@ use zeroize::Zeroize;
 use super::argon2_cost::Argon2Cost;
 use super::context::Context;
 use super::derivation::Derivation;
-use super::{Identity, KeyError, Recipient, UnwrapError, WrapError, symmetric};
-use crate::crypto::data_key::{DataKey, random_array};
+use super::{Identity, Recipient, UnwrapError, WrapError, symmetric};
+use crate::crypto::data_key::DataKey;
+use crate::key_error::KeyError;
 use crate::line::without_line_ending;
+use crate::random::random_array;
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 

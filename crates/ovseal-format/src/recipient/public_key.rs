@@ -1,6 +1,5 @@
 //! The `x-wing` and `x25519` stanzas: HPKE (RFC 9180) to keys in age's encodings (§4.2).
 
-use aws_lc_rs::agreement;
 use hpke::aead::AesGcm256;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::{X25519HkdfSha256, XWing};
@@ -8,12 +7,13 @@ use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use ovseal_memory::{Parked, Secret, SecretBytes};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Context, Identity, KeyError, Recipient, UnwrapError, WrapError, age_encoding};
-use crate::crypto::data_key::{DataKey, RandomnessError, random_secret};
+use super::{Context, Identity, Recipient, UnwrapError, WrapError, age_encoding};
+use crate::crypto::data_key::DataKey;
+use crate::key_error::KeyError;
+use crate::random::{RandomnessError, random_secret};
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
-
-type Point = [u8; 32];
+use crate::x25519_point::has_zero_share;
 
 /// A public key: `age1…` (X25519) or `age1pq1…` (X-Wing: ML-KEM-768 and X25519).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl std::fmt::Display for PublicKeyRecipient {
 
 impl Recipient for PublicKeyRecipient {
     fn wrap(&self, key: &DataKey, context: &Context) -> Result<Stanza, WrapError> {
-        if has_zero_share(&last_point(&self.to_bytes())) {
+        if has_zero_share(&self.to_bytes()) {
             return Err(WrapError::WeakPublicKey);
         }
         match &self.0 {
@@ -198,7 +198,7 @@ fn wrap<K: Kem>(
 
 fn unwrap<K: Kem>(private: &K::PrivateKey, stanza: &Stanza, context: &Context) -> Option<DataKey> {
     let encapsulated = K::EncappedKey::from_bytes(stanza.parameters()).ok()?;
-    if has_zero_share(&last_point(stanza.parameters())) {
+    if has_zero_share(stanza.parameters()) {
         return None;
     }
     let info = info(stanza.stanza_type().as_str(), context);
@@ -213,23 +213,6 @@ fn unwrap<K: Kem>(private: &K::PrivateKey, stanza: &Stanza, context: &Context) -
 
 fn info(kind: &str, context: &Context) -> Vec<u8> {
     [b"ovseal/v1/", kind.as_bytes(), &[0], context.as_bytes()].concat()
-}
-
-/// Returns the X25519 point with which public and encapsulated keys of both schemes end.
-fn last_point(bytes: &[u8]) -> Point {
-    *bytes.last_chunk().expect("keys and encapsulated keys have at least 32 bytes")
-}
-
-/// Returns true if X25519 with this point results in an all-zero shared secret (RFC 7748 §6.1).
-///
-/// One random private key decides this for all private keys. Clamped scalars are multiples of the
-/// cofactor, so the result is zero for every scalar if the point has small order, and for none
-/// otherwise. `hpke` does not check this inside X-Wing.
-fn has_zero_share(point: &Point) -> bool {
-    let peer = agreement::UnparsedPublicKey::new(&agreement::X25519, point);
-    agreement::PrivateKey::generate(&agreement::X25519)
-        .and_then(|private| agreement::agree(&private, peer, aws_lc_rs::error::Unspecified, |_| Ok(())))
-        .is_err()
 }
 
 #[cfg(test)]

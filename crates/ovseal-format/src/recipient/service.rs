@@ -6,8 +6,9 @@ use std::sync::Arc;
 use ovseal_memory::Secret;
 
 use super::{Context, Identity, Recipient, UnwrapError, WrapError, symmetric};
-use crate::crypto::data_key::{DataKey, random_array, random_secret};
+use crate::crypto::data_key::DataKey;
 use crate::prologue::ContainerId;
+use crate::random::{random_array, random_secret};
 use crate::stanza::Stanza;
 use crate::stanza_kind::{RecipientClass, StanzaKind};
 use crate::statement::ModelId;

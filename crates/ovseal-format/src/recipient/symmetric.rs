@@ -5,8 +5,9 @@ use ovseal_memory::Secret;
 
 use super::{Context, WrapError};
 use crate::crypto::aead::{AeadProvider, NONCE_LENGTH};
-use crate::crypto::data_key::{DataKey, random_array};
+use crate::crypto::data_key::DataKey;
 use crate::crypto::kdf;
+use crate::random::random_array;
 use crate::stanza::{Stanza, StanzaError};
 use crate::stanza_kind::StanzaKind;
 

@@ -176,6 +176,7 @@ fn key_for(word: &str) -> (&'static str, &'static str) {
             "a program with access to its key service; this command has none",
             "the key service it was sealed to",
         ),
+        StanzaKind::License => ("a licence; this version cannot ask for one", "a licence of its publisher"),
         StanzaKind::Tpm2 => ("--tpm, on the device", "the TPM of the device it is bound to"),
         StanzaKind::Tpm2Passphrase => (
             "--tpm with -p or --passphrase-file F, on the device",

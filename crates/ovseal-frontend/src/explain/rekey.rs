@@ -34,6 +34,7 @@ impl Explain for RekeyError {
             Self::OnlyEnclave => {
                 to.say("keep another stanza, or allow it with --allow-only-sgx", "keep another stanza")
             }
+            Self::OnlyLicense => "keep another stanza, such as one for a key to recover the model",
             Self::Locked { .. } => "wait until the other process has finished",
             Self::GenerationChanged { .. } => to.say(
                 "look at the stanzas again with ovseal inspect FILE, and choose again",

@@ -28,6 +28,7 @@ impl Explain for SealError {
                 "specify at least one recipient",
             ),
             Self::MixedRecipients => mixed_hint(to),
+            Self::OnlyLicense => "add another recipient, such as a key to recover the model",
             Self::KeyInModel { .. } => to.say(
                 "move it out of the model's directory, or leave it out with --exclude",
                 "move it out of the model's directory, or exclude it",

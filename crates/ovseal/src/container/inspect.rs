@@ -109,7 +109,7 @@ impl StanzaSummary {
 
     pub(crate) fn of(stanza: &Stanza) -> Self {
         let stanza_type = stanza.stanza_type().clone();
-        let (parameters, post_quantum) = (stanza.parameters().to_vec(), stanza_type.is_post_quantum());
+        let (parameters, post_quantum) = (stanza.parameters().to_vec(), stanza.is_post_quantum());
         Self { length: stanza.encoded_length(), parameters, post_quantum, stanza_type }
     }
 }

@@ -35,6 +35,9 @@ pub enum RekeyError {
     /// Only keys of enclaves would be left. Such a key changes with the processor's microcode.
     #[error("this would leave only an enclave's key, which changes with the processor's microcode")]
     OnlyEnclave,
+    /// Only licences would open the container. It would be lost with its licence service.
+    #[error("this would leave only a licence, which is lost with its licence service")]
+    OnlyLicense,
     /// There would be too many stanzas, or too many passphrase stanzas.
     #[error("{}", stanza::LIMITS)]
     TooManyStanzas,

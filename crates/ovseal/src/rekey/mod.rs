@@ -35,6 +35,7 @@ pub struct RekeyOptions<'a> {
     generation: Option<u64>,
     allow_mixed: bool,
     allow_only_enclave: bool,
+    allow_only_license: bool,
     on_waiting: OnWaiting,
 }
 
@@ -54,6 +55,7 @@ impl<'a> RekeyOptions<'a> {
             generation: None,
             allow_mixed: false,
             allow_only_enclave: false,
+            allow_only_license: false,
             on_waiting: OnWaiting::default(),
         }
     }
@@ -105,6 +107,11 @@ impl<'a> RekeyOptions<'a> {
     /// Allows an enclave's key to be the only one. The container is lost when that key changes.
     pub fn allow_only_enclave(self, allow_only_enclave: bool) -> Self {
         Self { allow_only_enclave, ..self }
+    }
+
+    /// Allows a licence to be the only key. The container is lost with its licence service.
+    pub fn allow_only_license(self, allow_only_license: bool) -> Self {
+        Self { allow_only_license, ..self }
     }
 }
 

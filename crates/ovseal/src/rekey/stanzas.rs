@@ -27,6 +27,9 @@ impl RekeyOptions<'_> {
             _ if stanza::are_only_enclaves(&stanzas) && !self.allow_only_enclave => {
                 Err(RekeyError::OnlyEnclave)
             }
+            _ if stanza::are_only_licences(&stanzas) && !self.allow_only_license => {
+                Err(RekeyError::OnlyLicense)
+            }
             _ if stanza::are_allowed(&stanzas) => Ok(stanzas),
             _ => Err(RekeyError::TooManyStanzas),
         }
@@ -34,13 +37,13 @@ impl RekeyOptions<'_> {
 
     /// Fails if `kept` and the added stanzas mix post-quantum and classical public keys.
     pub(super) fn check_mixing(&self, kept: &[Stanza]) -> Result<(), RekeyError> {
-        let class = |stanza: &Stanza| stanza.stanza_type().class();
+        let class = Stanza::class;
         let has_post_quantum =
             kept.iter().any(|stanza| class(stanza) == Some(RecipientClass::PostQuantumPublicKey));
         // A TPM stanza may be for a local key or for a public key. Next to a post-quantum stanza,
         // it was bound locally, or mixing was allowed then. Otherwise it counts as classical. All
         // other types of unknown class count as keys of this device.
-        let unknown = |stanza: &Stanza| match stanza.stanza_type().is_post_quantum() {
+        let unknown = |stanza: &Stanza| match stanza.is_post_quantum() {
             Some(false) if !has_post_quantum => RecipientClass::ClassicalPublicKey,
             _ => RecipientClass::SymmetricOrLocal,
         };

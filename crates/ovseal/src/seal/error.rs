@@ -3,9 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use ovseal_format::crypto::data_key::RandomnessError;
 use ovseal_format::error_kind::ErrorKind;
 use ovseal_format::publisher::SignError;
+use ovseal_format::random::RandomnessError;
 use ovseal_format::recipient::WrapError;
 use ovseal_format::stanza;
 use ovseal_format::statement::PUBLISHER_LIMIT;
@@ -28,6 +28,9 @@ pub enum SealError {
     /// microcode.
     #[error("this would leave only an enclave's key, which changes with the processor's microcode")]
     OnlyEnclave,
+    /// Only licences would open the container. It would be lost with its licence service.
+    #[error("this would leave only a licence, which is lost with its licence service")]
+    OnlyLicense,
     /// There are more publishers than a container has room for.
     #[error("at most {PUBLISHER_LIMIT} publishers can sign a container")]
     TooManyPublishers,
@@ -87,7 +90,7 @@ impl SealError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoRecipient | Self::TooManyRecipients => ErrorKind::Usage,
-            Self::MixedRecipients | Self::OnlyEnclave => ErrorKind::Usage,
+            Self::MixedRecipients | Self::OnlyEnclave | Self::OnlyLicense => ErrorKind::Usage,
             Self::TooManyPublishers | Self::TooLarge | Self::OutputIsInput => ErrorKind::Usage,
             Self::OutputIsKey | Self::KeyInModel { .. } | Self::Irreplaceable { .. } => ErrorKind::Usage,
             Self::Write(source) if source.kind() == io::ErrorKind::AlreadyExists => ErrorKind::Usage,

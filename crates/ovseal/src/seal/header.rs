@@ -1,8 +1,9 @@
 //! The sections before the payload: prologue and stanza region.
 
-use ovseal_format::crypto::data_key::{DataKey, FittingKey, Label, random_array};
+use ovseal_format::crypto::data_key::{DataKey, FittingKey, Label};
 use ovseal_format::layout::ChunkSize;
 use ovseal_format::prologue::{ContainerId, Prologue};
+use ovseal_format::random::random_array;
 use ovseal_format::recipient::Context;
 use ovseal_format::stanza::{self, Stanza};
 use ovseal_format::stanza_region::StanzaRegion;
@@ -56,6 +57,9 @@ impl SealOptions<'_> {
         }
         if stanza::are_only_enclaves(&stanzas) && !self.allow_only_enclave {
             return Err(SealError::OnlyEnclave);
+        }
+        if stanza::are_only_licences(&stanzas) && !self.allow_only_license {
+            return Err(SealError::OnlyLicense);
         }
         let key = key.fit(prologue).expect("the commitment was just made with this key");
         Ok((key, stanzas))

@@ -44,6 +44,7 @@ pub struct SealOptions<'a> {
     chunk_size: Option<ChunkSize>,
     allow_mixed: bool,
     allow_only_enclave: bool,
+    allow_only_license: bool,
     replace: bool,
     private: bool,
     read_files: Vec<FileIdentity>,
@@ -73,6 +74,7 @@ impl<'a> SealOptions<'a> {
             chunk_size: None,
             allow_mixed: false,
             allow_only_enclave: false,
+            allow_only_license: false,
             replace: false,
             private: false,
             read_files: Vec::new(),
@@ -118,6 +120,11 @@ impl<'a> SealOptions<'a> {
     /// Allows an enclave's key to be the only one. The container is lost when that key changes.
     pub fn allow_only_enclave(self, allow_only_enclave: bool) -> Self {
         Self { allow_only_enclave, ..self }
+    }
+
+    /// Allows a licence to be the only key. The container is lost with its licence service.
+    pub fn allow_only_license(self, allow_only_license: bool) -> Self {
+        Self { allow_only_license, ..self }
     }
 
     /// Sets whether an existing container may be replaced. Nothing else is ever replaced.

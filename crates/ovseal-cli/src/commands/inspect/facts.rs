@@ -190,8 +190,9 @@ fn stanza_lines(heading: &str, stanzas: &[StanzaFacts]) -> Vec<String> {
             Some(false) => "not post-quantum",
             None => "post-quantum unknown",
         };
-        let is_hardware = StanzaKind::parse(&stanza.stanza_type).is_some_and(StanzaKind::is_hardware);
-        let needs = stanza.needs.iter().filter(|_| is_hardware).map(String::as_str);
+        let kind = StanzaKind::parse(&stanza.stanza_type);
+        let shows_needs = kind.is_some_and(|kind| kind.is_hardware() || kind == StanzaKind::License);
+        let needs = stanza.needs.iter().filter(|_| shows_needs).map(String::as_str);
         let marks: Vec<&str> = std::iter::once(mark).chain(needs).filter(|mark| !mark.is_empty()).collect();
         let marks = marks.join("; ");
         format!("  {:<3} {:<11} {marks}", stanza.number, stanza.stanza_type).trim_end().to_owned()

