@@ -10,6 +10,7 @@ mod extract;
 mod inspect;
 mod keygen;
 mod man;
+mod mount;
 mod rekey;
 mod rollback_state;
 mod run;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
     Run(run::RunArgs),
+    Mount(mount::MountArgs),
     Rekey(rekey::RekeyArgs),
     Bind(bind::BindArgs),
     Device(device::DeviceArgs),
@@ -78,6 +80,7 @@ pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), C
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::Run(args) => run::run(&args, output),
+        Command::Mount(args) => mount::run(&args, output),
         Command::Rekey(args) => rekey::run(&args, output),
         Command::Bind(args) => bind::run(&args, output),
         Command::Device(args) => device::run(&args, output),

@@ -21,6 +21,7 @@ pub(crate) struct CommandError {
     error: Box<dyn Error>,
     details: Vec<String>,
     hints: Vec<String>,
+    is_reported: bool,
 }
 
 /// The command's own message, with the library's error as its cause.
@@ -34,7 +35,8 @@ struct Message {
 impl CommandError {
     /// Creates an error from a library's, without advice.
     pub(crate) fn new(kind: Kind, error: impl Error + 'static) -> Self {
-        Self { kind, error: Box::new(error), details: Vec::new(), hints: Vec::new() }
+        let error = Box::new(error);
+        Self { kind, error, details: Vec::new(), hints: Vec::new(), is_reported: false }
     }
 
     /// Creates an error with its own message.
@@ -76,6 +78,11 @@ impl CommandError {
         self
     }
 
+    /// Marks an error that was shown when it happened: only its exit code is left to return.
+    pub(crate) fn already_reported(self) -> Self {
+        Self { is_reported: true, ..self }
+    }
+
     /// Returns the exit code.
     pub(crate) const fn code(&self) -> u8 {
         self.kind as u8
@@ -85,7 +92,8 @@ impl CommandError {
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
         let details = self.details.iter().map(|detail| format!("ovseal: detail: {}", shown(detail)));
         let hints = self.hints.iter().map(|hint| format!("ovseal: hint: {}", shown(hint)));
-        std::iter::once(format!("ovseal: error: {}", shown(&self.chain()))).chain(details).chain(hints)
+        let error = format!("ovseal: error: {}", shown(&self.chain()));
+        std::iter::once(error).chain(details).chain(hints).filter(|_| !self.is_reported)
     }
 
     /// Returns the error with its causes in one line.

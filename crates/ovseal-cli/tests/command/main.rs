@@ -12,6 +12,7 @@ mod failures;
 mod inspect;
 mod json;
 mod keygen;
+mod mount;
 mod optimize;
 mod other;
 mod rekey;
