@@ -4,6 +4,8 @@
 //! |---|---|
 //! | files at a directory that other programs see | [`Mounted`], [`MountOptions`] |
 //! | the parts of one or more containers as a tree | [`Tree`] |
+//! | a program with files that only it sees | [`Launcher`], and [`become_program`] in the child |
+//! | files in memory for such a program | [`FilledDirectory`], [`MemoryFiles`], or [`Mounted::on`] |
 //!
 //! Chunks are decrypted when they are read. Each is verified as a whole before one of its bytes
 //! goes to the kernel, and a chunk that is not authentic is an I/O error.
@@ -38,11 +40,19 @@
 mod access;
 mod chunks;
 mod files;
+mod fill;
+mod launch;
 mod lock;
+mod memory_files;
 mod mounted;
 mod pages;
+mod room;
 mod service;
 mod tree;
 
+pub use fill::{FillError, FilledDirectory, Readers};
+pub use launch::{LaunchError, LaunchOptions, Launcher, become_program, is_memory};
+pub use memory_files::MemoryFiles;
 pub use mounted::{MountError, MountOptions, Mounted};
+pub use room::memory_room;
 pub use tree::{Tree, TreeError};

@@ -21,6 +21,7 @@ pub struct MountOptions {
     forget_after: Duration,
     ahead: bool,
     users: Vec<u32>,
+    process: Option<u32>,
     report: Box<dyn Fn(&OpenError) + Send + Sync>,
 }
 
@@ -32,7 +33,7 @@ impl MountOptions {
     /// program that reads.
     pub fn new(report: impl Fn(&OpenError) + Send + Sync + 'static) -> Self {
         let forget_after = Duration::from_secs(30);
-        Self { forget_after, ahead: true, users: Vec::new(), report: Box::new(report) }
+        Self { forget_after, ahead: true, users: Vec::new(), process: None, report: Box::new(report) }
     }
 
     /// Sets how long the kernel keeps the plaintext of a file after it was closed.
@@ -51,6 +52,12 @@ impl MountOptions {
     #[must_use]
     pub fn users(self, users: Vec<u32>) -> Self {
         Self { users, ..self }
+    }
+
+    /// Lets only processes in the mount namespace of `process` open files, instead of users.
+    #[must_use]
+    pub fn namespace_of(self, process: u32) -> Self {
+        Self { process: Some(process), ..self }
     }
 }
 
@@ -217,7 +224,7 @@ impl Parts {
 }
 
 fn assemble(tree: Tree, options: MountOptions) -> (Service, Parts) {
-    let access = Access::new(&options.users);
+    let access = options.process.map_or_else(|| Access::new(&options.users), Access::of_namespace);
     let config = config(&access);
     let files = Arc::new(Files::new(tree, options.report));
     let shared = Arc::new(pages::Shared::new(options.ahead, options.forget_after));

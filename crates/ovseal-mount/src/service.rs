@@ -31,12 +31,15 @@ impl Service {
 
     /// Fails if the user of a request may not see the files.
     fn check(&self, request: &Request) -> Result<(), Errno> {
-        if self.access.permits(request.uid()) { Ok(()) } else { Err(Errno::EACCES) }
+        if self.access.permits(request.uid(), request.pid()) { Ok(()) } else { Err(Errno::EACCES) }
     }
 
     fn attributes(&self, number: u64) -> Result<FileAttr, Errno> {
         let (kind, size, links) = match self.files.tree.node(number).ok_or(Errno::ENOENT)? {
-            Node::Directory { children, .. } => (FileType::Directory, 0, 2 + children.len() as u32),
+            Node::Directory { children, .. } => {
+                let inner = children.values().filter(|&&child| self.files.tree.file(child).is_none());
+                (FileType::Directory, 0, 2 + inner.count() as u32)
+            }
             Node::File(file) => (FileType::RegularFile, file.part.length(), 1),
         };
         let readable = if self.access.is_shared() { 0o444 } else { 0o400 };

@@ -22,6 +22,8 @@ pub(crate) struct CommandError {
     details: Vec<String>,
     hints: Vec<String>,
     is_reported: bool,
+    /// The exit code of another program, instead of the kind's.
+    program_code: Option<u8>,
 }
 
 /// The command's own message, with the library's error as its cause.
@@ -36,7 +38,7 @@ impl CommandError {
     /// Creates an error from a library's, without advice.
     pub(crate) fn new(kind: Kind, error: impl Error + 'static) -> Self {
         let error = Box::new(error);
-        Self { kind, error, details: Vec::new(), hints: Vec::new(), is_reported: false }
+        Self { kind, error, details: Vec::new(), hints: Vec::new(), is_reported: false, program_code: None }
     }
 
     /// Creates an error with its own message.
@@ -83,9 +85,14 @@ impl CommandError {
         Self { is_reported: true, ..self }
     }
 
+    /// Sets the exit code of another program, instead of the kind's.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { program_code: Some(code), ..self }
+    }
+
     /// Returns the exit code.
-    pub(crate) const fn code(&self) -> u8 {
-        self.kind as u8
+    pub(crate) fn code(&self) -> u8 {
+        self.program_code.unwrap_or(self.kind as u8)
     }
 
     /// Returns the lines for stderr: the error with its causes, then each detail and hint.

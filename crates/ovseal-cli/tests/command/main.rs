@@ -7,6 +7,7 @@ mod cache;
 mod crash;
 mod descriptors;
 mod device;
+mod exec;
 mod extract;
 mod failures;
 mod inspect;

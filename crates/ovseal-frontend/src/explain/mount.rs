@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ovseal_mount::{MountError, TreeError};
+use ovseal_mount::{FillError, LaunchError, MountError, TreeError};
 
 use super::{Explain, FrontEnd};
 use crate::Code;
@@ -44,6 +44,55 @@ impl Explain for MountError {
         Some(hint.to_owned())
     }
 }
+
+impl Explain for FillError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Open(error) => error.code(),
+            Self::Write { .. } => Code::Write,
+            Self::Memory(error) => error.code(),
+            _ => Code::Environment,
+        }
+    }
+
+    fn hint(&self, to: FrontEnd) -> Option<String> {
+        match self {
+            Self::Open(error) => error.hint(to),
+            Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("make the directory's file system larger, or use --via fuse".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Explain for LaunchError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Confine(error) if error.kind() == io::ErrorKind::NotFound => Code::Usage,
+            _ => Code::Environment,
+        }
+    }
+
+    fn hint(&self, _: FrontEnd) -> Option<String> {
+        let hint = match self {
+            Self::Namespaces(_) => NO_NAMESPACES,
+            Self::Mount(_) => "ovseal doctor shows which routes work here",
+            Self::Confine(error) if error.kind() == io::ErrorKind::NotFound => {
+                "create the directories of --allow-write first"
+            }
+            Self::Confine(_) => "this kernel has no Landlock: use --no-confine to do without",
+            Self::Program { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "check the program's name after --, and PATH"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+const NO_NAMESPACES: &str = "on Ubuntu, install the AppArmor profile of ovseal; in a container, use --via dir:PATH with a \
+                             tmpfs, or --via memfd";
 
 fn mount_hint(error: &io::Error) -> Option<String> {
     let hint = match error.kind() {

@@ -1,0 +1,135 @@
+//! `ovseal exec`: a program that finds the parts of a container as files, which only it sees.
+
+mod program;
+mod route;
+mod via;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+use ovseal_mount::{LaunchOptions, Launcher, Tree, become_program};
+use ovseal_openvino::{Environment, LocateError};
+use tempfile::TempDir;
+
+use crate::errors::{CommandError, Kind};
+use crate::keys::OpeningOptions;
+use crate::keys::strict::refused;
+use crate::ui::Output;
+use via::Via;
+
+/// Run a program that loads a sealed model by path, without writing plaintext to a disk
+///
+/// The program sees the container's parts as read-only files, in a private mount namespace where
+/// this is allowed. In its arguments, {} is replaced by their directory; OVSEAL_MODEL_DIR has it
+/// too. The program may not write files, except to memory, devices, and directories that you allow.
+/// The exit code is the program's: 127 if it was not found, 126 if it could not be started,
+/// 128 + n if signal n ended it.
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// The container
+    #[arg(value_name = "FILE")]
+    pub(crate) container: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) opening: OpeningOptions,
+
+    /// Show the files in this way: auto, ramfs, fuse, memfd or dir:PATH
+    ///
+    /// ramfs decrypts everything into memory that is never swapped; fuse decrypts what is read;
+    /// memfd needs no rights, but some programs do not accept its links; dir:PATH uses a tmpfs that
+    /// you provide, as in a container. auto is ramfs for a model of up to half of the available
+    /// memory, otherwise fuse. If this host allows neither, it is memfd, and a warning says so.
+    #[arg(long, value_name = "ROUTE", default_value = "auto", value_parser = Via::parse)]
+    pub(crate) via: Via,
+
+    /// Let the program write in this directory; may be repeated
+    #[arg(long = "allow-write", value_name = "DIR")]
+    pub(crate) writable: Vec<PathBuf>,
+
+    /// Let the program write wherever you may, also plaintext
+    #[arg(long, conflicts_with = "writable")]
+    pub(crate) no_confine: bool,
+
+    /// The program and its arguments
+    #[arg(value_name = "CMD", last = true, required = true)]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// The hidden subcommand of the process that becomes the program.
+pub(super) const LAUNCHER: &str = "exec-launcher";
+
+pub(super) fn run(args: &ExecArgs, output: &mut Output) -> Result<(), CommandError> {
+    check(args)?;
+    let place = place(&args.via)?;
+    let program = program::with_directory(&args.program, place.path(), output);
+    program::warn_of_set_user_id(&program, output);
+    // First, while this process has a single thread.
+    let mut launcher = Launcher::start(&LaunchOptions {
+        subcommand: vec![LAUNCHER.into()],
+        directory: place.path().to_owned(),
+        writable: args.writable.clone(),
+        variables: vec![("OVSEAL_MODEL_DIR".into(), place.path().into())],
+        program: program.clone(),
+    })?;
+    let opened = args.opening.open(&args.container, output)?;
+    let tree = Tree::of(&opened);
+    drop(opened);
+    let tree = tree.map_err(|error| in_file(args, error))?;
+    let serving = route::serve(args, &launcher, place.path(), tree, output)?;
+    confine(args, &launcher, output)?;
+    let code = program::follow(&mut launcher, &program)?;
+    if code != 0 && !args.no_confine {
+        output.note("if the program could not write a file, allow its directory with --allow-write DIR");
+    }
+    // The program's files end before their directory.
+    serving.end(args, code)
+}
+
+/// Runs in the child. It returns only if the program was not started.
+pub(super) fn launch(arguments: Vec<OsString>) -> Result<(), CommandError> {
+    let code = become_program(arguments);
+    Err(CommandError::message(Kind::Environment, "").already_reported().with_code(code))
+}
+
+/// Checks what makes OpenVINO write models, and that this process can start itself again.
+fn check(args: &ExecArgs) -> Result<(), CommandError> {
+    if let Some(&variable) = Environment::from_process().variables_that_write_models().first() {
+        return Err(LocateError::WritesModels { variable }.into());
+    }
+    if args.opening.strict && args.no_confine {
+        return Err(refused("the program would not be confined").hint("leave out --no-confine"));
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if name.starts_with("python") {
+        let error = CommandError::message(Kind::Unsupported, "exec does not run inside Python");
+        return Err(error.hint("install the program: cargo install --path crates/ovseal-cli"));
+    }
+    Ok(())
+}
+
+/// Creates the directory of the files.
+fn place(via: &Via) -> Result<TempDir, CommandError> {
+    let parent = match via {
+        Via::Directory(path) => {
+            via::check_memory(path)?;
+            path.clone()
+        }
+        _ => via::directory(),
+    };
+    let place = tempfile::Builder::new().prefix("ovseal-").tempdir_in(&parent);
+    place.map_err(|error| crate::errors::cannot_write(&parent.display(), error))
+}
+
+fn confine(args: &ExecArgs, launcher: &Launcher, output: &mut Output) -> Result<(), CommandError> {
+    if args.no_confine {
+        output.warning("the program is not confined: it may write plaintext to a disk");
+        return Ok(());
+    }
+    Ok(launcher.confine()?)
+}
+
+fn in_file(args: &ExecArgs, error: impl Into<CommandError>) -> CommandError {
+    error.into().context(args.container.display().to_string())
+}

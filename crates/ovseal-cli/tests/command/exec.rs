@@ -1,0 +1,327 @@
+//! `ovseal exec`: programs that load a sealed model by path, by every route.
+
+use std::fs::File;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ovseal_testkit::{eventually, has_fuse, has_namespaces, pattern};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use crate::support::{Bench, OVSEAL, Outcome};
+
+/// The routes that this machine has, and part of the line that announces each.
+fn routes() -> Vec<(&'static str, &'static str)> {
+    let mut routes = vec![("memfd", "in memory files (memfd)"), ("dir:/dev/shm", "in /dev/shm")];
+    if has_namespaces() {
+        routes.push(("ramfs", "in private memory (ramfs)"));
+        if has_fuse() {
+            routes.push(("fuse", "in a private namespace (fuse)"));
+        }
+    }
+    routes
+}
+
+/// Runs a script by a route; `{}` in it is the directory of the files.
+fn exec(bench: &Bench, options: &str, script: &str) -> Outcome {
+    let options = format!("exec net.ovseal --keyfile key --publisher acme.pub {options} --");
+    let mut command = bench.command(&options);
+    let output = command.args(["sh", "-c", script]).output().unwrap();
+    Outcome {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn damage(bench: &Bench) {
+    let file = File::options().read(true).write(true).open(bench.path("net.ovseal")).unwrap();
+    let at = file.metadata().unwrap().len() - 100_000;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
+/// Returns the directories that a run has left where it creates its own.
+fn left_over() -> usize {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let places = [std::env::temp_dir(), "/dev/shm".into()].into_iter().chain(runtime);
+    let names = places.filter_map(|place| place.read_dir().ok()).flatten().filter_map(Result::ok);
+    names.filter(|entry| entry.file_name().to_string_lossy().starts_with("ovseal-")).count()
+}
+
+#[test]
+fn a_program_reads_the_files_by_every_route_and_its_exit_code_is_returned() {
+    let bench = Bench::signed();
+    for (route, line) in routes() {
+        let script =
+            "cmp {}/net.bin net.bin && cmp {}/net.xml net.xml && test {} = $OVSEAL_MODEL_DIR && exit 7";
+        let outcome = exec(&bench, &format!("--via {route}"), script);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(7), ""), "{route}: {outcome:?}");
+        assert!(outcome.stderr.contains(line), "{route}: {outcome:?}");
+        assert_eq!(exec(&bench, &format!("--via {route}"), "kill -9 $$").code, Some(137), "{route}");
+        assert_eq!(exec(&bench, &format!("--via {route}"), "true {}").code, Some(0), "{route}");
+    }
+}
+
+#[test]
+fn the_program_can_write_nothing_but_where_it_is_allowed() {
+    let bench = Bench::signed();
+    std::fs::create_dir(bench.path("allowed")).unwrap();
+    let hint = "ovseal: if the program could not write a file, allow its directory with --allow-write DIR\n";
+    for (route, _) in routes() {
+        let via = format!("--via {route}");
+        for script in
+            ["cp {}/net.bin copy", "mkdir openvino_cache", "ln -s x y", ": > key", "rm key", "mv key k"]
+        {
+            let outcome = exec(&bench, &via, script);
+            assert_ne!(outcome.code, Some(0), "{route} {script}");
+            assert!(outcome.stderr.ends_with(hint), "{route} {script}: {outcome:?}");
+        }
+        assert_eq!(bench.read("key"), [0x2a; 32]);
+        let outcome =
+            exec(&bench, &via, "echo {} > /dev/null; cat /dev/zero | head -c 9 > /dev/shm/ovseal-test");
+        assert_eq!(outcome.code, Some(0), "{route}: {outcome:?}");
+        std::fs::remove_file("/dev/shm/ovseal-test").unwrap();
+        let outcome = exec(&bench, &format!("{via} --allow-write allowed"), "cp {}/net.bin allowed/copy");
+        assert_eq!(outcome.code, Some(0), "{route}: {outcome:?}");
+        std::fs::remove_file(bench.path("allowed/copy")).unwrap();
+        let outcome = exec(&bench, &format!("{via} --no-confine"), "cp {}/net.bin copy");
+        assert_eq!(outcome.code, Some(0), "{route}: {outcome:?}");
+        assert!(outcome.stderr.contains("warning: the program is not confined"), "{outcome:?}");
+        std::fs::remove_file(bench.path("copy")).unwrap();
+        if route.starts_with("dir:") && geteuid().is_root() {
+            // Root ignores the modes of files, and this directory is in memory.
+            continue;
+        }
+        assert_ne!(exec(&bench, &via, "echo x > {}/new").code, Some(0), "{route}");
+        assert_ne!(
+            exec(&bench, &via, "chmod 600 {}/net.bin && echo x > {}/net.bin").code,
+            Some(0),
+            "{route}"
+        );
+    }
+    let outcome = exec(&bench, "--allow-write missing", "true");
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.stderr.contains("hint: create the directories of --allow-write first"), "{outcome:?}");
+}
+
+#[test]
+fn the_program_dumps_no_core_and_gains_no_privileges() {
+    let bench = Bench::signed();
+    let script = "grep NoNewPrivs: /proc/self/status; grep 'core file' /proc/self/limits; ls -l /proc/self/fd {}/net.xml";
+    for route in ["memfd", "auto"] {
+        let outcome = exec(&bench, &format!("--via {route}"), script);
+        assert!(outcome.stdout.contains("NoNewPrivs:\t1"), "{outcome:?}");
+        let limit = outcome.stdout.lines().find(|line| line.contains("core file")).unwrap();
+        let words: Vec<_> = limit.split_whitespace().collect();
+        assert!(["0", "1"].contains(&words[4]) && words[4] == words[5], "{limit}");
+        assert!(!outcome.stdout.contains("socket:"), "the connection is closed: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_started_has_the_exit_code_of_shells() {
+    let bench = Bench::signed();
+    let line = "exec net.ovseal --keyfile key --publisher acme.pub --via memfd --";
+    let outcome = bench.run(&format!("{line} no-such-program {{}}"));
+    assert_eq!(outcome.code, Some(127), "{outcome:?}");
+    assert!(outcome.stderr.contains("error: cannot start no-such-program: No such file"), "{outcome:?}");
+    assert!(outcome.stderr.contains("hint: check the program's name after --, and PATH"), "{outcome:?}");
+    assert_eq!(bench.run(&format!("{line} ./key {{}}")).code, Some(126));
+    assert_eq!(bench.run("exec net.ovseal --keyfile key --publisher acme.pub").code, Some(2));
+    let outcome = bench.run(&format!("{line} true"));
+    let note = "ovseal: no argument contains {}: the program finds the files in $OVSEAL_MODEL_DIR";
+    assert!(outcome.code == Some(0) && outcome.stderr.contains(note), "{outcome:?}");
+    // Programs with another user's rights run without them.
+    std::fs::copy("/bin/true", bench.path("privileged")).unwrap();
+    std::fs::set_permissions(bench.path("privileged"), PermissionsExt::from_mode(0o4755)).unwrap();
+    let outcome = bench.run(&format!("{line} ./privileged {{}}"));
+    assert!(outcome.stderr.contains("./privileged is set-user-ID or set-group-ID"), "{outcome:?}");
+}
+
+#[test]
+fn nothing_is_started_if_a_requirement_is_not_met() {
+    let bench = Bench::signed();
+    bench.write("other", &[9; 32]);
+    for (options, code) in [
+        ("--keyfile other --publisher acme.pub", 4),
+        ("--keyfile key --publisher acme.pub --min-security-version 4", 5),
+        ("--keyfile key --any-sender --strict", 5),
+        ("--keyfile key --publisher acme.pub --strict --no-confine", 5),
+        ("--keyfile key --publisher acme.pub --via tmpfs", 2),
+        ("--keyfile key --publisher acme.pub --via dir:/proc", 2),
+        ("--keyfile key --publisher acme.pub --via dir:missing", 2),
+    ] {
+        let outcome = bench.run(&format!("exec net.ovseal {options} -- touch {{}} started"));
+        assert_eq!(outcome.code, Some(code), "{options}: {outcome:?}");
+        assert!(!bench.exists("started"), "{options}");
+    }
+    let mut command = bench.command("exec net.ovseal --keyfile key --publisher acme.pub -- true {}");
+    let output = command.env("OV_ENABLE_SERIALIZE_TRACING", "1").output().unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("OV_ENABLE_SERIALIZE_TRACING"));
+    let disk = bench.path("").display().to_string();
+    let outcome = exec(&bench, &format!("--via dir:{disk}"), "true");
+    assert_eq!(outcome.code, Some(2), "a directory on a disk: {outcome:?}");
+}
+
+#[test]
+fn a_changed_chunk_stops_it_before_the_start_or_when_it_is_read() {
+    let bench = Bench::signed();
+    damage(&bench);
+    for (route, _) in routes() {
+        let outcome = exec(&bench, &format!("--via {route}"), "cat {}/net.bin > /dev/null; echo after; true");
+        let expected = if route == "fuse" { "after\n" } else { "" };
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(3), expected), "{route}: {outcome:?}");
+        let error = "net.ovseal: chunk 0 of net.bin is not authentic\n";
+        assert_eq!(outcome.stderr.matches(error).count(), 1, "{route}: {outcome:?}");
+    }
+}
+
+#[test]
+fn signals_reach_the_program_and_the_end_of_the_command_ends_it() {
+    let bench = Bench::signed();
+    for (route, _) in routes() {
+        let line = format!("exec net.ovseal --keyfile key --publisher acme.pub --via {route} --");
+        let start = |script: &str| {
+            let mut command = bench.command(&line);
+            command.args(["sh", "-c", script]).stderr(Stdio::null()).stdout(Stdio::null());
+            // The script writes to memory, which is allowed.
+            command.env("TOLD", format!("/dev/shm/told-{}", std::process::id())).spawn().unwrap()
+        };
+        let told = PathBuf::from(format!("/dev/shm/told-{}", std::process::id()));
+        let mut child = start("trap 'exit 9' TERM; echo $$ {} > $TOLD; while :; do sleep 0.01; done");
+        eventually("it runs", || std::fs::read_to_string(&told).is_ok_and(|text| text.ends_with('\n')));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(9), "{route}");
+        std::fs::remove_file(&told).unwrap();
+
+        let mut child = start("echo $$ {} > $TOLD; while :; do sleep 0.01; done");
+        eventually("it runs", || std::fs::read_to_string(&told).is_ok_and(|text| text.ends_with('\n')));
+        let text = std::fs::read_to_string(&told).unwrap();
+        let (process, directory) = text.trim().split_once(' ').unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let stat = PathBuf::from(format!("/proc/{process}/stat"));
+        let is_gone = || std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
+        eventually("the program has ended", is_gone);
+        std::fs::remove_file(&told).unwrap();
+        // Only an empty directory, dead links, or what a tmpfs holds may be left by a kill.
+        std::fs::remove_dir_all(directory).ok();
+    }
+}
+
+#[test]
+fn the_files_are_in_no_other_namespace_and_are_gone_afterwards() {
+    if !has_namespaces() {
+        return;
+    }
+    let bench = Bench::signed();
+    let before = left_over();
+    for (route, _) in routes().into_iter().filter(|(route, _)| ["ramfs", "fuse"].contains(route)) {
+        let line = format!("exec net.ovseal --keyfile key --publisher acme.pub --via {route} --");
+        let script = "echo {}; read line; cat {}/net.xml";
+        let mut command = bench.command(&line);
+        command.args(["sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
+        let mut directory = String::new();
+        std::io::BufRead::read_line(&mut output, &mut directory).unwrap();
+        let directory = PathBuf::from(directory.trim());
+        assert_eq!(directory.read_dir().unwrap().count(), 0, "{route}: seen from outside");
+        drop(child.stdin.take());
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut output, &mut rest).unwrap();
+        assert_eq!(rest.as_bytes(), bench.read("net.xml"), "{route}");
+        assert!(child.wait().unwrap().success());
+        assert!(!directory.exists(), "{route}");
+    }
+    eventually("nothing is left", || left_over() <= before);
+}
+
+#[test]
+fn an_ordinary_user_needs_no_helper() {
+    if !has_namespaces() || !has_fuse() || !geteuid().is_root() {
+        return;
+    }
+    let bench = Bench::signed();
+    let owner = |name: &str| std::os::unix::fs::chown(bench.path(name), Some(65534), Some(65534)).unwrap();
+    ["", "key", "net.ovseal", "acme.pub"].into_iter().for_each(owner);
+    for route in ["ramfs", "fuse", "memfd"] {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", OVSEAL]);
+        command.args(["exec", "net.ovseal", "--keyfile", "key", "--publisher", "acme.pub"]);
+        command.args(["--via", route, "--", "sh", "-c", "id -u; cat {}/net.xml; stat -L -c %a {}/net.xml"]);
+        let output = command.current_dir(bench.path("")).stdin(Stdio::null()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let mode = if route == "memfd" { "777" } else { "400" };
+        assert_eq!(text, format!("65534\n<net name=\"net\"/>{mode}\n"), "{route}: {output:?}");
+    }
+}
+
+#[test]
+fn a_server_of_root_may_drop_its_privileges() {
+    if !has_namespaces() || !has_fuse() || !geteuid().is_root() {
+        return;
+    }
+    let bench = Bench::signed();
+    for route in ["ramfs", "fuse"] {
+        let script = "setpriv --reuid=65534 --regid=65534 --clear-groups cat {}/net.xml";
+        let outcome = exec(&bench, &format!("--via {route}"), script);
+        assert_eq!(outcome.stdout.as_bytes(), bench.read("net.xml"), "{route}: {outcome:?}");
+    }
+}
+
+#[test]
+fn weights_are_in_no_file_that_a_confined_program_leaves_and_the_search_finds_them_elsewhere() {
+    let bench = Bench::new();
+    let content = pattern(2 << 20);
+    bench.write("net.bin", &content);
+    bench.done("keygen --publisher -o acme");
+    bench.done("seal net.xml -o net.ovseal --keyfile key --publisher-key acme.key");
+    std::fs::create_dir(bench.path("work")).unwrap();
+    let needles: Vec<&[u8]> = content.chunks_exact(64).step_by(97).collect();
+    let found = || {
+        let files = bench.path("work").read_dir().unwrap().map(|entry| std::fs::read(entry.unwrap().path()));
+        let files: Vec<Vec<u8>> = files.map(Result::unwrap).collect();
+        let holds = |needle: &&&[u8]| files.iter().any(|file| memory_find(file, needle));
+        needles.iter().filter(holds).count()
+    };
+    for (route, _) in routes() {
+        let script = "cd work; cp {}/net.bin a; cat {}/net.bin > b; dd if={}/net.bin of=c 2> /dev/null; ls";
+        let via = format!("--via {route}");
+        assert_eq!(exec(&bench, &via, script).stdout, "", "{route}");
+        assert_eq!(found(), 0, "{route}");
+        assert_eq!(exec(&bench, &format!("{via} --no-confine"), script).stdout, "a\nb\nc\n", "{route}");
+        assert_eq!(found(), needles.len(), "{route}");
+        ["work/a", "work/b", "work/c"]
+            .iter()
+            .for_each(|name| std::fs::remove_file(bench.path(name)).unwrap());
+    }
+}
+
+fn memory_find(file: &[u8], needle: &[u8]) -> bool {
+    // Needles are at multiples of 64 in the weights, and copies begin where the weights begin.
+    file.chunks_exact(64).any(|chunk| chunk == needle)
+}
+
+#[test]
+fn many_runs_leave_no_mount_no_process_and_no_directory() {
+    if !has_namespaces() || !has_fuse() {
+        return;
+    }
+    let bench = Bench::signed();
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap().matches("ovseal").count();
+    let before = (mounts(), left_over());
+    let begin = Instant::now();
+    let mut rounds = 0;
+    while rounds < 20 || (rounds < 100 && begin.elapsed() < Duration::from_secs(3)) {
+        let route = ["ramfs", "fuse"][rounds % 2];
+        assert_eq!(exec(&bench, &format!("--via {route}"), "cat {}/net.bin > /dev/null").code, Some(0));
+        rounds += 1;
+    }
+    assert_eq!(mounts(), before.0);
+    eventually("no directory is left", || left_over() <= before.1);
+}
