@@ -36,8 +36,8 @@ impl MemoryFiles {
         Ok(Self(paths.zip(files).collect()))
     }
 
-    /// Creates links to the files below `directory`, under the paths of the parts. `path_of` returns
-    /// the path by which other processes reach a file.
+    /// Creates links to the files below `directory`, under the paths of the parts. `path_of`
+    /// returns the path by which other processes reach a file.
     ///
     /// # Errors
     /// [`FillError::Write`].

@@ -13,8 +13,8 @@ use ovseal_openvino::{Environment, LocateError};
 use tempfile::TempDir;
 
 use crate::errors::{CommandError, Kind};
-use crate::keys::OpeningOptions;
 use crate::keys::strict::refused;
+use crate::keys::{OpeningOptions, Source};
 use crate::ui::Output;
 use via::Via;
 
@@ -23,6 +23,7 @@ use via::Via;
 /// The program sees the container's parts as read-only files, in a private mount namespace where
 /// this is allowed. In its arguments, {} is replaced by their directory; OVSEAL_MODEL_DIR has it
 /// too. The program may not write files, except to memory, devices, and directories that you allow.
+/// It inherits standard input, output and error, and no other descriptor.
 /// The exit code is the program's: 127 if it was not found, 126 if it could not be started,
 /// 128 + n if signal n ended it.
 #[derive(Debug, Args)]
@@ -69,6 +70,7 @@ pub(super) fn run(args: &ExecArgs, output: &mut Output) -> Result<(), CommandErr
         subcommand: vec![LAUNCHER.into()],
         directory: place.path().to_owned(),
         writable: args.writable.clone(),
+        without_input: uses_stdin(args),
         variables: vec![("OVSEAL_MODEL_DIR".into(), place.path().into())],
         program: program.clone(),
     })?;
@@ -90,6 +92,12 @@ pub(super) fn run(args: &ExecArgs, output: &mut Output) -> Result<(), CommandErr
 pub(super) fn launch(arguments: Vec<OsString>) -> Result<(), CommandError> {
     let code = become_program(arguments);
     Err(CommandError::message(Kind::Environment, "").already_reported().with_code(code))
+}
+
+/// Returns true if a key comes from standard input, whose file the program could read again.
+fn uses_stdin(args: &ExecArgs) -> bool {
+    let stdin = Source::Stdin.identity();
+    stdin.is_some() && args.opening.keys.sources().any(|source| source.identity() == stdin)
 }
 
 /// Checks what makes OpenVINO write models, and that this process can start itself again.

@@ -122,6 +122,29 @@ fn the_program_dumps_no_core_and_gains_no_privileges() {
 }
 
 #[test]
+fn the_program_gets_no_descriptor_from_which_a_key_was_read() {
+    let bench = Bench::signed();
+    let line = |key: &str, script: &str| {
+        format!("exec net.ovseal --keyfile {key} --publisher acme.pub --via memfd -- sh -c '{script} {{}}'")
+    };
+    // What is left in 3 is a directory that the listing itself has open.
+    let listing = "cat <&3 >/dev/null && echo open;";
+    for key in ["fd:3", "/dev/fd/3", "/proc/self/fd/3"] {
+        let outcome = bench.shell("", &line(key, &format!("{listing} true")), "3<key 2>/dev/null");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{key}: {outcome:?}");
+    }
+    for key in ["-", "fd:0", "/dev/stdin", "key"] {
+        let outcome = bench.shell("", &line(key, "cat; echo"), "<key 2>/dev/null");
+        assert_eq!(outcome.code, Some(0), "{key}: {outcome:?}");
+        assert!(!outcome.stdout.contains('*'), "{key}: the key is 32 asterisks");
+    }
+    let outcome = bench.shell("", &line("key", "cat; true"), "</dev/null 2>/dev/null");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let outcome = bench.shell("echo words |", &line("key", "cat; true"), "2>/dev/null");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "words\n"), "{outcome:?}");
+}
+
+#[test]
 fn a_program_that_cannot_be_started_has_the_exit_code_of_shells() {
     let bench = Bench::signed();
     let line = "exec net.ovseal --keyfile key --publisher acme.pub --via memfd --";
@@ -231,6 +254,12 @@ fn the_files_are_in_no_other_namespace_and_are_gone_afterwards() {
         std::io::BufRead::read_line(&mut output, &mut directory).unwrap();
         let directory = PathBuf::from(directory.trim());
         assert_eq!(directory.read_dir().unwrap().count(), 0, "{route}: seen from outside");
+        if route == "fuse" {
+            // Even root does not get in through the program's own view.
+            let inside =
+                PathBuf::from(format!("/proc/{}/root{}/net.xml", program_of(&child), directory.display()));
+            assert_eq!(std::fs::read(inside).unwrap_err().raw_os_error(), Some(13));
+        }
         drop(child.stdin.take());
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut output, &mut rest).unwrap();
@@ -239,6 +268,12 @@ fn the_files_are_in_no_other_namespace_and_are_gone_afterwards() {
         assert!(!directory.exists(), "{route}");
     }
     eventually("nothing is left", || left_over() <= before);
+}
+
+/// Returns the process number of a command's program.
+fn program_of(command: &std::process::Child) -> String {
+    let children = format!("/proc/{0}/task/{0}/children", command.id());
+    std::fs::read_to_string(children).unwrap().split_whitespace().next().unwrap().to_owned()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +29,9 @@ pub fn become_program(arguments: Vec<OsString>) -> u8 {
     // secret.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
     die_with_parent();
+    if keep_from_program().is_err() {
+        return 1;
+    }
     while let Ok(Some((order, file))) = plan.connection.receive_order() {
         let answer = plan.follow(order, file).unwrap_or_else(Answer::Failed);
         if plan.connection.send_answer(&answer).is_err() {
@@ -89,6 +92,10 @@ impl Plan {
             return error;
         }
         die_with_parent();
+        // The launcher may have ended before that call.
+        if self.connection.is_closed() {
+            return Errno::PIPE;
+        }
         let error = self.command.exec();
         Errno::from_io_error(&error).unwrap_or(Errno::INVAL)
     }
@@ -100,13 +107,30 @@ fn die_with_parent() {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
 }
 
-/// Takes over an inherited descriptor, and closes it when a program is started.
+/// Closes all descriptors but those of standard input and output when a program is started. A key
+/// may have come from one of them.
+fn keep_from_program() -> io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let number: i32 = entry?.file_name().to_string_lossy().parse().map_err(io::Error::other)?;
+        if number > 2 {
+            // SAFETY: the descriptor is used for this one call, and this process has no other
+            // thread that could close it.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+            rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes over an inherited descriptor.
+///
+/// # Errors
+/// `EBADF` if it is not open.
 fn inherited(number: i32) -> io::Result<OwnedFd> {
-    // SAFETY: the launcher opened this descriptor for this process alone and passed its number.
-    // Nothing else in this process uses it.
-    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
-    rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC)?;
-    Ok(descriptor)
+    // The original stays open until the program is started. A single closed end of the launcher is
+    // enough for this process to notice its end.
+    let duplicate = ovseal_memory::inherited_descriptor(number)?;
+    Ok(duplicate.into())
 }
 
 /// Enters a mount namespace. Without the privilege, it also enters a user namespace, in which the

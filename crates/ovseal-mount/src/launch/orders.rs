@@ -84,6 +84,13 @@ impl Connection {
         }
     }
 
+    /// Returns true if the other process has ended.
+    pub(super) fn is_closed(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        // An error means that nothing has arrived yet.
+        matches!(rustix::net::recv(&self.0, &mut [0_u8; 1], flags), Ok((0, _)))
+    }
+
     fn send(&self, kind: u8, value: i32, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let [a, b, c, d] = value.to_ne_bytes();
         let (packet, descriptors) = ([kind, a, b, c, d], descriptor.as_slice());
@@ -173,7 +180,9 @@ mod tests {
         drop(writer);
         let Some(Answer::Done(Some(received))) = parent.receive_answer().unwrap() else { panic!("none") };
         assert_eq!(std::fs::File::from(received).read(&mut [0]).unwrap(), 0);
+        assert!(!parent.is_closed());
         drop(child);
+        assert!(parent.is_closed());
         assert!(parent.receive_answer().unwrap().is_none());
     }
 

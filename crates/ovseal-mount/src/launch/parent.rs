@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,6 +23,8 @@ pub struct LaunchOptions {
     pub writable: Vec<PathBuf>,
     /// The program and its arguments.
     pub program: Vec<OsString>,
+    /// Standard input is empty for the program, because a key came from there.
+    pub without_input: bool,
     /// Further variables of its environment.
     pub variables: Vec<(OsString, OsString)>,
 }
@@ -74,6 +76,9 @@ impl Launcher {
         command.arg0("ovseal").args(&options.subcommand).arg(number).arg(&options.directory);
         command.arg(options.writable.len().to_string()).args(&options.writable).args(&options.program);
         command.envs(options.variables.iter().map(|(name, value)| (name, value)));
+        if options.without_input {
+            command.stdin(Stdio::null());
+        }
         // Only this child inherits it: there is no other thread that starts a program.
         fcntl_setfd(&inherited, FdFlags::empty()).map_err(|error| LaunchError::Start(error.into()))?;
         let child = command.spawn().map_err(LaunchError::Start)?;
