@@ -58,7 +58,7 @@ pub(crate) struct ExecArgs {
 }
 
 /// The hidden subcommand of the process that becomes the program.
-pub(super) const LAUNCHER: &str = "exec-launcher";
+pub(crate) const LAUNCHER: &str = "exec-launcher";
 
 pub(super) fn run(args: &ExecArgs, output: &mut Output) -> Result<(), CommandError> {
     check(args)?;
@@ -108,13 +108,17 @@ fn check(args: &ExecArgs) -> Result<(), CommandError> {
     if args.opening.strict && args.no_confine {
         return Err(refused("the program would not be confined").hint("leave out --no-confine"));
     }
-    let program = std::env::current_exe().unwrap_or_default();
-    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if name.starts_with("python") {
-        let error = CommandError::message(Kind::Unsupported, "exec does not run inside Python");
+    if !is_own_program() {
+        let error = CommandError::message(Kind::Unsupported, "exec works only in the program ovseal itself");
         return Err(error.hint("install the program: cargo install --path crates/ovseal-cli"));
     }
     Ok(())
+}
+
+/// Returns true if this process can start itself again: it runs the program, not the library in
+/// another program such as Python.
+pub(crate) fn is_own_program() -> bool {
+    std::env::current_exe().is_ok_and(|path| path.file_name().is_some_and(|name| name == "ovseal"))
 }
 
 /// Creates the directory of the files.

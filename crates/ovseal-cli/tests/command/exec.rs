@@ -270,6 +270,45 @@ fn the_files_are_in_no_other_namespace_and_are_gone_afterwards() {
     eventually("nothing is left", || left_over() <= before);
 }
 
+/// Runs a command where no namespace may be created, as in most containers.
+fn without_namespaces(bench: &Bench, line: &str) -> Outcome {
+    let limit = "echo 0 > /proc/sys/user/max_user_namespaces";
+    let inside = format!("{limit} && exec setpriv --bounding-set -sys_admin \"$OVSEAL\" {line}");
+    bench.script(&format!("exec unshare --user --map-root-user sh -c '{inside}'"))
+}
+
+#[test]
+fn without_namespaces_each_route_says_what_is_missing() {
+    if !has_namespaces() {
+        return;
+    }
+    let bench = Bench::signed();
+    let line = |options: &str| {
+        let options = format!("--keyfile key --publisher acme.pub {options}");
+        without_namespaces(&bench, &format!("exec net.ovseal {options} -- cat {{}}/net.xml"))
+    };
+    let why = "a private mount namespace is not allowed here: No space left on device (os error 28)";
+    let outcome = line("");
+    assert_eq!((outcome.code, outcome.stdout.as_bytes()), (Some(0), &*bench.read("net.xml")), "{outcome:?}");
+    let warning =
+        format!("ovseal: warning: {why}: using memory files, which other programs of yours can read\n");
+    assert!(outcome.stderr.contains(&warning), "{outcome:?}");
+    line("--strict").is_failure(
+        5,
+        &[
+            &format!("ovseal: error: refused by --strict: {why}"),
+            "ovseal: hint: ovseal doctor shows which routes work here",
+        ],
+    );
+    let hint = "ovseal: hint: raise the limit: sysctl user.max_user_namespaces=10000";
+    line("--via ramfs").is_failure(1, &[&format!("ovseal: error: {why}"), hint]);
+    assert_eq!(line("--via fuse --strict").code, Some(5));
+    assert_eq!(line("--via dir:/dev/shm").code, Some(0));
+    let doctor = without_namespaces(&bench, "doctor").stdout;
+    assert!(doctor.contains(&format!("exec --via ramfs: no, {why}\n")), "{doctor}");
+    assert!(doctor.contains("exec --via memfd: yes"), "{doctor}");
+}
+
 /// Returns the process number of a command's program.
 fn program_of(command: &std::process::Child) -> String {
     let children = format!("/proc/{0}/task/{0}/children", command.id());

@@ -4,6 +4,7 @@
 
 mod both;
 mod cache;
+mod consumers;
 mod crash;
 mod descriptors;
 mod device;

@@ -76,6 +76,10 @@ impl Explain for LaunchError {
 
     fn hint(&self, _: FrontEnd) -> Option<String> {
         let hint = match self {
+            // The kernel's word for a limit of zero is that there is no space.
+            Self::Namespaces(error) if error.kind() == io::ErrorKind::StorageFull => {
+                "raise the limit: sysctl user.max_user_namespaces=10000"
+            }
             Self::Namespaces(_) => NO_NAMESPACES,
             Self::Mount(_) => "ovseal doctor shows which routes work here",
             Self::Confine(error) if error.kind() == io::ErrorKind::NotFound => {

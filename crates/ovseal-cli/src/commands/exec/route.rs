@@ -119,7 +119,8 @@ impl Route<'_> {
     ) -> Result<Serving, CommandError> {
         let why = CommandError::from(error).chain();
         refuse_if_strict(self.args, &why)?;
-        let mounted = Mounted::at(tree, self.directory, self.options())?;
+        let mounted = Mounted::at(tree, self.directory, self.options());
+        let mounted = mounted.map_err(|error| CommandError::from(error).hint(why.clone()))?;
         output.warning(&format!("{why}: other programs of yours can read the files"));
         Ok(Serving::OnDemand(mounted))
     }
