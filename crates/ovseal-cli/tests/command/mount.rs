@@ -223,6 +223,29 @@ fn an_open_file_delays_the_end_and_a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+fn the_unit_for_systemd_starts_a_command_that_serves_and_tells_it() {
+    let Some(bench) = bench() else { return };
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/systemd/ovseal-mount@.service");
+    let unit = std::fs::read_to_string(unit).unwrap();
+    let value = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+    assert_eq!(value("Type="), "notify");
+    let places = [("/etc/ovseal/%i.ovseal", "net.ovseal"), ("%t/ovseal/%i", "mnt"), ("%d/key", "key")];
+    let places = places.into_iter().chain([("/etc/ovseal/publisher.pub", "acme.pub")]);
+    let line = places.fold(value("ExecStart="), |line, (from, to)| line.replace(from, to));
+    let line = line.strip_prefix("/usr/bin/ovseal ").unwrap();
+    assert!(!line.contains('%') && !line.contains("/etc"), "{line}");
+    let manager = UnixDatagram::bind(bench.path("notify")).unwrap();
+    let daemon = Daemon::start(bench.command(line).env("NOTIFY_SOCKET", bench.path("notify")));
+    let mut bytes = [0; 500];
+    let length = manager.recv(&mut bytes).unwrap();
+    assert!(bytes[..length].starts_with(b"READY=1\n"));
+    // The command must end before the manager kills it.
+    let limit: u64 = value("TimeoutStopSec=").parse().unwrap();
+    assert!(limit > 10);
+    assert_eq!(daemon.terminate().0, Some(0));
+}
+
+#[test]
 fn an_ordinary_user_mounts_and_root_sees_nothing() {
     let Some(bench) = bench() else { return };
     if !geteuid().is_root() {
