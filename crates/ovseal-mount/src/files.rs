@@ -24,15 +24,27 @@ pub(crate) struct Files {
     failures: Failures,
 }
 
+/// A chunk that could not be read.
+#[derive(Debug)]
+pub struct Failure {
+    /// The path of its file in the tree.
+    pub path: String,
+    /// The cause.
+    pub error: OpenError,
+}
+
+/// A function that reports a failure.
+pub(crate) type Report = Box<dyn Fn(&Failure) + Send + Sync>;
+
 /// The first failure, and the function that reports it.
 struct Failures {
-    first: Mutex<Option<OpenError>>,
-    report: Box<dyn Fn(&OpenError) + Send + Sync>,
+    first: Mutex<Option<Failure>>,
+    report: Report,
 }
 
 impl Files {
     /// Creates the state. `report` is called with the first failure, on any thread.
-    pub(crate) fn new(tree: Tree, report: Box<dyn Fn(&OpenError) + Send + Sync>) -> Self {
+    pub(crate) fn new(tree: Tree, report: Report) -> Self {
         Self {
             tree,
             chunks: Chunks::default(),
@@ -140,7 +152,7 @@ impl Files {
     }
 
     /// Takes the first failure, if there was one.
-    pub(crate) fn take_failure(&self) -> Option<OpenError> {
+    pub(crate) fn take_failure(&self) -> Option<Failure> {
         lock(&self.failures.first).take()
     }
 
@@ -157,7 +169,7 @@ impl Files {
 
     fn chunk(&self, number: u64, file: &File, index: u64) -> Result<Arc<Chunk>, Errno> {
         self.chunks.chunk(number, file, index).map_err(|error| {
-            self.failures.note(error);
+            self.failures.note(Failure { path: file.path.clone(), error });
             Errno::EIO
         })
     }
@@ -165,11 +177,11 @@ impl Files {
 
 impl Failures {
     /// Reports the first failure, and keeps it.
-    fn note(&self, error: OpenError) {
+    fn note(&self, failure: Failure) {
         let mut first = lock(&self.first);
         if first.is_none() {
-            (self.report)(&error);
-            *first = Some(error);
+            (self.report)(&failure);
+            *first = Some(failure);
         }
     }
 }
@@ -258,7 +270,7 @@ mod tests {
         std::fs::write(fixture.container(), &bytes).unwrap();
         let reported = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&reported);
-        let report = move |error: &OpenError| lines.lock().unwrap().push(error.to_string());
+        let report = move |failure: &Failure| lines.lock().unwrap().push(failure.error.to_string());
         let tree = Tree::of(&fixture.open().unwrap()).unwrap();
         let files = Files::new(tree, Box::new(report));
         let number = number(&files, 3 * CHUNK as u64);
@@ -268,6 +280,7 @@ mod tests {
         }
         assert_eq!(files.read(number, 0, CHUNK as u32, <[u8]>::len), Ok(CHUNK));
         assert_eq!(*reported.lock().unwrap(), ["chunk 1 of w.bin is not authentic"]);
-        assert_eq!(files.take_failure().unwrap().kind(), ovseal::ErrorKind::NotAuthentic);
+        let failure = files.take_failure().unwrap();
+        assert_eq!((failure.path.as_str(), failure.error.kind()), ("w.bin", ovseal::ErrorKind::NotAuthentic));
     }
 }

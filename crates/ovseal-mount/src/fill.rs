@@ -26,12 +26,17 @@ pub struct FilledDirectory {
 #[non_exhaustive]
 pub enum FillError {
     /// A part cannot be read, or is not authentic.
-    #[error(transparent)]
-    Open(#[from] OpenError),
+    #[error("{error}")]
+    Open {
+        /// The file's path in the tree.
+        path: String,
+        /// The cause.
+        error: OpenError,
+    },
     /// A file cannot be created or written.
     #[error("cannot write {path:?} to memory")]
     Write {
-        /// The file's path in the container.
+        /// The file's path in the tree.
         path: String,
         /// The cause.
         source: io::Error,
@@ -60,11 +65,11 @@ impl FilledDirectory {
     /// [`FillError`].
     pub fn fill(root: OwnedFd, tree: &Tree, readers: Readers) -> Result<Self, FillError> {
         let mut filled = Self { root, files: Vec::new(), directories: Vec::new() };
-        let parts: Vec<(String, &Part)> = tree.parts().collect();
+        let parts: Vec<(&str, &Part)> = tree.parts().collect();
         for (path, _) in &parts {
             filled.create(path).map_err(|error| write_error(path, error.into()))?;
         }
-        let targets = parts.iter().zip(&filled.files).map(|((path, part), (_, file))| (path, *part, file));
+        let targets = parts.iter().zip(&filled.files).map(|((path, part), (_, file))| (*path, *part, file));
         decrypt(&targets.collect::<Vec<_>>())?;
         filled.protect(readers).map_err(|error| write_error("", error.into()))?;
         Ok(filled)
@@ -134,7 +139,7 @@ impl std::fmt::Debug for FilledDirectory {
 }
 
 /// Decrypts parts into files of the same length, with several threads.
-pub(crate) fn decrypt(targets: &[(&String, &Part, &File)]) -> Result<(), FillError> {
+pub(crate) fn decrypt(targets: &[(&str, &Part, &File)]) -> Result<(), FillError> {
     let pieces: Vec<(usize, u64)> = targets
         .iter()
         .enumerate()
@@ -148,7 +153,7 @@ pub(crate) fn decrypt(targets: &[(&String, &Part, &File)]) -> Result<(), FillErr
             let Some(&(at, offset)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
             let (path, part, file) = targets[at];
             let length = (part.length() - offset).min(PIECE as u64) as usize;
-            part.read_range(offset, &mut buffer[..length])?;
+            part.read_range(offset, &mut buffer[..length]).map_err(|error| open_error(path, error))?;
             file.write_all_at(&buffer[..length], offset).map_err(|error| write_error(path, error))?;
         }
         Ok(())
@@ -166,7 +171,9 @@ pub(crate) fn decrypt(targets: &[(&String, &Part, &File)]) -> Result<(), FillErr
     });
     // Empty parts have a chunk too, which nothing above has verified.
     let empty = targets.iter().filter(|(_, part, _)| part.length() == 0);
-    empty.into_iter().try_for_each(|(_, part, _)| part.read_into(&mut []))?;
+    empty
+        .into_iter()
+        .try_for_each(|(path, part, _)| part.read_into(&mut []).map_err(|error| open_error(path, error)))?;
     let failure = lock(&first).take();
     failure.map_or(Ok(()), Err)
 }
@@ -174,6 +181,10 @@ pub(crate) fn decrypt(targets: &[(&String, &Part, &File)]) -> Result<(), FillErr
 fn set_mode(root: BorrowedFd<'_>, path: &str, mode: Mode) -> Result<(), Errno> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::fchmod(rustix::fs::openat(root, path, flags, Mode::empty())?, mode)
+}
+
+fn open_error(path: &str, error: OpenError) -> FillError {
+    FillError::Open { path: path.to_owned(), error }
 }
 
 pub(crate) fn write_error(path: &str, source: io::Error) -> FillError {
@@ -231,7 +242,10 @@ mod tests {
         let tree = Tree::of(&fixture.open().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let error = FilledDirectory::fill(open(folder.path()), &tree, Readers::All).unwrap_err();
-        assert!(matches!(error, FillError::Open(OpenError::Chunk { .. })), "{error}");
+        assert!(
+            matches!(&error, FillError::Open { error: OpenError::Chunk { .. }, path } if path == "a/w.bin"),
+            "{error}"
+        );
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 

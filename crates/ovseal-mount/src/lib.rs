@@ -17,11 +17,11 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (key, trust) = (KeyFile::generate()?, Trust::AnySender);
 //! let opened = OpenOptions::new(trust).open("model.ovseal".as_ref(), &[&key])?;
-//! let options = MountOptions::new(|error| eprintln!("{error}"));
+//! let options = MountOptions::new(|failure| eprintln!("{}", failure.error));
 //! let mounted = Mounted::at(Tree::of(&opened)?, "/run/user/1000/model".as_ref(), options)?;
 //! // Programs now load /run/user/1000/model/model.xml.
 //! if let Some(failure) = mounted.unmount()? {
-//!     return Err(failure.into());
+//!     return Err(failure.error.into());
 //! }
 //! # Ok(())
 //! # }
@@ -50,6 +50,7 @@ mod room;
 mod service;
 mod tree;
 
+pub use files::Failure;
 pub use fill::{FillError, FilledDirectory, Readers};
 pub use launch::{LaunchError, LaunchOptions, Launcher, become_program, is_memory};
 pub use memory_files::MemoryFiles;

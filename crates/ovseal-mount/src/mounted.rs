@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
-use ovseal::OpenError;
 
 use crate::access::Access;
-use crate::files::Files;
+use crate::files::{Failure, Files, Report};
 use crate::pages::{self, Pages};
 use crate::service::Service;
 use crate::tree::Tree;
@@ -22,7 +21,7 @@ pub struct MountOptions {
     ahead: bool,
     users: Vec<u32>,
     process: Option<u32>,
-    report: Box<dyn Fn(&OpenError) + Send + Sync>,
+    report: Report,
 }
 
 impl MountOptions {
@@ -31,7 +30,7 @@ impl MountOptions {
     ///
     /// `report` is called with the first failure, on any thread. Later failures only reach the
     /// program that reads.
-    pub fn new(report: impl Fn(&OpenError) + Send + Sync + 'static) -> Self {
+    pub fn new(report: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
         let forget_after = Duration::from_secs(30);
         Self { forget_after, ahead: true, users: Vec::new(), process: None, report: Box::new(report) }
     }
@@ -167,7 +166,7 @@ impl Mounted {
     ///
     /// # Errors
     /// [`MountError::Mount`] if the directory cannot be unmounted.
-    pub fn unmount(mut self) -> Result<Option<OpenError>, MountError> {
+    pub fn unmount(mut self) -> Result<Option<Failure>, MountError> {
         self.end()?;
         Ok(self.files.take_failure())
     }

@@ -22,6 +22,8 @@ pub(crate) enum Node {
 
 /// A file, and the sizes that reading it needs.
 pub(crate) struct File {
+    /// The path in the tree.
+    pub(crate) path: String,
     pub(crate) part: Part,
     /// Bytes in each chunk but the last.
     pub(crate) chunk_size: u64,
@@ -75,7 +77,7 @@ impl Tree {
         opened.parts().try_for_each(|part| {
             let path = part.entry().path.as_str().to_owned();
             let path = directory.map(|directory| format!("{directory}/{path}")).unwrap_or(path);
-            self.insert(&path, File { part, chunk_size })
+            self.insert(File { path, part, chunk_size })
         })
     }
 
@@ -85,11 +87,9 @@ impl Tree {
         self.files().map(|(_, file)| file.part.length()).fold(0, u64::saturating_add)
     }
 
-    /// Returns the path and the part of each file, directories before their contents.
-    pub fn parts(&self) -> impl Iterator<Item = (String, &Part)> {
-        let mut found = Vec::new();
-        self.collect(ROOT, "", &mut found);
-        found.into_iter()
+    /// Returns the path and the part of each file, in the order of the containers.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &Part)> {
+        self.files().map(|(_, file)| (file.path.as_str(), &file.part))
     }
 
     /// Returns the node with this number.
@@ -126,7 +126,9 @@ impl Tree {
         self.nodes.len()
     }
 
-    fn insert(&mut self, path: &str, file: File) -> Result<(), TreeError> {
+    fn insert(&mut self, file: File) -> Result<(), TreeError> {
+        let path = file.path.clone();
+        let path = path.as_str();
         if path.split('/').any(|name| name.len() > NAME_LIMIT) {
             return Err(TreeError::NameTooLong { path: shortened(path) });
         }
@@ -157,17 +159,6 @@ impl Tree {
         children.insert(name.to_owned(), number);
         self.nodes.push(node);
         Ok(Some(number))
-    }
-
-    fn collect<'t>(&'t self, directory: u64, above: &str, found: &mut Vec<(String, &'t Part)>) {
-        let Some(Node::Directory { children, .. }) = self.node(directory) else { return };
-        for (name, &number) in children {
-            let path = if above.is_empty() { name.clone() } else { format!("{above}/{name}") };
-            match self.node(number) {
-                Some(Node::File(file)) => found.push((path, &file.part)),
-                _ => self.collect(number, &path, found),
-            }
-        }
     }
 }
 
@@ -233,8 +224,7 @@ mod tests {
     fn parts_are_files_in_directories() {
         let tree = Tree::of(&opened(&[("a.bin", b"1"), ("b/c/d.bin", b"22"), ("b/e.bin", b"")])).unwrap();
         let paths: Vec<_> = tree.parts().map(|(path, part)| (path, part.length())).collect();
-        let expected = [("a.bin", 1), ("b/c/d.bin", 2), ("b/e.bin", 0)];
-        assert_eq!(paths, expected.map(|(path, length)| (path.to_owned(), length)));
+        assert_eq!(paths, [("a.bin", 1), ("b/c/d.bin", 2), ("b/e.bin", 0)]);
         assert_eq!((tree.length(), tree.count()), (3, 6));
         let b = tree.child(ROOT, OsStr::new("b")).unwrap();
         let c = tree.child(b, OsStr::new("c")).unwrap();

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ovseal::{ChunkSize, ErrorKind, OpenError};
-use ovseal_mount::{MountError, MountOptions, Mounted, Tree};
+use ovseal_mount::{Failure, MountError, MountOptions, Mounted, Tree};
 use ovseal_testkit::{Fixture, eventually, has_fuse, pattern};
 use tempfile::TempDir;
 
@@ -31,8 +31,9 @@ impl Subject {
             fixture.seal(fixture.options().chunk_size(ChunkSize::from_log2(16).unwrap()));
             let reported = Arc::<Mutex<Vec<String>>>::default();
             let lines = Arc::clone(&reported);
-            let options =
-                MountOptions::new(move |error: &OpenError| lines.lock().unwrap().push(error.to_string()));
+            let options = MountOptions::new(move |failure: &Failure| {
+                lines.lock().unwrap().push(failure.error.to_string())
+            });
             let tree = Tree::of(&fixture.open().unwrap()).unwrap();
             let directory = tempfile::tempdir().unwrap();
             let mounted = Some(Mounted::at(tree, directory.path(), change(options)).unwrap());
@@ -60,7 +61,7 @@ impl Subject {
     fn unmount(mut self) -> Option<OpenError> {
         let failure = self.mounted.take().unwrap().unmount().unwrap();
         assert!(!is_mounted(self.directory.path()));
-        failure
+        failure.map(|failure| failure.error)
     }
 }
 

@@ -8,10 +8,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
-use ovseal_mount::{LaunchOptions, Launcher, Tree, become_program};
+use ovseal_mount::{LaunchOptions, Launcher, become_program};
 use ovseal_openvino::{Environment, LocateError};
 use tempfile::TempDir;
 
+use super::shown::Containers;
 use crate::errors::{CommandError, Kind};
 use crate::keys::strict::refused;
 use crate::keys::{OpeningOptions, Source};
@@ -28,9 +29,8 @@ use via::Via;
 /// 128 + n if signal n ended it.
 #[derive(Debug, Args)]
 pub(crate) struct ExecArgs {
-    /// The container
-    #[arg(value_name = "FILE")]
-    pub(crate) container: PathBuf,
+    #[command(flatten)]
+    pub(crate) containers: Containers,
 
     #[command(flatten)]
     pub(crate) opening: OpeningOptions,
@@ -74,13 +74,15 @@ pub(super) fn run(args: &ExecArgs, output: &mut Output) -> Result<(), CommandErr
         variables: vec![("OVSEAL_MODEL_DIR".into(), place.path().into())],
         program: program.clone(),
     })?;
-    let opened = args.opening.open(&args.container, output)?;
-    let tree = Tree::of(&opened);
+    let opened = args.opening.open(&args.containers.paths(), output)?;
+    // After all prompts, which signals end as usual. From now on, what was filled is wiped.
+    let mut signals = program::signals()?;
+    let tree = args.containers.tree(&opened)?;
     drop(opened);
-    let tree = tree.map_err(|error| in_file(args, error))?;
     let serving = route::serve(args, &launcher, place.path(), tree, output)?;
     confine(args, &launcher, output)?;
-    let code = program::follow(&mut launcher, &program)?;
+    program::check_not_interrupted(&mut signals)?;
+    let code = program::follow(&mut launcher, &program, &mut signals)?;
     if code != 0 && !args.no_confine {
         output.note("if the program could not write a file, allow its directory with --allow-write DIR");
     }
@@ -126,7 +128,8 @@ fn place(via: &Via) -> Result<TempDir, CommandError> {
     let parent = match via {
         Via::Directory(path) => {
             via::check_memory(path)?;
-            path.clone()
+            // The program may change its current directory.
+            std::path::absolute(path).unwrap_or_else(|_| path.clone())
         }
         _ => via::directory(),
     };
@@ -140,8 +143,4 @@ fn confine(args: &ExecArgs, launcher: &Launcher, output: &mut Output) -> Result<
         return Ok(());
     }
     Ok(launcher.confine()?)
-}
-
-fn in_file(args: &ExecArgs, error: impl Into<CommandError>) -> CommandError {
-    error.into().context(args.container.display().to_string())
 }

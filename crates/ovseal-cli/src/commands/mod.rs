@@ -16,6 +16,7 @@ mod rekey;
 mod rollback_state;
 mod run;
 mod seal;
+mod shown;
 #[cfg(feature = "pkcs11")]
 mod token;
 mod verify;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ovseal::{OpenError, Opened};
-use ovseal_mount::{MountOptions, Mounted, Tree};
+use ovseal::Opened;
+use ovseal_mount::{Failure, MountOptions, Mounted};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
+use super::shown::Containers;
 use crate::errors::CommandError;
 use crate::keys::OpeningOptions;
 use crate::ui::text::{bytes, plural, printable};
@@ -19,10 +20,10 @@ use crate::ui::{Output, ServiceManager, Signals};
 /// and never written to a disk. Only you can open them, not even root. The command stays in the
 /// foreground: SIGTERM, SIGINT and SIGHUP unmount, SIGUSR1 drops all plaintext now.
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct MountArgs {
-    /// The container
-    #[arg(value_name = "FILE")]
-    pub(crate) container: PathBuf,
+    #[command(flatten)]
+    pub(crate) containers: Containers,
 
     /// Mount at this empty directory
     #[arg(value_name = "DIR")]
@@ -46,8 +47,8 @@ pub(crate) struct MountArgs {
 }
 
 pub(super) fn run(args: &MountArgs, output: &mut Output) -> Result<(), CommandError> {
-    let opened = args.opening.open(&args.container, output)?;
-    let tree = Tree::of(&opened).map_err(|error| in_file(&args.container, error))?;
+    let opened = args.opening.open(&args.containers.paths(), output)?;
+    let tree = args.containers.tree(&opened)?;
     let (files, length) = (tree.parts().count() as u64, tree.length());
     // First, because a signal must not leave a mount behind.
     let mut signals = Signals::watch(&[SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
@@ -62,10 +63,10 @@ pub(super) fn run(args: &MountArgs, output: &mut Output) -> Result<(), CommandEr
 }
 
 fn options(args: &MountArgs) -> MountOptions {
-    let container = args.container.clone();
-    let report = move |error: &OpenError| {
+    let containers = args.containers.clone();
+    let report = move |failure: &Failure| {
         // Nothing is returned here: the exit code follows at the end.
-        Output::standard().finish(Err(failure(&container, error)));
+        Output::standard().finish(Err(containers.failure(failure)));
     };
     let options = MountOptions::new(report).forget_after(args.forget_after);
     options.ahead(!args.no_ahead).users(args.users.clone())
@@ -106,26 +107,18 @@ fn end(
         output.warning(&format!("unmounted while {files} were open: programs get errors when they read"));
     }
     match failure {
-        Some(error) => Err(self::failure(&args.container, &error).already_reported()),
+        Some(failure) => Err(args.containers.failure(&failure).already_reported()),
         None => Ok(()),
     }
 }
 
-/// Returns the error for a chunk that a program could not read.
-fn failure(container: &Path, error: &OpenError) -> CommandError {
-    use ovseal_frontend::{Explain, FrontEnd};
-    let (kind, hint) = (error.code().kind(), error.hint(FrontEnd::Command));
-    CommandError::message(kind, error.to_string()).context(container.display().to_string()).hints(hint)
-}
-
-fn in_file(container: &Path, error: impl Into<CommandError>) -> CommandError {
-    error.into().context(container.display().to_string())
-}
-
-fn status(opened: &Opened, directory: &Path) -> String {
+/// Returns the state in words: what is served, and where.
+fn status(opened: &[Opened], directory: &Path) -> String {
+    let place = directory.display();
+    let [opened] = opened else { return format!("serving {} models at {place}", opened.len()) };
     let manifest = opened.manifest();
     let name = printable(manifest.name.as_str());
-    format!("serving {name}, security version {}, at {}", manifest.security_version, directory.display())
+    format!("serving {name}, security version {}, at {place}", manifest.security_version)
 }
 
 /// Parses a time such as `30s`, `5m`, `500ms` or `never`.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use ovseal::Opened;
+use ovseal::{OpenOptions, Opened};
 
 use super::rollback::RollbackOptions;
 use super::trust::{self, TrustOptions};
@@ -29,31 +29,45 @@ pub(crate) struct OpeningOptions {
 }
 
 impl OpeningOptions {
-    /// Opens a container. The keys are wiped before this returns.
+    /// Opens containers with the same keys, which are wiped before this returns.
     ///
     /// With a rollback state, every digest is verified, and the state is raised: a version with a
     /// damaged payload must not lock out one that works.
     ///
     /// # Errors
-    /// Fails if the container does not open, or a requirement is not met.
-    pub(crate) fn open(&self, container: &Path, output: &mut Output) -> Result<Opened, CommandError> {
+    /// Fails if a container does not open, or a requirement is not met.
+    pub(crate) fn open(
+        &self,
+        containers: &[&Path],
+        output: &mut Output,
+    ) -> Result<Vec<Opened>, CommandError> {
         if self.strict {
             strict::check_host(&self.trust.sender)?;
         }
         let mut inputs = Inputs::default();
         let mut options = trust::open_options(&self.trust)?.kdf_limit(self.keys.kdf_limit);
-        trust::check_sender(&options, container)?;
-        let keys = Keys::obtain(&self.keys, container, &mut inputs)?;
-        let state = self.rollback.state(&self.keys, &keys, &mut inputs)?;
-        let raises = state.is_some();
-        if let Some(state) = state {
+        containers.iter().try_for_each(|container| trust::check_sender(&options, container))?;
+        let first = containers.first().copied().unwrap_or(Path::new(""));
+        let keys = Keys::obtain(&self.keys, first, &mut inputs)?;
+        if let Some(state) = self.rollback.state(&self.keys, &keys, &mut inputs)? {
             options = options.rollback_state(state);
         }
+        let mut open = |container: &&Path| self.open_one(&options, &keys, container, output);
+        containers.iter().map(&mut open).collect()
+    }
+
+    fn open_one(
+        &self,
+        options: &OpenOptions,
+        keys: &Keys,
+        container: &Path,
+        output: &mut Output,
+    ) -> Result<Opened, CommandError> {
         let opened = options.open(container, &keys.identities());
         let opened = opened.map_err(|error| keys.failure(container, error))?;
-        if raises {
+        if self.rollback.rollback_state.is_some() {
             let progress = Progress::of_file(container);
-            let verified = options.progress(progress.callback()).verify(container);
+            let verified = options.clone().progress(progress.callback()).verify(container);
             verified.and_then(|_| opened.accept()).map_err(|error| open_failure(container, error))?;
         }
         trust::warn_if_unsigned(&self.trust.sender, opened.claimed_publishers(), output);

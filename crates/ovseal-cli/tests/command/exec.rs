@@ -382,6 +382,28 @@ fn memory_find(file: &[u8], needle: &[u8]) -> bool {
 }
 
 #[test]
+fn a_signal_while_the_files_are_filled_leaves_nothing() {
+    let bench = Bench::new();
+    bench.write("net.bin", &vec![5; 64 << 20]);
+    bench.done("seal net.xml -o net.ovseal --keyfile key");
+    let memory = tempfile::Builder::new().prefix("filling").tempdir_in("/dev/shm").unwrap();
+    let line = format!("exec net.ovseal --keyfile key --via dir:{} -- sleep 60", memory.path().display());
+    let count = || memory.path().read_dir().unwrap().count();
+    let mut codes = Vec::new();
+    for _ in 0..5 {
+        let mut child = bench.command(&line).stderr(Stdio::null()).spawn().unwrap();
+        let parts =
+            || memory.path().read_dir().unwrap().filter_map(|entry| entry.ok()?.path().read_dir().ok());
+        eventually("a file is there", || parts().flatten().next().is_some());
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        codes.push(child.wait().unwrap().code());
+        assert_eq!(count(), 0, "{codes:?}");
+    }
+    // The signal arrives while the files are filled, or ends the program that was just started.
+    assert!(codes.iter().all(|code| [Some(1), Some(128 + 15)].contains(code)), "{codes:?}");
+}
+
+#[test]
 fn many_runs_leave_no_mount_no_process_and_no_directory() {
     if !has_namespaces() || !has_fuse() {
         return;

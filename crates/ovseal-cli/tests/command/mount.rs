@@ -223,6 +223,43 @@ fn an_open_file_delays_the_end_and_a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+fn several_models_are_in_directories_and_a_failure_names_its_container() {
+    let Some(bench) = bench() else { return };
+    bench.write("other.xml", b"<net name=\"other\"/>");
+    bench.write("other.bin", b"other weights");
+    bench.done("seal other.xml -o other.ovseal --keyfile key --publisher-key acme.key");
+    let models = "--model a/1=net.ovseal --model b/7=other.ovseal";
+    let line = format!("mount mnt {models} --keyfile key --publisher acme.pub --no-ahead");
+    let daemon = Daemon::start(&mut bench.command(&line));
+    assert_eq!((bench.names("mnt"), bench.names("mnt/b")), (vec!["a".into(), "b".into()], vec!["7".into()]));
+    assert_eq!(bench.read("mnt/b/7/other.bin"), b"other weights");
+    assert_eq!(bench.read("mnt/a/1/net.xml"), bench.read("net.xml"));
+    damage(&bench);
+    assert!(std::fs::read(bench.path("mnt/a/1/net.bin")).is_err());
+    let (code, messages) = daemon.terminate();
+    let error = "ovseal: error: net.ovseal: chunk 0 of net.bin is not authentic\n";
+    assert!(code == Some(3) && messages.starts_with(error), "{messages}");
+
+    let exec = |models: &str| {
+        let line = format!("exec {models} --keyfile key --publisher acme.pub --via memfd -- cat");
+        bench.run(&format!("{line} {{}}/b/7/other.bin"))
+    };
+    let outcome = exec("--model b/7=other.ovseal");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), "other weights"), "{outcome:?}");
+    let outcome = exec(models);
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert!(outcome.stderr.contains(error), "{outcome:?}");
+    for wrong in [
+        "--model b=other.ovseal --model b=other.ovseal",
+        "net.ovseal --model b=other.ovseal",
+        "",
+        "--model /b=other.ovseal",
+    ] {
+        assert_eq!(exec(wrong).code, Some(2), "{wrong}");
+    }
+}
+
+#[test]
 fn the_unit_for_systemd_starts_a_command_that_serves_and_tells_it() {
     let Some(bench) = bench() else { return };
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/systemd/ovseal-mount@.service");

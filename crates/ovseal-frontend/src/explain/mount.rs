@@ -48,7 +48,7 @@ impl Explain for MountError {
 impl Explain for FillError {
     fn code(&self) -> Code {
         match self {
-            Self::Open(error) => error.code(),
+            Self::Open { error, .. } => error.code(),
             Self::Write { .. } => Code::Write,
             Self::Memory(error) => error.code(),
             _ => Code::Environment,
@@ -57,7 +57,7 @@ impl Explain for FillError {
 
     fn hint(&self, to: FrontEnd) -> Option<String> {
         match self {
-            Self::Open(error) => error.hint(to),
+            Self::Open { error, .. } => error.hint(to),
             Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("make the directory's file system larger, or use --via fuse".to_owned())
             }

@@ -32,9 +32,26 @@ pub(super) fn warn_of_set_user_id(program: &[OsString], output: &mut Output) {
     }
 }
 
+/// Starts to watch for signals.
+pub(super) fn signals() -> Result<Signals, CommandError> {
+    Signals::watch(&WATCHED)
+}
+
+/// Fails if a signal has asked this process to end before the program was started.
+pub(super) fn check_not_interrupted(signals: &mut Signals) -> Result<(), CommandError> {
+    let arrived = signals.wait(Duration::ZERO);
+    match arrived.into_iter().find(|signal| [SIGTERM, SIGINT, SIGHUP, SIGQUIT].contains(signal)) {
+        Some(_) => Err(CommandError::message(Kind::Environment, "interrupted: the program was not started")),
+        None => Ok(()),
+    }
+}
+
 /// Starts the program, passes signals on, and returns its exit code.
-pub(super) fn follow(launcher: &mut Launcher, program: &[OsString]) -> Result<u8, CommandError> {
-    let mut signals = Signals::watch(&WATCHED)?;
+pub(super) fn follow(
+    launcher: &mut Launcher,
+    program: &[OsString],
+    signals: &mut Signals,
+) -> Result<u8, CommandError> {
     let name = program.first().map(Path::new).unwrap_or(Path::new(""));
     launcher.run(name).map_err(not_started)?;
     loop {

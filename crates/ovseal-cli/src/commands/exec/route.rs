@@ -3,12 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use ovseal::OpenError;
-use ovseal_frontend::{Explain, FrontEnd};
 use ovseal_memory::{Swap, protections};
 use ovseal_mount::{
-    FillError, FilledDirectory, LaunchError, Launcher, MemoryFiles, MountOptions, Mounted, Readers, Tree,
-    memory_room,
+    Failure, FillError, FilledDirectory, LaunchError, Launcher, MemoryFiles, MountOptions, Mounted, Readers,
+    Tree, memory_room,
 };
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -44,7 +42,7 @@ impl Serving {
         };
         let ended = |kind, code| CommandError::message(kind, "").already_reported().with_code(code);
         match (code, failure) {
-            (0, Some(error)) => Err(self::failure(args, &error).already_reported()),
+            (0, Some(failure)) => Err(args.containers.failure(&failure).already_reported()),
             (0, None) => Ok(()),
             (code, _) => Err(ended(Kind::Environment, code)),
         }
@@ -149,13 +147,19 @@ impl Route<'_> {
     }
 
     fn not_filled(&self, error: FillError) -> CommandError {
-        CommandError::from(error).context(self.args.container.display().to_string())
+        match &error {
+            FillError::Open { path, .. } => {
+                let container = self.args.containers.of(path);
+                CommandError::from(error).context(container)
+            }
+            _ => error.into(),
+        }
     }
 
     fn options(&self) -> MountOptions {
-        let container = self.args.container.display().to_string();
-        MountOptions::new(move |error: &OpenError| {
-            Output::standard().finish(Err(explained(&container, error)));
+        let containers = self.args.containers.clone();
+        MountOptions::new(move |failure: &Failure| {
+            Output::standard().finish(Err(containers.failure(failure)));
         })
     }
 
@@ -191,16 +195,6 @@ fn refuse_if_strict(args: &ExecArgs, why: &str) -> Result<(), CommandError> {
     } else {
         Ok(())
     }
-}
-
-fn failure(args: &ExecArgs, error: &OpenError) -> CommandError {
-    explained(&args.container.display().to_string(), error)
-}
-
-/// Returns the error for a chunk that the program could not read.
-fn explained(container: &str, error: &OpenError) -> CommandError {
-    let (kind, hint) = (error.code().kind(), error.hint(FrontEnd::Command));
-    CommandError::message(kind, error.to_string()).context(container).hints(hint)
 }
 
 #[cfg(test)]
