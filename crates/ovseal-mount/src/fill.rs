@@ -1,5 +1,6 @@
 //! Files in memory, filled with decrypted parts and wiped at the end.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ovseal::{OpenError, Part};
 use ovseal_memory::{MemoryError, ModelMemory};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::lock::lock;
@@ -17,8 +18,9 @@ use crate::tree::Tree;
 /// Files that were created in a directory. Dropping this value overwrites and removes them.
 pub struct FilledDirectory {
     root: OwnedFd,
-    files: Vec<(String, File)>,
-    directories: Vec<String>,
+    files: Vec<String>,
+    /// Directories come before their contents.
+    directories: BTreeSet<String>,
 }
 
 /// The error for files that cannot be filled.
@@ -64,13 +66,12 @@ impl FilledDirectory {
     /// # Errors
     /// [`FillError`].
     pub fn fill(root: OwnedFd, tree: &Tree, readers: Readers) -> Result<Self, FillError> {
-        let mut filled = Self { root, files: Vec::new(), directories: Vec::new() };
+        let mut filled = Self { root, files: Vec::new(), directories: BTreeSet::new() };
         let parts: Vec<(&str, &Part)> = tree.parts().collect();
         for (path, _) in &parts {
             filled.create(path).map_err(|error| write_error(path, error.into()))?;
         }
-        let targets = parts.iter().zip(&filled.files).map(|((path, part), (_, file))| (*path, *part, file));
-        decrypt(&targets.collect::<Vec<_>>())?;
+        decrypt(&parts, |at| Ok(filled.open(parts[at].0)?))?;
         filled.protect(readers).map_err(|error| write_error("", error.into()))?;
         Ok(filled)
     }
@@ -78,15 +79,20 @@ impl FilledDirectory {
     fn create(&mut self, path: &str) -> Result<(), Errno> {
         for (at, _) in path.match_indices('/') {
             let parent = &path[..at];
-            if self.directories.iter().all(|known| known != parent) {
+            if !self.directories.contains(parent) {
                 rustix::fs::mkdirat(&self.root, parent, Mode::RWXU)?;
-                self.directories.push(parent.to_owned());
+                self.directories.insert(parent.to_owned());
             }
         }
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.root, path, flags, Mode::RUSR | Mode::WUSR)?;
-        self.files.push((path.to_owned(), file.into()));
+        let flags = WRITE | OFlags::CREATE | OFlags::EXCL;
+        rustix::fs::openat(&self.root, path, flags, Mode::RUSR | Mode::WUSR)?;
+        self.files.push(path.to_owned());
         Ok(())
+    }
+
+    /// Opens a created file. Not all of them are open at once: a process may have 1,024 files.
+    fn open(&self, path: &str) -> Result<File, Errno> {
+        rustix::fs::openat(&self.root, path, WRITE, Mode::empty()).map(File::from)
     }
 
     fn protect(&self, readers: Readers) -> Result<(), Errno> {
@@ -94,9 +100,8 @@ impl FilledDirectory {
             Readers::Owner => (0o400, 0o500),
             Readers::All => (0o444, 0o555),
         };
-        self.files
-            .iter()
-            .try_for_each(|(_, file)| rustix::fs::fchmod(file, Mode::from_raw_mode(file_mode)))?;
+        let mode = Mode::from_raw_mode(file_mode);
+        self.files.iter().try_for_each(|path| rustix::fs::fchmod(self.open(path)?, mode))?;
         let mode = Mode::from_raw_mode(directory_mode);
         let inner = self.directories.iter().map(String::as_str);
         inner.chain(["."]).try_for_each(|path| set_mode(self.root.as_fd(), path, mode))
@@ -105,23 +110,16 @@ impl FilledDirectory {
     /// Overwrites and removes all files. Programs that still read them see zeros.
     fn wipe(&mut self) {
         let zeros = vec![0; PIECE];
-        for (_, file) in &self.files {
-            let length = file.metadata().map_or(0, |facts| facts.len());
-            for offset in (0..length).step_by(PIECE) {
-                let piece = (length - offset).min(PIECE as u64) as usize;
-                // Memory that cannot be overwritten is freed by the next step.
-                let _ = file.write_all_at(&zeros[..piece], offset);
-            }
-            let _ = file.set_len(0);
-        }
         for path in self.directories.iter().map(String::as_str).chain(["."]) {
             let _ = set_mode(self.root.as_fd(), path, Mode::RWXU);
         }
-        for (path, _) in self.files.drain(..) {
-            let _ = rustix::fs::unlinkat(&self.root, path, rustix::fs::AtFlags::empty());
+        for path in self.files.drain(..) {
+            // What cannot be overwritten is removed all the same.
+            let _ = overwrite(self.root.as_fd(), &path, &zeros);
+            let _ = rustix::fs::unlinkat(&self.root, path, AtFlags::empty());
         }
-        for path in self.directories.drain(..).rev() {
-            let _ = rustix::fs::unlinkat(&self.root, path, rustix::fs::AtFlags::REMOVEDIR);
+        while let Some(path) = self.directories.pop_last() {
+            let _ = rustix::fs::unlinkat(&self.root, path, AtFlags::REMOVEDIR);
         }
     }
 }
@@ -138,12 +136,15 @@ impl std::fmt::Debug for FilledDirectory {
     }
 }
 
-/// Decrypts parts into files of the same length, with several threads.
-pub(crate) fn decrypt(targets: &[(&str, &Part, &File)]) -> Result<(), FillError> {
-    let pieces: Vec<(usize, u64)> = targets
+/// Decrypts parts into the files that `open` returns for their index, with several threads.
+pub(crate) fn decrypt(
+    parts: &[(&str, &Part)],
+    open: impl Fn(usize) -> io::Result<File> + Sync,
+) -> Result<(), FillError> {
+    let pieces: Vec<(usize, u64)> = parts
         .iter()
         .enumerate()
-        .flat_map(|(at, (_, part, _))| (0..part.length()).step_by(PIECE).map(move |offset| (at, offset)))
+        .flat_map(|(at, (_, part))| (0..part.length()).step_by(PIECE).map(move |offset| (at, offset)))
         .collect();
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let first = std::sync::Mutex::new(None);
@@ -151,10 +152,11 @@ pub(crate) fn decrypt(targets: &[(&str, &Part, &File)]) -> Result<(), FillError>
         let mut buffer = ModelMemory::zeroed(PIECE)?;
         while !failed.load(Ordering::Relaxed) {
             let Some(&(at, offset)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let (path, part, file) = targets[at];
+            let (path, part) = parts[at];
             let length = (part.length() - offset).min(PIECE as u64) as usize;
             part.read_range(offset, &mut buffer[..length]).map_err(|error| open_error(path, error))?;
-            file.write_all_at(&buffer[..length], offset).map_err(|error| write_error(path, error))?;
+            let written = open(at).and_then(|file| file.write_all_at(&buffer[..length], offset));
+            written.map_err(|error| write_error(path, error))?;
         }
         Ok(())
     };
@@ -170,12 +172,22 @@ pub(crate) fn decrypt(targets: &[(&str, &Part, &File)]) -> Result<(), FillError>
         run();
     });
     // Empty parts have a chunk too, which nothing above has verified.
-    let empty = targets.iter().filter(|(_, part, _)| part.length() == 0);
-    empty
-        .into_iter()
-        .try_for_each(|(path, part, _)| part.read_into(&mut []).map_err(|error| open_error(path, error)))?;
+    let mut empty = parts.iter().filter(|(_, part)| part.length() == 0);
+    empty.try_for_each(|(path, part)| part.read_into(&mut []).map_err(|error| open_error(path, error)))?;
     let failure = lock(&first).take();
     failure.map_or(Ok(()), Err)
+}
+
+/// Writes zeros over a file, and makes it empty.
+fn overwrite(root: BorrowedFd<'_>, path: &str, zeros: &[u8]) -> io::Result<()> {
+    rustix::fs::chmodat(root, path, Mode::RUSR | Mode::WUSR, AtFlags::empty())?;
+    let file = File::from(rustix::fs::openat(root, path, WRITE, Mode::empty())?);
+    let length = file.metadata()?.len();
+    for offset in (0..length).step_by(zeros.len()) {
+        let piece = (length - offset).min(zeros.len() as u64) as usize;
+        file.write_all_at(&zeros[..piece], offset)?;
+    }
+    file.set_len(0)
 }
 
 fn set_mode(root: BorrowedFd<'_>, path: &str, mode: Mode) -> Result<(), Errno> {
@@ -190,6 +202,9 @@ fn open_error(path: &str, error: OpenError) -> FillError {
 pub(crate) fn write_error(path: &str, source: io::Error) -> FillError {
     FillError::Write { path: path.to_owned(), source }
 }
+
+/// The flags with which a file is filled. Links are not followed.
+const WRITE: OFlags = OFlags::RDWR.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Bytes that are decrypted and written at a time: a multiple of every chunk size but the largest,
 /// which is as large.
@@ -225,10 +240,9 @@ mod tests {
         let mode = |path: &str| folder.path().join(path).metadata().unwrap().permissions().mode() & 0o7777;
         assert_eq!([mode("a/b/w.bin"), mode("a/b"), mode("a"), mode(".")], [0o400, 0o500, 0o500, 0o500]);
         let reader = File::open(folder.path().join("m.xml")).unwrap();
-        let mapped = filled.files.iter().find(|(path, _)| path == "m.xml").unwrap().1.try_clone().unwrap();
         drop(filled);
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
-        assert_eq!((reader.metadata().unwrap().len(), mapped.metadata().unwrap().len()), (0, 0));
+        assert_eq!(reader.metadata().unwrap().len(), 0);
     }
 
     #[test]

@@ -26,8 +26,7 @@ impl MemoryFiles {
             file.map(File::from).map_err(|error| write_error(path, error.into()))
         };
         let files: Vec<File> = parts.iter().map(|(path, _)| create(path)).collect::<Result<_, _>>()?;
-        let targets = parts.iter().zip(&files).map(|((path, part), file)| (*path, *part, file));
-        decrypt(&targets.collect::<Vec<_>>())?;
+        decrypt(&parts, |at| files[at].try_clone())?;
         let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         for ((path, _), file) in parts.iter().zip(&files) {
             rustix::fs::fcntl_add_seals(file, seals).map_err(|error| write_error(path, error.into()))?;

@@ -31,7 +31,8 @@ impl Containers {
         self.container.iter().map(PathBuf::as_path).chain(several).collect()
     }
 
-    /// Returns the parts of the opened containers, which are in the order of [`paths`](Self::paths).
+    /// Returns the parts of the opened containers, which are in the order of
+    /// [`paths`](Self::paths).
     ///
     /// # Errors
     /// Fails if parts cannot be files, or two have the same path.

@@ -382,6 +382,48 @@ fn memory_find(file: &[u8], needle: &[u8]) -> bool {
 }
 
 #[test]
+fn four_thousand_parts_are_as_many_files() {
+    if !has_namespaces() || !has_fuse() {
+        return;
+    }
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path("many/d")).unwrap();
+    bench.write("many/m.xml", b"<net name=\"net\"/>");
+    bench.write("many/m.bin", b"weights");
+    (0..4094).for_each(|number| bench.write(&format!("many/d/{number}"), number.to_string().as_bytes()));
+    bench.done("seal many -o net.ovseal --keyfile key");
+    for route in ["ramfs", "fuse", "dir:/dev/shm"] {
+        let line = format!("exec net.ovseal --keyfile key --via {route} -- diff -r many {{}}");
+        let outcome = bench.run(&line);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{route}: {}", outcome.stderr);
+    }
+    // Each memory file needs a descriptor. Where these do not suffice, nothing is started.
+    let outcome = bench.shell("ulimit -n 256", "exec net.ovseal --keyfile key --via memfd -- true", "");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("Too many open files"), "{outcome:?}");
+}
+
+#[test]
+fn a_process_that_the_program_leaves_behind_loses_the_files() {
+    let bench = Bench::signed();
+    for (route, _) in routes().into_iter().filter(|(route, _)| *route != "memfd") {
+        let told = PathBuf::from(format!("/dev/shm/daemon-{}", std::process::id()));
+        let wait =
+            "until test -e $TOLD.go; do sleep 0.01; done; cat {}/net.bin > $TOLD 2>&1; echo end >> $TOLD.go";
+        let line = format!("exec net.ovseal --keyfile key --publisher acme.pub --via {route} --");
+        let mut command = bench.command(&line);
+        command.args(["sh", "-c", &format!("({wait}) > /dev/null 2>&1 & exit 0")]).env("TOLD", &told);
+        assert_eq!(command.stderr(Stdio::null()).status().unwrap().code(), Some(0), "{route}");
+        let go = told.with_extension("go");
+        std::fs::write(&go, "").unwrap();
+        eventually("it has tried", || std::fs::read_to_string(&go).is_ok_and(|text| text == "end\n"));
+        let read = std::fs::read(&told).unwrap();
+        assert!(!read.windows(64).any(|window| window == [7; 64]), "{route}: it has read weights");
+        [&told, &go].iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+}
+
+#[test]
 fn a_signal_while_the_files_are_filled_leaves_nothing() {
     let bench = Bench::new();
     bench.write("net.bin", &vec![5; 64 << 20]);
