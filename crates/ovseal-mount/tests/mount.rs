@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ovseal::{ChunkSize, ErrorKind, OpenError};
 use ovseal_mount::{Failure, MountError, MountOptions, Mounted, Tree};
-use ovseal_testkit::{Fixture, eventually, has_fuse, pattern};
+use ovseal_testkit::{Fixture, eventually, has_fuse, is_root, pattern};
 use tempfile::TempDir;
 
 const CHUNK: usize = 1 << 16;
@@ -250,7 +250,7 @@ fn a_directory_that_cannot_be_mounted_is_refused() {
     assert!(matches!(at(full), MountError::NotEmpty(_)));
     assert!(matches!(at(&file), MountError::NotADirectory(_)));
     assert!(matches!(at(&full.join("none")), MountError::Read { .. }));
-    if rustix::process::geteuid().is_root() {
+    if is_root() {
         let theirs = tempfile::tempdir().unwrap();
         std::os::unix::fs::chown(theirs.path(), Some(65534), None).unwrap();
         assert!(matches!(at(theirs.path()), MountError::NotOurs(_)));
@@ -259,7 +259,7 @@ fn a_directory_that_cannot_be_mounted_is_refused() {
 
 #[test]
 fn another_user_and_root_see_nothing_unless_they_are_listed() {
-    if !has_fuse() || !rustix::process::geteuid().is_root() {
+    if !has_fuse() || !is_root() {
         return;
     }
     // Mounted by root: another user is let in by number.

@@ -1,6 +1,7 @@
 //! Parts of the kernel that a machine may lack.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 /// Returns true if file systems in user space can be served here.
@@ -23,6 +24,16 @@ pub fn has_namespaces() -> bool {
     unshare.args(["--user", "--map-root-user", "--mount", "true"]);
     let status = unshare.stdin(Stdio::null()).stderr(Stdio::null()).status();
     is_there("user namespaces", status.is_ok_and(|status| status.success()))
+}
+
+/// Returns true if this is root, which some tests need to become other users.
+#[expect(clippy::print_stderr, reason = "a test shows what was not run")]
+pub fn is_root() -> bool {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    if !is_root {
+        eprintln!("not run: {}: not root", std::thread::current().name().unwrap_or("a test"));
+    }
+    is_root
 }
 
 /// Reports a missing part, so that a test without it does not look like one that passed.

@@ -12,7 +12,7 @@ mod swtpm;
 mod vectors;
 
 pub use faults::FailingSource;
-pub use kernel::{has_fuse, has_namespaces};
+pub use kernel::{has_fuse, has_namespaces, is_root};
 pub use model::{Fixture, pattern};
 pub use patience::{eventually, threads_of_this_project};
 pub use swtpm::Swtpm;

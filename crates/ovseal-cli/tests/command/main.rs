@@ -9,6 +9,7 @@ mod crash;
 mod descriptors;
 mod device;
 mod exec;
+mod exec_leftovers;
 mod extract;
 mod failures;
 mod inspect;

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
-use ovseal_testkit::{eventually, has_fuse};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use ovseal_testkit::{eventually, has_fuse, is_root};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Bench, OVSEAL};
 
@@ -285,7 +285,7 @@ fn the_unit_for_systemd_starts_a_command_that_serves_and_tells_it() {
 #[test]
 fn an_ordinary_user_mounts_and_root_sees_nothing() {
     let Some(bench) = bench() else { return };
-    if !geteuid().is_root() {
+    if !is_root() {
         return;
     }
     // The test becomes another user, so its directory must be that user's.
