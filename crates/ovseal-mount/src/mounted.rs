@@ -181,14 +181,20 @@ impl Mounted {
         if session.guard.is_finished() {
             return Ok(());
         }
-        let ended = session.umount_and_join();
+        let ended = unmount(directory);
         self.files.forget(None);
-        match ended {
-            // Files are open: the mount disappears now, and the files when they are closed.
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => detach(directory),
-            ended => ended,
+        for _ in 0..PATIENCE {
+            if session.guard.is_finished() || self.files.open_count() > 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
-        .map_err(|source| MountError::Mount { path: directory.clone(), source })
+        if !session.guard.is_finished() {
+            // Files are open, and its threads answer until these are closed or the process ends.
+            // Dropping it would unmount what others may have mounted here since.
+            std::mem::forget(session);
+        }
+        ended.map_err(|source| MountError::Mount { path: directory.clone(), source })
     }
 }
 
@@ -278,11 +284,18 @@ fn in_one_line(error: io::Error) -> io::Error {
     }
 }
 
-/// Unmounts a directory whose files are open, by the kernel or the helper.
-fn detach(directory: &Path) -> io::Result<()> {
-    use rustix::mount::{UnmountFlags, unmount};
-    match unmount(directory, UnmountFlags::DETACH) {
-        Err(rustix::io::Errno::PERM) => {
+/// Unmounts a directory, by the kernel or the helper. If files are open, the mount disappears now,
+/// and the files when they are closed.
+fn unmount(directory: &Path) -> io::Result<()> {
+    use rustix::io::Errno;
+    use rustix::mount::UnmountFlags;
+    let by_kernel = |flags| rustix::mount::unmount(directory, flags);
+    let unmounted = match by_kernel(UnmountFlags::empty()) {
+        Err(Errno::BUSY) => by_kernel(UnmountFlags::DETACH),
+        unmounted => unmounted,
+    };
+    match unmounted {
+        Err(Errno::PERM) => {
             let mut helper = std::process::Command::new("fusermount3");
             let status = helper.args(["-u", "-z", "-q", "--"]).arg(directory).status()?;
             if status.success() { Ok(()) } else { Err(io::ErrorKind::ResourceBusy.into()) }
@@ -290,6 +303,9 @@ fn detach(directory: &Path) -> io::Result<()> {
         unmounted => Ok(unmounted?),
     }
 }
+
+/// The longest wait for the end of the threads, in steps of 5 ms.
+const PATIENCE: u32 = 400;
 
 /// The threads that answer requests. While one decrypts, others send what is in the cache.
 const THREADS: usize = 3;
