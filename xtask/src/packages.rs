@@ -62,11 +62,13 @@ pub(crate) const TSS_HEADERS: SystemPackage =
 pub(crate) const SOFTHSM: SystemPackage =
     SystemPackage { debian: "softhsm2", probe: &["softhsm2-util", "--version"] };
 
-/// Mount tool for files that stand in for the kernel's. Root does not need it.
-pub(crate) const FUSE: SystemPackage = SystemPackage {
-    debian: "fuse3",
-    probe: &["sh", "-c", "test \"$(id -u)\" -eq 0 || command -v fusermount3"],
-};
+/// Mount tool of users without privilege.
+pub(crate) const FUSE: SystemPackage =
+    SystemPackage { debian: "fuse3", probe: &["fusermount3", "--version"] };
+
+/// Counter of a file's pages in the kernel's cache. Ubuntu has it in `util-linux`.
+pub(crate) const FINCORE: SystemPackage =
+    SystemPackage { debian: "util-linux-extra", probe: &["fincore", "--version"] };
 
 /// Installs missing packages if this is root on Debian or Ubuntu.
 ///

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::packages::{
-    self, C_COMPILER, CMAKE, CXX_COMPILER, FUSE, PKG_CONFIG, PYTHON, PYTHON_VENV, SOFTHSM, STRACE, SWTPM,
-    TPM2_TOOLS, TSS_HEADERS,
+    self, C_COMPILER, CMAKE, CXX_COMPILER, FINCORE, FUSE, PKG_CONFIG, PYTHON, PYTHON_VENV, SOFTHSM, STRACE,
+    SWTPM, TPM2_TOOLS, TSS_HEADERS,
 };
 use crate::python::{self, Environment};
 use crate::steps::Steps;
@@ -32,6 +32,7 @@ impl<'a> Setting<'a> {
             C_COMPILER,
             CMAKE,
             CXX_COMPILER,
+            FINCORE,
             FUSE,
             PKG_CONFIG,
             PYTHON,

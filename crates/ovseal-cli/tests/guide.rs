@@ -27,12 +27,20 @@ fn the_commands_for_formats_work_as_they_stand_there() {
     let folder =
         folder_with(&[("tflite/model.tflite", "detector.tflite"), ("onnx/model.onnx", "reader.onnx")]);
     std::fs::write(folder.path().join("shared.key"), [7; 32]).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_ovseal")).parent().unwrap().to_owned();
-    let python = set_up("OVSEAL_TEST_PYTHON").parent().unwrap().to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = [program, python].into_iter().chain(std::env::split_paths(&path));
-    let path = std::env::join_paths(path).unwrap().into_string().unwrap();
-    run_with(&page, folder.path(), &[("PATH", path)]);
+    run_with(&page, folder.path(), &[("PATH", path_with_python())]);
+}
+
+#[test]
+fn the_commands_for_programs_that_load_files_work_as_they_stand_there() {
+    if !ovseal_testkit::has_namespaces() || !ovseal_testkit::has_fuse() {
+        return;
+    }
+    let page = page("docs/guides/run-anything.md");
+    let folder = folder_with(&[("conv/model.xml", "model.xml"), ("conv/model.bin", "model.bin")]);
+    let llama = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testkit/llm/tiny-llama");
+    let copied = Command::new("cp").arg("-r").arg(llama).arg(folder.path().join("llama")).status();
+    assert!(copied.unwrap().success());
+    run_with(&page, folder.path(), &[("PATH", path_with_python())]);
 }
 
 #[test]
@@ -186,6 +194,15 @@ fn run_with(page: &str, folder: &Path, variables: &[(&str, String)]) {
         count += 1;
     }
     assert!(count > 0, "the page has no commands");
+}
+
+/// Returns a `PATH` with the program under test, and the set-up's Python.
+fn path_with_python() -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_ovseal")).parent().unwrap().to_owned();
+    let python = set_up("OVSEAL_TEST_PYTHON").parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = [program, python].into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(path).unwrap().into_string().unwrap()
 }
 
 fn shell(text: &str) -> Command {

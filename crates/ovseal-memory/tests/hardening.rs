@@ -8,6 +8,8 @@ fn a_hardened_process_is_not_dumpable_and_writes_no_core() {
     let hardening = harden_process();
     assert!(hardening.not_dumpable && hardening.no_core_files);
     let protections = protections();
-    assert_eq!((protections.dumpable, protections.core_limit), (false, Some(0)));
+    // One byte rather than none: the kernel then pipes no dump to a crash handler either.
+    let limit = protections.core_limit;
+    assert!(!protections.dumpable && matches!(limit, Some(0 | 1)), "{limit:?}");
     assert!(!protections.missing().contains(&Missing::DumpsOff));
 }

@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod faults;
+mod kernel;
 mod model;
 mod patience;
 mod swtpm;
 mod vectors;
 
 pub use faults::FailingSource;
+pub use kernel::{has_fuse, has_namespaces, is_root};
 pub use model::{Fixture, pattern};
 pub use patience::{eventually, threads_of_this_project};
 pub use swtpm::Swtpm;

@@ -4,6 +4,7 @@ mod enclave;
 mod memory;
 mod openvino;
 mod processor;
+mod routes;
 #[cfg(feature = "pkcs11")]
 mod tokens;
 mod tpm;
@@ -50,6 +51,8 @@ struct Finding {
 
 /// The sections of the report, and the function that fills each.
 const SECTIONS: &[(&str, Find)] = &[
+    // First, while this process has a single thread.
+    ("routes", routes::findings),
     ("memory", memory::findings),
     ("processor", processor::findings),
     ("tpm", tpm::findings),

@@ -6,14 +6,17 @@ mod bind;
 mod cache;
 mod device;
 mod doctor;
+mod exec;
 mod extract;
 mod inspect;
 mod keygen;
 mod man;
+mod mount;
 mod rekey;
 mod rollback_state;
 mod run;
 mod seal;
+mod shown;
 #[cfg(feature = "pkcs11")]
 mod token;
 mod verify;
@@ -46,6 +49,8 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
     Run(run::RunArgs),
+    Exec(exec::ExecArgs),
+    Mount(mount::MountArgs),
     Rekey(rekey::RekeyArgs),
     Bind(bind::BindArgs),
     Device(device::DeviceArgs),
@@ -61,6 +66,13 @@ pub(crate) enum Command {
         shell: Shell,
     },
     Man(man::ManArgs),
+    /// Start the program of exec; not for people
+    #[command(name = exec::LAUNCHER, hide = true)]
+    ExecLauncher {
+        /// The launcher's arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// Parses the command line and runs the command.
@@ -78,6 +90,8 @@ pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), C
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Verify(args) => verify::run(&args, output),
         Command::Run(args) => run::run(&args, output),
+        Command::Exec(args) => exec::run(&args, output),
+        Command::Mount(args) => mount::run(&args, output),
         Command::Rekey(args) => rekey::run(&args, output),
         Command::Bind(args) => bind::run(&args, output),
         Command::Device(args) => device::run(&args, output),
@@ -89,6 +103,7 @@ pub(crate) fn dispatch(args: Vec<OsString>, output: &mut Output) -> Result<(), C
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Completions { shell } => completions(shell, output),
         Command::Man(args) => man::run(&args),
+        Command::ExecLauncher { arguments } => exec::launch(arguments),
     }
 }
 

@@ -21,6 +21,9 @@ pub(crate) struct CommandError {
     error: Box<dyn Error>,
     details: Vec<String>,
     hints: Vec<String>,
+    is_reported: bool,
+    /// The exit code of another program, instead of the kind's.
+    program_code: Option<u8>,
 }
 
 /// The command's own message, with the library's error as its cause.
@@ -34,7 +37,8 @@ struct Message {
 impl CommandError {
     /// Creates an error from a library's error, without advice.
     pub(crate) fn new(kind: Kind, error: impl Error + 'static) -> Self {
-        Self { kind, error: Box::new(error), details: Vec::new(), hints: Vec::new() }
+        let error = Box::new(error);
+        Self { kind, error, details: Vec::new(), hints: Vec::new(), is_reported: false, program_code: None }
     }
 
     /// Creates an error with its own message.
@@ -76,16 +80,27 @@ impl CommandError {
         self
     }
 
+    /// Marks an error that was shown when it happened: only its exit code is left to return.
+    pub(crate) fn already_reported(self) -> Self {
+        Self { is_reported: true, ..self }
+    }
+
+    /// Sets the exit code of another program, instead of the kind's.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { program_code: Some(code), ..self }
+    }
+
     /// Returns the exit code.
-    pub(crate) const fn code(&self) -> u8 {
-        self.kind as u8
+    pub(crate) fn code(&self) -> u8 {
+        self.program_code.unwrap_or(self.kind as u8)
     }
 
     /// Returns the lines for stderr: the error with its causes, then each detail and hint.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> + '_ {
         let details = self.details.iter().map(|detail| format!("ovseal: detail: {}", shown(detail)));
         let hints = self.hints.iter().map(|hint| format!("ovseal: hint: {}", shown(hint)));
-        std::iter::once(format!("ovseal: error: {}", shown(&self.chain()))).chain(details).chain(hints)
+        let error = format!("ovseal: error: {}", shown(&self.chain()));
+        std::iter::once(error).chain(details).chain(hints).filter(|_| !self.is_reported)
     }
 
     /// Returns the error with its causes in one line.

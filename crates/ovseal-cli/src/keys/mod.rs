@@ -2,8 +2,11 @@
 
 mod input;
 pub(crate) mod needs;
+mod opening;
 mod options;
 pub(crate) mod recipients;
+pub(crate) mod rollback;
+pub(crate) mod strict;
 #[cfg(feature = "pkcs11")]
 pub(crate) mod token;
 pub(crate) mod tpm;
@@ -25,6 +28,7 @@ use crate::ui::prompt;
 use tpm::DeviceOptions;
 
 pub(crate) use input::{Inputs, Source};
+pub(crate) use opening::OpeningOptions;
 pub(crate) use options::KeyOptions;
 
 /// A passphrase has at most 1024 bytes in normalization form C, but may be longer in another form.

@@ -49,8 +49,8 @@ pub(crate) struct KeyOptions {
 
     /// Use this device's TPM; also give a passphrase if the container requires both
     ///
-    /// run, rekey, bind and extract use the TPM by default if you give no key, the device is
-    /// enrolled and the container has a stanza for a device.
+    /// run, exec, mount, rekey, bind and extract use the TPM by default if you give no key, the
+    /// device is enrolled and the container has a stanza for a device.
     #[arg(long, help_heading = "Key options", conflicts_with_all = ["identities", "keyfile", "sgx"])]
     #[cfg_attr(feature = "pkcs11", arg(conflicts_with = "pkcs11"))]
     pub(crate) tpm: bool,

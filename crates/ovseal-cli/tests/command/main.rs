@@ -4,14 +4,18 @@
 
 mod both;
 mod cache;
+mod consumers;
 mod crash;
 mod descriptors;
 mod device;
+mod exec;
+mod exec_leftovers;
 mod extract;
 mod failures;
 mod inspect;
 mod json;
 mod keygen;
+mod mount;
 mod optimize;
 mod other;
 mod rekey;

@@ -10,7 +10,8 @@ use crate::support::Bench;
 fn doctor_says_what_protects_keys_and_what_encrypts() {
     let bench = Bench::new();
     let shown = bench.done("doctor").stdout;
-    assert!(shown.starts_with("memory:\n  secret memory: ") && shown.contains("\nprocessor:\n"), "{shown}");
+    assert!(shown.starts_with("routes:\n  exec --via ramfs: "), "{shown}");
+    assert!(shown.contains("\nmemory:\n  secret memory: ") && shown.contains("\nprocessor:\n"), "{shown}");
     let facts = bench.json("doctor");
     assert_eq!(facts["memory"]["dumpable"], false);
     assert!(facts["processor"]["cores"].as_u64().unwrap() >= 1);

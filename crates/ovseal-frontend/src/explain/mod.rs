@@ -1,5 +1,7 @@
 //! The number of each error, and advice on it, in one place.
 
+#[cfg(feature = "mount")]
+mod mount;
 #[cfg(feature = "pkcs11")]
 mod token;
 

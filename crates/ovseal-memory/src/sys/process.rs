@@ -11,7 +11,7 @@ pub struct Hardening {
     /// The kernel writes no core dump of this process, and no other process of the same user can
     /// read its memory.
     pub not_dumpable: bool,
-    /// The limit for core dumps is zero. Neither this process nor a child can raise it again.
+    /// The limit for core dumps is one byte. Neither this process nor a child can raise it again.
     pub no_core_files: bool,
 }
 
@@ -29,8 +29,9 @@ pub struct Hardening {
 pub fn harden_process() -> Hardening {
     // A sandbox may silently ignore either call, so the outcome is read back.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let _ = setrlimit(Resource::Core, NO_CORE);
-    Hardening { not_dumpable: !is_dumpable(), no_core_files: getrlimit(Resource::Core) == NO_CORE }
+    let _ = setrlimit(Resource::Core, NO_CORE).or_else(|_| setrlimit(Resource::Core, ZERO));
+    let limit = getrlimit(Resource::Core);
+    Hardening { not_dumpable: !is_dumpable(), no_core_files: limit == NO_CORE || limit == ZERO }
 }
 
 /// Returns whether the process can be dumped, or read by the same user. True if unknown.
@@ -53,4 +54,9 @@ pub(crate) fn exit_with(text: &[u8], code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-const NO_CORE: Rlimit = Rlimit { current: Some(0), maximum: Some(0) };
+/// One byte: no dump fits into it. Zero would still let the kernel pipe a dump to a crash handler
+/// (`core(5)`).
+const NO_CORE: Rlimit = Rlimit { current: Some(1), maximum: Some(1) };
+
+/// The limit for a process whose parent has set it, and which may not raise it to one.
+const ZERO: Rlimit = Rlimit { current: Some(0), maximum: Some(0) };

@@ -44,7 +44,7 @@ fn dumps(found: &Protections) -> Finding {
 
 fn core_files(found: &Protections) -> Finding {
     let text = match found.core_limit {
-        Some(0) => "core files: off".to_owned(),
+        Some(0 | 1) => "core files: off".to_owned(),
         Some(limit) => format!("core files: up to {}", bytes(limit)),
         None => "core files: no limit".to_owned(),
     };

@@ -7,6 +7,7 @@ use ovseal_openvino::Opening;
 
 use super::size;
 use crate::keys::KeyOptions;
+use crate::keys::rollback::RollbackOptions;
 use crate::keys::trust::TrustOptions;
 
 /// Open a model in memory only, and run it with OpenVINO
@@ -26,14 +27,8 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) trust: TrustOptions,
 
-    /// Require at least the security version recorded in FILE, and record a newer one; needs
-    /// --publisher
-    #[arg(long, value_name = "FILE", help_heading = "Trust options")]
-    pub(crate) rollback_state: Option<PathBuf>,
-
-    /// Require the rollback state to be tied to this device's TPM (see rollback-state --tpm)
-    #[arg(long, requires = "rollback_state", help_heading = "Trust options")]
-    pub(crate) rollback_tpm: bool,
+    #[command(flatten)]
+    pub(crate) rollback: RollbackOptions,
 
     /// Fail if this host lacks a protection for keys or weights, or if no --publisher is given
     #[arg(long, help_heading = "Trust options")]

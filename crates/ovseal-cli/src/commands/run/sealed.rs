@@ -1,11 +1,8 @@
 //! A container to run.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ovseal::{OpenOptions, Opened, RollbackState};
-use ovseal_hardware::tpm2::TpmAnchor;
+use ovseal::{OpenOptions, Opened};
 use ovseal_openvino::{
     CacheError, Compilation, CompileCache, Core, Loaded, Loader, NetworkError, Observer, Operation,
     Plaintext, SealedModelError, Source, Step,
@@ -15,7 +12,7 @@ use super::RunArgs;
 use super::report::{Origin, Seconds};
 use super::{cache, inputs, strict};
 use crate::errors::CommandError;
-use crate::keys::{Inputs, Keys, open_failure, tpm, trust};
+use crate::keys::{Inputs, Keys, open_failure, trust};
 use crate::ui::{Output, Progress};
 
 /// A container, with the caller's keys and requirements.
@@ -36,8 +33,8 @@ impl<'a> Sealed<'a> {
         }
         trust::check_sender(&options, &args.model)?;
         let keys = Keys::obtain(&args.keys, &args.model, &mut inputs)?;
-        if let Some(path) = &args.rollback_state {
-            options = options.rollback_state(rollback_state(args, path, &keys, &mut inputs)?);
+        if let Some(state) = args.rollback.state(&args.keys, &keys, &mut inputs)? {
+            options = options.rollback_state(state);
         }
         Ok(Self { args, options, keys })
     }
@@ -135,22 +132,4 @@ fn is_about_options(error: &SealedModelError) -> bool {
         SealedModelError::Model(NetworkError::Runtime(error)) => error.operation() == Operation::Reshape,
         _ => false,
     }
-}
-
-/// Creates a reference to the rollback state, anchored in this device's TPM if `--rollback-tpm` is
-/// given. It shares the key's connection to the TPM, and its PIN.
-fn rollback_state(
-    args: &RunArgs,
-    path: &Path,
-    keys: &Keys,
-    inputs: &mut Inputs,
-) -> Result<RollbackState, CommandError> {
-    if !args.rollback_tpm {
-        return Ok(RollbackState::new(path));
-    }
-    let identity = match keys.device() {
-        Some(identity) => identity.clone(),
-        None => tpm::identity(&args.keys.device, &args.keys.pin, inputs)?,
-    };
-    Ok(RollbackState::anchored(path, Arc::new(TpmAnchor::new(identity))))
 }

@@ -3,22 +3,12 @@
 use ovseal_memory::{ModelMemory, Swap, protections};
 
 use super::RunArgs;
-use crate::errors::{CommandError, Kind};
+use crate::errors::CommandError;
+use crate::keys::strict::{self, refused};
 
 /// Rejects an unknown sender, and a host that lacks a protection of keys or plaintext.
 pub(super) fn check_host(args: &RunArgs) -> Result<(), CommandError> {
-    if !args.strict {
-        return Ok(());
-    }
-    if args.trust.sender.publishers.is_empty() {
-        return Err(refused("the sender is unknown").hint("name the publisher with --publisher"));
-    }
-    match protections().missing().first() {
-        None => Ok(()),
-        Some(missing) => {
-            Err(refused(&missing.to_string()).hint("ovseal doctor shows what this host supports"))
-        }
-    }
+    if args.strict { strict::check_host(&args.trust.sender) } else { Ok(()) }
 }
 
 /// Fails if `length` bytes cannot be locked, before any of them is decrypted.
@@ -53,8 +43,4 @@ pub(super) fn check_export(args: &RunArgs) -> Result<(), CommandError> {
 /// Returns whether plaintext must be in locked memory: with `--strict`, on a host with swap.
 fn forbids_swap(args: &RunArgs) -> bool {
     args.strict && protections().swap != Swap::Absent
-}
-
-fn refused(why: &str) -> CommandError {
-    CommandError::message(Kind::Denied, format!("refused by --strict: {why}"))
 }

@@ -69,7 +69,7 @@ fn check_plaintext(args: &RunArgs) -> Result<(), CommandError> {
     }
     let needs_container = args.keys.is_given()
         || args.trust.is_given()
-        || args.rollback_state.is_some()
+        || args.rollback.rollback_state.is_some()
         || args.strict
         || args.opening != OpeningChoice::Auto
         || args.memory_budget.is_some()
