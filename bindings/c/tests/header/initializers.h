@@ -5,7 +5,7 @@
 #define OVSEAL_SEAL_OPTIONS_INIT \
     {sizeof(ovseal_seal_options), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL}
 #define OVSEAL_OPEN_OPTIONS_INIT \
-    {sizeof(ovseal_open_options), 0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL}
+    {sizeof(ovseal_open_options), 0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #define OVSEAL_REKEY_OPTIONS_INIT \
     {sizeof(ovseal_rekey_options), 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, NULL}
 #define OVSEAL_PROTECTIONS_INIT {sizeof(ovseal_protections), 0, 0, 0, 0, 0, 0, 0, 0}
