@@ -34,7 +34,7 @@ fn install(workspace: &Workspace) -> Result<(), Failure> {
     process::run(&mut cargo)
 }
 
-/// Returns the search path, extended by the tools in the target directory.
+/// Returns the search path, extended with the tools in the target directory.
 ///
 /// # Errors
 ///

@@ -58,7 +58,7 @@ codes! {
     Busy = 107,
     /// A usage error without its own number.
     Usage = 200,
-    /// A string or bytes are not a key of the expected kind.
+    /// A string or byte sequence is not a key of the expected kind.
     BadKey = 201,
     /// There is no recipient, so no one could open the container.
     NoRecipient = 202,

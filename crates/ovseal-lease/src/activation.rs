@@ -118,7 +118,7 @@ impl ActivationKey {
         LicenceId::of(service, &self.signing_key(service).public_bytes())
     }
 
-    /// Returns the id of the voucher that it is at this service.
+    /// Returns its id as a voucher at this service.
     pub fn voucher(&self, service: ServiceId) -> VoucherId {
         VoucherId::of(service, &self.signing_key(service).public_bytes())
     }

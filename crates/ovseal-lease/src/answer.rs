@@ -62,7 +62,7 @@ pub struct Accepted {
     positions: Vec<u8>,
 }
 
-/// An answer is not the one to the client's request.
+/// The error for an answer that does not match the client's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnswerError {

@@ -84,7 +84,7 @@ impl ChallengeKey {
 
     /// Checks that a challenge was issued for this purpose and device, and is valid at `now`.
     ///
-    /// The caller checks besides that it was not spent.
+    /// The caller must also check that it was not spent.
     ///
     /// # Errors
     /// [`ChallengeError`] if it was not, or is too old.

@@ -19,9 +19,9 @@ pub struct Problem {
     pub detail: String,
     /// The number of seconds to wait.
     pub wait: Option<Number>,
-    /// The time that `code` speaks of.
+    /// The time that `code` refers to.
     pub time: Option<Time>,
-    /// The address that `code` speaks of: at most 256 bytes.
+    /// The address that `code` refers to: at most 256 bytes.
     pub address: Option<String>,
 }
 

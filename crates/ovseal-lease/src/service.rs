@@ -138,7 +138,8 @@ impl ServiceFile {
     /// [`SignError`] if a key fails to sign.
     ///
     /// # Panics
-    /// If a field breaks a rule of its documentation. [`is_valid`](Self::is_valid) tells before.
+    /// If a field breaks a rule of its documentation. [`is_valid`](Self::is_valid) checks this
+    /// beforehand.
     pub fn sign(&self, keys: &[&PublisherKey]) -> Result<Vec<u8>, SignError> {
         let body = cbor::encode(&Body::of(self));
         assert!(parse::<Body>(&body).is_ok_and(|body| body.checked().is_some()), "a field breaks its rule");

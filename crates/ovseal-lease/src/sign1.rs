@@ -65,7 +65,7 @@ pub struct Signed<T> {
     bytes: Vec<u8>,
 }
 
-/// The bytes are not an object with a right signature.
+/// The bytes are not an object with a valid signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignedError {

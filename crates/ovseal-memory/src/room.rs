@@ -27,6 +27,8 @@ pub(crate) struct Room {
 #[derive(Debug)]
 struct Group {
     limit: OwnedFd,
+    /// The usage from which the kernel slows processes down, in version 2.
+    high: Option<OwnedFd>,
     usage: OwnedFd,
     statistics: OwnedFd,
     /// The statistic of pages of files that were used once.
@@ -60,13 +62,21 @@ impl Group {
             Version::Two => ("memory.max", "memory.current", "inactive_file "),
         };
         let open = |name| open(&directory.join(name));
-        Some(Self { limit: open(limit)?, usage: open(usage)?, statistics: open("memory.stat")?, inactive })
+        let high = (version == Version::Two).then(|| open("memory.high")).flatten();
+        Some(Self {
+            limit: open(limit)?,
+            high,
+            usage: open(usage)?,
+            statistics: open("memory.stat")?,
+            inactive,
+        })
     }
 
     /// Returns the room in bytes. `None` if the group has no limit.
     fn room(&self) -> Option<u64> {
         let number = |file: &OwnedFd| read(file)?.trim().parse::<u64>().ok();
-        let limit = number(&self.limit).filter(|limit| *limit < NO_LIMIT)?;
+        let limits = [number(&self.limit), self.high.as_ref().and_then(number)];
+        let limit = limits.into_iter().flatten().filter(|limit| *limit < NO_LIMIT).min()?;
         let statistics = read(&self.statistics)?;
         let inactive = statistics.lines().find_map(|line| line.strip_prefix(self.inactive)?.parse().ok());
         let used = number(&self.usage)?.saturating_sub(inactive.unwrap_or(0));
@@ -174,6 +184,8 @@ mod tests {
             ("mount/a/memory.stat", "anon 5\ninactive_file 30\nactive_file 7\n"),
         ];
         assert_eq!(measure(&two, "cgroup2", "0::/root/a/b\n"), Some(130));
+        let high = [&two[..], &[("mount/a/memory.high", "950\n")]].concat();
+        assert_eq!(measure(&high, "cgroup2", "0::/root/a/b\n"), Some(80));
         assert_eq!(measure(&two[..4], "cgroup2", "0::/root/a/b\n"), Some(5 << 10));
         assert_eq!(measure(&two[1..4], "cgroup2", "0::/root/a/b\n"), None);
         assert_eq!(measure(&two, "cgroup2", "0::/../elsewhere\n"), Some(5 << 10));

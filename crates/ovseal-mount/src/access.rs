@@ -22,18 +22,16 @@ impl Access {
     /// Admits only processes in the mount namespace of `process`. If this user is root, they may be
     /// of any user, because programs drop their privileges.
     pub(crate) fn of_namespace(process: u32) -> Self {
-        Self { namespace: namespace(process), ..Self::new(&[]) }
+        // A namespace that cannot be read is that of no process.
+        Self { namespace: Some(namespace(process).unwrap_or_default()), ..Self::new(&[]) }
     }
 
     /// Returns true if a process of `user` may see and open files. Root may only if it is the owner
     /// or on the list.
     pub(crate) fn permits(&self, user: u32, process: u32) -> bool {
         let Some(ours) = &self.namespace else { return user == self.owner || self.others.contains(&user) };
-        match namespace(process) {
-            Some(theirs) => theirs == *ours && (user == self.owner || self.owner == 0),
-            // A process that hides its namespace from this user is admitted as the same user only.
-            None => user == self.owner && self.owner != 0,
-        }
+        // A process that hides its namespace is not admitted.
+        namespace(process).is_some_and(|theirs| theirs == *ours && (user == self.owner || self.owner == 0))
     }
 
     /// Returns true if more than one user may open files.
@@ -70,7 +68,7 @@ mod tests {
         assert!(access(0).permits(65534, own) && access(0).is_shared());
         let elsewhere = |owner| Access { namespace: Some("mnt:[1]".into()), ..access(owner) };
         assert!(!elsewhere(0).permits(0, own) && !elsewhere(1000).permits(1000, own));
-        // Process 0 is one that this namespace of processes does not show.
-        assert!(!access(0).permits(0, 0) && access(1000).permits(1000, 0));
+        // Process 0 is one that this PID namespace does not show.
+        assert!(!access(0).permits(0, 0) && !access(1000).permits(1000, 0));
     }
 }

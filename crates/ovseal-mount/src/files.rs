@@ -102,7 +102,7 @@ impl Files {
         self.chunk(number, file, index)
     }
 
-    /// Returns true if a request is decrypting a chunk, which is more urgent than what comes ahead.
+    /// Returns true if a request is decrypting a chunk, which is more urgent than decrypting ahead.
     pub(crate) fn is_faulting(&self) -> bool {
         self.faults.load(Ordering::Relaxed) > 0
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ovseal::{OpenError, Part};
 use ovseal_memory::{MemoryError, ModelMemory};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::lock::lock;
@@ -90,9 +90,10 @@ impl FilledDirectory {
         Ok(())
     }
 
-    /// Opens a created file. Not all of them are open at once: a process may have 1,024 files.
+    /// Opens a created file. Not all of them are open at once: a process may have only 1,024 open
+    /// files.
     fn open(&self, path: &str) -> Result<File, Errno> {
-        rustix::fs::openat(&self.root, path, WRITE, Mode::empty()).map(File::from)
+        beneath(self.root.as_fd(), path, WRITE).map(File::from)
     }
 
     fn protect(&self, readers: Readers) -> Result<(), Errno> {
@@ -116,10 +117,10 @@ impl FilledDirectory {
         for path in self.files.drain(..) {
             // What cannot be overwritten is removed all the same.
             let _ = overwrite(self.root.as_fd(), &path, &zeros);
-            let _ = rustix::fs::unlinkat(&self.root, path, AtFlags::empty());
+            let _ = remove(self.root.as_fd(), &path, AtFlags::empty());
         }
         while let Some(path) = self.directories.pop_last() {
-            let _ = rustix::fs::unlinkat(&self.root, path, AtFlags::REMOVEDIR);
+            let _ = remove(self.root.as_fd(), &path, AtFlags::REMOVEDIR);
         }
     }
 }
@@ -180,8 +181,8 @@ pub(crate) fn decrypt(
 
 /// Writes zeros over a file, and makes it empty.
 fn overwrite(root: BorrowedFd<'_>, path: &str, zeros: &[u8]) -> io::Result<()> {
-    rustix::fs::chmodat(root, path, Mode::RUSR | Mode::WUSR, AtFlags::empty())?;
-    let file = File::from(rustix::fs::openat(root, path, WRITE, Mode::empty())?);
+    rustix::fs::fchmod(beneath(root, path, OFlags::empty())?, Mode::RUSR | Mode::WUSR)?;
+    let file = File::from(beneath(root, path, WRITE)?);
     let length = file.metadata()?.len();
     for offset in (0..length).step_by(zeros.len()) {
         let piece = (length - offset).min(zeros.len() as u64) as usize;
@@ -191,8 +192,23 @@ fn overwrite(root: BorrowedFd<'_>, path: &str, zeros: &[u8]) -> io::Result<()> {
 }
 
 fn set_mode(root: BorrowedFd<'_>, path: &str, mode: Mode) -> Result<(), Errno> {
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::fchmod(rustix::fs::openat(root, path, flags, Mode::empty())?, mode)
+    rustix::fs::fchmod(beneath(root, path, OFlags::DIRECTORY)?, mode)
+}
+
+/// Opens a path below `root`, without following any link.
+///
+/// The program may write where the files are. It could replace a directory by a link to another,
+/// whose files would then be changed.
+fn beneath(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    rustix::fs::openat2(root, path, flags, Mode::empty(), resolve)
+}
+
+/// Removes a path below `root`, without following any link.
+fn remove(root: BorrowedFd<'_>, path: &str, flags: AtFlags) -> Result<(), Errno> {
+    let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
+    rustix::fs::unlinkat(beneath(root, parent, OFlags::DIRECTORY)?, name, flags)
 }
 
 fn open_error(path: &str, error: OpenError) -> FillError {
@@ -243,6 +259,21 @@ mod tests {
         drop(filled);
         assert_eq!(folder.path().read_dir().unwrap().count(), 0);
         assert_eq!(reader.metadata().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_became_a_link_changes_no_other_file() {
+        let fixture = Fixture::new(&[("a/w.bin", b"weights")]);
+        fixture.seal(fixture.options());
+        let tree = Tree::of(&fixture.open().unwrap()).unwrap();
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(other.path().join("w.bin"), b"precious").unwrap();
+        let filled = FilledDirectory::fill(open(folder.path()), &tree, Readers::Owner).unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::rename(folder.path().join("a"), folder.path().join("b")).unwrap();
+        std::os::unix::fs::symlink(other.path(), folder.path().join("a")).unwrap();
+        drop(filled);
+        assert_eq!(std::fs::read(other.path().join("w.bin")).unwrap(), b"precious");
     }
 
     #[test]

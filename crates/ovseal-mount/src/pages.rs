@@ -146,7 +146,7 @@ impl Drop for Pages {
     fn drop(&mut self) {
         lock(&self.shared.pending).stop = true;
         self.shared.wake.notify_one();
-        // A panic there has nothing to say to this thread.
+        // A panic there does not concern this thread.
         self.thread.take().map(JoinHandle::join);
     }
 }

@@ -105,7 +105,7 @@ impl Filesystem for Service {
             | InitFlags::FUSE_MAX_PAGES
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_EXPLICIT_INVAL_DATA;
-        // What an old kernel lacks only costs speed.
+        // A feature that an old kernel lacks costs only speed.
         let _ = config.add_capabilities(wanted & config.capabilities());
         let _ = config.set_max_write(LARGEST_REQUEST);
         let _ = config.set_max_background(64);

@@ -45,7 +45,7 @@ public:
         join();
     }
 
-    /** Creates a failure that these headers detect themselves. */
+    /** Creates the error for a failure that these headers detect themselves. */
     Error(std::uint32_t code, std::string message, std::string hint = {})
         : code_(code), message_(std::move(message)), hint_(std::move(hint)) {
         join();

@@ -8,7 +8,7 @@ pub(super) type Bytes32 = [u8; 32];
 
 /// Prefixes `bytes` with their length.
 pub(super) fn sized(bytes: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(bytes.len()).expect("no structure of this module has 64 KiB");
+    let length = u16::try_from(bytes.len()).expect("no structure in this module reaches 64 KiB");
     [&length.to_be_bytes()[..], bytes].concat()
 }
 

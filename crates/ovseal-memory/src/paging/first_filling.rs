@@ -20,6 +20,13 @@ struct Inner<E: Error + 'static> {
     failure: Option<Arc<FillFailure<E>>>,
 }
 
+impl<E: Error + 'static> Inner<E> {
+    /// A checked chunk that fails later is counted, so a failure may remain when none is left.
+    fn is_complete(&self) -> bool {
+        self.unfilled == 0 && self.failure.is_none()
+    }
+}
+
 impl<E: Error + 'static> FirstFilling<E> {
     pub(super) fn new(chunks: usize) -> Self {
         Self { inner: Mutex::new(Inner { unfilled: chunks, failure: None }), ended: Condvar::new() }
@@ -35,17 +42,23 @@ impl<E: Error + 'static> FirstFilling<E> {
     }
 
     /// Keeps a failure, and returns whether it is the first.
-    pub(super) fn fail(&self, failure: FillFailure<E>) -> bool {
+    ///
+    /// # Errors
+    /// Returns the failure if every chunk was good before: those who waited were told so.
+    pub(super) fn fail(&self, failure: FillFailure<E>) -> Result<bool, FillFailure<E>> {
         let mut inner = lock(&self.inner);
+        if inner.is_complete() {
+            return Err(failure);
+        }
         let is_first = inner.failure.is_none();
         inner.failure.get_or_insert_with(|| Arc::new(failure));
         self.ended.notify_all();
-        is_first
+        Ok(is_first)
     }
 
     /// Returns whether every chunk has been filled or checked.
     pub(super) fn is_complete(&self) -> bool {
-        lock(&self.inner).unfilled == 0
+        lock(&self.inner).is_complete()
     }
 
     /// Returns the first failure so far, if any.
@@ -58,5 +71,32 @@ impl<E: Error + 'static> FirstFilling<E> {
         let is_open = |inner: &mut Inner<E>| inner.unfilled > 0 && inner.failure.is_none();
         let inner = self.ended.wait_while(lock(&self.inner), is_open).unwrap_or_else(PoisonError::into_inner);
         inner.failure.clone().map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paging::FillCause;
+
+    fn failure() -> FillFailure<std::io::Error> {
+        FillFailure { index: 0, cause: FillCause::Panicked }
+    }
+
+    #[test]
+    fn a_counted_chunk_that_fails_leaves_the_filling_incomplete() {
+        let filling = FirstFilling::new(2);
+        filling.count_one();
+        assert!(filling.fail(failure()).unwrap() && !filling.fail(failure()).unwrap());
+        filling.count_one();
+        assert!(!filling.is_complete() && filling.wait().is_err());
+    }
+
+    #[test]
+    fn a_failure_after_the_last_chunk_is_late() {
+        let filling = FirstFilling::new(1);
+        filling.count_one();
+        assert!(filling.fail(failure()).is_err());
+        assert!(filling.is_complete() && filling.wait().is_ok() && filling.failure().is_none());
     }
 }

@@ -111,14 +111,14 @@ impl Residency {
         })
     }
 
-    /// Counts a filling of a chunk.
-    pub(super) fn filled(&self, index: usize, length: usize, is_refill: bool) {
+    /// Counts a filling of a chunk, and returns whether no other chunk is in memory.
+    pub(super) fn filled(&self, index: usize, length: usize, is_refill: bool) -> bool {
         let number = self.fillings.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(slot) = self.filled_at.get(index) {
             slot.store(number, Ordering::Relaxed);
         }
-        self.bytes.fetch_add(length, Ordering::Relaxed);
         self.refilled.fetch_add(u64::from(is_refill), Ordering::Relaxed);
+        self.bytes.fetch_add(length, Ordering::Relaxed) == 0
     }
 
     /// Counts a chunk that left memory.
@@ -237,6 +237,10 @@ mod tests {
 
     const CHUNK: usize = 2 << 20;
 
+    fn fill(residency: &Residency, index: usize) {
+        residency.filled(index, CHUNK, false);
+    }
+
     fn bounded(chunks: usize, tensors: &[Range<usize>], budget: usize) -> Residency {
         let residency = Residency::new(chunks);
         residency.bound(Layout::new(tensors.to_vec(), Vec::new()), budget, None, chunks * CHUNK);
@@ -246,7 +250,7 @@ mod tests {
     #[test]
     fn the_oldest_leave_first_and_the_newest_stay() {
         let residency = bounded(8, &[], usize::MAX);
-        [3, 0, 1, 2, 4, 5, 6, 7].into_iter().for_each(|index| residency.filled(index, CHUNK, false));
+        [3, 0, 1, 2, 4, 5, 6, 7].into_iter().for_each(|index| fill(&residency, index));
         assert_eq!(residency.oldest(CHUNK, |_| true), [3, 0, 1, 2]);
         assert_eq!(residency.oldest(CHUNK, |index| index != 0), [3, 1, 2]);
         residency.filled(3, CHUNK, true);
@@ -257,7 +261,7 @@ mod tests {
     fn a_tensor_that_a_thread_reads_stays() {
         let tensors = [0..CHUNK + 1, CHUNK + 1..3 * CHUNK];
         let residency = bounded(8, &tensors, usize::MAX);
-        (0..8).for_each(|index| residency.filled(index, CHUNK, false));
+        (0..8).for_each(|index| fill(&residency, index));
         residency.note_reader(1, 0);
         assert_eq!(residency.oldest(CHUNK, |_| true), [2, 3]);
         residency.note_reader(2, 2 * CHUNK);
@@ -269,7 +273,7 @@ mod tests {
     #[test]
     fn the_limit_follows_the_room_between_the_floor_and_the_budget() {
         let residency = bounded(128, &[], 200 << 20);
-        (0..50).for_each(|index| residency.filled(index, CHUNK, false));
+        (0..50).for_each(|index| fill(&residency, index));
         assert_eq!(residency.excess(CHUNK), 0);
         for (room, excess) in [(0, 64), (6 << 20, 58), (64 << 20, 0)] {
             residency.adapt(room);
@@ -287,7 +291,7 @@ mod tests {
     #[test]
     fn without_a_bound_nothing_leaves() {
         let residency = Residency::new(64);
-        (0..64).for_each(|index| residency.filled(index, CHUNK, false));
+        (0..64).for_each(|index| fill(&residency, index));
         residency.adapt(0);
         residency.note_reader(1, 0);
         assert_eq!((residency.excess(usize::MAX), residency.oldest(CHUNK, |_| true)), (0, vec![]));

@@ -124,14 +124,18 @@ impl<F: ChunkFiller> Shared<F> {
         self.fingerprints.remember(index, &self.bytes()[self.chunks.range(index)])
     }
 
-    /// Drops the pages of a claimed chunk that need not stay. Returns whether any is gone.
+    /// Drops the pages of a claimed chunk that need not stay. Returns whether any may be gone.
     fn drop_pages(&self, index: usize) -> bool {
         let (offset, length) = self.pages(index);
         let mut is_dropped = false;
         for Range { start, end } in self.residency.droppable(offset..offset + length) {
-            // SAFETY: the chunk has a fingerprint, and workers replace it only with bytes of the
-            // same fingerprint.
-            is_dropped |= start < end && unsafe { self.mapping.discard(start, end - start) }.is_ok();
+            if start < end {
+                // SAFETY: the chunk has a fingerprint, and workers replace it only with bytes of
+                // the same fingerprint.
+                let _ = unsafe { self.mapping.discard(start, end - start) };
+                // Even after an error, some of the pages may be gone.
+                is_dropped = true;
+            }
         }
         is_dropped
     }
@@ -154,12 +158,17 @@ impl<F: ChunkFiller> Shared<F> {
     /// Ends the process if all chunks had been good, or a reader may have seen this one.
     pub(super) fn fail(&self, index: usize, cause: FillCause<F::Error>) {
         let failure = FillFailure { index, cause };
-        if self.progress.is_complete() || self.fingerprints.has(index) {
-            end_process(self.on_late_failure, &self.late_failure_line(&failure));
+        if self.fingerprints.has(index) {
+            self.end_process(&failure);
         }
-        if self.progress.fail(failure) && self.open_up().is_err() {
+        let is_first = self.progress.fail(failure).unwrap_or_else(|late| self.end_process(&late));
+        if is_first && self.open_up().is_err() {
             end_process(self.on_late_failure, "cannot release the readers of memory that failed to fill");
         }
+    }
+
+    fn end_process(&self, failure: &FillFailure<F::Error>) -> ! {
+        end_process(self.on_late_failure, &self.late_failure_line(failure))
     }
 
     /// Makes missing pages zero, except those of chunks that were dropped: a reader may have seen

@@ -150,7 +150,11 @@ impl<'a, F: ChunkFiller> Worker<'a, F> {
         self.shared.make_room(length);
         match self.try_fill(index) {
             Ok(()) => {
-                self.shared.residency.filled(index, length, self.shared.fingerprints.has(index));
+                let is_refill = self.shared.fingerprints.has(index);
+                if self.shared.residency.filled(index, length, is_refill) {
+                    // The thread that measures the room sleeps while there is nothing to drop.
+                    self.shared.shutdown.nudge();
+                }
                 self.shared.chunks.publish(index, State::Present);
                 if from == State::Absent {
                     self.shared.progress.count_one();
